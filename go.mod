@@ -1,0 +1,3 @@
+module github.com/nestsession/session
+
+go 1.26

@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"iter"
+)
+
+// Lister is a [Store] that can say which sessions it keeps. Without it, listing
+// and revoking by owner return [errors.ErrUnsupported].
+type Lister interface {
+	// List yields the live records of the owner, or with owner "" all of them, in
+	// no particular order. A record that lives throughout the iteration is yielded
+	// exactly once; one that comes or goes meanwhile may be or not. An error is
+	// yielded last, with a zero Record. Breaking off is free, and the body of the
+	// loop may call the store. It does not hold all records in memory at once.
+	List(ctx context.Context, owner string) iter.Seq2[Record, error]
+}
+
+// Event tells of a change that a [Watcher] saw.
+type Event struct {
+	// ID is the record that changed or ended. "" means that some events may have
+	// been missed: recheck everything.
+	ID string
+
+	// Ended says that the record is gone, rather than changed.
+	Ended bool
+}
+
+// Watcher is a [Store] that reports changes, whoever made them. Without it,
+// callers poll.
+type Watcher interface {
+	// Watch calls fn for each event until ctx ends, and returns the reason. It
+	// returns early, with an error, only if it cannot go on; callers then recheck
+	// everything and watch anew.
+	Watch(ctx context.Context, fn func(Event)) error
+}
+
+// Sweeper is a [Store] whose expired records take room until somebody removes
+// them. Stores without it expire by themselves.
+type Sweeper interface {
+	// Sweep removes expired records, in bounded batches, and returns how many.
+	Sweep(ctx context.Context) (removed int, err error)
+}
+
+// Pinger is a [Store] that can be asked whether it answers. Without it, a health
+// check loads an id that does not exist.
+type Pinger interface {
+	Ping(ctx context.Context) error
+}
+
+// Unwrapper is a store in front of another, such as a cache.
+type Unwrapper interface {
+	Unwrap() Store
+}
+
+// As finds the first store in the chain of [Unwrapper] that is a C, as
+// [errors.As] does for errors. Use it in place of a type assertion.
+func As[C any](s Store) (C, bool) {
+	for s != nil {
+		if c, ok := s.(C); ok {
+			return c, true
+		}
+		u, ok := s.(Unwrapper)
+		if !ok {
+			break
+		}
+		s = u.Unwrap()
+	}
+	var none C
+	return none, false
+}
