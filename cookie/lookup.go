@@ -1,0 +1,78 @@
+package cookie
+
+import "strings"
+
+// Lookup looks for the cookies of the name in the Cookie field lines of a
+// request (r.Header["Cookie"]; HTTP/2 has one line per cookie, and Node joins
+// them). It returns the value of the first, without the double quotes around
+// it, and how many there are: a second one is a mistake, or somebody on a
+// neighbouring domain who puts a cookie in front. The name is a valid one,
+// see [ValidName].
+//
+// It reads as Node's parser does. Pairs are separated by semicolons, quotes or
+// not; spaces and tabs around names and values do not count; a pair without an
+// equals sign is no cookie, and does no harm to the others.
+func Lookup(lines []string, name string) (first string, n int) {
+	if name == "" {
+		return "", 0
+	}
+	for _, line := range lines {
+		for at := 0; ; {
+			i := strings.Index(line[at:], name)
+			if i < 0 {
+				break
+			}
+			start := at + i
+			at = start + len(name)
+			if !beginsPair(line[:start]) {
+				continue
+			}
+			value, ok := strings.CutPrefix(trimLeft(line[at:]), "=")
+			if !ok {
+				continue
+			}
+			at = len(line) - len(value)
+			if end := strings.IndexByte(value, ';'); end >= 0 {
+				value = value[:end]
+			}
+			at += len(value)
+			if n == 0 {
+				first = unquote(trim(value))
+			}
+			n++
+		}
+	}
+	return first, n
+}
+
+// beginsPair reports whether a pair begins after the text, spaces aside.
+func beginsPair(text string) bool {
+	text = trimRight(text)
+	return text == "" || text[len(text)-1] == ';'
+}
+
+func unquote(s string) string {
+	if s == `"` {
+		return "" // Node counts the one quote twice
+	}
+	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
+		return s[1 : len(s)-1]
+	}
+	return s
+}
+
+func trim(s string) string { return trimLeft(trimRight(s)) }
+
+func trimLeft(s string) string {
+	for s != "" && (s[0] == ' ' || s[0] == '\t') {
+		s = s[1:]
+	}
+	return s
+}
+
+func trimRight(s string) string {
+	for s != "" && (s[len(s)-1] == ' ' || s[len(s)-1] == '\t') {
+		s = s[:len(s)-1]
+	}
+	return s
+}

@@ -1,0 +1,150 @@
+package cookie
+
+import (
+	"strings"
+	"time"
+)
+
+// MaxSize is how many bytes name and value may have together: browsers drop a
+// cookie above it (RFC 6265bis, 5.7; ASVS 5.0, 3.3.5).
+const MaxSize = 4096
+
+// FieldError says what about a cookie cannot be sent. It does not hold the
+// value that it complains of.
+type FieldError struct {
+	Field  string // Name, Value, or a field of [Attributes]
+	Reason string
+}
+
+func (e *FieldError) Error() string { return "cookie: " + e.Field + " " + e.Reason }
+
+// ValidName returns nil if the name can be a cookie's: a token of RFC 9110,
+// 5.6.2, which is letters, digits and !#$%&'*+-.^_`|~ and nothing else.
+// Otherwise a [*FieldError].
+func ValidName(name string) error {
+	if name == "" {
+		return &FieldError{"Name", "is empty"}
+	}
+	if len(name) > MaxSize {
+		return tooLong
+	}
+	for i := range len(name) {
+		if kinds[name[i]]&inName == 0 {
+			return &FieldError{"Name", "has a character other than letters, digits and !#$%&'*+-.^_`|~"}
+		}
+	}
+	return nil
+}
+
+// ValidPair returns nil if name and value can be sent as they are: the name is
+// a [ValidName], the value has nothing that would need escaping (RFC 6265,
+// 4.1.1), and together they are at most [MaxSize]. Otherwise a [*FieldError].
+// What [Signer.AppendValue] makes can only be too long.
+func ValidPair(name, value string) error {
+	if err := ValidName(name); err != nil {
+		return err
+	}
+	if len(name)+len(value) > MaxSize {
+		return tooLong
+	}
+	for i := range len(value) {
+		if kinds[value[i]]&inValue == 0 {
+			return &FieldError{"Value", "has a character that must be escaped"}
+		}
+	}
+	return nil
+}
+
+var tooLong = &FieldError{"Name", "and value are over 4096 bytes together"}
+
+// Validate returns nil if a Set-Cookie field can say these attributes, else a
+// [*FieldError]. It refuses what express-session refuses to send, and with it
+// everything that could end an attribute and begin another (CVE-2024-47764). It
+// does not judge whether a browser would keep the cookie. A nil a is valid.
+func (a *Attributes) Validate() error {
+	switch {
+	case a == nil:
+		return nil
+	case !validDomain(a.Domain):
+		return &FieldError{"Domain", "is not a host name: labels of letters, digits and hyphens with dots between"}
+	case !validPath(a.Path):
+		return &FieldError{"Path", `has a semicolon, a "<" or a character beyond printable ASCII`}
+	case !validDate(a.Expires):
+		return &FieldError{"Expires", "is more than 100,000,000 days from 1970, which JavaScript cannot say"}
+	}
+	switch a.Priority {
+	case PriorityOmit, PriorityLow, PriorityMedium, PriorityHigh:
+	default:
+		return &FieldError{"Priority", "is none of Low, Medium and High"}
+	}
+	switch a.SameSite {
+	case SameSiteOmit, SameSiteLax, SameSiteStrict, SameSiteNone:
+	default:
+		return &FieldError{"SameSite", "is none of Lax, Strict and None"}
+	}
+	return nil
+}
+
+// validDomain allows a dot in front, which browsers ignore, and none at the
+// end, for which they would ignore the whole attribute (RFC 6265, 5.2.3).
+func validDomain(domain string) bool {
+	if domain == "" {
+		return true
+	}
+	for label := range strings.SplitSeq(strings.TrimPrefix(domain, "."), ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for i := range len(label) {
+			if kinds[label[i]]&inLabel == 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func validPath(path string) bool {
+	for i := range len(path) {
+		if kinds[path[i]]&inPath == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// farthest is how far from 1970 a Date of JavaScript reaches (ECMA-262,
+// 21.4.1.1), in seconds.
+const farthest = 100_000_000 * 24 * 60 * 60
+
+func validDate(t time.Time) bool {
+	s := t.Unix()
+	return -farthest <= s && (s < farthest || s == farthest && t.Nanosecond() == 0)
+}
+
+const (
+	inName = 1 << iota
+	inValue
+	inLabel
+	inPath
+)
+
+// kinds says of each byte where it may stand.
+var kinds = func() (kinds [256]uint8) {
+	for c := byte(' '); c <= '~'; c++ {
+		alnum := '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+		if alnum || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0 {
+			kinds[c] |= inName
+		}
+		if strings.IndexByte(` ",;\`, c) < 0 {
+			kinds[c] |= inValue
+		}
+		if alnum || c == '-' {
+			kinds[c] |= inLabel
+		}
+		if c != ';' && c != '<' {
+			kinds[c] |= inPath
+		}
+	}
+	return kinds
+}()
