@@ -1,6 +1,7 @@
 package cookie
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -13,12 +14,12 @@ import (
 
 var (
 	// ErrMalformed says that a cookie's value is not "s:", an id, a dot and a
-	// signature's length of text, or is over [MaxSize]: whoever wrote it, it was
-	// no [Signer].
+	// signature, or is over [MaxSize]: no [Signer] wrote it, nor express-session.
 	ErrMalformed = errors.New("cookie: not a signed value")
 
-	// ErrSignature says that a value has the right form and that none of the
-	// secrets made its signature: it was tampered with, or its secret was dropped.
+	// ErrSignature says that a value has that form and that none of the secrets
+	// made its signature: it was tampered with, cut off on its way, or signed
+	// with a secret that has been dropped.
 	ErrSignature = errors.New("cookie: signature does not match")
 )
 
@@ -30,14 +31,17 @@ const (
 	macLength = (sha256.Size*8 + 5) / 6
 )
 
-// encoding is strict about nothing, for it never decodes: signatures are
-// compared as text, so that each has exactly one spelling.
+// encoding never decodes: signatures are compared as text, so that each has
+// exactly one spelling. A decoder would take line breaks and stray last bits.
 var encoding = base64.RawStdEncoding
 
 // Signer signs ids and verifies them with HMAC-SHA256, as the npm package
-// cookie-signature does. Several goroutines may use it at once.
+// cookie-signature does. Several goroutines may use it at once. [NewSigner]
+// makes one; the zero Signer has no secret, signs nothing and verifies nothing.
 type Signer struct {
-	states sync.Pool // of *state: keyed hashes are costly to make, cheap to reset
+	// Of *state: keyed hashes are costly to make and cheap to reset. The secrets
+	// are in the pool and its New alone, where fmt and slog do not see them.
+	states sync.Pool
 }
 
 // state is what one signing or verifying needs.
@@ -52,7 +56,8 @@ type state struct {
 // all of them, so that secrets can be rotated: put the new one in front, and
 // drop the old one when its last cookie has expired. The bytes of a secret are
 // the key. No secret, or an empty one, is an error: HMAC would take it, and
-// anybody could sign.
+// anybody could sign. Secrets should be random and of 32 bytes at least; their
+// length is not judged here, as express-session's may be shorter.
 func NewSigner(secrets ...string) (*Signer, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("cookie: no secret")
@@ -80,7 +85,10 @@ func NewSigner(secrets ...string) (*Signer, error) {
 // AppendSigned appends the signed id as it is before escaping: "s:", the id, a
 // dot, and the signature by the first secret in base64 without padding.
 func (s *Signer) AppendSigned(dst []byte, id string) []byte {
-	st := s.states.Get().(*state)
+	st := s.get()
+	if len(st.macs) == 0 {
+		return dst
+	}
 	st.text = append(st.text[:0], id...)
 	st.sign(0, st.text)
 	dst = append(dst, prefix...)
@@ -94,10 +102,12 @@ func (s *Signer) AppendSigned(dst []byte, id string) []byte {
 // AppendValue appends the signed id ready to be a cookie's value, which is
 // [Signer.AppendSigned] percent-escaped as by JavaScript's encodeURIComponent.
 //
-// The id is any text but the empty one, in UTF-8; escapes that are not UTF-8
-// are not unescaped on the way back, here as in Node.
+// An id that is not a [ValidID] is signed as well, but does not come back.
 func (s *Signer) AppendValue(dst []byte, id string) []byte {
-	st := s.states.Get().(*state)
+	st := s.get()
+	if len(st.macs) == 0 {
+		return dst
+	}
 	st.text = append(st.text[:0], id...)
 	st.sign(0, st.text)
 	dst = append(dst, escapedPrefix...)
@@ -111,15 +121,18 @@ func (s *Signer) AppendValue(dst []byte, id string) []byte {
 // Verify returns the id in the value of a cookie, and the index of the secret
 // that signed it: above 0, the cookie wants to be sent anew before that secret
 // is dropped. The value is as it stood in the header, [Lookup] gives it; escapes
-// are optional, as with Node. The errors are [ErrMalformed] and [ErrSignature].
+// are optional, as with Node. The errors are [ErrMalformed] and [ErrSignature];
+// a value over [MaxSize] is malformed before anything is decoded.
 //
-// Every secret is tried in constant time, whichever one matches. A signature
+// Every secret is tried, in constant time, whichever one matches. A signature
 // cut short, prolonged, padded, or spelled in another way is refused.
+//
+// The id may be a part of value and keep it in memory: clone what lives on.
 func (s *Signer) Verify(value string) (id string, secret int, err error) {
 	if len(value) > MaxSize {
 		return "", 0, ErrMalformed
 	}
-	st := s.states.Get().(*state)
+	st := s.get()
 	id, secret, err = st.verify(value)
 	s.states.Put(st)
 	return id, secret, err
@@ -128,14 +141,17 @@ func (s *Signer) Verify(value string) (id string, secret int, err error) {
 func (st *state) verify(value string) (string, int, error) {
 	st.text = appendUnescaped(st.text[:0], value)
 	text := st.text
-	dot := len(text) - macLength - 1
-	if dot <= len(prefix) || string(text[:len(prefix)]) != prefix || text[dot] != '.' {
+	dot := bytes.LastIndexByte(text, '.') // an id may have dots, a signature has none
+	if dot <= len(prefix) || string(text[:len(prefix)]) != prefix {
 		return "", 0, ErrMalformed
 	}
 	id, mac := text[len(prefix):dot], text[dot+1:]
+	if len(mac) != macLength {
+		return "", 0, ErrSignature // hashing what cannot match would only help to flood
+	}
 
-	// The loop does not stop at the first match, and asks no question of it, so
-	// that time tells nothing of which secret matched.
+	// The loop neither stops at a match nor branches on it, so that time tells
+	// nothing of which secret matched. Backwards, for the first one counts.
 	secret := -1
 	for i := len(st.macs) - 1; i >= 0; i-- {
 		st.sign(i, id)
@@ -146,6 +162,13 @@ func (st *state) verify(value string) (string, int, error) {
 		return "", 0, ErrSignature
 	}
 	return share(value, id), secret, nil
+}
+
+func (s *Signer) get() *state {
+	if st, ok := s.states.Get().(*state); ok {
+		return st
+	}
+	return new(state) // of the zero Signer
 }
 
 // sign puts the signature of id by one of the secrets into st.mac.

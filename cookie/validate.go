@@ -3,6 +3,7 @@ package cookie
 import (
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // MaxSize is how many bytes name and value may have together: browsers drop a
@@ -12,7 +13,7 @@ const MaxSize = 4096
 // FieldError says what about a cookie cannot be sent. It does not hold the
 // value that it complains of.
 type FieldError struct {
-	Field  string // Name, Value, or a field of [Attributes]
+	Field  string // Name, Value, ID, or a field of [Attributes]
 	Reason string
 }
 
@@ -26,7 +27,7 @@ func ValidName(name string) error {
 		return &FieldError{"Name", "is empty"}
 	}
 	if len(name) > MaxSize {
-		return tooLong
+		return tooLong()
 	}
 	for i := range len(name) {
 		if kinds[name[i]]&inName == 0 {
@@ -45,7 +46,7 @@ func ValidPair(name, value string) error {
 		return err
 	}
 	if len(name)+len(value) > MaxSize {
-		return tooLong
+		return tooLong()
 	}
 	for i := range len(value) {
 		if kinds[value[i]]&inValue == 0 {
@@ -55,7 +56,22 @@ func ValidPair(name, value string) error {
 	return nil
 }
 
-var tooLong = &FieldError{"Name", "and value are over 4096 bytes together"}
+func tooLong() error {
+	return &FieldError{"Name", "and value are over 4096 bytes together"}
+}
+
+// ValidID returns nil if [Signer.Verify] gives the id back after
+// [Signer.AppendValue]: it is not empty, and it is UTF-8, without which escapes
+// are not undone, neither here nor in Node. Otherwise a [*FieldError].
+func ValidID(id string) error {
+	if id == "" {
+		return &FieldError{"ID", "is empty"}
+	}
+	if !utf8.ValidString(id) {
+		return &FieldError{"ID", "is not UTF-8"}
+	}
+	return nil
+}
 
 // Validate returns nil if a Set-Cookie field can say these attributes, else a
 // [*FieldError]. It refuses what express-session refuses to send, and with it
