@@ -1,0 +1,154 @@
+package memstore
+
+import (
+	"math"
+	"sync/atomic"
+
+	"github.com/nestsession/session/store"
+)
+
+// limits counts what all shards keep. Room is reserved before a record is put in
+// and released after it has gone, so that what is kept never exceeds the maxima.
+type limits struct {
+	maxSessions, maxBytes int64
+	evicts                bool // make room by ending sessions; the order of use is kept for this alone
+
+	_               [64]byte
+	sessions, bytes atomic.Int64
+
+	evicted, refused, expired atomic.Uint64
+}
+
+func (l *limits) init(c Config) {
+	or := func(v, def int64) int64 {
+		switch {
+		case v == 0:
+			return def
+		case v < 0:
+			return math.MaxInt64
+		}
+		return v
+	}
+	l.maxSessions = or(int64(c.MaxSessions), DefaultMaxSessions)
+	l.maxBytes = or(c.MaxBytes, DefaultMaxBytes)
+	bounded := l.maxSessions != math.MaxInt64 || l.maxBytes != math.MaxInt64
+	l.evicts = bounded && c.AtLimit != Refuse
+}
+
+// recordSize is what r counts.
+func recordSize(r store.Record) int64 {
+	return int64(len(r.ID)+len(r.Owner)+len(r.Data)) + RecordOverhead
+}
+
+// reserve takes room for so many more, or nothing. A negative size gives back.
+func (l *limits) reserve(sessions, size int64) bool {
+	if sessions > 0 && !grow(&l.sessions, sessions, l.maxSessions) {
+		return false
+	}
+	if size <= 0 {
+		l.bytes.Add(size)
+		return true
+	}
+	if !grow(&l.bytes, size, l.maxBytes) {
+		l.sessions.Add(-sessions)
+		return false
+	}
+	return true
+}
+
+func (l *limits) release(sessions, size int64) {
+	l.sessions.Add(-sessions)
+	l.bytes.Add(-size)
+}
+
+// grow adds by to v unless that exceeds most.
+func grow(v *atomic.Int64, by, most int64) bool {
+	for {
+		n := v.Load()
+		if n > most-by {
+			return false
+		}
+		if v.CompareAndSwap(n, n+by) {
+			return true
+		}
+	}
+}
+
+func (l *limits) stats() Stats {
+	return Stats{
+		Sessions: l.sessions.Load(),
+		Bytes:    l.bytes.Load(),
+		Evicted:  l.evicted.Load(),
+		Refused:  l.refused.Load(),
+		Expired:  l.expired.Load(),
+	}
+}
+
+// makeRoom removes one session for the sake of r: one that has expired, or else,
+// if that is the policy, the least recently used of all but r's own. It is called
+// without any lock and reports whether it is worth to try again.
+func (s *Store) makeRoom(r store.Record, now int64) bool {
+	if recordSize(r) <= s.limits.maxBytes {
+		own := s.shard(r.ID)
+		var skip *shard
+		for {
+			sh := s.candidate(skip, now)
+			if sh == nil {
+				break
+			}
+			if sh.evict(r.ID, now) {
+				return true
+			}
+			// Either others were faster and its hints are now right, or it holds
+			// nothing but r.
+			if sh == own {
+				skip = own
+			}
+		}
+	}
+	s.limits.refused.Add(1)
+	return false
+}
+
+// candidate is a shard that holds an expired session, or else the one with the
+// least recently used, or nil. The hints that it reads may be out of date.
+func (s *Store) candidate(skip *shard, now int64) *shard {
+	var best *shard
+	oldest := int64(never)
+	for i := range s.shards {
+		sh := &s.shards[i]
+		if sh == skip {
+			continue
+		}
+		if sh.nextDue.Load() <= now {
+			return sh
+		}
+		if o := sh.oldest.Load(); o < oldest {
+			best, oldest = sh, o
+		}
+	}
+	return best
+}
+
+// evict removes the shard's expired session or least recently used one, but never
+// the one that room is made for.
+func (sh *shard) evict(except string, now int64) bool {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	defer sh.publish()
+	if sh.due.first() <= now {
+		sh.end(sh.due.heap[0].e)
+		sh.store.limits.expired.Add(1)
+		return true
+	}
+	e := sh.lru.tail
+	if e != nil && e.rec.ID == except {
+		e = e.newer
+	}
+	if e == nil {
+		return false
+	}
+	sh.end(e)
+	sh.store.limits.evicted.Add(1)
+	return true
+}

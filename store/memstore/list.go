@@ -1,0 +1,78 @@
+package memstore
+
+import (
+	"context"
+	"iter"
+
+	"github.com/nestsession/session/store"
+)
+
+// page is how many records List copies while it holds a shard's lock.
+const page = 64
+
+// List implements [store.Lister]. It holds one page of records at a time and no
+// lock while the loop's body runs. Being listed is no use: it does not keep a
+// session from being evicted.
+func (s *Store) List(ctx context.Context, owner string) iter.Seq2[store.Record, error] {
+	return func(yield func(store.Record, error) bool) {
+		var buf [page]store.Record
+		for i := range s.shards {
+			for cur := (cursor{}); !cur.done; {
+				if err := ctx.Err(); err != nil {
+					yield(store.Record{}, err)
+					return
+				}
+				records, err := s.shards[i].page(buf[:0], owner, &cur, s.clock.now())
+				if err != nil {
+					yield(store.Record{}, err)
+					return
+				}
+				for _, r := range records {
+					if !yield(r, nil) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// cursor says how far into a shard an iteration has come.
+type cursor struct {
+	slot int    // all: the next slot
+	last *entry // one owner's: the entry at which it stopped
+	seq  uint64 // and its number
+	done bool
+}
+
+// page appends the next live records to buf, which has room for them.
+func (sh *shard) page(buf []store.Record, owner string, cur *cursor, now int64) ([]store.Record, error) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.closed {
+		return nil, store.ErrClosed
+	}
+	if owner == "" {
+		end := min(cur.slot+page, len(sh.slots.items))
+		for ; cur.slot < end; cur.slot++ {
+			if e := sh.slots.items[cur.slot]; e != nil && e.expires > now {
+				buf = append(buf, e.rec)
+			}
+		}
+		cur.done = cur.slot >= len(sh.slots.items)
+		return buf, nil
+	}
+	e := sh.ownedAfter(owner, cur.last, cur.seq)
+	for range page {
+		if e == nil {
+			cur.done = true
+			break
+		}
+		if e.expires > now {
+			buf = append(buf, e.rec)
+		}
+		cur.last, cur.seq = e, e.ownerSeq
+		e = e.ownerNext
+	}
+	return buf, nil
+}

@@ -1,0 +1,286 @@
+// Package memstore keeps sessions in the memory of one process: the default
+// store, for a single node, for development and for tests.
+//
+// It is bounded, expires by itself and is safe for concurrent use. Sessions end
+// with the process.
+//
+//	s := memstore.New(memstore.Config{MaxSessions: 200_000})
+//	defer s.Close()
+//
+// # Limits
+//
+// The zero [Config] keeps at most [DefaultMaxSessions] sessions and
+// [DefaultMaxBytes] bytes, whichever is reached first. What happens then is
+// [Config.AtLimit]; expired sessions always go first. The limits hold at every
+// moment, also under concurrent writes.
+//
+// # Expiry
+//
+// Each method checks the expiry itself, so an expired session is never answered,
+// whether or not it has been swept. Sweeping merely gives the memory back: it
+// looks at expired sessions alone, removes a few at a time, and lets requests in
+// between. It runs on a timer that exists only while the store holds sessions
+// that expire, and no goroutine exists between two sweeps. A store that is
+// dropped without [Store.Close] is collected as any other value.
+//
+// In a bubble of testing/synctest, make the store inside the bubble; it does not
+// keep the bubble from ending.
+package memstore
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"math/bits"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/nestsession/session/store"
+)
+
+// The limits of the zero [Config].
+const (
+	DefaultMaxSessions   = 1_000_000
+	DefaultMaxBytes      = 512 << 20
+	DefaultSweepInterval = time.Minute
+)
+
+// NoLimit lifts the limit that it is given for.
+const NoLimit = -1
+
+// RecordOverhead is what each session counts in bytes beside its id, owner and
+// data: an estimate of what the tables around it take.
+const RecordOverhead = 256
+
+// errNoID is what Create answers for a record without an id.
+var errNoID = errors.New("memstore: record without an id")
+
+// AtLimit says what becomes of a session for which there is no room.
+type AtLimit uint8
+
+const (
+	// EvictLeastRecentlyUsed makes room by ending the sessions that were loaded,
+	// written or touched the longest ago. The order is exact to the resolution of
+	// the clock. [Stats.Evicted] counts them.
+	EvictLeastRecentlyUsed AtLimit = iota
+
+	// Refuse keeps what is there and answers [store.ErrFull].
+	Refuse
+)
+
+// Config says how much a [Store] keeps. The zero Config is ready for use.
+type Config struct {
+	// MaxSessions is how many sessions are kept, those that have expired and were
+	// not swept yet included. 0: [DefaultMaxSessions]. [NoLimit]: any number.
+	MaxSessions int
+
+	// MaxBytes limits the sum over all sessions of id, owner, data and
+	// [RecordOverhead]. 0: [DefaultMaxBytes]. [NoLimit]: any number. A session that
+	// would not fit into an empty store is refused with [store.ErrFull] in any case.
+	MaxBytes int64
+
+	// AtLimit is what happens where one of the two is reached. The zero value is
+	// [EvictLeastRecentlyUsed].
+	AtLimit AtLimit
+
+	// SweepInterval is how long expired sessions may go on taking room. 0:
+	// [DefaultSweepInterval]. Negative: they go when [Store.Sweep] is called or
+	// when the room is needed.
+	SweepInterval time.Duration
+
+	// Now is the clock that expiry is judged by. Nil: the system's. It is called
+	// by several goroutines at once and must not call the store.
+	Now func() time.Time
+}
+
+// Store keeps sessions in memory. Make one with [New].
+type Store struct {
+	seed   maphash.Seed
+	mask   uint64
+	shards []shard
+	clock  clock
+	limits limits
+	feed   feed
+	sweep  sweeper
+	closed atomic.Bool
+}
+
+var (
+	_ store.Store   = (*Store)(nil)
+	_ store.Lister  = (*Store)(nil)
+	_ store.Watcher = (*Store)(nil)
+	_ store.Sweeper = (*Store)(nil)
+	_ store.Pinger  = (*Store)(nil)
+)
+
+// New makes an empty store. Close it to give its memory back at once.
+func New(c Config) *Store {
+	s := &Store{seed: maphash.MakeSeed()}
+	s.clock.init(c.Now)
+	s.limits.init(c)
+	s.sweep.init(c.SweepInterval)
+	n := shardCount(s.limits.maxSessions)
+	s.mask = uint64(n - 1)
+	s.shards = make([]shard, n)
+	for i := range s.shards {
+		s.shards[i].init(s)
+	}
+	return s
+}
+
+// shardCount is a power of two: the more sessions there may be, the more shards
+// keep writers, sweeps and the growth of a map out of each other's way. A small
+// store is one shard.
+func shardCount(maxSessions int64) int {
+	const share, most = 2048, 1024
+	n := min(uint64(maxSessions)/share, most)
+	return 1 << max(bits.Len64(n)-1, 0)
+}
+
+func (s *Store) shard(id string) *shard {
+	return &s.shards[maphash.String(s.seed, id)&s.mask]
+}
+
+// Load implements [store.Store]. It answers [store.ErrExpired] as long as the
+// expired record has not been swept. It does not allocate.
+func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return store.Record{}, err
+	}
+	now := s.clock.now()
+	sh := s.shard(id)
+	sh.mu.Lock()
+	e := sh.records[id]
+	if e == nil || e.expires <= now {
+		err := sh.missing(e)
+		sh.mu.Unlock()
+		return store.Record{}, err
+	}
+	sh.use(e, now)
+	r := e.rec
+	sh.mu.Unlock()
+	return r, nil
+}
+
+// Create implements [store.Store]. Where a limit is reached it does what
+// [Config.AtLimit] says.
+func (s *Store) Create(ctx context.Context, r store.Record) (store.Version, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	if r.ID == "" {
+		return 0, errNoID
+	}
+	r = normal(r)
+	now := s.clock.sync()
+	sh := s.shard(r.ID)
+	for {
+		v, err := sh.create(r, now)
+		if err == nil {
+			s.sweep.arm(s, r.Expires)
+		}
+		if err != errNoRoom {
+			return v, err
+		}
+		if !s.makeRoom(r, now) {
+			return 0, store.ErrFull
+		}
+	}
+}
+
+// Update implements [store.Store]. Where the record grows beyond a limit it does
+// what [Config.AtLimit] says, so that it may answer [store.ErrFull] as well; the
+// record is then left as it was.
+func (s *Store) Update(ctx context.Context, r store.Record) (store.Version, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	r = normal(r)
+	now := s.clock.sync()
+	sh := s.shard(r.ID)
+	for {
+		v, err := sh.update(r, now)
+		if err == nil {
+			s.sweep.arm(s, r.Expires)
+		}
+		if err != errNoRoom {
+			return v, err
+		}
+		if !s.makeRoom(r, now) {
+			return 0, store.ErrFull
+		}
+	}
+}
+
+// Touch implements [store.Store]. It leaves the version as it is.
+func (s *Store) Touch(ctx context.Context, id string, expires time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	expires = expires.Round(0)
+	now := s.clock.sync()
+	sh := s.shard(id)
+	if err := sh.touch(id, expires, now); err != nil {
+		return err
+	}
+	s.sweep.arm(s, expires)
+	return nil
+}
+
+// Delete implements [store.Store].
+func (s *Store) Delete(ctx context.Context, id string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.shard(id).delete(id)
+}
+
+// Ping implements [store.Pinger]: [store.ErrClosed] after Close.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.closed.Load() {
+		return store.ErrClosed
+	}
+	return nil
+}
+
+// Close drops all sessions and ends the sweeping and every Watch. It may be
+// called several times. Afterwards all methods answer [store.ErrClosed].
+func (s *Store) Close() error {
+	s.closed.Store(true)
+	s.sweep.close()
+	for i := range s.shards {
+		s.shards[i].close()
+	}
+	s.feed.close()
+	return nil
+}
+
+// normal is r as it is kept: an expiry by the wall clock alone, and data whose
+// array is not much larger than what is counted, nor open to an append.
+func normal(r store.Record) store.Record {
+	const slack = 512
+	r.Expires = r.Expires.Round(0)
+	if cap(r.Data)-len(r.Data) > slack {
+		r.Data = slices.Clone(r.Data)
+	}
+	r.Data = slices.Clip(r.Data)
+	return r
+}
+
+// Stats is what a [Store] holds and has done.
+type Stats struct {
+	Sessions int64  // kept now, expired ones that are not swept yet included
+	Bytes    int64  // what they count, as [Config.MaxBytes] measures
+	Evicted  uint64 // live sessions ended to make room
+	Refused  uint64 // writes answered with [store.ErrFull]
+	Expired  uint64 // expired sessions removed
+}
+
+// Stats tells what the store holds and has done, for metrics. It is cheap.
+func (s *Store) Stats() Stats {
+	return s.limits.stats()
+}

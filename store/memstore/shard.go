@@ -1,0 +1,248 @@
+package memstore
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nestsession/session/store"
+)
+
+// errNoRoom says that a write has to wait until room is made, outside the lock.
+var errNoRoom = errors.New("memstore: no room")
+
+// keepTables is up to how many records an emptied shard's tables served to be
+// kept. Larger ones are dropped, as they do not shrink.
+const keepTables = 64
+
+// entry is a record and its place in the shard's orders.
+type entry struct {
+	rec     store.Record
+	expires int64 // rec.Expires as an instant
+	used    int64 // when it was last loaded, written or touched
+
+	newer, older *entry // by use
+
+	ownerNext, ownerPrev *entry // the owner's others, in the order in which they came
+	ownerSeq             uint64 // its place in that order
+
+	due  int32 // index in the shard's expiries; -1 if it never expires
+	slot int32 // index in the shard's slots
+}
+
+func (e *entry) size() int64 { return recordSize(e.rec) }
+
+// shard is one part of the store under a lock of its own. Everything below mu is
+// guarded by it. No code holds two shards' locks.
+type shard struct {
+	store *Store
+
+	// What a search over all shards for somebody to evict has to know, readable
+	// without the lock.
+	nextDue atomic.Int64 // earliest expiry; never if there is none
+	oldest  atomic.Int64 // when the least recently used one was used; never if there is none
+
+	mu      sync.Mutex
+	records map[string]*entry
+	owners  map[string]chain
+	slots   slots
+	due     expiries
+	lru     recency
+	seq     uint64 // last version or place handed out; grows, so that none comes twice
+	closed  bool
+
+	_ [64]byte // keeps neighbours' locks out of this one's cache line
+}
+
+func (sh *shard) init(s *Store) {
+	sh.store = s
+	sh.publish()
+}
+
+// publish tells the hints of what has changed.
+func (sh *shard) publish() {
+	if d := sh.due.first(); d != sh.nextDue.Load() {
+		sh.nextDue.Store(d)
+	}
+	if o := sh.lru.oldest(); o != sh.oldest.Load() {
+		sh.oldest.Store(o)
+	}
+}
+
+// missing is the error for an e that is nil or has expired.
+func (sh *shard) missing(e *entry) error {
+	switch {
+	case sh.closed:
+		return store.ErrClosed
+	case e != nil:
+		return store.ErrExpired
+	}
+	return store.ErrNotFound
+}
+
+// use marks e as the most recently used.
+func (sh *shard) use(e *entry, now int64) {
+	if !sh.store.limits.evicts {
+		return
+	}
+	wasOldest := sh.lru.tail == e
+	e.used = now
+	sh.lru.toFront(e)
+	if wasOldest {
+		sh.oldest.Store(sh.lru.oldest())
+	}
+}
+
+func (sh *shard) create(r store.Record, now int64) (store.Version, error) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.closed {
+		return 0, store.ErrClosed
+	}
+	old := sh.records[r.ID]
+	if old != nil {
+		if old.expires > now {
+			return 0, store.ErrExists
+		}
+		sh.remove(old)
+		sh.store.limits.expired.Add(1)
+		sh.store.feed.send(store.Event{ID: r.ID})
+	}
+	if !sh.store.limits.reserve(1, recordSize(r)) {
+		sh.publish()
+		return 0, errNoRoom
+	}
+	sh.seq++
+	r.Version = store.Version(sh.seq)
+	e := &entry{rec: r, expires: deadline(r.Expires), used: now}
+	sh.insert(e)
+	sh.publish()
+	return r.Version, nil
+}
+
+func (sh *shard) update(r store.Record, now int64) (store.Version, error) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	e := sh.records[r.ID]
+	if e == nil || e.expires <= now {
+		return 0, sh.missing(e)
+	}
+	if e.rec.Version != r.Version {
+		return 0, store.ErrConflict
+	}
+	if !sh.store.limits.reserve(0, recordSize(r)-e.size()) {
+		sh.use(e, now) // so that others go first
+		return 0, errNoRoom
+	}
+	sh.seq++
+	if e.rec.Owner != r.Owner {
+		sh.leaveOwner(e)
+		e.rec.Owner = r.Owner
+		sh.joinOwner(e)
+	}
+	e.rec.Data = r.Data
+	e.rec.Version = store.Version(sh.seq)
+	sh.expireAt(e, r.Expires)
+	sh.use(e, now)
+	sh.publish()
+	sh.store.feed.send(store.Event{ID: e.rec.ID})
+	return e.rec.Version, nil
+}
+
+func (sh *shard) touch(id string, expires time.Time, now int64) error {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	e := sh.records[id]
+	if e == nil || e.expires <= now {
+		return sh.missing(e)
+	}
+	sh.expireAt(e, expires)
+	sh.use(e, now)
+	sh.publish()
+	sh.store.feed.send(store.Event{ID: e.rec.ID})
+	return nil
+}
+
+func (sh *shard) delete(id string) error {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.closed {
+		return store.ErrClosed
+	}
+	if e := sh.records[id]; e != nil {
+		sh.end(e)
+		sh.publish()
+	}
+	return nil
+}
+
+// end removes e and reports it.
+func (sh *shard) end(e *entry) {
+	sh.remove(e)
+	sh.store.feed.send(store.Event{ID: e.rec.ID, Ended: true})
+}
+
+// insert puts e, for which room has been reserved, into all orders.
+func (sh *shard) insert(e *entry) {
+	if sh.records == nil {
+		sh.records = make(map[string]*entry)
+	}
+	sh.records[e.rec.ID] = e
+	e.slot = sh.slots.add(e)
+	e.due = -1
+	if e.expires != never {
+		sh.due.add(e)
+	}
+	if sh.store.limits.evicts {
+		sh.lru.push(e)
+	}
+	sh.joinOwner(e)
+}
+
+// remove takes e out of all orders and gives its room back.
+func (sh *shard) remove(e *entry) {
+	delete(sh.records, e.rec.ID)
+	sh.slots.remove(e.slot)
+	if e.due >= 0 {
+		sh.due.remove(int(e.due))
+	}
+	if sh.store.limits.evicts {
+		sh.lru.remove(e)
+	}
+	sh.leaveOwner(e)
+	sh.store.limits.release(1, e.size())
+	if len(sh.records) == 0 && len(sh.slots.items) > keepTables {
+		sh.records, sh.owners, sh.slots, sh.due = nil, nil, slots{}, expiries{}
+	}
+}
+
+func (sh *shard) expireAt(e *entry, expires time.Time) {
+	e.rec.Expires = expires
+	was := e.expires
+	e.expires = deadline(expires)
+	switch {
+	case e.expires == was:
+	case e.expires == never:
+		sh.due.remove(int(e.due))
+		e.due = -1
+	case was == never:
+		sh.due.add(e)
+	default:
+		sh.due.move(e)
+	}
+}
+
+func (sh *shard) close() {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.closed {
+		return
+	}
+	sh.closed = true
+	for _, e := range sh.records {
+		sh.store.limits.release(1, e.size())
+	}
+	sh.records, sh.owners, sh.slots, sh.due, sh.lru = nil, nil, slots{}, expiries{}, recency{}
+	sh.publish()
+}

@@ -1,0 +1,24 @@
+package memstore
+
+// slots gives each entry a number that stays the same while it lives, so that an
+// iteration can let go of the lock and go on later from a number.
+type slots struct {
+	items []*entry
+	free  []int32 // numbers in use no more
+}
+
+func (s *slots) add(e *entry) int32 {
+	if n := len(s.free); n > 0 {
+		i := s.free[n-1]
+		s.free = s.free[:n-1]
+		s.items[i] = e
+		return i
+	}
+	s.items = append(s.items, e)
+	return int32(len(s.items) - 1)
+}
+
+func (s *slots) remove(i int32) {
+	s.items[i] = nil
+	s.free = append(s.free, i)
+}

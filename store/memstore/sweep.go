@@ -1,0 +1,141 @@
+package memstore
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+	"weak"
+
+	"github.com/nestsession/session/store"
+)
+
+// batch is how many sessions a sweep removes before it lets go of a shard's lock:
+// some microseconds.
+const batch = 32
+
+// sweeper runs Sweep from time to time, while there is something that expires.
+// Between two sweeps there is a timer and no goroutine, and the timer does not
+// keep the store from being collected.
+type sweeper struct {
+	interval time.Duration
+	armed    atomic.Bool // there is a timer, or a sweep that will see to it
+
+	mu      sync.Mutex
+	timer   *time.Timer
+	closed  bool
+	running sync.WaitGroup
+}
+
+func (w *sweeper) init(interval time.Duration) {
+	w.interval = interval
+	if interval == 0 {
+		w.interval = DefaultSweepInterval
+	}
+}
+
+// arm sees to it that a record that expires then will be swept.
+func (w *sweeper) arm(s *Store, expires time.Time) {
+	if w.interval < 0 || expires.IsZero() || w.armed.Load() {
+		return
+	}
+	if w.armed.CompareAndSwap(false, true) {
+		w.schedule(s)
+	}
+}
+
+func (w *sweeper) schedule(s *Store) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return
+	}
+	ref := weak.Make(s)
+	w.timer = time.AfterFunc(w.interval, func() {
+		if s := ref.Value(); s != nil {
+			s.sweepAndRearm()
+		}
+	})
+}
+
+func (s *Store) sweepAndRearm() {
+	w := &s.sweep
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return
+	}
+	w.running.Add(1)
+	w.mu.Unlock()
+	defer w.running.Done()
+
+	s.removeExpired(context.Background())
+	w.armed.Store(false)
+	// Whoever adds an expiring record from here on arms by himself.
+	for i := range s.shards {
+		if s.shards[i].nextDue.Load() != never {
+			if w.armed.CompareAndSwap(false, true) {
+				w.schedule(s)
+			}
+			return
+		}
+	}
+}
+
+// close stops the timer and waits for a sweep that is under way.
+func (w *sweeper) close() {
+	w.mu.Lock()
+	w.closed = true
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	w.mu.Unlock()
+	w.running.Wait()
+}
+
+// Sweep implements [store.Sweeper]. The store does it by itself, see
+// [Config.SweepInterval]. It goes through the shards in rounds and takes a few
+// expired sessions of each, so that no request waits for more than these.
+func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
+	if err := s.Ping(ctx); err != nil {
+		return 0, err
+	}
+	return s.removeExpired(ctx)
+}
+
+func (s *Store) removeExpired(ctx context.Context) (removed int, err error) {
+	now := s.clock.sync()
+	for again := true; again; {
+		again = false
+		for i := range s.shards {
+			if s.shards[i].nextDue.Load() > now {
+				continue
+			}
+			if err := ctx.Err(); err != nil {
+				return removed, err
+			}
+			if s.closed.Load() {
+				return removed, store.ErrClosed
+			}
+			n := s.shards[i].sweep(now)
+			removed += n
+			again = again || n == batch
+			runtime.Gosched()
+		}
+	}
+	return removed, nil
+}
+
+// sweep removes up to a batch of expired sessions.
+func (sh *shard) sweep(now int64) (removed int) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	defer sh.publish()
+	for removed < batch && sh.due.first() <= now {
+		sh.end(sh.due.heap[0].e)
+		removed++
+	}
+	sh.store.limits.expired.Add(uint64(removed))
+	return removed
+}
