@@ -62,6 +62,7 @@ func TestNoInjection(t *testing.T) {
 		{"Name", `"sid"`, "v", cookie.Attributes{}},
 		{"Value", "sid", "a; Domain=evil.example", cookie.Attributes{}},
 		{"Value", "sid", "a\r\nSet-Cookie: b=c", cookie.Attributes{}},
+		{"Value", "sid", "a;b", cookie.Attributes{}},
 		{"Value", "sid", "a,b", cookie.Attributes{}},
 		{"Value", "sid", `a\b`, cookie.Attributes{}},
 		{"Value", "sid", `"a"`, cookie.Attributes{}},

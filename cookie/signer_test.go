@@ -78,7 +78,8 @@ func TestVerifyLimitsSize(t *testing.T) {
 func TestVerifyReadsRawBytesAsNode(t *testing.T) {
 	t.Parallel()
 	s := newSigner(t, "k")
-	mac := strings.TrimPrefix(string(s.AppendSigned(nil, "café")), "s:café")
+	macOf := func(id string) string { return strings.TrimPrefix(string(s.AppendSigned(nil, id)), "s:"+id) }
+	mac := macOf("café")
 	for _, c := range []struct {
 		value, id string
 		err       error
@@ -87,9 +88,12 @@ func TestVerifyReadsRawBytesAsNode(t *testing.T) {
 		{"s%3Acaf\xe9" + mac, "café", nil},
 		{"s%3Acaf%C3%A9" + mac, "café", nil},
 		{"s:café" + mac, "", cookie.ErrSignature},
-		{"s:caf%E9" + mac, "", cookie.ErrSignature},       // no UTF-8: nothing is unescaped
-		{"s:caf%C3\xa9" + mac, "", cookie.ErrSignature},   // half of it escaped
-		{"s%3Acaf%C3\xa9" + mac, "", cookie.ErrMalformed}, // ... nor is the prefix
+		{"s:caf%E9" + mac, "", cookie.ErrSignature},               // no UTF-8: nothing is unescaped
+		{"s:caf%C3\xa9" + mac, "", cookie.ErrSignature},           // half of it escaped
+		{"s%3Acaf%C3\xa9" + mac, "", cookie.ErrMalformed},         // ... nor is the prefix
+		{"s%3Aab" + macOf("ab") + "%E9", "", cookie.ErrMalformed}, // at the very end
+		{"s:" + strings.Repeat("\xe9", 100) + macOf(strings.Repeat("é", 100)), strings.Repeat("é", 100), nil},
+		{"s:100%\xe9" + macOf("100%é"), "100%é", nil}, // a broken escape as well
 	} {
 		id, _, err := s.Verify(c.value)
 		if id != c.id || !errors.Is(err, c.err) {
