@@ -1,0 +1,308 @@
+package session
+
+import (
+	"encoding"
+	"encoding/json"
+	"math"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// copier hands out copies of values of one type that share nothing with the
+// original. It is compiled from the type once, since decoding JSON anew for each
+// request is what sessions elsewhere spend their time on.
+type copier struct {
+	// fix replaces what v refers to by copies, after v itself was assigned. It
+	// returns false where a value is of a kind that it cannot copy. nil: nothing to do.
+	fix func(v reflect.Value) bool
+
+	// safe: copies of decoded values are complete. Otherwise decode.
+	safe bool
+
+	// faithful: a copy of a value equals what decoding its encoding gives, unless
+	// fix returns false.
+	faithful bool
+
+	// dynamic: the type holds interfaces, so that numbers need attention.
+	dynamic bool
+
+	// unencodable is a type in it that JSON has no form for, nil if there is none.
+	unencodable reflect.Type
+}
+
+// The types that are never changed in place, whatever they hold inside.
+var immutable = []reflect.Type{
+	reflect.TypeFor[time.Time](), reflect.TypeFor[netip.Addr](), reflect.TypeFor[netip.Prefix](), reflect.TypeFor[netip.AddrPort](),
+}
+
+var (
+	marshaler       = reflect.TypeFor[json.Marshaler]()
+	textMarshaler   = reflect.TypeFor[encoding.TextMarshaler]()
+	unmarshaler     = reflect.TypeFor[json.Unmarshaler]()
+	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
+)
+
+func compileCopier(t reflect.Type) *copier {
+	c := &copier{safe: true, faithful: true}
+	c.fix = c.compile(t, map[reflect.Type]*func(reflect.Value) bool{})
+	return c
+}
+
+// compile returns the fix of a type, nil for a type without references. seen
+// breaks the circle of types that refer to themselves.
+func (c *copier) compile(t reflect.Type, seen map[reflect.Type]*func(reflect.Value) bool) func(reflect.Value) bool {
+	if t == immutable[0] {
+		return fixTime
+	}
+	if slices.Contains(immutable, t) {
+		return nil
+	}
+	if p := reflect.PointerTo(t); p.Implements(marshaler) || p.Implements(textMarshaler) || p.Implements(unmarshaler) || p.Implements(textUnmarshaler) {
+		c.faithful = false
+		if t.Kind() == reflect.Struct && hidesFields(t) {
+			c.safe = false // its decoder may fill what cannot be reached from here
+			return nil
+		}
+	}
+	switch t.Kind() {
+	case reflect.Bool, reflect.String, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Float32, reflect.Float64:
+		return nil
+	case reflect.Interface:
+		c.dynamic = true
+		if t.NumMethod() > 0 {
+			c.safe = false
+		}
+		return fixInterface
+	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Array, reflect.Struct:
+	default:
+		c.safe, c.unencodable = false, t
+		return nil
+	}
+	if known := seen[t]; known != nil {
+		return func(v reflect.Value) bool { return (*known)(v) }
+	}
+	var self func(reflect.Value) bool
+	seen[t] = &self
+	switch t.Kind() {
+	case reflect.Pointer:
+		self = fixPointer(t, c.compile(t.Elem(), seen))
+	case reflect.Slice:
+		self = fixSlice(t, c.compile(t.Elem(), seen))
+	case reflect.Map:
+		if t.Key().Kind() == reflect.Pointer || t.Key().Kind() == reflect.Interface || t.Key().Kind() == reflect.Struct {
+			c.safe = false
+		}
+		self = fixMap(t, c.compile(t.Elem(), seen))
+	case reflect.Array:
+		self = fixArray(t, c.compile(t.Elem(), seen))
+	case reflect.Struct:
+		self = c.compileStruct(t, seen)
+	}
+	if self == nil {
+		delete(seen, t)
+	}
+	return self
+}
+
+func (c *copier) compileStruct(t reflect.Type, seen map[reflect.Type]*func(reflect.Value) bool) func(reflect.Value) bool {
+	type field struct {
+		index     int
+		fix       func(reflect.Value) bool
+		omitEmpty bool
+	}
+	var fields []field
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag := f.Tag.Get("json")
+		name, options, _ := strings.Cut(tag, ",")
+		embedded := f.Anonymous && name == ""
+		if !embedded && !f.IsExported() || tag == "-" {
+			c.faithful = false // neither encoded nor decoded
+			continue
+		}
+		if embedded && (!f.IsExported() || f.Type.Kind() != reflect.Struct) {
+			c.faithful, c.safe = false, false // by rules of its own
+		}
+		if fix := c.compile(f.Type, seen); fix != nil && f.IsExported() {
+			fields = append(fields, field{i, fix, strings.Contains(options, "omitempty")})
+		}
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	return func(v reflect.Value) bool {
+		for i := range fields {
+			f := v.Field(fields[i].index)
+			if !fields[i].fix(f) {
+				return false
+			}
+			if fields[i].omitEmpty && (f.Kind() == reflect.Slice || f.Kind() == reflect.Map) && !f.IsNil() && f.Len() == 0 {
+				return false // would come back nil
+			}
+		}
+		return true
+	}
+}
+
+func hidesFields(t reflect.Type) bool {
+	for i := range t.NumField() {
+		if !t.Field(i).IsExported() {
+			return true
+		}
+	}
+	return false
+}
+
+func fixPointer(t reflect.Type, fix func(reflect.Value) bool) func(reflect.Value) bool {
+	elem := t.Elem()
+	return func(v reflect.Value) bool {
+		if v.IsNil() {
+			return true
+		}
+		p := reflect.New(elem)
+		p.Elem().Set(v.Elem())
+		if fix != nil && !fix(p.Elem()) {
+			return false
+		}
+		v.Set(p)
+		return true
+	}
+}
+
+func fixSlice(t reflect.Type, fix func(reflect.Value) bool) func(reflect.Value) bool {
+	return func(v reflect.Value) bool {
+		if v.IsNil() {
+			return true
+		}
+		n := reflect.MakeSlice(t, v.Len(), v.Len())
+		reflect.Copy(n, v)
+		if fix != nil {
+			for i := range n.Len() {
+				if !fix(n.Index(i)) {
+					return false
+				}
+			}
+		}
+		v.Set(n)
+		return true
+	}
+}
+
+func fixArray(t reflect.Type, fix func(reflect.Value) bool) func(reflect.Value) bool {
+	if fix == nil {
+		return nil
+	}
+	return func(v reflect.Value) bool {
+		for i := range t.Len() {
+			if !fix(v.Index(i)) {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+func fixMap(t reflect.Type, fix func(reflect.Value) bool) func(reflect.Value) bool {
+	elem := t.Elem()
+	if t == reflect.TypeFor[map[string]any]() {
+		return func(v reflect.Value) bool {
+			if v.IsNil() {
+				return true
+			}
+			m, ok := copyJSON(v.Interface())
+			if ok {
+				v.Set(reflect.ValueOf(m))
+			}
+			return ok
+		}
+	}
+	return func(v reflect.Value) bool {
+		if v.IsNil() {
+			return true
+		}
+		n := reflect.MakeMapWithSize(t, v.Len())
+		slot := reflect.New(elem).Elem()
+		for it := v.MapRange(); it.Next(); {
+			slot.Set(it.Value())
+			if fix != nil && !fix(slot) {
+				return false
+			}
+			n.SetMapIndex(it.Key(), slot)
+		}
+		v.Set(n)
+		return true
+	}
+}
+
+// fixTime drops the monotonic reading, which no store keeps. A zone may come back
+// from a store under another name for the same offset: the same instant.
+func fixTime(v reflect.Value) bool {
+	p, ok := v.Addr().Interface().(*time.Time)
+	if !ok {
+		return false
+	}
+	*p = p.Round(0)
+	return true
+}
+
+func fixInterface(v reflect.Value) bool {
+	if v.IsNil() {
+		return true
+	}
+	n, ok := copyJSON(v.Interface())
+	if ok {
+		v.Set(reflect.ValueOf(n))
+	}
+	return ok
+}
+
+// maxExact is 2^53: up to there a float64 holds every integer.
+const maxExact = 1 << 53
+
+// copyJSON copies what decoding JSON into an interface gives. A number becomes a
+// float64 if that holds it, and stays a json.Number otherwise, so that integers
+// above 2^53 survive. It refuses what decoding never gives.
+func copyJSON(value any) (any, bool) {
+	switch v := value.(type) {
+	case nil, bool, string:
+		return v, true
+	case float64:
+		return v, math.Abs(v) < maxExact
+	case json.Number:
+		f, err := v.Float64()
+		if err != nil || math.Abs(f) >= maxExact {
+			return v, true
+		}
+		return f, true
+	case map[string]any:
+		if v == nil {
+			return nil, false
+		}
+		m := make(map[string]any, len(v))
+		for key, e := range v {
+			c, ok := copyJSON(e)
+			if !ok {
+				return nil, false
+			}
+			m[key] = c
+		}
+		return m, true
+	case []any:
+		if v == nil {
+			return nil, false
+		}
+		a := make([]any, len(v))
+		for i, e := range v {
+			var ok bool
+			if a[i], ok = copyJSON(e); !ok {
+				return nil, false
+			}
+		}
+		return a, true
+	}
+	return nil, false
+}

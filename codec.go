@@ -1,0 +1,357 @@
+package session
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// codec turns values of T into documents and back.
+type codec[T any] struct {
+	copier   *copier
+	fields   map[string]bool // the keys of a struct's fields; nil where T takes any key
+	anyKeys  bool            // T can bring keys that New has not seen
+	reserved []string
+	empty    *document[T] // of a session that nothing was put into
+	cache    documentCache[T]
+}
+
+// document is what a record's data say, in one version. It is shared between
+// requests: nothing in it is ever changed, or reachable from a handler.
+type document[T any] struct {
+	key   string
+	data  []byte
+	value T
+
+	// others are the members besides cookie and meta as they stand in data, or nil
+	// if they are the inside of body to the letter.
+	others []member
+	body   atomic.Pointer[[]byte] // the encoding of value, made when first asked for
+
+	cookie   Cookie
+	lifetime lifetime
+	meta     meta
+}
+
+func newCodec[T any](reserved []string) (codec[T], error) {
+	c := codec[T]{reserved: reserved}
+	t := reflect.TypeFor[T]()
+	p := reflect.PointerTo(t)
+	custom := p.Implements(marshaler) || p.Implements(unmarshaler)
+	switch {
+	case t.Kind() == reflect.Struct && !custom:
+		c.fields = map[string]bool{}
+		fieldNames(t, c.fields)
+	case t.Kind() == reflect.Map && t.Key().Kind() == reflect.String, custom && t.Kind() != reflect.Pointer:
+		c.anyKeys = true
+	case t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct:
+		return c, fmt.Errorf("session: New[%v]: a session's data are kept by value; write New[%v]", t, t.Elem())
+	default:
+		return c, fmt.Errorf("session: New[%v]: a session's data are the members of a JSON object; write a struct, or map[string]any", t)
+	}
+	for name := range c.fields {
+		if c.isReserved(name) {
+			return c, fmt.Errorf("session: New[%v]: the field with the key %q: %w; give it another name with a json tag", t, name, ErrReservedKey)
+		}
+	}
+	c.copier, c.cache = compileCopier(t), newDocumentCache[T]()
+	if c.copier.unencodable != nil {
+		return c, fmt.Errorf("session: New[%v]: JSON has no form for %v; leave the field out with the tag `json:\"-\"`", t, c.copier.unencodable)
+	}
+	var zero T
+	body, err := c.encode(&zero)
+	if err != nil {
+		return c, fmt.Errorf("session: New[%v]: the zero value cannot be stored: %w", t, err)
+	}
+	c.empty = &document[T]{}
+	c.empty.body.Store(&body)
+	return c, nil
+}
+
+// fieldNames collects the keys that encoding/json may use for a struct's fields.
+func fieldNames(t reflect.Type, names map[string]bool) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous && name == "" {
+			e := f.Type
+			if e.Kind() == reflect.Pointer {
+				e = e.Elem()
+			}
+			if e.Kind() == reflect.Struct && e != t {
+				fieldNames(e, names)
+				continue
+			}
+		}
+		if name == "" {
+			name = f.Name
+		}
+		if f.IsExported() && f.Tag.Get("json") != "-" {
+			names[name] = true
+		}
+	}
+}
+
+func (c *codec[T]) isReserved(key string) bool {
+	return key == cookieKey || key == metaKey || slices.Contains(c.reserved, key)
+}
+
+var encoders = sync.Pool{New: func() any {
+	e := &encoder{}
+	e.json = json.NewEncoder(&e.text)
+	e.json.SetEscapeHTML(false) // the text is for stores and Node, not for a page
+	return e
+}}
+
+type encoder struct {
+	text bytes.Buffer
+	json *json.Encoder
+}
+
+// encode returns the object that v is, in a buffer of its own.
+func (c *codec[T]) encode(v *T) ([]byte, error) {
+	e := encoders.Get().(*encoder)
+	defer encoders.Put(e)
+	e.text.Reset()
+	if err := e.json.Encode(v); err != nil {
+		return nil, fmt.Errorf("session: data cannot be stored: %w", err)
+	}
+	body := bytes.TrimSpace(e.text.Bytes())
+	if string(body) == "null" {
+		return []byte("{}"), nil
+	}
+	if body[0] != '{' {
+		return nil, fmt.Errorf("session: data cannot be stored: %T is encoded as something else than an object", *v)
+	}
+	if c.anyKeys {
+		if err := c.checkKeys(body); err != nil {
+			return nil, err
+		}
+	}
+	return bytes.Clone(body), nil
+}
+
+func (c *codec[T]) checkKeys(body []byte) error {
+	members, err := parseMembers(body)
+	if err != nil {
+		return fmt.Errorf("session: data cannot be stored: %w", err)
+	}
+	for _, m := range members {
+		if c.isReserved(m.key) {
+			return fmt.Errorf("%w: %q; choose another key", ErrReservedKey, m.key)
+		}
+	}
+	return nil
+}
+
+// bodyOf returns the encoding of the document's value.
+func (c *codec[T]) bodyOf(d *document[T]) ([]byte, error) {
+	if b := d.body.Load(); b != nil {
+		return *b, nil
+	}
+	body, err := c.encode(&d.value)
+	if err != nil {
+		return nil, err
+	}
+	d.body.Store(&body)
+	return body, nil
+}
+
+// copyOf gives a request a value of its own.
+func (c *codec[T]) copyOf(d *document[T], dst *T) error {
+	if c.copier.fix == nil && c.copier.safe {
+		*dst = d.value
+		return nil
+	}
+	if c.copier.safe {
+		*dst = d.value
+		if v := reflect.ValueOf(dst).Elem(); c.copier.fix(v) {
+			return initMap(v)
+		}
+	}
+	body := d.inside()
+	var zero T
+	*dst = zero
+	return c.decodeValue(body, dst)
+}
+
+// initMap makes a nil map writable, so that handlers need not.
+func initMap(v reflect.Value) error {
+	if v.Kind() == reflect.Map && v.IsNil() {
+		v.Set(reflect.MakeMap(v.Type()))
+	}
+	return nil
+}
+
+// inside is the object of which value was decoded.
+func (d *document[T]) inside() []byte {
+	if d.others == nil {
+		if b := d.body.Load(); b != nil {
+			return *b
+		}
+		return []byte("{}")
+	}
+	text, err := appendMembers([]byte{}, d.others)
+	if err != nil || len(text) == 0 {
+		return []byte("{}")
+	}
+	text[0] = '{'
+	return append(text, '}')
+}
+
+func (c *codec[T]) decodeValue(object []byte, dst *T) error {
+	if !c.copier.dynamic {
+		if err := json.Unmarshal(object, dst); err != nil {
+			return err
+		}
+		return initMap(reflect.ValueOf(dst).Elem())
+	}
+	d := json.NewDecoder(bytes.NewReader(object))
+	d.UseNumber()
+	if err := d.Decode(dst); err != nil {
+		return err
+	}
+	v := reflect.ValueOf(dst).Elem()
+	if c.copier.fix != nil {
+		c.copier.fix(v) // gives numbers their Go type; refuses nothing that was decoded
+	}
+	return initMap(v)
+}
+
+var errNoCookie = errors.New("no cookie member")
+
+// decode reads a record's data. The result comes from the cache if the text is
+// what it was the last time.
+func (c *codec[T]) decode(key string, data []byte) (*document[T], error) {
+	if d := c.cache.get(key, data); d != nil {
+		return d, nil
+	}
+	members, err := parseMembers(data)
+	if err != nil {
+		return nil, err
+	}
+	d := &document[T]{key: key, data: data, others: make([]member, 0, len(members))}
+	hasCookie := false
+	known := make([]member, 0, len(members))
+	for _, m := range members {
+		switch m.key {
+		case cookieKey:
+			hasCookie = true
+			d.cookie, d.lifetime, err = parseCookie(m.value)
+		case metaKey:
+			err = json.Unmarshal(m.value, &d.meta)
+		default:
+			d.others = append(d.others, m)
+			if c.fields == nil || c.fields[m.key] {
+				known = append(known, m)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if !hasCookie {
+		return nil, errNoCookie
+	}
+	part := document[T]{others: known}
+	if err := c.decodeValue(part.inside(), &d.value); err != nil {
+		return nil, err
+	}
+	c.cache.put(d)
+	return d, nil
+}
+
+// compose makes the document that follows base: value and its encoding body in
+// place of base's, and whatever base had besides left as it stood.
+func (c *codec[T]) compose(base *document[T], value *T, body []byte, k *Cookie, l lifetime, expires time.Time, info meta) (*document[T], error) {
+	d := &document[T]{cookie: *k, lifetime: l, meta: info}
+	d.body.Store(&body)
+	data := make([]byte, 0, len(body)+256)
+	data = append(data, `{"`+cookieKey+`":`...)
+	data = appendCookie(data, k, l, expires)
+	var err error
+	if base.others == nil {
+		if len(body) > len("{}") {
+			data = append(append(data, ','), body[1:len(body)-1]...)
+		}
+	} else {
+		was, werr := c.bodyOf(base)
+		if werr != nil {
+			return nil, werr
+		}
+		if d.others, err = mergeMembers(base.others, was, body); err != nil {
+			return nil, err
+		}
+		if data, err = appendMembers(data, d.others); err != nil {
+			return nil, err
+		}
+	}
+	if data, err = info.append(data); err != nil {
+		return nil, err
+	}
+	d.data = append(data, '}')
+	d.value = *value
+	if v := reflect.ValueOf(&d.value).Elem(); !c.faithful(body) || c.copier.fix != nil && !c.copier.fix(v) {
+		var fresh T
+		if err := c.decodeValue(body, &fresh); err != nil {
+			return nil, err
+		}
+		d.value = fresh
+	}
+	return d, nil
+}
+
+// faithful reports whether a copy of the value is what decoding body would give.
+// The encoder replaces invalid UTF-8 and writes the replacement as an escape.
+func (c *codec[T]) faithful(body []byte) bool {
+	return c.copier.faithful && c.copier.safe && !bytes.Contains(body, []byte(`\ufffd`))
+}
+
+// mergeMembers carries a change from one encoding of T to another over to the
+// members that a store has: what T does not know, and what did not change, keeps
+// its text, nested members and integers above 2^53 included.
+func mergeMembers(stored []member, was, is []byte) ([]member, error) {
+	before, err := parseMembers(was)
+	if err != nil {
+		return nil, err
+	}
+	after, err := parseMembers(is)
+	if err != nil {
+		return nil, err
+	}
+	merged := make([]member, 0, len(stored)+len(after))
+	for _, m := range stored {
+		old, now := find(before, m.key), find(after, m.key)
+		switch {
+		case now != nil && !bytes.Equal(old, now):
+			merged = append(merged, member{m.key, now})
+		case now != nil || old == nil:
+			merged = append(merged, m)
+		}
+	}
+	for _, m := range after {
+		if find(stored, m.key) == nil {
+			merged = append(merged, m)
+		}
+	}
+	return merged, nil
+}
+
+// decodeAny reads a JSON value as the data of a map session have it.
+func decodeAny(text []byte) any {
+	var v any
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&v); err != nil {
+		return nil
+	}
+	v, _ = copyJSON(v)
+	return v
+}

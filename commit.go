@@ -1,0 +1,209 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/nestsession/session/cookie"
+	"github.com/nestsession/session/store"
+)
+
+// Commit ends the request's work with a session that [Manager.Open] gave: it saves
+// what has changed, else moves the expiry if it is time to, and adds the cookie to
+// h if one is due. Call it before the response's header leaves and, if the handler
+// goes on after that, once more at the end with h nil. It goes on when ctx is
+// canceled (the client has gone, the changes count), for Config.SaveTimeout at the
+// most.
+//
+// On an error answer with that alone, and nothing of the handler's. That the
+// session has ended meanwhile is no error: the changes are dropped, the cookie is
+// expired, an event says so.
+func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) error {
+	var d deadlineContext
+	d.begin(ctx, m.saveTimeout)
+	defer d.end()
+	return m.commit(&d, s, h)
+}
+
+func (m *Manager[T]) commit(ctx context.Context, s *Session[T], h http.Header) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h == nil {
+		s.headerSent = true
+	}
+	err := s.settleUp(ctx, h)
+	if h != nil {
+		s.headerSent = true
+	}
+	if errors.Is(err, ErrRevoked) {
+		s.expireCookie(h)
+		return nil
+	}
+	if err != nil {
+		s.reportSave(ctx, err)
+	}
+	return err
+}
+
+// settleUp is what a request's end asks of the store and of the header.
+func (s *Session[T]) settleUp(ctx context.Context, h http.Header) error {
+	switch s.state {
+	case stateNew:
+		return s.settleNew(ctx, h)
+	case stateStored:
+		return s.settleStored(ctx, h)
+	case stateEnding:
+		if err := s.end(ctx); err != nil {
+			return err
+		}
+		s.finish()
+		s.expireCookie(h)
+	case stateEnded:
+		s.expireCookie(h)
+	}
+	return nil
+}
+
+func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
+	fresh, body, err := s.replay()
+	if err != nil {
+		return err
+	}
+	changed, err := s.modified(body)
+	if err != nil {
+		return err
+	}
+	if !changed && !s.ownerMoved && !s.m.saveUninitialized {
+		if s.regenerated {
+			s.expireCookie(h)
+		}
+		return nil
+	}
+	err = s.create(ctx, &fresh, body)
+	if errors.Is(err, ErrInsecure) || errors.Is(err, ErrHeaderSent) {
+		// There is no client that could come back to it: a record would only take room.
+		reason := ReasonHeaderSent
+		if errors.Is(err, ErrInsecure) {
+			reason = ReasonInsecure
+			s.m.cookieNotSent(ctx, reason, "")
+		}
+		if changed || s.ownerMoved {
+			s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: reason}, "")
+		}
+		s.forget()
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.sendCookie(ctx, h)
+}
+
+func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
+	fresh, body, err := s.replay()
+	if err != nil {
+		return err
+	}
+	since, err := s.m.codec.bodyOf(s.doc)
+	if err != nil {
+		return err
+	}
+	send := s.settingsChanged
+	if string(since) != string(body) || s.settingsChanged || s.ownerMoved || s.m.resave && !s.saved {
+		if err := s.swap(ctx, &fresh, body); err != nil {
+			return err
+		}
+	} else if err := s.touch(ctx); err != nil {
+		return err
+	}
+	s.saved = true
+	send = send || s.id != s.sentID || s.m.rolling || s.resign
+	if !send && s.lifetime.set {
+		// The browser's copy of the expiry moves with each change, as express-session's.
+		if send, err = s.modified(body); err != nil {
+			return err
+		}
+	}
+	if !send {
+		return nil
+	}
+	return s.sendCookie(ctx, h)
+}
+
+// touch moves the record's expiry if that moves by enough to be worth a write. A
+// touch that fails costs nothing but time: the page goes out.
+func (s *Session[T]) touch(ctx context.Context) error {
+	if s.id != s.sentID {
+		return nil // stored by this very request
+	}
+	at := s.expiry(s.m.present())
+	if !s.touched && !s.due(at) {
+		return nil
+	}
+	err := s.m.store.Touch(ctx, s.key, at)
+	if errors.Is(err, store.ErrNotFound) {
+		return s.revoked(ctx)
+	}
+	if err != nil {
+		s.m.emit(ctx, Event{Kind: EventTouchFailed, Owner: s.owner, Err: &storeError{err}}, s.key)
+		return nil
+	}
+	s.deadline, s.expires, s.touched = at, at, false
+	return nil
+}
+
+func (s *Session[T]) due(at time.Time) bool {
+	switch {
+	case s.m.touchEvery < 0:
+		return !s.headerSent // once a request
+	case at.IsZero() || s.deadline.IsZero():
+		return at.IsZero() != s.deadline.IsZero()
+	}
+	every := s.m.touchEvery
+	if every == 0 {
+		every = s.idle().duration / 10
+	}
+	return at.Sub(s.deadline).Abs() >= every && !at.Equal(s.deadline)
+}
+
+// sendCookie adds the session's cookie to the header.
+func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
+	if h == nil {
+		return nil
+	}
+	if s.settings.Secure == SecureAlways && !s.secure {
+		s.m.cookieNotSent(ctx, ReasonInsecure, s.key)
+		return nil
+	}
+	a := s.settings.attributes(s.lifetime.from(s.m.present()))
+	if err := a.Validate(); err != nil {
+		return err
+	}
+	var space [512]byte
+	value := s.m.signer.AppendValue(space[:0], s.id)
+	var line [768]byte
+	if len(s.m.name)+len(value) > maxCookieBytes {
+		return errors.New("session: Config.GenID returned an id that is too long for a cookie")
+	}
+	addCookie(h, string(cookie.Append(line[:0], s.m.name, string(value), &a)))
+	return nil
+}
+
+// expireCookie takes the cookie that the request came with from the browser.
+func (s *Session[T]) expireCookie(h http.Header) {
+	if h == nil || s.sentID == "" || s.m.keepDeadCookie {
+		return
+	}
+	a := s.settings.attributes(time.Unix(0, 0))
+	addCookie(h, string(cookie.Append(nil, s.m.name, "", &a)))
+}
+
+func addCookie(h http.Header, line string) {
+	if lines := h["Set-Cookie"]; len(lines) > 0 {
+		h["Set-Cookie"] = append(lines, line)
+		return
+	}
+	h["Set-Cookie"] = []string{line}
+}

@@ -1,0 +1,140 @@
+package session
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/nestsession/session/store"
+)
+
+// NoTimeout as Config.IdleTimeout or Config.AbsoluteTimeout switches it off.
+const NoTimeout time.Duration = -1
+
+// The defaults of [Config].
+const (
+	DefaultIdleTimeout     = 24 * time.Hour
+	DefaultAbsoluteTimeout = 30 * 24 * time.Hour
+	DefaultRenewGrace      = 30 * time.Second
+	DefaultSaveTimeout     = 5 * time.Second
+	DefaultMaxBytes        = 1 << 20
+)
+
+// Config says how sessions behave. [New] copies and checks it. The zero value of
+// each field is a safe default; only Secrets must be given.
+type Config struct {
+	// Secrets sign the id in the cookie with HMAC-SHA256. The first signs, all
+	// verify: to rotate, put a new one in front and drop the last when MaxAge has
+	// passed. A session whose cookie an old secret signed gets a new cookie at its
+	// next visit. At least 16 bytes each; `openssl rand -base64 32` makes a good one.
+	Secrets []string
+
+	// InsecureShortSecrets lets New accept secrets under 16 bytes, for sharing
+	// cookies with an application that has one.
+	InsecureShortSecrets bool
+
+	// Store keeps the sessions. Default: a memstore of this manager's own, which
+	// Close closes.
+	Store store.Store
+
+	// Name is the cookie's name. Default: "__Host-sid" if the cookie is always
+	// Secure, has no Domain and covers "/"; "__Secure-sid" if it is always Secure
+	// otherwise; else "sid".
+	Name string
+
+	// Cookie says how the cookie is set.
+	Cookie Cookie
+
+	// CookieFunc, if given, says it for each request, in place of Cookie. A cookie
+	// that cannot be written is an error of that request.
+	CookieFunc func(*http.Request) Cookie
+
+	// IdleTimeout ends a session on the server that was not used for so long (ASVS
+	// 7.3.1). Default: Cookie.MaxAge, or 24 hours where that is zero. A session that
+	// set its own MaxAge has that instead.
+	IdleTimeout time.Duration
+
+	// AbsoluteTimeout ends a session so long after it was created, however busy it
+	// is (ASVS 7.3.2). Default: 30 days, or Cookie.MaxAge if that is longer.
+	AbsoluteTimeout time.Duration
+
+	// TouchInterval is by how much a visit that changes nothing must move the expiry
+	// before that is written to the store. Default: a tenth of the session's idle
+	// timeout. Negative: every visit writes, as express-session does.
+	TouchInterval time.Duration
+
+	// RenewGrace is for how long the old id still answers after Renew, so that
+	// requests in flight are not logged out. Default: 30 seconds. Negative: not at all.
+	RenewGrace time.Duration
+
+	// SaveTimeout bounds the save at the end of a request, which goes on if the
+	// client has gone away. Default: 5 seconds.
+	SaveTimeout time.Duration
+
+	// MaxBytes is the largest document that is stored. Default: 1 MiB.
+	MaxBytes int
+
+	// Rolling sends the cookie with every response, so that the browser's copy of
+	// the expiry moves too. Default: only when something has changed.
+	Rolling bool
+
+	// Resave writes the session at every visit, changed or not. For stores that
+	// cannot touch; otherwise it only costs.
+	Resave bool
+
+	// SaveUninitialized stores new sessions that nothing was put into. It makes
+	// every visit of every robot a record (CVE-2015-5963): leave it off.
+	SaveUninitialized bool
+
+	// GenID makes the ids: unguessable, unique, at least 128 bits from a CSPRNG
+	// (ASVS 7.2.3). Default: 24 random bytes, base64url. An error fails the save.
+	GenID func(*http.Request) (string, error)
+
+	// Proxy says whether X-Forwarded-Proto is believed.
+	Proxy Proxy
+
+	// IsSecure says whether a request without TLS of its own came over HTTPS, where
+	// Proxy is ProxyUnset. Default: no.
+	IsSecure func(*http.Request) bool
+
+	// InsecurePlainIDs keeps sessions in the store under the id in the cookie, so
+	// that who reads the store can take over every session (and a lookup's timing
+	// leaks, CVE-2019-16782). For stores shared with express-session. Default: under
+	// the SHA-256 of the id.
+	InsecurePlainIDs bool
+
+	// InsecureFirstCookie takes the first of several cookies of the name, as
+	// express-session does, so that another subdomain can plant one. Default: several
+	// cookies are none.
+	InsecureFirstCookie bool
+
+	// KeepCookie lets the attributes in the stored document make the cookie of a
+	// session that exists, as express-session does, so that a change of Cookie is seen
+	// by new sessions only. Default: Cookie counts, unless the session has its own.
+	KeepCookie bool
+
+	// KeepDeadCookie leaves the browser its cookie when the session has ended.
+	// Default: it is expired, with identical name, path, domain and flags.
+	KeepDeadCookie bool
+
+	// ReservedKeys are top-level keys that the data must not have: those which a
+	// program that shares the store would take for its own.
+	ReservedKeys []string
+
+	// OnEvent is told what happens to sessions, for an audit log and metrics. It is
+	// called from requests, concurrently, and must not block.
+	OnEvent func(context.Context, Event)
+
+	// Logger gets events that an operator must see as warnings and errors, and the
+	// others at the debug level. Default: slog.Default().
+	Logger *slog.Logger
+
+	// ErrorHandler answers a request whose session could not be loaded or saved.
+	// Nothing of the handler's response is sent. Default: 503 where the store failed,
+	// else 500, in plain text without the reason.
+	ErrorHandler func(http.ResponseWriter, *http.Request, error)
+
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+}

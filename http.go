@@ -1,0 +1,149 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"net/http"
+)
+
+// HandlerFunc serves a route that declares a session: it is loaded before next
+// runs, and saved before the first byte of the response leaves. If the store does
+// not answer, next does not run and the client gets the error response. Routes
+// that declare none do no store work.
+//
+// Within next, [Manager.From] finds the same session in the request's context.
+func (m *Manager[T]) HandlerFunc(next func(http.ResponseWriter, *http.Request, *Session[T])) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if x := m.exchange(r.Context()); x != nil { // within Handler
+			s, err := x.session(r)
+			if err != nil {
+				x.response.fail(err)
+				return
+			}
+			next(w, r, s)
+			return
+		}
+		x := m.newExchange(w, r)
+		if _, err := x.session(x.r); err != nil {
+			x.response.fail(err)
+			return
+		}
+		next(&x.response, x.r, &x.s)
+		x.response.finish()
+	}
+}
+
+// Handler gives the requests that reach next a session, to be had with
+// [Manager.From] or [Manager.Load]. It is loaded when one of them is first called,
+// so that a route that calls neither does no store work; with Config.Rolling,
+// Resave or SaveUninitialized it is loaded for every request.
+func (m *Manager[T]) Handler(next http.Handler) http.Handler {
+	eager := m.rolling || m.resave || m.saveUninitialized
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if m.exchange(r.Context()) != nil { // twice in one chain
+			next.ServeHTTP(w, r)
+			return
+		}
+		x := m.newExchange(w, r)
+		if eager {
+			if _, err := x.session(x.r); err != nil && !errors.Is(err, ErrOutsidePath) {
+				x.response.fail(err)
+				return
+			}
+		}
+		next.ServeHTTP(&x.response, x.r)
+		x.response.finish()
+	})
+}
+
+// From returns the session of the request whose context ctx is or descends from,
+// loading it if this is the first call. It is false if the request did not pass
+// through this manager's Handler or HandlerFunc, if its path is outside
+// Cookie.Path, or if the store failed: then the client gets the error response
+// whatever the handler writes, and never the page of an anonymous visitor.
+func (m *Manager[T]) From(ctx context.Context) (*Session[T], bool) {
+	s, err := m.Load(ctx)
+	return s, err == nil
+}
+
+// Load is [Manager.From] with the reason: [ErrNoHandler], [ErrOutsidePath], or the
+// store's error.
+func (m *Manager[T]) Load(ctx context.Context) (*Session[T], error) {
+	x := m.exchange(ctx)
+	if x == nil {
+		return nil, ErrNoHandler
+	}
+	s, err := x.session(x.r)
+	if err != nil && !errors.Is(err, ErrOutsidePath) {
+		x.response.fail(err)
+	}
+	return s, err
+}
+
+// exchange is one request's way through a manager: its context, its response
+// writer and its session, in one allocation.
+type exchange[T any] struct {
+	m        *Manager[T]
+	r        *http.Request // with the context below
+	ctx      exchangeContext[T]
+	response response[T]
+	deadline deadlineContext
+	s        Session[T]
+	gate     gate
+}
+
+// exchangeContext is the request's context with the exchange in it.
+type exchangeContext[T any] struct {
+	context.Context
+	x *exchange[T]
+}
+
+func (c *exchangeContext[T]) Value(key any) any {
+	if m, ok := key.(*Manager[T]); ok && m == c.x.m {
+		return c.x
+	}
+	return c.Context.Value(key)
+}
+
+func (m *Manager[T]) exchange(ctx context.Context) *exchange[T] {
+	x, _ := ctx.Value(m).(*exchange[T])
+	return x
+}
+
+func (m *Manager[T]) newExchange(w http.ResponseWriter, r *http.Request) *exchange[T] {
+	x := &exchange[T]{m: m}
+	x.ctx = exchangeContext[T]{r.Context(), x}
+	x.r = r.WithContext(&x.ctx)
+	x.response.begin(w, x)
+	return x
+}
+
+// session opens the session, once.
+func (x *exchange[T]) session(r *http.Request) (*Session[T], error) {
+	if err := x.gate.enter(func() error { return x.m.open(r, &x.s) }); err != nil {
+		return nil, err
+	}
+	return &x.s, nil
+}
+
+// commit saves the session if it was opened. h is nil when the header has left.
+func (x *exchange[T]) commit(h http.Header) error {
+	if !x.gate.passed() {
+		return nil
+	}
+	d := &x.deadline
+	if d.used() {
+		d = new(deadlineContext)
+	}
+	d.begin(x.r.Context(), x.m.saveTimeout)
+	defer d.end()
+	return x.m.commit(d, &x.s, h)
+}
+
+func defaultErrorHandler(w http.ResponseWriter, _ *http.Request, err error) {
+	status := http.StatusInternalServerError
+	if s := (*storeError)(nil); errors.As(err, &s) {
+		status = http.StatusServiceUnavailable
+	}
+	http.Error(w, http.StatusText(status), status)
+}

@@ -1,0 +1,237 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nestsession/session/store"
+)
+
+// Reload forgets what this request has changed and not saved, and reads the session
+// anew: in long-lived requests and WebSockets.
+//
+// Errors: [ErrRevoked] if the session has ended, [ErrNotSaved] if it was never
+// stored, the store's, ctx's. After the last two the session is as it was.
+func (s *Session[T]) Reload(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.state {
+	case stateNew:
+		return ErrNotSaved
+	case stateStored:
+	default:
+		return ErrRevoked
+	}
+	at, err := s.m.load(ctx, s.key)
+	if errors.Is(err, store.ErrNotFound) {
+		return s.revoked(ctx)
+	}
+	if err != nil {
+		return &storeError{fmt.Errorf("loading: %w", err)}
+	}
+	if at.key != s.key {
+		s.alias = s.key
+	}
+	s.forget()
+	s.settingsChanged, s.ownerMoved, s.touched = false, false, false
+	s.adopt(at, s.m.present())
+	return nil
+}
+
+// Destroy ends the session for good: logout. The record is deleted, no request in
+// flight brings it back (CVE-2025-46336), and the browser's cookie is expired with
+// this response. Afterwards the session has no data and takes no changes;
+// [Session.Regenerate] begins a new one.
+//
+// An error is the store's; then the delete is tried again before the response
+// leaves, and if that fails too the client gets the error response.
+func (s *Session[T]) Destroy(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == stateDiscarded {
+		return ErrRevoked
+	}
+	if err := s.end(ctx); err != nil {
+		return err
+	}
+	s.finish()
+	return nil
+}
+
+// end deletes the records of the session, if it has any.
+func (s *Session[T]) end(ctx context.Context) error {
+	if s.state != stateStored && s.state != stateEnding {
+		return nil
+	}
+	if err := s.remove(ctx); err != nil {
+		s.state = stateEnding
+		return err
+	}
+	s.m.emit(ctx, Event{Kind: EventDestroyed, Owner: s.owner}, s.key)
+	return nil
+}
+
+func (s *Session[T]) remove(ctx context.Context) error {
+	for _, key := range [...]string{s.key, s.alias} {
+		if key == "" {
+			continue
+		}
+		if err := s.m.store.Delete(ctx, key); err != nil {
+			err = &storeError{fmt.Errorf("deleting: %w", err)}
+			s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: err}, s.key)
+			return err
+		}
+	}
+	return nil
+}
+
+// Regenerate ends the session and begins an empty one under a new id: at login, so
+// that an id that somebody planted before is worth nothing (session fixation,
+// CVE-2022-25896; ASVS 7.2.4). The old record is deleted at once; requests in
+// flight under the old id save nothing any more. The new session is stored, and its
+// cookie sent, when something is put into it.
+//
+// Errors: [ErrHeaderSent], the store's, ctx's; the session is then as it was.
+func (s *Session[T]) Regenerate(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.headerSent {
+		return ErrHeaderSent
+	}
+	was, owner, old := s.state, s.owner, s.key
+	if was == stateDiscarded {
+		return ErrRevoked
+	}
+	if was == stateStored || was == stateEnding {
+		if err := s.remove(ctx); err != nil {
+			return err
+		}
+	}
+	s.forget()
+	s.id, s.key, s.alias = "", "", ""
+	s.touched, s.saved, s.settingsChanged, s.ownerMoved = false, false, false, false
+	s.regenerated = true
+	now := s.m.present()
+	s.settings, s.lifetime = settle(s.m.settings(s.r), s.secure, now)
+	s.begin(now)
+	if was == stateStored {
+		s.m.emit(ctx, Event{Kind: EventRegenerated, Owner: owner}, old)
+	}
+	return nil
+}
+
+// Renew gives the session a new id and keeps its data: at a change of privilege,
+// and from time to time. What this request has changed is saved with it. The old
+// id answers for Config.RenewGrace more, so that requests in flight go on as the
+// same session, their updates included, and is then dead. A session that another
+// request has renewed within the grace stays as it is.
+//
+// Errors: [ErrRevoked], [ErrHeaderSent], those of [Session.Save].
+func (s *Session[T]) Renew(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.headerSent {
+		return ErrHeaderSent
+	}
+	switch s.state {
+	case stateNew:
+		s.id, s.key = "", "" // nobody has it yet
+		return nil
+	case stateStored:
+	default:
+		return ErrRevoked
+	}
+	if s.alias != "" {
+		return nil // found through an old id: renewed a moment ago
+	}
+	err := s.renew(ctx)
+	if err != nil {
+		s.reportSave(ctx, err)
+	}
+	return err
+}
+
+// renew stores the session under a new key, and then swaps the old record for a
+// pointer to it. In this order a crash costs nobody the session, and whoever saves
+// to the old record meanwhile makes the swap fail, so that nothing is lost.
+func (s *Session[T]) renew(ctx context.Context) error {
+	if s.settings.Secure == SecureAlways && !s.secure {
+		return ErrInsecure
+	}
+	id, err := s.m.newID(s.r)
+	if err != nil {
+		return err
+	}
+	old, oldID := s.key, s.id
+	next := store.Record{ID: s.m.key(id)}
+	for try := 0; ; try++ {
+		fresh, body, err := s.replay()
+		if err == nil {
+			err = s.renewTo(ctx, &fresh, body, old, &next, id)
+		}
+		if err == nil {
+			return nil
+		}
+		if next.Version != 0 && !errors.Is(err, store.ErrConflict) || try == maxConflicts {
+			s.undoRenew(ctx, next.ID)
+		}
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return s.revoked(ctx)
+		case !errors.Is(err, store.ErrConflict), try == maxConflicts:
+			return err
+		}
+		s.m.emit(ctx, Event{Kind: EventConflict, Owner: s.owner}, s.key)
+		if err = backoff(ctx, try); err == nil {
+			err = s.reload(ctx)
+		}
+		if err != nil || s.alias != "" {
+			s.undoRenew(ctx, next.ID)
+			return err // or another request has renewed it: that will do
+		}
+		s.id = oldID
+	}
+}
+
+// renewTo makes one attempt at it.
+func (s *Session[T]) renewTo(ctx context.Context, value *T, body []byte, old string, next *store.Record, id string) error {
+	now := s.m.present()
+	doc, rec, err := s.compose(value, body, now)
+	if err != nil {
+		return err
+	}
+	pointer := store.Record{ID: old, Version: s.version, Expires: now.Add(max(s.m.grace, 0))}
+	rec.ID, rec.Version, doc.key = next.ID, next.Version, next.ID
+	if next.Version == 0 {
+		next.Version, err = s.m.store.Create(ctx, rec)
+	} else {
+		next.Version, err = s.m.store.Update(ctx, rec)
+	}
+	if err != nil {
+		return &storeError{fmt.Errorf("renewing: %w", err)}
+	}
+	data := appendCookie([]byte(`{"`+cookieKey+`":`), &s.settings, s.lifetime, pointer.Expires)
+	info := meta{Successor: next.ID, Until: pointer.Expires.UnixMilli()}
+	if data, err = info.append(data); err != nil {
+		return err
+	}
+	pointer.Data = append(data, '}')
+	if _, err = s.m.store.Update(ctx, pointer); err != nil {
+		return &storeError{fmt.Errorf("renewing: %w", err)}
+	}
+	s.keep(doc, next.Version, rec.Expires)
+	s.setID(id)
+	s.m.emit(ctx, Event{Kind: EventRenewed, Owner: s.owner}, s.key)
+	return nil
+}
+
+// undoRenew removes the new record again. Nobody has its id: if this fails it
+// expires unused.
+func (s *Session[T]) undoRenew(ctx context.Context, key string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.m.saveTimeout)
+	defer cancel()
+	if err := s.m.store.Delete(ctx, key); err != nil {
+		s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: &storeError{err}}, key)
+	}
+}

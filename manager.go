@@ -1,0 +1,114 @@
+package session
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/nestsession/session/cookie"
+	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/store/memstore"
+)
+
+// Manager serves sessions whose data are a T. It is safe for concurrent use; an
+// application may have several side by side, under different cookie names.
+type Manager[T any] struct {
+	core
+	codec codec[T]
+	owned io.Closer // the store, if New made it
+}
+
+// core is what of a manager does not depend on the data's type.
+type core struct {
+	store     store.Store
+	signer    *cookie.Signer
+	digestKey [sha256.Size]byte
+	name      string
+	cookie    Cookie
+
+	cookieFunc                         func(*http.Request) Cookie
+	genID                              func(*http.Request) (string, error)
+	isSecure                           func(*http.Request) bool
+	onEvent                            func(context.Context, Event)
+	errorHandler                       func(http.ResponseWriter, *http.Request, error)
+	now                                func() time.Time
+	logger                             *slog.Logger
+	proxy                              Proxy
+	idle, absolute, touchEvery         time.Duration
+	grace, saveTimeout                 time.Duration
+	maxBytes                           int
+	rolling, resave, saveUninitialized bool
+	plainIDs, firstCookie              bool
+	keepCookie, keepDeadCookie         bool
+	warned                             atomic.Int64 // when cookieNotSent last did, in s since 1970
+}
+
+// New checks cfg and returns a manager. T is a struct or a map with text keys: the
+// session's data, stored as JSON beside the cookie's settings in one object. The
+// error names each field that cannot work and what to write instead.
+func New[T any](cfg Config) (*Manager[T], error) {
+	codec, typeErr := newCodec[T](slices.Clone(cfg.ReservedKeys))
+	if err := errors.Join(cfg.validate(), typeErr); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	signer, err := cookie.NewSigner(cfg.Secrets...)
+	if err != nil {
+		return nil, refuse("Secrets", "%v", err)
+	}
+	m := &Manager[T]{codec: codec, core: core{
+		store: cfg.Store, signer: signer, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
+		genID: cfg.GenID, isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, errorHandler: cfg.ErrorHandler, now: cfg.Now,
+		logger: cfg.Logger, proxy: cfg.Proxy, idle: cfg.IdleTimeout, absolute: cfg.AbsoluteTimeout,
+		touchEvery: cfg.TouchInterval, grace: cfg.RenewGrace, saveTimeout: cfg.SaveTimeout, maxBytes: cfg.MaxBytes,
+		rolling: cfg.Rolling, resave: cfg.Resave, saveUninitialized: cfg.SaveUninitialized,
+		plainIDs: cfg.InsecurePlainIDs, firstCookie: cfg.InsecureFirstCookie,
+		keepCookie: cfg.KeepCookie, keepDeadCookie: cfg.KeepDeadCookie,
+	}}
+	mac := hmac.New(sha256.New, []byte(cfg.Secrets[0]))
+	mac.Write([]byte("nest session: digest of ids"))
+	copy(m.digestKey[:], mac.Sum(nil))
+	if m.logger == nil {
+		m.logger = slog.Default()
+	}
+	if m.errorHandler == nil {
+		m.errorHandler = defaultErrorHandler
+	}
+	if m.store == nil {
+		s := memstore.New(memstore.Config{Now: cfg.Now})
+		m.store, m.owned = s, s
+	}
+	return m, nil
+}
+
+// Close releases the store if New made it. Sessions in a store of the caller's are
+// not touched. It may be called more than once.
+func (m *Manager[T]) Close() error {
+	if m.owned == nil {
+		return nil
+	}
+	return m.owned.Close()
+}
+
+// Ping reports whether the store answers: for health checks, which then need no
+// session. The error is the store's.
+func (m *Manager[T]) Ping(ctx context.Context) error {
+	if p, ok := store.As[store.Pinger](m.store); ok {
+		return p.Ping(ctx)
+	}
+	_, err := m.store.Load(ctx, m.key("ping"))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// now is the present as sessions know it: whole milliseconds, as express-session has them.
+func (c *core) present() time.Time { return time.UnixMilli(c.now().UnixMilli()) }

@@ -1,0 +1,218 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/nestsession/session/cookie"
+	"github.com/nestsession/session/store"
+)
+
+// storeError marks what went wrong in the store, which is answered by 503: the
+// request may be right, and right again later.
+type storeError struct{ err error }
+
+func (e *storeError) Error() string { return "session: " + e.err.Error() }
+func (e *storeError) Unwrap() error { return e.err }
+
+// maxHops bounds how many renewals are followed from an old id: each must have
+// happened within the grace of the one before.
+const maxHops = 8
+
+// Open returns the session that the request's cookie names, or a new one: for a
+// request without a cookie, and for one whose cookie is malformed, badly signed,
+// unknown or expired, which is reported as an event. The caller must end with
+// [Manager.Commit]. It is the seam for frameworks that are not net/http's; with
+// net/http, use HandlerFunc or Handler, which call it.
+//
+// The error is [ErrOutsidePath], or the store's: then there is no session, not an
+// anonymous one.
+func (m *Manager[T]) Open(r *http.Request) (*Session[T], error) {
+	s := new(Session[T])
+	if err := m.open(r, s); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (m *Manager[T]) open(r *http.Request, s *Session[T]) error {
+	settings := m.settings(r)
+	if settings.path() != "/" && !settings.covers(requestPath(r)) {
+		return ErrOutsidePath
+	}
+	s.m, s.r, s.secure = m, r, m.secure(r)
+	now := m.present()
+	s.settings, s.lifetime = settle(settings, s.secure, now)
+	id, found := m.sentID(r, s)
+	if !found {
+		s.begin(now)
+		return nil
+	}
+	ctx := r.Context()
+	key := m.key(id)
+	at, err := m.load(ctx, key)
+	switch {
+	case err == nil:
+		s.id, s.sentID = id, id
+		if at.key != key {
+			s.alias = key
+		}
+		s.adopt(at, now)
+		s.origin = s.doc
+		return nil
+	case errors.Is(err, store.ErrNotFound):
+		s.sentID = id
+		m.reportMissing(ctx, key, err)
+		s.begin(now)
+		return nil
+	}
+	if undecodable := (*undecodableError)(nil); errors.As(err, &undecodable) {
+		s.sentID = id
+		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonUndecodable, Err: err}, key)
+		s.begin(now)
+		return nil
+	}
+	err = &storeError{fmt.Errorf("loading: %w", err)}
+	if ctx.Err() == nil { // else the client left, which is nobody's fault
+		m.emit(ctx, Event{Kind: EventLoadFailed, Err: err}, key)
+	}
+	return err
+}
+
+// requestPath is the path as the browser knows it, whatever http.StripPrefix took off.
+func requestPath(r *http.Request) string {
+	if strings.HasPrefix(r.RequestURI, "/") {
+		path, _, _ := strings.Cut(r.RequestURI, "?")
+		return path
+	}
+	return r.URL.Path
+}
+
+// sentID finds the id in the request's cookie, and reports one that is not accepted.
+func (m *Manager[T]) sentID(r *http.Request, s *Session[T]) (string, bool) {
+	value, n := cookie.Lookup(r.Header["Cookie"], m.name)
+	if n == 0 {
+		return "", false
+	}
+	reason := ReasonDuplicate
+	if n == 1 || m.firstCookie {
+		id, secret, err := m.signer.Verify(value)
+		if err == nil {
+			s.resign = secret > 0
+			return id, true
+		}
+		reason = ReasonMalformed
+		if errors.Is(err, cookie.ErrSignature) {
+			reason = ReasonSignature
+		}
+	}
+	m.emit(r.Context(), Event{Kind: EventRejected, Reason: reason}, "")
+	return "", false
+}
+
+func (m *Manager[T]) reportMissing(ctx context.Context, key string, err error) {
+	e := Event{Kind: EventRejected, Reason: ReasonUnknown}
+	if errors.Is(err, errAbsolute) {
+		e = Event{Kind: EventExpired, Reason: ReasonAbsolute}
+	} else if errors.Is(err, store.ErrExpired) {
+		e = Event{Kind: EventExpired, Reason: ReasonIdle}
+	}
+	m.emit(ctx, e, key)
+}
+
+// begin makes s a new session.
+func (s *Session[T]) begin(now time.Time) {
+	s.state, s.doc, s.origin = stateNew, s.m.codec.empty, s.m.codec.empty
+	s.created, s.used = now, now
+	s.owner, s.ownCookie = "", false
+	s.version, s.deadline = 0, time.Time{}
+	s.expires = s.expiry(now)
+}
+
+// loaded is a record, decoded, and the key under which it was found.
+type loaded[T any] struct {
+	rec store.Record
+	doc *document[T]
+	key string
+}
+
+// undecodableError says that a record is there and its data make no sense to us.
+type undecodableError struct{ err error }
+
+func (e *undecodableError) Error() string { return "session: stored document: " + e.err.Error() }
+func (e *undecodableError) Unwrap() error { return e.err }
+
+var errAbsolute = fmt.Errorf("%w: absolute timeout", store.ErrExpired)
+
+// load reads the record under key, or the one that it was renewed to.
+func (m *Manager[T]) load(ctx context.Context, key string) (loaded[T], error) {
+	for range maxHops {
+		rec, err := m.store.Load(ctx, key)
+		if err != nil {
+			return loaded[T]{}, err
+		}
+		doc, err := m.codec.decode(key, rec.Data)
+		if err != nil {
+			return loaded[T]{}, &undecodableError{err}
+		}
+		if doc.meta.Successor == "" {
+			if doc.meta.Created != 0 {
+				if end := m.end(time.UnixMilli(doc.meta.Created)); !end.IsZero() && !m.now().Before(end) {
+					return loaded[T]{}, errAbsolute
+				}
+			}
+			return loaded[T]{rec, doc, key}, nil
+		}
+		// A touch by a request in flight may have moved the record's expiry: the
+		// grace ends when the document says so.
+		if m.now().UnixMilli() >= doc.meta.Until {
+			return loaded[T]{}, store.ErrExpired
+		}
+		key = doc.meta.Successor
+	}
+	return loaded[T]{}, store.ErrNotFound
+}
+
+// adopt makes a record what s knows of the session. What this request has set and
+// not saved stays.
+func (s *Session[T]) adopt(at loaded[T], now time.Time) {
+	s.state, s.key, s.doc = stateStored, at.key, at.doc
+	s.version, s.deadline = at.rec.Version, at.rec.Expires
+	info := &at.doc.meta
+	if !s.settingsChanged {
+		if s.m.keepCookie || info.OwnCookie {
+			s.settings, s.lifetime = at.doc.cookie, at.doc.lifetime
+			s.settings.resolve(s.secure)
+		}
+		s.ownCookie = info.OwnCookie
+	}
+	if !s.ownerMoved {
+		if s.owner = info.Owner; s.owner == "" {
+			s.owner = at.rec.Owner
+		}
+	}
+	s.created, s.used = time.Time{}, time.Time{}
+	switch {
+	case info.Created != 0:
+		s.created = time.UnixMilli(info.Created)
+	case s.m.absolute > 0:
+		s.created = now // another program's: it is kept from the next save on
+	}
+	if info.Used != 0 {
+		s.used = time.UnixMilli(info.Used)
+	}
+	// The store's expiry was the idle timeout after the last visit, unless the
+	// absolute timeout cut it.
+	if idle := s.idle(); idle.set && !s.deadline.IsZero() && !s.deadline.Equal(s.m.end(s.created)) {
+		if t := s.deadline.Add(-idle.duration); t.After(s.used) && !t.After(now) {
+			s.used = t
+		}
+	}
+	if !s.touched && !s.settingsChanged {
+		s.expires = s.deadline
+	}
+}

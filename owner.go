@@ -1,0 +1,155 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/nestsession/session/store"
+)
+
+// Info describes a session to those who list sessions: its user, an operator. It
+// holds no id.
+type Info struct {
+	Owner string
+
+	// Digest stands for the session, as in [Event]; [Session.Digest] tells which one
+	// a request is in. It is safe to show to the owner and to send back.
+	Digest string
+
+	Created  time.Time // zero if not kept; see [Session.Created]
+	LastUsed time.Time // as exactly as Config.TouchInterval asks; zero if not known
+	Expires  time.Time // unless used before; zero: never
+
+	key string
+}
+
+// Digest stands for the session in events and in [Info]: the same on every node,
+// and worth nothing to a thief. It changes with the id. "" for a session without one.
+func (s *Session[T]) Digest() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.key == "" {
+		return ""
+	}
+	return s.m.digest(s.key)
+}
+
+// maxPasses bounds how often RevokeOwner looks again for sessions that were being
+// renewed while it worked.
+const maxPasses = 8
+
+// List yields the live sessions of an owner, or with owner "" all, in no particular
+// order, without holding them all in memory (ASVS 7.5.2). An error is yielded last:
+// the store's, or [errors.ErrUnsupported] if that is no [store.Lister].
+func (m *Manager[T]) List(ctx context.Context, owner string) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		l, ok := store.As[store.Lister](m.store)
+		if !ok {
+			yield(Info{}, fmt.Errorf("session: listing: %T does not list: %w", m.store, errors.ErrUnsupported))
+			return
+		}
+		for rec, err := range l.List(ctx, owner) {
+			if err != nil {
+				yield(Info{}, &storeError{fmt.Errorf("listing: %w", err)})
+				return
+			}
+			info, live := m.describe(rec)
+			if live && !yield(info, nil) {
+				return
+			}
+		}
+	}
+}
+
+// describe reads a record for List. What points to a renewed session is none, and
+// what another program wrote is listed as far as the record tells.
+func (m *Manager[T]) describe(rec store.Record) (Info, bool) {
+	info := Info{Owner: rec.Owner, Digest: m.digest(rec.ID), Expires: rec.Expires, key: rec.ID}
+	doc, err := m.codec.decode(rec.ID, rec.Data)
+	if err != nil {
+		return info, true
+	}
+	if doc.meta.Successor != "" {
+		return info, false
+	}
+	var s Session[T]
+	s.m = m
+	s.settings, s.lifetime = settle(m.cookie, true, m.present())
+	s.adopt(loaded[T]{rec, doc, rec.ID}, m.present())
+	if end := m.end(s.created); !end.IsZero() && !m.now().Before(end) {
+		return info, false
+	}
+	if doc.meta.Created != 0 {
+		info.Created = s.created
+	}
+	info.Owner, info.LastUsed = s.owner, s.used
+	return info, true
+}
+
+// Revoke ends one session of a listing, wherever it is in use (ASVS 7.4.5). That it
+// has ended already is no error.
+func (m *Manager[T]) Revoke(ctx context.Context, info Info) error {
+	if info.key == "" {
+		return errors.New("session: Revoke takes an Info that List yielded")
+	}
+	// A renewal under way may have turned the record into a pointer since.
+	key := info.key
+	for range maxHops {
+		rec, err := m.store.Load(ctx, key)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return &storeError{fmt.Errorf("revoking: %w", err)}
+		}
+		if derr := m.store.Delete(ctx, key); derr != nil {
+			return &storeError{fmt.Errorf("revoking: %w", derr)}
+		}
+		doc, derr := m.codec.decode(key, rec.Data)
+		if err != nil || derr != nil || doc.meta.Successor == "" {
+			break
+		}
+		key = doc.meta.Successor
+	}
+	m.emit(ctx, Event{Kind: EventRevoked, Owner: info.Owner}, key)
+	return nil
+}
+
+// RevokeOwner ends the sessions of an owner on every node, and returns how many:
+// all of them when an account is disabled (ASVS 7.4.2), or all but keep, the
+// request's own, when its password has changed (ASVS 7.4.3, GO-2026-5414). Sessions
+// that are renewed at the same time are found; new logins are not waited for.
+//
+// Errors: the store's, [errors.ErrUnsupported] as with List. Some sessions may have
+// been ended before it; calling it again ends the others.
+func (m *Manager[T]) RevokeOwner(ctx context.Context, owner string, keep ...*Session[T]) (ended int, err error) {
+	if owner == "" {
+		return 0, errors.New("session: RevokeOwner needs an owner; to end all sessions, revoke what List yields for \"\"")
+	}
+	for range maxPasses {
+		found := 0
+		for info, err := range m.List(ctx, owner) {
+			if err != nil {
+				return ended, err
+			}
+			if slices.ContainsFunc(keep, func(s *Session[T]) bool { return s.keeps(info.key) }) {
+				continue
+			}
+			if err := m.Revoke(ctx, info); err != nil {
+				return ended, err
+			}
+			found++
+		}
+		if ended += found; found == 0 {
+			break
+		}
+	}
+	return ended, nil
+}
+
+func (s *Session[T]) keeps(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.key == key
+}

@@ -1,0 +1,128 @@
+package session
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+)
+
+// errAnswered is what a handler gets that goes on writing after the session could
+// not be loaded or saved: the client has got the error response.
+var errAnswered = errors.New("session: the client got an error response in place of this one")
+
+// response stands between the handler and the client so that nothing leaves before
+// the session is saved. It has the methods by which a header can leave; the rest of
+// the underlying writer is reached by Unwrap.
+type response[T any] struct {
+	w      http.ResponseWriter
+	x      *exchange[T]
+	before http.Header // what the header held when the handler got it, if anything
+	sent   bool        // the header has left, or the connection was taken over
+	failed bool        // and it was the error response's
+}
+
+func (w *response[T]) begin(under http.ResponseWriter, x *exchange[T]) {
+	w.w, w.x = under, x
+	if h := under.Header(); len(h) > 0 {
+		w.before = h.Clone()
+	}
+}
+
+// Unwrap is for [http.ResponseController].
+func (w *response[T]) Unwrap() http.ResponseWriter { return w.w }
+
+func (w *response[T]) Header() http.Header { return w.w.Header() }
+
+// release saves the session before the header leaves, once. It reports whether the
+// handler's response may go on.
+func (w *response[T]) release() bool {
+	if !w.sent {
+		if err := w.x.commit(w.w.Header()); err != nil {
+			w.fail(err)
+		}
+		w.sent = true
+	}
+	return !w.failed
+}
+
+// fail answers with the error response in place of the handler's.
+func (w *response[T]) fail(err error) {
+	if w.sent {
+		return
+	}
+	w.sent, w.failed = true, true
+	h := w.w.Header()
+	clear(h)
+	maps.Copy(h, w.before)
+	w.x.m.errorHandler(w.w, w.x.r, err)
+}
+
+// finish is the handler's return: what it has changed since the header left is
+// saved. A handler that panics does not get here, and saves nothing.
+func (w *response[T]) finish() {
+	if !w.sent {
+		w.release()
+		return
+	}
+	if !w.failed {
+		// The header is gone, so that the client cannot be told. commit reports it.
+		_ = w.x.commit(nil)
+	}
+}
+
+// WriteHeader passes informational responses (1xx) on: the final one is to come.
+// 101 is final.
+func (w *response[T]) WriteHeader(code int) {
+	if code >= 100 && code < 200 && code != http.StatusSwitchingProtocols {
+		if !w.failed {
+			w.w.WriteHeader(code)
+		}
+		return
+	}
+	if w.release() {
+		w.w.WriteHeader(code)
+	}
+}
+
+func (w *response[T]) Write(p []byte) (int, error) {
+	if !w.release() {
+		return 0, errAnswered
+	}
+	return w.w.Write(p)
+}
+
+func (w *response[T]) WriteString(s string) (int, error) {
+	if !w.release() {
+		return 0, errAnswered
+	}
+	return io.WriteString(w.w, s)
+}
+
+// ReadFrom lets the underlying writer send a file by its own means.
+func (w *response[T]) ReadFrom(r io.Reader) (int64, error) {
+	if !w.release() {
+		return 0, errAnswered
+	}
+	return io.Copy(w.w, r)
+}
+
+// Flush is for handlers that do not use [http.ResponseController].
+func (w *response[T]) Flush() { _ = w.FlushError() }
+
+func (w *response[T]) FlushError() error {
+	if !w.release() {
+		return errAnswered
+	}
+	return http.NewResponseController(w.w).Flush()
+}
+
+// Hijack saves the session and hands the connection over.
+func (w *response[T]) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if !w.release() {
+		return nil, nil, errAnswered
+	}
+	return http.NewResponseController(w.w).Hijack()
+}

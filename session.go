@@ -1,0 +1,273 @@
+package session
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/nestsession/session/store"
+)
+
+// Session is one client's session, as one request has it. It holds the request's
+// own view of the data: what other requests save meanwhile is seen after Save or
+// Reload, and merged into what this one saves.
+//
+// Methods that take a context do store I/O and can fail; the others do neither.
+// The methods may be called from several goroutines; what Data returned belongs
+// to whoever called it.
+type Session[T any] struct {
+	m  *Manager[T]
+	r  *http.Request
+	mu sync.Mutex
+
+	state  state
+	id     string // in the cookie; "" until there is need of one
+	key    string // of the record
+	alias  string // of the record that Renew left behind, if it was found through that
+	sentID string // of the well-signed cookie that the request came with
+
+	doc      *document[T] // the record's data in the last known version
+	origin   *document[T] // and in the version with which the request, or this id, began
+	version  store.Version
+	deadline time.Time // until when the store keeps the record, as last known
+	expires  time.Time // the same, with what this request has changed of it
+
+	view     T // doc's value with updates applied, if viewed
+	viewed   bool
+	updates  []func(*T)
+	few      [2]func(*T) // where updates begins, to spare an allocation
+	settings Cookie
+	lifetime lifetime
+	owner    string
+	created  time.Time
+	used     time.Time
+
+	secure, resign              bool // of the request: came over HTTPS; signed by an old secret
+	ownCookie                   bool // settings and lifetime are the session's own
+	settingsChanged, ownerMoved bool
+	touched, saved, regenerated bool // by this request
+	headerSent                  bool
+}
+
+// state is where a session is in its life.
+type state uint8
+
+const (
+	stateNew       state = iota // no store has it
+	stateStored                 // a store had it when last looked
+	stateEnding                 // Destroy was called and the store has failed to do it
+	stateEnded                  // it is over
+	stateDiscarded              // Discard: this request has nothing to do with it any more
+)
+
+// ID returns the id that the client's cookie holds, or will: whoever has it is the
+// user. Keep it out of logs, pages and errors; events and Info have a digest that
+// is safe. A new session gets its id at the first call, or when it is saved. "" if
+// the session has ended, or Config.GenID fails (Save returns its error).
+func (s *Session[T]) ID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == stateNew && s.id == "" {
+		// The error comes back from the save, which tries again.
+		if id, err := s.m.newID(s.r); err == nil {
+			s.setID(id)
+		}
+	}
+	return s.id
+}
+
+func (s *Session[T]) setID(id string) { s.id, s.key, s.alias = id, s.m.key(id), "" }
+
+// IsNew reports whether no store has the session yet: the client came without one,
+// or it was regenerated and not saved since.
+func (s *Session[T]) IsNew() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == stateNew
+}
+
+// Data returns the request's view of the data; the zero value if the session has
+// ended. Changes go through [Session.Update]: one that is made to a map, slice or
+// pointer in what Data returned fails the save with [ErrUnrepeatable].
+func (s *Session[T]) Data() T {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *s.look()
+}
+
+// look makes the view if it was not needed before. A document that was decoded
+// once can be copied, or decoded, again.
+func (s *Session[T]) look() *T {
+	if !s.viewed && s.state <= stateStored {
+		if err := s.m.codec.copyOf(s.doc, &s.view); err == nil {
+			s.viewed = true
+		}
+	}
+	return &s.view
+}
+
+// Update applies fn to the request's view of the data and records it, to be saved
+// before the response's header leaves. fn may be called several times: Save runs
+// it again on the stored data, and once more on each version that another request
+// saved first, so that no concurrent update is lost. So fn only changes what it is
+// given, by values captured before: it reads no clock, no random source, nothing
+// that changes, and calls no method of the session. On a session that has ended it
+// does nothing.
+func (s *Session[T]) Update(fn func(data *T)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state > stateStored {
+		return
+	}
+	fn(s.look())
+	if s.updates == nil {
+		s.updates = s.few[:0]
+	}
+	s.updates = append(s.updates, fn)
+}
+
+// forget drops the view and what was recorded.
+func (s *Session[T]) forget() {
+	var none T
+	s.view, s.viewed, s.few, s.updates = none, false, [2]func(*T){}, nil
+}
+
+// Touch counts as use: the idle timeout begins anew, and the store is told when the
+// session is saved, however little the expiry moves. Every request that opens the
+// session does this by itself, as far as Config.TouchInterval asks.
+func (s *Session[T]) Touch() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.touched = true
+	s.expires = s.expiry(s.m.present())
+}
+
+// Discard takes the session out of the request: nothing is saved, touched or sent,
+// and what was not saved is lost. The session itself lives on. It is what
+// `req.session = null` is in express-session.
+func (s *Session[T]) Discard() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state = stateDiscarded
+	s.forget()
+}
+
+// Owner returns whose session it is, "" for nobody's.
+func (s *Session[T]) Owner() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.owner
+}
+
+// SetOwner says whose session it is: a name of the application's own choice for
+// the user, such as "user:42", under which Manager.List and RevokeOwner find it.
+// "" for nobody's. It is saved with the data.
+func (s *Session[T]) SetOwner(owner string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.owner != owner {
+		s.owner, s.ownerMoved = owner, true
+	}
+}
+
+// Created returns when the session began; Renew does not change it. The zero time
+// where neither Config.AbsoluteTimeout nor an owner asks for it to be kept.
+func (s *Session[T]) Created() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.created
+}
+
+// LastUsed returns when the session was last used before this request, as exactly
+// as Config.TouchInterval asks for it to be written.
+func (s *Session[T]) LastUsed() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.used
+}
+
+// Expires returns when the session ends unless it is used before: the earlier of
+// the idle and the absolute timeout. The zero time if neither is set.
+func (s *Session[T]) Expires() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.expires
+}
+
+// Cookie returns how this session's cookie is set. MaxAge is the lifetime from each
+// visit on; Expires is always zero, see [Session.Expires].
+func (s *Session[T]) Cookie() Cookie {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.settings
+	c.MaxAge, c.Expires = s.lifetime.maxAge(), time.Time{}
+	return c
+}
+
+// SetCookie gives the session a cookie of its own in place of the Config's; it is
+// sent with this response, and kept with the session. A cookie that cannot be
+// written (see Config.Cookie) fails the save.
+func (s *Session[T]) SetCookie(c Cookie) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.set(c)
+}
+
+// SetMaxAge gives the session a lifetime of its own: "remember me". It replaces the
+// Config's MaxAge and IdleTimeout; the absolute timeout remains. Zero: until the
+// browser closes.
+func (s *Session[T]) SetMaxAge(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.settings
+	c.MaxAge, c.Expires = d, time.Time{}
+	s.set(c)
+}
+
+func (s *Session[T]) set(c Cookie) {
+	now := s.m.present()
+	s.settings, s.lifetime = settle(c, s.secure, now)
+	s.ownCookie, s.settingsChanged = true, true
+	s.expires = s.expiry(now)
+}
+
+// settle fixes what in a cookie depends on the request and on the time.
+func settle(c Cookie, secure bool, now time.Time) (Cookie, lifetime) {
+	c.resolve(secure)
+	l := lifetimeOf(c.MaxAge)
+	if !c.Expires.IsZero() {
+		l = lifetime{true, c.Expires.Sub(now)}
+	}
+	return c, l
+}
+
+// idle is how long the session lives from each visit on.
+func (s *Session[T]) idle() lifetime {
+	switch {
+	case s.lifetime.set && (s.ownCookie || s.m.idle <= 0):
+		return s.lifetime
+	case s.m.idle > 0:
+		return lifetime{true, s.m.idle}
+	case s.m.idle == NoTimeout:
+		return lifetime{}
+	}
+	return lifetime{true, DefaultIdleTimeout}
+}
+
+// expiry is when a session that is used now ends: the idle timeout from now,
+// within the absolute one.
+func (s *Session[T]) expiry(now time.Time) time.Time {
+	at := s.idle().from(now)
+	if end := s.m.end(s.created); !end.IsZero() && (at.IsZero() || end.Before(at)) {
+		return end
+	}
+	return at
+}
+
+// end is when the absolute timeout ends a session; zero if there is none.
+func (c *core) end(created time.Time) time.Time {
+	if c.absolute <= 0 || created.IsZero() {
+		return time.Time{}
+	}
+	return created.Add(c.absolute)
+}

@@ -1,0 +1,205 @@
+package session
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The members of a document that are not the data's.
+const (
+	cookieKey = "cookie"        // express-session's
+	metaKey   = "__nestsession" // ours; a name that express-session keeps like any data
+)
+
+// meta is our own bookkeeping in a document. Times are in ms since 1970.
+type meta struct {
+	Created   int64  `json:"created,omitempty"`
+	Used      int64  `json:"used,omitempty"`
+	Owner     string `json:"owner,omitempty"`
+	OwnCookie bool   `json:"ownCookie,omitempty"` // the session set its own cookie
+	Successor string `json:"successor,omitempty"` // renewed: the key to look under
+	Until     int64  `json:"until,omitempty"`     // renewed: for how long this one points there
+}
+
+func (m *meta) append(dst []byte) ([]byte, error) {
+	text, err := json.Marshal(m)
+	if err != nil || len(text) == len("{}") {
+		return dst, err
+	}
+	dst = append(dst, `,"`+metaKey+`":`...)
+	return append(dst, text...), nil
+}
+
+// lifetime is express-session's originalMaxAge: how long a cookie, and by default
+// the session, lives from each visit on. Set but zero is already over.
+type lifetime struct {
+	set      bool
+	duration time.Duration
+}
+
+// lifetimeOf reads a MaxAge: zero is none; under a millisecond is zero milliseconds.
+func lifetimeOf(maxAge time.Duration) lifetime {
+	if maxAge > 0 && maxAge < time.Millisecond {
+		return lifetime{set: true}
+	}
+	return lifetime{maxAge != 0, maxAge}
+}
+
+func (l lifetime) maxAge() time.Duration {
+	if l.set && l.duration == 0 {
+		return 1
+	}
+	return l.duration
+}
+
+// from is the moment at which a visit at t lets it end; zero if never.
+func (l lifetime) from(t time.Time) time.Time {
+	if !l.set {
+		return time.Time{}
+	}
+	return time.UnixMilli(t.Add(l.duration).UnixMilli())
+}
+
+// parseCookie reads the cookie member of a document, in express-session's layout
+// and with its leniency: a member that is missing has its default there, one of
+// another type counts as not set.
+func parseCookie(text []byte) (Cookie, lifetime, error) {
+	var c map[string]any
+	if err := json.Unmarshal(text, &c); err != nil || c == nil {
+		return Cookie{}, lifetime{}, errors.New("no cookie member that is an object")
+	}
+	k := Cookie{Secure: Insecure, SameSite: SameSiteOmit, Path: "/"}
+	if path, given := c["path"]; given {
+		if k.Path, _ = path.(string); k.Path == "" {
+			k.Path = NoPath
+		}
+	}
+	if httpOnly, given := c["httpOnly"]; given {
+		k.InsecureScriptAccess = httpOnly != true
+	}
+	k.Domain, _ = c["domain"].(string)
+	switch c["secure"] {
+	case true:
+		k.Secure = SecureAlways
+	case "auto":
+		k.Secure = SecureAuto
+	}
+	k.Partitioned = c["partitioned"] == true
+	if text, ok := c["priority"].(string); ok {
+		k.Priority = parsePriority(text)
+	}
+	if text, ok := c["sameSite"].(string); ok {
+		k.SameSite = parseSameSite(text)
+	} else if c["sameSite"] == true {
+		k.SameSite = SameSiteStrict
+	}
+	return k, parseLifetime(c["originalMaxAge"]), nil
+}
+
+// parseLifetime reads an originalMaxAge. One that is text makes express-session
+// hang; the number that it spells is what was meant.
+func parseLifetime(value any) lifetime {
+	ms, ok := value.(float64)
+	if text, isText := value.(string); isText {
+		var err error
+		ms, err = strconv.ParseFloat(text, 64)
+		ok = err == nil
+	}
+	if d := math.Round(ms * float64(time.Millisecond)); ok && math.Abs(d) < math.MaxInt64 {
+		return lifetime{true, time.Duration(d)}
+	}
+	return lifetime{}
+}
+
+func parseSameSite(text string) SameSite {
+	switch strings.ToLower(text) {
+	case "lax":
+		return SameSiteLax
+	case "strict":
+		return SameSiteStrict
+	case "none":
+		return SameSiteNone
+	case "auto":
+		return SameSiteAuto
+	}
+	return SameSiteOmit
+}
+
+func parsePriority(text string) Priority {
+	switch strings.ToLower(text) {
+	case "low":
+		return PriorityLow
+	case "medium":
+		return PriorityMedium
+	case "high":
+		return PriorityHigh
+	}
+	return PriorityOmit
+}
+
+// appendCookie writes the cookie member's value as express-session does: its order,
+// numbers and dates; what is not set is left out.
+func appendCookie(dst []byte, k *Cookie, l lifetime, expires time.Time) []byte {
+	dst = append(dst, `{"originalMaxAge":`...)
+	if l.set {
+		dst = strconv.AppendFloat(dst, float64(l.duration)/float64(time.Millisecond), 'f', -1, 64)
+	} else {
+		dst = append(dst, "null"...)
+	}
+	if k.Partitioned {
+		dst = append(dst, `,"partitioned":true`...)
+	}
+	if p := k.Priority.attribute(); p != "" {
+		dst = append(append(append(dst, `,"priority":"`...), bytes.ToLower([]byte(p))...), '"')
+	}
+	dst = append(dst, `,"expires":`...)
+	if expires.IsZero() {
+		dst = append(dst, "null"...)
+	} else {
+		dst = append(dst, '"')
+		dst = expires.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+		dst = append(dst, '"')
+	}
+	switch k.Secure {
+	case SecureAlways:
+		dst = append(dst, `,"secure":true`...)
+	case SecureAuto:
+		dst = append(dst, `,"secure":"auto"`...)
+	}
+	dst = append(dst, `,"httpOnly":`...)
+	dst = strconv.AppendBool(dst, !k.InsecureScriptAccess)
+	if k.Domain != "" {
+		dst = append(dst, `,"domain":`...)
+		dst = appendJSONText(dst, k.Domain)
+	}
+	if k.Path != NoPath {
+		dst = append(dst, `,"path":`...)
+		dst = appendJSONText(dst, k.path())
+	}
+	switch k.SameSite {
+	case SameSiteAuto:
+		dst = append(dst, `,"sameSite":"auto"`...)
+	case SameSiteOmit:
+	default:
+		dst = append(append(append(dst, `,"sameSite":"`...), bytes.ToLower([]byte(k.SameSite.attribute()))...), '"')
+	}
+	return append(dst, '}')
+}
+
+// appendJSONText writes s as a JSON string; a path or domain seldom needs escaping.
+func appendJSONText(dst []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
+			text, err := json.Marshal(s)
+			if err == nil {
+				return append(dst, text...)
+			}
+		}
+	}
+	return append(append(append(dst, '"'), s...), '"')
+}
