@@ -1,0 +1,46 @@
+package memstore_test
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nestsession/session/store/memstore"
+	"github.com/nestsession/session/store/storetest"
+)
+
+var without = map[storetest.Capability]string{
+	storetest.Peers: "keeps its sessions in this process",
+}
+
+func TestContractWithSetClock(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) storetest.Opened {
+		var now atomic.Int64
+		now.Store(time.Date(2026, 1, 31, 23, 59, 59, 0, time.UTC).UnixNano())
+		clock := func() time.Time { return time.Unix(0, now.Load()) }
+		s := memstore.New(memstore.Config{Now: clock})
+		t.Cleanup(func() { s.Close() })
+		return storetest.Opened{
+			Store:   s,
+			Now:     clock,
+			Advance: func(d time.Duration) { now.Add(int64(d)) },
+		}
+	}, storetest.Options{Without: without, Parallel: true})
+}
+
+func TestContractInBubble(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, open, storetest.Options{Without: without, Parallel: true, Synctest: true})
+}
+
+func TestContractInRealTime(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, open, storetest.Options{Without: without, Parallel: true})
+}
+
+func open(t *testing.T) storetest.Opened {
+	s := memstore.New(memstore.Config{})
+	t.Cleanup(func() { s.Close() })
+	return storetest.Opened{Store: s}
+}

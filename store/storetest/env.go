@@ -1,0 +1,179 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/nestsession/session/store"
+)
+
+// env is what a case works with.
+type env struct {
+	Opened
+	opts Options
+	life time.Duration // how long a record with a short life lives
+	ids  int
+}
+
+// errLate says that a record with a short life was over before the case had done
+// what it had to do by then.
+var errLate = errors.New("the machine was too slow for the case")
+
+// check runs the case and returns what is wrong. It always returns, whatever the
+// store does.
+func (c testCase) check(o Opened, opts Options) error {
+	opts = opts.withDefaults()
+	ctx, cancel := context.WithTimeout(context.Background(), opts.Timeout)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		done <- guard(func() error { return c.attempt(ctx, o, opts) })
+	}()
+	// A store that heeds ctx gets the time to say so.
+	hung := time.NewTimer(opts.Timeout + time.Second)
+	defer hung.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-hung.C:
+		return fmt.Errorf("did not end within %v, nor when its context did", opts.Timeout)
+	}
+}
+
+// attempt runs the case, again and with more time where the machine was too slow.
+func (c testCase) attempt(ctx context.Context, o Opened, opts Options) error {
+	e := &env{Opened: o, opts: opts, life: max(100*time.Millisecond, 2*opts.Resolution)}
+	if o.Advance != nil {
+		e.life = time.Hour
+	}
+	for range 4 {
+		err := c.run(ctx, e)
+		if !errors.Is(err, errLate) {
+			return err
+		}
+		e.life *= 4
+	}
+	return errLate
+}
+
+// guard turns a panic into an error.
+func guard(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+func (e *env) now() time.Time {
+	if e.Now != nil {
+		return e.Now()
+	}
+	return time.Now()
+}
+
+// id is one that the case has not used yet, as long as a real one.
+func (e *env) id() string {
+	e.ids++
+	return fmt.Sprintf("session-%035d", e.ids)
+}
+
+// record is one with an id of its own that lives for hours.
+func (e *env) record() store.Record {
+	id := e.id()
+	return store.Record{ID: id, Owner: "user:42", Data: doc(id), Expires: e.hours()}
+}
+
+// brief is a record with a short life.
+func (e *env) brief() store.Record {
+	r := e.record()
+	r.Expires = e.soon()
+	return r
+}
+
+func (e *env) soon() time.Time  { return e.now().Add(e.life) }
+func (e *env) hours() time.Time { return e.now().Add(9 * time.Hour) }
+
+// doc is a JSON document that holds the values.
+func doc(values ...any) []byte {
+	var b bytes.Buffer
+	b.WriteString(`{"cookie":{"path":"/"}`)
+	for i, v := range values {
+		fmt.Fprintf(&b, `,"v%d":%q`, i, fmt.Sprint(v))
+	}
+	b.WriteString("}")
+	return b.Bytes()
+}
+
+// pass lets the time come at which a record with this expiry is over.
+func (e *env) pass(ctx context.Context, expires time.Time) error {
+	if e.Advance != nil {
+		e.Advance(expires.Sub(e.now()))
+		return nil
+	}
+	return wait(ctx, expires.Sub(e.now())+e.opts.Skew+e.opts.Resolution)
+}
+
+// late is errLate if err says that there is no record and the reason may be that
+// it has expired, and else err.
+func (e *env) late(err error, expires time.Time) error {
+	if errors.Is(err, store.ErrNotFound) && !e.now().Before(expires.Add(-e.opts.Resolution)) {
+		return errLate
+	}
+	return err
+}
+
+// wait waits for the given time or the end of ctx.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// eventually asks again and again until f has nothing to complain of, and gives
+// up with its complaint.
+func eventually(ctx context.Context, most time.Duration, f func() error) error {
+	const every = 5 * time.Millisecond
+	for waited := time.Duration(0); ; waited += every {
+		err := f()
+		if err == nil || waited >= most {
+			return err
+		}
+		if wait(ctx, every) != nil {
+			return err
+		}
+	}
+}
+
+// nodes are all instances on the records.
+func (e *env) nodes() []store.Store {
+	return append([]store.Store{e.Store}, e.Peers...)
+}
+
+// together runs f n times at once, spread over the nodes.
+func (e *env) together(n int, f func(i int, s store.Store) error) error {
+	nodes := e.nodes()
+	start := make(chan struct{})
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			errs[i] = guard(func() error { return f(i, nodes[i%len(nodes)]) })
+		})
+	}
+	close(start)
+	wg.Wait()
+	return errors.Join(errs...)
+}

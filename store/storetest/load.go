@@ -1,0 +1,56 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nestsession/session/store"
+)
+
+var loadCases = []testCase{
+	rule("Unknown", "a Store must answer ErrNotFound, and not ErrExpired, for an id that it never kept",
+		func(ctx context.Context, e *env) error {
+			_, err := e.Store.Load(ctx, e.id())
+			if errors.Is(err, store.ErrExpired) {
+				return fmt.Errorf("Load: %w, want plain ErrNotFound", err)
+			}
+			return expect("Load", err, store.ErrNotFound)
+		}),
+
+	rule("WhatWasCreated", "a Store must answer the record as it was created, with the version that Create returned",
+		func(ctx context.Context, e *env) error {
+			r, err := create(ctx, e.Store, e.record())
+			if err != nil {
+				return err
+			}
+			return e.holds(ctx, e.Store, r)
+		}),
+
+	rule("Nobodys", "a Store must keep a record that belongs to no owner",
+		func(ctx context.Context, e *env) error {
+			r := e.record()
+			r.Owner = ""
+			r, err := create(ctx, e.Store, r)
+			if err != nil {
+				return err
+			}
+			return e.holds(ctx, e.Store, r)
+		}),
+
+	rule("ChangesNothing", "a Store must answer the same record, with the same version, as long as nobody writes",
+		func(ctx context.Context, e *env) error {
+			r, err := create(ctx, e.Store, e.record())
+			if err != nil {
+				return err
+			}
+			for range 3 {
+				if err := e.holds(ctx, e.Store, r); err != nil {
+					return err
+				}
+			}
+			r.Data = doc("after loads")
+			_, err = e.Store.Update(ctx, r)
+			return expect("Update after loads", err, nil)
+		}),
+}

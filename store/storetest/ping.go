@@ -1,0 +1,27 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nestsession/session/store"
+)
+
+var pingCases = []testCase{
+	rule("Answers", "a Store must answer Ping without an error while it works",
+		func(ctx context.Context, e *env) error {
+			pinger, _ := store.As[store.Pinger](e.Store)
+			return expect("Ping", pinger.Ping(ctx), nil)
+		}).only(Pinger),
+
+	rule("EndedContext", "a Store must answer Ping and a context that has ended with the context's error",
+		func(ctx context.Context, e *env) error {
+			pinger, _ := store.As[store.Pinger](e.Store)
+			for name, ended := range endedContexts(ctx) {
+				if err := pinger.Ping(ended); !isEnd(err, ended) {
+					return fmt.Errorf("Ping with a context that was %s: %v, want %q", name, err, ended.Err())
+				}
+			}
+			return nil
+		}).only(Pinger),
+}

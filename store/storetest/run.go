@@ -1,0 +1,181 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nestsession/session/store"
+)
+
+// topics is the table of contents. Each topic is a file.
+var topics = []struct {
+	name  string
+	cases []testCase
+}{
+	{"Load", loadCases},
+	{"Create", createCases},
+	{"Swap", swapCases},
+	{"Version", versionCases},
+	{"Touch", touchCases},
+	{"Delete", deleteCases},
+	{"Expiry", expiryCases},
+	{"ID", idCases},
+	{"Data", dataCases},
+	{"Context", contextCases},
+	{"Concurrency", concurrencyCases},
+	{"Peers", peerCases},
+	{"List", listCases},
+	{"Watch", watchCases},
+	{"Sweep", sweepCases},
+	{"Ping", pingCases},
+	{"Close", closeCases},
+}
+
+// Opened is a store for one case.
+type Opened struct {
+	// Store is empty, and nobody but the case uses its records. It has room for a
+	// thousand of them, and does not sweep by itself within a minute.
+	Store store.Store
+
+	// Peers are further instances that keep their records in the same place, as
+	// other nodes of an application do. The cases about concurrent use spread
+	// their work over Store and Peers. None: name [Peers] in [Options.Without].
+	Peers []store.Store
+
+	// Now is the clock of all of them. Nil: the system's.
+	Now func() time.Time
+
+	// Advance moves that clock. Nil: the kit waits.
+	Advance func(time.Duration)
+}
+
+// Options says what is special about a store. The zero value demands all.
+type Options struct {
+	// Without names what the store does not have, and why.
+	Without map[Capability]string
+
+	// Timeout ends a case that hangs. 0: 30 seconds.
+	Timeout time.Duration
+
+	// Resolution is how exactly the store keeps an expiry. 0: a millisecond, as
+	// the contract has it. Coarser values are for stores that live in a table that
+	// somebody else laid out.
+	Resolution time.Duration
+
+	// Skew is how far the store's clock may be behind this machine's, where there
+	// is no Advance. 0: 50 milliseconds.
+	Skew time.Duration
+
+	// Lag is how long one of the Peers may go on answering what another has
+	// already replaced or removed, as a cache may. 0: not at all.
+	Lag time.Duration
+
+	// Parallel runs the cases in parallel with each other.
+	Parallel bool
+
+	// Synctest runs each case, with the open that belongs to it, in a bubble of
+	// testing/synctest, where waiting takes no time.
+	Synctest bool
+}
+
+// Run runs every case against a store of its own. open makes it, empty, and
+// leaves its end to t.Cleanup; it may be called by several goroutines at once if
+// [Options.Parallel] is set.
+func Run(t *testing.T, open func(t *testing.T) Opened, o Options) {
+	t.Helper()
+	o = o.withDefaults()
+	o.subtest(t, "Capabilities", func(t *testing.T) {
+		for _, err := range capabilityErrors(open(t), o.Without) {
+			t.Error(err)
+		}
+	})
+	for _, topic := range topics {
+		t.Run(topic.name, func(t *testing.T) {
+			for _, c := range topic.cases {
+				if _, absent := o.Without[c.needs]; absent {
+					continue
+				}
+				o.subtest(t, c.name, func(t *testing.T) {
+					report(t, c, c.check(open(t), o))
+				})
+			}
+		})
+	}
+	for name, reason := range o.Without {
+		o.subtest(t, "Without/"+string(name), func(t *testing.T) {
+			t.Logf("%s: %s", name, reason)
+			if err := unneeded(name, func() Opened { return open(t) }, o); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func (o Options) withDefaults() Options {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&o.Timeout, 30*time.Second)
+	def(&o.Resolution, time.Millisecond)
+	def(&o.Skew, 50*time.Millisecond)
+	return o
+}
+
+func (o Options) subtest(t *testing.T, name string, f func(t *testing.T)) {
+	t.Run(name, func(t *testing.T) {
+		if o.Parallel {
+			t.Parallel()
+		}
+		if o.Synctest {
+			synctest.Test(t, f)
+			return
+		}
+		f(t)
+	})
+}
+
+// testCase is one rule and how it is checked.
+type testCase struct {
+	name    string
+	explain string // "a Store must …"
+	needs   Capability
+	run     func(ctx context.Context, e *env) error
+	source  string // file and line
+}
+
+// rule makes a case that remembers where it stands.
+func rule(name, explain string, run func(ctx context.Context, e *env) error) testCase {
+	_, file, line, _ := runtime.Caller(1)
+	return testCase{
+		name:    name,
+		explain: explain,
+		run:     run,
+		source:  fmt.Sprintf("%s:%d", filepath.Join("storetest", filepath.Base(file)), line),
+	}
+}
+
+// only makes the case one for stores with the capability.
+func (c testCase) only(needs Capability) testCase {
+	c.needs = needs
+	return c
+}
+
+// surface is what the kit needs of a testing.T to report a failure.
+type surface interface {
+	Helper()
+	Errorf(format string, args ...any)
+}
+
+func report(t surface, c testCase, err error) {
+	t.Helper()
+	if err != nil {
+		t.Errorf("%v\n\trule: %s\n\tcase: %s", err, c.explain, c.source)
+	}
+}

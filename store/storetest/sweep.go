@@ -1,0 +1,149 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nestsession/session/store"
+)
+
+var sweepCases = []testCase{
+	rule("Removes", "a Store must remove all expired records in Sweep, say how many, and find none the next time",
+		func(ctx context.Context, e *env) error {
+			var records []store.Record
+			var last time.Time
+			for range many {
+				r, err := create(ctx, e.Store, e.brief())
+				if err != nil {
+					return err
+				}
+				records, last = append(records, r), r.Expires
+			}
+			if err := e.pass(ctx, last); err != nil {
+				return err
+			}
+			if err := e.sweep(ctx, many); err != nil {
+				return err
+			}
+			for _, r := range records {
+				if _, err := e.Store.Load(ctx, r.ID); errors.Is(err, store.ErrExpired) {
+					return fmt.Errorf("Load after Sweep: %w, want plain ErrNotFound", err)
+				}
+			}
+			return e.sweep(ctx, 0)
+		}).only(Sweeper),
+
+	rule("LeavesTheLive", "a Store must leave in Sweep the records whose time has not come, and those that never expire",
+		func(ctx context.Context, e *env) error {
+			never := e.record()
+			never.Expires = time.Time{}
+			never, err := create(ctx, e.Store, never)
+			if err != nil {
+				return err
+			}
+			kept, err := create(ctx, e.Store, e.record())
+			if err != nil {
+				return err
+			}
+			if _, err := e.expired(ctx); err != nil {
+				return err
+			}
+			return first(
+				e.sweep(ctx, 1),
+				e.holds(ctx, e.Store, never),
+				e.holds(ctx, e.Store, kept))
+		}).only(Sweeper),
+
+	rule("FollowsTouch", "a Store must go in Sweep by the expiry that Touch or Update has set last",
+		func(ctx context.Context, e *env) error {
+			var records [4]store.Record
+			for i := range records {
+				r, err := create(ctx, e.Store, e.record())
+				if err != nil {
+					return err
+				}
+				records[i] = r
+			}
+			touched, updated := &records[0], &records[1]
+			over := e.now().Add(-time.Minute)
+			touched.Expires, updated.Expires = over, over
+			if err := e.Store.Touch(ctx, touched.ID, touched.Expires); err != nil {
+				return fmt.Errorf("Touch: %w", err)
+			}
+			if _, err := e.Store.Update(ctx, *updated); err != nil {
+				return fmt.Errorf("Update: %w", err)
+			}
+			return first(
+				e.sweep(ctx, 2),
+				e.holds(ctx, e.Store, records[2]),
+				e.holds(ctx, e.Store, records[3]))
+		}).only(Sweeper),
+
+	rule("SparesTheRecreated", "a Store must not remove in Sweep a live record that has just taken the place of an expired one",
+		func(ctx context.Context, e *env) error {
+			sweeper, _ := store.As[store.Sweeper](e.Store)
+			var records []store.Record
+			var last time.Time
+			for range rounds {
+				r, err := create(ctx, e.Store, e.brief())
+				if err != nil {
+					return err
+				}
+				records, last = append(records, r), r.Expires
+			}
+			if err := e.pass(ctx, last); err != nil {
+				return err
+			}
+			err := e.together(2, func(i int, s store.Store) error {
+				if i == 0 {
+					_, err := sweeper.Sweep(ctx)
+					return expect("Sweep", err, nil)
+				}
+				for _, r := range records {
+					r.Expires = e.hours()
+					if _, err := s.Create(ctx, r); err != nil {
+						return fmt.Errorf("Create over an expired record: %w", err)
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			for _, r := range records {
+				if _, err := e.Store.Load(ctx, r.ID); err != nil {
+					return fmt.Errorf("Load of a record created during Sweep: %w", err)
+				}
+			}
+			return nil
+		}).only(Sweeper),
+
+	rule("EndedContext", "a Store must answer Sweep and a context that has ended with the context's error",
+		func(ctx context.Context, e *env) error {
+			sweeper, _ := store.As[store.Sweeper](e.Store)
+			if _, err := e.expired(ctx); err != nil {
+				return err
+			}
+			for name, ended := range endedContexts(ctx) {
+				if _, err := sweeper.Sweep(ended); !isEnd(err, ended) {
+					return fmt.Errorf("Sweep with a context that was %s: %v, want %q", name, err, ended.Err())
+				}
+			}
+			return nil
+		}).only(Sweeper),
+}
+
+// sweep checks how many records Sweep says to have removed.
+func (e *env) sweep(ctx context.Context, want int) error {
+	sweeper, _ := store.As[store.Sweeper](e.Store)
+	n, err := sweeper.Sweep(ctx)
+	if err != nil {
+		return fmt.Errorf("Sweep: %w", err)
+	}
+	if n != want {
+		return fmt.Errorf("Sweep removed %d records, want %d", n, want)
+	}
+	return nil
+}

@@ -1,0 +1,206 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nestsession/session/store"
+)
+
+var watchCases = []testCase{
+	rule("Update", "a Store must report the Update of a record to those who watch, and not as its end",
+		func(ctx context.Context, e *env) error {
+			return e.reports(ctx, func(s store.Store, r store.Record) error {
+				r.Data = doc("changed")
+				_, err := s.Update(ctx, r)
+				return err
+			}, false)
+		}).only(Watcher),
+
+	rule("Touch", "a Store must report the Touch of a record to those who watch, and not as its end",
+		func(ctx context.Context, e *env) error {
+			return e.reports(ctx, func(s store.Store, r store.Record) error {
+				return s.Touch(ctx, r.ID, r.Expires.Add(time.Hour))
+			}, false)
+		}).only(Watcher),
+
+	rule("Delete", "a Store must report the Delete of a record to those who watch",
+		func(ctx context.Context, e *env) error {
+			return e.reports(ctx, func(s store.Store, r store.Record) error {
+				return s.Delete(ctx, r.ID)
+			}, true)
+		}).only(Watcher),
+
+	rule("Several", "a Store must report a change to each of those who watch",
+		func(ctx context.Context, e *env) error {
+			var all []*watching
+			for range 3 {
+				w, err := e.watch(ctx, nil)
+				if err != nil {
+					return err
+				}
+				defer w.stop()
+				all = append(all, w)
+			}
+			r, err := create(ctx, e.Store, e.record())
+			if err != nil {
+				return err
+			}
+			if err := e.Store.Delete(ctx, r.ID); err != nil {
+				return fmt.Errorf("Delete: %w", err)
+			}
+			for _, w := range all {
+				if err := w.sees(ctx, r.ID); err != nil {
+					return err
+				}
+			}
+			return nil
+		}).only(Watcher),
+
+	rule("OneAtATime", "a Store must call a watcher's function for one event at a time",
+		func(ctx context.Context, e *env) error {
+			var busy sync.Mutex
+			var overlap error
+			w, err := e.watch(ctx, func(store.Event) {
+				if !busy.TryLock() {
+					overlap = fmt.Errorf("a second event came before the function had returned from the first")
+					return
+				}
+				defer busy.Unlock()
+				_ = wait(ctx, time.Millisecond)
+			})
+			if err != nil {
+				return err
+			}
+			defer w.stop()
+			var last string
+			for range callers {
+				r, err := e.deleted(ctx)
+				if err != nil {
+					return err
+				}
+				last = r.ID
+			}
+			if err := w.sees(ctx, last); err != nil {
+				return err
+			}
+			busy.Lock()
+			defer busy.Unlock()
+			return overlap
+		}).only(Watcher),
+
+	rule("CallsStore", "a Store must let a watcher's function call it",
+		func(ctx context.Context, e *env) error {
+			w, err := e.watch(ctx, func(ev store.Event) {
+				if ev.ID != "" {
+					_, _ = e.Store.Load(ctx, ev.ID)
+					_ = e.Store.Delete(ctx, ev.ID)
+				}
+			})
+			if err != nil {
+				return err
+			}
+			defer w.stop()
+			r, err := create(ctx, e.Store, e.record())
+			if err != nil {
+				return err
+			}
+			if err := e.Store.Touch(ctx, r.ID, r.Expires.Add(time.Hour)); err != nil {
+				return fmt.Errorf("Touch: %w", err)
+			}
+			return w.sees(ctx, r.ID)
+		}).only(Watcher),
+
+	rule("SlowWatcher", "a Store must not make writers wait for a watcher, and tell it afterwards of what it missed",
+		func(ctx context.Context, e *env) error {
+			release := make(chan struct{})
+			var once sync.Once
+			let := func() { once.Do(func() { close(release) }) }
+			var ready bool
+			w, err := e.watch(ctx, func(store.Event) {
+				if ready {
+					<-release
+				}
+				ready = true
+			})
+			if err != nil {
+				return err
+			}
+			defer w.stop()
+			defer let()
+			r, err := create(ctx, e.Store, e.record())
+			if err != nil {
+				return err
+			}
+			const burst = 1500
+			for i := range burst {
+				if err := e.Store.Touch(ctx, r.ID, r.Expires.Add(time.Duration(i)*time.Millisecond)); err != nil {
+					return fmt.Errorf("Touch %d while a watcher is slow: %w", i, err)
+				}
+			}
+			last, err := e.deleted(ctx)
+			if err != nil {
+				return fmt.Errorf("while a watcher is slow: %w", err)
+			}
+			let()
+			return w.sees(ctx, last.ID)
+		}).only(Watcher),
+
+	rule("EndsWithContext", "a Store must return from Watch with the context's error when that ends, and report nothing more",
+		func(ctx context.Context, e *env) error {
+			for name, ended := range endedContexts(ctx) {
+				watcher, _ := store.As[store.Watcher](e.Store)
+				if err := watcher.Watch(ended, func(store.Event) {}); !isEnd(err, ended) {
+					return fmt.Errorf("Watch with a context that was %s: %v, want %q", name, err, ended.Err())
+				}
+			}
+			w, err := e.watch(ctx, nil)
+			if err != nil {
+				return err
+			}
+			if err := w.stop(); !isEnd(err, w.ctx) {
+				return fmt.Errorf("Watch whose context ended: %v, want %q", err, w.ctx.Err())
+			}
+			w.forget()
+			r, err := e.deleted(ctx)
+			if err != nil {
+				return err
+			}
+			if err := wait(ctx, 20*time.Millisecond); err != nil {
+				return err
+			}
+			if w.saw(r.ID) {
+				return fmt.Errorf("an event came after Watch had returned")
+			}
+			return nil
+		}).only(Watcher),
+}
+
+// reports checks that a change of a record, made through any node, is seen
+// through each.
+func (e *env) reports(ctx context.Context, change func(store.Store, store.Record) error, ended bool) error {
+	w, err := e.watch(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer w.stop()
+	for i, s := range e.nodes() {
+		r, err := create(ctx, e.Store, e.record())
+		if err != nil {
+			return err
+		}
+		w.forget()
+		if err := change(s, r); err != nil {
+			return fmt.Errorf("change through node %d: %w", i, err)
+		}
+		if err := w.sees(ctx, r.ID); err != nil {
+			return fmt.Errorf("change through node %d: %w", i, err)
+		}
+		if !ended && w.sawEnd(r.ID) {
+			return fmt.Errorf("the change of a record was reported as its end")
+		}
+	}
+	return nil
+}
