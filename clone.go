@@ -19,6 +19,9 @@ type copier struct {
 	// returns false where a value is of a kind that it cannot copy. nil: nothing to do.
 	fix func(v reflect.Value) bool
 
+	// equal reports whether two values are alike; only where safe.
+	equal func(a, b reflect.Value) bool
+
 	// safe: copies of decoded values are complete. Otherwise decode.
 	safe bool
 
@@ -48,6 +51,7 @@ var (
 func compileCopier(t reflect.Type) *copier {
 	c := &copier{safe: true, faithful: true}
 	c.fix = c.compile(t, map[reflect.Type]*func(reflect.Value) bool{})
+	c.equal = compileEqual(t, map[reflect.Type]*func(a, b reflect.Value) bool{})
 	return c
 }
 

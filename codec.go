@@ -72,6 +72,7 @@ func newCodec[T any](reserved []string) (codec[T], error) {
 	}
 	c.empty = &document[T]{}
 	c.empty.body.Store(&body)
+	initMap(reflect.ValueOf(&c.empty.value).Elem())
 	return c, nil
 }
 
@@ -164,6 +165,17 @@ func (c *codec[T]) bodyOf(d *document[T]) ([]byte, error) {
 	return body, nil
 }
 
+// shares reports whether a handler could change a copy's insides without Update.
+func (c *codec[T]) shares() bool { return c.copier.fix != nil || !c.copier.safe }
+
+// same reports whether two values of one origin are still alike.
+func (c *codec[T]) same(a, b *T) bool {
+	if c.copier.safe {
+		return c.copier.equal(reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem())
+	}
+	return reflect.DeepEqual(a, b)
+}
+
 // copyOf gives a request a value of its own.
 func (c *codec[T]) copyOf(d *document[T], dst *T) error {
 	if c.copier.fix == nil && c.copier.safe {
@@ -172,8 +184,8 @@ func (c *codec[T]) copyOf(d *document[T], dst *T) error {
 	}
 	if c.copier.safe {
 		*dst = d.value
-		if v := reflect.ValueOf(dst).Elem(); c.copier.fix(v) {
-			return initMap(v)
+		if c.copier.fix(reflect.ValueOf(dst).Elem()) {
+			return nil
 		}
 	}
 	body := d.inside()
@@ -183,11 +195,10 @@ func (c *codec[T]) copyOf(d *document[T], dst *T) error {
 }
 
 // initMap makes a nil map writable, so that handlers need not.
-func initMap(v reflect.Value) error {
+func initMap(v reflect.Value) {
 	if v.Kind() == reflect.Map && v.IsNil() {
 		v.Set(reflect.MakeMap(v.Type()))
 	}
-	return nil
 }
 
 // inside is the object of which value was decoded.
@@ -211,7 +222,8 @@ func (c *codec[T]) decodeValue(object []byte, dst *T) error {
 		if err := json.Unmarshal(object, dst); err != nil {
 			return err
 		}
-		return initMap(reflect.ValueOf(dst).Elem())
+		initMap(reflect.ValueOf(dst).Elem())
+		return nil
 	}
 	d := json.NewDecoder(bytes.NewReader(object))
 	d.UseNumber()
@@ -222,7 +234,8 @@ func (c *codec[T]) decodeValue(object []byte, dst *T) error {
 	if c.copier.fix != nil {
 		c.copier.fix(v) // gives numbers their Go type; refuses nothing that was decoded
 	}
-	return initMap(v)
+	initMap(v)
+	return nil
 }
 
 var errNoCookie = errors.New("no cookie member")
@@ -305,6 +318,7 @@ func (c *codec[T]) compose(base *document[T], value *T, body []byte, k *Cookie, 
 		}
 		d.value = fresh
 	}
+	initMap(reflect.ValueOf(&d.value).Elem())
 	return d, nil
 }
 

@@ -67,7 +67,7 @@ func (s *Session[T]) settleUp(ctx context.Context, h http.Header) error {
 }
 
 func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
-	fresh, body, err := s.replay()
+	value, body, err := s.replay()
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
 		}
 		return nil
 	}
-	err = s.create(ctx, &fresh, body)
+	err = s.create(ctx, value, body)
 	if errors.Is(err, ErrInsecure) || errors.Is(err, ErrHeaderSent) {
 		// There is no client that could come back to it: a record would only take room.
 		reason := ReasonHeaderSent
@@ -102,7 +102,10 @@ func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
 }
 
 func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
-	fresh, body, err := s.replay()
+	if h == nil && len(s.updates) == 0 && !s.settingsChanged && !s.ownerMoved && !s.touched {
+		return nil // settled when the header left
+	}
+	value, body, err := s.replay()
 	if err != nil {
 		return err
 	}
@@ -112,7 +115,7 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 	}
 	send := s.settingsChanged
 	if string(since) != string(body) || s.settingsChanged || s.ownerMoved || s.m.resave && !s.saved {
-		if err := s.swap(ctx, &fresh, body); err != nil {
+		if err := s.swap(ctx, value, body); err != nil {
 			return err
 		}
 	} else if err := s.touch(ctx); err != nil {

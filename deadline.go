@@ -11,17 +11,18 @@ import (
 // context.WithoutCancel, but costs a timer only where somebody waits for it:
 // a store in memory never does.
 type deadlineContext struct {
-	parent context.Context // for its values
-	at     time.Time
+	parent  context.Context // for its values
+	timeout time.Duration   // counted from when somebody first asks
 
 	mu    sync.Mutex
+	at    time.Time
 	done  chan struct{}
 	timer *time.Timer
 	err   error
 }
 
 func (d *deadlineContext) begin(parent context.Context, timeout time.Duration) {
-	d.parent, d.at = parent, time.Now().Add(timeout)
+	d.parent, d.timeout = parent, timeout
 }
 
 // used reports whether begin was called.
@@ -45,7 +46,19 @@ func (d *deadlineContext) close(err error) {
 	}
 }
 
-func (d *deadlineContext) Deadline() (time.Time, bool) { return d.at, true }
+func (d *deadlineContext) Deadline() (time.Time, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.start()
+	return d.at, true
+}
+
+// start fixes the deadline.
+func (d *deadlineContext) start() {
+	if d.at.IsZero() {
+		d.at = time.Now().Add(d.timeout)
+	}
+}
 
 func (d *deadlineContext) Value(key any) any { return d.parent.Value(key) }
 
@@ -53,6 +66,7 @@ func (d *deadlineContext) Done() <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.done == nil {
+		d.start()
 		d.done = make(chan struct{})
 		if d.err != nil {
 			close(d.done)
@@ -63,13 +77,9 @@ func (d *deadlineContext) Done() <-chan struct{} {
 	return d.done
 }
 
+// Err is nil for who never waits: what does not block is not late.
 func (d *deadlineContext) Err() error {
 	d.mu.Lock()
-	err, waiting := d.err, d.done != nil
-	d.mu.Unlock()
-	if err == nil && !waiting && !time.Now().Before(d.at) {
-		d.close(context.DeadlineExceeded)
-		return context.DeadlineExceeded
-	}
-	return err
+	defer d.mu.Unlock()
+	return d.err
 }

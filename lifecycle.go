@@ -23,7 +23,8 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 	default:
 		return ErrRevoked
 	}
-	at, err := s.m.load(ctx, s.key)
+	now := s.m.present()
+	at, err := s.m.load(ctx, s.key, now)
 	if errors.Is(err, store.ErrNotFound) {
 		return s.revoked(ctx)
 	}
@@ -35,7 +36,7 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 	}
 	s.forget()
 	s.settingsChanged, s.ownerMoved, s.touched = false, false, false
-	s.adopt(at, s.m.present())
+	s.adopt(at, now)
 	return nil
 }
 
@@ -166,9 +167,9 @@ func (s *Session[T]) renew(ctx context.Context) error {
 	old, oldID := s.key, s.id
 	next := store.Record{ID: s.m.key(id)}
 	for try := 0; ; try++ {
-		fresh, body, err := s.replay()
+		value, body, err := s.replay()
 		if err == nil {
-			err = s.renewTo(ctx, &fresh, body, old, &next, id)
+			err = s.renewTo(ctx, value, body, old, &next, id)
 		}
 		if err == nil {
 			return nil

@@ -54,7 +54,7 @@ func (m *Manager[T]) open(r *http.Request, s *Session[T]) error {
 	}
 	ctx := r.Context()
 	key := m.key(id)
-	at, err := m.load(ctx, key)
+	at, err := m.load(ctx, key, now)
 	switch {
 	case err == nil:
 		s.id, s.sentID = id, id
@@ -149,7 +149,7 @@ func (e *undecodableError) Unwrap() error { return e.err }
 var errAbsolute = fmt.Errorf("%w: absolute timeout", store.ErrExpired)
 
 // load reads the record under key, or the one that it was renewed to.
-func (m *Manager[T]) load(ctx context.Context, key string) (loaded[T], error) {
+func (m *Manager[T]) load(ctx context.Context, key string, now time.Time) (loaded[T], error) {
 	for range maxHops {
 		rec, err := m.store.Load(ctx, key)
 		if err != nil {
@@ -161,7 +161,7 @@ func (m *Manager[T]) load(ctx context.Context, key string) (loaded[T], error) {
 		}
 		if doc.meta.Successor == "" {
 			if doc.meta.Created != 0 {
-				if end := m.end(time.UnixMilli(doc.meta.Created)); !end.IsZero() && !m.now().Before(end) {
+				if end := m.end(time.UnixMilli(doc.meta.Created)); !end.IsZero() && !now.Before(end) {
 					return loaded[T]{}, errAbsolute
 				}
 			}
@@ -169,7 +169,7 @@ func (m *Manager[T]) load(ctx context.Context, key string) (loaded[T], error) {
 		}
 		// A touch by a request in flight may have moved the record's expiry: the
 		// grace ends when the document says so.
-		if m.now().UnixMilli() >= doc.meta.Until {
+		if now.UnixMilli() >= doc.meta.Until {
 			return loaded[T]{}, store.ErrExpired
 		}
 		key = doc.meta.Successor

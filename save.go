@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"reflect"
 	"time"
 
 	"github.com/nestsession/session/store"
@@ -44,17 +43,17 @@ func (s *Session[T]) Save(ctx context.Context) error {
 func (s *Session[T]) save(ctx context.Context) error {
 	switch s.state {
 	case stateNew:
-		fresh, body, err := s.replay()
+		value, body, err := s.replay()
 		if err != nil {
 			return err
 		}
-		return s.create(ctx, &fresh, body)
+		return s.create(ctx, value, body)
 	case stateStored:
-		fresh, body, err := s.replay()
+		value, body, err := s.replay()
 		if err != nil {
 			return err
 		}
-		return s.swap(ctx, &fresh, body)
+		return s.swap(ctx, value, body)
 	}
 	return ErrRevoked
 }
@@ -70,23 +69,27 @@ func (s *Session[T]) reportSave(ctx context.Context, err error) {
 // replay runs the recorded functions on a fresh copy of the last known data. Where
 // the view was made from the same version it must come out the same: a function
 // for which it does not would lose data at the first conflict.
-func (s *Session[T]) replay() (fresh T, body []byte, err error) {
+func (s *Session[T]) replay() (value *T, body []byte, err error) {
 	c := &s.m.codec
-	if err = c.copyOf(s.doc, &fresh); err != nil {
-		return fresh, nil, err
+	value = &s.doc.value
+	if len(s.updates) > 0 {
+		value = new(T)
+		if err := c.copyOf(s.doc, value); err != nil {
+			return nil, nil, err
+		}
+		for _, fn := range s.updates {
+			fn(value)
+		}
 	}
-	for _, fn := range s.updates {
-		fn(&fresh)
+	if s.viewed && (len(s.updates) > 0 || c.shares()) && !c.same(value, &s.view) {
+		return nil, nil, ErrUnrepeatable
 	}
-	if s.viewed && !reflect.DeepEqual(&fresh, &s.view) {
-		return fresh, nil, ErrUnrepeatable
-	}
-	if len(s.updates) == 0 {
-		body, err = c.bodyOf(s.doc)
+	if len(s.updates) > 0 {
+		body, err = c.encode(value)
 	} else {
-		body, err = c.encode(&fresh)
+		body, err = c.bodyOf(s.doc)
 	}
-	return fresh, body, err
+	return value, body, err
 }
 
 // compose makes the next document of the session, and the record around it.
@@ -95,11 +98,14 @@ func (s *Session[T]) compose(value *T, body []byte, now time.Time) (*document[T]
 	if s.m.absolute > 0 || s.owner != "" {
 		info.Created, info.Used = s.created.UnixMilli(), now.UnixMilli()
 	}
-	attributes := s.settings.attributes(s.lifetime.from(now))
-	if err := attributes.Validate(); err != nil {
-		return nil, store.Record{}, fmt.Errorf("session: the session's cookie cannot be written: %w", err)
+	ends := s.lifetime.from(now)
+	if s.ownCookie || s.m.cookieFunc != nil { // New has checked the Config's
+		attributes := s.settings.attributes(ends)
+		if err := attributes.Validate(); err != nil {
+			return nil, store.Record{}, fmt.Errorf("session: the session's cookie cannot be written: %w", err)
+		}
 	}
-	doc, err := s.m.codec.compose(s.doc, value, body, &s.settings, s.lifetime, s.lifetime.from(now), info)
+	doc, err := s.m.codec.compose(s.doc, value, body, &s.settings, s.lifetime, ends, info)
 	if err != nil {
 		return nil, store.Record{}, err
 	}
@@ -171,18 +177,17 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 		if err := s.reload(ctx); err != nil {
 			return err
 		}
-		fresh, next, err := s.replay()
-		if err != nil {
+		if value, body, err = s.replay(); err != nil {
 			return err
 		}
-		value, body = &fresh, next
 	}
 }
 
 // reload looks at the store again. The functions recorded stay; the view goes.
 func (s *Session[T]) reload(ctx context.Context) error {
 	key := s.key
-	at, err := s.m.load(ctx, key)
+	now := s.m.present()
+	at, err := s.m.load(ctx, key, now)
 	if errors.Is(err, store.ErrNotFound) {
 		return s.revoked(ctx)
 	}
@@ -194,7 +199,7 @@ func (s *Session[T]) reload(ctx context.Context) error {
 	}
 	var none T
 	s.view, s.viewed = none, false
-	s.adopt(at, s.m.present())
+	s.adopt(at, now)
 	return nil
 }
 
