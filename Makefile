@@ -1,0 +1,51 @@
+# Everything is run per module, without the workspace: that is how users get them.
+# `make help` lists the targets.
+
+MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '*/node_modules/*' -not -path '*/testdata/*')))
+FUZZTIME ?= 5m
+BENCH ?= .
+RACE ?= -race
+
+export GOWORK = off
+
+.PHONY: help test setup lint fmt cover fuzz bench clean modules
+
+help:
+	@echo 'make test    all tests of all modules, with the race detector'
+	@echo 'make lint    formatting, go vet, staticcheck, tidy modules'
+	@echo 'make fmt     format the code'
+	@echo 'make cover   coverage by package, and the whole'
+	@echo 'make fuzz    each fuzz target for FUZZTIME=5m'
+	@echo 'make bench   the benchmarks; BENCH=Read runs those that match'
+	@echo 'make clean   remove what these made'
+
+# test installs what is missing (a C compiler, Node.js, npm packages, Chromium).
+test: setup
+	@MODULES='$(MODULES)' RACE='$(RACE)' .ci/test
+
+setup:
+	@.ci/setup
+
+lint:
+	@MODULES='$(MODULES)' .ci/lint
+
+fmt:
+	@gofmt -s -w $$(.ci/gofiles)
+
+cover:
+	@for m in $(MODULES); do (cd $$m && go test -coverprofile=cover.prof -coverpkg=./... ./... \
+		&& go tool cover -func=cover.prof | tail -n 1) || exit 1; done
+
+fuzz:
+	@MODULES='$(MODULES)' FUZZTIME='$(FUZZTIME)' .ci/fuzz
+
+bench:
+	@for m in $(MODULES); do (cd $$m && go test -run '^$$' -bench '$(BENCH)' -benchmem ./...) || exit 1; done
+
+# modules prints their folders, for scripts.
+modules:
+	@echo '$(MODULES)'
+
+clean:
+	rm -rf .tools interop/node/node_modules
+	find . -name cover.prof -delete
