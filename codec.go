@@ -306,10 +306,7 @@ func (c *codec[T]) compose(base *document[T], value *T, body []byte, k *Cookie, 
 			return nil, err
 		}
 	}
-	if data, err = info.append(data); err != nil {
-		return nil, err
-	}
-	d.data = append(data, '}')
+	d.data = append(info.append(data), '}')
 	d.value = *value
 	if v := reflect.ValueOf(&d.value).Elem(); !c.faithful(body) || c.copier.fix != nil && !c.copier.fix(v) {
 		var fresh T

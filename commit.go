@@ -122,6 +122,9 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 		return err
 	}
 	s.saved = true
+	if s.alias != "" {
+		return nil // renewed: whose response comes last must not put the old id back
+	}
 	send = send || s.id != s.sentID || s.m.rolling || s.resign
 	if !send && s.lifetime.set {
 		// The browser's copy of the expiry moves with each change, as express-session's.

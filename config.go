@@ -76,7 +76,9 @@ type Config struct {
 	MaxBytes int
 
 	// Rolling sends the cookie with every response, so that the browser's copy of
-	// the expiry moves too. Default: only when something has changed.
+	// the expiry moves too. Default: only when something has changed. A response that
+	// was under way during a Renew can then put the old id back into the browser,
+	// where it dies with the grace: with Rolling, prefer Regenerate.
 	Rolling bool
 
 	// Resave writes the session at every visit, changed or not. For stores that

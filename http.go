@@ -15,22 +15,29 @@ import (
 func (m *Manager[T]) HandlerFunc(next func(http.ResponseWriter, *http.Request, *Session[T])) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if x := m.exchange(r.Context()); x != nil { // within Handler
-			s, err := x.session(r)
-			if err != nil {
-				x.response.fail(err)
-				return
+			if s, ok := x.declare(); ok {
+				next(w, r, s)
 			}
-			next(w, r, s)
 			return
 		}
 		x := m.newExchange(w, r)
-		if _, err := x.session(x.r); err != nil {
-			x.response.fail(err)
-			return
+		if s, ok := x.declare(); ok {
+			next(&x.response, x.r, s)
+			x.response.finish()
 		}
-		next(&x.response, x.r, &x.s)
-		x.response.finish()
 	}
+}
+
+// declare opens the session for a route that cannot do without.
+func (x *exchange[T]) declare() (*Session[T], bool) {
+	s, err := x.session()
+	if errors.Is(err, ErrOutsidePath) {
+		x.m.logger.ErrorContext(&x.ctx, "session: a route declares a session that Config.Cookie.Path does not cover: widen the path, or leave the session out", "route", x.r.Pattern)
+	}
+	if err != nil {
+		x.response.fail(err)
+	}
+	return s, err == nil
 }
 
 // Handler gives the requests that reach next a session, to be had with
@@ -46,7 +53,7 @@ func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 		}
 		x := m.newExchange(w, r)
 		if eager {
-			if _, err := x.session(x.r); err != nil && !errors.Is(err, ErrOutsidePath) {
+			if _, err := x.session(); err != nil && !errors.Is(err, ErrOutsidePath) {
 				x.response.fail(err)
 				return
 			}
@@ -73,7 +80,7 @@ func (m *Manager[T]) Load(ctx context.Context) (*Session[T], error) {
 	if x == nil {
 		return nil, ErrNoHandler
 	}
-	s, err := x.session(x.r)
+	s, err := x.session()
 	if err != nil && !errors.Is(err, ErrOutsidePath) {
 		x.response.fail(err)
 	}
@@ -119,8 +126,8 @@ func (m *Manager[T]) newExchange(w http.ResponseWriter, r *http.Request) *exchan
 }
 
 // session opens the session, once.
-func (x *exchange[T]) session(r *http.Request) (*Session[T], error) {
-	if err := x.gate.enter(func() error { return x.m.open(r, &x.s) }); err != nil {
+func (x *exchange[T]) session() (*Session[T], error) {
+	if err := x.gate.enter(func() error { return x.m.open(x.r, &x.s) }); err != nil {
 		return nil, err
 	}
 	return &x.s, nil

@@ -164,7 +164,7 @@ func (s *Session[T]) renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	old, oldID := s.key, s.id
+	old := s.key
 	next := store.Record{ID: s.m.key(id)}
 	for try := 0; ; try++ {
 		value, body, err := s.replay()
@@ -191,7 +191,6 @@ func (s *Session[T]) renew(ctx context.Context) error {
 			s.undoRenew(ctx, next.ID)
 			return err // or another request has renewed it: that will do
 		}
-		s.id = oldID
 	}
 }
 
@@ -204,20 +203,18 @@ func (s *Session[T]) renewTo(ctx context.Context, value *T, body []byte, old str
 	}
 	pointer := store.Record{ID: old, Version: s.version, Expires: now.Add(max(s.m.grace, 0))}
 	rec.ID, rec.Version, doc.key = next.ID, next.Version, next.ID
+	write := s.m.store.Update
 	if next.Version == 0 {
-		next.Version, err = s.m.store.Create(ctx, rec)
-	} else {
-		next.Version, err = s.m.store.Update(ctx, rec)
+		write = s.m.store.Create
 	}
+	version, err := write(ctx, rec)
 	if err != nil {
 		return &storeError{fmt.Errorf("renewing: %w", err)}
 	}
+	next.Version = version
 	data := appendCookie([]byte(`{"`+cookieKey+`":`), &s.settings, s.lifetime, pointer.Expires)
 	info := meta{Successor: next.ID, Until: pointer.Expires.UnixMilli()}
-	if data, err = info.append(data); err != nil {
-		return err
-	}
-	pointer.Data = append(data, '}')
+	pointer.Data = append(info.append(data), '}')
 	if _, err = s.m.store.Update(ctx, pointer); err != nil {
 		return &storeError{fmt.Errorf("renewing: %w", err)}
 	}

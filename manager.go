@@ -29,6 +29,7 @@ type Manager[T any] struct {
 type core struct {
 	store     store.Store
 	signer    *cookie.Signer
+	cookies   cookieCache
 	digestKey [sha256.Size]byte
 	name      string
 	cookie    Cookie
@@ -64,7 +65,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		return nil, refuse("Secrets", "%v", err)
 	}
 	m := &Manager[T]{codec: codec, core: core{
-		store: cfg.Store, signer: signer, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
+		store: cfg.Store, signer: signer, cookies: newCookieCache(), name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
 		genID: cfg.GenID, isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, errorHandler: cfg.ErrorHandler, now: cfg.Now,
 		logger: cfg.Logger, proxy: cfg.Proxy, idle: cfg.IdleTimeout, absolute: cfg.AbsoluteTimeout,
 		touchEvery: cfg.TouchInterval, grace: cfg.RenewGrace, saveTimeout: cfg.SaveTimeout, maxBytes: cfg.MaxBytes,

@@ -47,13 +47,13 @@ func (m *Manager[T]) open(r *http.Request, s *Session[T]) error {
 	s.m, s.r, s.secure = m, r, m.secure(r)
 	now := m.present()
 	s.settings, s.lifetime = settle(settings, s.secure, now)
-	id, found := m.sentID(r, s)
+	sent, found := m.sentID(r, s)
 	if !found {
 		s.begin(now)
 		return nil
 	}
 	ctx := r.Context()
-	key := m.key(id)
+	id, key := sent.id, sent.key
 	at, err := m.load(ctx, key, now)
 	switch {
 	case err == nil:
@@ -93,17 +93,17 @@ func requestPath(r *http.Request) string {
 }
 
 // sentID finds the id in the request's cookie, and reports one that is not accepted.
-func (m *Manager[T]) sentID(r *http.Request, s *Session[T]) (string, bool) {
+func (m *Manager[T]) sentID(r *http.Request, s *Session[T]) (*verified, bool) {
 	value, n := cookie.Lookup(r.Header["Cookie"], m.name)
 	if n == 0 {
-		return "", false
+		return nil, false
 	}
 	reason := ReasonDuplicate
 	if n == 1 || m.firstCookie {
-		id, secret, err := m.signer.Verify(value)
+		v, err := m.verify(value)
 		if err == nil {
-			s.resign = secret > 0
-			return id, true
+			s.resign = v.old
+			return v, true
 		}
 		reason = ReasonMalformed
 		if errors.Is(err, cookie.ErrSignature) {
@@ -111,7 +111,7 @@ func (m *Manager[T]) sentID(r *http.Request, s *Session[T]) (string, bool) {
 		}
 	}
 	m.emit(r.Context(), Event{Kind: EventRejected, Reason: reason}, "")
-	return "", false
+	return nil, false
 }
 
 func (m *Manager[T]) reportMissing(ctx context.Context, key string, err error) {

@@ -26,13 +26,33 @@ type meta struct {
 	Until     int64  `json:"until,omitempty"`     // renewed: for how long this one points there
 }
 
-func (m *meta) append(dst []byte) ([]byte, error) {
-	text, err := json.Marshal(m)
-	if err != nil || len(text) == len("{}") {
-		return dst, err
+// append writes the bookkeeping as the last member of a document, if there is any.
+func (m *meta) append(dst []byte) []byte {
+	if *m == (meta{}) {
+		return dst
 	}
-	dst = append(dst, `,"`+metaKey+`":`...)
-	return append(dst, text...), nil
+	dst = append(dst, `,"`+metaKey+`":{`...)
+	first := len(dst)
+	number := func(key string, n int64) {
+		if n != 0 {
+			dst = strconv.AppendInt(append(dst, key...), n, 10)
+		}
+	}
+	text := func(key, s string) {
+		if s != "" {
+			dst = appendJSONText(append(dst, key...), s)
+		}
+	}
+	number(`,"created":`, m.Created)
+	number(`,"used":`, m.Used)
+	text(`,"owner":`, m.Owner)
+	if m.OwnCookie {
+		dst = append(dst, `,"ownCookie":true`...)
+	}
+	text(`,"successor":`, m.Successor)
+	number(`,"until":`, m.Until)
+	dst = append(dst[:first], dst[first+1:]...) // the comma before the first
+	return append(dst, '}')
 }
 
 // lifetime is express-session's originalMaxAge: how long a cookie, and by default
@@ -162,7 +182,7 @@ func appendCookie(dst []byte, k *Cookie, l lifetime, expires time.Time) []byte {
 		dst = append(dst, "null"...)
 	} else {
 		dst = append(dst, '"')
-		dst = expires.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+		dst = appendDate(dst, expires)
 		dst = append(dst, '"')
 	}
 	switch k.Secure {
@@ -189,6 +209,27 @@ func appendCookie(dst []byte, k *Cookie, l lifetime, expires time.Time) []byte {
 		dst = append(append(append(dst, `,"sameSite":"`...), bytes.ToLower([]byte(k.SameSite.attribute()))...), '"')
 	}
 	return append(dst, '}')
+}
+
+// appendDate writes a date as JavaScript's toISOString, a step at a time: of each
+// save it would else be a tenth.
+func appendDate(dst []byte, t time.Time) []byte {
+	t = t.UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	}
+	hour, minute, second := t.Clock()
+	for _, part := range [...]struct {
+		n, width int
+		after    byte
+	}{{year, 4, '-'}, {int(month), 2, '-'}, {day, 2, 'T'}, {hour, 2, ':'}, {minute, 2, ':'}, {second, 2, '.'}, {t.Nanosecond() / 1e6, 3, 'Z'}} {
+		for place := [...]int{0, 1, 10, 100, 1000}[part.width]; place > 0; place /= 10 {
+			dst = append(dst, byte('0'+part.n/place%10))
+		}
+		dst = append(dst, part.after)
+	}
+	return dst
 }
 
 // appendJSONText writes s as a JSON string; a path or domain seldom needs escaping.
