@@ -1,0 +1,135 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nestsession/session/interop/scenario"
+)
+
+const idOpen, idClose = "\x00", "\x01"
+
+// numbers gives generated ids the names S1, S2, ... in order of visibility, and
+// U1, U2, ... to those that are seen in calls alone.
+type numbers struct {
+	visible map[string]int
+	hidden  map[string]int
+	ids     []string // by number, from 1 on
+	most    int      // the highest that expectations are known to have used
+}
+
+func (n *numbers) init() {
+	n.visible, n.hidden, n.ids = map[string]int{}, map[string]int{}, []string{""}
+}
+
+// see numbers an id if it is a generated one that has no number yet.
+func (w *World) see(id string) {
+	if _, generated := w.generated(id); !generated {
+		return
+	}
+	if _, again := w.numbers.visible[id]; !again {
+		w.numbers.visible[id] = len(w.numbers.ids)
+		w.numbers.ids = append(w.numbers.ids, id)
+	}
+}
+
+// name is what an expectation calls an id.
+func (w *World) name(id string) string {
+	if n, ok := w.numbers.visible[id]; ok {
+		return fmt.Sprintf("S%d", n)
+	}
+	return id
+}
+
+// labels are the stores in use, in order.
+func (w *World) labels() []string {
+	var labels []string
+	for label := range w.stores {
+		labels = append(labels, label)
+	}
+	slices.Sort(labels)
+	return labels
+}
+
+// number names the ids in the result of a step. The order is that of the
+// recorder: what id operations saw, with those of nested requests and then their
+// cookies where they stand; the step's cookies; what is in the stores.
+func (w *World) number(r *scenario.Result) {
+	w.seeRequest(r)
+	type stored struct {
+		id string
+		at int
+	}
+	var unseen []stored
+	for _, docs := range r.Store {
+		for id := range docs {
+			if at, generated := w.generated(id); generated {
+				unseen = append(unseen, stored{id, at})
+			}
+		}
+	}
+	slices.SortFunc(unseen, func(a, b stored) int { return a.at - b.at })
+	for _, u := range unseen {
+		w.see(u.id)
+	}
+	for label, docs := range r.Store {
+		named := map[string]any{}
+		for id, doc := range docs {
+			named[w.name(id)] = doc
+		}
+		r.Store[label] = named
+	}
+	w.nameRequest(r)
+}
+
+func (w *World) seeRequest(r *scenario.Result) {
+	for _, v := range r.Values {
+		if id, ok := v.Value.(string); ok && v.Op == "id" {
+			w.see(id)
+		}
+		if v.Result != nil {
+			w.seeRequest(v.Result)
+		}
+	}
+	for _, c := range r.Cookies {
+		if c.ID != nil {
+			w.see(*c.ID)
+		}
+	}
+}
+
+func (w *World) nameRequest(r *scenario.Result) {
+	for i := range r.Values {
+		v := &r.Values[i]
+		if id, ok := v.Value.(string); ok && v.Op == "id" {
+			v.Value = w.name(id)
+		}
+		if v.Result != nil {
+			w.nameRequest(v.Result)
+		}
+	}
+	for i := range r.Cookies {
+		if id := r.Cookies[i].ID; id != nil {
+			name := w.name(*id)
+			r.Cookies[i].ID = &name
+		}
+	}
+	for i, c := range r.Calls {
+		before, rest, _ := strings.Cut(c, idOpen)
+		id, after, _ := strings.Cut(rest, idClose)
+		r.Calls[i] = before + w.nameInCall(id) + after
+	}
+}
+
+func (w *World) nameInCall(id string) string {
+	_, generated := w.generated(id)
+	if _, seen := w.numbers.visible[id]; seen || !generated {
+		return w.name(id)
+	}
+	n := &w.numbers
+	if n.hidden[id] == 0 {
+		n.hidden[id] = len(n.hidden) + 1
+	}
+	return fmt.Sprintf("U%d", n.hidden[id])
+}

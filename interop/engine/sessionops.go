@@ -1,0 +1,127 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/nestsession/session"
+	"github.com/nestsession/session/interop/scenario"
+)
+
+// onSession runs an operation on the session that the request has.
+func (h *handler) onSession(op scenario.Op) (*scenario.Value, error) {
+	s, ctx := h.session, h.r.Context()
+	switch op.Kind {
+	case "id":
+		return observed(s.ID()), nil
+	case "cookie":
+		return observed(h.w.describe(s)), nil
+	case "setMaxAge":
+		d, err := maxAgeOf(op.Value)
+		if err == nil {
+			s.SetMaxAge(d)
+		}
+		return nil, err
+	case "setCookie":
+		c, err := cookieOf(s.Cookie(), op.Cookie, h.w.Now())
+		if err == nil {
+			s.SetCookie(c)
+		}
+		return nil, err
+	case "touch":
+		s.Touch()
+		return nil, nil
+	case "save":
+		return outcome(h.req.during(true, func() error { return s.Save(ctx) })), nil
+	case "reload":
+		return outcome(h.req.during(false, func() error { return s.Reload(ctx) })), nil
+	case "regenerate":
+		return outcome(h.req.during(false, func() error { return s.Regenerate(ctx) })), nil
+	}
+	return outcome(h.destroy()), nil
+}
+
+// destroy ends the session. In Express the request then has none, whether or not
+// the store could do it.
+func (h *handler) destroy() error {
+	s := h.session
+	h.forget()
+	err := h.req.during(false, func() error { return s.Destroy(h.r.Context()) })
+	if err != nil {
+		s.Discard()
+	}
+	return err
+}
+
+func outcome(err error) *scenario.Value {
+	ok := err == nil
+	v := &scenario.Value{OK: &ok}
+	if err != nil {
+		text := err.Error()
+		v.Error = &text
+	}
+	return v
+}
+
+// forget leaves the request without a session.
+func (h *handler) forget() {
+	h.lastID, h.session = h.session.ID(), nil
+}
+
+// drop is `req.session = null`. With unset "destroy" the record goes too, and if
+// that fails nobody but the log is told.
+func (h *handler) drop() {
+	if h.session == nil {
+		return
+	}
+	if !h.layer.Options.UnsetDestroys {
+		s := h.session
+		h.forget()
+		s.Discard()
+		return
+	}
+	if err := h.destroy(); err != nil {
+		h.req.late(err)
+	}
+}
+
+// describe is the session's cookie as the handler sees it.
+func (w *World) describe(s *session.Session[Data]) any {
+	c := s.Cookie()
+	now := w.Now()
+	d := map[string]any{
+		"path": c.Path, "httpOnly": !c.InsecureScriptAccess, "secure": c.Secure == session.SecureAlways,
+		"partitioned": c.Partitioned, "domain": c.Domain, "sameSite": sameSiteText[c.SameSite],
+		"priority": priorityText[c.Priority],
+	}
+	switch c.Path {
+	case "":
+		d["path"] = "/"
+	case session.NoPath:
+		d["path"] = nil
+	}
+	switch c.MaxAge {
+	case 0:
+		d["originalMaxAge"] = nil
+	case untilClosed:
+		d["originalMaxAge"] = false
+	default:
+		d["originalMaxAge"] = float64(c.MaxAge.Truncate(time.Millisecond).Milliseconds())
+	}
+	if at := s.Expires(); !at.IsZero() {
+		d["maxAge"] = float64(at.UnixMilli() - now.UnixMilli())
+		d["expires"] = at
+	} else if c.MaxAge == untilClosed {
+		d["maxAge"], d["expires"] = false, false
+	}
+	return d
+}
+
+var sameSiteText = map[session.SameSite]any{
+	session.SameSiteLax: "lax", session.SameSiteStrict: "strict", session.SameSiteNone: "none",
+	session.SameSiteAuto: "auto", session.SameSiteOmit: nil,
+}
+
+var priorityText = map[session.Priority]any{
+	session.PriorityOmit: nil, session.PriorityLow: "low",
+	session.PriorityMedium: "medium", session.PriorityHigh: "high",
+}

@@ -1,0 +1,195 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/store/memstore"
+)
+
+// Store is a memstore that writes down each call as express-session would have
+// made it, and makes those fail that the scenario says.
+//
+// It behaves as the stores that express-session knows in one more respect: a
+// write puts the whole document in place of whatever is kept, and whoever writes
+// last wins. So a swap of an older version is no conflict here, and a record whose
+// time has passed while the request was under way is written again. (What the
+// library makes of conflicts, and of records that are over, is the business of its
+// own tests.) It never creates what was removed. And a write that leaves the data
+// alone, which express-session would have made as a touch, does conflict, so that
+// it cannot undo another's.
+type Store struct {
+	w       *World
+	label   string
+	touches bool
+	inner   *memstore.Store
+
+	mu           sync.Mutex
+	disconnected bool
+	reread       map[string]bool // loads to come that only a conflict caused
+}
+
+func newStore(w *World, label string, touches bool) *Store {
+	return &Store{
+		w: w, label: label, touches: touches, reread: map[string]bool{},
+		inner: memstore.New(memstore.Config{Now: w.Now, SweepInterval: -1}),
+	}
+}
+
+func (s *Store) close() { _ = s.inner.Close() }
+
+func (s *Store) connected() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.disconnected
+}
+
+func (s *Store) setConnected(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.disconnected = !on
+}
+
+// note writes a call down for the request that made it.
+func (s *Store) note(call, id, outcome string) {
+	if r := s.w.current(); r != nil {
+		r.note(Call{Store: s.label, Kind: call, ID: id, Outcome: outcome})
+	}
+}
+
+// Load implements [store.Store].
+func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
+	s.mu.Lock()
+	quiet := s.reread[id]
+	delete(s.reread, id)
+	s.mu.Unlock()
+	if quiet {
+		return s.inner.Load(ctx, id)
+	}
+	if err := s.w.failing("get"); err != nil {
+		s.note("get", id, "error")
+		return store.Record{}, err
+	}
+	rec, err := s.inner.Load(ctx, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		s.note("get", id, "miss")
+	case err != nil:
+		s.note("get", id, "error")
+	default:
+		s.note("get", id, "hit")
+		if r := s.w.current(); r != nil {
+			r.found(id, rec.Data)
+		}
+	}
+	return rec, err
+}
+
+// Create implements [store.Store].
+func (s *Store) Create(ctx context.Context, rec store.Record) (store.Version, error) {
+	if err := s.w.failing("set"); err != nil {
+		s.note("set", rec.ID, "error")
+		return 0, err
+	}
+	v, err := s.inner.Create(ctx, rec)
+	switch {
+	case errors.Is(err, store.ErrExists):
+		s.note("set", rec.ID, "taken")
+	case err != nil:
+		s.note("set", rec.ID, "error")
+	default:
+		s.note("set", rec.ID, "")
+		s.wrote(rec)
+	}
+	return v, err
+}
+
+// Update implements [store.Store], but for conflicts: see [Store].
+func (s *Store) Update(ctx context.Context, rec store.Record) (store.Version, error) {
+	call := "set"
+	if r := s.w.current(); r != nil && r.leavesDataAlone(rec) {
+		call = "touch"
+	}
+	if call == "touch" && !s.touches {
+		return s.notTouched(ctx, rec)
+	}
+	if err := s.w.failing(call); err != nil {
+		s.note(call, rec.ID, "error")
+		return 0, err
+	}
+	kept, err := s.inner.Load(ctx, rec.ID)
+	if err == nil && call == "touch" && kept.Version != rec.Version {
+		s.mu.Lock()
+		s.reread[rec.ID] = true
+		s.mu.Unlock()
+		return 0, store.ErrConflict
+	}
+	var v store.Version
+	switch {
+	case err == nil:
+		rec.Version = kept.Version
+		v, err = s.inner.Update(ctx, rec)
+	case errors.Is(err, store.ErrExpired) && call == "set":
+		v, err = s.inner.Create(ctx, rec)
+	}
+	switch {
+	case errors.Is(err, store.ErrNotFound) && call == "set":
+		s.note(call, rec.ID, "gone")
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		s.note(call, rec.ID, "error")
+	default:
+		s.note(call, rec.ID, "") // touching what is gone is nothing to speak of
+		if call == "set" {
+			s.wrote(rec)
+		}
+	}
+	return v, err
+}
+
+// notTouched is a touch of a store that cannot: nothing comes of it.
+func (s *Store) notTouched(ctx context.Context, rec store.Record) (store.Version, error) {
+	kept, err := s.inner.Load(ctx, rec.ID)
+	return kept.Version, err
+}
+
+func (s *Store) wrote(rec store.Record) {
+	if r := s.w.current(); r != nil {
+		r.wrote(rec)
+	}
+}
+
+// Touch implements [store.Store].
+func (s *Store) Touch(ctx context.Context, id string, expires time.Time) error {
+	if !s.touches {
+		return nil
+	}
+	if err := s.w.failing("touch"); err != nil {
+		s.note("touch", id, "error")
+		return err
+	}
+	err := s.inner.Touch(ctx, id, expires)
+	outcome := ""
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		outcome = "error"
+	}
+	s.note("touch", id, outcome)
+	return err
+}
+
+// Delete implements [store.Store].
+func (s *Store) Delete(ctx context.Context, id string) error {
+	if err := s.w.failing("destroy"); err != nil {
+		s.note("destroy", id, "error")
+		return err
+	}
+	err := s.inner.Delete(ctx, id)
+	outcome := ""
+	if err != nil {
+		outcome = "error"
+	}
+	s.note("destroy", id, outcome)
+	return err
+}
