@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // codec turns values of T into documents and back.
@@ -283,7 +282,7 @@ func (c *codec[T]) decode(key string, data []byte) (*document[T], error) {
 
 // compose makes the document that follows base: value and its encoding body in
 // place of base's, and whatever base had besides left as it stood.
-func (c *codec[T]) compose(base *document[T], value *T, body []byte, k *Cookie, l lifetime, expires time.Time, info meta) (*document[T], error) {
+func (c *codec[T]) compose(base *document[T], value *T, body []byte, k *Cookie, l lifetime, expires instant, info meta) (*document[T], error) {
 	d := &document[T]{cookie: *k, lifetime: l, meta: info}
 	d.body.Store(&body)
 	data := make([]byte, 0, len(body)+256)

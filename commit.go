@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/nestsession/session/cookie"
 	"github.com/nestsession/session/store"
@@ -66,6 +65,18 @@ func (s *Session[T]) settleUp(ctx context.Context, h http.Header) error {
 	return nil
 }
 
+// unsettled reports whether there is something left to do after the header.
+func (s *Session[T]) unsettled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == stateEnding || s.pending()
+}
+
+// pending reports whether the request has changed something and not saved it.
+func (s *Session[T]) pending() bool {
+	return len(s.updates) > 0 || s.settingsChanged || s.ownerMoved || s.touched
+}
+
 func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
 	value, body, err := s.replay()
 	if err != nil {
@@ -102,7 +113,7 @@ func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
 }
 
 func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
-	if h == nil && len(s.updates) == 0 && !s.settingsChanged && !s.ownerMoved && !s.touched {
+	if h == nil && !s.pending() {
 		return nil // settled when the header left
 	}
 	value, body, err := s.replay()
@@ -148,7 +159,7 @@ func (s *Session[T]) touch(ctx context.Context) error {
 	if !s.touched && !s.due(at) {
 		return nil
 	}
-	err := s.m.store.Touch(ctx, s.key, at)
+	err := s.m.store.Touch(ctx, s.key, at.time())
 	if errors.Is(err, store.ErrNotFound) {
 		return s.revoked(ctx)
 	}
@@ -160,18 +171,18 @@ func (s *Session[T]) touch(ctx context.Context) error {
 	return nil
 }
 
-func (s *Session[T]) due(at time.Time) bool {
+func (s *Session[T]) due(at instant) bool {
 	switch {
 	case s.m.touchEvery < 0:
 		return !s.headerSent // once a request
-	case at.IsZero() || s.deadline.IsZero():
-		return at.IsZero() != s.deadline.IsZero()
+	case at == 0 || s.deadline == 0:
+		return at != s.deadline
 	}
 	every := s.m.touchEvery
 	if every == 0 {
 		every = s.idle().duration / 10
 	}
-	return at.Sub(s.deadline).Abs() >= every && !at.Equal(s.deadline)
+	return at != s.deadline && at.sub(s.deadline).Abs() >= every
 }
 
 // sendCookie adds the session's cookie to the header.
@@ -202,7 +213,7 @@ func (s *Session[T]) expireCookie(h http.Header) {
 	if h == nil || s.sentID == "" || s.m.keepDeadCookie {
 		return
 	}
-	a := s.settings.attributes(time.Unix(0, 0))
+	a := s.settings.attributes(1) // just after 1970 began
 	addCookie(h, string(cookie.Append(nil, s.m.name, "", &a)))
 }
 

@@ -118,11 +118,11 @@ func (c *Cookie) resolve(secure bool) {
 }
 
 // attributes is the cookie on the wire. c is resolved.
-func (c *Cookie) attributes(expires time.Time) cookie.Attributes {
+func (c *Cookie) attributes(expires instant) cookie.Attributes {
 	a := cookie.Attributes{
 		Domain:      c.Domain,
 		Path:        c.Path,
-		Expires:     expires,
+		Expires:     expires.time(),
 		HTTPOnly:    !c.InsecureScriptAccess,
 		Secure:      c.Secure == SecureAlways,
 		Partitioned: c.Partitioned,

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,11 +15,14 @@ type deadlineContext struct {
 	parent  context.Context // for its values
 	timeout time.Duration   // counted from when somebody first asks
 
+	over    atomic.Uint32 // 0, or how it ended
+	waiting atomic.Bool   // somebody has called Done
+
 	mu    sync.Mutex
 	at    time.Time
 	done  chan struct{}
 	timer *time.Timer
-	err   error
+	woken bool
 }
 
 func (d *deadlineContext) begin(parent context.Context, timeout time.Duration) {
@@ -29,19 +33,28 @@ func (d *deadlineContext) begin(parent context.Context, timeout time.Duration) {
 func (d *deadlineContext) used() bool { return d.parent != nil }
 
 // end releases who still waits.
-func (d *deadlineContext) end() { d.close(context.Canceled) }
+func (d *deadlineContext) end() { d.close(released) }
 
-func (d *deadlineContext) close(err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.err != nil {
+// How a deadlineContext ends.
+const (
+	released = 1 + iota
+	late
+)
+
+func (d *deadlineContext) close(how uint32) {
+	if !d.over.CompareAndSwap(0, how) || !d.waiting.Load() {
 		return
 	}
-	d.err = err
-	if d.timer != nil {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.release()
+}
+
+// release wakes who waits, once.
+func (d *deadlineContext) release() {
+	if !d.woken {
+		d.woken = true
 		d.timer.Stop()
-	}
-	if d.done != nil {
 		close(d.done)
 	}
 }
@@ -68,10 +81,10 @@ func (d *deadlineContext) Done() <-chan struct{} {
 	if d.done == nil {
 		d.start()
 		d.done = make(chan struct{})
-		if d.err != nil {
-			close(d.done)
-		} else {
-			d.timer = time.AfterFunc(time.Until(d.at), func() { d.close(context.DeadlineExceeded) })
+		d.timer = time.AfterFunc(time.Until(d.at), func() { d.close(late) })
+		d.waiting.Store(true)
+		if d.over.Load() != 0 { // before close could know that somebody waits
+			d.release()
 		}
 	}
 	return d.done
@@ -79,7 +92,11 @@ func (d *deadlineContext) Done() <-chan struct{} {
 
 // Err is nil for who never waits: what does not block is not late.
 func (d *deadlineContext) Err() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.err
+	switch d.over.Load() {
+	case released:
+		return context.Canceled
+	case late:
+		return context.DeadlineExceeded
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nestsession/session/store"
 )
@@ -201,7 +202,7 @@ func (s *Session[T]) renewTo(ctx context.Context, value *T, body []byte, old str
 	if err != nil {
 		return err
 	}
-	pointer := store.Record{ID: old, Version: s.version, Expires: now.Add(max(s.m.grace, 0))}
+	pointer := store.Record{ID: old, Version: s.version, Expires: (now + instant(max(s.m.grace, 0)/time.Millisecond)).time()}
 	rec.ID, rec.Version, doc.key = next.ID, next.Version, next.ID
 	write := s.m.store.Update
 	if next.Version == 0 {
@@ -212,8 +213,8 @@ func (s *Session[T]) renewTo(ctx context.Context, value *T, body []byte, old str
 		return &storeError{fmt.Errorf("renewing: %w", err)}
 	}
 	next.Version = version
-	data := appendCookie([]byte(`{"`+cookieKey+`":`), &s.settings, s.lifetime, pointer.Expires)
-	info := meta{Successor: next.ID, Until: pointer.Expires.UnixMilli()}
+	data := appendCookie([]byte(`{"`+cookieKey+`":`), &s.settings, s.lifetime, instantOf(pointer.Expires))
+	info := meta{Successor: next.ID, Until: instantOf(pointer.Expires)}
 	pointer.Data = append(info.append(data), '}')
 	if _, err = s.m.store.Update(ctx, pointer); err != nil {
 		return &storeError{fmt.Errorf("renewing: %w", err)}

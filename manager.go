@@ -110,6 +110,3 @@ func (m *Manager[T]) Ping(ctx context.Context) error {
 	}
 	return err
 }
-
-// now is the present as sessions know it: whole milliseconds, as express-session has them.
-func (c *core) present() time.Time { return time.UnixMilli(c.now().UnixMilli()) }

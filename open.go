@@ -125,11 +125,11 @@ func (m *Manager[T]) reportMissing(ctx context.Context, key string, err error) {
 }
 
 // begin makes s a new session.
-func (s *Session[T]) begin(now time.Time) {
+func (s *Session[T]) begin(now instant) {
 	s.state, s.doc, s.origin = stateNew, s.m.codec.empty, s.m.codec.empty
 	s.created, s.used = now, now
 	s.owner, s.ownCookie = "", false
-	s.version, s.deadline = 0, time.Time{}
+	s.version, s.deadline = 0, 0
 	s.expires = s.expiry(now)
 }
 
@@ -149,7 +149,7 @@ func (e *undecodableError) Unwrap() error { return e.err }
 var errAbsolute = fmt.Errorf("%w: absolute timeout", store.ErrExpired)
 
 // load reads the record under key, or the one that it was renewed to.
-func (m *Manager[T]) load(ctx context.Context, key string, now time.Time) (loaded[T], error) {
+func (m *Manager[T]) load(ctx context.Context, key string, now instant) (loaded[T], error) {
 	for range maxHops {
 		rec, err := m.store.Load(ctx, key)
 		if err != nil {
@@ -160,16 +160,14 @@ func (m *Manager[T]) load(ctx context.Context, key string, now time.Time) (loade
 			return loaded[T]{}, &undecodableError{err}
 		}
 		if doc.meta.Successor == "" {
-			if doc.meta.Created != 0 {
-				if end := m.end(time.UnixMilli(doc.meta.Created)); !end.IsZero() && !now.Before(end) {
-					return loaded[T]{}, errAbsolute
-				}
+			if end := m.end(doc.meta.Created); end != 0 && now >= end {
+				return loaded[T]{}, errAbsolute
 			}
 			return loaded[T]{rec, doc, key}, nil
 		}
 		// A touch by a request in flight may have moved the record's expiry: the
 		// grace ends when the document says so.
-		if now.UnixMilli() >= doc.meta.Until {
+		if now >= doc.meta.Until {
 			return loaded[T]{}, store.ErrExpired
 		}
 		key = doc.meta.Successor
@@ -179,9 +177,9 @@ func (m *Manager[T]) load(ctx context.Context, key string, now time.Time) (loade
 
 // adopt makes a record what s knows of the session. What this request has set and
 // not saved stays.
-func (s *Session[T]) adopt(at loaded[T], now time.Time) {
+func (s *Session[T]) adopt(at loaded[T], now instant) {
 	s.state, s.key, s.doc = stateStored, at.key, at.doc
-	s.version, s.deadline = at.rec.Version, at.rec.Expires
+	s.version, s.deadline = at.rec.Version, instantOf(at.rec.Expires)
 	info := &at.doc.meta
 	if !s.settingsChanged {
 		if s.m.keepCookie || info.OwnCookie {
@@ -195,20 +193,14 @@ func (s *Session[T]) adopt(at loaded[T], now time.Time) {
 			s.owner = at.rec.Owner
 		}
 	}
-	s.created, s.used = time.Time{}, time.Time{}
-	switch {
-	case info.Created != 0:
-		s.created = time.UnixMilli(info.Created)
-	case s.m.absolute > 0:
+	s.created, s.used = info.Created, info.Used
+	if s.created == 0 && s.m.absolute > 0 {
 		s.created = now // another program's: it is kept from the next save on
-	}
-	if info.Used != 0 {
-		s.used = time.UnixMilli(info.Used)
 	}
 	// The store's expiry was the idle timeout after the last visit, unless the
 	// absolute timeout cut it.
-	if idle := s.idle(); idle.set && !s.deadline.IsZero() && !s.deadline.Equal(s.m.end(s.created)) {
-		if t := s.deadline.Add(-idle.duration); t.After(s.used) && !t.After(now) {
+	if idle := s.idle(); idle.set && s.deadline != 0 && s.deadline != s.m.end(s.created) {
+		if t := s.deadline - instant(idle.duration/time.Millisecond); t > s.used && t <= now {
 			s.used = t
 		}
 	}

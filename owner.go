@@ -80,13 +80,13 @@ func (m *Manager[T]) describe(rec store.Record) (Info, bool) {
 	s.m = m
 	s.settings, s.lifetime = settle(m.cookie, true, m.present())
 	s.adopt(loaded[T]{rec, doc, rec.ID}, m.present())
-	if end := m.end(s.created); !end.IsZero() && !m.now().Before(end) {
+	if end := m.end(s.created); end != 0 && m.present() >= end {
 		return info, false
 	}
 	if doc.meta.Created != 0 {
-		info.Created = s.created
+		info.Created = s.created.time()
 	}
-	info.Owner, info.LastUsed = s.owner, s.used
+	info.Owner, info.LastUsed = s.owner, s.used.time()
 	return info, true
 }
 

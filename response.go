@@ -67,7 +67,7 @@ func (w *response[T]) finish() {
 		w.release()
 		return
 	}
-	if !w.failed {
+	if !w.failed && w.x.gate.passed() && w.x.s.unsettled() {
 		// The header is gone, so that the client cannot be told. commit reports it.
 		_ = w.x.commit(nil)
 	}

@@ -93,10 +93,10 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 }
 
 // compose makes the next document of the session, and the record around it.
-func (s *Session[T]) compose(value *T, body []byte, now time.Time) (*document[T], store.Record, error) {
+func (s *Session[T]) compose(value *T, body []byte, now instant) (*document[T], store.Record, error) {
 	info := meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie}
 	if s.m.absolute > 0 || s.owner != "" {
-		info.Created, info.Used = s.created.UnixMilli(), now.UnixMilli()
+		info.Created, info.Used = s.created, now
 	}
 	ends := s.lifetime.from(now)
 	if s.ownCookie || s.m.cookieFunc != nil { // New has checked the Config's
@@ -113,7 +113,7 @@ func (s *Session[T]) compose(value *T, body []byte, now time.Time) (*document[T]
 		return nil, store.Record{}, fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, len(doc.data), s.m.maxBytes)
 	}
 	doc.key = s.key
-	return doc, store.Record{ID: s.key, Owner: s.owner, Data: doc.data, Expires: s.expiry(now), Version: s.version}, nil
+	return doc, store.Record{ID: s.key, Owner: s.owner, Data: doc.data, Expires: s.expiry(now).time(), Version: s.version}, nil
 }
 
 // create stores a session that no store has.
@@ -221,17 +221,18 @@ func backoff(ctx context.Context, try int) error {
 }
 
 // keep takes over what was written.
-func (s *Session[T]) keep(doc *document[T], version store.Version, deadline time.Time) {
+func (s *Session[T]) keep(doc *document[T], version store.Version, expires time.Time) {
 	s.m.codec.cache.put(doc)
 	s.forget()
 	s.state, s.doc, s.version = stateStored, doc, version
-	s.deadline, s.expires = deadline, deadline
+	s.deadline = instantOf(expires)
+	s.expires = s.deadline
 	s.settingsChanged, s.ownerMoved, s.touched = false, false, false
 }
 
 // revoked takes note that the session has ended elsewhere.
 func (s *Session[T]) revoked(ctx context.Context) error {
-	if len(s.updates) > 0 || s.settingsChanged || s.ownerMoved {
+	if s.touched = false; s.pending() {
 		s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonEnded}, s.key)
 	}
 	s.finish()

@@ -29,8 +29,8 @@ type Session[T any] struct {
 	doc      *document[T] // the record's data in the last known version
 	origin   *document[T] // and in the version with which the request, or this id, began
 	version  store.Version
-	deadline time.Time // until when the store keeps the record, as last known
-	expires  time.Time // the same, with what this request has changed of it
+	deadline instant // until when the store keeps the record, as last known
+	expires  instant // the same, with what this request has changed of it
 
 	view     T // doc's value with updates applied, if viewed
 	viewed   bool
@@ -39,8 +39,8 @@ type Session[T any] struct {
 	settings Cookie
 	lifetime lifetime
 	owner    string
-	created  time.Time
-	used     time.Time
+	created  instant
+	used     instant
 
 	secure, resign              bool // of the request: came over HTTPS; signed by an old secret
 	ownCookie                   bool // settings and lifetime are the session's own
@@ -175,7 +175,7 @@ func (s *Session[T]) SetOwner(owner string) {
 func (s *Session[T]) Created() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.created
+	return s.created.time()
 }
 
 // LastUsed returns when the session was last used before this request, as exactly
@@ -183,7 +183,7 @@ func (s *Session[T]) Created() time.Time {
 func (s *Session[T]) LastUsed() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.used
+	return s.used.time()
 }
 
 // Expires returns when the session ends unless it is used before: the earlier of
@@ -191,7 +191,7 @@ func (s *Session[T]) LastUsed() time.Time {
 func (s *Session[T]) Expires() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.expires
+	return s.expires.time()
 }
 
 // Cookie returns how this session's cookie is set. MaxAge is the lifetime from each
@@ -232,11 +232,11 @@ func (s *Session[T]) set(c Cookie) {
 }
 
 // settle fixes what in a cookie depends on the request and on the time.
-func settle(c Cookie, secure bool, now time.Time) (Cookie, lifetime) {
+func settle(c Cookie, secure bool, now instant) (Cookie, lifetime) {
 	c.resolve(secure)
 	l := lifetimeOf(c.MaxAge)
 	if !c.Expires.IsZero() {
-		l = lifetime{true, c.Expires.Sub(now)}
+		l = lifetime{true, instantOf(c.Expires).sub(now)}
 	}
 	return c, l
 }
@@ -256,18 +256,18 @@ func (s *Session[T]) idle() lifetime {
 
 // expiry is when a session that is used now ends: the idle timeout from now,
 // within the absolute one.
-func (s *Session[T]) expiry(now time.Time) time.Time {
+func (s *Session[T]) expiry(now instant) instant {
 	at := s.idle().from(now)
-	if end := s.m.end(s.created); !end.IsZero() && (at.IsZero() || end.Before(at)) {
+	if end := s.m.end(s.created); end != 0 && (at == 0 || end < at) {
 		return end
 	}
 	return at
 }
 
 // end is when the absolute timeout ends a session; zero if there is none.
-func (c *core) end(created time.Time) time.Time {
-	if c.absolute <= 0 || created.IsZero() {
-		return time.Time{}
+func (c *core) end(created instant) instant {
+	if c.absolute <= 0 || created == 0 {
+		return 0
 	}
-	return created.Add(c.absolute)
+	return created + instant(c.absolute/time.Millisecond)
 }

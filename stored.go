@@ -18,12 +18,12 @@ const (
 
 // meta is our own bookkeeping in a document. Times are in ms since 1970.
 type meta struct {
-	Created   int64  `json:"created,omitempty"`
-	Used      int64  `json:"used,omitempty"`
-	Owner     string `json:"owner,omitempty"`
-	OwnCookie bool   `json:"ownCookie,omitempty"` // the session set its own cookie
-	Successor string `json:"successor,omitempty"` // renewed: the key to look under
-	Until     int64  `json:"until,omitempty"`     // renewed: for how long this one points there
+	Created   instant `json:"created,omitempty"`
+	Used      instant `json:"used,omitempty"`
+	Owner     string  `json:"owner,omitempty"`
+	OwnCookie bool    `json:"ownCookie,omitempty"` // the session set its own cookie
+	Successor string  `json:"successor,omitempty"` // renewed: the key to look under
+	Until     instant `json:"until,omitempty"`     // renewed: for how long this one points there
 }
 
 // append writes the bookkeeping as the last member of a document, if there is any.
@@ -33,9 +33,9 @@ func (m *meta) append(dst []byte) []byte {
 	}
 	dst = append(dst, `,"`+metaKey+`":{`...)
 	first := len(dst)
-	number := func(key string, n int64) {
-		if n != 0 {
-			dst = strconv.AppendInt(append(dst, key...), n, 10)
+	moment := func(key string, i instant) {
+		if i != 0 {
+			dst = strconv.AppendInt(append(dst, key...), int64(i), 10)
 		}
 	}
 	text := func(key, s string) {
@@ -43,14 +43,14 @@ func (m *meta) append(dst []byte) []byte {
 			dst = appendJSONText(append(dst, key...), s)
 		}
 	}
-	number(`,"created":`, m.Created)
-	number(`,"used":`, m.Used)
+	moment(`,"created":`, m.Created)
+	moment(`,"used":`, m.Used)
 	text(`,"owner":`, m.Owner)
 	if m.OwnCookie {
 		dst = append(dst, `,"ownCookie":true`...)
 	}
 	text(`,"successor":`, m.Successor)
-	number(`,"until":`, m.Until)
+	moment(`,"until":`, m.Until)
 	dst = append(dst[:first], dst[first+1:]...) // the comma before the first
 	return append(dst, '}')
 }
@@ -77,12 +77,16 @@ func (l lifetime) maxAge() time.Duration {
 	return l.duration
 }
 
-// from is the moment at which a visit at t lets it end; zero if never.
-func (l lifetime) from(t time.Time) time.Time {
+// from is when a visit at t lets it end; zero if never.
+func (l lifetime) from(t instant) instant {
 	if !l.set {
-		return time.Time{}
+		return 0
 	}
-	return time.UnixMilli(t.Add(l.duration).UnixMilli())
+	whole := l.duration.Truncate(time.Millisecond)
+	if whole > l.duration {
+		whole -= time.Millisecond // a fraction is cut off from the moment, not from the lifetime
+	}
+	return t + instant(whole/time.Millisecond)
 }
 
 // parseCookie reads the cookie member of a document, in express-session's layout
@@ -164,7 +168,7 @@ func parsePriority(text string) Priority {
 
 // appendCookie writes the cookie member's value as express-session does: its order,
 // numbers and dates; what is not set is left out.
-func appendCookie(dst []byte, k *Cookie, l lifetime, expires time.Time) []byte {
+func appendCookie(dst []byte, k *Cookie, l lifetime, expires instant) []byte {
 	dst = append(dst, `{"originalMaxAge":`...)
 	if l.set {
 		dst = strconv.AppendFloat(dst, float64(l.duration)/float64(time.Millisecond), 'f', -1, 64)
@@ -178,11 +182,11 @@ func appendCookie(dst []byte, k *Cookie, l lifetime, expires time.Time) []byte {
 		dst = append(append(append(dst, `,"priority":"`...), bytes.ToLower([]byte(p))...), '"')
 	}
 	dst = append(dst, `,"expires":`...)
-	if expires.IsZero() {
+	if expires == 0 {
 		dst = append(dst, "null"...)
 	} else {
 		dst = append(dst, '"')
-		dst = appendDate(dst, expires)
+		dst = appendDate(dst, expires.time())
 		dst = append(dst, '"')
 	}
 	switch k.Secure {

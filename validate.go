@@ -167,7 +167,7 @@ func (c *Config) validateCookie() error {
 	if k.Secure > Insecure || k.SameSite > SameSiteOmit || k.Priority > PriorityHigh {
 		errs = append(errs, refuse("Cookie", "Secure, SameSite or Priority is none of this package's constants; write one of them (they are not net/http's)"))
 	}
-	a := k.attributes(time.Time{})
+	a := k.attributes(0)
 	if err := a.Validate(); err != nil {
 		errs = append(errs, refuse("Cookie", "%v", err))
 	}
