@@ -1,0 +1,86 @@
+// Package cli is the command line: what it accepts, and what it says of what it
+// does not.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/config"
+)
+
+// The exit statuses of the commands.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2 // as the shell's own commands
+)
+
+// grammar is all commands, and what they share.
+type grammar struct {
+	Serve serve `cmd:"" help:"Run the login server."`
+}
+
+// output is where a command writes: to out what was asked for, to err what is
+// noted on the way.
+type output struct{ out, err io.Writer }
+
+// finished is panicked by the parser in place of leaving the process.
+type finished struct{ status int }
+
+// Run carries out a command line, until ctx ends or the command does, and returns
+// the exit status.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (status int) {
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+		case finished:
+			status = v.status
+		default:
+			panic(v)
+		}
+	}()
+	folder, err := config.DefaultFolder()
+	if err != nil {
+		folder = "" // serve says so if nobody names one
+	}
+	var commands grammar
+	parser, err := kong.New(&commands,
+		kong.Name("nestsession"),
+		kong.Description("A login server on sessions that stay on the server."),
+		kong.Vars{"folder": folder},
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(status int) { panic(finished{status}) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 96}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(output{stdout, stderr}),
+	)
+	if err != nil {
+		return fail(stderr, exitFailed, err.Error())
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	if wrong := (*kong.ParseError)(nil); errors.As(err, &wrong) {
+		path := strings.TrimSpace("nestsession " + wrong.Context.Command())
+		return fail(stderr, exitUsage, wrong.Error(), fmt.Sprintf("Run `%s --help` to see what can be written.", path))
+	}
+	if err != nil {
+		return fail(stderr, exitUsage, err.Error())
+	}
+	if err := command.Run(); err != nil {
+		return fail(stderr, exitFailed, err.Error())
+	}
+	return exitOK
+}
+
+func fail(w io.Writer, status int, lines ...string) int {
+	fmt.Fprintf(w, "nestsession: %s\n", strings.Join(lines, "\n"))
+	return status
+}

@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/client"
+	"github.com/nestsession/session/cmd/nestsession/internal/config"
+)
+
+// secretsVariable names the environment variable with the secrets.
+const secretsVariable = "NESTSESSION_SECRETS"
+
+// maxAge is the longest that browsers keep a cookie (RFC 6265bis, section 5.5).
+const maxAge = 400 * 24 * time.Hour
+
+// serve is the flags of the command. A flag counts before its variable.
+type serve struct {
+	Address string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" env:"NESTSESSION_ADDRESS" help:"Listen here. Port 0 takes any that is free. Default: ${default}."`
+
+	Data string `default:"${folder}" placeholder:"FOLDER" env:"NESTSESSION_DATA" help:"Keep users and secret in this folder, which is made if it is not there. Default: ${default}."`
+
+	SecretFile string `placeholder:"FILE" env:"NESTSESSION_SECRET_FILE" help:"Read the secrets from this file, which only its owner may read. Default: the file \"secret\" in the data folder, made at the first start."`
+
+	MaxAge age `default:"168h" placeholder:"DURATION" env:"NESTSESSION_MAX_AGE" help:"A session that is not used for so long ends, and so does its cookie. 0: the cookie ends with the browser. Default: 168h, a week."`
+
+	Secure string `default:"auto" enum:"auto,always,never" placeholder:"WHEN" env:"NESTSESSION_SECURE" help:"When cookies are for HTTPS alone: auto, if the request came by HTTPS; always; never. Default: ${default}."`
+
+	TrustedProxy []string `placeholder:"ADDRESS" env:"NESTSESSION_TRUSTED_PROXY" help:"Believe X-Forwarded-For and X-Forwarded-Proto from these addresses and networks, such as 127.0.0.1,10.0.0.0/8. Default: from nobody."`
+
+	proxies client.Proxies
+}
+
+// age is how long a session lives unused, in whole seconds as cookies count.
+type age time.Duration
+
+// UnmarshalText reads it as Go writes durations.
+func (a *age) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(string(text))
+	if err != nil || d < 0 || d > maxAge || d%time.Second != 0 {
+		return fmt.Errorf("%q cannot be: write whole hours, minutes and seconds up to %v, such as 168h for a week or 1h30m", text, age(maxAge))
+	}
+	*a = age(d)
+	return nil
+}
+
+// String leaves out the zeroes that time.Duration writes at the end.
+func (a age) String() string {
+	text := time.Duration(a).String()
+	if a%age(time.Minute) == 0 && a > 0 {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if a%age(time.Hour) == 0 && a > 0 {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// Validate refuses what cannot work, before anything is made.
+func (c *serve) Validate() error {
+	if _, _, err := net.SplitHostPort(c.Address); err != nil {
+		return fmt.Errorf("--address: %q is not an address to listen on: write HOST:PORT, such as 127.0.0.1:8080", c.Address)
+	}
+	var err error
+	if c.proxies, err = client.ParseProxies(c.TrustedProxy); err != nil {
+		return fmt.Errorf("--trusted-proxy: %w", err)
+	}
+	if c.Secure == "always" && len(c.proxies) == 0 {
+		return fmt.Errorf("--secure always: this server speaks plain HTTP, over which no browser would get a cookie: name the proxy that speaks HTTPS in front of it with --trusted-proxy, or write --secure auto")
+	}
+	return nil
+}
+
+func (c *serve) folder() (string, error) {
+	if c.Data == "" {
+		_, err := config.DefaultFolder()
+		return "", err
+	}
+	return config.MakeFolder(c.Data)
+}
+
+// secrets returns the secrets, and where they are from.
+func (c *serve) secrets(folder string) (secrets []string, source string, err error) {
+	if text, given := os.LookupEnv(secretsVariable); given {
+		secrets := config.SplitSecrets(text)
+		if len(secrets) == 0 {
+			return nil, "", fmt.Errorf("%s is empty: write a secret into it, such as `openssl rand -hex 32` makes, or unset it", secretsVariable)
+		}
+		return secrets, "from $" + secretsVariable, nil
+	}
+	if c.SecretFile != "" {
+		secrets, err = config.ReadSecrets(c.SecretFile)
+		return secrets, c.SecretFile, err
+	}
+	path := filepath.Join(folder, "secret")
+	secrets, err = config.EnsureSecret(path)
+	return secrets, path, err
+}

@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/nestsession/session"
+	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
+	"github.com/nestsession/session/cmd/nestsession/internal/users"
+	"github.com/nestsession/session/cmd/nestsession/internal/web"
+)
+
+// drainTime is how long requests under way have to finish at the end, within the
+// 30 seconds that Kubernetes gives a process.
+const drainTime = 20 * time.Second
+
+// Help is what `nestsession serve --help` says beyond the flags.
+func (*serve) Help() string {
+	return `Without any flag it listens on loopback, and makes a folder for its users and its secret. ` +
+		`Sessions are kept in memory: they end with the process.
+
+Secrets sign the cookies: the first signs, all verify, so put a new one in front to rotate. ` +
+		`They come from $NESTSESSION_SECRETS (separated by commas), else from the secret file (one a line). ` +
+		`There is no flag for them, because every user of the machine can read a command line.`
+}
+
+// Run serves until ctx ends, then lets the requests under way finish.
+func (c *serve) Run(ctx context.Context, to output) error {
+	log := slog.New(slog.NewTextHandler(to.err, nil))
+	ln, err := listen(ctx, c.Address)
+	if err != nil {
+		return err
+	}
+	defer ln.Close()
+	place, err := c.place()
+	if err != nil {
+		return err
+	}
+	hasher, err := passwords.NewHasher(passwords.Recommended(), 0)
+	if err != nil {
+		return err
+	}
+	accounts, err := users.Open(ctx, place.users, hasher)
+	if err != nil {
+		return err
+	}
+	app, err := web.New(web.Config{
+		Session: session.Config{Secrets: place.secrets, Cookie: c.cookie(), Logger: log},
+		Users:   accounts,
+		Proxies: c.proxies,
+		Logger:  log,
+	})
+	if err != nil {
+		return errors.Join(err, accounts.Close())
+	}
+	c.announce(to.out, ln.Addr(), place)
+	c.warn(log, ln.Addr())
+	return errors.Join(serveUntil(ctx, ln, app, log), app.Close(), accounts.Close())
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("another program listens on %s already: stop it, or choose another address such as --address 127.0.0.1:8081 (port 0 takes any that is free)", address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen: %w: choose another address with --address HOST:PORT or NESTSESSION_ADDRESS", err)
+	}
+	return ln, nil
+}
+
+// serveUntil serves until ctx ends, and then for as long as requests are under way,
+// up to drainTime.
+func serveUntil(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
+	server := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10, // browsers send two or three KiB
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(ln) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	log.Info("stopping, once the requests under way are answered", slog.Duration("within", drainTime))
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if err := server.Shutdown(drain); err != nil {
+		return fmt.Errorf("some requests did not finish: %w", errors.Join(err, server.Close()))
+	}
+	return nil
+}
+
+func (c *serve) announce(w io.Writer, at net.Addr, p *place) {
+	fmt.Fprintf(w, `nestsession listens on http://%s  (Ctrl-C stops it)
+  users     %s
+  secrets   %s
+  sessions  in memory, until %s after the last use: all end with this process
+`, at, p.users, p.secretSource, c.lifetime())
+}
+
+// warn names what an operator may not have meant.
+func (c *serve) warn(log *slog.Logger, at net.Addr) {
+	if tcp, ok := at.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && len(c.proxies) == 0 {
+		log.Warn("passwords and cookies cross the network unencrypted: put a proxy with HTTPS in front and name it with --trusted-proxy, or listen on loopback")
+	}
+}
+
+func (c *serve) cookie() session.Cookie {
+	modes := map[string]session.Secure{"auto": session.SecureAuto, "always": session.SecureAlways, "never": session.Insecure}
+	return session.Cookie{MaxAge: time.Duration(c.MaxAge), Secure: modes[c.Secure]}
+}
+
+func (c *serve) lifetime() string {
+	if c.MaxAge == 0 {
+		return age(session.DefaultIdleTimeout).String()
+	}
+	return c.MaxAge.String()
+}
+
+// place is where the server keeps what outlives it.
+type place struct {
+	users        string
+	secrets      []string
+	secretSource string
+}
+
+func (c *serve) place() (*place, error) {
+	folder, err := c.folder()
+	if err != nil {
+		return nil, err
+	}
+	p := &place{users: filepath.Join(folder, "users.db")}
+	p.secrets, p.secretSource, err = c.secrets(folder)
+	return p, err
+}

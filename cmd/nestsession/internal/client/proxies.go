@@ -1,0 +1,94 @@
+// Package client says who a request comes from and how, behind proxies that are
+// trusted and only behind those.
+package client
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// Proxies are the addresses of the proxies that are believed what they say of
+// their clients. Nil believes nobody: X-Forwarded-For is then the client's own invention.
+type Proxies []netip.Prefix
+
+// ParseProxies reads addresses and networks, such as 127.0.0.1 and 10.0.0.0/8.
+func ParseProxies(list []string) (Proxies, error) {
+	var p Proxies
+	for _, s := range list {
+		s = strings.TrimSpace(s)
+		if s == "" {
+			continue
+		}
+		if a, err := netip.ParseAddr(s); err == nil {
+			a = a.Unmap().WithZone("")
+			p = append(p, netip.PrefixFrom(a, a.BitLen()))
+			continue
+		}
+		n, err := netip.ParsePrefix(s)
+		if err != nil {
+			return nil, fmt.Errorf("%q is neither an address such as 127.0.0.1 nor a network such as 10.0.0.0/8", s)
+		}
+		p = append(p, n.Masked())
+	}
+	return p, nil
+}
+
+// Address returns the address of the client: of the peer, or where that is a
+// trusted proxy, the last address in X-Forwarded-For that is not one. It is the zero Addr
+// if the peer has none.
+func (p Proxies) Address(r *http.Request) netip.Addr {
+	addr := peer(r)
+	if !p.trust(addr) {
+		return addr
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && p.trust(addr); i-- {
+		hop, ok := parseHop(strings.TrimSpace(hops[i]))
+		if !ok {
+			break // written by who knows whom
+		}
+		addr = hop
+	}
+	return addr
+}
+
+// Secure reports whether the client came by HTTPS: to this process, or to the
+// trusted proxy that says so in X-Forwarded-Proto.
+func (p Proxies) Secure(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	if !p.trust(peer(r)) {
+		return false
+	}
+	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return strings.EqualFold(strings.TrimSpace(first), "https")
+}
+
+func (p Proxies) trust(a netip.Addr) bool {
+	for _, n := range p {
+		if n.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+func peer(r *http.Request) netip.Addr {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ap.Addr().Unmap().WithZone("")
+}
+
+// parseHop reads an address as proxies write them, some with the port.
+func parseHop(s string) (netip.Addr, bool) {
+	if ap, err := netip.ParseAddrPort(s); err == nil {
+		return ap.Addr().Unmap().WithZone(""), true
+	}
+	a, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	return a.Unmap().WithZone(""), err == nil
+}

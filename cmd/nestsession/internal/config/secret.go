@@ -1,0 +1,112 @@
+// Package config finds what the server needs before it can start: its data folder
+// and its secrets.
+package config
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+const (
+	folderMode = 0o700
+
+	// secretBytes is the length of a generated secret: that of the hash that it
+	// keys, beyond which HMAC-SHA256 gains nothing (RFC 2104, section 3).
+	secretBytes = 32
+)
+
+// SplitSecrets reads secrets from one text, separated by commas: the first signs,
+// all verify. One with a comma in it goes into a file.
+func SplitSecrets(text string) []string {
+	return nonEmpty(strings.Split(text, ","))
+}
+
+// ReadSecrets reads secrets from a file, one a line: the first signs, all verify.
+// It refuses a file that others than its owner can read.
+func ReadSecrets(path string) ([]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("secret file: %w", err)
+	}
+	defer f.Close()
+	// Asked of the open file: the one that is read is the one that was checked.
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("secret file: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
+		return nil, fmt.Errorf("secret file %s can be read by others than its owner (mode %04o), who could then forge sessions: run `chmod 600 %s`, and put a new secret in its first line if somebody may have read it", path, mode, path)
+	}
+	text, err := readAll(f)
+	if err != nil {
+		return nil, fmt.Errorf("secret file: %w", err)
+	}
+	secrets := nonEmpty(strings.Split(text, "\n"))
+	if len(secrets) == 0 {
+		return nil, fmt.Errorf("secret file %s is empty: write a secret into its first line, such as `openssl rand -hex 32` makes, or remove the file to have one generated", path)
+	}
+	return secrets, nil
+}
+
+// maxSecretFile is far more than any list of secrets, and little enough to read.
+const maxSecretFile = 64 << 10
+
+func readAll(f *os.File) (string, error) {
+	b, err := io.ReadAll(io.LimitReader(f, maxSecretFile+1))
+	if len(b) > maxSecretFile {
+		return "", fmt.Errorf("%s has more than %d bytes: is it the right file?", f.Name(), maxSecretFile)
+	}
+	return string(b), err
+}
+
+// EnsureSecret is [ReadSecrets] of a file that is made if it is not there, with one random
+// secret, mode 0600, whole or not at all. Of several processes that do so at once
+// one makes it and all read the same.
+func EnsureSecret(path string) ([]string, error) {
+	secrets, err := ReadSecrets(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return secrets, err
+	}
+	if err := generate(path); err != nil {
+		return nil, fmt.Errorf("secret file: %w", err)
+	}
+	return ReadSecrets(path)
+}
+
+func generate(path string) (err error) {
+	key := make([]byte, secretBytes)
+	_, _ = rand.Read(key)                                          // never fails: it ends the program rather
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".secret-*.tmp") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.WriteString(hex.EncodeToString(key) + "\n")
+	err = errors.Join(err, tmp.Sync(), tmp.Close())
+	if err != nil {
+		return err
+	}
+	// A link, unlike a rename, leaves a file alone that came into being meanwhile.
+	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+func nonEmpty(list []string) []string {
+	var out []string
+	for _, s := range list {
+		if s = strings.TrimSpace(s); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}

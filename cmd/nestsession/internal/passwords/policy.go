@@ -1,0 +1,64 @@
+package passwords
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/secure/precis"
+)
+
+// The length of a password in code points. NIST SP 800-63B-4 (3.1.1.2) and ASVS 5.0
+// (6.2.1, 6.2.9) ask for at least 8, for room of at least 64, and for no rules about
+// which characters it holds.
+const (
+	MinLength = 8
+	MaxLength = 256
+)
+
+// The reasons why a password is not acceptable, worded for who chose it.
+var (
+	ErrTooShort = fmt.Errorf("use at least %d characters: a few words are easy to remember and hard to guess", MinLength)
+	ErrTooLong  = fmt.Errorf("use at most %d characters", MaxLength)
+	ErrUnusable = errors.New("use letters, digits, spaces and signs: this one holds a character that cannot be typed the same way everywhere")
+	ErrIsName   = errors.New("use something other than the username")
+)
+
+// Normalize brings a password to the form that is hashed, so that the same
+// password typed on another keyboard is the same password: OpaqueString of
+// RFC 8265 (canonical composition, every kind of space the plain one). It reports false for
+// what no password can be, which the caller then treats as a wrong password.
+func Normalize(password string) (string, bool) {
+	// Composition can shorten a text, but never by as much as this. Of bytes that are
+	// no UTF-8, the profile would make one and the same replacement character.
+	if len(password) > 4*utf8.UTFMax*MaxLength || !utf8.ValidString(password) {
+		return "", false
+	}
+	normal, err := precis.OpaqueString.String(password)
+	if err != nil || utf8.RuneCountInString(normal) > MaxLength {
+		return "", false
+	}
+	return normal, true
+}
+
+// Choose is [Normalize] for a new password of the user with the given name: it
+// returns [ErrTooShort], [ErrTooLong], [ErrUnusable] or [ErrIsName] where it is not
+// acceptable.
+func Choose(password, username string) (string, error) {
+	if utf8.RuneCountInString(password) < MinLength {
+		return "", ErrTooShort
+	}
+	normal, ok := Normalize(password)
+	switch {
+	case !ok && utf8.RuneCountInString(password) > MaxLength:
+		return "", ErrTooLong
+	case !ok:
+		return "", ErrUnusable
+	case utf8.RuneCountInString(normal) < MinLength:
+		return "", ErrTooShort
+	case strings.EqualFold(normal, username):
+		return "", ErrIsName
+	}
+	return normal, nil
+}

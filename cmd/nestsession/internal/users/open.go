@@ -1,0 +1,78 @@
+package users
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	_ "modernc.org/sqlite" // the driver "sqlite", without cgo
+)
+
+//go:embed schema.sql
+var schema string
+
+// version is the schema's, kept in the file as SQLite's user_version.
+const version = 1
+
+// Open opens the file at path, or makes it, readable by its owner alone, with the
+// tables it needs. It refuses a file of a later version of the schema.
+func Open(ctx context.Context, path string, hasher Hasher) (*Store, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("users: %w", err)
+	}
+	// SQLite would make it readable by everybody; its journals take the file's mode.
+	f, err := os.OpenFile(abs, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("users: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("users: %w", err)
+	}
+	db, err := sql.Open("sqlite", dataSource(abs))
+	if err != nil {
+		return nil, fmt.Errorf("users: %w", err)
+	}
+	if err := migrate(ctx, db); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("users: %s: %w", abs, err)
+	}
+	return &Store{db: db, hasher: hasher}, nil
+}
+
+func dataSource(path string) string {
+	slashed := filepath.ToSlash(path)
+	if slashed[0] != '/' { // C:/…
+		slashed = "/" + slashed
+	}
+	u := url.URL{Scheme: "file", Path: slashed, RawQuery: url.Values{
+		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)"},
+		"_txlock": {"immediate"}, // two processes may open a new file at once
+	}.Encode()}
+	return u.String()
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it has nothing to do
+	var found int
+	if err := tx.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&found); err != nil {
+		return err
+	}
+	switch {
+	case found > version:
+		return fmt.Errorf("the file has schema version %d, this program knows up to %d: use a newer nestsession", found, version)
+	case found == 0:
+		if _, err := tx.ExecContext(ctx, schema); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}

@@ -1,0 +1,138 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/users"
+)
+
+var errWrongLogin = problem{Status: http.StatusUnauthorized,
+	Text: "Wrong username or password. Check both, and whether Caps Lock is on."}
+
+func (a *App) login(w http.ResponseWriter, r *http.Request, s *Session) {
+	in, p := readFields(w, r, "username", "password")
+	refuse := func(p *problem) { a.writeProblem(w, r, p, loginView(in["username"], p)) }
+	if p == nil {
+		p = missing(in, map[string]string{"username": "enter your username", "password": "enter your password"})
+	}
+	if p != nil {
+		refuse(p)
+		return
+	}
+	name, err := users.Name(in["username"])
+	if err != nil {
+		name = in["username"] // nobody's: wrong like any other that nobody has
+	}
+	from := a.proxies.Address(r)
+	attempt, err := a.guard.Login(from, name, a.knownDevice(r, name))
+	if err != nil {
+		a.log.WarnContext(r.Context(), "login slowed down", slog.Any("from", from))
+		refuse(a.problemOf(r, err))
+		return
+	}
+	login, err := a.users.Authenticate(r.Context(), in["username"], in["password"])
+	if err == nil {
+		err = a.enter(r, s, login)
+	}
+	if errors.Is(err, users.ErrWrong) {
+		// Not what was typed as the name: it may be a password in the wrong field.
+		a.log.WarnContext(r.Context(), "login failed", slog.Any("from", from))
+		p := errWrongLogin
+		refuse(&p)
+		return
+	}
+	attempt.Return()
+	if err != nil {
+		refuse(a.problemOf(r, err))
+		return
+	}
+	a.welcome(w, r, login.User, http.StatusOK)
+}
+
+// enter makes the session that of a user, under a new id (ASVS 7.2.4; fixation,
+// CVE-2022-25896). It returns [users.ErrWrong] if the password was changed after it
+// was found right: the session is saved before that is asked, so that either this
+// sees the change or the change's revocation sees the session.
+func (a *App) enter(r *http.Request, s *Session, login users.Login) error {
+	ctx := r.Context()
+	if err := s.Regenerate(ctx); err != nil {
+		return fmt.Errorf("%w: %w", errSession, err)
+	}
+	s.Update(func(d *Account) { d.User = &login.User })
+	s.SetOwner(ownerOf(login.User.ID))
+	if err := s.Save(ctx); err != nil {
+		return fmt.Errorf("%w: %w", errSession, err)
+	}
+	current, err := a.users.Current(ctx, login)
+	if err == nil && current {
+		return nil
+	}
+	if err == nil {
+		err = users.ErrWrong
+	}
+	return errors.Join(err, s.Destroy(ctx))
+}
+
+// welcome answers a login or a registration that succeeded.
+func (a *App) welcome(w http.ResponseWriter, r *http.Request, u users.User, status int) {
+	a.log.InfoContext(r.Context(), "logged in", slog.Int64("user", u.ID), slog.Any("from", a.proxies.Address(r)))
+	if !wantsPage(r.Header) {
+		a.writeJSON(w, r, status, u)
+		return
+	}
+	a.rememberDevice(w, r, u.Username)
+	seeOther(w, "/me")
+}
+
+// ownerOf is whose a user's sessions are, in the session store.
+func ownerOf(id int64) string { return "user:" + strconv.FormatInt(id, 10) }
+
+func (a *App) loginPage(w http.ResponseWriter, r *http.Request, s *Session) {
+	if s.Data().User != nil {
+		seeOther(w, "/me")
+		return
+	}
+	v := loginView("", nil)
+	if r.URL.Query().Has("logged-out") {
+		v.Notice = "You are logged out."
+	}
+	a.writePage(w, r, http.StatusOK, v)
+}
+
+func loginView(username string, p *problem) view {
+	return view{
+		Title: "Log in",
+		Form:  loginForm(username, p),
+		Links: []link{{Before: "No account yet?", Text: "Sign up", URL: "/register"}},
+	}
+}
+
+func (a *App) logout(w http.ResponseWriter, r *http.Request, s *Session) {
+	if err := s.Destroy(r.Context()); err != nil {
+		a.sessionFailed(w, r, err)
+		return
+	}
+	// ASVS 14.3.1. Not "cookies": the session's own is expired by its destruction, and
+	// the others include those of every service under the same domain.
+	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
+	if wantsPage(r.Header) {
+		seeOther(w, "/login?logged-out")
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// missing is the problem of fields that are empty, each with what to write beside it.
+func missing(in, texts map[string]string) *problem {
+	wrong := map[string]string{}
+	for name, text := range texts {
+		if in[name] == "" {
+			wrong[name] = text
+		}
+	}
+	return invalid(wrong)
+}

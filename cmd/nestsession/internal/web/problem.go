@@ -1,0 +1,90 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
+	"github.com/nestsession/session/cmd/nestsession/internal/throttle"
+)
+
+// problem is an answer that says what went wrong and what helps.
+type problem struct {
+	Status int
+	Text   string            // a sentence, for the whole request
+	Fields map[string]string // for single fields, worded to stand beside them
+	After  time.Duration     // when to try again, in Retry-After
+}
+
+// MarshalJSON follows RFC 9457, with the members that this API has beyond it.
+func (p *problem) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Title  string            `json:"title"`
+		Status int               `json:"status"`
+		Error  string            `json:"error"`
+		Fields map[string]string `json:"fields,omitempty"`
+	}{http.StatusText(p.Status), p.Status, p.Text, p.Fields})
+}
+
+// invalid is the problem of fields that cannot be accepted, or nil if there is none.
+func invalid(fields map[string]string) *problem {
+	if len(fields) == 0 {
+		return nil
+	}
+	return &problem{Status: http.StatusUnprocessableEntity, Text: "Some fields need another look.", Fields: fields}
+}
+
+// errSession marks what a session's own methods return.
+var errSession = errors.New("web: session")
+
+var notLoggedIn = problem{Status: http.StatusUnauthorized, Text: "You are not logged in."}
+
+// problemOf words an error for the client. What it does not know is ours, and
+// only logged.
+func (a *App) problemOf(r *http.Request, err error) *problem {
+	var tooMany *throttle.TooMany
+	switch {
+	case errors.As(err, &tooMany):
+		return &problem{Status: http.StatusTooManyRequests, After: tooMany.After,
+			Text: "Too many attempts. Try again in " + inWords(tooMany.After) + "."}
+	case errors.Is(err, passwords.ErrBusy):
+		return &problem{Status: http.StatusServiceUnavailable, After: time.Second,
+			Text: "Too many people are logging in at once. Try again in a moment."}
+	}
+	a.log.ErrorContext(r.Context(), "request failed", slog.String("route", r.Pattern), slog.Any("error", err))
+	if errors.Is(err, errSession) {
+		return &problem{Status: http.StatusServiceUnavailable, After: retrySession,
+			Text: "Your session cannot be reached right now. Try again in a moment."}
+	}
+	return &problem{Status: http.StatusInternalServerError, Text: "Something went wrong on our side. Nothing is wrong with what you sent."}
+}
+
+// inWords rounds up, so that who waits as long as it says has waited long enough.
+func inWords(d time.Duration) string {
+	n, unit := int(math.Ceil(d.Seconds())), "second"
+	if n > 90 {
+		n, unit = int(math.Ceil(d.Minutes())), "minute"
+	}
+	if n == 1 {
+		return "1 " + unit
+	}
+	return fmt.Sprintf("%d %ss", n, unit)
+}
+
+// writeHead sets the header fields that belong to a problem whatever its body.
+func (p *problem) writeHead(h http.Header) {
+	if p.After > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.After.Seconds()))))
+	}
+	if p.Status == http.StatusUnauthorized {
+		// RFC 9110 asks for a challenge with every 401. Browsers ignore a scheme that
+		// they do not know, and leave it to the page.
+		h.Set("WWW-Authenticate", `Cookie realm="nestsession"`)
+	}
+}
