@@ -178,6 +178,14 @@ func fixPointer(t reflect.Type, fix func(reflect.Value) bool) func(reflect.Value
 }
 
 func fixSlice(t reflect.Type, fix func(reflect.Value) bool) func(reflect.Value) bool {
+	switch t { // reflection allocates a slice's header too
+	case reflect.TypeFor[[]string]():
+		return fixPlain[string]
+	case reflect.TypeFor[[]byte]():
+		return fixPlain[byte]
+	case reflect.TypeFor[[]int]():
+		return fixPlain[int]
+	}
 	return func(v reflect.Value) bool {
 		if v.IsNil() {
 			return true
@@ -194,6 +202,14 @@ func fixSlice(t reflect.Type, fix func(reflect.Value) bool) func(reflect.Value) 
 		v.Set(n)
 		return true
 	}
+}
+
+func fixPlain[E any](v reflect.Value) bool {
+	p, ok := v.Addr().Interface().(*[]E)
+	if ok {
+		*p = slices.Clone(*p)
+	}
+	return ok
 }
 
 func fixArray(t reflect.Type, fix func(reflect.Value) bool) func(reflect.Value) bool {

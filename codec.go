@@ -32,7 +32,8 @@ type document[T any] struct {
 	// others are the members besides cookie and meta as they stand in data, or nil
 	// if they are the inside of body to the letter.
 	others []member
-	body   atomic.Pointer[[]byte] // the encoding of value, made when first asked for
+	body   []byte                 // the encoding of value, if the document was composed of it
+	coded  atomic.Pointer[[]byte] // the same for a document that was loaded, when first asked for
 
 	cookie   Cookie
 	lifetime lifetime
@@ -69,8 +70,7 @@ func newCodec[T any](reserved []string) (codec[T], error) {
 	if err != nil {
 		return c, fmt.Errorf("session: New[%v]: the zero value cannot be stored: %w", t, err)
 	}
-	c.empty = &document[T]{}
-	c.empty.body.Store(&body)
+	c.empty = &document[T]{body: body}
 	initMap(reflect.ValueOf(&c.empty.value).Elem())
 	return c, nil
 }
@@ -153,14 +153,17 @@ func (c *codec[T]) checkKeys(body []byte) error {
 
 // bodyOf returns the encoding of the document's value.
 func (c *codec[T]) bodyOf(d *document[T]) ([]byte, error) {
-	if b := d.body.Load(); b != nil {
+	if d.body != nil {
+		return d.body, nil
+	}
+	if b := d.coded.Load(); b != nil {
 		return *b, nil
 	}
 	body, err := c.encode(&d.value)
 	if err != nil {
 		return nil, err
 	}
-	d.body.Store(&body)
+	d.coded.Store(&body)
 	return body, nil
 }
 
@@ -203,10 +206,7 @@ func initMap(v reflect.Value) {
 // inside is the object of which value was decoded.
 func (d *document[T]) inside() []byte {
 	if d.others == nil {
-		if b := d.body.Load(); b != nil {
-			return *b
-		}
-		return []byte("{}")
+		return d.body
 	}
 	text, err := appendMembers([]byte{}, d.others)
 	if err != nil || len(text) == 0 {
@@ -283,8 +283,7 @@ func (c *codec[T]) decode(key string, data []byte) (*document[T], error) {
 // compose makes the document that follows base: value and its encoding body in
 // place of base's, and whatever base had besides left as it stood.
 func (c *codec[T]) compose(base *document[T], value *T, body []byte, k *Cookie, l lifetime, expires instant, info meta) (*document[T], error) {
-	d := &document[T]{cookie: *k, lifetime: l, meta: info}
-	d.body.Store(&body)
+	d := &document[T]{body: body, cookie: *k, lifetime: l, meta: info}
 	data := make([]byte, 0, len(body)+256)
 	data = append(data, `{"`+cookieKey+`":`...)
 	data = appendCookie(data, k, l, expires)

@@ -194,16 +194,24 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 		s.m.cookieNotSent(ctx, ReasonInsecure, s.key)
 		return nil
 	}
-	a := s.settings.attributes(s.lifetime.from(s.m.present()))
-	if err := a.Validate(); err != nil {
-		return err
+	var expires instant
+	if s.lifetime.set {
+		expires = s.lifetime.from(s.m.present())
+	}
+	a := s.settings.attributes(expires)
+	if s.unchecked() {
+		if err := a.Validate(); err != nil {
+			return err
+		}
 	}
 	var space [512]byte
-	value := s.m.signer.AppendValue(space[:0], s.id)
-	var line [768]byte
-	if len(s.m.name)+len(value) > maxCookieBytes {
+	value := space[:0]
+	if s.sent != nil && s.sent.asSent && s.id == s.sentID && !s.resign {
+		value = append(value, s.sent.value...)
+	} else if value = s.m.signer.AppendValue(value, s.id); len(s.m.name)+len(value) > maxCookieBytes {
 		return errors.New("session: Config.GenID returned an id that is too long for a cookie")
 	}
+	var line [768]byte
 	addCookie(h, string(cookie.Append(line[:0], s.m.name, string(value), &a)))
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 type verified struct {
 	value, id, key string
 	old            bool // another secret than the first signed it
+	asSent         bool // value is letter for letter what is sent for the id
 }
 
 // cookieCache remembers the cookies that were verified last: a browser sends the
@@ -40,6 +41,7 @@ func (c *core) verify(value string) (*verified, error) {
 		return nil, err
 	}
 	v := &verified{value: value, id: id, key: c.key(id), old: secret > 0}
+	v.asSent = string(c.signer.AppendValue(nil, id)) == value
 	slot.Store(v)
 	return v, nil
 }

@@ -24,8 +24,7 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 	default:
 		return ErrRevoked
 	}
-	now := s.m.present()
-	at, err := s.m.load(ctx, s.key, now)
+	at, err := s.m.load(ctx, s.key)
 	if errors.Is(err, store.ErrNotFound) {
 		return s.revoked(ctx)
 	}
@@ -37,7 +36,7 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 	}
 	s.forget()
 	s.settingsChanged, s.ownerMoved, s.touched = false, false, false
-	s.adopt(at, now)
+	s.adopt(at)
 	return nil
 }
 
@@ -114,9 +113,8 @@ func (s *Session[T]) Regenerate(ctx context.Context) error {
 	s.id, s.key, s.alias = "", "", ""
 	s.touched, s.saved, s.settingsChanged, s.ownerMoved = false, false, false, false
 	s.regenerated = true
-	now := s.m.present()
-	s.settings, s.lifetime = settle(s.m.settings(s.r), s.secure, now)
-	s.begin(now)
+	s.settle(s.m.settings(s.r))
+	s.begin()
 	if was == stateStored {
 		s.m.emit(ctx, Event{Kind: EventRegenerated, Owner: owner}, old)
 	}

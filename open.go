@@ -45,35 +45,34 @@ func (m *Manager[T]) open(r *http.Request, s *Session[T]) error {
 		return ErrOutsidePath
 	}
 	s.m, s.r, s.secure = m, r, m.secure(r)
-	now := m.present()
-	s.settings, s.lifetime = settle(settings, s.secure, now)
+	s.settle(settings)
 	sent, found := m.sentID(r, s)
 	if !found {
-		s.begin(now)
+		s.begin()
 		return nil
 	}
 	ctx := r.Context()
 	id, key := sent.id, sent.key
-	at, err := m.load(ctx, key, now)
+	at, err := m.load(ctx, key)
 	switch {
 	case err == nil:
 		s.id, s.sentID = id, id
 		if at.key != key {
 			s.alias = key
 		}
-		s.adopt(at, now)
+		s.adopt(at)
 		s.origin = s.doc
 		return nil
 	case errors.Is(err, store.ErrNotFound):
 		s.sentID = id
 		m.reportMissing(ctx, key, err)
-		s.begin(now)
+		s.begin()
 		return nil
 	}
 	if undecodable := (*undecodableError)(nil); errors.As(err, &undecodable) {
 		s.sentID = id
 		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonUndecodable, Err: err}, key)
-		s.begin(now)
+		s.begin()
 		return nil
 	}
 	err = &storeError{fmt.Errorf("loading: %w", err)}
@@ -102,7 +101,7 @@ func (m *Manager[T]) sentID(r *http.Request, s *Session[T]) (*verified, bool) {
 	if n == 1 || m.firstCookie {
 		v, err := m.verify(value)
 		if err == nil {
-			s.resign = v.old
+			s.sent, s.resign = v, v.old
 			return v, true
 		}
 		reason = ReasonMalformed
@@ -125,7 +124,8 @@ func (m *Manager[T]) reportMissing(ctx context.Context, key string, err error) {
 }
 
 // begin makes s a new session.
-func (s *Session[T]) begin(now instant) {
+func (s *Session[T]) begin() {
+	now := s.m.present()
 	s.state, s.doc, s.origin = stateNew, s.m.codec.empty, s.m.codec.empty
 	s.created, s.used = now, now
 	s.owner, s.ownCookie = "", false
@@ -149,7 +149,7 @@ func (e *undecodableError) Unwrap() error { return e.err }
 var errAbsolute = fmt.Errorf("%w: absolute timeout", store.ErrExpired)
 
 // load reads the record under key, or the one that it was renewed to.
-func (m *Manager[T]) load(ctx context.Context, key string, now instant) (loaded[T], error) {
+func (m *Manager[T]) load(ctx context.Context, key string) (loaded[T], error) {
 	for range maxHops {
 		rec, err := m.store.Load(ctx, key)
 		if err != nil {
@@ -160,14 +160,14 @@ func (m *Manager[T]) load(ctx context.Context, key string, now instant) (loaded[
 			return loaded[T]{}, &undecodableError{err}
 		}
 		if doc.meta.Successor == "" {
-			if end := m.end(doc.meta.Created); end != 0 && now >= end {
+			if m.over(doc.meta.Created, rec.Expires) {
 				return loaded[T]{}, errAbsolute
 			}
 			return loaded[T]{rec, doc, key}, nil
 		}
 		// A touch by a request in flight may have moved the record's expiry: the
 		// grace ends when the document says so.
-		if now >= doc.meta.Until {
+		if m.present() >= doc.meta.Until {
 			return loaded[T]{}, store.ErrExpired
 		}
 		key = doc.meta.Successor
@@ -175,9 +175,20 @@ func (m *Manager[T]) load(ctx context.Context, key string, now instant) (loaded[
 	return loaded[T]{}, store.ErrNotFound
 }
 
+// over reports whether the absolute timeout has ended a session. Each save and
+// touch keeps the record's expiry within it, so that the clock need be asked only
+// about records that another program, or another Config, has written.
+func (c *core) over(created instant, expires time.Time) bool {
+	end := c.end(created)
+	if end == 0 || !expires.IsZero() && instantOf(expires) <= end {
+		return false
+	}
+	return c.present() >= end
+}
+
 // adopt makes a record what s knows of the session. What this request has set and
 // not saved stays.
-func (s *Session[T]) adopt(at loaded[T], now instant) {
+func (s *Session[T]) adopt(at loaded[T]) {
 	s.state, s.key, s.doc = stateStored, at.key, at.doc
 	s.version, s.deadline = at.rec.Version, instantOf(at.rec.Expires)
 	info := &at.doc.meta
@@ -195,14 +206,7 @@ func (s *Session[T]) adopt(at loaded[T], now instant) {
 	}
 	s.created, s.used = info.Created, info.Used
 	if s.created == 0 && s.m.absolute > 0 {
-		s.created = now // another program's: it is kept from the next save on
-	}
-	// The store's expiry was the idle timeout after the last visit, unless the
-	// absolute timeout cut it.
-	if idle := s.idle(); idle.set && s.deadline != 0 && s.deadline != s.m.end(s.created) {
-		if t := s.deadline - instant(idle.duration/time.Millisecond); t > s.used && t <= now {
-			s.used = t
-		}
+		s.created = s.m.present() // another program's: it is kept from the next save on
 	}
 	if !s.touched && !s.settingsChanged {
 		s.expires = s.deadline

@@ -78,15 +78,15 @@ func (m *Manager[T]) describe(rec store.Record) (Info, bool) {
 	}
 	var s Session[T]
 	s.m = m
-	s.settings, s.lifetime = settle(m.cookie, true, m.present())
-	s.adopt(loaded[T]{rec, doc, rec.ID}, m.present())
-	if end := m.end(s.created); end != 0 && m.present() >= end {
+	s.settle(m.cookie)
+	s.adopt(loaded[T]{rec, doc, rec.ID})
+	if m.over(doc.meta.Created, rec.Expires) {
 		return info, false
 	}
 	if doc.meta.Created != 0 {
 		info.Created = s.created.time()
 	}
-	info.Owner, info.LastUsed = s.owner, s.used.time()
+	info.Owner, info.LastUsed = s.owner, s.lastUsed().time()
 	return info, true
 }
 

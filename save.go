@@ -99,7 +99,7 @@ func (s *Session[T]) compose(value *T, body []byte, now instant) (*document[T], 
 		info.Created, info.Used = s.created, now
 	}
 	ends := s.lifetime.from(now)
-	if s.ownCookie || s.m.cookieFunc != nil { // New has checked the Config's
+	if s.unchecked() {
 		attributes := s.settings.attributes(ends)
 		if err := attributes.Validate(); err != nil {
 			return nil, store.Record{}, fmt.Errorf("session: the session's cookie cannot be written: %w", err)
@@ -114,6 +114,11 @@ func (s *Session[T]) compose(value *T, body []byte, now instant) (*document[T], 
 	}
 	doc.key = s.key
 	return doc, store.Record{ID: s.key, Owner: s.owner, Data: doc.data, Expires: s.expiry(now).time(), Version: s.version}, nil
+}
+
+// unchecked reports whether the session's cookie may be another than New has checked.
+func (s *Session[T]) unchecked() bool {
+	return s.ownCookie || s.m.keepCookie || s.m.cookieFunc != nil
 }
 
 // create stores a session that no store has.
@@ -186,8 +191,7 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 // reload looks at the store again. The functions recorded stay; the view goes.
 func (s *Session[T]) reload(ctx context.Context) error {
 	key := s.key
-	now := s.m.present()
-	at, err := s.m.load(ctx, key, now)
+	at, err := s.m.load(ctx, key)
 	if errors.Is(err, store.ErrNotFound) {
 		return s.revoked(ctx)
 	}
@@ -199,7 +203,7 @@ func (s *Session[T]) reload(ctx context.Context) error {
 	}
 	var none T
 	s.view, s.viewed = none, false
-	s.adopt(at, now)
+	s.adopt(at)
 	return nil
 }
 

@@ -21,10 +21,11 @@ type Session[T any] struct {
 	mu sync.Mutex
 
 	state  state
-	id     string // in the cookie; "" until there is need of one
-	key    string // of the record
-	alias  string // of the record that Renew left behind, if it was found through that
-	sentID string // of the well-signed cookie that the request came with
+	id     string    // in the cookie; "" until there is need of one
+	key    string    // of the record
+	alias  string    // of the record that Renew left behind, if it was found through that
+	sentID string    // of the well-signed cookie that the request came with
+	sent   *verified // that cookie
 
 	doc      *document[T] // the record's data in the last known version
 	origin   *document[T] // and in the version with which the request, or this id, began
@@ -183,7 +184,7 @@ func (s *Session[T]) Created() time.Time {
 func (s *Session[T]) LastUsed() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.used.time()
+	return s.lastUsed().time()
 }
 
 // Expires returns when the session ends unless it is used before: the earlier of
@@ -225,20 +226,29 @@ func (s *Session[T]) SetMaxAge(d time.Duration) {
 }
 
 func (s *Session[T]) set(c Cookie) {
-	now := s.m.present()
-	s.settings, s.lifetime = settle(c, s.secure, now)
+	s.settle(c)
 	s.ownCookie, s.settingsChanged = true, true
-	s.expires = s.expiry(now)
+	s.expires = s.expiry(s.m.present())
 }
 
-// settle fixes what in a cookie depends on the request and on the time.
-func settle(c Cookie, secure bool, now instant) (Cookie, lifetime) {
-	c.resolve(secure)
-	l := lifetimeOf(c.MaxAge)
+// settle takes over a cookie, and fixes what in it depends on the request and on
+// the time.
+func (s *Session[T]) settle(c Cookie) {
+	c.resolve(s.secure)
+	s.settings, s.lifetime = c, lifetimeOf(c.MaxAge)
 	if !c.Expires.IsZero() {
-		l = lifetime{true, instantOf(c.Expires).sub(now)}
+		s.lifetime = lifetime{true, instantOf(c.Expires).sub(s.m.present())}
 	}
-	return c, l
+}
+
+// lastUsed is when the session was last saved or touched: the store's expiry is the
+// idle timeout later, unless the absolute timeout cut it.
+func (s *Session[T]) lastUsed() instant {
+	idle := s.idle()
+	if !idle.set || s.deadline == 0 || s.deadline == s.m.end(s.created) {
+		return s.used
+	}
+	return max(s.used, min(s.deadline-instant(idle.duration/time.Millisecond), s.m.present()))
 }
 
 // idle is how long the session lives from each visit on.
