@@ -15,6 +15,8 @@ import (
 const (
 	rounds  = 50 // how often a race is run
 	callers = 8  // how many take part
+
+	breath = 500 * time.Microsecond // between two attempts after ErrConflict
 )
 
 var concurrencyCases = []testCase{
@@ -171,7 +173,7 @@ func increment(ctx context.Context, s store.Store, id string) error {
 		if !errors.Is(err, store.ErrConflict) {
 			return fmt.Errorf("Update: %w", err)
 		}
-		if err := wait(ctx, time.Microsecond); err != nil {
+		if err := wait(ctx, breath); err != nil {
 			return err
 		}
 	}
@@ -186,6 +188,9 @@ func update(ctx context.Context, s store.Store, r store.Record) error {
 		}
 		if !errors.Is(err, store.ErrConflict) {
 			return fmt.Errorf("Update: %w", err)
+		}
+		if err := wait(ctx, breath); err != nil {
+			return err
 		}
 		now, err := s.Load(ctx, r.ID)
 		if err != nil {

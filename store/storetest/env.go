@@ -18,6 +18,7 @@ type env struct {
 	opts Options
 	life time.Duration // how long a record with a short life lives
 	ids  int
+	turn int // which node comes first in the next race
 }
 
 // errLate says that a record with a short life was over before the case had done
@@ -161,16 +162,18 @@ func (e *env) nodes() []store.Store {
 	return append([]store.Store{e.Store}, e.Peers...)
 }
 
-// together runs f n times at once, spread over the nodes.
+// together runs f n times at once, spread over the nodes, each time in another
+// way.
 func (e *env) together(n int, f func(i int, s store.Store) error) error {
-	nodes := e.nodes()
+	nodes, turn := e.nodes(), e.turn
+	e.turn++
 	start := make(chan struct{})
 	errs := make([]error, n)
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
 			<-start
-			errs[i] = guard(func() error { return f(i, nodes[i%len(nodes)]) })
+			errs[i] = guard(func() error { return f(i, nodes[(i+turn)%len(nodes)]) })
 		})
 	}
 	close(start)

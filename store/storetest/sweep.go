@@ -102,6 +102,9 @@ var sweepCases = []testCase{
 					return expect("Sweep", err, nil)
 				}
 				for _, r := range records {
+					if err := wait(ctx, 100*time.Microsecond); err != nil {
+						return err
+					}
 					r.Expires = e.hours()
 					if _, err := s.Create(ctx, r); err != nil {
 						return fmt.Errorf("Create over an expired record: %w", err)

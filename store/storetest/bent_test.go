@@ -1,0 +1,151 @@
+package storetest
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/nestsession/session/store"
+)
+
+// bent is a simple store of which a flaw has replaced some methods. The methods
+// that were not replaced are the table's.
+type bent struct {
+	*table
+	peer store.Store // another node on the table; by default a faultless one
+
+	load   func(ctx context.Context, id string) (store.Record, error)
+	create func(ctx context.Context, r store.Record) (store.Version, error)
+	update func(ctx context.Context, r store.Record) (store.Version, error)
+	touch  func(ctx context.Context, id string, expires time.Time) error
+	delete func(ctx context.Context, id string) error
+	list   func(ctx context.Context, owner string) iter.Seq2[store.Record, error]
+	watch  func(ctx context.Context, fn func(store.Event)) error
+	sweep  func(ctx context.Context) (int, error)
+	ping   func(ctx context.Context) error
+	close  func() error
+}
+
+func newBent() *bent {
+	t := newTable()
+	return &bent{
+		table:  t,
+		peer:   simple{t},
+		load:   t.Load,
+		create: t.Create,
+		update: t.Update,
+		touch:  t.Touch,
+		delete: t.Delete,
+		list:   t.List,
+		watch:  t.Watch,
+		sweep:  t.Sweep,
+		ping:   t.Ping,
+		close:  t.Close,
+	}
+}
+
+func (b *bent) Load(ctx context.Context, id string) (store.Record, error) { return b.load(ctx, id) }
+
+func (b *bent) Create(ctx context.Context, r store.Record) (store.Version, error) {
+	return b.create(ctx, r)
+}
+
+func (b *bent) Update(ctx context.Context, r store.Record) (store.Version, error) {
+	return b.update(ctx, r)
+}
+
+func (b *bent) Touch(ctx context.Context, id string, expires time.Time) error {
+	return b.touch(ctx, id, expires)
+}
+
+func (b *bent) Delete(ctx context.Context, id string) error { return b.delete(ctx, id) }
+
+func (b *bent) List(ctx context.Context, owner string) iter.Seq2[store.Record, error] {
+	return b.list(ctx, owner)
+}
+
+func (b *bent) Watch(ctx context.Context, fn func(store.Event)) error { return b.watch(ctx, fn) }
+
+func (b *bent) Sweep(ctx context.Context) (int, error) { return b.sweep(ctx) }
+
+func (b *bent) Ping(ctx context.Context) error { return b.ping(ctx) }
+
+func (b *bent) Close() error { return b.close() }
+
+// kept is what the table has under id, live or not.
+func (b *bent) kept(id string) (store.Record, bool) {
+	b.lock()
+	defer b.unlock()
+	r, ok := b.records[id]
+	return r, ok
+}
+
+// edit changes what the table has under id, as no proper call could.
+func (b *bent) edit(id string, change func(*store.Record)) {
+	b.lock()
+	defer b.unlock()
+	if r, ok := b.records[id]; ok {
+		change(&r)
+		b.records[id] = r
+	}
+}
+
+// force keeps r, whatever was there.
+func (b *bent) force(r store.Record) store.Version {
+	b.lock()
+	defer b.unlock()
+	return b.put(r)
+}
+
+// pause is the moment between a check and the act on it.
+func pause() {
+	_ = wait(context.Background(), time.Millisecond)
+}
+
+// mapped lets the flaw see each record on its way in.
+func (b *bent) mapped(change func(*store.Record)) {
+	b.create = func(ctx context.Context, r store.Record) (store.Version, error) {
+		change(&r)
+		return b.table.Create(ctx, r)
+	}
+	b.update = func(ctx context.Context, r store.Record) (store.Version, error) {
+		change(&r)
+		return b.table.Update(ctx, r)
+	}
+}
+
+// renamed lets the flaw mistake ids.
+func (b *bent) renamed(name func(string) string) {
+	b.load = func(ctx context.Context, id string) (store.Record, error) {
+		r, err := b.table.Load(ctx, name(id))
+		r.ID = id
+		return r, err
+	}
+	b.mapped(func(r *store.Record) { r.ID = name(r.ID) })
+	b.touch = func(ctx context.Context, id string, expires time.Time) error {
+		return b.table.Touch(ctx, name(id), expires)
+	}
+	b.delete = func(ctx context.Context, id string) error { return b.table.Delete(ctx, name(id)) }
+}
+
+// listed lets the flaw change a list before it is yielded.
+func (b *bent) listed(change func(owner string, all []store.Record) []store.Record) {
+	b.list = func(ctx context.Context, owner string) iter.Seq2[store.Record, error] {
+		return func(yield func(store.Record, error) bool) {
+			if err := b.begin(ctx); err != nil {
+				yield(store.Record{}, err)
+				return
+			}
+			var all []store.Record
+			for _, r := range b.records {
+				all = append(all, r)
+			}
+			b.unlock()
+			for _, r := range change(owner, all) {
+				if !yield(r, nil) {
+					return
+				}
+			}
+		}
+	}
+}
