@@ -39,6 +39,9 @@ type Difference struct {
 	Expected any    // as the field's type in Result has it; nil where there is none
 	Got      any
 
+	// WantCalls and GotCalls are the calls that count, in one form: "main:set S1".
+	WantCalls, GotCalls []string
+
 	// WantedOf and GotOf are the results that differ, of the step or of a request
 	// nested in it.
 	WantedOf, GotOf *scenario.Result
@@ -99,6 +102,8 @@ func (c *comparer) request(path string, want, got *scenario.Result) {
 	}
 	if a, b := c.calls(want.Calls), c.calls(got.Calls); !slices.Equal(a, b) {
 		whole(Calls, want.Calls, got.Calls)
+		last := &c.found[len(c.found)-1]
+		last.WantCalls, last.GotCalls = a, b
 	}
 	if !slices.Equal(want.Interim, got.Interim) {
 		whole(Interim, want.Interim, got.Interim)

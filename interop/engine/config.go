@@ -19,53 +19,58 @@ type Data = map[string]any
 // Manager serves them.
 type Manager = session.Manager[Data]
 
-// newManager makes the manager of one layer. Where New refuses a cookie that
-// express-session takes, the cookie is given by a function of the request, which
-// New cannot look into; if it refuses that too, its error is returned.
-func (w *World) newManager(l scenario.Layer) (*Manager, error) {
-	o := &l.Options
+// NewManager makes the manager that a layer's options ask for. fixed dates of
+// cookies count from start; with fills in the rest of the configuration. Where New
+// refuses a cookie that express-session takes, the cookie is given by a function of
+// the request, which New cannot look into; if it refuses that too, its error is
+// returned.
+func NewManager(o *scenario.Options, start time.Time, with func(*session.Config)) (*Manager, error) {
 	cfg := express.Config(o.Secrets...)
 	cfg.Name = o.Name
-	cfg.Store = w.store(l.Store)
 	cfg.Rolling, cfg.Resave, cfg.SaveUninitialized = o.Rolling, o.Resave, o.SaveUninitialized
-	cfg.GenID = w.newID
-	cfg.Now = w.Now
-	cfg.Logger = slog.New(slog.DiscardHandler)
-	cfg.OnEvent = w.onEvent
-	cfg.ErrorHandler = w.answerError
-	switch {
-	case o.Proxy == nil:
-		cfg.IsSecure = w.frameworkSaysSecure
-	case *o.Proxy:
-		cfg.Proxy = session.ProxyTrusted
-	default:
+	if o.Proxy != nil {
 		cfg.Proxy = session.ProxyIgnored
+		if *o.Proxy {
+			cfg.Proxy = session.ProxyTrusted
+		}
 	}
-	return w.withCookie(cfg, o)
-}
-
-func (w *World) withCookie(cfg session.Config, o *scenario.Options) (*Manager, error) {
+	with(&cfg)
 	rules := []scenario.CookieRule{{Cookie: o.Cookie}}
 	if o.CookieByPath != nil {
 		rules = o.CookieByPath
 	}
 	for _, r := range rules {
-		if _, err := cookieOf(baseCookie, r.Cookie, w.scenario.Start); err != nil {
+		if _, err := cookieOf(baseCookie, r.Cookie, start); err != nil {
 			return nil, err
 		}
 	}
 	if o.CookieByPath == nil {
-		cfg.Cookie, _ = cookieOf(baseCookie, o.Cookie, w.scenario.Start)
+		cfg.Cookie, _ = cookieOf(baseCookie, o.Cookie, start)
 		if m, err := session.New[Data](cfg); err == nil {
 			return m, nil
 		}
 	}
 	cfg.Cookie = session.Cookie{}
 	cfg.CookieFunc = func(r *http.Request) session.Cookie {
-		c, _ := cookieOf(baseCookie, o.CookieFor(rawPath(r)), w.scenario.Start)
+		c, _ := cookieOf(baseCookie, o.CookieFor(rawPath(r)), start)
 		return c
 	}
 	return session.New[Data](cfg)
+}
+
+// newManager is NewManager for a layer of this world.
+func (w *World) newManager(l scenario.Layer) (*Manager, error) {
+	return NewManager(&l.Options, w.scenario.Start, func(cfg *session.Config) {
+		cfg.Store = w.store(l.Store)
+		cfg.GenID = w.newID
+		cfg.Now = w.Now
+		cfg.Logger = slog.New(slog.DiscardHandler)
+		cfg.OnEvent = w.onEvent
+		cfg.ErrorHandler = w.answerError
+		if l.Options.Proxy == nil {
+			cfg.IsSecure = w.frameworkSaysSecure
+		}
+	})
 }
 
 // frameworkSaysSecure is Express's req.secure under "trust proxy".

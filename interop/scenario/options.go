@@ -23,6 +23,15 @@ type Options struct {
 // DefaultName is express-session's name of the cookie.
 const DefaultName = "connect.sid"
 
+// UnmarshalJSON reads options.
+func (o *Options) UnmarshalJSON(text []byte) error {
+	var all Object
+	if err := all.UnmarshalJSON(text); err != nil {
+		return err
+	}
+	return o.read(all)
+}
+
 // read reads options. One that express-session does not have, or a value that it
 // would not understand, is an error.
 func (o *Options) read(options Object) error {
