@@ -165,7 +165,13 @@ func FuzzAppend(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q: %v", line, err)
 		}
-		if got.Name != name || got.Value != value || got.Domain != domain || got.Path != strings.Trim(path, " ") ||
+		// Readers cut off spaces at the end, and net/http puts a path aside that
+		// has a quote or a backslash in it.
+		gotPath, wantPath := got.Path, strings.TrimRight(path, " ")
+		if strings.ContainsAny(path, `"\\`) && slices.Contains(got.Unparsed, "Path="+wantPath) {
+			gotPath = wantPath
+		}
+		if got.Name != name || got.Value != value || got.Domain != domain || gotPath != wantPath ||
 			got.HttpOnly != a.HTTPOnly || got.Secure != a.Secure || got.Partitioned != a.Partitioned || got.MaxAge != 0 {
 			t.Fatalf("%q is read as %+v", line, got)
 		}
