@@ -13,10 +13,10 @@ import (
 // tag, to a step that has the note, or to a request of which the rule holds; never
 // to a scenario by its name.
 type Row struct {
-	Tag  string                 // "quirk:..." of the scenario
-	Note string                 // of the step
-	Rule string                 // what a request does, in words
-	Is   func(rule *Place) bool // and the test for it
+	Tag  string              // "quirk:..." of the scenario
+	Note string              // of the step
+	Rule string              // what a request does, in words
+	Is   func(p *Place) bool // and the test for it
 
 	Differs string // what exactly may differ
 	Reason  string
@@ -51,9 +51,19 @@ func (r *Row) applies(p *Place) bool {
 	case r.Tag != "":
 		return slices.Contains(p.Scenario.Tags, r.Tag)
 	case r.Note != "":
-		return slices.Contains(p.Want.Notes, r.Note)
+		return noted(p.Want, r.Note)
 	}
 	return r.Is(p)
+}
+
+// noted tells whether a step, or a request nested in it, has the note.
+func noted(r *scenario.Result, note string) bool {
+	if slices.Contains(r.Notes, note) {
+		return true
+	}
+	return slices.ContainsFunc(r.Values, func(v scenario.Value) bool {
+		return v.Result != nil && noted(v.Result, note)
+	})
 }
 
 // Find returns the row that allows a difference; nil if none does.

@@ -1,4 +1,178 @@
 package differ
 
-// Table lists all that differs on purpose.
-var Table = []Row{}
+import (
+	"strings"
+
+	"github.com/nestsession/session/interop/compare"
+	"github.com/nestsession/session/interop/scenario"
+)
+
+// Table lists all that differs on purpose. The numbers in brackets are those of
+// the findings about express-session that came with the recordings.
+var Table = []Row{
+	{
+		Note:    "resurrected",
+		Differs: "the record stays away, its write is refused, and no cookie is sent for it",
+		Reason:  "what was ended stays ended: a write never creates a session again (CVE-2025-46336) [1]",
+		Allows:  staysDead,
+	},
+	{
+		Note:    "stored-but-client-has-no-cookie",
+		Differs: "the record is not stored, or where it can be, its cookie is sent",
+		Reason:  "a session that no client can return to is not stored [3, 4]; one that a handler saves by hand gets its cookie [18]",
+		Allows:  reachable,
+	},
+	{
+		Note:    "cookie-sent-but-nothing-stored",
+		Differs: "no cookie is sent for a session that is not stored",
+		Reason:  "a session is stored before its cookie is sent [13, 14]",
+		Allows: func(p *Place, d *compare.Difference) bool {
+			missing, extra := cookies(d)
+			return d.Field == compare.Cookies && len(extra) == 0 &&
+				every(missing, func(c scenario.Cookie) bool { return of(c) != "" && !stored(p.Got, of(c)) })
+		},
+	},
+	{
+		Note:    "key-order-only-change",
+		Differs: "the record is touched and not written, and its cookie not sent again",
+		Reason:  "the order of a map's keys is no change: Go's maps have none [19]",
+		Allows:  unchanged,
+	},
+	{
+		Tag:     "quirk:late-error",
+		Differs: "the answer is the error alone, without the cookie; or New refuses the configuration",
+		Reason:  "a response is not sent before its session is stored, so that a failure can be told [14]; what can never work is refused when it is configured [15]",
+		Allows:  errorPage,
+		Refuses: true,
+	},
+	{
+		Tag:     "quirk:failed-save-not-retried",
+		Differs: "the save is tried again at the end, and if it fails again the answer is the error alone",
+		Reason:  "changes whose save failed are not dropped in silence, and no cookie is sent for a session that is not stored [14]",
+		Allows:  errorPage,
+	},
+	{
+		Tag:     "quirk:after-headers",
+		Differs: "a new session of which the client cannot learn any more is not stored",
+		Reason:  "see the note stored-but-client-has-no-cookie [3]",
+		Allows:  reachable,
+	},
+	{
+		Tag:     "quirk:cookie-change-not-sent",
+		Differs: "the cookie is sent",
+		Reason:  "a cookie whose settings the handler has changed is one to send [6]",
+		Allows:  sentAgain,
+	},
+	{
+		Tag:     "quirk:rotation-not-resigned",
+		Differs: "the cookie is sent, signed by the first secret",
+		Reason:  "a session must not die when the secret that once signed its cookie is dropped [10]",
+		Allows:  sentAgain,
+	},
+	{
+		Tag:     "quirk:bad-record-fails-request",
+		Differs: "the answer is that of a handler with a new session; the record stays as it is",
+		Reason:  "a record that cannot be read must not lock its user out for ever [12]",
+		Allows: func(p *Place, d *compare.Difference) bool {
+			switch d.Field {
+			case compare.Status, compare.Body:
+				return p.Want.ErrorResponse && p.Got.Status == 200
+			case compare.Values: // the handler ran
+				return p.Want.ErrorResponse && d.Expected == nil
+			}
+			return false
+		},
+	},
+	{
+		Tag:     "quirk:reserved-keys",
+		Differs: "the record is touched and not written, so that the keys stay in it",
+		Reason:  "keys that express-session cannot have as data are left to the program that wrote them [22]",
+		Allows: func(p *Place, d *compare.Difference) bool {
+			switch d.Field {
+			case compare.Calls:
+				return unchanged(p, d)
+			case compare.Stored:
+				want, _ := data(d.Expected).(map[string]any)
+				got, _ := data(d.Got).(map[string]any)
+				for key, v := range want {
+					if text, same := got[key]; !same || text != v {
+						return false
+					}
+				}
+				return want != nil && got != nil
+			}
+			return false
+		},
+	},
+	{
+		Tag:     "quirk:id-collision",
+		Differs: "the second session gets another id, and the first stays as it is",
+		Reason:  "an id that is in use is never given to somebody else [26]",
+		Allows:  anotherID,
+	},
+	{
+		Tag:     "quirk:path-prefix",
+		Differs: "there is no session where no browser would send the cookie",
+		Reason:  "a cookie's path covers whole segments (RFC 6265 section 5.1.4) [27]",
+		Allows: func(p *Place, d *compare.Difference) bool {
+			switch d.Field {
+			case compare.Values:
+				v := value(d.Got)
+				return v.NoSession || v.Op == "has" && v.Value == false
+			case compare.Cookies:
+				_, extra := cookies(d)
+				return len(extra) == 0
+			case compare.Calls:
+				return len(d.GotCalls) == 0
+			case compare.Stored:
+				return d.Got == nil
+			}
+			return false
+		},
+	},
+	{
+		Tag:     "quirk:second-layer-ignored",
+		Differs: "the second layer sends and stores its own session as well",
+		Reason:  "several managers in one chain all work; they are told apart by their type of request context, not by who came first [28]",
+		Allows: func(p *Place, d *compare.Difference) bool {
+			second := p.Scenario.Layers[len(p.Scenario.Layers)-1]
+			switch d.Field {
+			case compare.Cookies:
+				missing, extra := cookies(d)
+				return len(missing) == 0 && every(extra, func(c scenario.Cookie) bool { return c.Name == second.Options.Name })
+			case compare.Calls:
+				missing, extra := calls(d)
+				return len(missing) == 0 && every(extra, func(c string) bool { return strings.HasPrefix(c, second.Store+":") })
+			case compare.Stored:
+				return d.Expected == nil && d.Label == second.Store
+			}
+			return false
+		},
+	},
+	{
+		Tag:     "quirk:auto-in-function",
+		Differs: "secure and sameSite are what they are for this request",
+		Reason:  "\"auto\" means the same whether the cookie's options are given or computed [8]",
+		Allows: func(p *Place, d *compare.Difference) bool {
+			switch d.Field {
+			case compare.Cookies:
+				missing, _ := cookies(d)
+				return all(missing, func(c scenario.Cookie) bool { return c.Attrs["SameSite"] == nil })
+			case compare.Values:
+				return d.Op == "cookie"
+			case compare.Stored:
+				return d.Got != nil && sameData(d)
+			case compare.Late, compare.Calls:
+				return true
+			}
+			return false
+		},
+	},
+	{
+		Rule:    "the head leaves after data were changed, and then the change is given up",
+		Is:      givenUp,
+		Differs: "the change is in the store, and a write among the calls",
+		Reason:  "changes are stored before the head leaves, since that may say that they are [13]; what was said cannot be taken back",
+		Allows:  storedWithHead,
+	},
+}
