@@ -97,8 +97,8 @@ func (c *copier) compile(t reflect.Type, seen map[reflect.Type]*func(reflect.Val
 	case reflect.Slice:
 		self = fixSlice(t, c.compile(t.Elem(), seen))
 	case reflect.Map:
-		if t.Key().Kind() == reflect.Pointer || t.Key().Kind() == reflect.Interface || t.Key().Kind() == reflect.Struct {
-			c.safe = false
+		if k := t.Key(); k.Kind() != reflect.String && !isInteger(k) || reflect.PointerTo(k).Implements(textMarshaler) || reflect.PointerTo(k).Implements(textUnmarshaler) {
+			c.safe, c.faithful = false, false
 		}
 		self = fixMap(t, c.compile(t.Elem(), seen))
 	case reflect.Array:
@@ -128,8 +128,14 @@ func (c *copier) compileStruct(t reflect.Type, seen map[reflect.Type]*func(refle
 			c.faithful = false // neither encoded nor decoded
 			continue
 		}
-		if embedded && (!f.IsExported() || f.Type.Kind() != reflect.Struct) {
-			c.faithful, c.safe = false, false // by rules of its own
+		if embedded {
+			c.faithful = false // fields of the same name may hide each other
+			c.safe = c.safe && f.IsExported() && f.Type.Kind() == reflect.Struct
+		}
+		if strings.Contains(options, "omitzero") && f.Type != immutable[0] {
+			if _, own := f.Type.MethodByName("IsZero"); own {
+				c.faithful = false
+			}
 		}
 		if fix := c.compile(f.Type, seen); fix != nil && f.IsExported() {
 			fields = append(fields, field{i, fix, strings.Contains(options, "omitempty")})
@@ -152,9 +158,12 @@ func (c *copier) compileStruct(t reflect.Type, seen map[reflect.Type]*func(refle
 	}
 }
 
+func isInteger(t reflect.Type) bool { return t.Kind() >= reflect.Int && t.Kind() <= reflect.Uint64 }
+
+// hidesFields reports whether a struct has fields that encoding/json passes over.
 func hidesFields(t reflect.Type) bool {
 	for i := range t.NumField() {
-		if !t.Field(i).IsExported() {
+		if f := t.Field(i); !f.IsExported() || f.Tag.Get("json") == "-" {
 			return true
 		}
 	}

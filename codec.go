@@ -76,7 +76,7 @@ func newCodec[T any](reserved []string) (codec[T], error) {
 }
 
 // fieldNames collects the keys that encoding/json may use for a struct's fields.
-func fieldNames(t reflect.Type, names map[string]bool) {
+func fieldNames(t reflect.Type, names map[string]bool, within ...reflect.Type) {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -85,8 +85,10 @@ func fieldNames(t reflect.Type, names map[string]bool) {
 			if e.Kind() == reflect.Pointer {
 				e = e.Elem()
 			}
-			if e.Kind() == reflect.Struct && e != t {
-				fieldNames(e, names)
+			if e.Kind() == reflect.Struct {
+				if e != t && !slices.Contains(within, e) {
+					fieldNames(e, names, append(within, t)...)
+				}
 				continue
 			}
 		}
@@ -260,6 +262,9 @@ func (c *codec[T]) decode(key string, data []byte) (*document[T], error) {
 		case metaKey:
 			err = json.Unmarshal(m.value, &d.meta)
 		default:
+			if c.anyKeys && c.isReserved(m.key) {
+				continue // another program's: data must not have it, so that it is not lost there
+			}
 			d.others = append(d.others, m)
 			if c.fields == nil || c.fields[m.key] {
 				known = append(known, m)
@@ -280,8 +285,9 @@ func (c *codec[T]) decode(key string, data []byte) (*document[T], error) {
 	return d, nil
 }
 
-// compose makes the document that follows base: value and its encoding body in
-// place of base's, and whatever base had besides left as it stood.
+// compose makes the document that follows base: value, which nobody else has, and
+// its encoding body in place of base's, and whatever base had besides left as it
+// stood.
 func (c *codec[T]) compose(base *document[T], value *T, body []byte, k *Cookie, l lifetime, expires instant, info meta) (*document[T], error) {
 	d := &document[T]{body: body, cookie: *k, lifetime: l, meta: info}
 	data := make([]byte, 0, len(body)+256)
@@ -305,13 +311,10 @@ func (c *codec[T]) compose(base *document[T], value *T, body []byte, k *Cookie, 
 		}
 	}
 	d.data = append(info.append(data), '}')
-	d.value = *value
-	if v := reflect.ValueOf(&d.value).Elem(); !c.faithful(body) || c.copier.fix != nil && !c.copier.fix(v) {
-		var fresh T
-		if err := c.decodeValue(body, &fresh); err != nil {
-			return nil, err
-		}
-		d.value = fresh
+	if c.faithful(body) {
+		d.value = *value
+	} else if err := c.decodeValue(body, &d.value); err != nil {
+		return nil, err
 	}
 	initMap(reflect.ValueOf(&d.value).Elem())
 	return d, nil
@@ -351,6 +354,21 @@ func mergeMembers(stored []member, was, is []byte) ([]member, error) {
 		}
 	}
 	return merged, nil
+}
+
+// detach gives v parts of its own where it refers to what a handler may have kept
+// and go on changing, and the form in which it would come back from a store.
+func (c *codec[T]) detach(v *T) {
+	if !c.shares() || c.copier.safe && c.copier.fix(reflect.ValueOf(v).Elem()) {
+		return
+	}
+	// What cannot be encoded stays as it is: the save says what is wrong with it.
+	if body, err := c.encode(v); err == nil {
+		var own T
+		if c.decodeValue(body, &own) == nil {
+			*v = own
+		}
+	}
 }
 
 // decodeAny reads a JSON value as the data of a map session have it.

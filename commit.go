@@ -1,9 +1,12 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/nestsession/session/cookie"
 	"github.com/nestsession/session/store"
@@ -32,6 +35,10 @@ func (m *Manager[T]) commit(ctx context.Context, s *Session[T], h http.Header) e
 	if h == nil {
 		s.headerSent = true
 	}
+	if s.now = s.visit; s.now == 0 {
+		s.now = s.m.present()
+	}
+	s.keepExpiry = false
 	err := s.settleUp(ctx, h)
 	if h != nil {
 		s.headerSent = true
@@ -48,6 +55,11 @@ func (m *Manager[T]) commit(ctx context.Context, s *Session[T], h http.Header) e
 
 // settleUp is what a request's end asks of the store and of the header.
 func (s *Session[T]) settleUp(ctx context.Context, h http.Header) error {
+	for ; len(s.doomed) > 0; s.doomed = s.doomed[1:] {
+		if err := s.m.store.Delete(ctx, s.doomed[0]); err != nil {
+			return &storeError{fmt.Errorf("deleting: %w", err)}
+		}
+	}
 	switch s.state {
 	case stateNew:
 		return s.settleNew(ctx, h)
@@ -69,7 +81,7 @@ func (s *Session[T]) settleUp(ctx context.Context, h http.Header) error {
 func (s *Session[T]) unsettled() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.state == stateEnding || s.pending()
+	return s.state == stateEnding || s.state <= stateStored && (s.deferred || s.pending())
 }
 
 // pending reports whether the request has changed something and not saved it.
@@ -86,11 +98,20 @@ func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
 	if err != nil {
 		return err
 	}
-	if !changed && !s.ownerMoved && !s.m.saveUninitialized {
+	changed = changed || s.ownerMoved || s.regenerated && s.m.express
+	if !changed && !s.m.saveUninitialized {
 		if s.regenerated {
 			s.expireCookie(h)
 		}
 		return nil
+	}
+	if !changed && s.m.express && h != nil && (s.secure || s.settings.Secure != SecureAlways) {
+		// Nothing in it can be lost: it is stored when the request ends.
+		s.deferred = true
+		if err := s.needID(); err != nil {
+			return err
+		}
+		return s.sendCookie(ctx, h)
 	}
 	err = s.create(ctx, value, body)
 	if errors.Is(err, ErrInsecure) || errors.Is(err, ErrHeaderSent) {
@@ -100,7 +121,7 @@ func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
 			reason = ReasonInsecure
 			s.m.cookieNotSent(ctx, reason, "")
 		}
-		if changed || s.ownerMoved {
+		if changed {
 			s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: reason}, "")
 		}
 		s.forget()
@@ -109,11 +130,12 @@ func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
 	if err != nil {
 		return err
 	}
+	s.saved, s.written = true, true
 	return s.sendCookie(ctx, h)
 }
 
 func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
-	if h == nil && !s.pending() {
+	if h == nil && !s.deferred && !s.pending() {
 		return nil // settled when the header left
 	}
 	value, body, err := s.replay()
@@ -124,29 +146,45 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 	if err != nil {
 		return err
 	}
-	send := s.settingsChanged
-	if string(since) != string(body) || s.settingsChanged || s.ownerMoved || s.m.resave && !s.saved {
+	changed := !bytes.Equal(since, body) || s.ownerMoved
+	newCookie := s.settingsChanged
+	wait := s.m.express && h != nil // what loses nothing is done when the request ends
+	switch {
+	case changed, !wait && (s.settingsChanged || s.m.resave && !s.saved):
 		if err := s.swap(ctx, value, body); err != nil {
 			return err
 		}
-	} else if err := s.touch(ctx); err != nil {
-		return err
-	}
-	s.saved = true
-	if s.alias != "" {
-		return nil // renewed: whose response comes last must not put the old id back
-	}
-	send = send || s.id != s.sentID || s.m.rolling || s.resign
-	if !send && s.lifetime.set {
-		// The browser's copy of the expiry moves with each change, as express-session's.
-		if send, err = s.modified(body); err != nil {
+		s.saved, s.written = true, true
+	case wait:
+		s.deferred = true
+	case s.touched || !s.written:
+		if err := s.touch(ctx); err != nil {
 			return err
 		}
+		s.written = true
 	}
-	if !send {
+	if h == nil {
+		s.deferred = false
 		return nil
 	}
+	if send, err := s.sends(body, newCookie); err != nil || !send {
+		return err
+	}
 	return s.sendCookie(ctx, h)
+}
+
+// sends reports whether the response carries the cookie of a stored session.
+func (s *Session[T]) sends(body []byte, newCookie bool) (bool, error) {
+	switch {
+	case s.alias != "":
+		return false, nil // renewed: whose response comes last must not put the old id back
+	case s.id != s.sentID || s.m.rolling || !s.m.express && (newCookie || s.resign):
+		return true, nil
+	case s.lifetime.set || s.lifetime.off:
+		// The browser's copy of the expiry moves with each change, as express-session's.
+		return s.modified(body)
+	}
+	return false, nil
 }
 
 // touch moves the record's expiry if that moves by enough to be worth a write. A
@@ -155,7 +193,7 @@ func (s *Session[T]) touch(ctx context.Context) error {
 	if s.id != s.sentID {
 		return nil // stored by this very request
 	}
-	at := s.expiry(s.m.present())
+	at := s.expiry(s.now)
 	if !s.touched && !s.due(at) {
 		return nil
 	}
@@ -174,13 +212,13 @@ func (s *Session[T]) touch(ctx context.Context) error {
 func (s *Session[T]) due(at instant) bool {
 	switch {
 	case s.m.touchEvery < 0:
-		return !s.headerSent // once a request
+		return true
 	case at == 0 || s.deadline == 0:
 		return at != s.deadline
 	}
 	every := s.m.touchEvery
 	if every == 0 {
-		every = s.idle().duration / 10
+		every = time.Duration(s.idle().ms) * time.Millisecond / 10
 	}
 	return at != s.deadline && at.sub(s.deadline).Abs() >= every
 }
@@ -194,11 +232,7 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 		s.m.cookieNotSent(ctx, ReasonInsecure, s.key)
 		return nil
 	}
-	var expires instant
-	if s.lifetime.set {
-		expires = s.lifetime.from(s.m.present())
-	}
-	a := s.settings.attributes(expires)
+	a := s.settings.attributes(s.lifetime.from(s.now))
 	if s.unchecked() {
 		if err := a.Validate(); err != nil {
 			return err
@@ -213,6 +247,10 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 	}
 	var line [768]byte
 	addCookie(h, string(cookie.Append(line[:0], s.m.name, string(value), &a)))
+	s.cookieSent = true
+	if s.m.express {
+		s.visit = s.now // the record is to expire with the cookie
+	}
 	return nil
 }
 

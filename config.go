@@ -120,8 +120,19 @@ type Config struct {
 	// Default: it is expired, with identical name, path, domain and flags.
 	KeepDeadCookie bool
 
+	// ExpressRules decides as express-session does where that differs from here:
+	//   - Regenerate alone, with nothing put in, is worth a record and a cookie;
+	//   - a change of the cookie alone, or an old secret's signature, is no reason to
+	//     send it;
+	//   - what nothing would be lost of (a touch, Resave, an empty new session) is written
+	//     when the request ends rather than before its header leaves;
+	//   - Save keeps the expiry as it is; Reload of a session that is gone leaves the
+	//     request what it had; Regenerate does not try a failed delete again.
+	ExpressRules bool
+
 	// ReservedKeys are top-level keys that the data must not have: those which a
-	// program that shares the store would take for its own.
+	// program that shares the store would take for its own. A stored document that has
+	// one is read without it; putting one in fails the save.
 	ReservedKeys []string
 
 	// OnEvent is told what happens to sessions, for an audit log and metrics. It is

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -43,6 +44,10 @@ type Cookie struct {
 	// Priority is Chromium's hint which cookie to evict first.
 	Priority Priority
 }
+
+// UntilClosed as MaxAge is express-session's false: the cookie ends with the browser,
+// as with zero, but is sent again with each change of the data.
+const UntilClosed time.Duration = math.MinInt64
 
 // NoPath as Cookie.Path leaves the attribute out: the browser then takes the
 // folder of the request's path.

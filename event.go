@@ -98,6 +98,7 @@ func (c *core) emit(ctx context.Context, e Event, key string) {
 	if c.onEvent == nil && !logs {
 		return
 	}
+	ctx = quietContext{ctx, c}
 	e.Time = c.now()
 	if key != "" {
 		e.Digest = c.digest(key)
@@ -120,6 +121,21 @@ func (c *core) emit(ctx context.Context, e Event, key string) {
 		attrs = append(attrs, slog.String("error", e.Err.Error()))
 	}
 	c.logger.LogAttrs(ctx, level, "session: "+string(e.Kind), attrs...)
+}
+
+// quietContext is a request's context in which From does not find the session, which
+// is locked while events are reported: a log handler that asks for the user would wait
+// for ever.
+type quietContext struct {
+	context.Context
+	c *core
+}
+
+func (q quietContext) Value(key any) any {
+	if key == any(q.c) {
+		return nil
+	}
+	return q.Context.Value(key)
 }
 
 // cookieNotSent reports a Secure cookie that a plain connection cannot carry. The

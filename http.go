@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync/atomic"
 )
 
 // HandlerFunc serves a route that declares a session: it is loaded before next
@@ -18,13 +19,13 @@ func (m *Manager[T]) HandlerFunc(next func(http.ResponseWriter, *http.Request, *
 			if s, ok := x.declare(); ok {
 				next(w, r, s)
 			}
-			return
+			return // Handler finishes
 		}
 		x := m.newExchange(w, r)
 		if s, ok := x.declare(); ok {
 			next(&x.response, x.r, s)
-			x.response.finish()
 		}
+		x.response.finish()
 	}
 }
 
@@ -35,7 +36,7 @@ func (x *exchange[T]) declare() (*Session[T], bool) {
 		x.m.logger.ErrorContext(&x.ctx, "session: a route declares a session that Config.Cookie.Path does not cover: widen the path, or leave the session out", "route", x.r.Pattern)
 	}
 	if err != nil {
-		x.response.fail(err)
+		x.broken.Store(&err)
 	}
 	return s, err == nil
 }
@@ -54,7 +55,7 @@ func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 		x := m.newExchange(w, r)
 		if eager {
 			if _, err := x.session(); err != nil && !errors.Is(err, ErrOutsidePath) {
-				x.response.fail(err)
+				x.response.finish()
 				return
 			}
 		}
@@ -80,11 +81,7 @@ func (m *Manager[T]) Load(ctx context.Context) (*Session[T], error) {
 	if x == nil {
 		return nil, ErrNoHandler
 	}
-	s, err := x.session()
-	if err != nil && !errors.Is(err, ErrOutsidePath) {
-		x.response.fail(err)
-	}
-	return s, err
+	return x.session()
 }
 
 // exchange is one request's way through a manager: its context, its response
@@ -97,23 +94,28 @@ type exchange[T any] struct {
 	deadline deadlineContext
 	s        Session[T]
 	gate     gate
+
+	// broken is why the response cannot be the handler's. It is answered when that
+	// would leave, by the goroutine that writes, whichever found out.
+	broken atomic.Pointer[error]
 }
 
-// exchangeContext is the request's context with the exchange in it.
+// exchangeContext is the request's context with the exchange in it. Stores and
+// events get the one without: the session is locked while they are called.
 type exchangeContext[T any] struct {
 	context.Context
 	x *exchange[T]
 }
 
 func (c *exchangeContext[T]) Value(key any) any {
-	if m, ok := key.(*Manager[T]); ok && m == c.x.m {
+	if key == any(&c.x.m.core) {
 		return c.x
 	}
 	return c.Context.Value(key)
 }
 
 func (m *Manager[T]) exchange(ctx context.Context) *exchange[T] {
-	x, _ := ctx.Value(m).(*exchange[T])
+	x, _ := ctx.Value(&m.core).(*exchange[T])
 	return x
 }
 
@@ -127,10 +129,14 @@ func (m *Manager[T]) newExchange(w http.ResponseWriter, r *http.Request) *exchan
 
 // session opens the session, once.
 func (x *exchange[T]) session() (*Session[T], error) {
-	if err := x.gate.enter(func() error { return x.m.open(x.r, &x.s) }); err != nil {
-		return nil, err
+	err := x.gate.enter(func() error { return x.m.open(x.ctx.Context, x.r, &x.s) })
+	if err == nil {
+		return &x.s, nil
 	}
-	return &x.s, nil
+	if !errors.Is(err, ErrOutsidePath) {
+		x.broken.Store(&err)
+	}
+	return nil, err
 }
 
 // commit saves the session if it was opened. h is nil when the header has left.
@@ -142,7 +148,7 @@ func (x *exchange[T]) commit(h http.Header) error {
 	if d.used() {
 		d = new(deadlineContext)
 	}
-	d.begin(x.r.Context(), x.m.saveTimeout)
+	d.begin(x.ctx.Context, x.m.saveTimeout)
 	defer d.end()
 	return x.m.commit(d, &x.s, h)
 }

@@ -19,13 +19,21 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 	defer s.mu.Unlock()
 	switch s.state {
 	case stateNew:
-		return ErrNotSaved
+		if !s.m.express {
+			return ErrNotSaved
+		}
+		if err := s.needID(); err != nil {
+			return err
+		}
 	case stateStored:
 	default:
 		return ErrRevoked
 	}
 	at, err := s.m.load(ctx, s.key)
 	if errors.Is(err, store.ErrNotFound) {
+		if s.m.express {
+			return fmt.Errorf("%w: %w", ErrRevoked, err)
+		}
 		return s.revoked(ctx)
 	}
 	if err != nil {
@@ -51,7 +59,7 @@ func (s *Session[T]) Destroy(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == stateDiscarded {
-		return ErrRevoked
+		s.state = s.was
 	}
 	if err := s.end(ctx); err != nil {
 		return err
@@ -62,7 +70,7 @@ func (s *Session[T]) Destroy(ctx context.Context) error {
 
 // end deletes the records of the session, if it has any.
 func (s *Session[T]) end(ctx context.Context) error {
-	if s.state != stateStored && s.state != stateEnding {
+	if s.state != stateStored && s.state != stateEnding && s.alias == "" {
 		return nil
 	}
 	if err := s.remove(ctx); err != nil {
@@ -93,20 +101,25 @@ func (s *Session[T]) remove(ctx context.Context) error {
 // flight under the old id save nothing any more. The new session is stored, and its
 // cookie sent, when something is put into it.
 //
-// Errors: [ErrHeaderSent], the store's, ctx's; the session is then as it was.
+// Errors: [ErrHeaderSent], with the session as it was; the store's and ctx's if the
+// old record could not be deleted: the session is a new one all the same, the delete
+// is tried again before the response leaves, and if that fails too the client gets
+// the error response.
 func (s *Session[T]) Regenerate(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.headerSent {
-		return ErrHeaderSent
-	}
 	was, owner, old := s.state, s.owner, s.key
 	if was == stateDiscarded {
 		return ErrRevoked
 	}
-	if was == stateStored || was == stateEnding {
-		if err := s.remove(ctx); err != nil {
-			return err
+	stored := was == stateStored || was == stateEnding
+	if stored && s.headerSent {
+		return ErrHeaderSent
+	}
+	var failed error
+	if stored || s.alias != "" {
+		if failed = s.remove(ctx); failed != nil && !s.m.express {
+			s.doomed = append(s.doomed, s.key, s.alias)
 		}
 	}
 	s.forget()
@@ -115,10 +128,10 @@ func (s *Session[T]) Regenerate(ctx context.Context) error {
 	s.regenerated = true
 	s.settle(s.m.settings(s.r))
 	s.begin()
-	if was == stateStored {
+	if was == stateStored && failed == nil {
 		s.m.emit(ctx, Event{Kind: EventRegenerated, Owner: owner}, old)
 	}
-	return nil
+	return failed
 }
 
 // Renew gives the session a new id and keeps its data: at a change of privilege,
@@ -173,7 +186,8 @@ func (s *Session[T]) renew(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if next.Version != 0 && !errors.Is(err, store.ErrConflict) || try == maxConflicts {
+		if next.Version != 0 && definite(err) && (!errors.Is(err, store.ErrConflict) || try == maxConflicts) {
+			// Otherwise the old record may point to the new one already.
 			s.undoRenew(ctx, next.ID)
 		}
 		switch {
@@ -195,12 +209,12 @@ func (s *Session[T]) renew(ctx context.Context) error {
 
 // renewTo makes one attempt at it.
 func (s *Session[T]) renewTo(ctx context.Context, value *T, body []byte, old string, next *store.Record, id string) error {
-	now := s.m.present()
-	doc, rec, err := s.compose(value, body, now)
+	s.now, s.keepExpiry = s.m.present(), false
+	doc, rec, err := s.compose(value, body)
 	if err != nil {
 		return err
 	}
-	pointer := store.Record{ID: old, Version: s.version, Expires: (now + instant(max(s.m.grace, 0)/time.Millisecond)).time()}
+	pointer := store.Record{ID: old, Version: s.version, Expires: (s.now + instant(max(s.m.grace, 0)/time.Millisecond)).time()}
 	rec.ID, rec.Version, doc.key = next.ID, next.Version, next.ID
 	write := s.m.store.Update
 	if next.Version == 0 {
@@ -221,6 +235,11 @@ func (s *Session[T]) renewTo(ctx context.Context, value *T, body []byte, old str
 	s.setID(id)
 	s.m.emit(ctx, Event{Kind: EventRenewed, Owner: s.owner}, s.key)
 	return nil
+}
+
+// definite reports whether a failed write is known not to have happened.
+func definite(err error) bool {
+	return errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrFull)
 }
 
 // undoRenew removes the new record again. Nobody has its id: if this fails it

@@ -48,6 +48,7 @@ type core struct {
 	rolling, resave, saveUninitialized bool
 	plainIDs, firstCookie              bool
 	keepCookie, keepDeadCookie         bool
+	express                            bool
 	warned                             atomic.Int64 // when cookieNotSent last did, in s since 1970
 }
 
@@ -72,6 +73,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		rolling: cfg.Rolling, resave: cfg.Resave, saveUninitialized: cfg.SaveUninitialized,
 		plainIDs: cfg.InsecurePlainIDs, firstCookie: cfg.InsecureFirstCookie,
 		keepCookie: cfg.KeepCookie, keepDeadCookie: cfg.KeepDeadCookie,
+		express: cfg.ExpressRules,
 	}}
 	mac := hmac.New(sha256.New, []byte(cfg.Secrets[0]))
 	mac.Write([]byte("nest session: digest of ids"))

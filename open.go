@@ -33,25 +33,24 @@ const maxHops = 8
 // anonymous one.
 func (m *Manager[T]) Open(r *http.Request) (*Session[T], error) {
 	s := new(Session[T])
-	if err := m.open(r, s); err != nil {
+	if err := m.open(r.Context(), r, s); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-func (m *Manager[T]) open(r *http.Request, s *Session[T]) error {
+func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) error {
 	settings := m.settings(r)
 	if settings.path() != "/" && !settings.covers(requestPath(r)) {
 		return ErrOutsidePath
 	}
 	s.m, s.r, s.secure = m, r, m.secure(r)
 	s.settle(settings)
-	sent, found := m.sentID(r, s)
+	sent, found := m.sentID(ctx, r, s)
 	if !found {
 		s.begin()
 		return nil
 	}
-	ctx := r.Context()
 	id, key := sent.id, sent.key
 	at, err := m.load(ctx, key)
 	switch {
@@ -73,6 +72,7 @@ func (m *Manager[T]) open(r *http.Request, s *Session[T]) error {
 		s.sentID = id
 		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonUndecodable, Err: err}, key)
 		s.begin()
+		s.alias = key // Destroy and Regenerate remove it
 		return nil
 	}
 	err = &storeError{fmt.Errorf("loading: %w", err)}
@@ -92,7 +92,7 @@ func requestPath(r *http.Request) string {
 }
 
 // sentID finds the id in the request's cookie, and reports one that is not accepted.
-func (m *Manager[T]) sentID(r *http.Request, s *Session[T]) (*verified, bool) {
+func (m *Manager[T]) sentID(ctx context.Context, r *http.Request, s *Session[T]) (*verified, bool) {
 	value, n := cookie.Lookup(r.Header["Cookie"], m.name)
 	if n == 0 {
 		return nil, false
@@ -109,7 +109,7 @@ func (m *Manager[T]) sentID(r *http.Request, s *Session[T]) (*verified, bool) {
 			reason = ReasonSignature
 		}
 	}
-	m.emit(r.Context(), Event{Kind: EventRejected, Reason: reason}, "")
+	m.emit(ctx, Event{Kind: EventRejected, Reason: reason}, "")
 	return nil, false
 }
 

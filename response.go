@@ -34,26 +34,33 @@ func (w *response[T]) begin(under http.ResponseWriter, x *exchange[T]) {
 // Unwrap is for [http.ResponseController].
 func (w *response[T]) Unwrap() http.ResponseWriter { return w.w }
 
-func (w *response[T]) Header() http.Header { return w.w.Header() }
+// Header returns the response's header; after an error response a map that nobody
+// sends, so that the handler adds no trailers to that.
+func (w *response[T]) Header() http.Header {
+	if w.failed {
+		return http.Header{}
+	}
+	return w.w.Header()
+}
 
 // release saves the session before the header leaves, once. It reports whether the
 // handler's response may go on.
 func (w *response[T]) release() bool {
-	if !w.sent {
-		if err := w.x.commit(w.w.Header()); err != nil {
-			w.fail(err)
-		}
-		w.sent = true
+	if w.sent {
+		return !w.failed
+	}
+	w.sent = true
+	if broken := w.x.broken.Load(); broken != nil {
+		w.fail(*broken)
+	} else if err := w.x.commit(w.w.Header()); err != nil {
+		w.fail(err)
 	}
 	return !w.failed
 }
 
 // fail answers with the error response in place of the handler's.
 func (w *response[T]) fail(err error) {
-	if w.sent {
-		return
-	}
-	w.sent, w.failed = true, true
+	w.failed = true
 	h := w.w.Header()
 	clear(h)
 	maps.Copy(h, w.before)
@@ -63,11 +70,7 @@ func (w *response[T]) fail(err error) {
 // finish is the handler's return: what it has changed since the header left is
 // saved. A handler that panics does not get here, and saves nothing.
 func (w *response[T]) finish() {
-	if !w.sent {
-		w.release()
-		return
-	}
-	if !w.failed && w.x.gate.passed() && w.x.s.unsettled() {
+	if w.release() && w.x.gate.passed() && w.x.s.unsettled() {
 		// The header is gone, so that the client cannot be told. commit reports it.
 		_ = w.x.commit(nil)
 	}

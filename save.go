@@ -41,6 +41,7 @@ func (s *Session[T]) Save(ctx context.Context) error {
 }
 
 func (s *Session[T]) save(ctx context.Context) error {
+	s.now, s.keepExpiry = s.m.present(), s.m.express
 	switch s.state {
 	case stateNew:
 		value, body, err := s.replay()
@@ -79,6 +80,7 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 		}
 		for _, fn := range s.updates {
 			fn(value)
+			c.detach(value) // from what fn put in, which the next one may change
 		}
 	}
 	if s.viewed && (len(s.updates) > 0 || c.shares()) && !c.same(value, &s.view) {
@@ -93,12 +95,12 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 }
 
 // compose makes the next document of the session, and the record around it.
-func (s *Session[T]) compose(value *T, body []byte, now instant) (*document[T], store.Record, error) {
+func (s *Session[T]) compose(value *T, body []byte) (*document[T], store.Record, error) {
 	info := meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie}
 	if s.m.absolute > 0 || s.owner != "" {
-		info.Created, info.Used = s.created, now
+		info.Created, info.Used = s.created, s.now
 	}
-	ends := s.lifetime.from(now)
+	expires, ends := s.ends()
 	if s.unchecked() {
 		attributes := s.settings.attributes(ends)
 		if err := attributes.Validate(); err != nil {
@@ -113,7 +115,18 @@ func (s *Session[T]) compose(value *T, body []byte, now instant) (*document[T], 
 		return nil, store.Record{}, fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, len(doc.data), s.m.maxBytes)
 	}
 	doc.key = s.key
-	return doc, store.Record{ID: s.key, Owner: s.owner, Data: doc.data, Expires: s.expiry(now).time(), Version: s.version}, nil
+	return doc, store.Record{ID: s.key, Owner: s.owner, Data: doc.data, Expires: expires.time(), Version: s.version}, nil
+}
+
+// ends is until when what is written now holds: the record and the cookie.
+func (s *Session[T]) ends() (record, cookie instant) {
+	if !s.keepExpiry {
+		return s.expiry(s.now), s.lifetime.from(s.now)
+	}
+	if s.lifetime.set {
+		cookie = s.expires
+	}
+	return s.expires, cookie
 }
 
 // unchecked reports whether the session's cookie may be another than New has checked.
@@ -123,27 +136,22 @@ func (s *Session[T]) unchecked() bool {
 
 // create stores a session that no store has.
 func (s *Session[T]) create(ctx context.Context, value *T, body []byte) error {
-	if s.headerSent {
+	if s.headerSent && !s.cookieSent {
 		return ErrHeaderSent
 	}
 	if s.settings.Secure == SecureAlways && !s.secure {
 		return ErrInsecure
 	}
-	now := s.m.present()
 	for range maxIDs {
-		if s.id == "" {
-			id, err := s.m.newID(s.r)
-			if err != nil {
-				return err
-			}
-			s.setID(id)
+		if err := s.needID(); err != nil {
+			return err
 		}
-		doc, rec, err := s.compose(value, body, now)
+		doc, rec, err := s.compose(value, body)
 		if err != nil {
 			return err
 		}
 		version, err := s.m.store.Create(ctx, rec)
-		if errors.Is(err, store.ErrExists) {
+		if errors.Is(err, store.ErrExists) && !s.cookieSent {
 			s.id = "" // the generator repeated itself: never adopt somebody else's session
 			continue
 		}
@@ -161,7 +169,7 @@ func (s *Session[T]) create(ctx context.Context, value *T, body []byte) error {
 // outcome of the first replay.
 func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 	for try := 0; ; try++ {
-		doc, rec, err := s.compose(value, body, s.m.present())
+		doc, rec, err := s.compose(value, body)
 		if err != nil {
 			return err
 		}

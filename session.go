@@ -35,6 +35,7 @@ type Session[T any] struct {
 
 	view     T // doc's value with updates applied, if viewed
 	viewed   bool
+	shown    bool // Data has handed it out as it is
 	updates  []func(*T)
 	few      [2]func(*T) // where updates begins, to spare an allocation
 	settings Cookie
@@ -47,7 +48,12 @@ type Session[T any] struct {
 	ownCookie                   bool // settings and lifetime are the session's own
 	settingsChanged, ownerMoved bool
 	touched, saved, regenerated bool // by this request
-	headerSent                  bool
+	headerSent, cookieSent      bool
+	written, deferred           bool     // by Commit: the store was told; there is more to tell it at the end
+	now, visit                  instant  // of the write at hand; of the cookie that was sent, under ExpressRules
+	keepExpiry                  bool     // the write at hand does not count as use
+	was                         state    // before Discard
+	doomed                      []string // keys that Regenerate could not delete
 }
 
 // state is where a session is in its life.
@@ -68,13 +74,21 @@ const (
 func (s *Session[T]) ID() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == stateNew && s.id == "" {
-		// The error comes back from the save, which tries again.
-		if id, err := s.m.newID(s.r); err == nil {
-			s.setID(id)
-		}
+	if s.state == stateNew {
+		_ = s.needID() // the error comes back from the save, which tries again
 	}
 	return s.id
+}
+
+func (s *Session[T]) needID() error {
+	if s.id != "" {
+		return nil
+	}
+	id, err := s.m.newID(s.r)
+	if err == nil {
+		s.setID(id)
+	}
+	return err
 }
 
 func (s *Session[T]) setID(id string) { s.id, s.key, s.alias = id, s.m.key(id), "" }
@@ -88,12 +102,15 @@ func (s *Session[T]) IsNew() bool {
 }
 
 // Data returns the request's view of the data; the zero value if the session has
-// ended. Changes go through [Session.Update]: one that is made to a map, slice or
-// pointer in what Data returned fails the save with [ErrUnrepeatable].
+// ended. Calls without an Update between them return the same maps, slices and
+// pointers. Changes go through [Session.Update]: one that is made to what Data
+// returned fails the save with [ErrUnrepeatable].
 func (s *Session[T]) Data() T {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return *s.look()
+	view := s.look()
+	s.shown = true
+	return *view
 }
 
 // look makes the view if it was not needed before. A document that was decoded
@@ -112,15 +129,21 @@ func (s *Session[T]) look() *T {
 // it again on the stored data, and once more on each version that another request
 // saved first, so that no concurrent update is lost. So fn only changes what it is
 // given, by values captured before: it reads no clock, no random source, nothing
-// that changes, and calls no method of the session. On a session that has ended it
-// does nothing.
+// that changes, and calls no method of the session. What fn puts in is copied: a
+// change of it afterwards is not seen. On a session that has ended it does nothing.
 func (s *Session[T]) Update(fn func(data *T)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state > stateStored {
 		return
 	}
-	fn(s.look())
+	view := s.look()
+	if s.shown { // leave what Data returned as it is
+		s.m.codec.detach(view)
+		s.shown = false
+	}
+	fn(view)
+	s.m.codec.detach(view)
 	if s.updates == nil {
 		s.updates = s.few[:0]
 	}
@@ -130,7 +153,8 @@ func (s *Session[T]) Update(fn func(data *T)) {
 // forget drops the view and what was recorded.
 func (s *Session[T]) forget() {
 	var none T
-	s.view, s.viewed, s.few, s.updates = none, false, [2]func(*T){}, nil
+	s.view, s.viewed, s.shown = none, false, false
+	s.few, s.updates = [2]func(*T){}, nil
 }
 
 // Touch counts as use: the idle timeout begins anew, and the store is told when the
@@ -149,7 +173,9 @@ func (s *Session[T]) Touch() {
 func (s *Session[T]) Discard() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state = stateDiscarded
+	if s.state != stateDiscarded {
+		s.was, s.state = s.state, stateDiscarded
+	}
 	s.forget()
 }
 
@@ -237,7 +263,7 @@ func (s *Session[T]) settle(c Cookie) {
 	c.resolve(s.secure)
 	s.settings, s.lifetime = c, lifetimeOf(c.MaxAge)
 	if !c.Expires.IsZero() {
-		s.lifetime = lifetime{true, instantOf(c.Expires).sub(s.m.present())}
+		s.lifetime = lifetime{set: true, ms: int64(instantOf(c.Expires) - s.m.present())}
 	}
 }
 
@@ -248,7 +274,7 @@ func (s *Session[T]) lastUsed() instant {
 	if !idle.set || s.deadline == 0 || s.deadline == s.m.end(s.created) {
 		return s.used
 	}
-	return max(s.used, min(s.deadline-instant(idle.duration/time.Millisecond), s.m.present()))
+	return max(s.used, min(s.deadline-instant(idle.ms), s.m.present()))
 }
 
 // idle is how long the session lives from each visit on.
@@ -257,11 +283,11 @@ func (s *Session[T]) idle() lifetime {
 	case s.lifetime.set && (s.ownCookie || s.m.idle <= 0):
 		return s.lifetime
 	case s.m.idle > 0:
-		return lifetime{true, s.m.idle}
+		return lifetimeOf(s.m.idle)
 	case s.m.idle == NoTimeout:
 		return lifetime{}
 	}
-	return lifetime{true, DefaultIdleTimeout}
+	return lifetimeOf(DefaultIdleTimeout)
 }
 
 // expiry is when a session that is used now ends: the idle timeout from now,

@@ -55,26 +55,30 @@ func (m *meta) append(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// lifetime is express-session's originalMaxAge: how long a cookie, and by default
-// the session, lives from each visit on. Set but zero is already over.
+// lifetime is express-session's originalMaxAge in ms: how long a cookie, and by
+// default the session, lives from each visit on. Set but zero is already over.
 type lifetime struct {
-	set      bool
-	duration time.Duration
+	set bool
+	off bool // it says false, rather than nothing
+	ms  int64
 }
 
-// lifetimeOf reads a MaxAge: zero is none; under a millisecond is zero milliseconds.
+// lifetimeOf reads a MaxAge: zero is none; a fraction of a millisecond is cut off.
 func lifetimeOf(maxAge time.Duration) lifetime {
-	if maxAge > 0 && maxAge < time.Millisecond {
-		return lifetime{set: true}
+	if maxAge == 0 || maxAge == UntilClosed {
+		return lifetime{off: maxAge == UntilClosed}
 	}
-	return lifetime{maxAge != 0, maxAge}
+	return lifetime{set: true, ms: int64(math.Floor(float64(maxAge) / float64(time.Millisecond)))}
 }
 
 func (l lifetime) maxAge() time.Duration {
-	if l.set && l.duration == 0 {
+	switch {
+	case l.off:
+		return UntilClosed
+	case l.set && l.ms == 0:
 		return 1
 	}
-	return l.duration
+	return time.Duration(l.ms) * time.Millisecond
 }
 
 // from is when a visit at t lets it end; zero if never.
@@ -82,11 +86,7 @@ func (l lifetime) from(t instant) instant {
 	if !l.set {
 		return 0
 	}
-	whole := l.duration.Truncate(time.Millisecond)
-	if whole > l.duration {
-		whole -= time.Millisecond // a fraction is cut off from the moment, not from the lifetime
-	}
-	return t + instant(whole/time.Millisecond)
+	return t + instant(l.ms)
 }
 
 // parseCookie reads the cookie member of a document, in express-session's layout
@@ -128,16 +128,20 @@ func parseCookie(text []byte) (Cookie, lifetime, error) {
 // parseLifetime reads an originalMaxAge. One that is text makes express-session
 // hang; the number that it spells is what was meant.
 func parseLifetime(value any) lifetime {
+	if value == false {
+		return lifetime{off: true}
+	}
 	ms, ok := value.(float64)
 	if text, isText := value.(string); isText {
 		var err error
 		ms, err = strconv.ParseFloat(text, 64)
 		ok = err == nil
 	}
-	if d := math.Round(ms * float64(time.Millisecond)); ok && math.Abs(d) < math.MaxInt64 {
-		return lifetime{true, time.Duration(d)}
+	const longest = float64(math.MaxInt64 / int64(time.Millisecond))
+	if !ok || math.IsNaN(ms) || math.Abs(ms) > longest {
+		return lifetime{}
 	}
-	return lifetime{}
+	return lifetime{set: true, ms: int64(math.Floor(ms))}
 }
 
 func parseSameSite(text string) SameSite {
@@ -170,9 +174,12 @@ func parsePriority(text string) Priority {
 // numbers and dates; what is not set is left out.
 func appendCookie(dst []byte, k *Cookie, l lifetime, expires instant) []byte {
 	dst = append(dst, `{"originalMaxAge":`...)
-	if l.set {
-		dst = strconv.AppendFloat(dst, float64(l.duration)/float64(time.Millisecond), 'f', -1, 64)
-	} else {
+	switch {
+	case l.set:
+		dst = strconv.AppendInt(dst, l.ms, 10)
+	case l.off:
+		dst = append(dst, "false"...)
+	default:
 		dst = append(dst, "null"...)
 	}
 	if k.Partitioned {
@@ -182,12 +189,13 @@ func appendCookie(dst []byte, k *Cookie, l lifetime, expires instant) []byte {
 		dst = append(append(append(dst, `,"priority":"`...), bytes.ToLower([]byte(p))...), '"')
 	}
 	dst = append(dst, `,"expires":`...)
-	if expires == 0 {
+	switch {
+	case l.off:
+		dst = append(dst, "false"...)
+	case expires == 0:
 		dst = append(dst, "null"...)
-	} else {
-		dst = append(dst, '"')
-		dst = appendDate(dst, expires.time())
-		dst = append(dst, '"')
+	default:
+		dst = append(appendDate(append(dst, '"'), expires.time()), '"')
 	}
 	switch k.Secure {
 	case SecureAlways:

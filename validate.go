@@ -32,7 +32,7 @@ func (c Config) withDefaults() Config {
 		c.IdleTimeout = DefaultIdleTimeout
 	}
 	if c.AbsoluteTimeout == 0 {
-		c.AbsoluteTimeout = max(DefaultAbsoluteTimeout, c.Cookie.MaxAge)
+		c.AbsoluteTimeout = max(DefaultAbsoluteTimeout, c.IdleTimeout, c.Cookie.MaxAge)
 	}
 	if c.RenewGrace == 0 {
 		c.RenewGrace = DefaultRenewGrace
@@ -101,12 +101,23 @@ func (c *Config) validateTimes() error {
 	if c.SaveTimeout < 0 {
 		errs = append(errs, refuse("SaveTimeout", "%v would fail every save; write a positive duration, or 0 for %v", c.SaveTimeout, DefaultSaveTimeout))
 	}
-	if c.TouchInterval > 0 && c.IdleTimeout > 0 && c.TouchInterval >= c.IdleTimeout {
-		errs = append(errs, refuse("TouchInterval", "%v is not shorter than IdleTimeout %v: sessions in use would expire; write at most a half of it, or 0 for a tenth", c.TouchInterval, c.IdleTimeout))
-	} else if idle := c.Cookie.MaxAge; c.TouchInterval > 0 && c.IdleTimeout == 0 && idle > 0 && c.TouchInterval >= idle {
-		errs = append(errs, refuse("TouchInterval", "%v is not shorter than Cookie.MaxAge %v: sessions in use would expire; write at most a half of it, or 0 for a tenth", c.TouchInterval, idle))
+	if idle := c.usualIdle(); idle > 0 && c.TouchInterval >= idle {
+		errs = append(errs, refuse("TouchInterval", "%v is not shorter than the idle timeout %v: sessions in use would expire; write at most a half of it, or 0 for a tenth", c.TouchInterval, idle))
 	}
 	return errors.Join(errs...)
+}
+
+// usualIdle is the idle timeout of a session that has not set its own; negative: none.
+func (c *Config) usualIdle() time.Duration {
+	switch {
+	case c.IdleTimeout != 0:
+		return c.IdleTimeout
+	case c.Cookie.MaxAge > 0:
+		return c.Cookie.MaxAge
+	case !c.Cookie.Expires.IsZero() || c.CookieFunc != nil:
+		return NoTimeout
+	}
+	return DefaultIdleTimeout
 }
 
 func (c *Config) validateName() error {
@@ -143,7 +154,7 @@ func (c *Config) validateCookie() error {
 		return nil
 	}
 	var errs []error
-	if k.MaxAge < 0 {
+	if k.MaxAge < 0 && k.MaxAge != UntilClosed {
 		errs = append(errs, refuse("Cookie.MaxAge", "%v would expire every session at once; write a positive duration, or 0 for until the browser closes", k.MaxAge))
 	}
 	if k.MaxAge > 0 && k.MaxAge < time.Millisecond {

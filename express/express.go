@@ -33,6 +33,7 @@ func Config(secrets ...string) session.Config {
 		InsecureFirstCookie:  true,
 		KeepCookie:           true,
 		KeepDeadCookie:       true,
+		ExpressRules:         true,
 		ReservedKeys:         ReservedKeys(),
 		ErrorHandler:         internalServerError,
 	}
