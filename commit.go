@@ -149,8 +149,14 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 	changed := !bytes.Equal(since, body) || s.ownerMoved
 	newCookie := s.settingsChanged
 	wait := s.m.express && h != nil // what loses nothing is done when the request ends
+	stale := s.settingsChanged || s.m.resave && !s.saved
+	if s.m.express && !wait && !changed {
+		if stale, err = s.staleInExpress(body); err != nil {
+			return err
+		}
+	}
 	switch {
-	case changed, !wait && (s.settingsChanged || s.m.resave && !s.saved):
+	case changed, stale && !wait:
 		if err := s.swap(ctx, value, body); err != nil {
 			return err
 		}
@@ -171,6 +177,19 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 		return err
 	}
 	return s.sendCookie(ctx, h)
+}
+
+// staleInExpress is what express-session writes at the end of a request that has
+// changed no data since its last save: what Resave asks for, what Reload has brought
+// that was not there at first, and a changed cookie, as part of its touch.
+func (s *Session[T]) staleInExpress(body []byte) (bool, error) {
+	if !s.saved {
+		modified, err := s.modified(body)
+		if s.m.resave || modified || err != nil {
+			return true, err
+		}
+	}
+	return s.settingsChanged && s.id == s.sentID, nil
 }
 
 // sends reports whether the response carries the cookie of a stored session.
