@@ -36,7 +36,7 @@ func (x *exchange[T]) declare() (*Session[T], bool) {
 		x.m.logger.ErrorContext(&x.ctx, "session: a route declares a session that Config.Cookie.Path does not cover: widen the path, or leave the session out", "route", x.r.Pattern)
 	}
 	if err != nil {
-		x.broken.Store(&err)
+		x.breakOff(err)
 	}
 	return s, err == nil
 }
@@ -134,10 +134,12 @@ func (x *exchange[T]) session() (*Session[T], error) {
 		return &x.s, nil
 	}
 	if !errors.Is(err, ErrOutsidePath) {
-		x.broken.Store(&err)
+		x.breakOff(err)
 	}
 	return nil, err
 }
+
+func (x *exchange[T]) breakOff(err error) { x.broken.Store(&err) }
 
 // commit saves the session if it was opened. h is nil when the header has left.
 func (x *exchange[T]) commit(h http.Header) error {
