@@ -285,77 +285,6 @@ func (c *codec[T]) decode(key string, data []byte) (*document[T], error) {
 	return d, nil
 }
 
-// compose makes the document that follows base: value, which nobody else has, and
-// its encoding body in place of base's, and whatever base had besides left as it
-// stood.
-func (c *codec[T]) compose(base *document[T], value *T, body []byte, k *Cookie, l lifetime, expires instant, info meta) (*document[T], error) {
-	d := &document[T]{body: body, cookie: *k, lifetime: l, meta: info}
-	data := make([]byte, 0, len(body)+256)
-	data = append(data, `{"`+cookieKey+`":`...)
-	data = appendCookie(data, k, l, expires)
-	var err error
-	if base.others == nil {
-		if len(body) > len("{}") {
-			data = append(append(data, ','), body[1:len(body)-1]...)
-		}
-	} else {
-		was, werr := c.bodyOf(base)
-		if werr != nil {
-			return nil, werr
-		}
-		if d.others, err = mergeMembers(base.others, was, body); err != nil {
-			return nil, err
-		}
-		if data, err = appendMembers(data, d.others); err != nil {
-			return nil, err
-		}
-	}
-	d.data = append(info.append(data), '}')
-	if c.faithful(body) {
-		d.value = *value
-	} else if err := c.decodeValue(body, &d.value); err != nil {
-		return nil, err
-	}
-	initMap(reflect.ValueOf(&d.value).Elem())
-	return d, nil
-}
-
-// faithful reports whether a copy of the value is what decoding body would give.
-// The encoder replaces invalid UTF-8 and writes the replacement as an escape.
-func (c *codec[T]) faithful(body []byte) bool {
-	return c.copier.faithful && c.copier.safe && !bytes.Contains(body, []byte(`\ufffd`))
-}
-
-// mergeMembers carries a change from one encoding of T to another over to the
-// members that a store has: what T does not know, and what did not change, keeps
-// its text, nested members and integers above 2^53 included.
-func mergeMembers(stored []member, was, is []byte) ([]member, error) {
-	before, err := parseMembers(was)
-	if err != nil {
-		return nil, err
-	}
-	after, err := parseMembers(is)
-	if err != nil {
-		return nil, err
-	}
-	merged := make([]member, 0, len(stored)+len(after))
-	for _, m := range stored {
-		old, now := find(before, m.key), find(after, m.key)
-		switch {
-		case now != nil && !bytes.Equal(old, now):
-			merged = append(merged, member{m.key, now})
-		case now != nil || old == nil:
-			merged = append(merged, m)
-		}
-	}
-	for _, m := range after {
-		if find(stored, m.key) == nil {
-			merged = append(merged, m)
-		}
-	}
-	return merged, nil
-}
-
 // detach gives v parts of its own where it refers to what a handler may have kept
 // and go on changing, and the form in which it would come back from a store.
 func (c *codec[T]) detach(v *T) {
@@ -369,16 +298,4 @@ func (c *codec[T]) detach(v *T) {
 			*v = own
 		}
 	}
-}
-
-// decodeAny reads a JSON value as the data of a map session have it.
-func decodeAny(text []byte) any {
-	var v any
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	if err := d.Decode(&v); err != nil {
-		return nil
-	}
-	v, _ = copyJSON(v)
-	return v
 }

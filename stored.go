@@ -55,40 +55,6 @@ func (m *meta) append(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// lifetime is express-session's originalMaxAge in ms: how long a cookie, and by
-// default the session, lives from each visit on. Set but zero is already over.
-type lifetime struct {
-	set bool
-	off bool // it says false, rather than nothing
-	ms  int64
-}
-
-// lifetimeOf reads a MaxAge: zero is none; a fraction of a millisecond is cut off.
-func lifetimeOf(maxAge time.Duration) lifetime {
-	if maxAge == 0 || maxAge == UntilClosed {
-		return lifetime{off: maxAge == UntilClosed}
-	}
-	return lifetime{set: true, ms: int64(math.Floor(float64(maxAge) / float64(time.Millisecond)))}
-}
-
-func (l lifetime) maxAge() time.Duration {
-	switch {
-	case l.off:
-		return UntilClosed
-	case l.set && l.ms == 0:
-		return 1
-	}
-	return time.Duration(l.ms) * time.Millisecond
-}
-
-// from is when a visit at t lets it end; zero if never.
-func (l lifetime) from(t instant) instant {
-	if !l.set {
-		return 0
-	}
-	return t + instant(l.ms)
-}
-
 // parseCookie reads the cookie member of a document, in express-session's layout
 // and with its leniency: a member that is missing has its default there, one of
 // another type counts as not set.

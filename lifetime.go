@@ -1,0 +1,127 @@
+package session
+
+import (
+	"math"
+	"time"
+)
+
+// lifetime is express-session's originalMaxAge in ms: how long a cookie, and by
+// default the session, lives from each visit on. Set but zero is already over.
+type lifetime struct {
+	set bool
+	off bool // it says false, rather than nothing
+	ms  int64
+}
+
+// lifetimeOf reads a MaxAge: zero is none; a fraction of a millisecond is cut off.
+func lifetimeOf(maxAge time.Duration) lifetime {
+	if maxAge == 0 || maxAge == UntilClosed {
+		return lifetime{off: maxAge == UntilClosed}
+	}
+	return lifetime{set: true, ms: int64(math.Floor(float64(maxAge) / float64(time.Millisecond)))}
+}
+
+func (l lifetime) maxAge() time.Duration {
+	switch {
+	case l.off:
+		return UntilClosed
+	case l.set && l.ms == 0:
+		return 1
+	}
+	return time.Duration(l.ms) * time.Millisecond
+}
+
+// from is when a visit at t lets it end; zero if never.
+func (l lifetime) from(t instant) instant {
+	if !l.set {
+		return 0
+	}
+	return t + instant(l.ms)
+}
+
+// Cookie returns how this session's cookie is set. MaxAge is the lifetime from each
+// visit on; Expires is always zero, see [Session.Expires].
+func (s *Session[T]) Cookie() Cookie {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.settings
+	c.MaxAge, c.Expires = s.lifetime.maxAge(), time.Time{}
+	return c
+}
+
+// SetCookie gives the session a cookie of its own in place of the Config's; it is
+// sent with this response, and kept with the session. A cookie that cannot be
+// written (see Config.Cookie) fails the save.
+func (s *Session[T]) SetCookie(c Cookie) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.set(c)
+}
+
+// SetMaxAge gives the session a lifetime of its own: "remember me". It replaces the
+// Config's MaxAge and IdleTimeout; the absolute timeout remains. Zero: until the
+// browser closes.
+func (s *Session[T]) SetMaxAge(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.settings
+	c.MaxAge, c.Expires = d, time.Time{}
+	s.set(c)
+}
+
+func (s *Session[T]) set(c Cookie) {
+	s.settle(c)
+	s.ownCookie, s.settingsChanged = true, true
+	s.expires = s.expiry(s.m.present())
+}
+
+// settle takes over a cookie, and fixes what in it depends on the request and on
+// the time.
+func (s *Session[T]) settle(c Cookie) {
+	c.resolve(s.secure)
+	s.settings, s.lifetime = c, lifetimeOf(c.MaxAge)
+	if !c.Expires.IsZero() {
+		s.lifetime = lifetime{set: true, ms: int64(instantOf(c.Expires) - s.m.present())}
+	}
+}
+
+// lastUsed is when the session was last saved or touched: the store's expiry is the
+// idle timeout later, unless the absolute timeout cut it.
+func (s *Session[T]) lastUsed() instant {
+	idle := s.idle()
+	if !idle.set || s.deadline == 0 || s.deadline == s.m.end(s.created) {
+		return s.used
+	}
+	return max(s.used, min(s.deadline-instant(idle.ms), s.m.present()))
+}
+
+// idle is how long the session lives from each visit on.
+func (s *Session[T]) idle() lifetime {
+	switch {
+	case s.lifetime.set && (s.ownCookie || s.m.idle <= 0):
+		return s.lifetime
+	case s.m.idle > 0:
+		return lifetimeOf(s.m.idle)
+	case s.m.idle == NoTimeout:
+		return lifetime{}
+	}
+	return lifetimeOf(DefaultIdleTimeout)
+}
+
+// expiry is when a session that is used now ends: the idle timeout from now,
+// within the absolute one.
+func (s *Session[T]) expiry(now instant) instant {
+	at := s.idle().from(now)
+	if end := s.m.end(s.created); end != 0 && (at == 0 || end < at) {
+		return end
+	}
+	return at
+}
+
+// end is when the absolute timeout ends a session; zero if there is none.
+func (c *core) end(created instant) instant {
+	if c.absolute <= 0 || created == 0 {
+		return 0
+	}
+	return created + instant(c.absolute/time.Millisecond)
+}
