@@ -192,7 +192,10 @@ func (c *codec[T]) copyOf(d *document[T], dst *T) error {
 			return nil
 		}
 	}
-	body := d.inside()
+	body, err := c.bodyOf(d)
+	if err != nil {
+		return err
+	}
 	var zero T
 	*dst = zero
 	return c.decodeValue(body, dst)
@@ -203,19 +206,6 @@ func initMap(v reflect.Value) {
 	if v.Kind() == reflect.Map && v.IsNil() {
 		v.Set(reflect.MakeMap(v.Type()))
 	}
-}
-
-// inside is the object of which value was decoded.
-func (d *document[T]) inside() []byte {
-	if d.others == nil {
-		return d.body
-	}
-	text, err := appendMembers([]byte{}, d.others)
-	if err != nil || len(text) == 0 {
-		return []byte("{}")
-	}
-	text[0] = '{'
-	return append(text, '}')
 }
 
 func (c *codec[T]) decodeValue(object []byte, dst *T) error {
@@ -277,8 +267,11 @@ func (c *codec[T]) decode(key string, data []byte) (*document[T], error) {
 	if !hasCookie {
 		return nil, errNoCookie
 	}
-	part := document[T]{others: known}
-	if err := c.decodeValue(part.inside(), &d.value); err != nil {
+	object, err := appendObject(nil, known)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.decodeValue(object, &d.value); err != nil {
 		return nil, err
 	}
 	c.cache.put(d)

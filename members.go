@@ -113,6 +113,17 @@ func skipValue(text []byte, i int) int {
 	return i
 }
 
+// appendObject writes members as an object.
+func appendObject(dst []byte, members []member) ([]byte, error) {
+	start := len(dst)
+	dst, err := appendMembers(dst, members)
+	if err != nil || len(dst) == start {
+		return append(dst, "{}"...), err
+	}
+	dst[start] = '{' // in place of the first comma
+	return append(dst, '}'), nil
+}
+
 // appendMembers writes members as the inside of an object, each with a comma before it.
 func appendMembers(dst []byte, members []member) ([]byte, error) {
 	for _, m := range members {
