@@ -12,8 +12,10 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// Once it drains, a second Ctrl-C ends it at once.
-	context.AfterFunc(ctx, stop)
+	pressed, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithCancel(context.Background())
+	// Released before the commands hear of it: while they end, a second Ctrl-C is the
+	// system's again, and ends the process at once.
+	context.AfterFunc(pressed, func() { release(); cancel() })
 	os.Exit(cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }

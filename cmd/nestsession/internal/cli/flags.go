@@ -76,11 +76,14 @@ func (c *serve) Validate() error {
 }
 
 func (c *serve) folder() (string, error) {
-	if c.Data == "" {
-		_, err := config.DefaultFolder()
-		return "", err
+	folder := c.Data
+	if folder == "" {
+		var err error
+		if folder, err = config.DefaultFolder(); err != nil {
+			return "", err
+		}
 	}
-	return config.MakeFolder(c.Data)
+	return config.MakeFolder(folder)
 }
 
 // secrets returns the secrets, and where they are from.

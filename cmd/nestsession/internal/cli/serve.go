@@ -63,7 +63,7 @@ func (c *serve) Run(ctx context.Context, to output) error {
 	}
 	c.announce(to.out, ln.Addr(), place)
 	c.warn(log, ln.Addr())
-	return errors.Join(serveUntil(ctx, ln, app, log), app.Close(), accounts.Close())
+	return errors.Join(serveUntil(ctx, ln, app, log, drainTime), app.Close(), accounts.Close())
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
@@ -77,10 +77,9 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	return ln, nil
 }
 
-// serveUntil serves until ctx ends, and then for as long as requests are under way,
-// up to drainTime.
-func serveUntil(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
-	server := &http.Server{
+// newServer bounds what a slow or wordy client can take.
+func newServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
@@ -89,6 +88,12 @@ func serveUntil(ctx context.Context, ln net.Listener, h http.Handler, log *slog.
 		MaxHeaderBytes:    16 << 10, // browsers send two or three KiB
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
+}
+
+// serveUntil serves until ctx ends, and then for as long as requests are under way,
+// up to the time given for that.
+func serveUntil(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger, drain time.Duration) error {
+	server := newServer(h, log)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ln) }()
 	select {
@@ -96,10 +101,10 @@ func serveUntil(ctx context.Context, ln net.Listener, h http.Handler, log *slog.
 		return err
 	case <-ctx.Done():
 	}
-	log.Info("stopping, once the requests under way are answered", slog.Duration("within", drainTime))
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	log.Info("stopping, once the requests under way are answered", slog.Duration("within", drain))
+	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
-	if err := server.Shutdown(drain); err != nil {
+	if err := server.Shutdown(draining); err != nil {
 		return fmt.Errorf("some requests did not finish: %w", errors.Join(err, server.Close()))
 	}
 	return nil

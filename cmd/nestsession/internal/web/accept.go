@@ -35,6 +35,8 @@ func quality(accept, mediaType string) float64 {
 			specific = 2
 		case "*/*":
 			specific = 1
+		default:
+			continue
 		}
 		q := 1.0
 		if text, given := params["q"]; given {

@@ -111,5 +111,5 @@ func (a *App) sessionFailed(w http.ResponseWriter, r *http.Request, err error) {
 		a.writeProblem(w, r, &notLoggedIn, loginView("", nil))
 		return
 	}
-	a.writeProblem(w, r, a.problemOf(r, fmt.Errorf("%w: %w", errSession, err)), view{Title: "Not available"})
+	a.writeProblem(w, r, a.problemOf(r, fmt.Errorf("%w: %w", errSession, err)), view{Title: "Not available", Links: toStart})
 }

@@ -20,7 +20,7 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"initial":  initial,
 	"sentence": sentence,
 	"machine":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"human":    func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") },
+	"human":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
 }).ParseFS(pageFiles, "pages/*.html"))
 
 // view is what a page shows. What is empty is left out.
@@ -36,6 +36,9 @@ type view struct {
 }
 
 type link struct{ Before, Text, URL string }
+
+// toStart leads out of a page that leads nowhere else.
+var toStart = []link{{Text: "To the first page", URL: "/"}}
 
 // account is the page of who is logged in.
 type account struct {

@@ -19,7 +19,7 @@ func (a *App) protect(next http.Handler) http.Handler {
 	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.writeProblem(w, r, &problem{Status: http.StatusForbidden,
 			Text: "Another site sent this request, so nothing was done. If you meant it, do it here. (To the operator: a proxy in front must pass the Host header on.)"},
-			view{Title: "Refused"})
+			view{Title: "Refused", Links: toStart})
 	}))
 	inner := origins.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -53,7 +53,7 @@ func (a *App) explainMisses(mux *http.ServeMux) http.Handler {
 			w.Header().Set("Allow", allow)
 			p.Text = "This address answers " + allow + ", not " + r.Method + "."
 		}
-		a.writeProblem(w, r, p, view{Title: "Not found"})
+		a.writeProblem(w, r, p, view{Title: "Not found", Links: toStart})
 	})
 }
 

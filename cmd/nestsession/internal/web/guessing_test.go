@@ -1,0 +1,178 @@
+package web_test
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestRepeatedWrongPasswordsSlowDownByUser(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	s.program().register("kim", "correct horse")
+	attacker := s.program()
+	for i := range 5 {
+		attacker.from(fmt.Sprintf("198.51.100.%d", i)).login("kim", "guess number").want(t, http.StatusUnauthorized)
+	}
+	before := s.hasher.verifications.Load()
+	a := attacker.from("198.51.100.9").login("KIM", "guess number").want(t, http.StatusTooManyRequests, "Try again in 60 seconds.")
+	if a.Header.Get("Retry-After") != "60" {
+		t.Errorf("Retry-After is %q, want 60", a.Header.Get("Retry-After"))
+	}
+	attacker.from("198.51.100.9").login("kim", "correct horse").want(t, http.StatusTooManyRequests) // right, but too soon
+	if n := s.hasher.verifications.Load(); n != before {
+		t.Errorf("%d passwords were looked at that came too soon", n-before)
+	}
+	s.clock.forward(time.Minute)
+	s.program().from("203.0.113.1").login("kim", "correct horse").want(t, http.StatusOK)
+}
+
+func TestRepeatedWrongPasswordsSlowDownByAddress(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	s.program().register("kim", "correct horse")
+	attacker := s.program().from("198.51.100.1")
+	for i := range 20 {
+		attacker.login("name"+strconv.Itoa(i), "guess number").want(t, http.StatusUnauthorized)
+	}
+	attacker.login("kim", "correct horse").want(t, http.StatusTooManyRequests)
+	s.program().from("203.0.113.1").login("kim", "correct horse").want(t, http.StatusOK)
+	s.clock.forward(15 * time.Second)
+	attacker.login("kim", "correct horse").want(t, http.StatusOK)
+}
+
+// Strangers who guess must not be able to keep the user out.
+func TestAUserIsNotKeptOutByStrangersWhereTheyHaveLoggedInBefore(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	home := s.person()
+	home.register("kim", "correct horse").want(t, http.StatusSeeOther)
+	home.send(http.MethodPost, "/logout", nil)
+	attacker := s.program()
+	for i := range 6 {
+		attacker.from(fmt.Sprintf("198.51.100.%d", i)).login("kim", "guess number")
+	}
+	elsewhere := s.person().from("203.0.113.1")
+	elsewhere.login("kim", "correct horse").want(t, http.StatusTooManyRequests)
+	home.login("kim", "correct horse").want(t, http.StatusSeeOther)
+	// A device of one's own is worth nothing for another's name.
+	own := s.person().from("203.0.113.2")
+	own.register("lee", "correct horse").want(t, http.StatusSeeOther)
+	own.login("kim", "guess number").want(t, http.StatusTooManyRequests)
+}
+
+func TestTheDeviceCookieIsSentToTheLoginAlone(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	b := s.person()
+	b.headers.Set("X-Forwarded-Proto", "https")
+	at := slices.IndexFunc(b.register("kim", "correct horse").Cookies(), func(c *http.Cookie) bool { return c.Name == "device" })
+	if at < 0 {
+		t.Fatal("no cookie device")
+	}
+	c := b.register("lee", "correct horse").Cookies()[at]
+	if c.Path != "/login" || !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode {
+		t.Errorf("Path %q, HttpOnly %v, Secure %v, SameSite %v", c.Path, c.HttpOnly, c.Secure, c.SameSite)
+	}
+	for _, c := range s.program().register("choi", "correct horse").Cookies() {
+		if c.Name == "device" {
+			t.Error("a program got a device cookie")
+		}
+	}
+}
+
+func TestManyWhoKnowTheirPasswordsAreNotSlowedDown(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	b := s.program()
+	b.register("kim", "correct horse")
+	for range 50 {
+		b.login("kim", "correct horse").want(t, http.StatusOK)
+	}
+}
+
+func TestGuessesAtThePresentPasswordSlowDown(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	b := s.program()
+	b.register("kim", "correct horse")
+	guess := func() answer {
+		return b.send(http.MethodPost, "/password", url.Values{"current_password": {"guess number"}, "new_password": {"battery staple"}})
+	}
+	for range 5 {
+		guess().want(t, http.StatusForbidden)
+	}
+	guess().want(t, http.StatusTooManyRequests)
+}
+
+// Neither a message nor a header nor the work says whether an account exists.
+func TestAKnownAndAnUnknownNameAreAnsweredAlike(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	s.program().register("known", "correct horse").want(t, http.StatusCreated)
+	for name, kind := range map[string]func() *browser{"program": s.program, "person": s.person} {
+		for try := range 7 { // the last two come too soon
+			type outcome struct {
+				status int
+				header http.Header
+				body   string
+				work   int64
+			}
+			attempt := func(username string) outcome {
+				before := s.hasher.verifications.Load()
+				a := kind().from("198.51.100."+strconv.Itoa(try)).login(username, "guess number")
+				a.Header.Del("Date")
+				return outcome{a.StatusCode, a.Header, strings.ReplaceAll(a.body, username, "…"), s.hasher.verifications.Load() - before}
+			}
+			known, unknown := attempt("known"), attempt("none!")
+			if known.status != unknown.status || known.body != unknown.body || known.work != unknown.work ||
+				!maps.EqualFunc(known.header, unknown.header, func(a, b []string) bool { return slices.Equal(a, b) }) {
+				t.Errorf("%s, try %d: answers differ:\n%+v\n%+v", name, try, known, unknown)
+			}
+		}
+		s.clock.forward(time.Hour)
+	}
+}
+
+func TestATakenNameCostsTheSameWorkAndIsSlowedDown(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	b := s.program()
+	b.register("kim", "correct horse").want(t, http.StatusCreated)
+	before := s.hasher.hashes.Load()
+	a := b.register("KIM", "battery staple").want(t, http.StatusConflict, "taken")
+	if a.field(t, "username") == "" {
+		t.Errorf("nothing beside the username: %s", a.body)
+	}
+	if n := s.hasher.hashes.Load() - before; n != 1 {
+		t.Errorf("%d hashes for a taken name, want 1 as for a free one", n)
+	}
+	for range 18 {
+		b.register("kim", "battery staple").want(t, http.StatusConflict)
+	}
+	b.register("kim", "battery staple").want(t, http.StatusTooManyRequests)
+	b.register("free", "battery staple").want(t, http.StatusTooManyRequests)
+	b.login("kim", "correct horse").want(t, http.StatusOK)
+}
+
+func TestWhenTooManyPasswordsAreCheckedAtOnce(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	b := s.program()
+	b.register("kim", "correct horse")
+	s.hasher.busy.Store(true)
+	for range 10 { // is not held against the user
+		a := b.login("kim", "correct horse").want(t, http.StatusServiceUnavailable, "Try again in a moment.")
+		if a.Header.Get("Retry-After") == "" {
+			t.Error("no Retry-After")
+		}
+	}
+	s.hasher.busy.Store(false)
+	b.login("kim", "correct horse").want(t, http.StatusOK)
+}

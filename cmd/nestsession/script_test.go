@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"nestsession": main})
+}
+
+// TestScripts runs the files in testdata, a scenario each. Beside testscript's own
+// commands they have:
+//
+//	serve FLAG...   start `nestsession serve` on a free port, which $URL then names
+//	hang            send it a request, except for the last byte
+//	interrupt       press Ctrl-C, and wait until it lets nobody in any more
+//	finish STATUS   send the last byte, and fail unless the answer has that status
+//	ended           wait for its end, and fail unless it ends well; what it wrote is in
+//	                the files out and err
+//	stop            interrupt, and ended
+//	perm MODE FILE  fail unless the file has that mode
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			s := &server{}
+			e.Values[serverKey{}] = s
+			e.Defer(s.clear)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"serve":     serve,
+			"hang":      hang,
+			"interrupt": func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).interrupt(ts) },
+			"finish":    finish,
+			"ended":     func(ts *testscript.TestScript, neg bool, _ []string) { of(ts).ended(ts, neg) },
+			"stop": func(ts *testscript.TestScript, _ bool, _ []string) {
+				of(ts).interrupt(ts)
+				of(ts).ended(ts, false)
+			},
+			"perm": perm,
+		},
+	})
+}
+
+type serverKey struct{}
+
+// server is the server of a script.
+type server struct {
+	process *exec.Cmd
+	address string
+	exit    chan error // what the process ended with
+	request net.Conn   // one that is not whole yet
+}
+
+func of(ts *testscript.TestScript) *server { return ts.Value(serverKey{}).(*server) }
+
+func serve(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts)
+	s.process = exec.Command("nestsession", append([]string{"serve", "--address", "127.0.0.1:0"}, args...)...)
+	path, err := lookPath(ts.Getenv("PATH"), "nestsession")
+	ts.Check(err)
+	s.process.Path, s.process.Err = path, nil
+	s.process.Dir = ts.MkAbs(".")
+	for _, name := range []string{"HOME", "PATH", "XDG_DATA_HOME", "NESTSESSION_DATA", "NESTSESSION_SECRETS", "NESTSESSION_SECRET_FILE"} {
+		if value := ts.Getenv(name); value != "" {
+			s.process.Env = append(s.process.Env, name+"="+value)
+		}
+	}
+	errs, err := os.Create(ts.MkAbs("err"))
+	ts.Check(err)
+	defer errs.Close()
+	s.process.Stderr = errs
+	pipe, err := s.process.StdoutPipe()
+	ts.Check(err)
+	ts.Check(s.process.Start())
+	out := bufio.NewReader(pipe)
+	first, err := out.ReadString('\n')
+	s.exit = make(chan error, 1)
+	go func() {
+		rest, _ := io.ReadAll(out)
+		_ = os.WriteFile(ts.MkAbs("out"), append([]byte(first), rest...), 0o600)
+		s.exit <- s.process.Wait()
+	}()
+	_, at, found := strings.Cut(first, "http://")
+	if err != nil || !found {
+		<-s.exit
+		ts.Fatalf("the server said %q, and: %s", first, ts.ReadFile("err"))
+	}
+	s.address = strings.Fields(at)[0]
+	ts.Setenv("ADDRESS", s.address)
+	ts.Setenv("URL", "http://"+s.address)
+}
+
+func lookPath(list, name string) (string, error) {
+	for dir := range strings.SplitSeq(list, string(os.PathListSeparator)) {
+		if path, err := exec.LookPath(dir + string(os.PathSeparator) + name); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("%s is not in %s", name, list)
+}
+
+const halfRequest = "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n" +
+	"Content-Length: 25\r\nExpect: 100-continue\r\n\r\nusername=kim&password=12"
+
+func hang(ts *testscript.TestScript, _ bool, _ []string) {
+	s := of(ts)
+	var err error
+	s.request, err = net.Dial("tcp", s.address)
+	ts.Check(err)
+	_, err = io.WriteString(s.request, halfRequest)
+	ts.Check(err)
+	// The server says so when the handler begins to read the body.
+	answer, err := http.ReadResponse(bufio.NewReader(s.request), nil)
+	ts.Check(err)
+	if answer.StatusCode != http.StatusContinue {
+		ts.Fatalf("status %d, want 100", answer.StatusCode)
+	}
+}
+
+func finish(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts)
+	_, err := io.WriteString(s.request, "3")
+	ts.Check(err)
+	answer, err := http.ReadResponse(bufio.NewReader(s.request), nil)
+	ts.Check(err)
+	if got := fmt.Sprint(answer.StatusCode); got != args[0] {
+		ts.Fatalf("status %s, want %s", got, args[0])
+	}
+}
+
+func (s *server) interrupt(ts *testscript.TestScript) {
+	ts.Check(s.process.Process.Signal(os.Interrupt))
+	for {
+		c, err := net.Dial("tcp", s.address)
+		if err != nil {
+			return
+		}
+		_ = c.Close()
+	}
+}
+
+func (s *server) ended(ts *testscript.TestScript, neg bool) {
+	err := <-s.exit
+	s.process = nil
+	if (err != nil) != neg {
+		ts.Fatalf("the server ended with %v, and: %s", err, ts.ReadFile("err"))
+	}
+}
+
+// clear ends what a script that failed left running.
+func (s *server) clear() {
+	if s.request != nil {
+		_ = s.request.Close()
+	}
+	if s.process != nil && s.process.Process != nil {
+		if err := s.process.Process.Kill(); !errors.Is(err, os.ErrProcessDone) {
+			<-s.exit
+		}
+	}
+}
+
+func perm(ts *testscript.TestScript, _ bool, args []string) {
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%04o", info.Mode().Perm()); got != args[0] {
+		ts.Fatalf("%s has mode %s, want %s", args[1], got, args[0])
+	}
+}
