@@ -56,7 +56,7 @@ func (m *Manager[T]) commit(ctx context.Context, s *Session[T], h http.Header) e
 // settleUp is what a request's end asks of the store and of the header.
 func (s *Session[T]) settleUp(ctx context.Context, h http.Header) error {
 	for ; len(s.doomed) > 0; s.doomed = s.doomed[1:] {
-		if err := s.m.store.Delete(ctx, s.doomed[0]); err != nil {
+		if err := s.m.remove(ctx, s.doomed[0], 0); err != nil {
 			return &storeError{fmt.Errorf("deleting: %w", err)}
 		}
 	}

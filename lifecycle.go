@@ -82,17 +82,15 @@ func (s *Session[T]) end(ctx context.Context) error {
 }
 
 func (s *Session[T]) remove(ctx context.Context) error {
-	for _, key := range [...]string{s.key, s.alias} {
-		if key == "" {
-			continue
-		}
-		if err := s.m.store.Delete(ctx, key); err != nil {
-			err = &storeError{fmt.Errorf("deleting: %w", err)}
-			s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: err}, s.key)
-			return err
-		}
+	err := s.m.remove(ctx, s.key, s.version)
+	if err == nil && s.alias != "" {
+		err = s.m.store.Delete(ctx, s.alias)
 	}
-	return nil
+	if err != nil {
+		err = &storeError{fmt.Errorf("deleting: %w", err)}
+		s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: err}, s.key)
+	}
+	return err
 }
 
 // Regenerate ends the session and begins an empty one under a new id: at login, so
@@ -128,7 +126,7 @@ func (s *Session[T]) Regenerate(ctx context.Context) error {
 	s.regenerated = true
 	s.settle(s.m.settings(s.r))
 	s.begin()
-	if was == stateStored && failed == nil {
+	if stored && failed == nil {
 		s.m.emit(ctx, Event{Kind: EventRegenerated, Owner: owner}, old)
 	}
 	return failed
@@ -165,6 +163,11 @@ func (s *Session[T]) Renew(ctx context.Context) error {
 	return err
 }
 
+// linger is for how many milliseconds a pointer is kept after the grace. It answers
+// nobody then, but a request that was in flight all the while and ends the session
+// still finds where that went.
+const linger = 60_000
+
 // renew stores the session under a new key, and then swaps the old record for a
 // pointer to it. In this order a crash costs nobody the session, and whoever saves
 // to the old record meanwhile makes the swap fail, so that nothing is lost.
@@ -176,6 +179,7 @@ func (s *Session[T]) renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.m.renews.Store(true)
 	old := s.key
 	next := store.Record{ID: s.m.key(id)}
 	for try := 0; ; try++ {
@@ -214,7 +218,8 @@ func (s *Session[T]) renewTo(ctx context.Context, value *T, body []byte, old str
 	if err != nil {
 		return err
 	}
-	pointer := store.Record{ID: old, Version: s.version, Expires: (s.now + instant(max(s.m.grace, 0)/time.Millisecond)).time()}
+	until := s.now + instant(max(s.m.grace, 0)/time.Millisecond)
+	pointer := store.Record{ID: old, Version: s.version, Expires: (until + linger).time()}
 	rec.ID, rec.Version, doc.key = next.ID, next.Version, next.ID
 	write := s.m.store.Update
 	if next.Version == 0 {
@@ -225,8 +230,8 @@ func (s *Session[T]) renewTo(ctx context.Context, value *T, body []byte, old str
 		return &storeError{fmt.Errorf("renewing: %w", err)}
 	}
 	next.Version = version
-	data := appendCookie([]byte(`{"`+cookieKey+`":`), &s.settings, s.lifetime, instantOf(pointer.Expires))
-	info := meta{Successor: next.ID, Until: instantOf(pointer.Expires)}
+	data := appendCookie([]byte(`{"`+cookieKey+`":`), &s.settings, s.lifetime, until)
+	info := meta{Successor: next.ID, Until: until}
 	pointer.Data = append(info.append(data), '}')
 	if _, err = s.m.store.Update(ctx, pointer); err != nil {
 		return &storeError{fmt.Errorf("renewing: %w", err)}

@@ -50,6 +50,7 @@ type core struct {
 	keepCookie, keepDeadCookie         bool
 	express                            bool
 	warned                             atomic.Int64 // when cookieNotSent last did, in s since 1970
+	renews                             atomic.Bool  // Renew was called
 }
 
 // New checks cfg and returns a manager. T is a struct or a map with text keys: the

@@ -96,23 +96,10 @@ func (m *Manager[T]) Revoke(ctx context.Context, info Info) error {
 	if info.key == "" {
 		return errors.New("session: Revoke takes an Info that List yielded")
 	}
-	// A renewal under way may have turned the record into a pointer since.
-	key := info.key
-	for range maxHops {
-		rec, err := m.store.Load(ctx, key)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return &storeError{fmt.Errorf("revoking: %w", err)}
-		}
-		if derr := m.store.Delete(ctx, key); derr != nil {
-			return &storeError{fmt.Errorf("revoking: %w", derr)}
-		}
-		doc, derr := m.codec.decode(key, rec.Data)
-		if err != nil || derr != nil || doc.meta.Successor == "" {
-			break
-		}
-		key = doc.meta.Successor
+	if err := m.remove(ctx, info.key, 0); err != nil {
+		return &storeError{fmt.Errorf("revoking: %w", err)}
 	}
-	m.emit(ctx, Event{Kind: EventRevoked, Owner: info.Owner}, key)
+	m.emit(ctx, Event{Kind: EventRevoked, Owner: info.Owner}, info.key)
 	return nil
 }
 

@@ -1,0 +1,259 @@
+package session_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nestsession/session"
+	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/store/memstore"
+)
+
+// act is what a request of the interleaving tests does to the session that all
+// share. adds is the key that its success adds to the data.
+type act struct {
+	name  string
+	does  handler
+	adds  string
+	ends  bool // the session is over once it was answered
+	fresh bool // and its client has a new one
+}
+
+const (
+	grace     = 30 * time.Second
+	ownerName = "user:42"
+)
+
+func adding(key string) func(*account) {
+	return func(a *account) {
+		a.Count++
+		if a.Keys == nil {
+			a.Keys = map[string]bool{}
+		}
+		a.Keys[key] = true
+	}
+}
+
+// acts are what sessions live through, each under a name that tells it apart when
+// two of a kind meet.
+func acts(m *session.Manager[account], suffix string) []act {
+	must := func(w http.ResponseWriter, err error) {
+		if err != nil {
+			http.Error(w, "", http.StatusInternalServerError)
+		}
+	}
+	return []act{
+		{name: "save", adds: "save" + suffix, does: func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
+			s.Update(adding("save" + suffix))
+		}},
+		{name: "read", does: func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
+			_ = s.Data() // the response touches
+		}},
+		{name: "reload", adds: "reload" + suffix, does: func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+			if err := s.Reload(r.Context()); err != nil {
+				http.Error(w, "", http.StatusConflict)
+				return
+			}
+			s.Update(adding("reload" + suffix))
+		}},
+		{name: "renew", adds: "renew" + suffix, does: func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+			s.Update(adding("renew" + suffix))
+			if err := s.Renew(r.Context()); err != nil {
+				http.Error(w, "", http.StatusConflict)
+			}
+		}},
+		{name: "destroy", ends: true, does: func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+			must(w, s.Destroy(r.Context()))
+		}},
+		{name: "regenerate", ends: true, fresh: true, does: func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+			must(w, s.Regenerate(r.Context()))
+			s.Update(func(a *account) { a.User = &user{Name: "fresh"} })
+		}},
+		{name: "revoke", ends: true, does: func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+			s.Discard() // an operator's request; the session is somebody else's
+			for info, err := range m.List(r.Context(), ownerName) {
+				must(w, err)
+				must(w, m.Revoke(r.Context(), info))
+			}
+		}},
+		{name: "revoke-owner", ends: true, does: func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+			s.Discard()
+			_, err := m.RevokeOwner(r.Context(), ownerName)
+			must(w, err)
+		}},
+	}
+}
+
+// TestInterleavings runs every pair of acts on one session, in every order in which
+// their calls can reach the store, and every plausible order in which the responses
+// can reach the browser.
+func TestInterleavings(t *testing.T) {
+	t.Parallel()
+	names := acts(nil, "")
+	for i := range names {
+		for j := i; j < len(names); j++ {
+			t.Run(names[i].name+"+"+names[j].name, func(t *testing.T) {
+				t.Parallel()
+				interleaved(t, i, j)
+			})
+		}
+	}
+}
+
+// TestInterleavingsOfThree does the same for those threesomes in which the third
+// may come between the two.
+func TestInterleavingsOfThree(t *testing.T) {
+	t.Parallel()
+	const save, renew, destroy = 0, 3, 4
+	for _, three := range [][3]int{{save, renew, destroy}, {save, renew, renew}, {save, save, renew}} {
+		names := acts(nil, "")
+		t.Run(fmt.Sprintf("%s+%s+%s", names[three[0]].name, names[three[1]].name, names[three[2]].name), func(t *testing.T) {
+			t.Parallel()
+			interleaved(t, three[:]...)
+		})
+	}
+}
+
+func interleaved(t *testing.T, which ...int) {
+	var (
+		home *browser
+		part []act
+	)
+	c := newClock()
+	shared := &stepped{}
+	m := newManager[account](t, session.Config{
+		TouchInterval: -1, RenewGrace: grace, Cookie: session.Cookie{MaxAge: time.Hour}, Store: shared, Now: c.now,
+	})
+	setup := func() []job {
+		if shared.Store != nil {
+			_ = shared.Store.(*memstore.Store).Close()
+		}
+		shared.Store = memstore.New(memstore.Config{Now: c.now, SweepInterval: -1, MaxSessions: 64})
+		home, part = newBrowser(), nil
+		do(m, home, func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
+			s.Update(func(a *account) { a.User = &user{Name: "ada"} })
+			s.SetOwner(ownerName)
+		})
+		var jobs []job
+		for i, w := range which {
+			a := acts(m, fmt.Sprint(i))[w]
+			part = append(part, a)
+			jobs = append(jobs, job{fmt.Sprintf("%s%d", a.name, i), m.HandlerFunc(a.does), home.request("GET", "/")})
+		}
+		return jobs
+	}
+	n := interleave(t, setup, func(done []*actor, order string) {
+		fail := func(format string, args ...any) {
+			t.Helper()
+			t.Fatalf("%s\n  in the order%s", fmt.Sprintf(format, args...), order)
+		}
+		var over, fresh bool
+		var acknowledged []string
+		for i, a := range done {
+			if a.res.StatusCode != http.StatusOK && a.res.StatusCode != http.StatusConflict {
+				fail("%s answered %d", a.name, a.res.StatusCode)
+			}
+			over, fresh = over || part[i].ends, fresh || part[i].fresh
+			if part[i].adds != "" && a.res.StatusCode == http.StatusOK {
+				acknowledged = append(acknowledged, part[i].adds)
+			}
+		}
+		if over {
+			checkOver(t, fail, m, shared, home, done, fresh)
+			return
+		}
+		permute(len(done), func(arrival []int) {
+			if !plausible(home, done, arrival) {
+				return
+			}
+			b := home.fork()
+			for _, i := range arrival {
+				b.receive(done[i].res)
+			}
+			for range 2 { // within the grace of a renewal, and after it
+				data := peek(m, b)
+				if data.name() != "ada" {
+					fail("the browser is logged out, responses in the order %v", arrival)
+				}
+				for _, key := range acknowledged {
+					if !data.Keys[key] {
+						fail("the update %q is lost", key)
+					}
+				}
+				if data.Count != len(data.Keys) || data.Count != len(acknowledged) {
+					fail("count %d, keys %v, acknowledged %v", data.Count, data.Keys, acknowledged)
+				}
+				c.advance(grace + time.Second)
+			}
+		})
+	})
+	t.Logf("%d orders", n)
+}
+
+// checkOver asserts that nothing answers as the session that was ended: not its
+// cookie, not one that a response gave, no record in the store.
+func checkOver(t *testing.T, fail func(string, ...any), m *session.Manager[account], mem store.Store, home *browser, done []*actor, fresh bool) {
+	t.Helper()
+	logged := false
+	for _, a := range append(done, &actor{name: "the old cookie", res: &http.Response{}}) {
+		b := home.fork()
+		b.receive(a.res)
+		switch who := peek(m, b).name(); who {
+		case "":
+		case "fresh":
+			logged = true
+		default:
+			fail("the session was ended, and the cookie after %s is logged in as %q", a.name, who)
+		}
+	}
+	if fresh && !logged {
+		fail("no response has the new session's cookie")
+	}
+	for _, rec := range records(t, mem) {
+		if strings.Contains(string(rec.Data), "ada") {
+			fail("the session was ended, and a record of it lives: %s", rec.Data)
+		}
+	}
+}
+
+// plausible reports whether responses can arrive in the order: one that left before
+// a session was renewed is taken to arrive before the one that says so. (It has the
+// old id in its cookie, and nobody could know better when it left.)
+func plausible(home *browser, done []*actor, arrival []int) bool {
+	for at, j := range arrival {
+		b := home.fork()
+		b.receive(done[j].res)
+		if b.cookie() == home.cookie() {
+			continue
+		}
+		for _, i := range arrival[at+1:] {
+			if done[i].last < done[j].last {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// permute calls fn with each order of 0..n-1.
+func permute(n int, fn func([]int)) {
+	order := make([]int, 0, n)
+	var extend func(used int)
+	extend = func(used int) {
+		if len(order) == n {
+			fn(order)
+			return
+		}
+		for i := range n {
+			if used&(1<<i) == 0 {
+				order = append(order, i)
+				extend(used | 1<<i)
+				order = order[:len(order)-1]
+			}
+		}
+	}
+	extend(0)
+}

@@ -1,0 +1,80 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/nestsession/session/store"
+)
+
+// remove ends the session whose record is kept under key, and what it was renewed to.
+//
+// A delete alone would not do: between whoever looks at a record and deletes it,
+// another request can renew the session, so that what is deleted is the pointer and
+// the session lives on under its new id. So the record is first swapped for one that
+// says that it is over and expires at once. If the swap fails there was another
+// version, which is looked at; if it succeeds no renewal can. version is the last
+// known one, 0 for none. No key, nothing to do.
+//
+// Under ExpressRules, whose traffic with the store is express-session's, the swap is
+// left out until this manager has renewed a session: express-session never does.
+func (c *core) remove(ctx context.Context, key string, version store.Version) error {
+	if key == "" {
+		return nil
+	}
+	if c.express && !c.renews.Load() {
+		return c.store.Delete(ctx, key)
+	}
+	for try := 0; ; try++ {
+		if version != 0 {
+			_, err := c.store.Update(ctx, c.tombstone(key, version))
+			if err == nil || errors.Is(err, store.ErrNotFound) {
+				return c.store.Delete(ctx, key)
+			}
+			if !errors.Is(err, store.ErrConflict) || try == maxConflicts {
+				return err
+			}
+			if err := backoff(ctx, try); err != nil {
+				return err
+			}
+		}
+		rec, err := c.store.Load(ctx, key)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if next := successor(rec.Data); next != "" && next != key {
+			// A pointer is never swapped again, so that nothing can come in between.
+			if err := c.remove(ctx, next, 0); err != nil {
+				return err
+			}
+			return c.store.Delete(ctx, key)
+		}
+		version = rec.Version
+	}
+}
+
+// tombstone is what takes the place of a record that is about to be deleted: a
+// pointer to itself, which nobody follows, however long a store's clock lets it live.
+func (c *core) tombstone(key string, version store.Version) store.Record {
+	info := meta{Successor: key}
+	data := append(info.append([]byte(`{"`+cookieKey+`":{"originalMaxAge":null}`)), '}')
+	return store.Record{ID: key, Data: data, Expires: c.present().time(), Version: version}
+}
+
+// successor is the key that a stored document points to, "" if it is a session's, or
+// not one of ours.
+func successor(data []byte) string {
+	members, err := parseMembers(data)
+	if err != nil {
+		return ""
+	}
+	var info meta
+	if err := json.Unmarshal(find(members, metaKey), &info); err != nil {
+		return ""
+	}
+	return info.Successor
+}
