@@ -24,8 +24,9 @@ type Cookie struct {
 	// otherwise it is the session's idle timeout on the server as well.
 	MaxAge time.Duration
 
-	// Expires is a fixed date in place of MaxAge. As in express-session it becomes a
-	// lifetime when a session is born, which every later visit renews.
+	// Expires is a fixed date in place of MaxAge: sessions end then. With
+	// Config.KeepCookie it becomes, as in express-session, a lifetime when a session is
+	// born, which every later visit renews.
 	Expires time.Time
 
 	// Secure says over which connections the cookie travels; see [Secure].

@@ -129,7 +129,7 @@ func (m *Manager[T]) newExchange(w http.ResponseWriter, r *http.Request) *exchan
 
 // session opens the session, once.
 func (x *exchange[T]) session() (*Session[T], error) {
-	err := x.gate.enter(func() error { return x.m.open(x.ctx.Context, x.r, &x.s) })
+	err := x.gate.enter(x.open)
 	if err == nil {
 		return &x.s, nil
 	}
@@ -137,6 +137,14 @@ func (x *exchange[T]) session() (*Session[T], error) {
 		x.breakOff(err)
 	}
 	return nil, err
+}
+
+func (x *exchange[T]) open() error {
+	err := x.m.open(x.ctx.Context, x.r, &x.s)
+	if x.response.sent.Load() { // then all that is to be done for it is done at the end
+		x.s.headerSent, x.s.deferred = true, true
+	}
+	return err
 }
 
 func (x *exchange[T]) breakOff(err error) { x.broken.Store(&err) }

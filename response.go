@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"sync/atomic"
 )
 
 // errAnswered is what a handler gets that goes on writing after the session could
@@ -20,7 +21,7 @@ type response[T any] struct {
 	w      http.ResponseWriter
 	x      *exchange[T]
 	before http.Header // what the header held when the handler got it, if anything
-	sent   bool        // the header has left, or the connection was taken over
+	sent   atomic.Bool // the header has left, or the connection was taken over
 	failed bool        // and it was the error response's
 }
 
@@ -46,10 +47,9 @@ func (w *response[T]) Header() http.Header {
 // release saves the session before the header leaves, once. It reports whether the
 // handler's response may go on.
 func (w *response[T]) release() bool {
-	if w.sent {
+	if w.sent.Swap(true) {
 		return !w.failed
 	}
-	w.sent = true
 	if broken := w.x.broken.Load(); broken != nil {
 		w.fail(*broken)
 	} else if err := w.x.commit(w.w.Header()); err != nil {
