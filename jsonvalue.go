@@ -12,7 +12,15 @@ const maxExact = 1 << 53
 // copyJSON copies what decoding JSON into an interface gives. A number becomes a
 // float64 if that holds it, and stays a json.Number otherwise, so that integers
 // above 2^53 survive. It refuses what decoding never gives.
-func copyJSON(value any) (any, bool) {
+func copyJSON(value any) (any, bool) { return copyNested(value, maxNesting) }
+
+// maxNesting is how deep encoding/json decodes. What is deeper may be a circle.
+const maxNesting = 10_000
+
+func copyNested(value any, room int) (any, bool) {
+	if room == 0 {
+		return nil, false
+	}
 	switch v := value.(type) {
 	case nil, bool, string:
 		return v, true
@@ -30,7 +38,7 @@ func copyJSON(value any) (any, bool) {
 		}
 		m := make(map[string]any, len(v))
 		for key, e := range v {
-			c, ok := copyJSON(e)
+			c, ok := copyNested(e, room-1)
 			if !ok {
 				return nil, false
 			}
@@ -44,7 +52,7 @@ func copyJSON(value any) (any, bool) {
 		a := make([]any, len(v))
 		for i, e := range v {
 			var ok bool
-			if a[i], ok = copyJSON(e); !ok {
+			if a[i], ok = copyNested(e, room-1); !ok {
 				return nil, false
 			}
 		}
