@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -25,6 +26,7 @@ func TestMain(m *testing.M) {
 //	serve FLAG...   start `nestsession serve` on a free port, which $URL then names
 //	hang            send it a request, except for the last byte
 //	interrupt       press Ctrl-C, and wait until it lets nobody in any more
+//	terminate       the same as a service manager does
 //	finish STATUS   send the last byte, and fail unless the answer has that status
 //	ended           wait for its end, and fail unless it ends well; what it wrote is in
 //	                the files out and err
@@ -45,11 +47,12 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve":     serve,
 			"hang":      hang,
-			"interrupt": func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).interrupt(ts) },
+			"interrupt": func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).signal(ts, os.Interrupt) },
+			"terminate": func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).signal(ts, syscall.SIGTERM) },
 			"finish":    finish,
 			"ended":     func(ts *testscript.TestScript, neg bool, _ []string) { of(ts).ended(ts, neg) },
 			"stop": func(ts *testscript.TestScript, _ bool, _ []string) {
-				of(ts).interrupt(ts)
+				of(ts).signal(ts, os.Interrupt)
 				of(ts).ended(ts, false)
 			},
 			"perm": perm,
@@ -144,8 +147,8 @@ func finish(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-func (s *server) interrupt(ts *testscript.TestScript) {
-	ts.Check(s.process.Process.Signal(os.Interrupt))
+func (s *server) signal(ts *testscript.TestScript, which os.Signal) {
+	ts.Check(s.process.Process.Signal(which))
 	for {
 		c, err := net.Dial("tcp", s.address)
 		if err != nil {

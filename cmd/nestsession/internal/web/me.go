@@ -1,14 +1,18 @@
 package web
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/users"
+)
 
 // home says who is logged in, or how to be.
 func (a *App) home(w http.ResponseWriter, r *http.Request, s *Session) {
 	if !wantsPage(r.Header) {
 		a.writeJSON(w, r, http.StatusOK, struct {
-			Account
-			Routes []string `json:"routes"`
-		}{s.Data(), []string{"POST /register", "POST /login", "GET /me", "POST /password", "POST /logout", "GET /healthz"}})
+			User   *users.User `json:"user"`
+			Routes []string    `json:"routes"`
+		}{s.Data().User, []string{"POST /register", "POST /login", "GET /me", "POST /password", "POST /logout", "GET /healthz"}})
 		return
 	}
 	if s.Data().User != nil {
