@@ -1,16 +1,17 @@
 package memstore
 
-// expiries orders entries by when they expire, so that a sweep meets expired ones
-// alone. It is a heap of four children a node, which is shallower and kinder to
-// the cache than one of two. The expiry stands beside the pointer, so that
-// ordering does not follow it.
+// expiries orders slots by when their records expire, so that a sweep meets
+// expired ones alone. It is a heap of four children a node, which is shallower and
+// kinder to the cache than one of two. Everything that ordering looks at stands
+// in two arrays; it does not follow pointers to the records.
 type expiries struct {
-	heap []dueEntry
+	heap []due
+	at   []int32 // where in the heap each slot is
 }
 
-type dueEntry struct {
-	at int64
-	e  *entry
+type due struct {
+	time int64
+	slot int32
 }
 
 const children = 4
@@ -20,45 +21,45 @@ func (x *expiries) first() int64 {
 	if len(x.heap) == 0 {
 		return never
 	}
-	return x.heap[0].at
+	return x.heap[0].time
 }
 
-func (x *expiries) add(e *entry) {
-	x.heap = append(x.heap, dueEntry{})
-	x.up(len(x.heap)-1, dueEntry{e.expires, e})
+func (x *expiries) add(slot int32, time int64) {
+	for int(slot) >= len(x.at) {
+		x.at = append(x.at, none)
+	}
+	x.heap = append(x.heap, due{})
+	x.up(len(x.heap)-1, due{time, slot})
 }
 
-// move puts e where its changed expiry belongs.
-func (x *expiries) move(e *entry) {
-	i := int(e.due)
-	d := dueEntry{e.expires, e}
-	if e.expires < x.heap[i].at {
-		x.up(i, d)
+// move puts the slot where its changed expiry belongs.
+func (x *expiries) move(slot int32, time int64) {
+	i := int(x.at[slot])
+	if time < x.heap[i].time {
+		x.up(i, due{time, slot})
 	} else {
-		x.down(i, d)
+		x.down(i, due{time, slot})
 	}
 }
 
-func (x *expiries) remove(i int) {
-	last := len(x.heap) - 1
-	moved, gone := x.heap[last], x.heap[i].at
-	x.heap[last] = dueEntry{}
+func (x *expiries) remove(slot int32) {
+	i, last := int(x.at[slot]), len(x.heap)-1
+	moved, gone := x.heap[last], x.heap[i]
 	x.heap = x.heap[:last]
-	if i == last {
-		return
-	}
-	if moved.at < gone {
+	switch {
+	case i == last:
+	case moved.time < gone.time:
 		x.up(i, moved)
-	} else {
+	default:
 		x.down(i, moved)
 	}
 }
 
 // up places d at i or nearer to the top.
-func (x *expiries) up(i int, d dueEntry) {
+func (x *expiries) up(i int, d due) {
 	for i > 0 {
 		parent := (i - 1) / children
-		if x.heap[parent].at <= d.at {
+		if x.heap[parent].time <= d.time {
 			break
 		}
 		x.set(i, x.heap[parent])
@@ -68,7 +69,7 @@ func (x *expiries) up(i int, d dueEntry) {
 }
 
 // down places d at i or further from the top.
-func (x *expiries) down(i int, d dueEntry) {
+func (x *expiries) down(i int, d due) {
 	for {
 		first := i*children + 1
 		if first >= len(x.heap) {
@@ -76,11 +77,11 @@ func (x *expiries) down(i int, d dueEntry) {
 		}
 		least := first
 		for c := first + 1; c < min(first+children, len(x.heap)); c++ {
-			if x.heap[c].at < x.heap[least].at {
+			if x.heap[c].time < x.heap[least].time {
 				least = c
 			}
 		}
-		if x.heap[least].at >= d.at {
+		if x.heap[least].time >= d.time {
 			break
 		}
 		x.set(i, x.heap[least])
@@ -89,7 +90,7 @@ func (x *expiries) down(i int, d dueEntry) {
 	x.set(i, d)
 }
 
-func (x *expiries) set(i int, d dueEntry) {
+func (x *expiries) set(i int, d due) {
 	x.heap[i] = d
-	d.e.due = int32(i)
+	x.at[d.slot] = int32(i)
 }

@@ -183,8 +183,8 @@ func (s *Store) Create(ctx context.Context, r store.Record) (store.Version, erro
 		if err != errNoRoom {
 			return v, err
 		}
-		if !s.makeRoom(r, now) {
-			return 0, store.ErrFull
+		if err := s.makeRoom(r, now); err != nil {
+			return 0, err
 		}
 	}
 }
@@ -207,8 +207,8 @@ func (s *Store) Update(ctx context.Context, r store.Record) (store.Version, erro
 		if err != errNoRoom {
 			return v, err
 		}
-		if !s.makeRoom(r, now) {
-			return 0, store.ErrFull
+		if err := s.makeRoom(r, now); err != nil {
+			return 0, err
 		}
 	}
 }

@@ -1,9 +1,10 @@
 package memstore_test
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,40 +12,153 @@ import (
 	"github.com/nestsession/session/store/memstore"
 )
 
-func TestRoundTrip(t *testing.T) {
-	t.Parallel()
+// Not parallel: testing.AllocsPerRun counts for the whole process.
+func TestLoadDoesNotAllocate(t *testing.T) {
 	s := memstore.New(memstore.Config{})
 	defer s.Close()
 	ctx := context.Background()
-	for i := range 1000 {
-		id := fmt.Sprint(i)
-		v, err := s.Create(ctx, store.Record{ID: id, Owner: "o" + fmt.Sprint(i%10), Data: []byte(id), Expires: time.Now().Add(time.Hour)})
-		if err != nil || v == 0 {
-			t.Fatal(v, err)
+	if _, err := s.Create(ctx, store.Record{ID: "a", Data: []byte("{}"), Expires: time.Now().Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	allocs := testing.AllocsPerRun(1000, func() {
+		_, _ = s.Load(ctx, "a")
+		_, _ = s.Load(ctx, "none")
+	})
+	if allocs != 0 {
+		t.Errorf("Load allocates %v times", allocs)
+	}
+}
+
+func TestExpiredUntilSwept(t *testing.T) {
+	t.Parallel()
+	f := setup(t, memstore.Config{})
+	f.create("a")
+	f.clock.advance(time.Hour - 2*time.Millisecond)
+	if err := f.load("a"); err != nil {
+		t.Errorf("Load a millisecond before the time: %v", err)
+	}
+	wantErr(t, "Load at the time", f.load("a"), store.ErrExpired)
+	if _, err := f.Sweep(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.load("a"); err != store.ErrNotFound {
+		t.Errorf("Load after Sweep: %v, want plain ErrNotFound", err)
+	}
+}
+
+// Expiries that nanoseconds since 1970 cannot express are as good as never, or
+// long over.
+func TestExtremeExpiries(t *testing.T) {
+	t.Parallel()
+	f := setup(t, memstore.Config{})
+	ctx := context.Background()
+	for year, live := range map[int]bool{9999: true, 2263: true, 2262: true, 1969: false, 1600: false, -5000: false} {
+		id := fmt.Sprint(year)
+		expires := time.Date(year, 12, 31, 0, 0, 0, 0, time.UTC)
+		if _, err := f.Create(ctx, store.Record{ID: id, Expires: expires}); err != nil {
+			t.Fatal(err)
 		}
-		if i%2 == 0 {
-			if err := s.Delete(ctx, id); err != nil {
+		if r, err := f.Load(ctx, id); (err == nil) != live || live && !r.Expires.Equal(expires) {
+			t.Errorf("a session that expires in the year %d: %v, %v", year, r.Expires, err)
+		}
+	}
+	n, err := f.Sweep(ctx)
+	if n != 3 || err != nil {
+		t.Errorf("Sweep removed %d, %v, want 3", n, err)
+	}
+}
+
+// Versions go on when the tables of an emptied store are dropped.
+func TestVersionsSurviveEmptying(t *testing.T) {
+	t.Parallel()
+	f := setup(t, memstore.Config{MaxSessions: 1000})
+	seen := map[string]map[store.Version]bool{}
+	for range 3 {
+		for i := range 500 {
+			id := fmt.Sprint(i)
+			v := f.create(id)
+			if seen[id] == nil {
+				seen[id] = map[store.Version]bool{}
+			}
+			if seen[id][v] {
+				t.Fatalf("version %d of %s came twice", v, id)
+			}
+			seen[id][v] = true
+		}
+		for i := range 500 {
+			if err := f.Delete(context.Background(), fmt.Sprint(i)); err != nil {
 				t.Fatal(err)
 			}
 		}
+		f.holds()
 	}
-	n := 0
-	for r, err := range s.List(ctx, "o3") {
-		if err != nil {
+}
+
+// Data is handed out as it was taken in, without room that two callers could
+// append to, and without keeping a large array for a small document.
+func TestDataHasNoSpareRoom(t *testing.T) {
+	t.Parallel()
+	f := setup(t, memstore.Config{})
+	ctx := context.Background()
+	for _, spare := range []int{0, 1, 100, 100_000} {
+		id := fmt.Sprint(spare)
+		data := append(make([]byte, 0, 2+spare), "{}"...)
+		if _, err := f.Create(ctx, store.Record{ID: id, Data: data}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Delete(ctx, r.ID); err != nil {
-			t.Fatal(err)
+		r, err := f.Load(ctx, id)
+		if err != nil || !bytes.Equal(r.Data, data) || cap(r.Data) > 16 {
+			t.Errorf("Load: %q with room for %d, %v", r.Data, cap(r.Data), err)
 		}
-		n++
+		kept := &r.Data[0] == &data[0]
+		if want := spare <= 100; kept != want {
+			t.Errorf("with room for %d more, the array is kept: %v, want %v", spare, kept, want)
+		}
 	}
-	if n != 100 {
-		t.Fatal(n)
+}
+
+func TestCreateWithoutAnID(t *testing.T) {
+	t.Parallel()
+	f := setup(t, memstore.Config{})
+	if _, err := f.tryCreate(""); err == nil {
+		t.Error("Create without an id: no error")
 	}
-	if got := s.Stats(); got.Sessions != 400 {
-		t.Fatal(got)
-	}
-	if _, err := s.Load(ctx, "3"); !errors.Is(err, store.ErrNotFound) {
-		t.Fatal(err)
+	wantErr(t, "Load without an id", f.load(""), store.ErrNotFound)
+}
+
+// Close may come at any time, from several sides at once.
+func TestCloseWhileInUse(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		s := memstore.New(memstore.Config{MaxSessions: 50})
+		ctx := context.Background()
+		var wg sync.WaitGroup
+		for w := range 4 {
+			wg.Go(func() {
+				for i := 0; ; i++ {
+					r := store.Record{ID: fmt.Sprint(w, i), Expires: time.Now().Add(time.Hour)}
+					if _, err := s.Create(ctx, r); err != nil {
+						wantErr(t, "Create", err, store.ErrClosed)
+						return
+					}
+					for _, err := range s.List(ctx, "") {
+						if err != nil {
+							wantErr(t, "List", err, store.ErrClosed)
+						}
+					}
+				}
+			})
+		}
+		for range 2 {
+			wg.Go(func() {
+				for s.Stats().Sessions < 10 && s.Ping(ctx) == nil {
+				}
+				s.Close()
+			})
+		}
+		wg.Wait()
+		if got := s.Stats(); got.Sessions != 0 || got.Bytes != 0 {
+			t.Errorf("%+v after Close", got)
+		}
 	}
 }

@@ -22,13 +22,10 @@ type entry struct {
 	expires int64 // rec.Expires as an instant
 	used    int64 // when it was last loaded, written or touched
 
-	newer, older *entry // by use
-
 	ownerNext, ownerPrev *entry // the owner's others, in the order in which they came
 	ownerSeq             uint64 // its place in that order
 
-	due  int32 // index in the shard's expiries; -1 if it never expires
-	slot int32 // index in the shard's slots
+	slot int32 // its number in the shard, by which the orders know it
 }
 
 func (e *entry) size() int64 { return recordSize(e.rec) }
@@ -57,6 +54,7 @@ type shard struct {
 
 func (sh *shard) init(s *Store) {
 	sh.store = s
+	sh.lru.init()
 	sh.publish()
 }
 
@@ -65,9 +63,17 @@ func (sh *shard) publish() {
 	if d := sh.due.first(); d != sh.nextDue.Load() {
 		sh.nextDue.Store(d)
 	}
-	if o := sh.lru.oldest(); o != sh.oldest.Load() {
+	if o := sh.leastUse(); o != sh.oldest.Load() {
 		sh.oldest.Store(o)
 	}
+}
+
+// leastUse is when the least recently used one was used, or never.
+func (sh *shard) leastUse() int64 {
+	if sh.lru.tail == none {
+		return never
+	}
+	return sh.slots.items[sh.lru.tail].used
 }
 
 // missing is the error for an e that is nil or has expired.
@@ -86,11 +92,11 @@ func (sh *shard) use(e *entry, now int64) {
 	if !sh.store.limits.evicts {
 		return
 	}
-	wasOldest := sh.lru.tail == e
+	wasOldest := sh.lru.tail == e.slot
 	e.used = now
-	sh.lru.toFront(e)
+	sh.lru.toFront(e.slot)
 	if wasOldest {
-		sh.oldest.Store(sh.lru.oldest())
+		sh.oldest.Store(sh.leastUse())
 	}
 }
 
@@ -190,12 +196,11 @@ func (sh *shard) insert(e *entry) {
 	}
 	sh.records[e.rec.ID] = e
 	e.slot = sh.slots.add(e)
-	e.due = -1
 	if e.expires != never {
-		sh.due.add(e)
+		sh.due.add(e.slot, e.expires)
 	}
 	if sh.store.limits.evicts {
-		sh.lru.push(e)
+		sh.lru.push(e.slot)
 	}
 	sh.joinOwner(e)
 }
@@ -204,11 +209,11 @@ func (sh *shard) insert(e *entry) {
 func (sh *shard) remove(e *entry) {
 	delete(sh.records, e.rec.ID)
 	sh.slots.remove(e.slot)
-	if e.due >= 0 {
-		sh.due.remove(int(e.due))
+	if e.expires != never {
+		sh.due.remove(e.slot)
 	}
 	if sh.store.limits.evicts {
-		sh.lru.remove(e)
+		sh.lru.remove(e.slot)
 	}
 	sh.leaveOwner(e)
 	sh.store.limits.release(1, e.size())
@@ -224,13 +229,18 @@ func (sh *shard) expireAt(e *entry, expires time.Time) {
 	switch {
 	case e.expires == was:
 	case e.expires == never:
-		sh.due.remove(int(e.due))
-		e.due = -1
+		sh.due.remove(e.slot)
 	case was == never:
-		sh.due.add(e)
+		sh.due.add(e.slot, e.expires)
 	default:
-		sh.due.move(e)
+		sh.due.move(e.slot, e.expires)
 	}
+}
+
+// drop forgets all records. Versions go on where they were.
+func (sh *shard) drop() {
+	sh.records, sh.owners, sh.slots, sh.due = nil, nil, slots{}, expiries{}
+	sh.lru.init()
 }
 
 func (sh *shard) close() {
@@ -243,6 +253,6 @@ func (sh *shard) close() {
 	for _, e := range sh.records {
 		sh.store.limits.release(1, e.size())
 	}
-	sh.records, sh.owners, sh.slots, sh.due, sh.lru = nil, nil, slots{}, expiries{}, recency{}
+	sh.drop()
 	sh.publish()
 }

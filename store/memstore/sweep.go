@@ -133,9 +133,14 @@ func (sh *shard) sweep(now int64) (removed int) {
 	defer sh.mu.Unlock()
 	defer sh.publish()
 	for removed < batch && sh.due.first() <= now {
-		sh.end(sh.due.heap[0].e)
+		sh.end(sh.earliest())
 		removed++
 	}
 	sh.store.limits.expired.Add(uint64(removed))
 	return removed
+}
+
+// earliest is the record that expires first, if there is one that does.
+func (sh *shard) earliest() *entry {
+	return sh.slots.items[sh.due.heap[0].slot]
 }

@@ -1,0 +1,50 @@
+package memstore
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/nestsession/session/store"
+)
+
+// A wall clock that was set, or a machine that slept, shows as an anchor that is
+// off. The next write notices.
+func TestSteppedClockIsNoticedAtTheNextWrite(t *testing.T) {
+	t.Parallel()
+	for _, off := range []time.Duration{-time.Hour, time.Hour} {
+		s := New(Config{})
+		defer s.Close()
+		ctx := context.Background()
+		r := store.Record{ID: "a", Expires: time.Now().Add(30 * time.Minute)}
+		if _, err := s.Create(ctx, r); err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now()
+		s.clock.anchor.Store(&anchor{at: at, unix: at.Add(off).UnixNano()})
+		if err := s.Touch(ctx, "a", r.Expires); err != nil {
+			t.Errorf("Touch with the clock off by %v: %v", off, err)
+		}
+		if _, err := s.Load(ctx, "a"); err != nil {
+			t.Errorf("Load with the clock off by %v, after a write: %v", off, err)
+		}
+		if drift := time.Duration(s.clock.now() - time.Now().UnixNano()).Abs(); drift > time.Minute {
+			t.Errorf("the clock is still off by %v", drift)
+		}
+	}
+}
+
+// The default number of sessions, without filling the store.
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	s := New(Config{})
+	defer s.Close()
+	if s.limits.maxSessions != DefaultMaxSessions || s.limits.maxBytes != DefaultMaxBytes || !s.limits.evicts {
+		t.Errorf("the zero Config gives %+v", &s.limits)
+	}
+	for max, want := range map[int64]int{1: 1, 4095: 1, 4096: 2, 100_000: 32, 1_000_000: 256, 5_000_000: 1024, 1 << 62: 1024} {
+		if got := shardCount(max); got != want {
+			t.Errorf("%d shards for %d sessions, want %d", got, max, want)
+		}
+	}
+}

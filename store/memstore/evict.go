@@ -1,0 +1,90 @@
+package memstore
+
+import "github.com/nestsession/session/store"
+
+// makeRoom removes one session for the sake of r: one that has expired, or else,
+// if that is the policy, the least recently used of all but r's own. It is called
+// without any lock. Without an error it is worth to try again.
+func (s *Store) makeRoom(r store.Record, now int64) error {
+	if recordSize(r) <= s.limits.maxBytes && s.removeOne(r, now) {
+		return nil
+	}
+	if s.closed.Load() {
+		return store.ErrClosed
+	}
+	s.limits.refused.Add(1)
+	return store.ErrFull
+}
+
+func (s *Store) removeOne(r store.Record, now int64) bool {
+	own := s.shard(r.ID)
+	var skip *shard
+	for {
+		sh := s.candidate(skip, now)
+		if sh == nil {
+			break
+		}
+		if sh.evict(r.ID, now) {
+			return true
+		}
+		// Either others were faster and its hints are now right, or it holds nothing
+		// but r.
+		if sh == own {
+			skip = own
+		}
+	}
+	if !s.limits.evicts {
+		return false
+	}
+	// The room may have gone to a record that is being put in this moment, under a
+	// lock, and of which the hints do not tell yet.
+	for i := range s.shards {
+		if s.shards[i].evict(r.ID, now) {
+			return true
+		}
+	}
+	return false
+}
+
+// candidate is a shard that holds an expired session, or else the one with the
+// least recently used, or nil. The hints that it reads may be out of date.
+func (s *Store) candidate(skip *shard, now int64) *shard {
+	var best *shard
+	oldest := int64(never)
+	for i := range s.shards {
+		sh := &s.shards[i]
+		if sh == skip {
+			continue
+		}
+		if sh.nextDue.Load() <= now {
+			return sh
+		}
+		if o := sh.oldest.Load(); o < oldest {
+			best, oldest = sh, o
+		}
+	}
+	return best
+}
+
+// evict removes the shard's expired session or least recently used one, but never
+// the one that room is made for.
+func (sh *shard) evict(except string, now int64) bool {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	defer sh.publish()
+	if sh.due.first() <= now {
+		sh.end(sh.earliest())
+		sh.store.limits.expired.Add(1)
+		return true
+	}
+	slot := sh.lru.tail
+	if slot != none && sh.slots.items[slot].rec.ID == except {
+		slot = sh.lru.links[slot].newer
+	}
+	if slot == none {
+		return false
+	}
+	sh.end(sh.slots.items[slot])
+	sh.store.limits.evicted.Add(1)
+	return true
+}
