@@ -261,7 +261,7 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 	value := space[:0]
 	if s.sent != nil && s.sent.asSent && s.id == s.sentID && !s.resign {
 		value = append(value, s.sent.value...)
-	} else if value = s.m.signer.AppendValue(value, s.id); len(s.m.name)+len(value) > maxCookieBytes {
+	} else if value = s.m.signer.AppendValue(value, s.id); len(s.m.name)+len(value) > cookie.MaxSize {
 		return errors.New("session: Config.GenID returned an id that is too long for a cookie")
 	}
 	var line [768]byte
@@ -278,8 +278,10 @@ func (s *Session[T]) expireCookie(h http.Header) {
 	if h == nil || s.sentID == "" || s.m.keepDeadCookie {
 		return
 	}
-	a := s.settings.attributes(1) // just after 1970 began
-	addCookie(h, string(cookie.Append(nil, s.m.name, "", &a)))
+	a := s.settings.attributes(1)                                    // just after 1970 began
+	if line := cookie.Append(nil, s.m.name, "", &a); len(line) > 0 { // none of a stored cookie that cannot be written
+		addCookie(h, string(line))
+	}
 }
 
 func addCookie(h http.Header, line string) {

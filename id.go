@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/nestsession/session/cookie"
 )
 
 // newID makes an id: 24 bytes from the system's CSPRNG are 192 bits, of which
@@ -24,8 +26,8 @@ func (c *core) newID(r *http.Request) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("session: Config.GenID: %w", err)
 	}
-	if id == "" {
-		return "", errors.New("session: Config.GenID returned no id")
+	if cookie.ValidID(id) != nil {
+		return "", errors.New("session: Config.GenID returned an id that no cookie brings back; it must return valid UTF-8 text, and not \"\"")
 	}
 	return id, nil
 }

@@ -11,9 +11,6 @@ import (
 
 const (
 	minSecretBytes = 16
-	// maxCookieBytes is what browsers keep of name and value together (RFC 6265bis
-	// section 5.6, ASVS 3.3.5).
-	maxCookieBytes = 4096
 	// maxCookieAge is what browsers cut a cookie's lifetime to (RFC 6265bis section 5.5).
 	maxCookieAge = 400 * 24 * time.Hour
 )
@@ -197,8 +194,8 @@ func (c *Config) validateRest() error {
 		errs = append(errs, refuse("MaxBytes", "%d would refuse every session; write a positive number of bytes, or 0 for %d", c.MaxBytes, DefaultMaxBytes))
 	}
 	// An id of ours and its signature take 90 bytes; the rest is the name's.
-	if len(c.Name)+128 > maxCookieBytes {
-		errs = append(errs, refuse("Name", "%d bytes leave no room for the value: browsers keep %d bytes of both together", len(c.Name), maxCookieBytes))
+	if len(c.Name)+128 > cookie.MaxSize {
+		errs = append(errs, refuse("Name", "%d bytes leave no room for the value: browsers keep %d bytes of both together", len(c.Name), cookie.MaxSize))
 	}
 	return errors.Join(errs...)
 }
