@@ -9,8 +9,11 @@ import (
 	"github.com/nestsession/session/interop/scenario"
 )
 
-// gone tells whether the library refused to write a record that was removed.
-func gone(p *Place, id string) bool { return has(p.Got, "set "+id+" gone") }
+// gone tells whether the library refused to write a record that was removed. One
+// that nobody has seen under its name is U among the calls.
+func gone(p *Place, id string) bool {
+	return id != "" && (has(p.Got, "set "+id+" gone") || !stored(p.Got, id) && hasHidden(p.Got, " gone"))
+}
 
 // staysDead allows that a removed record is not written again.
 func staysDead(p *Place, d *compare.Difference) bool {
@@ -20,32 +23,39 @@ func staysDead(p *Place, d *compare.Difference) bool {
 	case compare.Cookies:
 		missing, extra := cookies(d)
 		return len(extra) == 0 && every(missing, func(c scenario.Cookie) bool { return gone(p, of(c)) })
-	case compare.Calls:
+	case compare.Calls: // nor touched after that
 		missing, extra := calls(d)
-		return every(missing, func(c string) bool { return gone(p, idIn(c, "set")) }) &&
-			every(extra, func(c string) bool { return strings.HasSuffix(c, " gone") })
+		return every(missing, func(c string) bool { return gone(p, idIn(c, "set")) || gone(p, idIn(c, "touch")) }) &&
+			every(extra, func(c string) bool { return strings.HasSuffix(c, " gone") || idIn(c, "set") == "U" })
+	case compare.Values:
+		return d.Op == "save" && refused(d) && hasOutcome(p.Got, " gone")
 	}
 	return false
+}
+
+// refused tells an operation that fails in place of doing what it should not.
+func refused(d *compare.Difference) bool {
+	got, want := value(d.Got), value(d.Expected)
+	return got.OK != nil && !*got.OK && want.OK != nil && *want.OK
 }
 
 // reachable allows that a new session without cookie is not stored, or that its
 // cookie is sent.
 func reachable(p *Place, d *compare.Difference) bool {
-	lost := func(id string) bool { return id != "" && !stored(p.Got, id) && stored(p.Want, id) }
+	lost := func(id string) bool { return id == "U" || id != "" && !stored(p.Got, id) && stored(p.Want, id) }
 	switch d.Field {
 	case compare.Stored:
 		return d.Got == nil && d.Expected != nil
 	case compare.Calls:
 		missing, extra := calls(d)
-		return len(extra) == 0 && every(missing, func(c string) bool { return lost(idIn(c, "set")) })
+		return len(extra) == 0 && every(missing, func(c string) bool { return lost(idIn(c, "set")) || idIn(c, "destroy") == "U" })
 	case compare.Cookies:
 		missing, extra := cookies(d)
 		return len(missing) == 0 && every(extra, func(c scenario.Cookie) bool {
 			return c.Change == "new" && stored(p.Got, of(c)) && stored(p.Want, of(c))
 		})
-	case compare.Values: // a save by hand is refused
-		v, was := value(d.Got), value(d.Expected)
-		return v.Op == "save" && v.OK != nil && !*v.OK && was.OK != nil && *was.OK
+	case compare.Values: // a save by hand
+		return d.Op == "save" && refused(d)
 	}
 	return false
 }
@@ -152,7 +162,8 @@ func storedWithHead(p *Place, d *compare.Difference) bool {
 	switch d.Field {
 	case compare.Calls:
 		missing, extra := calls(d)
-		return len(missing) == 0 && every(extra, func(c string) bool { return wrote(idIn(c, "set")) })
+		return all(missing, func(c string) bool { return wrote(idIn(c, "touch")) }) &&
+			every(extra, func(c string) bool { return wrote(idIn(c, "set")) })
 	case compare.Stored:
 		return wrote(d.ID) && d.Got != nil
 	case compare.Values: // seen after a reload
@@ -164,4 +175,48 @@ func storedWithHead(p *Place, d *compare.Difference) bool {
 // sameData tells whether two documents differ in their cookie member alone.
 func sameData(d *compare.Difference) bool {
 	return reflect.DeepEqual(data(d.Expected), data(d.Got))
+}
+
+// regeneratesLate tells a handler that regenerates after the head has left.
+func regeneratesLate(p *Place) bool { return late(p.Step, "regenerate") }
+
+func late(s *scenario.Step, kind string) bool {
+	sent := false
+	for _, op := range s.Handler {
+		switch op.Kind {
+		case "write", "flush", "writeHead":
+			sent = true
+		case "nested":
+			if late(op.Step, kind) {
+				return true
+			}
+		case kind:
+			if sent {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// keepsSession allows that Regenerate fails, that the session goes on under its old
+// id, and that none begins under a new one.
+func keepsSession(p *Place, d *compare.Difference) bool {
+	failed := -1
+	for _, v := range d.GotOf.Values {
+		if failed < 0 && v.Op == "regenerate" && v.OK != nil && !*v.OK {
+			failed = v.I
+		}
+	}
+	switch d.Field {
+	case compare.Values:
+		return failed >= 0 && max(value(d.Got).I, value(d.Expected).I) >= failed
+	case compare.Calls:
+		missing, extra := calls(d)
+		return failed >= 0 && slices.ContainsFunc(missing, func(c string) bool { return idIn(c, "destroy") != "" }) &&
+			!slices.ContainsFunc(extra, func(c string) bool { return idIn(c, "destroy") != "" && !has(p.Want, c) })
+	case compare.Stored:
+		return (d.Expected == nil) != (d.Got == nil) || sameData(d)
+	}
+	return false
 }

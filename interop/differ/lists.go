@@ -80,12 +80,24 @@ func idIn(call, kind string) string {
 
 // has tells whether a call was made in a step, or in a request nested in it.
 func has(r *scenario.Result, call string) bool {
-	if slices.Contains(r.Calls, call) {
-		return true
-	}
-	return slices.ContainsFunc(r.Values, func(v scenario.Value) bool {
-		return v.Result != nil && has(v.Result, call)
+	return hasCall(r, func(c string) bool { return c == call })
+}
+
+func hasCall(r *scenario.Result, is func(call string) bool) bool {
+	return slices.ContainsFunc(r.Calls, is) || slices.ContainsFunc(r.Values, func(v scenario.Value) bool {
+		return v.Result != nil && hasCall(v.Result, is)
 	})
+}
+
+// hasHidden tells whether a call with this outcome was made of an id that nobody has
+// seen.
+func hasHidden(r *scenario.Result, outcome string) bool {
+	return hasCall(r, func(c string) bool { return strings.Contains(c, " U") && strings.HasSuffix(c, outcome) })
+}
+
+// hasOutcome tells whether a call with this outcome was made.
+func hasOutcome(r *scenario.Result, outcome string) bool {
+	return hasCall(r, func(c string) bool { return strings.HasSuffix(c, outcome) })
 }
 
 // stored tells whether any of the stores has a record after a step.

@@ -175,4 +175,11 @@ var Table = []Row{
 		Reason:  "changes are stored before the head leaves, since that may say that they are [13]; what was said cannot be taken back",
 		Allows:  storedWithHead,
 	},
+	{
+		Rule:    "regenerates after the head has left",
+		Is:      regeneratesLate,
+		Differs: "Regenerate returns an error, the session goes on under its old id, and none begins under a new one",
+		Reason:  "the client cannot be told of a new id any more: the user would be logged out [3]",
+		Allows:  keepsSession,
+	},
 }

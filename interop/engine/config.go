@@ -88,9 +88,6 @@ func rawPath(r *http.Request) string {
 	return path
 }
 
-// untilClosed is express-session's maxAge of false.
-const untilClosed = time.Duration(math.MinInt64)
-
 // baseCookie is a cookie to which no option was given.
 var baseCookie = session.Cookie{Secure: session.Insecure, SameSite: session.SameSiteOmit}
 
@@ -162,7 +159,7 @@ func maxAgeOf(v any) (time.Duration, error) {
 	}
 	ms, isNumber := v.(float64)
 	if !isNumber {
-		return untilClosed, nil
+		return session.UntilClosed, nil
 	}
 	if ms == 0 {
 		return 1, nil

@@ -19,6 +19,7 @@ type handler struct {
 	layer   *layer
 	session *session.Session[Data] // nil if the request has none, or has it no more
 	lastID  string                 // of the session that it had
+	unset   *session.Session[Data] // dropped, to be destroyed at the end
 
 	status int  // of the response, as set so far
 	sent   bool // the head

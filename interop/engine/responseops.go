@@ -70,6 +70,7 @@ func (h *handler) write(body string) {
 // there is no body.
 func (h *handler) end(body string) {
 	h.done = true
+	h.destroyUnset()
 	if body != "" || !h.sent {
 		h.write(body)
 	}

@@ -67,20 +67,31 @@ func (h *handler) forget() {
 	h.lastID, h.session = h.session.ID(), nil
 }
 
-// drop is `req.session = null`. With unset "destroy" the record goes too, and if
-// that fails nobody but the log is told.
+// drop is `req.session = null`: nothing of this request is stored or sent. With
+// unset "destroy" the record goes when the response ends.
 func (h *handler) drop() {
-	if h.session == nil {
+	s := h.session
+	if s == nil {
 		return
 	}
-	if !h.layer.Options.UnsetDestroys {
-		s := h.session
-		h.forget()
-		s.Discard()
+	h.forget()
+	s.Discard()
+	if h.layer.Options.UnsetDestroys {
+		h.unset = s
+	}
+}
+
+// destroyUnset is what unset "destroy" does at the end of the response. If it fails
+// nobody but the log is told.
+func (h *handler) destroyUnset() {
+	s := h.unset
+	if s == nil {
 		return
 	}
-	if err := h.destroy(); err != nil {
+	h.unset = nil
+	if err := h.req.during(false, func() error { return s.Destroy(h.r.Context()) }); err != nil {
 		h.req.late(err)
+		s.Discard()
 	}
 }
 
@@ -102,7 +113,7 @@ func (w *World) describe(s *session.Session[Data]) any {
 	switch c.MaxAge {
 	case 0:
 		d["originalMaxAge"] = nil
-	case untilClosed:
+	case session.UntilClosed:
 		d["originalMaxAge"] = false
 	default:
 		d["originalMaxAge"] = float64(c.MaxAge.Truncate(time.Millisecond).Milliseconds())
@@ -110,7 +121,7 @@ func (w *World) describe(s *session.Session[Data]) any {
 	if at := s.Expires(); !at.IsZero() {
 		d["maxAge"] = float64(at.UnixMilli() - now.UnixMilli())
 		d["expires"] = at
-	} else if c.MaxAge == untilClosed {
+	} else if c.MaxAge == session.UntilClosed {
 		d["maxAge"], d["expires"] = false, false
 	}
 	return d
