@@ -329,3 +329,37 @@ func TestEvictingStoreRefusesNobody(t *testing.T) {
 		t.Errorf("%+v, want 2 sessions and none refused", got)
 	}
 }
+
+// A session that takes the place of an expired one needs no room for itself, and
+// where it is too large it leaves the count as it was.
+func TestReplacingAnExpiredSession(t *testing.T) {
+	t.Parallel()
+	for _, atLimit := range []memstore.AtLimit{memstore.EvictLeastRecentlyUsed, memstore.Refuse} {
+		f := setup(t, memstore.Config{MaxSessions: 2, MaxBytes: 2 * (overhead + 11), AtLimit: atLimit})
+		f.create("a", make([]byte, 10)...)
+		f.create("b", make([]byte, 10)...)
+		f.touch("a", 0)
+		f.create("a", make([]byte, 10)...)
+		f.holds("a", "b")
+		f.touch("a", 0)
+		_, err := f.tryCreate("a", make([]byte, 1000)...)
+		wantErr(t, "Create of a session larger than the store", err, store.ErrFull)
+		f.holds("b")
+		_, err = f.tryCreate("a", make([]byte, 11)...)
+		if atLimit == memstore.Refuse {
+			wantErr(t, "Create of a session that is larger than the expired one", err, store.ErrFull)
+			f.holds("b")
+		} else if err != nil {
+			t.Errorf("Create: %v", err)
+		} else {
+			f.holds("a")
+		}
+		if _, err := f.Sweep(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		sessions, bytes := f.sum()
+		if got := f.Stats(); got.Sessions != sessions || got.Bytes != bytes {
+			t.Errorf("%+v, want %d sessions of %d bytes", got, sessions, bytes)
+		}
+	}
+}

@@ -17,7 +17,8 @@
 // # Expiry
 //
 // Each method checks the expiry itself, so an expired session is never answered,
-// whether or not it has been swept. Sweeping merely gives the memory back: it
+// whether or not it has been swept. (A system clock that is set, or a machine that
+// slept, is noticed at the next write or sweep.) Sweeping merely gives the memory back: it
 // looks at expired sessions alone, removes a few at a time, and lets requests in
 // between. It runs on a timer that exists only while the store holds sessions
 // that expire, and no goroutine exists between two sweeps. A store that is
@@ -39,60 +40,8 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// The limits of the zero [Config].
-const (
-	DefaultMaxSessions   = 1_000_000
-	DefaultMaxBytes      = 512 << 20
-	DefaultSweepInterval = time.Minute
-)
-
-// NoLimit lifts the limit that it is given for.
-const NoLimit = -1
-
-// RecordOverhead is what each session counts in bytes beside its id, owner and
-// data: an estimate of what the tables around it take.
-const RecordOverhead = 256
-
 // errNoID is what Create answers for a record without an id.
 var errNoID = errors.New("memstore: record without an id")
-
-// AtLimit says what becomes of a session for which there is no room.
-type AtLimit uint8
-
-const (
-	// EvictLeastRecentlyUsed makes room by ending the sessions that were loaded,
-	// written or touched the longest ago. The order is exact to the resolution of
-	// the clock. [Stats.Evicted] counts them.
-	EvictLeastRecentlyUsed AtLimit = iota
-
-	// Refuse keeps what is there and answers [store.ErrFull].
-	Refuse
-)
-
-// Config says how much a [Store] keeps. The zero Config is ready for use.
-type Config struct {
-	// MaxSessions is how many sessions are kept, those that have expired and were
-	// not swept yet included. 0: [DefaultMaxSessions]. [NoLimit]: any number.
-	MaxSessions int
-
-	// MaxBytes limits the sum over all sessions of id, owner, data and
-	// [RecordOverhead]. 0: [DefaultMaxBytes]. [NoLimit]: any number. A session that
-	// would not fit into an empty store is refused with [store.ErrFull] in any case.
-	MaxBytes int64
-
-	// AtLimit is what happens where one of the two is reached. The zero value is
-	// [EvictLeastRecentlyUsed].
-	AtLimit AtLimit
-
-	// SweepInterval is how long expired sessions may go on taking room. 0:
-	// [DefaultSweepInterval]. Negative: they go when [Store.Sweep] is called or
-	// when the room is needed.
-	SweepInterval time.Duration
-
-	// Now is the clock that expiry is judged by. Nil: the system's. It is called
-	// by several goroutines at once and must not call the store.
-	Now func() time.Time
-}
 
 // Store keeps sessions in memory. Make one with [New].
 type Store struct {
@@ -269,15 +218,6 @@ func normal(r store.Record) store.Record {
 	}
 	r.Data = slices.Clip(r.Data)
 	return r
-}
-
-// Stats is what a [Store] holds and has done.
-type Stats struct {
-	Sessions int64  // kept now, expired ones that are not swept yet included
-	Bytes    int64  // what they count, as [Config.MaxBytes] measures
-	Evicted  uint64 // live sessions ended to make room
-	Refused  uint64 // writes answered with [store.ErrFull]
-	Expired  uint64 // expired sessions removed
 }
 
 // Stats tells what the store holds and has done, for metrics. It is cheap.

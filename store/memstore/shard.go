@@ -106,18 +106,21 @@ func (sh *shard) create(r store.Record, now int64) (store.Version, error) {
 	if sh.closed {
 		return 0, store.ErrClosed
 	}
+	sessions, size := int64(1), recordSize(r)
 	old := sh.records[r.ID]
 	if old != nil {
 		if old.expires > now {
 			return 0, store.ErrExists
 		}
-		sh.remove(old)
+		sessions, size = 0, size-old.size()
+	}
+	if !sh.store.limits.reserve(sessions, size) {
+		return 0, errNoRoom
+	}
+	if old != nil {
+		sh.unlink(old)
 		sh.store.limits.expired.Add(1)
 		sh.store.feed.send(store.Event{ID: r.ID})
-	}
-	if !sh.store.limits.reserve(1, recordSize(r)) {
-		sh.publish()
-		return 0, errNoRoom
 	}
 	sh.seq++
 	r.Version = store.Version(sh.seq)
@@ -183,9 +186,10 @@ func (sh *shard) delete(id string) error {
 	return nil
 }
 
-// end removes e and reports it.
+// end removes e, gives its room back and reports it.
 func (sh *shard) end(e *entry) {
-	sh.remove(e)
+	sh.unlink(e)
+	sh.store.limits.release(1, e.size())
 	sh.store.feed.send(store.Event{ID: e.rec.ID, Ended: true})
 }
 
@@ -205,8 +209,8 @@ func (sh *shard) insert(e *entry) {
 	sh.joinOwner(e)
 }
 
-// remove takes e out of all orders and gives its room back.
-func (sh *shard) remove(e *entry) {
+// unlink takes e out of all orders.
+func (sh *shard) unlink(e *entry) {
 	delete(sh.records, e.rec.ID)
 	sh.slots.remove(e.slot)
 	if e.expires != never {
@@ -216,7 +220,6 @@ func (sh *shard) remove(e *entry) {
 		sh.lru.remove(e.slot)
 	}
 	sh.leaveOwner(e)
-	sh.store.limits.release(1, e.size())
 	if len(sh.records) == 0 && len(sh.slots.items) > keepTables {
 		sh.records, sh.owners, sh.slots, sh.due = nil, nil, slots{}, expiries{}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -192,4 +193,47 @@ func TestCloseEndsASweep(t *testing.T) {
 	}}
 	_, err := f.Sweep(ctx)
 	wantErr(t, "Sweep of a store that is closed meanwhile", err, store.ErrClosed)
+}
+
+// When Close has returned, no sweep is under way, and none begins.
+func TestCloseWaitsForASweep(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var inSweep, sweeps atomic.Int32
+		release := make(chan struct{})
+		s := memstore.New(memstore.Config{SweepInterval: time.Minute, Now: func() time.Time {
+			if inSweep.Load() == 1 { // nobody else asks for the time by then
+				sweeps.Add(1)
+				<-release
+			}
+			return time.Now()
+		}})
+		if _, err := s.Create(t.Context(), store.Record{ID: "a", Expires: time.Now().Add(time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+		inSweep.Store(1)
+		time.Sleep(time.Minute) // fake time
+		synctest.Wait()
+		if sweeps.Load() != 1 {
+			t.Fatalf("%d sweeps after a minute, want 1", sweeps.Load())
+		}
+		var closed atomic.Bool
+		go func() {
+			s.Close()
+			closed.Store(true)
+		}()
+		synctest.Wait()
+		if closed.Load() {
+			t.Error("Close has returned while a sweep was under way")
+		}
+		close(release)
+		synctest.Wait()
+		if !closed.Load() {
+			t.Error("Close has not returned after the sweep")
+		}
+		time.Sleep(time.Hour) // fake time
+		if sweeps.Load() != 1 {
+			t.Errorf("%d sweeps, want none after Close", sweeps.Load()-1)
+		}
+	})
 }

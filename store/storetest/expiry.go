@@ -27,9 +27,8 @@ var expiryCases = []testCase{
 			if err != nil {
 				return err
 			}
-			margin := max(20*time.Millisecond, 2*e.opts.Resolution)
 			if e.Advance != nil {
-				e.Advance(e.life - margin)
+				e.Advance(e.life - e.life/60)
 			} else if err := wait(ctx, e.life/2); err != nil {
 				return err
 			}
