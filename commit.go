@@ -23,13 +23,6 @@ import (
 // session has ended meanwhile is no error: the changes are dropped, the cookie is
 // expired, an event says so.
 func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) error {
-	var d deadlineContext
-	d.begin(ctx, m.saveTimeout)
-	defer d.end()
-	return m.commit(&d, s, h)
-}
-
-func (m *Manager[T]) commit(ctx context.Context, s *Session[T], h http.Header) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if h == nil {
@@ -55,9 +48,9 @@ func (m *Manager[T]) commit(ctx context.Context, s *Session[T], h http.Header) e
 
 // settleUp is what a request's end asks of the store and of the header.
 func (s *Session[T]) settleUp(ctx context.Context, h http.Header) error {
-	for ; len(s.doomed) > 0; s.doomed = s.doomed[1:] {
-		if err := s.m.remove(ctx, s.doomed[0], 0); err != nil {
-			return &storeError{fmt.Errorf("deleting: %w", err)}
+	if len(s.doomed) > 0 || s.state == stateEnding {
+		if err := s.endAgain(ctx); err != nil {
+			return err
 		}
 	}
 	switch s.state {
@@ -65,16 +58,30 @@ func (s *Session[T]) settleUp(ctx context.Context, h http.Header) error {
 		return s.settleNew(ctx, h)
 	case stateStored:
 		return s.settleStored(ctx, h)
-	case stateEnding:
-		if err := s.end(ctx); err != nil {
-			return err
-		}
-		s.finish()
-		s.expireCookie(h)
 	case stateEnded:
 		s.expireCookie(h)
 	}
 	return nil
+}
+
+// endAgain tries once more what the store has failed to delete when the handler
+// asked for it. Whoever was told of a logout must be logged out.
+func (s *Session[T]) endAgain(ctx context.Context) error {
+	d := s.m.outlive(ctx)
+	defer d.end()
+	for ; len(s.doomed) > 0; s.doomed = s.doomed[1:] {
+		if err := s.m.remove(d, s.doomed[0], 0); err != nil {
+			return &storeError{fmt.Errorf("deleting: %w", err)}
+		}
+	}
+	if s.state != stateEnding {
+		return nil
+	}
+	err := s.end(d)
+	if err == nil {
+		s.finish()
+	}
+	return err
 }
 
 // unsettled reports whether there is something left to do after the header.
@@ -113,7 +120,9 @@ func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
 		}
 		return s.sendCookie(ctx, h)
 	}
-	err = s.create(ctx, value, body)
+	d := s.m.outlive(ctx)
+	defer d.end()
+	err = s.create(d, value, body)
 	if errors.Is(err, ErrInsecure) || errors.Is(err, ErrHeaderSent) {
 		// There is no client that could come back to it: a record would only take room.
 		reason := ReasonHeaderSent
@@ -157,7 +166,9 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 	}
 	switch {
 	case changed, stale && !wait:
-		if err := s.swap(ctx, value, body); err != nil {
+		d := s.m.outlive(ctx)
+		defer d.end()
+		if err := s.swap(d, value, body); err != nil {
 			return err
 		}
 		s.saved, s.written = true, true
@@ -216,7 +227,9 @@ func (s *Session[T]) touch(ctx context.Context) error {
 	if !s.touched && !s.due(at) {
 		return nil
 	}
-	err := s.m.store.Touch(ctx, s.key, at.time())
+	d := s.m.outlive(ctx)
+	defer d.end()
+	err := s.m.store.Touch(d, s.key, at.time())
 	if errors.Is(err, store.ErrNotFound) {
 		return s.revoked(ctx)
 	}

@@ -168,12 +168,28 @@ func (p Priority) attribute() cookie.Priority {
 	return ""
 }
 
-// settings are the Config's for a request.
-func (c *core) settings(r *http.Request) Cookie {
+// settings are the Config's for a request, unresolved.
+func (c *core) settings(r *http.Request) *Cookie {
 	if c.cookieFunc != nil {
-		return c.cookieFunc(r)
+		k := c.cookieFunc(r)
+		return &k
 	}
-	return c.cookie
+	return &c.cookie
+}
+
+// resolve is a cookie as it is for a request that came over HTTPS, or did not.
+func (c *core) resolve(k *Cookie, secure bool) *Cookie {
+	switch {
+	case k.Secure != SecureAuto && k.SameSite != SameSiteAuto:
+		return k
+	case k == &c.cookie && secure:
+		return &c.overHTTPS
+	case k == &c.cookie:
+		return &c.overHTTP
+	}
+	own := *k
+	own.resolve(secure)
+	return &own
 }
 
 // Proxy says whether X-Forwarded-Proto tells how the client connected. (RFC 7239

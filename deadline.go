@@ -25,12 +25,11 @@ type deadlineContext struct {
 	woken bool
 }
 
-func (d *deadlineContext) begin(parent context.Context, timeout time.Duration) {
-	d.parent, d.timeout = parent, timeout
+// outlive returns a context for work that ctx's end does not stop, but
+// Config.SaveTimeout does. The caller ends it.
+func (c *core) outlive(ctx context.Context) *deadlineContext {
+	return &deadlineContext{parent: ctx, timeout: c.saveTimeout}
 }
-
-// used reports whether begin was called.
-func (d *deadlineContext) used() bool { return d.parent != nil }
 
 // end releases who still waits.
 func (d *deadlineContext) end() { d.close(released) }

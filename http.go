@@ -91,7 +91,6 @@ type exchange[T any] struct {
 	r        *http.Request // with the context below
 	ctx      exchangeContext[T]
 	response response[T]
-	deadline deadlineContext
 	s        Session[T]
 	gate     gate
 
@@ -154,13 +153,7 @@ func (x *exchange[T]) commit(h http.Header) error {
 	if !x.gate.passed() {
 		return nil
 	}
-	d := &x.deadline
-	if d.used() {
-		d = new(deadlineContext)
-	}
-	d.begin(x.ctx.Context, x.m.saveTimeout)
-	defer d.end()
-	return x.m.commit(d, &x.s, h)
+	return x.m.Commit(x.ctx.Context, &x.s, h)
 }
 
 func defaultErrorHandler(w http.ResponseWriter, _ *http.Request, err error) {

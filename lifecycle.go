@@ -230,7 +230,7 @@ func (s *Session[T]) renewTo(ctx context.Context, value *T, body []byte, old str
 		return &storeError{fmt.Errorf("renewing: %w", err)}
 	}
 	next.Version = version
-	data := appendCookie([]byte(`{"`+cookieKey+`":`), &s.settings, s.lifetime, until)
+	data := appendCookie([]byte(`{"`+cookieKey+`":`), s.settings, s.lifetime, until)
 	info := meta{Successor: next.ID, Until: until}
 	pointer.Data = append(info.append(data), '}')
 	if _, err = s.m.store.Update(ctx, pointer); err != nil {

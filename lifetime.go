@@ -44,7 +44,7 @@ func (l lifetime) from(t instant) instant {
 func (s *Session[T]) Cookie() Cookie {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.settings
+	c := *s.settings
 	c.MaxAge, c.Expires = s.lifetime.maxAge(), time.Time{}
 	return c
 }
@@ -64,22 +64,21 @@ func (s *Session[T]) SetCookie(c Cookie) {
 func (s *Session[T]) SetMaxAge(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.settings
+	c := *s.settings
 	c.MaxAge, c.Expires = d, time.Time{}
 	s.set(c)
 }
 
 func (s *Session[T]) set(c Cookie) {
-	s.settle(c)
+	s.settle(&c)
 	s.ownCookie, s.settingsChanged = true, true
 	s.expires = s.expiry(s.m.present())
 }
 
 // settle takes over a cookie, and fixes what in it depends on the request and on
 // the time.
-func (s *Session[T]) settle(c Cookie) {
-	c.resolve(s.secure)
-	s.settings, s.lifetime = c, lifetimeOf(c.MaxAge)
+func (s *Session[T]) settle(c *Cookie) {
+	s.settings, s.lifetime = s.m.resolve(c, s.secure), lifetimeOf(c.MaxAge)
 	if !c.Expires.IsZero() {
 		s.lifetime = lifetime{set: true, ms: int64(instantOf(c.Expires) - s.m.present())}
 	}

@@ -32,7 +32,9 @@ type core struct {
 	cookies   cookieCache
 	digestKey [sha256.Size]byte
 	name      string
-	cookie    Cookie
+
+	cookie              Cookie
+	overHTTP, overHTTPS Cookie // the same, resolved
 
 	cookieFunc                         func(*http.Request) Cookie
 	genID                              func(*http.Request) (string, error)
@@ -76,6 +78,9 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		keepCookie: cfg.KeepCookie, keepDeadCookie: cfg.KeepDeadCookie,
 		express: cfg.ExpressRules,
 	}}
+	m.overHTTP, m.overHTTPS = m.cookie, m.cookie
+	m.overHTTP.resolve(false)
+	m.overHTTPS.resolve(true)
 	mac := hmac.New(sha256.New, []byte(cfg.Secrets[0]))
 	mac.Write([]byte("nest session: digest of ids"))
 	copy(m.digestKey[:], mac.Sum(nil))

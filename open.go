@@ -194,8 +194,7 @@ func (s *Session[T]) adopt(at loaded[T]) {
 	info := &at.doc.meta
 	if !s.settingsChanged {
 		if s.m.keepCookie || info.OwnCookie {
-			s.settings, s.lifetime = at.doc.cookie, at.doc.lifetime
-			s.settings.resolve(s.secure)
+			s.settings, s.lifetime = s.m.resolve(&at.doc.cookie, s.secure), at.doc.lifetime
 		}
 		s.ownCookie = info.OwnCookie
 	}

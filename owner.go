@@ -78,7 +78,7 @@ func (m *Manager[T]) describe(rec store.Record) (Info, bool) {
 	}
 	var s Session[T]
 	s.m = m
-	s.settle(m.cookie)
+	s.settle(&m.cookie)
 	s.adopt(loaded[T]{rec, doc, rec.ID})
 	if m.over(doc.meta.Created, rec.Expires) {
 		return info, false

@@ -107,7 +107,7 @@ func (s *Session[T]) compose(value *T, body []byte) (*document[T], store.Record,
 			return nil, store.Record{}, fmt.Errorf("session: the session's cookie cannot be written: %w", err)
 		}
 	}
-	doc, err := s.m.codec.compose(s.doc, value, body, &s.settings, s.lifetime, ends, info)
+	doc, err := s.m.codec.compose(s.doc, value, body, s.settings, s.lifetime, ends, info)
 	if err != nil {
 		return nil, store.Record{}, err
 	}

@@ -38,7 +38,7 @@ type Session[T any] struct {
 	shown    bool // Data has handed it out as it is
 	updates  []func(*T)
 	few      [2]func(*T) // where updates begins, to spare an allocation
-	settings Cookie
+	settings *Cookie     // resolved; shared, never changed in place
 	lifetime lifetime
 	owner    string
 	created  instant
