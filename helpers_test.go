@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nestsession/session"
@@ -332,4 +333,11 @@ func (j *journal) kinds() string {
 		all = append(all, text)
 	}
 	return strings.Join(all, ", ")
+}
+
+// inBubble runs a test on a clock of its own, where waiting takes no time, and
+// fails if it leaves goroutines behind.
+func inBubble(t *testing.T, test func(*testing.T)) {
+	t.Helper()
+	synctest.Test(t, test)
 }

@@ -31,7 +31,7 @@ func (m *Manager[T]) HandlerFunc(next func(http.ResponseWriter, *http.Request, *
 
 // declare opens the session for a route that cannot do without.
 func (x *exchange[T]) declare() (*Session[T], bool) {
-	s, err := x.session()
+	s, err := x.session(&x.ctx)
 	if errors.Is(err, ErrOutsidePath) {
 		x.m.logger.ErrorContext(&x.ctx, "session: a route declares a session that Config.Cookie.Path does not cover: widen the path, or leave the session out", "route", x.r.Pattern)
 	}
@@ -54,7 +54,7 @@ func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 		}
 		x := m.newExchange(w, r)
 		if eager {
-			if _, err := x.session(); err != nil && !errors.Is(err, ErrOutsidePath) {
+			if _, err := x.session(&x.ctx); err != nil && !errors.Is(err, ErrOutsidePath) {
 				x.response.finish()
 				return
 			}
@@ -65,8 +65,8 @@ func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 }
 
 // From returns the session of the request whose context ctx is or descends from,
-// loading it if this is the first call. It is false if the request did not pass
-// through this manager's Handler or HandlerFunc, if its path is outside
+// loading it, within ctx, if this is the first call. It is false if the request did
+// not pass through this manager's Handler or HandlerFunc, if its path is outside
 // Cookie.Path, or if the store failed: then the client gets the error response
 // whatever the handler writes, and never the page of an anonymous visitor.
 func (m *Manager[T]) From(ctx context.Context) (*Session[T], bool) {
@@ -81,7 +81,7 @@ func (m *Manager[T]) Load(ctx context.Context) (*Session[T], error) {
 	if x == nil {
 		return nil, ErrNoHandler
 	}
-	return x.session()
+	return x.session(ctx)
 }
 
 // exchange is one request's way through a manager: its context, its response
@@ -127,8 +127,8 @@ func (m *Manager[T]) newExchange(w http.ResponseWriter, r *http.Request) *exchan
 }
 
 // session opens the session, once.
-func (x *exchange[T]) session() (*Session[T], error) {
-	err := x.gate.enter(x.open)
+func (x *exchange[T]) session(ctx context.Context) (*Session[T], error) {
+	err := x.gate.enter(func() error { return x.open(ctx) })
 	if err == nil {
 		return &x.s, nil
 	}
@@ -138,8 +138,13 @@ func (x *exchange[T]) session() (*Session[T], error) {
 	return nil, err
 }
 
-func (x *exchange[T]) open() error {
-	err := x.m.open(x.ctx.Context, x.r, &x.s)
+func (x *exchange[T]) open(ctx context.Context) error {
+	if ctx == context.Context(&x.ctx) {
+		ctx = x.ctx.Context
+	} else {
+		ctx = quietContext{ctx, &x.m.core}
+	}
+	err := x.m.open(ctx, x.r, &x.s)
 	if x.response.sent.Load() { // then all that is to be done for it is done at the end
 		x.s.headerSent, x.s.deferred = true, true
 	}
