@@ -39,11 +39,11 @@ var (
 // the same id once more, and a second write of an id in one request. Ids that are
 // seen in calls alone are told from each other by nothing that a client or another
 // server could notice, so they are all U.
-func (c *comparer) calls(list []string) []string {
+func calls(list []string, stored records) []string {
 	out := []string{}
 	for _, text := range list {
 		p := parseCall(text)
-		if p.kind == "destroy" && generatedID.MatchString(p.id) && !c.stored[p.label+" "+p.id] {
+		if p.kind == "destroy" && generatedID.MatchString(p.id) && !stored[p.label+" "+p.id] {
 			continue
 		}
 		if hiddenID.MatchString(p.id) {

@@ -50,34 +50,40 @@ type Difference struct {
 // Results compares the answers to one step. before is what the stores held when it
 // began.
 func Results(before scenario.Store, want, got *scenario.Result) []Difference {
-	c := comparer{stored: map[string]bool{}}
-	for label, docs := range before {
-		for id := range docs {
-			c.stored[label+" "+id] = true
-		}
-	}
-	c.wrote(want)
-	c.wrote(got)
+	c := comparer{wanted: storedIn(before, want), had: storedIn(before, got)}
 	c.request("", want, got)
 	c.stores(want, got)
 	return c.found
 }
 
 type comparer struct {
-	found  []Difference
-	stored map[string]bool // "label id" of what a store had at some time in the step
+	found       []Difference
+	wanted, had records
 }
 
-// wrote takes note of what was stored during a step.
-func (c *comparer) wrote(r *scenario.Result) {
+// records is what stores had at some time in a step, as "label id".
+type records map[string]bool
+
+func storedIn(before scenario.Store, r *scenario.Result) records {
+	out := records{}
+	for label, docs := range before {
+		for id := range docs {
+			out[label+" "+id] = true
+		}
+	}
+	out.wrote(r)
+	return out
+}
+
+func (s records) wrote(r *scenario.Result) {
 	for _, call := range r.Calls {
 		if p := parseCall(call); p.kind == "set" {
-			c.stored[p.label+" "+p.id] = true
+			s[p.label+" "+p.id] = true
 		}
 	}
 	for _, v := range r.Values {
 		if v.Result != nil {
-			c.wrote(v.Result)
+			s.wrote(v.Result)
 		}
 	}
 }
@@ -100,7 +106,7 @@ func (c *comparer) request(path string, want, got *scenario.Result) {
 	if a, b := cookies(want.Cookies), cookies(got.Cookies); !reflect.DeepEqual(a, b) {
 		whole(Cookies, want.Cookies, got.Cookies)
 	}
-	if a, b := c.calls(want.Calls), c.calls(got.Calls); !slices.Equal(a, b) {
+	if a, b := calls(want.Calls, c.wanted), calls(got.Calls, c.had); !slices.Equal(a, b) {
 		whole(Calls, want.Calls, got.Calls)
 		last := &c.found[len(c.found)-1]
 		last.WantCalls, last.GotCalls = a, b

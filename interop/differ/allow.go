@@ -9,28 +9,34 @@ import (
 	"github.com/nestsession/session/interop/scenario"
 )
 
-// gone tells whether the library refused to write a record that was removed. One
-// that nobody has seen under its name is U among the calls.
-func gone(p *Place, id string) bool {
-	return id != "" && (has(p.Got, "set "+id+" gone") || !stored(p.Got, id) && hasHidden(p.Got, " gone"))
-}
+// What the rows of the table allow. Calls are in the form "main:set S1".
 
-// staysDead allows that a removed record is not written again.
+// staysDead allows that a removed record is not written again, and that nothing
+// else is done with it after that.
 func staysDead(p *Place, d *compare.Difference) bool {
+	if !hasOutcome(p.Got, " gone") {
+		return false
+	}
 	switch d.Field {
 	case compare.Stored:
 		return d.Got == nil && gone(p, d.ID)
 	case compare.Cookies:
 		missing, extra := cookies(d)
 		return len(extra) == 0 && every(missing, func(c scenario.Cookie) bool { return gone(p, of(c)) })
-	case compare.Calls: // nor touched after that
+	case compare.Calls:
 		missing, extra := calls(d)
-		return every(missing, func(c string) bool { return gone(p, idIn(c, "set")) || gone(p, idIn(c, "touch")) }) &&
-			every(extra, func(c string) bool { return strings.HasSuffix(c, " gone") || idIn(c, "set") == "U" })
-	case compare.Values:
-		return d.Op == "save" && refused(d) && hasOutcome(p.Got, " gone")
+		return all(missing, func(c string) bool { return gone(p, idOf(c)) }) &&
+			all(extra, func(c string) bool { return strings.HasSuffix(c, " gone") || idIn(c, "set") == "U" })
+	case compare.Values: // the save that is refused, and what is seen of the session then
+		return refused(d) || value(d.Got).I > firstRefused(d.GotOf)
 	}
 	return false
+}
+
+// gone tells whether the library refused to write a record that was removed. One
+// that nobody has seen under its name is U among the calls.
+func gone(p *Place, id string) bool {
+	return id != "" && (has(p.Got, "set "+id+" gone") || !stored(p.Got, id) && hasHidden(p.Got, " gone"))
 }
 
 // refused tells an operation that fails in place of doing what it should not.
@@ -39,23 +45,36 @@ func refused(d *compare.Difference) bool {
 	return got.OK != nil && !*got.OK && want.OK != nil && *want.OK
 }
 
+// firstRefused is the index of the first operation that failed; more than any if
+// there is none.
+func firstRefused(r *scenario.Result) int {
+	for _, v := range r.Values {
+		if v.OK != nil && !*v.OK {
+			return v.I
+		}
+	}
+	return 1 << 30
+}
+
 // reachable allows that a new session without cookie is not stored, or that its
 // cookie is sent.
 func reachable(p *Place, d *compare.Difference) bool {
-	lost := func(id string) bool { return id == "U" || id != "" && !stored(p.Got, id) && stored(p.Want, id) }
+	sent := func(id string) bool { return id != "" && sends(p.Got, id) && !sends(p.Want, id) }
+	unseen := func(id string) bool { return id == "U" || id != "" && !stored(p.Got, id) }
 	switch d.Field {
 	case compare.Stored:
 		return d.Got == nil && d.Expected != nil
 	case compare.Calls:
 		missing, extra := calls(d)
-		return len(extra) == 0 && every(missing, func(c string) bool { return lost(idIn(c, "set")) || idIn(c, "destroy") == "U" })
+		return all(missing, func(c string) bool { return unseen(idOf(c)) || sent(idOf(c)) }) &&
+			all(extra, func(c string) bool { return idIn(c, "get") == "U" || sent(idOf(c)) })
 	case compare.Cookies:
 		missing, extra := cookies(d)
 		return len(missing) == 0 && every(extra, func(c scenario.Cookie) bool {
-			return c.Change == "new" && stored(p.Got, of(c)) && stored(p.Want, of(c))
+			return c.Change == "new" && has(p.Got, "set "+of(c))
 		})
-	case compare.Values: // a save by hand
-		return d.Op == "save" && refused(d)
+	case compare.Values: // a save by hand, and a reload of what was not saved
+		return refused(d) && (d.Op == "save" || d.Op == "reload")
 	}
 	return false
 }
@@ -89,7 +108,7 @@ func errorPage(p *Place, d *compare.Difference) bool {
 		missing, extra := cookies(d)
 		return len(extra) == 0 && every(missing, func(c scenario.Cookie) bool { return of(c) != "" })
 	case compare.Calls: // of an id that nobody has seen, as many times as it was tried
-		failed := func(c string) bool { return strings.Contains(c, ":set ") && strings.HasSuffix(c, " error") }
+		failed := func(c string) bool { return idIn(c, "set") != "" && strings.HasSuffix(c, " error") }
 		missing, extra := calls(d)
 		return all(missing, failed) && all(extra, failed)
 	case compare.Stored: // express-session stored what has no cookie
@@ -112,7 +131,7 @@ func sentAgain(_ *Place, d *compare.Difference) bool {
 
 // anotherID allows that an id which is taken is not used for a new session.
 func anotherID(p *Place, d *compare.Difference) bool {
-	taken := func(id string) bool { return has(p.Got, "set "+id+" taken") }
+	taken := func(id string) bool { return id != "" && has(p.Got, "set "+id+" taken") }
 	switch d.Field {
 	case compare.Cookies:
 		missing, extra := cookies(d)
@@ -128,72 +147,23 @@ func anotherID(p *Place, d *compare.Difference) bool {
 	return false
 }
 
-// givenUp tells a handler that changes data, lets the head leave, and then
-// reloads, drops, ends or regenerates the session.
-func givenUp(p *Place) bool { return givesUp(p.Step) }
-
-func givesUp(s *scenario.Step) bool {
-	changed, sent := false, false
-	for _, op := range s.Handler {
-		switch op.Kind {
-		case "set", "delete", "incr", "setIn", "push", "regenerate":
-			if sent && changed && op.Kind == "regenerate" {
-				return true
-			}
-			changed = changed || !sent
-		case "write", "flush", "writeHead":
-			sent = true
-		case "reload", "unset", "destroy":
-			if sent && changed {
-				return true
-			}
-		case "nested":
-			if givesUp(op.Step) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// storedWithHead allows what was stored when the head left.
+// storedWithHead allows what comes of a record that was stored when the head left,
+// and not only at the end.
 func storedWithHead(p *Place, d *compare.Difference) bool {
-	wrote := func(id string) bool { return id != "" && has(p.Got, "set "+id) && !has(p.Want, "set "+id) }
+	early := func(id string) bool { return id != "" && (has(p.Got, "set "+id) || has(p.Got, "set "+id+" gone")) }
 	switch d.Field {
 	case compare.Calls:
 		missing, extra := calls(d)
-		return all(missing, func(c string) bool { return wrote(idIn(c, "touch")) }) &&
-			every(extra, func(c string) bool { return wrote(idIn(c, "set")) })
+		return all(missing, func(c string) bool { return early(idOf(c)) }) &&
+			all(extra, func(c string) bool { return early(idOf(c)) })
 	case compare.Stored:
-		return wrote(d.ID) && d.Got != nil
-	case compare.Values: // seen after a reload
-		return d.Op == "get" || d.Op == "keys" || d.Op == "cookie"
-	}
-	return false
-}
-
-// sameData tells whether two documents differ in their cookie member alone.
-func sameData(d *compare.Difference) bool {
-	return reflect.DeepEqual(data(d.Expected), data(d.Got))
-}
-
-// regeneratesLate tells a handler that regenerates after the head has left.
-func regeneratesLate(p *Place) bool { return late(p.Step, "regenerate") }
-
-func late(s *scenario.Step, kind string) bool {
-	sent := false
-	for _, op := range s.Handler {
-		switch op.Kind {
-		case "write", "flush", "writeHead":
-			sent = true
-		case "nested":
-			if late(op.Step, kind) {
-				return true
-			}
-		case kind:
-			if sent {
-				return true
-			}
+		return early(d.ID)
+	case compare.Cookies: // of a nested request
+		return d.GotOf != p.Got
+	case compare.Values:
+		switch d.Op {
+		case "get", "keys", "cookie", "reload":
+			return true
 		}
 	}
 	return false
@@ -202,21 +172,43 @@ func late(s *scenario.Step, kind string) bool {
 // keepsSession allows that Regenerate fails, that the session goes on under its old
 // id, and that none begins under a new one.
 func keepsSession(p *Place, d *compare.Difference) bool {
-	failed := -1
-	for _, v := range d.GotOf.Values {
-		if failed < 0 && v.Op == "regenerate" && v.OK != nil && !*v.OK {
-			failed = v.I
-		}
+	if !refusesRegenerate(p.Got) {
+		return false
 	}
 	switch d.Field {
 	case compare.Values:
-		return failed >= 0 && max(value(d.Got).I, value(d.Expected).I) >= failed
-	case compare.Calls:
-		missing, extra := calls(d)
-		return failed >= 0 && slices.ContainsFunc(missing, func(c string) bool { return idIn(c, "destroy") != "" }) &&
-			!slices.ContainsFunc(extra, func(c string) bool { return idIn(c, "destroy") != "" && !has(p.Want, c) })
-	case compare.Stored:
-		return (d.Expected == nil) != (d.Got == nil) || sameData(d)
+		return max(value(d.Got).I, value(d.Expected).I) >= firstRefused(d.GotOf) || d.GotOf != p.Got
+	case compare.Calls, compare.Stored:
+		return true
+	case compare.Cookies: // those of a nested request; of this one the id that it goes under
+		want, _ := d.Expected.([]scenario.Cookie)
+		got, _ := d.Got.([]scenario.Cookie)
+		return d.GotOf != p.Got || slices.EqualFunc(want, got, func(a, b scenario.Cookie) bool {
+			return a.Name == b.Name && reflect.DeepEqual(a.Attrs, b.Attrs)
+		})
 	}
 	return false
+}
+
+func refusesRegenerate(r *scenario.Result) bool {
+	return slices.ContainsFunc(r.Values, func(v scenario.Value) bool {
+		return v.Op == "regenerate" && v.OK != nil && !*v.OK || v.Result != nil && refusesRegenerate(v.Result)
+	})
+}
+
+// otherSettings allows that a touch moves the expiry alone, and leaves the cookie's
+// settings to whoever changed them.
+func otherSettings(_ *Place, d *compare.Difference) bool {
+	switch d.Field {
+	case compare.Stored:
+		return d.Expected != nil && d.Got != nil && sameData(d)
+	case compare.Values:
+		return d.Op == "cookie"
+	}
+	return false
+}
+
+// sameData tells whether two documents differ in their cookie member alone.
+func sameData(d *compare.Difference) bool {
+	return reflect.DeepEqual(data(d.Expected), data(d.Got))
 }

@@ -78,6 +78,20 @@ func idIn(call, kind string) string {
 	return id
 }
 
+// idOf is the id in a call of any kind.
+func idOf(call string) string {
+	_, rest, _ := strings.Cut(call, ":")
+	kind, _, _ := strings.Cut(rest, " ")
+	return idIn(call, kind)
+}
+
+// sends tells whether a session's cookie is sent in a step, or in a request nested
+// in it.
+func sends(r *scenario.Result, id string) bool {
+	return slices.ContainsFunc(r.Cookies, func(c scenario.Cookie) bool { return of(c) == id }) ||
+		slices.ContainsFunc(r.Values, func(v scenario.Value) bool { return v.Result != nil && sends(v.Result, id) })
+}
+
 // has tells whether a call was made in a step, or in a request nested in it.
 func has(r *scenario.Result, call string) bool {
 	return hasCall(r, func(c string) bool { return c == call })

@@ -169,9 +169,9 @@ var Table = []Row{
 		},
 	},
 	{
-		Rule:    "the head leaves after data were changed, and then the change is given up",
-		Is:      givenUp,
-		Differs: "the change is in the store, and a write among the calls",
+		Rule:    "the session is changed, then the head leaves, and then the handler goes on with the session or its record",
+		Is:      headInBetween,
+		Differs: "the record was stored with the head: it is there to be reloaded, removed, changed by others, and written once more",
 		Reason:  "changes are stored before the head leaves, since that may say that they are [13]; what was said cannot be taken back",
 		Allows:  storedWithHead,
 	},
@@ -181,5 +181,12 @@ var Table = []Row{
 		Differs: "Regenerate returns an error, the session goes on under its old id, and none begins under a new one",
 		Reason:  "the client cannot be told of a new id any more: the user would be logged out [3]",
 		Allows:  keepsSession,
+	},
+	{
+		Rule:    "another request changes the settings of the cookie meanwhile",
+		Is:      settingsMeanwhile,
+		Differs: "they stay changed, where express-session's touch puts back those that it knew",
+		Reason:  "a touch moves the expiry and nothing else, so that it cannot undo another request's change [2]",
+		Allows:  otherSettings,
 	},
 }

@@ -54,9 +54,12 @@ func (w *World) labels() []string {
 
 // number names the ids in the result of a step. The order is that of the
 // recorder: what id operations saw, with those of nested requests and then their
-// cookies where they stand; the step's cookies; what is in the stores.
-func (w *World) number(r *scenario.Result) {
-	w.seeRequest(r)
+// cookies where they stand; the step's cookies; what is in the stores. A cookie that
+// is sent on purpose where express-session sends none, or the other way round, must
+// not shift the numbers of all that follow: so a cookie more makes no id visible, and
+// one less uses up a number.
+func (w *World) number(r, want *scenario.Result) {
+	w.seeRequest(r, want)
 	type stored struct {
 		id string
 		at int
@@ -83,19 +86,48 @@ func (w *World) number(r *scenario.Result) {
 	w.nameRequest(r)
 }
 
-func (w *World) seeRequest(r *scenario.Result) {
-	for _, v := range r.Values {
+func (w *World) seeRequest(r, want *scenario.Result) {
+	for i, v := range r.Values {
 		if id, ok := v.Value.(string); ok && v.Op == "id" {
 			w.see(id)
 		}
-		if v.Result != nil {
-			w.seeRequest(v.Result)
+		if v.Result == nil {
+			continue
+		}
+		nested := v.Result
+		if i < len(want.Values) && want.Values[i].Result != nil {
+			nested = want.Values[i].Result
+		}
+		w.seeRequest(v.Result, nested)
+	}
+	expected := sessionIDs(want.Cookies)
+	for _, id := range sessionIDs(r.Cookies) {
+		if len(expected) > 0 {
+			w.see(id)
+			expected = expected[1:]
 		}
 	}
-	for _, c := range r.Cookies {
+	for _, name := range expected {
+		w.reserve(name)
+	}
+}
+
+// sessionIDs are the ids in the session cookies of a response.
+func sessionIDs(cookies []scenario.Cookie) []string {
+	var ids []string
+	for _, c := range cookies {
 		if c.ID != nil {
-			w.see(*c.ID)
+			ids = append(ids, *c.ID)
 		}
+	}
+	return ids
+}
+
+// reserve uses up the next number if an expectation gives it to an id that is not
+// to be seen here.
+func (w *World) reserve(name string) {
+	if name == fmt.Sprintf("S%d", len(w.numbers.ids)) {
+		w.see(w.placeholder())
 	}
 }
 

@@ -108,6 +108,14 @@ func (r *request) found(id string, text []byte) {
 	}
 }
 
+// merged takes note of data that another party stored meanwhile, for a touch that
+// is to leave them alone.
+func (r *request) merged(id string, text []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.saved[id] = dataOf(text)
+}
+
 // wrote takes note of what was stored.
 func (r *request) wrote(rec store.Record) {
 	r.mu.Lock()

@@ -61,8 +61,7 @@ func (w *World) renumber() {
 	}
 	n.ids = n.ids[:min(len(n.ids), most+1)]
 	for len(n.ids) <= most {
-		id, _ := w.newID(nil)
-		w.see(id)
+		w.see(w.placeholder())
 	}
 }
 

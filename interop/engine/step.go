@@ -11,9 +11,9 @@ import (
 )
 
 // Step makes the next request of the scenario and returns what came of it, with
-// times and ids as in expectations. The error says that the step cannot be
-// replayed at all.
-func (w *World) Step(s *scenario.Step) (*scenario.Result, error) {
+// times and ids as in expectations. want is the expectation, which numbers ids. The
+// error says that the step cannot be replayed at all.
+func (w *World) Step(s *scenario.Step, want *scenario.Result) (*scenario.Result, error) {
 	w.advance(s.Advance)
 	for i, op := range s.Before {
 		id, err := w.idOf(op.ID, s.Client)
@@ -35,7 +35,7 @@ func (w *World) Step(s *scenario.Step) (*scenario.Result, error) {
 			return nil, err
 		}
 	}
-	w.number(raw)
+	w.number(raw, want)
 	return raw, nil
 }
 

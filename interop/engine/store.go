@@ -67,7 +67,11 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	delete(s.reread, id)
 	s.mu.Unlock()
 	if quiet {
-		return s.inner.Load(ctx, id)
+		rec, err := s.inner.Load(ctx, id)
+		if r := s.w.current(); r != nil && err == nil {
+			r.merged(id, rec.Data)
+		}
+		return rec, err
 	}
 	if err := s.w.failing("get"); err != nil {
 		s.note("get", id, "error")

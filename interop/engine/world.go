@@ -99,6 +99,15 @@ func (w *World) newID(*http.Request) (string, error) {
 	return id, nil
 }
 
+// placeholder is an id that stands for one which the library never made.
+func (w *World) placeholder() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	id := fmt.Sprintf("placeholder-%d", len(w.born))
+	w.born[id] = len(w.born)
+	return id
+}
+
 // generated tells whether an id came from the generator, and when.
 func (w *World) generated(id string) (int, bool) {
 	w.mu.Lock()

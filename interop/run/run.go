@@ -95,7 +95,7 @@ func One(c scenario.Case) Outcome {
 		step, want := &c.Scenario.Steps[i], &c.Expected[i]
 		jars := w.Jars()
 		start := w.Now().Add(step.Advance)
-		got, err := w.Step(step)
+		got, err := w.Step(step, want)
 		if err != nil {
 			out.Err = fmt.Errorf("step %d: %w", i+1, err)
 			return out

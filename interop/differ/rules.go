@@ -1,0 +1,72 @@
+package differ
+
+import "github.com/nestsession/session/interop/scenario"
+
+// The rules about a request by which rows of the table are found.
+
+// headInBetween tells a handler that changes its session, lets the head leave, and
+// then goes on with the session or with the record that was stored.
+func headInBetween(p *Place) bool { return goesOn(p.Step) }
+
+func goesOn(s *scenario.Step) bool {
+	changed, sent := false, false
+	for _, op := range s.Handler {
+		switch op.Kind {
+		case "nested":
+			if sent && changed || goesOn(op.Step) {
+				return true
+			}
+		case "write", "flush", "writeHead":
+			sent = true
+		case "set", "delete", "incr", "setIn", "push", "regenerate":
+			if sent && changed {
+				return true
+			}
+			changed = changed || !sent
+		case "reload", "unset", "destroy", "touch", "setMaxAge", "setCookie",
+			"storePut", "storePatch", "storeRemove", "storeClear":
+			if sent && changed {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// regeneratesLate tells a handler that regenerates after the head has left.
+func regeneratesLate(p *Place) bool { return late(p.Step) }
+
+func late(s *scenario.Step) bool {
+	sent := false
+	for _, op := range s.Handler {
+		switch op.Kind {
+		case "write", "flush", "writeHead":
+			sent = true
+		case "nested":
+			if late(op.Step) {
+				return true
+			}
+		case "regenerate":
+			if sent {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// settingsMeanwhile tells a handler within which another request changes the
+// settings of a cookie.
+func settingsMeanwhile(p *Place) bool {
+	for _, op := range p.Step.Handler {
+		if op.Kind != "nested" {
+			continue
+		}
+		for _, inner := range op.Step.Handler {
+			if inner.Kind == "setMaxAge" || inner.Kind == "setCookie" {
+				return true
+			}
+		}
+	}
+	return false
+}
