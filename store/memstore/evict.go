@@ -20,11 +20,11 @@ func (s *Store) removeOne(r store.Record, now int64) bool {
 	own := s.shard(r.ID)
 	var skip *shard
 	for {
-		sh := s.candidate(skip, now)
+		sh, expired := s.candidate(skip, now)
 		if sh == nil {
 			break
 		}
-		if sh.evict(r.ID, now) {
+		if sh.evict(r.ID, now, expired) {
 			return true
 		}
 		// Either others were faster and its hints are now right, or it holds nothing
@@ -39,7 +39,7 @@ func (s *Store) removeOne(r store.Record, now int64) bool {
 	// The room may have gone to a record that is being put in this moment, under a
 	// lock, and of which the hints do not tell yet.
 	for i := range s.shards {
-		if s.shards[i].evict(r.ID, now) {
+		if s.shards[i].evict(r.ID, now, false) {
 			return true
 		}
 	}
@@ -48,8 +48,7 @@ func (s *Store) removeOne(r store.Record, now int64) bool {
 
 // candidate is a shard that holds an expired session, or else the one with the
 // least recently used, or nil. The hints that it reads may be out of date.
-func (s *Store) candidate(skip *shard, now int64) *shard {
-	var best *shard
+func (s *Store) candidate(skip *shard, now int64) (best *shard, expired bool) {
 	oldest := int64(never)
 	for i := range s.shards {
 		sh := &s.shards[i]
@@ -57,18 +56,18 @@ func (s *Store) candidate(skip *shard, now int64) *shard {
 			continue
 		}
 		if sh.nextDue.Load() <= now {
-			return sh
+			return sh, true
 		}
 		if o := sh.oldest.Load(); o < oldest {
 			best, oldest = sh, o
 		}
 	}
-	return best
+	return best, false
 }
 
-// evict removes the shard's expired session or least recently used one, but never
-// the one that room is made for.
-func (sh *shard) evict(except string, now int64) bool {
+// evict removes the shard's expired session or, unless it is to be an expired
+// one, its least recently used; never the one that room is made for.
+func (sh *shard) evict(except string, now int64, onlyExpired bool) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	defer sh.publish()
@@ -81,7 +80,7 @@ func (sh *shard) evict(except string, now int64) bool {
 	if slot != none && sh.slots.items[slot].rec.ID == except {
 		slot = sh.lru.links[slot].newer
 	}
-	if slot == none {
+	if slot == none || onlyExpired {
 		return false
 	}
 	sh.end(sh.slots.items[slot])

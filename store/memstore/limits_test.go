@@ -57,9 +57,27 @@ func TestEvictsTheLeastRecentlyUsedOfManyShards(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for i, id := range order[:200] {
+	// Some of those who were next go otherwise, and others come.
+	var next []string
+	for i, id := range order[:400] {
+		switch i % 4 {
+		case 0:
+			_ = f.Delete(context.Background(), id)
+		case 1:
+			f.touch(id, 0)
+		default:
+			next = append(next, id)
+		}
+	}
+	if n, err := f.Sweep(context.Background()); n != 100 || err != nil {
+		t.Fatalf("Sweep removed %d, %v, want 100", n, err)
+	}
+	for i := range 200 {
+		f.create(fmt.Sprint("more", i))
+	}
+	for i, id := range next {
 		f.create(fmt.Sprint("new", i))
-		wantErr(t, fmt.Sprintf("Load of the session used %d. to last", i+1), f.load(id), store.ErrNotFound)
+		wantErr(t, fmt.Sprintf("Load of the session that was %d. to go", i+1), f.load(id), store.ErrNotFound)
 	}
 	if got := f.Stats(); got.Sessions != limit || got.Evicted != 200 {
 		t.Errorf("%+v, want %d sessions and 200 evicted", got, limit)
@@ -143,6 +161,26 @@ func TestGrowingSessionIsNotEvictedForItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.holds("a")
+}
+
+// And the one that goes for it is the least recently used of all others, not of
+// those that happen to share its shard.
+func TestGrowingSessionEvictsTheLeastRecentlyUsedOther(t *testing.T) {
+	t.Parallel()
+	const sessions = 3000
+	f := setup(t, memstore.Config{MaxBytes: sessions * (overhead + 4)})
+	id := func(i int) string { return fmt.Sprintf("%04d", i) }
+	first := f.create(id(0))
+	for i := range sessions - 1 {
+		f.create(id(i + 1))
+	}
+	if err := f.update(id(0), first, 'x'); err != nil {
+		t.Fatal(err)
+	}
+	wantErr(t, "Load of the least recently used other", f.load(id(1)), store.ErrNotFound)
+	if got := f.Stats(); got.Sessions != sessions-1 || got.Evicted != 1 {
+		t.Errorf("%+v, want one evicted", got)
+	}
 }
 
 func TestSessionThatNeverFitsIsRefused(t *testing.T) {

@@ -162,3 +162,35 @@ func TestCloseWhileInUse(t *testing.T) {
 		}
 	}
 }
+
+// An expiry is a time of day, also where it was made by adding to time.Now, whose
+// monotonic part other processes and other nodes do not have.
+func TestExpiryHasNoMonotonicPart(t *testing.T) {
+	t.Parallel()
+	s := memstore.New(memstore.Config{})
+	defer s.Close()
+	ctx := context.Background()
+	r := store.Record{ID: "a", Expires: time.Now().Add(time.Hour)}
+	check := func(after string) {
+		t.Helper()
+		got, err := s.Load(ctx, "a")
+		if err != nil || got.Expires != r.Expires.Round(0) {
+			t.Errorf("Load after %s: expiry %v, %v, want %v", after, got.Expires, err, r.Expires.Round(0))
+		}
+	}
+	var err error
+	if r.Version, err = s.Create(ctx, r); err != nil {
+		t.Fatal(err)
+	}
+	check("Create")
+	r.Expires = time.Now().Add(2 * time.Hour)
+	if _, err := s.Update(ctx, r); err != nil {
+		t.Fatal(err)
+	}
+	check("Update")
+	r.Expires = time.Now().Add(3 * time.Hour)
+	if err := s.Touch(ctx, "a", r.Expires); err != nil {
+		t.Fatal(err)
+	}
+	check("Touch")
+}

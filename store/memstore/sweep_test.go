@@ -73,6 +73,48 @@ func TestNegativeIntervalSweepsNever(t *testing.T) {
 	})
 }
 
+// Once nothing is left that expires, nothing is looked at any more, until
+// something comes again.
+func TestNoSweepsWhileNothingExpires(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var looks atomic.Int32
+		s := memstore.New(memstore.Config{SweepInterval: time.Minute, Now: func() time.Time {
+			looks.Add(1)
+			return time.Now()
+		}})
+		defer s.Close()
+		looksInAnHour := func() int32 {
+			before := looks.Load()
+			time.Sleep(time.Hour) // fake time
+			return looks.Load() - before
+		}
+		end := map[string]func(id string) error{
+			"deleted":        func(id string) error { return s.Delete(t.Context(), id) },
+			"touched":        func(id string) error { return s.Touch(t.Context(), id, time.Time{}) },
+			"never expiring": func(string) error { return nil },
+		}
+		for id, end := range end {
+			r := store.Record{ID: id}
+			if id != "never expiring" {
+				r.Expires = time.Now().Add(24 * time.Hour)
+			}
+			if _, err := s.Create(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			if n := looksInAnHour(); (n > 50) != (id != "never expiring") {
+				t.Errorf("%d sweeps in an hour with a session that is to be %s", n, id)
+			}
+			if err := end(id); err != nil {
+				t.Fatal(err)
+			}
+			if n := looksInAnHour(); n > 1 {
+				t.Errorf("%d sweeps in an hour after the session was %s", n, id)
+			}
+		}
+	})
+}
+
 // A bubble would not end as long as a goroutine of the store were left in it:
 // there is none between sweeps, closed or not.
 func TestNoGoroutineIsLeft(t *testing.T) {

@@ -216,23 +216,8 @@ var optionalFlaws = []flaw{
 			return b.table.Sweep(ctx)
 		}
 	}},
-	{"Sweep/FollowsTouch", "goes by the expiry at creation", func(b *bent) {
-		at := map[string]time.Time{}
-		b.create = func(ctx context.Context, r store.Record) (store.Version, error) {
-			at[r.ID] = r.Expires
-			return b.table.Create(ctx, r)
-		}
-		b.sweep = func(ctx context.Context) (n int, err error) {
-			err = b.expiredOnes(ctx, func(r store.Record) bool {
-				if at[r.ID].Before(time.Now()) {
-					_ = b.table.Delete(ctx, r.ID)
-					n++
-				}
-				return true
-			})
-			return n, err
-		}
-	}},
+	{"Sweep/FollowsTouch", "goes by the expiry at creation", func(b *bent) { sweepByCreation(b) }},
+	{"Sweep/LeavesTheExtended", "goes by the expiry at creation", func(b *bent) { sweepByCreation(b) }},
 	{"Sweep/SparesTheRecreated", "collects ids, and then deletes them", func(b *bent) {
 		b.sweep = func(ctx context.Context) (n int, err error) {
 			var ids []string
@@ -288,6 +273,24 @@ func heard(b *bent, pass func(*store.Event) bool) func(context.Context, func(sto
 			}
 			ready = true
 		})
+	}
+}
+
+// sweepByCreation sweeps by the expiry that a record had when it was created.
+func sweepByCreation(b *bent) {
+	at := map[string]time.Time{}
+	b.create = func(ctx context.Context, r store.Record) (store.Version, error) {
+		at[r.ID] = r.Expires
+		return b.table.Create(ctx, r)
+	}
+	b.sweep = func(ctx context.Context) (n int, err error) {
+		for id, expires := range at {
+			if _, ok := b.kept(id); ok && expires.Before(time.Now()) {
+				_ = b.table.Delete(ctx, id)
+				n++
+			}
+		}
+		return n, ctx.Err()
 	}
 }
 

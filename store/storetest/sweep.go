@@ -81,6 +81,39 @@ var sweepCases = []testCase{
 				e.holds(ctx, e.Store, records[3]))
 		}).only(Sweeper),
 
+	rule("LeavesTheExtended", "a Store must leave in Sweep the records that Touch or Update has given more time, or all time",
+		func(ctx context.Context, e *env) error {
+			var records [3]store.Record
+			for i := range records {
+				r, err := create(ctx, e.Store, e.brief())
+				if err != nil {
+					return err
+				}
+				records[i] = r
+			}
+			was := records[0].Expires
+			records[0].Expires, records[1].Expires, records[2].Expires = e.hours(), time.Time{}, e.hours()
+			for _, r := range records[:2] {
+				if err := e.late(e.Store.Touch(ctx, r.ID, r.Expires), was); err != nil {
+					return fmt.Errorf("Touch: %w", err)
+				}
+			}
+			if _, err := e.Store.Update(ctx, records[2]); err != nil {
+				return fmt.Errorf("Update: %w", e.late(err, was))
+			}
+			if err := e.pass(ctx, was.Add(e.life)); err != nil {
+				return err
+			}
+			for i := range records {
+				records[i].Version = 0
+			}
+			return first(
+				e.sweep(ctx, 0),
+				e.holds(ctx, e.Store, records[0]),
+				e.holds(ctx, e.Store, records[1]),
+				e.holds(ctx, e.Store, records[2]))
+		}).only(Sweeper),
+
 	rule("SparesTheRecreated", "a Store must not remove in Sweep a live record that has just taken the place of an expired one",
 		func(ctx context.Context, e *env) error {
 			sweeper, _ := store.As[store.Sweeper](e.Store)
