@@ -31,7 +31,9 @@ type Event struct {
 type Watcher interface {
 	// Watch calls fn for each event until ctx ends, and returns the reason. It
 	// returns early, with an error, only if it cannot go on; callers then recheck
-	// everything and watch anew.
+	// everything and watch anew. Update, Touch and Delete of a record are events;
+	// its creation may be. fn is called for one event at a time and may call the
+	// store; writers do not wait for it.
 	Watch(ctx context.Context, fn func(Event)) error
 }
 

@@ -57,13 +57,15 @@ type Record struct {
 
 	// Data is the session's document. Who receives it does not change the bytes,
 	// and neither does the store after it has handed them out or taken them in.
+	// Stores answer it byte for byte. Package session writes JSON; a store that
+	// shares a column of text or JSON may refuse anything else.
 	Data []byte
 
 	// Expires is when the record stops being answered, to the millisecond at
 	// least. The zero time means that it does not expire by itself.
 	Expires time.Time
 
-	// Version is set by Load; Update compares it.
+	// Version is set by Load and List; Update compares it.
 	Version Version
 }
 
@@ -82,7 +84,8 @@ type Store interface {
 	// Update replaces owner, data and expiry of the record that is kept under
 	// r.ID in the version r.Version, and returns the new version. Another version
 	// is kept: [ErrConflict]. None is kept, or it has expired: [ErrNotFound]; it
-	// never creates. Of several updates of one version exactly one succeeds.
+	// never creates. Of several updates of one version exactly one succeeds. A
+	// bounded store may return [ErrFull] if the record grows, and leaves it then.
 	Update(ctx context.Context, r Record) (Version, error)
 
 	// Touch moves the expiry alone, and may leave the version as it is. No live
