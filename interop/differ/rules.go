@@ -70,3 +70,27 @@ func settingsMeanwhile(p *Place) bool {
 	}
 	return false
 }
+
+// fails tells whether a call of the store fails during a step or within it.
+func fails(s *scenario.Step, call string) bool {
+	for _, f := range s.Faults {
+		if f.Call == call && f.Code == "" {
+			return true
+		}
+	}
+	for _, op := range s.Handler {
+		if op.Kind == "nested" && fails(op.Step, call) {
+			return true
+		}
+	}
+	return false
+}
+
+func unsetDestroys(s *scenario.Scenario) bool {
+	for _, l := range s.Layers {
+		if l.Options.UnsetDestroys {
+			return true
+		}
+	}
+	return false
+}

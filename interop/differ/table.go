@@ -189,4 +189,44 @@ var Table = []Row{
 		Reason:  "a touch moves the expiry and nothing else, so that it cannot undo another request's change [2]",
 		Allows:  otherSettings,
 	},
+	{
+		Rule:    "the store fails to save",
+		Is:      func(p *Place) bool { return fails(p.Step, "set") },
+		Differs: "the answer is the error alone, without the cookie",
+		Reason:  "see the tag quirk:late-error [14]",
+		Allows:  errorPage,
+	},
+	{
+		Rule:    "the store cannot be read, and unset is destroy",
+		Is:      func(p *Place) bool { return fails(p.Step, "get") && unsetDestroys(p.Scenario) },
+		Differs: "the record is not removed",
+		Reason:  "a request whose session could not be loaded has not been told to end it; express-session ends it",
+		Allows: func(_ *Place, d *compare.Difference) bool {
+			switch d.Field {
+			case compare.Calls:
+				missing, extra := calls(d)
+				return len(extra) == 0 && every(missing, func(c string) bool { return idIn(c, "destroy") != "" })
+			case compare.Stored:
+				return d.Expected == nil
+			}
+			return false
+		},
+	},
+	{
+		Rule:    "the store fails to remove",
+		Is:      func(p *Place) bool { return fails(p.Step, "destroy") },
+		Differs: "no error, where there is nothing to remove, and none at the end after the handler was told",
+		Reason:  "a session that was never stored is not removed from the store, and none is removed twice [17]",
+		Allows: func(p *Place, d *compare.Difference) bool {
+			switch d.Field {
+			case compare.Values:
+				got, want := value(d.Got), value(d.Expected)
+				return (d.Op == "destroy" || d.Op == "regenerate") && got.OK != nil && *got.OK && want.OK != nil && !*want.OK &&
+					!hasCall(p.Got, func(c string) bool { return strings.Contains(c, "destroy ") })
+			case compare.Late:
+				return len(d.GotOf.Late) == 0
+			}
+			return false
+		},
+	},
 }

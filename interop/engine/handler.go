@@ -68,7 +68,8 @@ func (h *handler) do(op scenario.Op) (*scenario.Value, error) {
 		}
 		return h.onSession(op)
 	case "status", "header", "addHeader", "writeHead", "flush", "earlyHints", "write", "end", "redirect", "fail":
-		return nil, h.onResponse(op)
+		h.onResponse(op)
+		return nil, nil
 	case "advance":
 		h.w.advance(scenario.Milliseconds(op.Ms))
 		return nil, nil

@@ -2,9 +2,12 @@ package engine
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/nestsession/session/interop/compare"
 	"github.com/nestsession/session/interop/scenario"
 )
 
@@ -60,22 +63,7 @@ func (w *World) labels() []string {
 // one less uses up a number.
 func (w *World) number(r, want *scenario.Result) {
 	w.seeRequest(r, want)
-	type stored struct {
-		id string
-		at int
-	}
-	var unseen []stored
-	for _, docs := range r.Store {
-		for id := range docs {
-			if at, generated := w.generated(id); generated {
-				unseen = append(unseen, stored{id, at})
-			}
-		}
-	}
-	slices.SortFunc(unseen, func(a, b stored) int { return a.at - b.at })
-	for _, u := range unseen {
-		w.see(u.id)
-	}
+	w.seeStores(r, want)
 	for label, docs := range r.Store {
 		named := map[string]any{}
 		for id, doc := range docs {
@@ -84,6 +72,62 @@ func (w *World) number(r, want *scenario.Result) {
 		r.Store[label] = named
 	}
 	w.nameRequest(r)
+}
+
+// seeStores numbers the generated ids that are seen in stores alone, in the order in
+// which they were generated. Where express-session has stored more sessions than
+// the library, on purpose, its documents tell which of the numbers are not to be
+// given away.
+func (w *World) seeStores(r, want *scenario.Result) {
+	type stored struct {
+		id  string
+		at  int
+		doc any
+	}
+	var unseen []stored
+	for _, docs := range r.Store {
+		for id, doc := range docs {
+			_, seen := w.numbers.visible[id]
+			if at, generated := w.generated(id); generated && !seen {
+				unseen = append(unseen, stored{id, at, doc})
+			}
+		}
+	}
+	slices.SortFunc(unseen, func(a, b stored) int { return a.at - b.at })
+	for i, u := range unseen {
+		for spare := w.unseenIn(want) - len(unseen) + i; spare > 0; spare-- {
+			name := fmt.Sprintf("S%d", len(w.numbers.ids))
+			if sameSomewhere(want, name, u.doc) {
+				break
+			}
+			w.reserve(name)
+		}
+		w.see(u.id)
+	}
+}
+
+// unseenIn counts the numbers in the stores of an expectation that are not used yet.
+func (w *World) unseenIn(want *scenario.Result) int {
+	n := 0
+	for _, docs := range want.Store {
+		for name := range docs {
+			if m := generatedName.FindStringSubmatch(name); m != nil {
+				if number, err := strconv.Atoi(m[1]); err == nil && number >= len(w.numbers.ids) {
+					n++
+				}
+			}
+		}
+	}
+	return n
+}
+
+func sameSomewhere(want *scenario.Result, name string, doc any) bool {
+	for _, docs := range want.Store {
+		if other, ok := docs[name]; ok && reflect.DeepEqual(compare.Document(other), compare.Document(doc)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *World) seeRequest(r, want *scenario.Result) {
@@ -143,7 +187,7 @@ func (w *World) nameRequest(r *scenario.Result) {
 	}
 	for i := range r.Cookies {
 		if id := r.Cookies[i].ID; id != nil {
-			name := w.name(*id)
+			name := w.nameInCall(*id)
 			r.Cookies[i].ID = &name
 		}
 	}

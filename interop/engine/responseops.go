@@ -10,7 +10,7 @@ import (
 
 // onResponse runs an operation on the response. Those that end it finish the
 // handler.
-func (h *handler) onResponse(op scenario.Op) error {
+func (h *handler) onResponse(op scenario.Op) {
 	switch op.Kind {
 	case "status":
 		h.status = op.Code
@@ -28,7 +28,8 @@ func (h *handler) onResponse(op scenario.Op) error {
 		h.sendHead()
 	case "flush":
 		h.sendHead()
-		return http.NewResponseController(h.out).Flush()
+		// Where the client got an error response instead there is nothing to flush.
+		_ = http.NewResponseController(h.out).Flush()
 	case "earlyHints":
 		h.earlyHints(op.Headers)
 	case "write":
@@ -42,7 +43,6 @@ func (h *handler) onResponse(op scenario.Op) error {
 	case "fail":
 		h.fail(op.Message)
 	}
-	return nil
 }
 
 func (h *handler) setHeader(header scenario.Header) {
