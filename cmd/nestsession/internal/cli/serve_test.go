@@ -14,10 +14,11 @@ import (
 )
 
 // endless is a handler that answers when the client has gone.
-func endless(begun chan<- struct{}) http.Handler {
+func endless(begun, gone chan<- struct{}) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		close(begun)
 		<-r.Context().Done()
+		close(gone)
 	})
 }
 
@@ -28,9 +29,9 @@ func TestARequestThatNeverEndsDoesNotKeepTheServerRunning(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	begun, ended := make(chan struct{}), make(chan error)
+	begun, gone, ended := make(chan struct{}), make(chan struct{}), make(chan error)
 	go func() {
-		ended <- serveUntil(ctx, ln, endless(begun), slog.New(slog.DiscardHandler), time.Millisecond)
+		ended <- serveUntil(ctx, ln, endless(begun, gone), slog.New(slog.DiscardHandler), time.Millisecond)
 	}()
 	go func() {
 		if answer, err := http.Get("http://" + ln.Addr().String()); err == nil {
@@ -42,6 +43,7 @@ func TestARequestThatNeverEndsDoesNotKeepTheServerRunning(t *testing.T) {
 	if err := <-ended; !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "some requests did not finish") {
 		t.Errorf("ended with %v, want to hear that some requests did not finish", err)
 	}
+	<-gone // its connection was closed
 }
 
 func TestPasswordsInTheClearAreWarnedOf(t *testing.T) {

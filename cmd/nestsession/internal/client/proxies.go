@@ -40,9 +40,6 @@ func ParseProxies(list []string) (Proxies, error) {
 // if the peer has none.
 func (p Proxies) Address(r *http.Request) netip.Addr {
 	addr := peer(r)
-	if !p.trust(addr) {
-		return addr
-	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && p.trust(addr); i-- {
 		hop, ok := parseHop(strings.TrimSpace(hops[i]))

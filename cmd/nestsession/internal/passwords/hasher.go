@@ -6,12 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"time"
 
 	"github.com/alexedwards/argon2id"
 )
 
-// ErrBusy says that no place for hashing became free before the context ended.
+// ErrBusy says that no place for hashing became free in time: before the context
+// ended, or for 10 seconds.
 var ErrBusy = errors.New("passwords: too many passwords are being checked")
+
+// maxWait is how long a hash waits for its turn. Who waits longer has gone, or is one
+// of a flood, of which the rest would wait even longer.
+const maxWait = 10 * time.Second
 
 // Recommended is one of the equivalent settings of the OWASP Password Storage
 // Cheat Sheet: argon2id with 19 MiB, two passes and one lane.
@@ -45,7 +51,7 @@ func NewHasher(params Params, atOnce int) (*Hasher, error) {
 }
 
 // Hash returns the PHC string of a password, salted with fresh random bytes. It
-// returns [ErrBusy] if ctx ends before its turn comes.
+// returns [ErrBusy] if its turn does not come.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	leave, err := h.enter(ctx)
 	if err != nil {
@@ -62,7 +68,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // Verify reports whether the password is the one that was hashed, and whether
 // the hash is of another cost than this hasher's and should be made anew. With an
 // empty phc, for a user who does not exist, it does the same work and reports
-// false. It returns [ErrBusy] if ctx ends before its turn comes.
+// false. It returns [ErrBusy] if its turn does not come.
 func (h *Hasher) Verify(ctx context.Context, password, phc string) (match, outdated bool, err error) {
 	leave, err := h.enter(ctx)
 	if err != nil {
@@ -85,6 +91,8 @@ func (h *Hasher) enter(ctx context.Context) (leave func(), err error) {
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
 	}
+	ctx, cancel := context.WithTimeout(ctx, maxWait)
+	defer cancel()
 	select {
 	case h.places <- struct{}{}:
 		return func() { <-h.places }, nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
 )
@@ -99,6 +100,10 @@ func TestHashesAtOnceAreBounded(t *testing.T) {
 		cancel()
 		if err := <-answer; !errors.Is(err, passwords.ErrBusy) || !errors.Is(err, context.Canceled) {
 			t.Errorf("given up while it waited: %v, want ErrBusy for the context's reason", err)
+		}
+		began := time.Now()
+		if _, err := h.Hash(t.Context(), "x"); !errors.Is(err, passwords.ErrBusy) || time.Since(began) != 10*time.Second {
+			t.Errorf("its turn does not come: %v after %v, want ErrBusy after 10s", err, time.Since(began))
 		}
 		leave()
 		if _, err := h.Hash(t.Context(), "x"); err != nil {

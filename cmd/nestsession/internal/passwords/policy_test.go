@@ -19,7 +19,7 @@ func TestChoose(t *testing.T) {
 		{"none", "", passwords.ErrTooShort},
 		{"eight syllables of Korean", "비밀번호입니다요", nil},
 		{"seven syllables, 21 bytes", "비밀번호입니다", passwords.ErrTooShort},
-		{"seven syllables in 18 decomposed letters", "비밀번호입니다", passwords.ErrTooShort},
+		{"seven letters in eight code points", "abcdefe\u0301", passwords.ErrTooShort},
 		{"as long as allowed", strings.Repeat("가", 256), nil},
 		{"longer", strings.Repeat("가", 257), passwords.ErrTooLong},
 		{"much longer", strings.Repeat("a", 1<<20), passwords.ErrTooLong},

@@ -80,12 +80,13 @@ func (s *Store) Authenticate(ctx context.Context, username, password string) (Lo
 			return Login{}, fmt.Errorf("users: authenticate: %w", err)
 		}
 	}
-	normal, usable := passwords.Normalize(password)
+	// What no password can be becomes "", which is none either.
+	normal, _ := passwords.Normalize(password)
 	match, outdated, err := s.hasher.Verify(ctx, normal, phc)
 	switch {
 	case err != nil:
 		return Login{}, err
-	case !match || !usable:
+	case !match:
 		return Login{}, ErrWrong
 	}
 	if outdated {
@@ -133,12 +134,12 @@ func (s *Store) ChangePassword(ctx context.Context, id int64, present, chosen st
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("users: change password: %w", err)
 	}
-	normal, usable := passwords.Normalize(present)
+	normal, _ := passwords.Normalize(present)
 	match, _, err := s.hasher.Verify(ctx, normal, phc)
 	switch {
 	case err != nil:
 		return err
-	case !match || !usable:
+	case !match:
 		return ErrWrong
 	}
 	fresh, err := s.hasher.Hash(ctx, chosen)

@@ -80,6 +80,11 @@ func TestTheDeviceCookieIsSentToTheLoginAlone(t *testing.T) {
 	if c.Path != "/login" || !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode {
 		t.Errorf("Path %q, HttpOnly %v, Secure %v, SameSite %v", c.Path, c.HttpOnly, c.Secure, c.SameSite)
 	}
+	for _, c := range b.login("lee", "correct horse").Cookies() {
+		if c.Name == "device" {
+			t.Error("a device that is known got another cookie, and so more guesses")
+		}
+	}
 	for _, c := range s.program().register("choi", "correct horse").Cookies() {
 		if c.Name == "device" {
 			t.Error("a program got a device cookie")
@@ -109,6 +114,17 @@ func TestGuessesAtThePresentPasswordSlowDown(t *testing.T) {
 		guess().want(t, http.StatusForbidden)
 	}
 	guess().want(t, http.StatusTooManyRequests)
+}
+
+func TestPasswordChangesThatSucceedAreNotSlowedDown(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	b := s.program()
+	b.register("kim", "battery staple")
+	for range 5 {
+		b.send(http.MethodPost, "/password", url.Values{"current_password": {"battery staple"}, "new_password": {"correct horse"}}).want(t, http.StatusOK)
+		b.send(http.MethodPost, "/password", url.Values{"current_password": {"correct horse"}, "new_password": {"battery staple"}}).want(t, http.StatusOK)
+	}
 }
 
 // Neither a message nor a header nor the work says whether an account exists.

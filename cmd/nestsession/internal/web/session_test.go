@@ -242,10 +242,31 @@ func TestWhenTheSessionsAreDown(t *testing.T) {
 		c.login("kim", "correct horse").want(t, http.StatusServiceUnavailable)
 		c.send(http.MethodPost, "/logout", nil).want(t, http.StatusServiceUnavailable)
 	}
+	for range 10 { // which is not held against who logs in
+		s.program().login("kim", "correct horse").want(t, http.StatusServiceUnavailable, "Your session cannot be reached")
+	}
 	b.send(http.MethodGet, "/healthz", nil).want(t, http.StatusServiceUnavailable, `"users":"ok"`, `"sessions":"unavailable"`)
 	s.sessions.down.Store(false)
 	b.send(http.MethodGet, "/healthz", nil).want(t, http.StatusOK, `"status":"ok"`)
 	b.send(http.MethodGet, "/me", nil).want(t, http.StatusOK, "kim")
+}
+
+// Who is not told would think that a thief is logged out.
+func TestAPasswordChangeThatCannotEndTheOtherSessionsSaysSo(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	here, there := s.program(), s.program()
+	here.register("kim", "correct horse").want(t, http.StatusCreated)
+	there.login("kim", "correct horse").want(t, http.StatusOK)
+	breakDown := func() { s.sessions.down.Store(true) }
+	s.hasher.verified.Store(&breakDown)
+	change := func(from, to string) answer {
+		return here.send(http.MethodPost, "/password", url.Values{"current_password": {from}, "new_password": {to}})
+	}
+	change("correct horse", "battery staple").want(t, http.StatusServiceUnavailable, "The password is changed, but your other sessions could not be ended.")
+	s.sessions.down.Store(false)
+	change("battery staple", "correct horse").want(t, http.StatusOK, `{"ended_sessions":1}`)
+	there.send(http.MethodGet, "/me", nil).want(t, http.StatusUnauthorized)
 }
 
 func TestWhenTheUsersAreDown(t *testing.T) {
