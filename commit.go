@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/nestsession/session/cookie"
 	"github.com/nestsession/session/store"
 )
 
@@ -28,10 +27,8 @@ func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) e
 	if h == nil {
 		s.headerSent = true
 	}
-	if s.now = s.visit; s.now == 0 {
-		s.now = s.m.present()
-	}
-	s.keepExpiry = false
+	s.now = s.m.present()
+	s.keepExpiry = s.m.express && s.cookieSent // the record is to expire with the cookie
 	err := s.settleUp(ctx, h)
 	if h != nil {
 		s.headerSent = true
@@ -139,7 +136,8 @@ func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
 	if err != nil {
 		return err
 	}
-	s.saved, s.written = true, true
+	s.written = true
+	s.noteSaved()
 	return s.sendCookie(ctx, h)
 }
 
@@ -171,7 +169,8 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 		if err := s.swap(d, value, body); err != nil {
 			return err
 		}
-		s.saved, s.written = true, true
+		s.written = true
+		s.noteSaved()
 	case wait:
 		s.deferred = true
 	case s.touched || !s.written:
@@ -194,6 +193,9 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 // changed no data since its last save: what Resave asks for, what Reload has brought
 // that was not there at first, and a changed cookie, as part of its touch.
 func (s *Session[T]) staleInExpress(body []byte) (bool, error) {
+	if s.regenerated || s.saved && !bytes.Equal(body, s.savedAs) {
+		return true, nil
+	}
 	if !s.saved {
 		modified, err := s.modified(body)
 		if s.m.resave || modified || err != nil {
@@ -202,6 +204,8 @@ func (s *Session[T]) staleInExpress(body []byte) (bool, error) {
 	}
 	return s.settingsChanged && s.id == s.sentID, nil
 }
+
+func (s *Session[T]) noteSaved() { s.saved, s.savedAs = true, s.doc.body }
 
 // sends reports whether the response carries the cookie of a stored session.
 func (s *Session[T]) sends(body []byte, newCookie bool) (bool, error) {
@@ -223,7 +227,7 @@ func (s *Session[T]) touch(ctx context.Context) error {
 	if s.id != s.sentID {
 		return nil // stored by this very request
 	}
-	at := s.expiry(s.now)
+	at, _ := s.ends()
 	if !s.touched && !s.due(at) {
 		return nil
 	}
@@ -253,54 +257,4 @@ func (s *Session[T]) due(at instant) bool {
 		every = time.Duration(s.idle().ms) * time.Millisecond / 10
 	}
 	return at != s.deadline && at.sub(s.deadline).Abs() >= every
-}
-
-// sendCookie adds the session's cookie to the header.
-func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
-	if h == nil {
-		return nil
-	}
-	if s.settings.Secure == SecureAlways && !s.secure {
-		s.m.cookieNotSent(ctx, ReasonInsecure, s.key)
-		return nil
-	}
-	a := s.settings.attributes(s.lifetime.from(s.now))
-	if s.unchecked() {
-		if err := a.Validate(); err != nil {
-			return err
-		}
-	}
-	var space [512]byte
-	value := space[:0]
-	if s.sent != nil && s.sent.asSent && s.id == s.sentID && !s.resign {
-		value = append(value, s.sent.value...)
-	} else if value = s.m.signer.AppendValue(value, s.id); len(s.m.name)+len(value) > cookie.MaxSize {
-		return errors.New("session: Config.GenID returned an id that is too long for a cookie")
-	}
-	var line [768]byte
-	addCookie(h, string(cookie.Append(line[:0], s.m.name, string(value), &a)))
-	s.cookieSent = true
-	if s.m.express {
-		s.visit = s.now // the record is to expire with the cookie
-	}
-	return nil
-}
-
-// expireCookie takes the cookie that the request came with from the browser.
-func (s *Session[T]) expireCookie(h http.Header) {
-	if h == nil || s.sentID == "" || s.m.keepDeadCookie {
-		return
-	}
-	a := s.settings.attributes(1)                                    // just after 1970 began
-	if line := cookie.Append(nil, s.m.name, "", &a); len(line) > 0 { // none of a stored cookie that cannot be written
-		addCookie(h, string(line))
-	}
-}
-
-func addCookie(h http.Header, line string) {
-	if lines := h["Set-Cookie"]; len(lines) > 0 {
-		h["Set-Cookie"] = append(lines, line)
-		return
-	}
-	h["Set-Cookie"] = []string{line}
 }

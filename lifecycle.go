@@ -111,7 +111,7 @@ func (s *Session[T]) Regenerate(ctx context.Context) error {
 		return ErrRevoked
 	}
 	stored := was == stateStored || was == stateEnding
-	if stored && s.headerSent {
+	if s.headerSent && (stored || s.cookieSent) {
 		return ErrHeaderSent
 	}
 	var failed error

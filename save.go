@@ -36,7 +36,7 @@ func (s *Session[T]) Save(ctx context.Context) error {
 		s.reportSave(ctx, err)
 		return err
 	}
-	s.saved = true
+	s.noteSaved()
 	return nil
 }
 

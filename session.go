@@ -50,7 +50,8 @@ type Session[T any] struct {
 	touched, saved, regenerated bool // by this request
 	headerSent, cookieSent      bool
 	written, deferred           bool     // by Commit: the store was told; there is more to tell it at the end
-	now, visit                  instant  // of the write at hand; of the cookie that was sent, under ExpressRules
+	now                         instant  // of the write at hand
+	savedAs                     []byte   // the encoding of what was saved
 	keepExpiry                  bool     // the write at hand does not count as use
 	was                         state    // before Discard
 	doomed                      []string // keys that Regenerate could not delete

@@ -175,8 +175,10 @@ func appendCookie(dst []byte, k *Cookie, l lifetime, expires instant) []byte {
 		dst = append(dst, `,"domain":`...)
 		dst = appendJSONText(dst, k.Domain)
 	}
-	if k.Path != NoPath {
-		dst = append(dst, `,"path":`...)
+	dst = append(dst, `,"path":`...)
+	if k.Path == NoPath {
+		dst = append(dst, "null"...) // a path that is missing is read as "/"
+	} else {
 		dst = appendJSONText(dst, k.path())
 	}
 	switch k.SameSite {

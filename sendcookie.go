@@ -1,0 +1,59 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/nestsession/session/cookie"
+)
+
+// sendCookie adds the session's cookie to the header.
+func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
+	if h == nil {
+		return nil
+	}
+	if s.settings.Secure == SecureAlways && !s.secure {
+		s.m.cookieNotSent(ctx, ReasonInsecure, s.key)
+		return nil
+	}
+	a := s.settings.attributes(s.lifetime.from(s.now))
+	if s.unchecked() {
+		if err := a.Validate(); err != nil {
+			return err
+		}
+	}
+	var space [512]byte
+	value := space[:0]
+	if s.sent != nil && s.sent.asSent && s.id == s.sentID && !s.resign {
+		value = append(value, s.sent.value...)
+	} else if value = s.m.signer.AppendValue(value, s.id); len(s.m.name)+len(value) > cookie.MaxSize {
+		return errors.New("session: Config.GenID returned an id that is too long for a cookie")
+	}
+	var line [768]byte
+	addCookie(h, string(cookie.Append(line[:0], s.m.name, string(value), &a)))
+	s.cookieSent = true
+	if s.m.express {
+		s.expires = s.expiry(s.now)
+	}
+	return nil
+}
+
+// expireCookie takes the cookie that the request came with from the browser.
+func (s *Session[T]) expireCookie(h http.Header) {
+	if h == nil || s.sentID == "" || s.m.keepDeadCookie {
+		return
+	}
+	a := s.settings.attributes(1)                                    // just after 1970 began
+	if line := cookie.Append(nil, s.m.name, "", &a); len(line) > 0 { // none of a stored cookie that cannot be written
+		addCookie(h, string(line))
+	}
+}
+
+func addCookie(h http.Header, line string) {
+	if lines := h["Set-Cookie"]; len(lines) > 0 {
+		h["Set-Cookie"] = append(lines, line)
+		return
+	}
+	h["Set-Cookie"] = []string{line}
+}
