@@ -106,6 +106,8 @@ func cookie(member map[string]any) map[string]any {
 			continue
 		}
 		switch name {
+		case "httpOnly":
+			v = v == true
 		case "secure", "partitioned":
 			if v == false {
 				v = nil

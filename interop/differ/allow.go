@@ -99,7 +99,7 @@ func unchanged(_ *Place, d *compare.Difference) bool {
 // with the error alone, and that the failure is told.
 func errorPage(_ *Place, d *compare.Difference) bool {
 	if d.Field == compare.Late {
-		return true
+		return len(d.GotOf.Late) > 0
 	}
 	answered := d.GotOf.Status == 500 && len(d.GotOf.Late) > 0
 	switch d.Field {
@@ -116,18 +116,6 @@ func errorPage(_ *Place, d *compare.Difference) bool {
 		return answered && d.Got == nil
 	}
 	return false
-}
-
-// sentAgain allows that the cookie of a session that the client has is sent, signed
-// by the first secret.
-func sentAgain(_ *Place, d *compare.Difference) bool {
-	if d.Field != compare.Cookies {
-		return false
-	}
-	missing, extra := cookies(d)
-	return len(missing) == 0 && every(extra, func(c scenario.Cookie) bool {
-		return c.Change == "same" && c.SignedBy != nil && *c.SignedBy == 0
-	})
 }
 
 // anotherID allows that an id which is taken is not used for a new session.

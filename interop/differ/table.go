@@ -52,24 +52,6 @@ var Table = []Row{
 		Allows:  errorPage,
 	},
 	{
-		Tag:     "quirk:after-headers",
-		Differs: "a new session of which the client cannot learn any more is not stored",
-		Reason:  "see the note stored-but-client-has-no-cookie [3]",
-		Allows:  reachable,
-	},
-	{
-		Tag:     "quirk:cookie-change-not-sent",
-		Differs: "the cookie is sent",
-		Reason:  "a cookie whose settings the handler has changed is one to send [6]",
-		Allows:  sentAgain,
-	},
-	{
-		Tag:     "quirk:rotation-not-resigned",
-		Differs: "the cookie is sent, signed by the first secret",
-		Reason:  "a session must not die when the secret that once signed its cookie is dropped [10]",
-		Allows:  sentAgain,
-	},
-	{
 		Tag:     "quirk:bad-record-fails-request",
 		Differs: "the answer is that of a handler with a new session; the record stays as it is",
 		Reason:  "a record that cannot be read must not lock its user out for ever [12]",
@@ -133,7 +115,7 @@ var Table = []Row{
 	{
 		Tag:     "quirk:second-layer-ignored",
 		Differs: "the second layer sends and stores its own session as well",
-		Reason:  "several managers in one chain all work; they are told apart by their type of request context, not by who came first [28]",
+		Reason:  "several managers in one chain all work, each with a session of its own [28]",
 		Allows: func(p *Place, d *compare.Difference) bool {
 			second := p.Scenario.Layers[len(p.Scenario.Layers)-1]
 			switch d.Field {

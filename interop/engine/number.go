@@ -144,27 +144,20 @@ func (w *World) seeRequest(r, want *scenario.Result) {
 		}
 		w.seeRequest(v.Result, nested)
 	}
-	expected := sessionIDs(want.Cookies)
-	for _, id := range sessionIDs(r.Cookies) {
-		if len(expected) > 0 {
-			w.see(id)
-			expected = expected[1:]
-		}
-	}
-	for _, name := range expected {
-		w.reserve(name)
-	}
-}
-
-// sessionIDs are the ids in the session cookies of a response.
-func sessionIDs(cookies []scenario.Cookie) []string {
-	var ids []string
-	for _, c := range cookies {
+	sent := map[string][]string{} // by name of the cookie
+	for _, c := range r.Cookies {
 		if c.ID != nil {
-			ids = append(ids, *c.ID)
+			sent[c.Name] = append(sent[c.Name], *c.ID)
 		}
 	}
-	return ids
+	for _, c := range want.Cookies {
+		if ids := sent[c.Name]; c.ID != nil && len(ids) > 0 {
+			w.see(ids[0])
+			sent[c.Name] = ids[1:]
+		} else if c.ID != nil {
+			w.reserve(*c.ID)
+		}
+	}
 }
 
 // reserve uses up the next number if an expectation gives it to an id that is not

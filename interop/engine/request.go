@@ -28,6 +28,7 @@ type request struct {
 	resave  bool
 	busy    bool // with an operation on the session whose error the handler gets
 	byHand  bool // that is a save
+	another bool // the session has another id than the request began with
 	calls   []Call
 	saved   map[string]any // the data that express-session would take for stored, by id
 	errors  []string
@@ -124,14 +125,21 @@ func (r *request) wrote(rec store.Record) {
 	r.saved[rec.ID] = dataOf(rec.Data)
 }
 
+// regenerated takes note that the session has another id from now on.
+func (r *request) regenerated() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.another = true
+}
+
 // leavesDataAlone tells a write that express-session would have made as a touch:
-// not asked for by the handler, not owed to resave, and with the data that the
-// request found or stored last.
+// not asked for by the handler, not owed to resave or to a new id, and with the data
+// that the request found or stored last.
 func (r *request) leavesDataAlone(rec store.Record) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	known, is := r.saved[rec.ID]
-	return !r.byHand && !r.resave && is && reflect.DeepEqual(known, dataOf(rec.Data))
+	return !r.byHand && !r.resave && !r.another && is && reflect.DeepEqual(known, dataOf(rec.Data))
 }
 
 func (r *request) ops() []scenario.Op { return r.step.Handler }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"time"
 
 	"github.com/nestsession/session"
@@ -35,7 +36,11 @@ func (h *handler) onSession(op scenario.Op) (*scenario.Value, error) {
 	case "reload":
 		return outcome(h.req.during(false, func() error { return s.Reload(ctx) })), nil
 	case "regenerate":
-		return outcome(h.req.during(false, func() error { return s.Regenerate(ctx) })), nil
+		err := h.req.during(false, func() error { return s.Regenerate(ctx) })
+		if !errors.Is(err, session.ErrHeaderSent) {
+			h.req.regenerated()
+		}
+		return outcome(err), nil
 	}
 	return outcome(h.destroy()), nil
 }
