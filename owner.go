@@ -24,7 +24,7 @@ type Info struct {
 	LastUsed time.Time // as exactly as Config.TouchInterval asks; zero if not known
 	Expires  time.Time // unless used before; zero: never
 
-	key string
+	key *string // of the record; a pointer, so that printing an Info does not show it
 }
 
 // Digest stands for the session in events and in [Info]: the same on every node,
@@ -68,7 +68,7 @@ func (m *Manager[T]) List(ctx context.Context, owner string) iter.Seq2[Info, err
 // describe reads a record for List. What points to a renewed session is none, and
 // what another program wrote is listed as far as the record tells.
 func (m *Manager[T]) describe(rec store.Record) (Info, bool) {
-	info := Info{Owner: rec.Owner, Digest: m.digest(rec.ID), Expires: rec.Expires, key: rec.ID}
+	info := Info{Owner: rec.Owner, Digest: m.digest(rec.ID), Expires: rec.Expires, key: &rec.ID}
 	doc, err := m.codec.decode(rec.ID, rec.Data)
 	if err != nil {
 		return info, true
@@ -93,13 +93,13 @@ func (m *Manager[T]) describe(rec store.Record) (Info, bool) {
 // Revoke ends one session of a listing, wherever it is in use (ASVS 7.4.5). That it
 // has ended already is no error.
 func (m *Manager[T]) Revoke(ctx context.Context, info Info) error {
-	if info.key == "" {
+	if info.key == nil {
 		return errors.New("session: Revoke takes an Info that List yielded")
 	}
-	if err := m.remove(ctx, info.key, 0); err != nil {
+	if err := m.remove(ctx, *info.key, 0); err != nil {
 		return &storeError{fmt.Errorf("revoking: %w", err)}
 	}
-	m.emit(ctx, Event{Kind: EventRevoked, Owner: info.Owner}, info.key)
+	m.emit(ctx, Event{Kind: EventRevoked, Owner: info.Owner}, *info.key)
 	return nil
 }
 
@@ -120,7 +120,7 @@ func (m *Manager[T]) RevokeOwner(ctx context.Context, owner string, keep ...*Ses
 			if err != nil {
 				return ended, err
 			}
-			if slices.ContainsFunc(keep, func(s *Session[T]) bool { return s.keeps(info.key) }) {
+			if slices.ContainsFunc(keep, func(s *Session[T]) bool { return s.keeps(*info.key) }) {
 				continue
 			}
 			if err := m.Revoke(ctx, info); err != nil {

@@ -41,7 +41,7 @@ func (c *core) remove(ctx context.Context, key string, version store.Version) er
 		}
 		rec, err := c.store.Load(ctx, key)
 		if errors.Is(err, store.ErrNotFound) {
-			return nil
+			return c.store.Delete(ctx, key) // what an earlier try may have left
 		}
 		if err != nil {
 			return err

@@ -1,0 +1,114 @@
+package session_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nestsession/session"
+	"github.com/nestsession/session/store/memstore"
+)
+
+// "A touch is written only when it moves the expiry by a tenth of the idle timeout
+// (settable), so reading does not become writing."
+func TestPromise09_ReadingDoesNotBecomeWriting(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		cfg      session.Config
+		every    time.Duration // between visits
+		touches  int           // in a hundred visits
+		lifetime time.Duration // from a touch on
+	}{
+		{"a tenth of the default", session.Config{}, time.Minute, 0, session.DefaultIdleTimeout},
+		{"a tenth of an hour", session.Config{IdleTimeout: time.Hour}, time.Minute, 16, time.Hour},
+		{"a tenth of the max age", session.Config{Cookie: session.Cookie{MaxAge: time.Hour}}, time.Minute, 16, time.Hour},
+		{"set", session.Config{IdleTimeout: time.Hour, TouchInterval: 20 * time.Minute}, time.Minute, 5, time.Hour},
+		{"each visit", session.Config{IdleTimeout: time.Hour, TouchInterval: -1}, time.Minute, 100, time.Hour},
+		{"visits that are a tenth apart", session.Config{IdleTimeout: time.Hour}, 6 * time.Minute, 100, time.Hour},
+		{"no idle timeout", session.Config{IdleTimeout: session.NoTimeout, AbsoluteTimeout: session.NoTimeout}, time.Minute, 0, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			clk := newClock()
+			s := &hooked{inner: memstore.New(memstore.Config{Now: clk.now})}
+			c.cfg.Store, c.cfg.Now = s, clk.now
+			m := newManager[account](t, c.cfg)
+			b := newBrowser()
+			login(t, m, b, "ada")
+			s.calls()
+			for range 100 {
+				clk.advance(c.every)
+				do(m, b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
+					if s.Data().name() != "ada" {
+						t.Fatal("the session is gone")
+					}
+				})
+			}
+			counts := map[string]int{}
+			for _, op := range s.calls() {
+				counts[op]++
+			}
+			if want := map[string]int{"load": 100, "touch": c.touches}; fmt.Sprint(counts) != strings.Replace(fmt.Sprint(want), " touch:0", "", 1) {
+				t.Errorf("calls of the store: %v, want %v", counts, want)
+			}
+			if c.lifetime == 0 {
+				return
+			}
+			do(m, b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) { s.Touch() })
+			clk.advance(c.lifetime - time.Millisecond)
+			if who := whoami(m, b); who != "ada" {
+				t.Errorf("just before the timeout logged in as %q", who)
+			}
+			clk.advance(time.Millisecond)
+			if who := whoami(m, b); who != "" {
+				t.Errorf("at the timeout still logged in as %q", who)
+			}
+		})
+	}
+}
+
+// A session in steady use never expires, whatever the interval between its touches.
+func TestPromise09_ASessionInUseStays(t *testing.T) {
+	t.Parallel()
+	clk := newClock()
+	m := newManager[account](t, session.Config{
+		Store: memstore.New(memstore.Config{Now: clk.now}), Now: clk.now, IdleTimeout: time.Hour, AbsoluteTimeout: session.NoTimeout,
+	})
+	b := newBrowser()
+	login(t, m, b, "ada")
+	for i := range 1000 {
+		clk.advance(time.Duration(i%54) * time.Minute) // at most nine tenths
+		do(m, b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
+			if s.Data().name() != "ada" {
+				t.Fatalf("the session is gone at visit %d", i)
+			}
+			if last := clk.now().Sub(s.LastUsed()); last > 60*time.Minute {
+				t.Errorf("last used %v ago", last)
+			}
+		})
+	}
+}
+
+// A touch that fails is no reason to refuse the page.
+func TestPromise09_ATouchThatFailsLetsThePageThrough(t *testing.T) {
+	t.Parallel()
+	var log journal
+	s := newHooked(t)
+	m := newManager[account](t, session.Config{Store: s, TouchInterval: -1, OnEvent: log.add})
+	b := newBrowser()
+	login(t, m, b, "ada")
+	log.take()
+	s.before = failing("touch")
+	res := do(m, b, func(w http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
+		fmt.Fprint(w, s.Data().name())
+	})
+	if got := body(t, res); res.StatusCode != 200 || got != "ada" {
+		t.Errorf("answered %d %q", res.StatusCode, got)
+	}
+	if got := log.kinds(); got != "touch failed" {
+		t.Errorf("events: %q", got)
+	}
+}
