@@ -77,7 +77,7 @@ func entryPoints(f *ast.File) map[string]bool {
 	names := map[string]bool{}
 	for _, d := range f.Decls {
 		fn, ok := d.(*ast.FuncDecl)
-		if !ok || !fn.Name.IsExported() || fn.Type.Params.NumFields() == 0 || takesTest(fn) {
+		if !ok || !fn.Name.IsExported() || fn.Type.Params.NumFields() == 0 || takesTest(fn) || fn.Name.Name == "Format" {
 			continue
 		}
 		if fn.Recv == nil {
