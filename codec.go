@@ -35,7 +35,7 @@ type document[T any] struct {
 	body   []byte                 // the encoding of value, if the document was composed of it
 	coded  atomic.Pointer[[]byte] // the same for a document that was loaded, when first asked for
 
-	cookie   Cookie
+	cookie   *Cookie // never changed in place
 	lifetime lifetime
 	meta     meta
 }
@@ -248,7 +248,8 @@ func (c *codec[T]) decode(key string, data []byte) (*document[T], error) {
 		switch m.key {
 		case cookieKey:
 			hasCookie = true
-			d.cookie, d.lifetime, err = parseCookie(m.value)
+			d.cookie = new(Cookie)
+			*d.cookie, d.lifetime, err = parseCookie(m.value)
 		case metaKey:
 			err = json.Unmarshal(m.value, &d.meta)
 		default:

@@ -9,7 +9,7 @@ import (
 // its encoding body in place of base's, and whatever base had besides left as it
 // stood.
 func (c *codec[T]) compose(base *document[T], value *T, body []byte, k *Cookie, l lifetime, expires instant, info meta) (*document[T], error) {
-	d := &document[T]{body: body, cookie: *k, lifetime: l, meta: info}
+	d := &document[T]{body: body, cookie: k, lifetime: l, meta: info}
 	data := make([]byte, 0, len(body)+256)
 	data = append(data, `{"`+cookieKey+`":`...)
 	data = appendCookie(data, k, l, expires)

@@ -19,8 +19,10 @@ import (
 func (c *core) newID(r *http.Request) (string, error) {
 	if c.genID == nil {
 		var raw [24]byte
+		var text [32]byte
 		rand.Read(raw[:])
-		return base64.RawURLEncoding.EncodeToString(raw[:]), nil
+		base64.RawURLEncoding.Encode(text[:], raw[:])
+		return string(text[:]), nil
 	}
 	id, err := c.genID(r)
 	if err != nil {

@@ -125,7 +125,11 @@ func (s *Session[T]) Regenerate(ctx context.Context) error {
 	s.touched, s.saved, s.settingsChanged, s.ownerMoved = false, false, false, false
 	s.regenerated = true
 	s.settle(s.m.settings(s.r))
-	s.begin()
+	now := s.created // of a new session that nobody has used yet
+	if was != stateNew {
+		now = s.m.present()
+	}
+	s.begin(now)
 	if stored && failed == nil {
 		s.m.emit(ctx, Event{Kind: EventRegenerated, Owner: owner}, old)
 	}

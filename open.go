@@ -48,7 +48,7 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 	s.settle(settings)
 	sent, found := m.sentID(ctx, r, s)
 	if !found {
-		s.begin()
+		s.begin(m.present())
 		return nil
 	}
 	id, key := sent.id, sent.key
@@ -65,13 +65,13 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 	case errors.Is(err, store.ErrNotFound):
 		s.sentID = id
 		m.reportMissing(ctx, key, err)
-		s.begin()
+		s.begin(m.present())
 		return nil
 	}
 	if undecodable := (*undecodableError)(nil); errors.As(err, &undecodable) {
 		s.sentID = id
 		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonUndecodable, Err: err}, key)
-		s.begin()
+		s.begin(m.present())
 		s.alias = key // Destroy and Regenerate remove it
 		return nil
 	}
@@ -124,8 +124,7 @@ func (m *Manager[T]) reportMissing(ctx context.Context, key string, err error) {
 }
 
 // begin makes s a new session.
-func (s *Session[T]) begin() {
-	now := s.m.present()
+func (s *Session[T]) begin(now instant) {
 	s.state, s.doc, s.origin = stateNew, s.m.codec.empty, s.m.codec.empty
 	s.created, s.used = now, now
 	s.owner, s.ownCookie = "", false
@@ -194,7 +193,7 @@ func (s *Session[T]) adopt(at loaded[T]) {
 	info := &at.doc.meta
 	if !s.settingsChanged {
 		if s.m.keepCookie || info.OwnCookie {
-			s.settings, s.lifetime = s.m.resolve(&at.doc.cookie, s.secure), at.doc.lifetime
+			s.settings, s.lifetime = s.m.resolve(at.doc.cookie, s.secure), at.doc.lifetime
 		}
 		s.ownCookie = info.OwnCookie
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/nestsession/session"
+	"github.com/nestsession/session/store/memstore"
 )
 
 const secret = "a secret of thirty-two bytes, ok"
@@ -25,8 +26,10 @@ func contenders(tb testing.TB) []contender {
 var bare = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 
 func nest(tb testing.TB) contender {
+	store := memstore.New(memstore.Config{MaxSessions: 10_000})
 	m, err := session.New[Account](session.Config{
 		Secrets: []string{secret},
+		Store:   store,
 		Cookie:  session.Cookie{MaxAge: 7 * 24 * time.Hour, Secure: session.SecureAuto},
 	})
 	if err != nil {
@@ -92,7 +95,7 @@ func (typedCodec) Decode(text []byte) (time.Time, map[string]any, error) {
 func scsMap() contender {
 	m := scs.New()
 	m.Codec = jsonCodec{}
-	m.Lifetime = 7 * 24 * time.Hour
+	m.Lifetime, m.IdleTimeout = 30*24*time.Hour, 7*24*time.Hour
 	return contender{
 		name: "scs/JSON",
 		login: m.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -120,7 +123,7 @@ func scsMap() contender {
 func scsTyped(name string, codec scs.Codec) contender {
 	m := scs.New()
 	m.Codec = codec
-	m.Lifetime = 7 * 24 * time.Hour
+	m.Lifetime, m.IdleTimeout = 30*24*time.Hour, 7*24*time.Hour
 	return contender{
 		name: name,
 		login: m.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
