@@ -379,6 +379,9 @@ func TestReplacingAnExpiredSession(t *testing.T) {
 		f.touch("a", 0)
 		f.create("a", make([]byte, 10)...)
 		f.holds("a", "b")
+		if got := f.Stats(); got.Expired != 1 || got.Evicted != 0 {
+			t.Errorf("%+v, want one expired and none evicted", got)
+		}
 		f.touch("a", 0)
 		_, err := f.tryCreate("a", make([]byte, 1000)...)
 		wantErr(t, "Create of a session larger than the store", err, store.ErrFull)

@@ -78,3 +78,75 @@ func TestRoomTakenByARecordOnItsWay(t *testing.T) {
 		t.Errorf("Create: %v", err)
 	}
 }
+
+// A record for which room is made stays, even if it has become the least recently
+// used one meanwhile; and where there is no other, nobody looks for ever.
+func TestRoomIsNotMadeByTheRecordItself(t *testing.T) {
+	t.Parallel()
+	s := New(Config{})
+	defer s.Close()
+	ctx := context.Background()
+	growing := store.Record{ID: "growing"}
+	for _, id := range []string{"growing", "other"} {
+		if _, err := s.Create(ctx, store.Record{ID: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []bool{true, false} {
+		if got := s.removeOne(growing, s.clock.now()); got != want {
+			t.Errorf("another one was removed: %v, want %v", got, want)
+		}
+		if _, err := s.Load(ctx, "growing"); err != nil {
+			t.Errorf("Load of the session for which room was made: %v", err)
+		}
+	}
+}
+
+// The same where both share a shard.
+func TestRoomIsNotMadeByTheRecordItselfInOneShard(t *testing.T) {
+	t.Parallel()
+	s := New(Config{MaxSessions: 10})
+	defer s.Close()
+	ctx := context.Background()
+	for _, id := range []string{"growing", "other"} {
+		if _, err := s.Create(ctx, store.Record{ID: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !s.removeOne(store.Record{ID: "growing"}, s.clock.now()) {
+		t.Error("none was removed")
+	}
+	if _, err := s.Load(ctx, "growing"); err != nil {
+		t.Errorf("Load of the session for which room was made: %v", err)
+	}
+}
+
+// Who has watched is forgotten.
+func TestWatchersAreForgotten(t *testing.T) {
+	t.Parallel()
+	s := New(Config{})
+	defer s.Close()
+	for range 2 {
+		ctx, cancel := context.WithCancel(context.Background())
+		_ = s.Watch(ctx, func(store.Event) { cancel() })
+	}
+	if all := s.feed.watchers.Load(); all != nil {
+		t.Errorf("%d watchers are kept", len(*all))
+	}
+}
+
+// A store in which sessions come and go does not grow.
+func TestSlotsAreUsedAgain(t *testing.T) {
+	t.Parallel()
+	s := New(Config{MaxSessions: 10})
+	defer s.Close()
+	ctx := context.Background()
+	for i := range 1000 {
+		if _, err := s.Create(ctx, store.Record{ID: fmt.Sprint(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(s.shards[0].slots.items); n > 11 {
+		t.Errorf("%d slots for 10 sessions", n)
+	}
+}

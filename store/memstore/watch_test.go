@@ -154,6 +154,36 @@ func TestFullBacklogIsKept(t *testing.T) {
 	}
 }
 
+// A watcher whose context ends hears of nothing more, also of what was waiting.
+func TestWatchEndsBetweenEvents(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := memstore.New(memstore.Config{})
+		defer s.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		if _, err := s.Create(ctx, store.Record{ID: "a"}); err != nil {
+			t.Fatal(err)
+		}
+		var heard int
+		err := s.Watch(ctx, func(ev store.Event) {
+			if ev.ID == "" {
+				for range 10 {
+					_ = s.Touch(ctx, "a", time.Now().Add(time.Hour))
+				}
+				return
+			}
+			if heard++; heard == 3 {
+				cancel()
+			}
+		})
+		wantErr(t, "Watch", err, context.Canceled)
+		if heard != 3 {
+			t.Errorf("%d events heard, want 3", heard)
+		}
+	})
+}
+
 func TestCloseEndsWatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
