@@ -44,6 +44,7 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 	}
 	s.forget()
 	s.settingsChanged, s.ownerMoved, s.touched = false, false, false
+	s.settle(s.m.settings(s.r))
 	s.adopt(at)
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"time"
 
 	"github.com/nestsession/session/store"
@@ -120,7 +119,16 @@ func (m *Manager[T]) RevokeOwner(ctx context.Context, owner string, keep ...*Ses
 			if err != nil {
 				return ended, err
 			}
-			if slices.ContainsFunc(keep, func(s *Session[T]) bool { return s.keeps(*info.key) }) {
+			kept := false
+			for _, s := range keep {
+				if kept, err = s.leadsTo(ctx, *info.key); kept || err != nil {
+					break
+				}
+			}
+			if err != nil {
+				return ended, err
+			}
+			if kept {
 				continue
 			}
 			if err := m.Revoke(ctx, info); err != nil {
@@ -135,8 +143,24 @@ func (m *Manager[T]) RevokeOwner(ctx context.Context, owner string, keep ...*Ses
 	return ended, nil
 }
 
-func (s *Session[T]) keeps(key string) bool {
+// leadsTo reports whether the record under key is the session's, which another
+// request may have renewed since this one looked.
+func (s *Session[T]) leadsTo(ctx context.Context, key string) (bool, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.key == key
+	at := s.key
+	s.mu.Unlock()
+	for range maxHops {
+		if at == key || at == "" {
+			return at == key, nil
+		}
+		rec, err := s.m.store.Load(ctx, at)
+		if errors.Is(err, store.ErrNotFound) {
+			return false, nil
+		}
+		if err != nil {
+			return false, &storeError{fmt.Errorf("revoking: %w", err)}
+		}
+		at = successor(rec.Data)
+	}
+	return false, nil
 }
