@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 
 	"github.com/nestsession/session"
-	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
 )
 
@@ -112,9 +111,110 @@ func ExampleManager_From() {
 	// Hello, Ada
 }
 
-// Load tells apart what From does not: a route that the middleware was forgotten for,
-// and a store that is down.
+// Load tells apart what From does not: pages that have no session by design, and a
+// store that is down.
 func ExampleManager_Load() {
+	type Cart struct{ Items int }
+	carts, err := session.New[Cart](session.Config{
+		Secrets: []string{"a secret of 16 bytes or more"},
+		Cookie:  session.Cookie{Path: "/shop"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer carts.Close()
+
+	site := carts.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s, err := carts.Load(r.Context())
+		switch {
+		case errors.Is(err, session.ErrOutsidePath):
+			fmt.Fprintln(w, "no cart on this page")
+		case err != nil: // the client gets the error response, whatever is written here
+			log.Print(err)
+		default:
+			fmt.Fprintln(w, s.Data().Items, "items in the cart")
+		}
+	}))
+
+	ada := visitor(site)
+	fmt.Print(ada("GET", "/imprint"))
+	fmt.Print(ada("GET", "/shop/tea"))
+	// Output:
+	// no cart on this page
+	// 0 items in the cart
+}
+
+// A framework that is not net/http's needs two calls: Open before the handler, Commit
+// before the header leaves. Here is one whose handlers return what is to be sent.
+func ExampleManager_Open() {
+	type Guest struct {
+		Visits int `json:"visits"`
+	}
+	guests, err := session.New[Guest](session.Config{Secrets: []string{"a secret of 16 bytes or more"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer guests.Close()
+
+	serve := func(handler func(*session.Session[Guest]) string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s, err := guests.Open(r)
+			if err != nil { // never an anonymous session in place of one that could not be loaded
+				http.Error(w, "try again", http.StatusServiceUnavailable)
+				return
+			}
+			text := handler(s)
+			if err := guests.Commit(r.Context(), s, w.Header()); err != nil {
+				http.Error(w, "try again", http.StatusServiceUnavailable)
+				return
+			}
+			io.WriteString(w, text) // saved, and the cookie is in the header
+		})
+	}
+
+	ada := visitor(serve(func(s *session.Session[Guest]) string {
+		s.Update(func(g *Guest) { g.Visits++ })
+		return fmt.Sprintf("visit %d", s.Data().Visits)
+	}))
+	fmt.Println(ada("GET", "/"))
+	fmt.Println(ada("GET", "/"))
+	// Output:
+	// visit 1
+	// visit 2
+}
+
+// A handler that goes on after the header has left is committed once more, without a
+// header: what it has changed since is saved.
+func ExampleManager_Commit() {
+	type Export struct {
+		Rows int `json:"rows"`
+	}
+	exports, err := session.New[Export](session.Config{Secrets: []string{"a secret of 16 bytes or more"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer exports.Close()
+
+	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "https://shop.test/export", nil)
+	s, err := exports.Open(r)
+	if err != nil {
+		log.Fatal(err)
+	}
+	s.SetOwner("member:ada") // so that there is something to save, and a cookie to send
+	fmt.Println(exports.Commit(r.Context(), s, w.Header()), s.IsNew())
+
+	for range 3 {
+		io.WriteString(w, "a row\n")
+		s.Update(func(e *Export) { e.Rows++ })
+	}
+	fmt.Println(exports.Commit(r.Context(), s, nil), s.Data().Rows)
+	// Output:
+	// <nil> false
+	// <nil> 3
+}
+
+// A health check asks the store, and needs no session.
+func ExampleManager_Ping() {
 	type Account struct{ User string }
 	kept := memstore.New(memstore.Config{})
 	accounts, err := session.New[Account](session.Config{
@@ -124,23 +224,19 @@ func ExampleManager_Load() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	page := func(w http.ResponseWriter, r *http.Request) {
-		_, err := accounts.Load(r.Context())
-		switch {
-		case errors.Is(err, session.ErrNoHandler):
-			fmt.Fprint(w, "no session here")
-		case errors.Is(err, store.ErrClosed):
-			fmt.Fprint(w, "never sent") // the client gets the error response whatever is written
-		default:
-			accounts.Load(r.Context())
-			fmt.Fprint(w, "welcome")
+	health := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := accounts.Ping(r.Context()); err != nil {
+			http.Error(w, "the sessions' store does not answer", http.StatusServiceUnavailable)
+			return
 		}
-	}
+		fmt.Fprintln(w, "ok")
+	})
 
-	fmt.Println(visitor(http.HandlerFunc(page))("GET", "/"))
-	ada := visitor(accounts.Handler(http.HandlerFunc(page)))
-	fmt.Println(ada("GET", "/"))
+	probe := visitor(health)
+	fmt.Print(probe("GET", "/healthz"))
+	kept.Close()
+	fmt.Print(probe("GET", "/healthz"))
 	// Output:
-	// no session here
-	// welcome
+	// ok
+	// the sessions' store does not answer
 }
