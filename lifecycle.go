@@ -127,7 +127,7 @@ func (s *Session[T]) Regenerate(ctx context.Context) error {
 	s.regenerated = true
 	s.settle(s.m.settings(s.r))
 	now := s.created // of a new session that nobody has used yet
-	if was != stateNew {
+	if was != stateNew || s.m.express {
 		now = s.m.present()
 	}
 	s.begin(now)
