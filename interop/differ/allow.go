@@ -70,9 +70,7 @@ func reachable(p *Place, d *compare.Difference) bool {
 			all(extra, func(c string) bool { return idIn(c, "get") == "U" || sent(idOf(c)) })
 	case compare.Cookies:
 		missing, extra := cookies(d)
-		return len(missing) == 0 && every(extra, func(c scenario.Cookie) bool {
-			return c.Change == "new" && has(p.Got, "set "+of(c))
-		})
+		return len(missing) == 0 && every(extra, func(c scenario.Cookie) bool { return sent(of(c)) && has(p.Got, "set "+of(c)) })
 	case compare.Values: // a save by hand, and a reload of what was not saved
 		return refused(d) && (d.Op == "save" || d.Op == "reload")
 	}

@@ -23,7 +23,7 @@ func goesOn(s *scenario.Step) bool {
 				return true
 			}
 			changed = changed || !sent
-		case "reload", "unset", "destroy", "touch", "setMaxAge", "setCookie",
+		case "save", "reload", "unset", "destroy", "touch", "setMaxAge", "setCookie",
 			"storePut", "storePatch", "storeRemove", "storeClear":
 			if sent && changed {
 				return true
