@@ -10,7 +10,7 @@ import (
 // stood.
 func (c *codec[T]) compose(base *document[T], value *T, body []byte, k *Cookie, l lifetime, expires instant, info meta) (*document[T], error) {
 	d := &document[T]{body: body, cookie: k, lifetime: l, meta: info}
-	data := make([]byte, 0, len(body)+256)
+	data := make([]byte, 0, len(body)+192)
 	data = append(data, `{"`+cookieKey+`":`...)
 	data = appendCookie(data, k, l, expires)
 	var err error

@@ -23,15 +23,17 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 			return err
 		}
 	}
-	var space [512]byte
-	value := space[:0]
+	var space [768]byte
+	line := space[:0]
 	if s.sent != nil && s.sent.asSent && s.id == s.sentID && !s.resign {
-		value = append(value, s.sent.value...)
-	} else if value = s.m.signer.AppendValue(value, s.id); len(s.m.name)+len(value) > cookie.MaxSize {
+		line = cookie.Append(line, s.m.name, s.sent.value, &a)
+	} else {
+		line = s.m.signer.AppendCookie(line, s.m.name, s.id, &a)
+	}
+	if len(line) == 0 {
 		return errors.New("session: Config.GenID returned an id that is too long for a cookie")
 	}
-	var line [768]byte
-	addCookie(h, string(cookie.Append(line[:0], s.m.name, string(value), &a)))
+	addCookie(h, string(line))
 	s.cookieSent = true
 	if s.m.express {
 		s.expires = s.expiry(s.now)

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"math"
@@ -152,7 +151,7 @@ func appendCookie(dst []byte, k *Cookie, l lifetime, expires instant) []byte {
 		dst = append(dst, `,"partitioned":true`...)
 	}
 	if p := k.Priority.attribute(); p != "" {
-		dst = append(append(append(dst, `,"priority":"`...), bytes.ToLower([]byte(p))...), '"')
+		dst = append(appendLower(append(dst, `,"priority":"`...), string(p)), '"')
 	}
 	dst = append(dst, `,"expires":`...)
 	switch {
@@ -186,9 +185,16 @@ func appendCookie(dst []byte, k *Cookie, l lifetime, expires instant) []byte {
 		dst = append(dst, `,"sameSite":"auto"`...)
 	case SameSiteOmit:
 	default:
-		dst = append(append(append(dst, `,"sameSite":"`...), bytes.ToLower([]byte(k.SameSite.attribute()))...), '"')
+		dst = append(appendLower(append(dst, `,"sameSite":"`...), string(k.SameSite.attribute())), '"')
 	}
 	return append(dst, '}')
+}
+
+func appendLower(dst []byte, word string) []byte {
+	for i := range len(word) {
+		dst = append(dst, word[i]|0x20) // ASCII letters
+	}
+	return dst
 }
 
 // appendDate writes a date as JavaScript's toISOString, a step at a time: of each

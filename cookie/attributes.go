@@ -51,7 +51,27 @@ func Append(dst []byte, name, value string, a *Attributes) []byte {
 	}
 	dst = append(dst, name...)
 	dst = append(dst, '=')
-	dst = append(dst, value...)
+	return a.append(append(dst, value...))
+}
+
+// AppendCookie is [Append] with what [Signer.AppendValue] makes of the id as the
+// value: the whole field of a session's cookie, without a text in between.
+func (s *Signer) AppendCookie(dst []byte, name, id string, a *Attributes) []byte {
+	if ValidName(name) != nil || a.Validate() != nil {
+		return dst
+	}
+	start := len(dst)
+	dst = append(dst, name...)
+	dst = append(dst, '=')
+	dst = s.AppendValue(dst, id)
+	if len(dst)-start-len("=") > MaxSize {
+		return dst[:start]
+	}
+	return a.append(dst)
+}
+
+// append writes the attributes as they are.
+func (a *Attributes) append(dst []byte) []byte {
 	if a == nil {
 		return dst
 	}

@@ -63,6 +63,13 @@ func ExampleSigner_AppendValue() {
 	// Output: s%3Auser%2F42.enwb8sd5nMBVV4rgXWt0j7%2FdSeHB8SA80kUdcBFAOkE
 }
 
+func ExampleSigner_AppendCookie() {
+	signer, _ := cookie.NewSigner("keyboard")
+	a := cookie.Attributes{Path: "/", HTTPOnly: true}
+	fmt.Printf("%s\n", signer.AppendCookie(nil, "connect.sid", "an id", &a))
+	// Output: connect.sid=s%3Aan%20id.izcrO0%2FuoLViuTKgNYylow0NBkLWicAVEpv5YgX%2FBjw; Path=/; HttpOnly
+}
+
 func ExampleSigner_Verify() {
 	signer, _ := cookie.NewSigner("keyboard")
 	value := string(signer.AppendValue(nil, "id"))
