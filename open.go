@@ -55,7 +55,7 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 	at, err := m.load(ctx, key)
 	switch {
 	case err == nil:
-		s.id, s.sentID = id, id
+		s.id = id
 		if at.key != key {
 			s.alias = key
 		}
@@ -63,13 +63,11 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 		s.origin = s.doc
 		return nil
 	case errors.Is(err, store.ErrNotFound):
-		s.sentID = id
 		m.reportMissing(ctx, key, err)
 		s.begin(m.present())
 		return nil
 	}
 	if undecodable := (*undecodableError)(nil); errors.As(err, &undecodable) {
-		s.sentID = id
 		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonUndecodable, Err: err}, key)
 		s.begin(m.present())
 		s.alias = key // Destroy and Regenerate remove it
@@ -83,12 +81,18 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 }
 
 // requestPath is the path as the browser knows it, whatever http.StripPrefix took off.
+// A request's target may be a whole URL (RFC 9112 section 3.2.2).
 func requestPath(r *http.Request) string {
-	if strings.HasPrefix(r.RequestURI, "/") {
-		path, _, _ := strings.Cut(r.RequestURI, "?")
-		return path
+	target, _, _ := strings.Cut(r.RequestURI, "?")
+	if strings.HasPrefix(target, "/") {
+		return target
 	}
-	return r.URL.Path
+	_, rest, absolute := strings.Cut(target, "://")
+	if !absolute {
+		return r.URL.Path
+	}
+	_, path, _ := strings.Cut(rest, "/")
+	return "/" + path
 }
 
 // sentID finds the id in the request's cookie, and reports one that is not accepted.
@@ -101,7 +105,7 @@ func (m *Manager[T]) sentID(ctx context.Context, r *http.Request, s *Session[T])
 	if n == 1 || m.firstCookie {
 		v, err := m.verify(value)
 		if err == nil {
-			s.sent, s.resign = v, v.old
+			s.sent = v
 			return v, true
 		}
 		reason = ReasonMalformed
