@@ -1,16 +1,29 @@
 package memstore
 
-import "github.com/nestsession/session/store"
+import (
+	"context"
+	"runtime"
+
+	"github.com/nestsession/session/store"
+)
 
 // makeRoom removes one session for the sake of r: one that has expired, or else,
 // if that is the policy, the least recently used of all but r's own. It is called
 // without any lock. Without an error it is worth to try again.
-func (s *Store) makeRoom(r store.Record, now int64) error {
-	if recordSize(r) <= s.limits.maxBytes && s.removeOne(r, now) {
+func (s *Store) makeRoom(ctx context.Context, r store.Record, now int64) error {
+	fits := recordSize(r) <= s.limits.maxBytes
+	switch {
+	case fits && s.removeOne(r, now):
 		return nil
-	}
-	if s.closed.Load() {
+	case s.closed.Load():
 		return store.ErrClosed
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case fits && s.limits.evicts:
+		// There is somebody to evict, but his record is being put in at this moment:
+		// the room is taken, and no hint tells of it yet.
+		runtime.Gosched()
+		return nil
 	}
 	s.limits.refused.Add(1)
 	return store.ErrFull
@@ -22,7 +35,7 @@ func (s *Store) removeOne(r store.Record, now int64) bool {
 	for {
 		sh, expired := s.candidate(skip, now)
 		if sh == nil {
-			break
+			return false
 		}
 		if sh.evict(r.ID, now, expired) {
 			return true
@@ -33,17 +46,6 @@ func (s *Store) removeOne(r store.Record, now int64) bool {
 			skip = own
 		}
 	}
-	if !s.limits.evicts {
-		return false
-	}
-	// The room may have gone to a record that is being put in this moment, under a
-	// lock, and of which the hints do not tell yet.
-	for i := range s.shards {
-		if s.shards[i].evict(r.ID, now, false) {
-			return true
-		}
-	}
-	return false
 }
 
 // candidate is a shard that holds an expired session, or else the one with the

@@ -132,7 +132,7 @@ func (s *Store) Create(ctx context.Context, r store.Record) (store.Version, erro
 		if err != errNoRoom {
 			return v, err
 		}
-		if err := s.makeRoom(r, now); err != nil {
+		if err := s.makeRoom(ctx, r, now); err != nil {
 			return 0, err
 		}
 	}
@@ -156,7 +156,7 @@ func (s *Store) Update(ctx context.Context, r store.Record) (store.Version, erro
 		if err != errNoRoom {
 			return v, err
 		}
-		if err := s.makeRoom(r, now); err != nil {
+		if err := s.makeRoom(ctx, r, now); err != nil {
 			return 0, err
 		}
 	}

@@ -2,9 +2,11 @@ package memstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/nestsession/session/store"
 )
@@ -49,7 +51,7 @@ func TestEmptiedTablesAreDropped(t *testing.T) {
 }
 
 // Room that is taken by a record which is being put in, under another shard's
-// lock, makes nobody give up: he waits for that record, and evicts it.
+// lock, makes nobody give up: he tries again, and evicts it.
 func TestRoomTakenByARecordOnItsWay(t *testing.T) {
 	t.Parallel()
 	s := New(Config{MaxBytes: RecordOverhead + 10})
@@ -70,6 +72,11 @@ func TestRoomTakenByARecordOnItsWay(t *testing.T) {
 	}()
 	for range 10_000 {
 		runtime.Gosched() // time to give up
+	}
+	ending, cancel := context.WithCancel(ctx)
+	time.AfterFunc(time.Millisecond, cancel)
+	if _, err := s.Create(ending, store.Record{ID: other}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Create whose context ends while it tries: %v", err)
 	}
 	sh.insert(&entry{rec: r, expires: never})
 	sh.publish()
