@@ -137,7 +137,7 @@ func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
 		return err
 	}
 	s.written = true
-	s.noteSaved()
+	s.saved = s.doc
 	return s.sendCookie(ctx, h)
 }
 
@@ -156,7 +156,7 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 	changed := !bytes.Equal(since, body) || s.ownerMoved
 	newCookie := s.settingsChanged
 	wait := s.m.express && h != nil // what loses nothing is done when the request ends
-	stale := s.settingsChanged || s.m.resave && !s.saved
+	stale := s.settingsChanged || s.m.resave && s.saved == nil
 	if s.m.express && !wait && !changed {
 		if stale, err = s.staleInExpress(body); err != nil {
 			return err
@@ -170,7 +170,7 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 			return err
 		}
 		s.written = true
-		s.noteSaved()
+		s.saved = s.doc
 	case wait:
 		s.deferred = true
 	case s.touched || !s.written:
@@ -193,26 +193,27 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 // changed no data since its last save: what Resave asks for, what Reload has brought
 // that was not there at first, and a changed cookie, as part of its touch.
 func (s *Session[T]) staleInExpress(body []byte) (bool, error) {
-	if s.regenerated || s.saved && !bytes.Equal(body, s.savedAs) {
+	if s.regenerated || s.saved != nil && !bytes.Equal(body, s.saved.body) {
 		return true, nil
 	}
-	if !s.saved {
+	if s.saved == nil {
 		modified, err := s.modified(body)
 		if s.m.resave || modified || err != nil {
 			return true, err
 		}
 	}
-	return s.settingsChanged && s.id == s.sentID, nil
+	return s.settingsChanged && s.came(), nil
 }
 
-func (s *Session[T]) noteSaved() { s.saved, s.savedAs = true, s.doc.body }
+// came reports whether the session has the id that the request's cookie brought.
+func (s *Session[T]) came() bool { return s.sent != nil && s.sent.id == s.id }
 
 // sends reports whether the response carries the cookie of a stored session.
 func (s *Session[T]) sends(body []byte, newCookie bool) (bool, error) {
 	switch {
 	case s.alias != "":
 		return false, nil // renewed: whose response comes last must not put the old id back
-	case s.id != s.sentID || s.m.rolling || !s.m.express && (newCookie || s.resign):
+	case !s.came() || s.m.rolling || !s.m.express && (newCookie || s.sent.old):
 		return true, nil
 	case s.lifetime.set || s.lifetime.off:
 		// The browser's copy of the expiry moves with each change, as express-session's.
@@ -224,7 +225,7 @@ func (s *Session[T]) sends(body []byte, newCookie bool) (bool, error) {
 // touch moves the record's expiry if that moves by enough to be worth a write. A
 // touch that fails costs nothing but time: the page goes out.
 func (s *Session[T]) touch(ctx context.Context) error {
-	if s.id != s.sentID {
+	if !s.came() {
 		return nil // stored by this very request
 	}
 	at, _ := s.ends()

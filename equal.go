@@ -1,6 +1,9 @@
 package session
 
-import "reflect"
+import (
+	"reflect"
+	"slices"
+)
 
 // compileEqual makes a comparison of values of a type that a copier can copy:
 // reflect.DeepEqual without its bookkeeping for cycles, which decoded values do
@@ -33,12 +36,18 @@ func compileEqual(t reflect.Type, seen map[reflect.Type]*func(a, b reflect.Value
 	}
 	var self func(a, b reflect.Value) bool
 	seen[t] = &self
-	switch t.Kind() {
-	case reflect.Pointer:
+	switch {
+	case t == reflect.TypeFor[[]string]():
+		self = equalPlain[string]
+	case t == reflect.TypeFor[[]byte]():
+		self = equalPlain[byte]
+	case t == reflect.TypeFor[[]int]():
+		self = equalPlain[int]
+	case t.Kind() == reflect.Pointer:
 		self = equalPointers(compileEqual(t.Elem(), seen))
-	case reflect.Slice:
+	case t.Kind() == reflect.Slice:
 		self = equalSlices(compileEqual(t.Elem(), seen))
-	case reflect.Struct:
+	case t.Kind() == reflect.Struct:
 		fields := make([]func(a, b reflect.Value) bool, t.NumField())
 		for i := range fields {
 			fields[i] = compileEqual(t.Field(i).Type, seen)
@@ -58,6 +67,13 @@ func equalPointers(elem func(a, b reflect.Value) bool) func(a, b reflect.Value) 
 		}
 		return a.Pointer() == b.Pointer() || elem(a.Elem(), b.Elem())
 	}
+}
+
+// equalPlain compares slices of the most frequent kinds without reflection's cost.
+func equalPlain[E comparable](a, b reflect.Value) bool {
+	x, xok := a.Addr().Interface().(*[]E)
+	y, yok := b.Addr().Interface().(*[]E)
+	return xok && yok && (*x == nil) == (*y == nil) && slices.Equal(*x, *y)
 }
 
 func equalSlices(elem func(a, b reflect.Value) bool) func(a, b reflect.Value) bool {

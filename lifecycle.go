@@ -123,7 +123,7 @@ func (s *Session[T]) Regenerate(ctx context.Context) error {
 	}
 	s.forget()
 	s.id, s.key, s.alias = "", "", ""
-	s.touched, s.saved, s.settingsChanged, s.ownerMoved = false, false, false, false
+	s.touched, s.settingsChanged, s.ownerMoved, s.saved = false, false, false, nil
 	s.regenerated = true
 	s.settle(s.m.settings(s.r))
 	now := s.created // of a new session that nobody has used yet

@@ -36,7 +36,7 @@ func (s *Session[T]) Save(ctx context.Context) error {
 		s.reportSave(ctx, err)
 		return err
 	}
-	s.noteSaved()
+	s.saved = s.doc
 	return nil
 }
 

@@ -25,7 +25,7 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 	}
 	var space [768]byte
 	line := space[:0]
-	if s.sent != nil && s.sent.asSent && s.id == s.sentID && !s.resign {
+	if s.came() && s.sent.asSent && !s.sent.old {
 		line = cookie.Append(line, s.m.name, s.sent.value, &a)
 	} else {
 		line = s.m.signer.AppendCookie(line, s.m.name, s.id, &a)
@@ -43,7 +43,7 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 
 // expireCookie takes the cookie that the request came with from the browser.
 func (s *Session[T]) expireCookie(h http.Header) {
-	if h == nil || s.sentID == "" || s.m.keepDeadCookie {
+	if h == nil || s.sent == nil || s.m.keepDeadCookie {
 		return
 	}
 	a := s.settings.attributes(1)                                    // just after 1970 began

@@ -13,48 +13,48 @@ import (
 // Reload, and merged into what this one saves.
 //
 // Methods that take a context do store I/O and can fail; the others do neither.
-// The methods may be called from several goroutines; what Data returned belongs
-// to whoever called it.
+// The methods may be called from several goroutines.
 type Session[T any] struct {
 	m  *Manager[T]
 	r  *http.Request
 	mu sync.Mutex
 
-	state  state
-	id     string    // in the cookie; "" until there is need of one
-	key    string    // of the record
-	alias  string    // of the record that Renew left behind, if it was found through that
-	sentID string    // of the well-signed cookie that the request came with
-	sent   *verified // that cookie
+	state state
+	id    string    // in the cookie; "" until there is need of one
+	key   string    // of the record
+	alias string    // of the record that Renew left behind, if it was found through that
+	sent  *verified // the well-signed cookie that the request came with
 
 	doc      *document[T] // the record's data in the last known version
 	origin   *document[T] // and in the version with which the request, or this id, began
+	saved    *document[T] // and as this request has saved them, if it has
 	version  store.Version
 	deadline instant // until when the store keeps the record, as last known
 	expires  instant // the same, with what this request has changed of it
 
-	view     T // doc's value with updates applied, if viewed
-	viewed   bool
-	shown    bool // Data has handed it out as it is
-	updates  []func(*T)
-	few      [2]func(*T) // where updates begins, to spare an allocation
-	settings *Cookie     // resolved; shared, never changed in place
+	view    T // doc's value with updates applied, if viewed
+	updates []func(*T)
+	few     [2]func(*T) // where updates begins, to spare an allocation
+
+	settings *Cookie // resolved; shared, never changed in place
 	lifetime lifetime
 	owner    string
 	created  instant
 	used     instant
 
-	secure, resign              bool // of the request: came over HTTPS; signed by an old secret
-	ownCookie                   bool // settings and lifetime are the session's own
-	settingsChanged, ownerMoved bool
-	touched, saved, regenerated bool // by this request
+	now    instant  // of the write at hand
+	doomed []string // keys that Regenerate could not delete
+
+	secure    bool // the request came over HTTPS
+	ownCookie bool // settings and lifetime are the session's own
+
+	viewed, shown               bool // there is a view; Data has handed it out as it is
+	touched, regenerated        bool // by this request
+	settingsChanged, ownerMoved bool // by this request, and not saved
 	headerSent, cookieSent      bool
-	written, deferred           bool     // by Commit: the store was told; there is more to tell it at the end
-	now                         instant  // of the write at hand
-	savedAs                     []byte   // the encoding of what was saved
-	keepExpiry                  bool     // the write at hand does not count as use
-	was                         state    // before Discard
-	doomed                      []string // keys that Regenerate could not delete
+	written, deferred           bool  // by Commit: the store was told; there is more to tell it at the end
+	keepExpiry                  bool  // the write at hand does not count as use
+	was                         state // before Discard
 }
 
 // state is where a session is in its life.
