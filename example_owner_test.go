@@ -46,9 +46,7 @@ func ExampleSession_SetOwner() {
 // A page "where you are logged in". It holds digests, which are safe to show and to
 // send back, and no ids.
 func ExampleManager_List() {
-	type Account struct {
-		Device string `json:"device"`
-	}
+	type Account struct{ User string }
 	now := time.Date(2026, time.May, 1, 9, 0, 0, 0, time.UTC)
 	accounts, err := session.New[Account](session.Config{
 		Secrets: []string{"a secret of 16 bytes or more"},
@@ -69,18 +67,18 @@ func ExampleManager_List() {
 				http.Error(w, "try again", http.StatusServiceUnavailable)
 				return
 			}
-			if info.Digest == s.Digest() {
-				fmt.Fprintln(w, "this one, since", info.Created.UTC().Format(time.DateTime))
-			}
+			fmt.Fprintf(w, "since %s, this one: %v\n", info.Created.UTC().Format(time.Kitchen), info.Digest == s.Digest())
 		}
 	}))
 
 	ada := visitor(mux)
 	ada("POST", "/login")
-	visitor(mux)("POST", "/login") // on another device
 	now = now.Add(time.Hour)
+	visitor(mux)("POST", "/login") // on another device
 	fmt.Print(ada("GET", "/devices"))
-	// Output: this one, since 2026-05-01 09:00:00
+	// Unordered output:
+	// since 9:00AM, this one: true
+	// since 10:00AM, this one: false
 }
 
 // The user ends one session of the list: a telephone that was lost.
