@@ -2,6 +2,7 @@ package compare
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -106,6 +107,10 @@ func cookie(member map[string]any) map[string]any {
 			continue
 		}
 		switch name {
+		case "originalMaxAge": // a fraction of a millisecond has no effect
+			if ms, ok := v.(float64); ok {
+				v = math.Trunc(ms)
+			}
 		case "httpOnly":
 			v = v == true
 		case "secure", "partitioned":

@@ -116,6 +116,23 @@ func errorPage(_ *Place, d *compare.Difference) bool {
 	return false
 }
 
+// autoResolved allows what comes of a secure or sameSite that is "auto" and resolved,
+// where express-session takes the word as it stands.
+func autoResolved(_ *Place, d *compare.Difference) bool {
+	switch d.Field {
+	case compare.Cookies: // one that it cannot write, or does not send over plain HTTP
+		missing, extra := cookies(d)
+		return len(missing) == 0 && every(extra, func(c scenario.Cookie) bool { return of(c) != "" })
+	case compare.Values:
+		return d.Op == "cookie"
+	case compare.Stored:
+		return d.Expected != nil && d.Got != nil && sameData(d)
+	case compare.Late:
+		return len(d.GotOf.Late) == 0
+	}
+	return false
+}
+
 // anotherID allows that an id which is taken is not used for a new session.
 func anotherID(p *Place, d *compare.Difference) bool {
 	taken := func(id string) bool { return id != "" && has(p.Got, "set "+id+" taken") }

@@ -1,6 +1,12 @@
 package differ
 
-import "github.com/nestsession/session/interop/scenario"
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/nestsession/session/interop/scenario"
+)
 
 // The rules about a request by which rows of the table are found.
 
@@ -89,6 +95,67 @@ func fails(s *scenario.Step, call string) bool {
 func unsetDestroys(s *scenario.Scenario) bool {
 	for _, l := range s.Layers {
 		if l.Options.UnsetDestroys {
+			return true
+		}
+	}
+	return false
+}
+
+// layers are the session layers that serve a step.
+func layers(p *Place) []scenario.Layer {
+	if p.Step.Variant != "" {
+		return p.Scenario.Variants[p.Step.Variant]
+	}
+	return p.Scenario.Layers
+}
+
+// applied are those that are mounted where the request goes.
+func applied(p *Place) []scenario.Layer {
+	var out []scenario.Layer
+	path, _, _ := strings.Cut(p.Step.Path, "?")
+	for _, l := range layers(p) {
+		if l.Covers(path) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// shareStore tells layers that share a store and have different cookies.
+func shareStore(p *Place) bool {
+	all := slices.Clone(p.Scenario.Layers)
+	for _, variant := range p.Scenario.Variants {
+		all = append(all, variant...)
+	}
+	first := map[string]scenario.Layer{}
+	for _, l := range all {
+		if other, again := first[l.Store]; !again {
+			first[l.Store] = l
+		} else if !reflect.DeepEqual(other.Options.Cookie, l.Options.Cookie) || l.Options.CookieByPath != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// withinWord tells a request to "/foobar" where the cookie's path is "/foo".
+func withinWord(p *Place) bool {
+	path, _, _ := strings.Cut(p.Step.Path, "?")
+	for _, l := range applied(p) {
+		cookie, _ := l.Options.CookieFor(path).Get("path").(string)
+		rest, is := strings.CutPrefix(path, cookie)
+		if is && cookie != "" && !strings.HasSuffix(cookie, "/") && rest != "" && rest[0] != '/' {
+			return true
+		}
+	}
+	return false
+}
+
+// assignsAuto tells a handler that sets secure or sameSite to "auto", now or in a
+// request within it.
+func assignsAuto(s *scenario.Step) bool {
+	for _, op := range s.Handler {
+		if op.Cookie.Get("secure") == "auto" || op.Cookie.Get("sameSite") == "auto" || op.Kind == "nested" && assignsAuto(op.Step) {
 			return true
 		}
 	}

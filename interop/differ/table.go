@@ -1,6 +1,8 @@
 package differ
 
 import (
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/nestsession/session/interop/compare"
@@ -93,7 +95,8 @@ var Table = []Row{
 		Allows:  anotherID,
 	},
 	{
-		Tag:     "quirk:path-prefix",
+		Rule:    "the request's path goes on within the last word of the cookie's path",
+		Is:      withinWord,
 		Differs: "there is no session where no browser would send the cookie",
 		Reason:  "a cookie's path covers whole segments (RFC 6265 section 5.1.4) [27]",
 		Allows: func(p *Place, d *compare.Difference) bool {
@@ -107,26 +110,51 @@ var Table = []Row{
 			case compare.Calls:
 				return len(d.GotCalls) == 0
 			case compare.Stored:
-				return d.Got == nil
+				return len(p.Got.Calls) == 0
 			}
 			return false
 		},
 	},
 	{
-		Tag:     "quirk:second-layer-ignored",
-		Differs: "the second layer sends and stores its own session as well",
+		Rule:    "several session layers apply to the request",
+		Is:      func(p *Place) bool { return len(applied(p)) > 1 },
+		Differs: "those after the first send and store their own sessions as well",
 		Reason:  "several managers in one chain all work, each with a session of its own [28]",
 		Allows: func(p *Place, d *compare.Difference) bool {
-			second := p.Scenario.Layers[len(p.Scenario.Layers)-1]
 			switch d.Field {
 			case compare.Cookies:
 				missing, extra := cookies(d)
-				return len(missing) == 0 && every(extra, func(c scenario.Cookie) bool { return c.Name == second.Options.Name })
+				return len(missing) == 0 && every(extra, func(c scenario.Cookie) bool {
+					return slices.ContainsFunc(applied(p)[1:], func(l scenario.Layer) bool { return l.Options.Name == c.Name })
+				})
 			case compare.Calls:
 				missing, extra := calls(d)
-				return len(missing) == 0 && every(extra, func(c string) bool { return strings.HasPrefix(c, second.Store+":") })
+				return len(missing) == 0 && every(extra, func(c string) bool {
+					return slices.ContainsFunc(applied(p)[1:], func(l scenario.Layer) bool { return strings.HasPrefix(c, l.Store+":") })
+				})
 			case compare.Stored:
-				return d.Expected == nil && d.Label == second.Store
+				return d.Expected == nil
+			}
+			return false
+		},
+	},
+	{
+		Rule:    "session layers with different cookies share a store, in one chain or as servers side by side",
+		Is:      shareStore,
+		Differs: "a new session has the cookie of the layer that makes it",
+		Reason:  "in express-session the layer that was set up last decides for all that share its store, since each puts its own generator of sessions there",
+		Allows: func(p *Place, d *compare.Difference) bool {
+			switch d.Field {
+			case compare.Cookies:
+				missing, extra := cookies(d)
+				return slices.EqualFunc(missing, extra, func(a, b scenario.Cookie) bool {
+					a.Attrs, b.Attrs = nil, nil
+					return a.Change == "new" && reflect.DeepEqual(a.Shown(), b.Shown())
+				})
+			case compare.Stored:
+				return sends(p.Want, d.ID) && d.Expected != nil && d.Got != nil && sameData(d)
+			case compare.Values:
+				return d.Op == "cookie"
 			}
 			return false
 		},
@@ -135,20 +163,14 @@ var Table = []Row{
 		Tag:     "quirk:auto-in-function",
 		Differs: "secure and sameSite are what they are for this request",
 		Reason:  "\"auto\" means the same whether the cookie's options are given or computed [8]",
-		Allows: func(p *Place, d *compare.Difference) bool {
-			switch d.Field {
-			case compare.Cookies:
-				missing, _ := cookies(d)
-				return all(missing, func(c scenario.Cookie) bool { return c.Attrs["SameSite"] == nil })
-			case compare.Values:
-				return d.Op == "cookie"
-			case compare.Stored:
-				return d.Got != nil && sameData(d)
-			case compare.Late, compare.Calls:
-				return true
-			}
-			return false
-		},
+		Allows:  autoResolved,
+	},
+	{
+		Rule:    "the handler assigns auto",
+		Is:      func(p *Place) bool { return assignsAuto(p.Step) },
+		Differs: "secure and sameSite are what they are for this request",
+		Reason:  "\"auto\" means the same wherever it is said; express-session writes the word into the cookie [8]",
+		Allows:  autoResolved,
 	},
 	{
 		Rule:    "the session is changed, then the head leaves, and then the handler goes on with the session or its record",

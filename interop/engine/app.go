@@ -9,7 +9,6 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/interop/client"
@@ -53,22 +52,12 @@ func (w *World) newApp(layers []scenario.Layer) (*app, error) {
 func (l *layer) wrap(next http.Handler) http.Handler {
 	with := l.manager.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if under(rawPath(r), l.Mount) && l.store.connected() {
+		if l.Covers(rawPath(r)) && l.store.connected() {
 			with.ServeHTTP(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// under is how Express finds whether a path lies at or below a mount: by whole
-// segments, whatever the case.
-func under(path, mount string) bool {
-	mount = strings.TrimSuffix(mount, "/")
-	if len(path) < len(mount) || !strings.EqualFold(path[:len(mount)], mount) {
-		return false
-	}
-	return len(path) == len(mount) || path[len(mount)] == '/'
 }
 
 // verify looks up who of the layers signed a cookie.

@@ -64,6 +64,16 @@ func (c *CookieOptions) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
+// Get returns the value of a setting; nil if it is not there.
+func (c CookieOptions) Get(name string) any {
+	for _, o := range c {
+		if o.Name == name {
+			return o.Value
+		}
+	}
+	return nil
+}
+
 func readSetting(text json.RawMessage) (any, error) {
 	if text[0] == '{' {
 		d := new(Date)

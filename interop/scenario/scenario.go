@@ -7,6 +7,7 @@ package scenario
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -132,4 +133,14 @@ func (l *Layer) UnmarshalJSON(text []byte) error {
 		err = l.Options.read(options)
 	}
 	return err
+}
+
+// Covers tells whether a path lies at or below the mount, as Express finds it: by
+// whole segments, whatever the case.
+func (l *Layer) Covers(path string) bool {
+	mount := strings.TrimSuffix(l.Mount, "/")
+	if len(path) < len(mount) || !strings.EqualFold(path[:len(mount)], mount) {
+		return false
+	}
+	return len(path) == len(mount) || path[len(mount)] == '/'
 }
