@@ -83,15 +83,19 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 			c.detach(value) // from what fn put in, which the next one may change
 		}
 	}
-	if s.viewed && (len(s.updates) > 0 || c.shares()) && !c.same(value, &s.view) {
-		return nil, nil, ErrUnrepeatable
-	}
+	// First, since what cannot be encoded cannot be compared either: a function, NaN.
 	if len(s.updates) > 0 {
 		body, err = c.encode(value)
 	} else {
 		body, err = c.bodyOf(s.doc)
 	}
-	return value, body, err
+	if err != nil {
+		return nil, nil, err
+	}
+	if s.viewed && (len(s.updates) > 0 || c.shares()) && !c.same(value, &s.view) {
+		return nil, nil, ErrUnrepeatable
+	}
+	return value, body, nil
 }
 
 // compose makes the next document of the session, and the record around it.
