@@ -14,15 +14,16 @@ import (
 type deadlineContext struct {
 	parent  context.Context // for its values
 	timeout time.Duration   // counted from when somebody first asks
+	over    atomic.Uint32   // 0, or how it ended
+	waiting atomic.Pointer[waiting]
+}
 
-	over    atomic.Uint32 // 0, or how it ended
-	waiting atomic.Bool   // somebody has called Done
-
-	mu    sync.Mutex
+// waiting is what a deadlineContext needs once somebody waits for it.
+type waiting struct {
 	at    time.Time
 	done  chan struct{}
 	timer *time.Timer
-	woken bool
+	wake  sync.Once
 }
 
 // outlive returns a context for work that ctx's end does not stop, but
@@ -31,63 +32,52 @@ func (c *core) outlive(ctx context.Context) *deadlineContext {
 	return &deadlineContext{parent: ctx, timeout: c.saveTimeout}
 }
 
-// end releases who still waits.
-func (d *deadlineContext) end() { d.close(released) }
-
 // How a deadlineContext ends.
 const (
 	released = 1 + iota
 	late
 )
 
+// end releases who still waits.
+func (d *deadlineContext) end() { d.close(released) }
+
 func (d *deadlineContext) close(how uint32) {
-	if !d.over.CompareAndSwap(0, how) || !d.waiting.Load() {
-		return
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.release()
-}
-
-// release wakes who waits, once.
-func (d *deadlineContext) release() {
-	if !d.woken {
-		d.woken = true
-		d.timer.Stop()
-		close(d.done)
+	if d.over.CompareAndSwap(0, how) {
+		if w := d.waiting.Load(); w != nil {
+			w.release()
+		}
 	}
 }
 
-func (d *deadlineContext) Deadline() (time.Time, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.start()
-	return d.at, true
+func (w *waiting) release() {
+	w.wake.Do(func() {
+		w.timer.Stop()
+		close(w.done)
+	})
 }
 
-// start fixes the deadline.
-func (d *deadlineContext) start() {
-	if d.at.IsZero() {
-		d.at = time.Now().Add(d.timeout)
+// wait starts the clock, if it does not run yet.
+func (d *deadlineContext) wait() *waiting {
+	if w := d.waiting.Load(); w != nil {
+		return w
 	}
+	w := &waiting{at: time.Now().Add(d.timeout), done: make(chan struct{})}
+	w.timer = time.AfterFunc(d.timeout, func() { d.close(late) })
+	if !d.waiting.CompareAndSwap(nil, w) {
+		w.timer.Stop() // another has started it meanwhile
+		return d.waiting.Load()
+	}
+	if d.over.Load() != 0 { // before close could know that somebody waits
+		w.release()
+	}
+	return w
 }
+
+func (d *deadlineContext) Deadline() (time.Time, bool) { return d.wait().at, true }
 
 func (d *deadlineContext) Value(key any) any { return d.parent.Value(key) }
 
-func (d *deadlineContext) Done() <-chan struct{} {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.done == nil {
-		d.start()
-		d.done = make(chan struct{})
-		d.timer = time.AfterFunc(time.Until(d.at), func() { d.close(late) })
-		d.waiting.Store(true)
-		if d.over.Load() != 0 { // before close could know that somebody waits
-			d.release()
-		}
-	}
-	return d.done
-}
+func (d *deadlineContext) Done() <-chan struct{} { return d.wait().done }
 
 // Err is nil for who never waits: what does not block is not late.
 func (d *deadlineContext) Err() error {
