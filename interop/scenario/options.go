@@ -41,6 +41,7 @@ func (o *Options) read(options Object) error {
 		resave, rolling, all nullable[bool]
 	)
 	var proxy nullable[bool]
+	*o = Options{}
 	err := options.read(fields{
 		"secret": &secrets, "name": &name, "key": &key, "resave": &resave, "rolling": &rolling,
 		"saveUninitialized": &all, "unset": &unset, "proxy": &proxy,
