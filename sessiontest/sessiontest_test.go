@@ -3,9 +3,12 @@ package sessiontest_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,6 +99,28 @@ func TestNewFindsWhatCannotBeRepeated(t *testing.T) {
 	})
 	if err := s.Save(t.Context()); !errors.Is(err, session.ErrUnrepeatable) {
 		t.Errorf("Save: %v, want ErrUnrepeatable", err)
+	}
+}
+
+// loggedTest is a test whose output is looked at.
+type loggedTest struct {
+	testing.TB
+	out strings.Builder
+}
+
+func (l *loggedTest) Output() io.Writer { return &l.out }
+
+// What an operator would see is in the test's output, and not in between others'.
+func TestNewLogsToTheTest(t *testing.T) {
+	t.Parallel()
+	l := &loggedTest{TB: t}
+	s, calls := sessiontest.New(l, ada), 0
+	s.Update(func(a *account) {
+		calls++
+		a.Roles = make([]string, calls)
+	})
+	if err := s.Save(t.Context()); err == nil || !strings.Contains(l.out.String(), "save failed") {
+		t.Errorf("Save: %v; the test's output is %q", err, &l.out)
 	}
 }
 
@@ -347,6 +372,24 @@ func TestCookie(t *testing.T) {
 				t.Errorf("after the logout the cookie is %v", gone)
 			}
 		})
+	}
+}
+
+// A cookie that was taken away does not come back, not even empty, which the manager
+// would report.
+func TestAfterALogoutThereIsNoCookie(t *testing.T) {
+	t.Parallel()
+	var kinds []session.EventKind
+	m := manager(t, session.Config{OnEvent: func(_ context.Context, e session.Event) { kinds = append(kinds, e.Kind) }})
+	r := httptest.NewRequest(http.MethodPost, "https://example.com/", nil)
+	sessiontest.Attach(t, m, r, ada, "")
+	sessiontest.After(t, m, r, serve(m, r, func(s *session.Session[account]) {
+		if err := s.Destroy(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}))
+	if want := []session.EventKind{session.EventCreated, session.EventDestroyed}; !slices.Equal(kinds, want) {
+		t.Errorf("the events are %q, want %q", kinds, want)
 	}
 }
 
