@@ -85,3 +85,27 @@ func TestPromisesAreTested(t *testing.T) {
 		}
 	}
 }
+
+// TestCommentsNameDocumentsThatExist: a document that the code speaks of is there.
+func TestCommentsNameDocumentsThatExist(t *testing.T) {
+	t.Parallel()
+	document := regexp.MustCompile(`[\w./-]+\.md\b`)
+	for _, path := range goFiles(t) {
+		if strings.HasPrefix(path, "tools/") {
+			continue
+		}
+		for _, line := range strings.Split(read(t, path), "\n") {
+			_, text, found := strings.Cut(line, "//")
+			if !found {
+				continue
+			}
+			for _, name := range document.FindAllString(text, -1) {
+				if _, err := os.Stat(filepath.Join(root, name)); err != nil && !strings.Contains(text, "://") {
+					if _, err := os.Stat(filepath.Join(root, filepath.Dir(path), name)); err != nil {
+						t.Errorf("%s speaks of %s, which is not there", path, name)
+					}
+				}
+			}
+		}
+	}
+}
