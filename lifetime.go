@@ -55,7 +55,11 @@ func (s *Session[T]) Cookie() Cookie {
 func (s *Session[T]) SetCookie(c Cookie) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	lifetime, expires := s.lifetime, s.expires
 	s.set(c)
+	if s.m.express && s.lifetime == lifetime {
+		s.expires = expires // other settings do not count as use
+	}
 }
 
 // SetMaxAge gives the session a lifetime of its own: "remember me". It replaces the
