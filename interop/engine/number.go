@@ -100,7 +100,7 @@ func (w *World) seeStores(r, want *scenario.Result) {
 			if sameSomewhere(want, name, u.doc) {
 				break
 			}
-			w.reserve(name)
+			w.reserve(name, w.placeholder())
 		}
 		w.see(u.id)
 	}
@@ -155,16 +155,29 @@ func (w *World) seeRequest(r, want *scenario.Result) {
 			w.see(ids[0])
 			sent[c.Name] = ids[1:]
 		} else if c.ID != nil {
-			w.reserve(*c.ID)
+			w.reserve(*c.ID, hiddenID(w, r))
 		}
 	}
 }
 
-// reserve uses up the next number if an expectation gives it to an id that is not
-// to be seen here.
-func (w *World) reserve(name string) {
+// hiddenID is the id that a request tried to store last, if nobody has seen it: the
+// one that express-session would have sent.
+func hiddenID(w *World, r *scenario.Result) string {
+	for _, c := range slices.Backward(r.Calls) {
+		before, rest, _ := strings.Cut(c, idOpen)
+		id, _, _ := strings.Cut(rest, idClose)
+		_, seen := w.numbers.visible[id]
+		if _, generated := w.generated(id); generated && !seen && strings.HasSuffix(before, "set ") {
+			return id
+		}
+	}
+	return w.placeholder()
+}
+
+// reserve gives the next number, if it is this one, to an id that is not to be seen.
+func (w *World) reserve(name, id string) {
 	if name == fmt.Sprintf("S%d", len(w.numbers.ids)) {
-		w.see(w.placeholder())
+		w.see(id)
 	}
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/nestsession/session"
@@ -26,6 +27,9 @@ func (h *handler) onSession(op scenario.Op) (*scenario.Value, error) {
 		c, err := cookieOf(s.Cookie(), op.Cookie, h.w.Now())
 		if err == nil {
 			s.SetCookie(c)
+		}
+		if err == nil && c.Expires.IsZero() && assignsLifetime(op.Cookie) {
+			s.SetMaxAge(c.MaxAge) // from now on, also if it is the one that it had
 		}
 		return nil, err
 	case "touch":
@@ -55,6 +59,10 @@ func (h *handler) destroy() error {
 		s.Discard()
 	}
 	return err
+}
+
+func assignsLifetime(set scenario.CookieOptions) bool {
+	return slices.ContainsFunc(set, func(o scenario.CookieOption) bool { return o.Name == "maxAge" || o.Name == "expires" })
 }
 
 func outcome(err error) *scenario.Value {
