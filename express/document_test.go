@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,10 +118,17 @@ func TestKeepsWhatNodeWrote(t *testing.T) {
 	}
 }
 
+// droppedByNode are express-session's members of a session, and what ECMAScript gives
+// every object (ECMA-262 sections 20.1.3 and B.2.2).
+var droppedByNode = strings.Fields(`
+	cookie req id touch resetMaxAge save reload destroy regenerate
+	constructor hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toString valueOf
+	__proto__ __defineGetter__ __defineSetter__ __lookupGetter__ __lookupSetter__`)
+
 // A key that Node would drop is refused when it is put in, and nothing is stored.
 func TestReservedKeysAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, key := range express.ReservedKeys() {
+	for _, key := range droppedByNode {
 		t.Run(key, func(t *testing.T) {
 			t.Parallel()
 			a := newApp[map[string]any](t, nil)
@@ -146,7 +154,7 @@ func TestReservedKeysAreRefused(t *testing.T) {
 func TestReservedKeysAreDropped(t *testing.T) {
 	t.Parallel()
 	stored := map[string]any{"user": "ann"}
-	for _, key := range express.ReservedKeys() {
+	for _, key := range droppedByNode {
 		stored[key] = "planted"
 	}
 	stored["cookie"] = map[string]any{"originalMaxAge": nil, "path": "/"}
