@@ -86,7 +86,9 @@ func (c *copier) compile(t reflect.Type, seen map[reflect.Type]*func(reflect.Val
 		return nil
 	}
 	if known := seen[t]; known != nil {
-		c.safe = false // a handler can make a circle of it, which encoding/json alone notices
+		if *known == nil { // still being compiled: a type that holds itself
+			c.safe = false // a handler can make a circle of it, which encoding/json alone notices
+		}
 		return func(v reflect.Value) bool { return (*known)(v) }
 	}
 	var self func(reflect.Value) bool

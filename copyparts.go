@@ -8,9 +8,13 @@ import (
 
 func fixPointer(t reflect.Type, fix func(reflect.Value) bool) func(reflect.Value) bool {
 	elem := t.Elem()
+	null := slices.Contains([]reflect.Kind{reflect.Pointer, reflect.Interface, reflect.Map, reflect.Slice}, elem.Kind())
 	return func(v reflect.Value) bool {
 		if v.IsNil() {
 			return true
+		}
+		if null && v.Elem().IsNil() {
+			return false // would come back nil itself
 		}
 		p := reflect.New(elem)
 		p.Elem().Set(v.Elem())

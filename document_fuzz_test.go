@@ -1,0 +1,131 @@
+package session
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+type fuzzed struct {
+	Name  string         `json:"name,omitempty"`
+	Count int            `json:"count"`
+	At    time.Time      `json:"at,omitzero"`
+	User  *leaf          `json:"user,omitempty"`
+	Any   any            `json:"any,omitempty"`
+	Map   map[string]int `json:"map,omitempty"`
+}
+
+// FuzzDocument: whatever a store holds, reading it ends in a value or in an error; and
+// what is not ours comes through a save to the letter.
+func FuzzDocument(f *testing.F) {
+	for _, text := range []string{
+		`{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"},"name":"ada","count":1}`,
+		`{"cookie":{"originalMaxAge":60000,"expires":"2026-01-01T00:01:00.000Z","secure":"auto","sameSite":true,"priority":"high","partitioned":true,"domain":"a.b"},"passport":{"user":"42"},"any":[1,{"a":9007199254740993}]}`,
+		`{"cookie":{"originalMaxAge":"60000"},"__nestsession":{"created":1,"used":2,"owner":"user:1","ownCookie":true}}`,
+		`{"cookie":{},"__nestsession":{"successor":"k","until":9}}`,
+		` { "cookie" : { } , "a" : "\"}{,:" , "b" : [ [ ] , { } ] , "c" : -1.5e+3 , "d" : null } `,
+		`{"cookie":{},"a":1,"a":2,"count":"x"}`,
+		`{"cookie":{},"\u0061":1,"a\u0000\n":2,"\ud83d\ude00":3,"\ud800":4}`,
+		`{"cookie":{"originalMaxAge":1e308}}`, `{"cookie":{"originalMaxAge":-1}}`, `{"cookie":null}`, `{"cookie":[]}`,
+		`{"Cookie":{},"cookie":{},"Name":"b","NAME":1}`, `{"cookie":{},"at":"2026-01-01T00:00:00+09:00","map":{"":0}}`,
+		`{}`, `[]`, `null`, `"x"`, ``, `{`, `{"cookie":{},}`, `{"cookie":{}}x`, "{\"cookie\":{},\"\xff\":1}", "\ufeff{}",
+	} {
+		f.Add([]byte(text), "eve", 7)
+	}
+	typed, err := newCodec[fuzzed](nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	free, err := newCodec[map[string]any](nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text []byte, name string, count int) {
+		text = bytes.Clone(text) // as a store's data: nobody writes to it afterwards
+		members, err := parseMembers(text)
+		if json.Valid(text) && bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("{")) != (err == nil) {
+			t.Fatalf("parseMembers: %v", err)
+		}
+		if err == nil {
+			sameObject(t, text, members)
+		}
+		rewritten(t, &typed, text, func(v *fuzzed) { v.Name, v.Count = name, count })
+		rewritten(t, &typed, text, func(*fuzzed) {})
+		rewritten(t, &free, text, func(v *map[string]any) { (*v)["name"] = name })
+		successor(text)
+	})
+}
+
+// sameObject asserts that the members, put together again, are the object.
+func sameObject(t *testing.T, text []byte, members []member) {
+	t.Helper()
+	again, err := appendMembers([]byte{}, members)
+	if err != nil {
+		t.Fatalf("appendMembers: %v", err)
+	}
+	if len(again) == 0 {
+		again = []byte(",")
+	}
+	again[0] = '{'
+	again = append(again, '}')
+	var want, got map[string]any
+	if json.Unmarshal(text, &want) != nil { // too deep, or a number too large
+		return
+	}
+	if err := json.Unmarshal(again, &got); err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("%s was taken apart as %s (%v)", text, again, err)
+	}
+}
+
+// rewritten reads a document and saves it with a change, and asserts that the others'
+// members are as they were, and that reading it again gives the changed value.
+func rewritten[T any](t *testing.T, c *codec[T], text []byte, change func(*T)) {
+	t.Helper()
+	d, err := c.decode("key", text)
+	if err != nil {
+		return
+	}
+	var value T
+	if err := c.copyOf(d, &value); err != nil {
+		t.Fatalf("copying what was decoded of %s: %v", text, err)
+	}
+	if !c.same(&value, &d.value) {
+		t.Fatalf("the copy of what was decoded of %s is another", text)
+	}
+	change(&value)
+	c.detach(&value)
+	body, err := c.encode(&value)
+	if err != nil {
+		t.Fatalf("encoding what was decoded of %s: %v", text, err)
+	}
+	next, err := c.compose(d, &value, body, d.cookie, d.lifetime, 0, d.meta)
+	if err != nil {
+		t.Fatalf("composing what was decoded of %s: %v", text, err)
+	}
+	again, err := c.decode("other key", next.data)
+	if err != nil {
+		t.Fatalf("%s was saved as %s, which cannot be read: %v", text, next.data, err)
+	}
+	if !alike(reflect.ValueOf(again.value), reflect.ValueOf(next.value)) {
+		t.Fatalf("%s was saved as %s: read as %+v, kept as %+v", text, next.data, again.value, next.value)
+	}
+	if again.meta != d.meta || *again.cookie != *d.cookie || again.lifetime != d.lifetime {
+		t.Fatalf("%s was saved as %s, with another cookie or other bookkeeping: %+v %+v %+v, were %+v %+v %+v",
+			text, next.data, again.meta, again.cookie, again.lifetime, d.meta, d.cookie, d.lifetime)
+	}
+	if c.fields == nil || !utf8.Valid(text) {
+		return
+	}
+	saved, err := parseMembers(next.data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range d.others {
+		if !c.fields[m.key] && !bytes.Equal(find(saved, m.key), m.value) {
+			t.Fatalf("another program's member %q was %s, and is %s", m.key, m.value, find(saved, m.key))
+		}
+	}
+}
