@@ -74,9 +74,9 @@ func (o *object) UnmarshalJSON(b []byte) error {
 }
 
 // number is encoded by hand as something else.
-type number struct{ n int }
+type number struct{}
 
-func (n number) MarshalJSON() ([]byte, error) { return []byte("7"), nil }
+func (number) MarshalJSON() ([]byte, error) { return []byte("7"), nil }
 
 func refused[T any](t *testing.T, advice string) {
 	t.Helper()
