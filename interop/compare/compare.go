@@ -77,7 +77,7 @@ func storedIn(before scenario.Store, r *scenario.Result) records {
 
 func (s records) wrote(r *scenario.Result) {
 	for _, call := range r.Calls {
-		if p := parseCall(call); p.kind == "set" {
+		if p := parseCall(call); p.kind == "set" && p.outcome == "" {
 			s[p.label+" "+p.id] = true
 		}
 	}

@@ -97,7 +97,7 @@ func unchanged(_ *Place, d *compare.Difference) bool {
 // with the error alone, and that the failure is told.
 func errorPage(_ *Place, d *compare.Difference) bool {
 	if d.Field == compare.Late {
-		return len(d.GotOf.Late) > 0
+		return len(d.GotOf.Late) > 0 || !hasOutcome(d.GotOf, " error") // nothing was tried
 	}
 	answered := d.GotOf.Status == 500 && len(d.GotOf.Late) > 0
 	switch d.Field {
@@ -110,8 +110,8 @@ func errorPage(_ *Place, d *compare.Difference) bool {
 		failed := func(c string) bool { return idIn(c, "set") != "" && strings.HasSuffix(c, " error") }
 		missing, extra := calls(d)
 		return all(missing, func(c string) bool { return failed(c) || idIn(c, "touch") != "" }) && all(extra, failed)
-	case compare.Stored: // express-session stored what has no cookie
-		return answered && d.Got == nil
+	case compare.Stored: // nothing of the request is
+		return answered
 	}
 	return false
 }

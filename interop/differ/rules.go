@@ -161,3 +161,17 @@ func assignsAuto(s *scenario.Step) bool {
 	}
 	return false
 }
+
+// storedAuto tells that the word is in a record.
+func storedAuto(want *scenario.Result) bool {
+	for _, docs := range want.Store {
+		for _, doc := range docs {
+			object, _ := doc.(map[string]any)
+			cookie, _ := object["cookie"].(map[string]any)
+			if cookie["secure"] == "auto" || cookie["sameSite"] == "auto" {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -166,8 +166,8 @@ var Table = []Row{
 		Allows:  autoResolved,
 	},
 	{
-		Rule:    "the handler assigns auto",
-		Is:      func(p *Place) bool { return assignsAuto(p.Step) },
+		Rule:    "the handler assigns auto, or has",
+		Is:      func(p *Place) bool { return assignsAuto(p.Step) || storedAuto(p.Want) },
 		Differs: "secure and sameSite are what they are for this request",
 		Reason:  "\"auto\" means the same wherever it is said; express-session writes the word into the cookie [8]",
 		Allows:  autoResolved,
@@ -194,8 +194,8 @@ var Table = []Row{
 		Allows:  otherSettings,
 	},
 	{
-		Rule:    "the store fails to save",
-		Is:      func(p *Place) bool { return fails(p.Step, "set") },
+		Rule:    "the store fails to save or to touch",
+		Is:      func(p *Place) bool { return fails(p.Step, "set") || fails(p.Step, "touch") },
 		Differs: "the answer is the error alone, without the cookie",
 		Reason:  "see the tag quirk:late-error [14]",
 		Allows:  errorPage,

@@ -18,7 +18,7 @@ type handler struct {
 
 	layer   *layer
 	session *session.Session[Data] // nil if the request has none, or has it no more
-	lastID  string                 // of the session that it had
+	lastID  string                 // of the session that it has or had, as last known
 	unset   *session.Session[Data] // dropped, to be destroyed at the end
 
 	status int  // of the response, as set so far
@@ -30,6 +30,9 @@ type handler struct {
 var errUndefined = errors.New("the format does not say what happens")
 
 func (h *handler) run() {
+	if h.session != nil && !h.session.IsNew() {
+		h.learnID()
+	}
 	for i, op := range h.req.ops() {
 		if h.done {
 			break
@@ -93,13 +96,22 @@ func (h *handler) idOf(ref scenario.IDRef) (string, error) {
 	if !ref.Self {
 		return h.w.idOf(ref, h.req.step.Client)
 	}
-	if h.session != nil {
-		return h.session.ID(), nil
-	}
+	h.learnID()
 	if h.lastID == "" {
 		return "", errors.New("the request had no session")
 	}
 	return h.lastID, nil
+}
+
+// learnID takes note of the session's id, of which the session itself knows nothing
+// any more when it has ended.
+func (h *handler) learnID() {
+	if h.session == nil {
+		return
+	}
+	if id := h.session.ID(); id != "" {
+		h.lastID = id
+	}
 }
 
 // idOf is the id that a client's cookie has or that is spelled out.

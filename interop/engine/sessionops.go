@@ -36,7 +36,9 @@ func (h *handler) onSession(op scenario.Op) (*scenario.Value, error) {
 		s.Touch()
 		return nil, nil
 	case "save":
-		return outcome(h.req.during(true, func() error { return s.Save(ctx) })), nil
+		err := h.req.during(true, func() error { return s.Save(ctx) })
+		h.learnID()
+		return outcome(err), nil
 	case "reload":
 		return outcome(h.req.during(false, func() error { return s.Reload(ctx) })), nil
 	case "regenerate":
@@ -77,7 +79,8 @@ func outcome(err error) *scenario.Value {
 
 // forget leaves the request without a session.
 func (h *handler) forget() {
-	h.lastID, h.session = h.session.ID(), nil
+	h.learnID()
+	h.session = nil
 }
 
 // drop is `req.session = null`: nothing of this request is stored or sent. With
