@@ -9,25 +9,24 @@ import (
 	"github.com/nestsession/session/interop/scenario"
 )
 
-// Table lists all that differs on purpose. The numbers in brackets are those of
-// the findings about express-session that came with the recordings.
+// Table lists all that differs on purpose.
 var Table = []Row{
 	{
 		Note:    "resurrected",
 		Differs: "the record stays away, its write is refused, and no cookie is sent for it",
-		Reason:  "what was ended stays ended: a write never creates a session again (CVE-2025-46336) [1]",
+		Reason:  "what was ended stays ended: a write never creates a session again (CVE-2025-46336)",
 		Allows:  staysDead,
 	},
 	{
 		Note:    "stored-but-client-has-no-cookie",
 		Differs: "the record is not stored, or where it can be, its cookie is sent",
-		Reason:  "a session that no client can return to is not stored [3, 4]; one that a handler saves by hand gets its cookie [18]",
+		Reason:  "a session that no client can return to is not stored; one that a handler saves by hand gets its cookie",
 		Allows:  reachable,
 	},
 	{
 		Note:    "cookie-sent-but-nothing-stored",
 		Differs: "no cookie is sent for a session that is not stored",
-		Reason:  "a session is stored before its cookie is sent [13, 14]",
+		Reason:  "a session is stored before its cookie is sent",
 		Allows: func(p *Place, d *compare.Difference) bool {
 			missing, extra := cookies(d)
 			return d.Field == compare.Cookies && len(extra) == 0 &&
@@ -37,26 +36,26 @@ var Table = []Row{
 	{
 		Note:    "key-order-only-change",
 		Differs: "the record is touched and not written, and its cookie not sent again",
-		Reason:  "the order of a map's keys is no change: Go's maps have none [19]",
+		Reason:  "the order of a map's keys is no change: Go's maps have none",
 		Allows:  unchanged,
 	},
 	{
 		Tag:     "quirk:late-error",
 		Differs: "the answer is the error alone, without the cookie; or New refuses the configuration",
-		Reason:  "a response is not sent before its session is stored, so that a failure can be told [14]; what can never work is refused when it is configured [15]",
+		Reason:  "a response is not sent before its session is stored, so that a failure can be told; what can never work is refused when it is configured",
 		Allows:  errorPage,
 		Refuses: true,
 	},
 	{
 		Tag:     "quirk:failed-save-not-retried",
 		Differs: "the save is tried again at the end, and if it fails again the answer is the error alone",
-		Reason:  "changes whose save failed are not dropped in silence, and no cookie is sent for a session that is not stored [14]",
+		Reason:  "changes whose save failed are not dropped in silence, and no cookie is sent for a session that is not stored",
 		Allows:  errorPage,
 	},
 	{
 		Tag:     "quirk:bad-record-fails-request",
 		Differs: "the answer is that of a handler with a new session; the record stays as it is",
-		Reason:  "a record that cannot be read must not lock its user out for ever [12]",
+		Reason:  "a record that cannot be read must not lock its user out for ever",
 		Allows: func(p *Place, d *compare.Difference) bool {
 			switch d.Field {
 			case compare.Status, compare.Body:
@@ -70,7 +69,7 @@ var Table = []Row{
 	{
 		Tag:     "quirk:reserved-keys",
 		Differs: "the record is touched and not written, so that the keys stay in it",
-		Reason:  "keys that express-session cannot have as data are left to the program that wrote them [22]",
+		Reason:  "keys that express-session cannot have as data are left to the program that wrote them",
 		Allows: func(p *Place, d *compare.Difference) bool {
 			switch d.Field {
 			case compare.Calls:
@@ -91,14 +90,14 @@ var Table = []Row{
 	{
 		Tag:     "quirk:id-collision",
 		Differs: "the second session gets another id, and the first stays as it is",
-		Reason:  "an id that is in use is never given to somebody else [26]",
+		Reason:  "an id that is in use is never given to somebody else",
 		Allows:  anotherID,
 	},
 	{
 		Rule:    "the request's path goes on within the last word of the cookie's path",
 		Is:      withinWord,
 		Differs: "there is no session where no browser would send the cookie",
-		Reason:  "a cookie's path covers whole segments (RFC 6265 section 5.1.4) [27]",
+		Reason:  "a cookie's path covers whole segments (RFC 6265 section 5.1.4)",
 		Allows: func(p *Place, d *compare.Difference) bool {
 			switch d.Field {
 			case compare.Values:
@@ -119,7 +118,7 @@ var Table = []Row{
 		Rule:    "several session layers apply to the request",
 		Is:      func(p *Place) bool { return len(applied(p)) > 1 },
 		Differs: "those after the first send and store their own sessions as well",
-		Reason:  "several managers in one chain all work, each with a session of its own [28]",
+		Reason:  "several managers in one chain all work, each with a session of its own",
 		Allows: func(p *Place, d *compare.Difference) bool {
 			switch d.Field {
 			case compare.Cookies:
@@ -162,42 +161,42 @@ var Table = []Row{
 	{
 		Tag:     "quirk:auto-in-function",
 		Differs: "secure and sameSite are what they are for this request",
-		Reason:  "\"auto\" means the same whether the cookie's options are given or computed [8]",
+		Reason:  "\"auto\" means the same whether the cookie's options are given or computed",
 		Allows:  autoResolved,
 	},
 	{
 		Rule:    "the handler assigns auto, or has",
 		Is:      func(p *Place) bool { return assignsAuto(p.Step) || storedAuto(p.Want) },
 		Differs: "secure and sameSite are what they are for this request",
-		Reason:  "\"auto\" means the same wherever it is said; express-session writes the word into the cookie [8]",
+		Reason:  "\"auto\" means the same wherever it is said; express-session writes the word into the cookie",
 		Allows:  autoResolved,
 	},
 	{
 		Rule:    "the session is changed, then the head leaves, and then the handler goes on with the session or its record",
 		Is:      headInBetween,
 		Differs: "the record was stored with the head: it is there to be reloaded, removed, changed by others, and written once more",
-		Reason:  "changes are stored before the head leaves, since that may say that they are [13]; what was said cannot be taken back",
+		Reason:  "changes are stored before the head leaves, since that may say that they are; what was said cannot be taken back",
 		Allows:  storedWithHead,
 	},
 	{
 		Rule:    "regenerates after the head has left",
 		Is:      regeneratesLate,
 		Differs: "Regenerate returns an error, the session goes on under its old id, and none begins under a new one",
-		Reason:  "the client cannot be told of a new id any more: the user would be logged out [3]",
+		Reason:  "the client cannot be told of a new id any more: the user would be logged out",
 		Allows:  keepsSession,
 	},
 	{
 		Rule:    "another request changes the settings of the cookie meanwhile",
 		Is:      settingsMeanwhile,
 		Differs: "they stay changed, where express-session's touch puts back those that it knew",
-		Reason:  "a touch moves the expiry and nothing else, so that it cannot undo another request's change [2]",
+		Reason:  "a touch moves the expiry and nothing else, so that it cannot undo another request's change",
 		Allows:  otherSettings,
 	},
 	{
 		Rule:    "the store fails to save or to touch",
 		Is:      func(p *Place) bool { return fails(p.Step, "set") || fails(p.Step, "touch") },
 		Differs: "the answer is the error alone, without the cookie",
-		Reason:  "see the tag quirk:late-error [14]",
+		Reason:  "see the tag quirk:late-error",
 		Allows:  errorPage,
 	},
 	{
@@ -220,7 +219,7 @@ var Table = []Row{
 		Rule:    "the store fails to remove",
 		Is:      func(p *Place) bool { return fails(p.Step, "destroy") },
 		Differs: "no error, where there is nothing to remove, and none at the end after the handler was told",
-		Reason:  "a session that was never stored is not removed from the store, and none is removed twice [17]",
+		Reason:  "a session that was never stored is not removed from the store, and none is removed twice",
 		Allows: func(p *Place, d *compare.Difference) bool {
 			switch d.Field {
 			case compare.Values:
