@@ -126,8 +126,9 @@ type Config struct {
 	//     send it;
 	//   - what nothing would be lost of (a touch, Resave, an empty new session) is written
 	//     when the request ends rather than before its header leaves;
-	//   - Save keeps the expiry as it is; Reload of a session that is gone leaves the
-	//     request what it had; Regenerate does not try a failed delete again.
+	//   - Save, and SetCookie with the same lifetime, keep the expiry as it is; Reload of a
+	//     session that is gone leaves the request what it had; Regenerate does not try a
+	//     failed delete again.
 	ExpressRules bool
 
 	// ReservedKeys are top-level keys that the data must not have: those which a
