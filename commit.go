@@ -239,6 +239,7 @@ func (s *Session[T]) touch(ctx context.Context) error {
 		return s.revoked(ctx)
 	}
 	if err != nil {
+		s.touched = false // once is enough to tell
 		s.m.emit(ctx, Event{Kind: EventTouchFailed, Owner: s.owner, Err: &storeError{err}}, s.key)
 		return nil
 	}

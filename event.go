@@ -124,8 +124,8 @@ func (c *core) emit(ctx context.Context, e Event, key string) {
 }
 
 // quietContext is a request's context in which From does not find the session, which
-// is locked while events are reported: a log handler that asks for the user would wait
-// for ever.
+// is locked while events are reported and the store is called: a log handler or a
+// store's tracing that asks for the user would wait for ever.
 type quietContext struct {
 	context.Context
 	c *core

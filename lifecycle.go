@@ -17,6 +17,7 @@ import (
 func (s *Session[T]) Reload(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	ctx = quietContext{ctx, &s.m.core}
 	switch s.state {
 	case stateNew:
 		if !s.m.express {
@@ -59,6 +60,7 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 func (s *Session[T]) Destroy(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	ctx = quietContext{ctx, &s.m.core}
 	if s.state == stateDiscarded {
 		s.state = s.was
 	}
@@ -107,6 +109,7 @@ func (s *Session[T]) remove(ctx context.Context) error {
 func (s *Session[T]) Regenerate(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	ctx = quietContext{ctx, &s.m.core}
 	was, owner, old := s.state, s.owner, s.key
 	if was == stateDiscarded {
 		return ErrRevoked
@@ -147,6 +150,7 @@ func (s *Session[T]) Regenerate(ctx context.Context) error {
 func (s *Session[T]) Renew(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	ctx = quietContext{ctx, &s.m.core}
 	if s.headerSent {
 		return ErrHeaderSent
 	}

@@ -32,6 +32,7 @@ const (
 func (s *Session[T]) Save(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	ctx = quietContext{ctx, &s.m.core}
 	if err := s.save(ctx); err != nil {
 		s.reportSave(ctx, err)
 		return err
