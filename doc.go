@@ -69,5 +69,5 @@
 // The default store is memory, package memstore. Another one implements the five methods
 // of package store, and shows with package storetest that it keeps their contract. Package
 // express is the configuration that shares cookies and stores with applications on
-// express-session.
+// express-session. Package sessiontest makes sessions for the unit test of a handler.
 package session
