@@ -93,40 +93,51 @@ func acts(m *session.Manager[account], suffix string) []act {
 func TestInterleavings(t *testing.T) {
 	t.Parallel()
 	names := acts(nil, "")
-	for i := range names {
-		for j := i; j < len(names); j++ {
-			t.Run(names[i].name+"+"+names[j].name, func(t *testing.T) {
-				t.Parallel()
-				interleaved(t, i, j)
-			})
+	for variant, cfg := range variants {
+		for i := range names {
+			for j := i; j < len(names); j++ {
+				t.Run(names[i].name+"+"+names[j].name+variant, func(t *testing.T) {
+					t.Parallel()
+					interleaved(t, cfg, i, j)
+				})
+			}
 		}
 	}
+}
+
+// variants are the configurations under which the orders of calls differ.
+var variants = map[string]session.Config{
+	"":                  {TouchInterval: -1, Cookie: session.Cookie{MaxAge: time.Hour}},
+	", seldom touched":  {},
+	", express's rules": {TouchInterval: -1, Cookie: session.Cookie{MaxAge: time.Hour}, ExpressRules: true, InsecurePlainIDs: true, KeepCookie: true},
+	", always written":  {Resave: true, SaveUninitialized: true},
 }
 
 // TestInterleavingsOfThree does the same for those threesomes in which the third
 // may come between the two.
 func TestInterleavingsOfThree(t *testing.T) {
 	t.Parallel()
-	const save, renew, destroy = 0, 3, 4
-	for _, three := range [][3]int{{save, renew, destroy}, {save, renew, renew}, {save, save, renew}} {
+	const save, renew, destroy, regenerate, revoke = 0, 3, 4, 5, 6
+	for _, three := range [][3]int{
+		{save, renew, destroy}, {save, renew, renew}, {save, save, renew}, {renew, renew, destroy}, {renew, destroy, regenerate}, {save, renew, revoke},
+	} {
 		names := acts(nil, "")
 		t.Run(fmt.Sprintf("%s+%s+%s", names[three[0]].name, names[three[1]].name, names[three[2]].name), func(t *testing.T) {
 			t.Parallel()
-			interleaved(t, three[:]...)
+			interleaved(t, variants[""], three[:]...)
 		})
 	}
 }
 
-func interleaved(t *testing.T, which ...int) {
+func interleaved(t *testing.T, cfg session.Config, which ...int) {
 	var (
 		home *browser
 		part []act
 	)
 	c := newClock()
 	shared := &stepped{}
-	m := newManager[account](t, session.Config{
-		TouchInterval: -1, RenewGrace: grace, Cookie: session.Cookie{MaxAge: time.Hour}, Store: shared, Now: c.now,
-	})
+	cfg.Store, cfg.Now, cfg.RenewGrace = shared, c.now, grace
+	m := newManager[account](t, cfg)
 	setup := func() []job {
 		if shared.Store != nil {
 			_ = shared.Store.(*memstore.Store).Close()
