@@ -4,12 +4,14 @@ import (
 	"context"
 	"database/sql"
 	_ "embed"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite", without cgo
+	"modernc.org/sqlite" // the driver "sqlite", without cgo
 )
 
 //go:embed schema.sql
@@ -37,7 +39,7 @@ func Open(ctx context.Context, path string, hasher Hasher) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("users: %w", err)
 	}
-	if err := migrate(ctx, db); err != nil {
+	if err := whenFree(ctx, func() error { return migrate(ctx, db) }); err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("users: %s: %w", abs, err)
 	}
@@ -54,6 +56,32 @@ func dataSource(path string) string {
 		"_txlock": {"immediate"}, // two processes may open a new file at once
 	}.Encode()}
 	return u.String()
+}
+
+const (
+	busy     = 5 // SQLITE_BUSY, the lower byte of its extended codes
+	openTime = 5 * time.Second
+)
+
+// whenFree does what another process that opens the file at the same moment may
+// forbid. SQLite waits for such a one by itself (busy_timeout), but not while it
+// changes the journal's mode.
+func whenFree(ctx context.Context, do func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, openTime)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := do()
+		if e := (*sqlite.Error)(nil); !errors.As(err, &e) || e.Code()&0xff != busy {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-tick.C:
+		}
+	}
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {
