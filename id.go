@@ -31,6 +31,9 @@ func (c *core) newID(r *http.Request) (string, error) {
 	if cookie.ValidID(id) != nil {
 		return "", errors.New("session: Config.GenID returned an id that no cookie brings back; it must return valid UTF-8 text, and not \"\"")
 	}
+	if len(c.name)+len(c.signer.AppendValue(nil, id)) > cookie.MaxSize {
+		return "", errors.New("session: Config.GenID returned an id that is too long for a cookie")
+	}
 	return id, nil
 }
 

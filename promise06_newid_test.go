@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -316,6 +317,30 @@ func TestPromise06_ALateLogoutFollowsTheRenewal(t *testing.T) {
 			})
 			if who := whoami(m, b); who != "" {
 				t.Errorf("after the logout the new cookie is logged in as %q", who)
+			}
+		})
+	}
+}
+
+// Where randomness fails there is an error, and neither a session nor a weak id
+// (CVE-2025-66630).
+func TestPromise06_AFailingGeneratorIsAnErrorAndNotAWeakID(t *testing.T) {
+	t.Parallel()
+	for name, generate := range map[string]func(*http.Request) (string, error){
+		"error":            func(*http.Request) (string, error) { return "half-an-id", errors.New("no entropy") },
+		"nothing":          func(*http.Request) (string, error) { return "", nil },
+		"not UTF-8":        func(*http.Request) (string, error) { return "\xff\xfe", nil },
+		"too long to send": func(*http.Request) (string, error) { return strings.Repeat("x", 5000), nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newManager[account](t, session.Config{GenID: generate})
+			res := do(m, newBrowser(), func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
+				s.Update(func(a *account) { a.User = &user{Name: "ada"} })
+			})
+			wantErrorAlone(t, res, http.StatusInternalServerError)
+			for info := range m.List(t.Context(), "") {
+				t.Errorf("a session was stored: %v", info.Digest)
 			}
 		})
 	}

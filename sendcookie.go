@@ -30,8 +30,8 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 	} else {
 		line = s.m.signer.AppendCookie(line, s.m.name, s.id, &a)
 	}
-	if len(line) == 0 {
-		return errors.New("session: Config.GenID returned an id that is too long for a cookie")
+	if len(line) == 0 { // an id is checked when it is made, attributes above
+		return errors.New("session: the cookie cannot be written")
 	}
 	addCookie(h, string(line))
 	s.cookieSent = true
