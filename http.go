@@ -17,7 +17,14 @@ func (m *Manager[T]) HandlerFunc(next func(http.ResponseWriter, *http.Request, *
 	return func(w http.ResponseWriter, r *http.Request) {
 		if x := m.exchange(r.Context()); x != nil { // within Handler
 			if s, ok := x.declare(); ok {
+				returned := false
+				defer func() {
+					if !returned { // whoever recovers from the panic writes an error page, which saves
+						s.Discard()
+					}
+				}()
 				next(w, r, s)
+				returned = true
 			}
 			return // Handler finishes
 		}

@@ -319,6 +319,50 @@ func TestPromise05_APanickingHandlerSavesNothing(t *testing.T) {
 	}
 }
 
+// Middleware that recovers from the panic and answers, on whichever side of Handler,
+// does not save what the handler left half done.
+func TestPromise05_ARecoveredPanicSavesNothing(t *testing.T) {
+	t.Parallel()
+	recovering := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer func() {
+				if recover() != nil {
+					http.Error(w, "sorry", http.StatusInternalServerError)
+				}
+			}()
+			next.ServeHTTP(w, r)
+		})
+	}
+	for name, chain := range map[string]func(*session.Manager[account], http.Handler) http.Handler{
+		"outside": func(m *session.Manager[account], h http.Handler) http.Handler { return recovering(m.Handler(h)) },
+		"inside":  func(m *session.Manager[account], h http.Handler) http.Handler { return m.Handler(recovering(h)) },
+		"alone":   func(_ *session.Manager[account], h http.Handler) http.Handler { return recovering(h) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newHooked(t)
+			m := newManager[account](t, session.Config{Store: s})
+			b := newBrowser()
+			login(t, m, b, "ada")
+			s.calls()
+			res := b.visit(chain(m, m.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request, ses *session.Session[account]) {
+				ses.Update(func(a *account) { a.Count++ })
+				ses.SetOwner("user:1")
+				panic("oops")
+			})), "/")
+			if got := body(t, res); res.StatusCode != http.StatusInternalServerError || got != "sorry\n" {
+				t.Errorf("answered %d %q", res.StatusCode, got)
+			}
+			if got := strings.Join(s.calls(), " "); got != "load" {
+				t.Errorf("calls of the store: %s", got)
+			}
+			if data := peek(m, b); data.Count != 0 || data.name() != "ada" {
+				t.Errorf("stored %+v", data)
+			}
+		})
+	}
+}
+
 // The handler of the error gets the error and the writer, and decides.
 func TestPromise05_TheErrorHandlerAnswers(t *testing.T) {
 	t.Parallel()
