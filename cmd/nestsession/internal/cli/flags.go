@@ -93,13 +93,17 @@ func (c *serve) secrets(folder string) (secrets []string, source string, err err
 		if len(secrets) == 0 {
 			return nil, "", fmt.Errorf("%s is empty: write a secret into it, such as `openssl rand -hex 32` makes, or unset it", secretsVariable)
 		}
-		return secrets, "from $" + secretsVariable, nil
+		source = "from $" + secretsVariable
+		return secrets, source, config.CheckSecrets(secrets, source)
 	}
-	if c.SecretFile != "" {
-		secrets, err = config.ReadSecrets(c.SecretFile)
-		return secrets, c.SecretFile, err
+	if source = c.SecretFile; source != "" {
+		secrets, err = config.ReadSecrets(source)
+	} else {
+		source = filepath.Join(folder, "secret")
+		secrets, err = config.EnsureSecret(source)
 	}
-	path := filepath.Join(folder, "secret")
-	secrets, err = config.EnsureSecret(path)
-	return secrets, path, err
+	if err == nil {
+		err = config.CheckSecrets(secrets, "in "+source)
+	}
+	return secrets, source, err
 }

@@ -56,6 +56,19 @@ func ReadSecrets(path string) ([]string, error) {
 	return secrets, nil
 }
 
+// minSecretBytes is the least that the session library signs with.
+const minSecretBytes = 16
+
+// CheckSecrets refuses secrets that can be guessed. source says where they stand.
+func CheckSecrets(secrets []string, source string) error {
+	for i, s := range secrets {
+		if len(s) < minSecretBytes {
+			return fmt.Errorf("secret %d %s has %d bytes and can be guessed: write at least %d, such as `openssl rand -hex 32` makes", i+1, source, len(s), minSecretBytes)
+		}
+	}
+	return nil
+}
+
 // maxSecretFile is far more than any list of secrets, and little enough to read.
 const maxSecretFile = 64 << 10
 
