@@ -342,3 +342,84 @@ func TestTLSIsSecure(t *testing.T) {
 		t.Error("no cookie over TLS")
 	}
 }
+
+// "Remember me": a session's own lifetime is kept with it, on the server and in the
+// browser, through later visits, changes and renewals.
+func TestRememberMe(t *testing.T) {
+	t.Parallel()
+	const month = 30 * 24 * time.Hour
+	clk := newClock()
+	m := newManager[account](t, session.Config{
+		Store: memstore.New(memstore.Config{Now: clk.now}), Now: clk.now, AbsoluteTimeout: session.NoTimeout, IdleTimeout: time.Hour,
+	})
+	b := newBrowser()
+	login(t, m, b, "ada")
+	ends := func(res *http.Response) time.Duration {
+		if len(res.Cookies()) != 1 {
+			t.Fatalf("cookies: %v", res.Cookies())
+		}
+		return res.Cookies()[0].Expires.Sub(clk.now())
+	}
+	if got := ends(do(m, b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) { s.SetMaxAge(month) })); got != month {
+		t.Errorf("the cookie ends in %v", got)
+	}
+	for name, h := range map[string]handler{
+		"a change": storing,
+		"Renew":    func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Renew(r.Context()) },
+		"another cookie": func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
+			s.SetCookie(session.Cookie{MaxAge: month, SameSite: session.SameSiteStrict})
+		},
+	} {
+		clk.advance(month - time.Hour)
+		res := do(m, b, func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+			if s.Data().name() != "ada" || s.Cookie().MaxAge != month {
+				t.Errorf("before %s: logged in as %q, max age %v", name, s.Data().name(), s.Cookie().MaxAge)
+			}
+			h(w, r, s)
+		})
+		if got := ends(res); got != month {
+			t.Errorf("after %s the cookie ends in %v", name, got)
+		}
+	}
+	do(m, b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
+		if c := s.Cookie(); c.SameSite != session.SameSiteStrict || !c.Expires.IsZero() {
+			t.Errorf("the session's cookie is %+v", c)
+		}
+	})
+	// Until the browser closes: the Config's idle timeout counts again.
+	res := do(m, b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) { s.SetMaxAge(0) })
+	if c := res.Cookies(); len(c) != 1 || !c[0].Expires.IsZero() {
+		t.Errorf("cookies: %v", c)
+	}
+	clk.advance(time.Hour)
+	if who := whoami(m, b); who != "" {
+		t.Errorf("logged in as %q", who)
+	}
+}
+
+// A cookie of the session's own that cannot be written fails the save.
+func TestSetCookieOfWhatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	for _, c := range []session.Cookie{{Domain: "a;b"}, {Path: "/;Domain=evil.test"}, {Path: "/\n"}} {
+		for _, fresh := range []bool{true, false} {
+			s := newHooked(t)
+			m := newManager[account](t, session.Config{Store: s})
+			b := newBrowser()
+			if !fresh {
+				login(t, m, b, "ada")
+			}
+			before := len(records(t, s))
+			res := do(m, b, func(w http.ResponseWriter, r *http.Request, ses *session.Session[account]) {
+				storing(w, r, ses)
+				ses.SetCookie(c)
+				if err := ses.Save(r.Context()); err == nil {
+					t.Errorf("Save with %+v succeeded", c)
+				}
+			})
+			wantErrorAlone(t, res, http.StatusInternalServerError)
+			if len(records(t, s)) != before || peek(m, b).Count != 0 {
+				t.Errorf("%d records, before %d", len(records(t, s)), before)
+			}
+		}
+	}
+}

@@ -47,6 +47,25 @@ func TestEvents(t *testing.T) {
 		"nothing dropped": {visit2(func(http.ResponseWriter, *http.Request, *session.Session[account]) {}, func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Destroy(r.Context()) }), "destroyed"},
 		"renewed meanwhile": {visit2(func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Renew(r.Context()) },
 			func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Renew(r.Context()) }), "renewed, conflict"},
+		"Destroy failed": {func(_ *testing.T, m *session.Manager[account], s *hooked, b *browser) {
+			do(m, b, func(_ http.ResponseWriter, r *http.Request, ses *session.Session[account]) {
+				s.before = failing("update")
+				_ = ses.Destroy(r.Context())
+				s.before = nil
+			})
+		}, "save failed, destroyed"},
+		"Renew failed": {func(_ *testing.T, m *session.Manager[account], s *hooked, b *browser) {
+			do(m, b, func(_ http.ResponseWriter, r *http.Request, ses *session.Session[account]) {
+				s.before = failing("create")
+				_ = ses.Renew(r.Context())
+			})
+		}, "save failed"},
+		"an owner dropped": {visit2(func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) { s.SetOwner("user:1") },
+			func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Destroy(r.Context()) }), "destroyed, dropped: session has ended"},
+		"a cookie dropped": {visit2(func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) { s.SetMaxAge(1e12) },
+			func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Destroy(r.Context()) }), "destroyed, dropped: session has ended"},
+		"a touch is nothing to drop": {visit2(func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) { s.Touch() },
+			func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Destroy(r.Context()) }), "destroyed"},
 		"load failed": {func(_ *testing.T, m *session.Manager[account], s *hooked, b *browser) {
 			s.before = failing()
 			whoami(m, b)

@@ -351,3 +351,248 @@ func TestNothingRunsAfterARequest(t *testing.T) {
 		endings["Destroy"](t, m, b)
 	}) // which fails where a goroutine is left
 }
+
+// Discard is taken back by Destroy: a logout counts whatever came before it.
+func TestDestroyAfterDiscard(t *testing.T) {
+	t.Parallel()
+	m := newManager[account](t, session.Config{})
+	b := newBrowser()
+	login(t, m, b, "ada")
+	old := b.fork()
+	do(m, b, func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+		s.Discard()
+		if err := s.Destroy(r.Context()); err != nil {
+			t.Errorf("Destroy: %v", err)
+		}
+	})
+	if who := whoami(m, old); who != "" || b.cookie() != "" {
+		t.Errorf("logged in as %q, cookie %q", who, b.cookie())
+	}
+}
+
+// A logout under an id that was renewed a moment ago removes both records.
+func TestDestroyUnderAnOldID(t *testing.T) {
+	t.Parallel()
+	for _, fails := range []bool{false, true} {
+		s := newHooked(t)
+		m := newManager[account](t, session.Config{Store: s})
+		b := newBrowser()
+		login(t, m, b, "ada")
+		old := b.fork()
+		do(m, b, func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Renew(r.Context()) })
+		do(m, old, func(_ http.ResponseWriter, r *http.Request, ses *session.Session[account]) {
+			if fails {
+				s.before = failing("update")
+			}
+			if err := ses.Destroy(r.Context()); (err != nil) != fails {
+				t.Errorf("Destroy: %v", err)
+			}
+			s.before = nil
+		})
+		if n := len(records(t, s)); n != 0 || whoami(m, b) != "" {
+			t.Errorf("%d records, logged in as %q", n, whoami(m, b))
+		}
+	}
+}
+
+// After a Destroy that failed, Regenerate ends the session after all.
+func TestRegenerateAfterADestroyThatFailed(t *testing.T) {
+	t.Parallel()
+	var log journal
+	s := newHooked(t)
+	m := newManager[account](t, session.Config{Store: s, OnEvent: log.add})
+	b := newBrowser()
+	login(t, m, b, "ada")
+	old := b.fork()
+	log.take()
+	do(m, b, func(_ http.ResponseWriter, r *http.Request, ses *session.Session[account]) {
+		s.before = failing("update")
+		if err := ses.Destroy(r.Context()); !errors.Is(err, errDown) {
+			t.Errorf("Destroy: %v", err)
+		}
+		s.before = nil
+		if err := ses.Regenerate(r.Context()); err != nil {
+			t.Errorf("Regenerate: %v", err)
+		}
+		ses.Update(func(a *account) { a.User = &user{Name: "bob"} })
+	})
+	if who, was := whoami(m, b), whoami(m, old); who != "bob" || was != "" || len(records(t, s)) != 1 {
+		t.Errorf("logged in as %q, with the old cookie as %q", who, was)
+	}
+	if got := log.kinds(); got != "save failed, regenerated, created, rejected: unknown id" {
+		t.Errorf("events: %q", got)
+	}
+}
+
+// What was set on a session and not saved does not go over to the next one.
+func TestRegenerateForgetsWhatWasSet(t *testing.T) {
+	t.Parallel()
+	s := newHooked(t)
+	m := newManager[account](t, session.Config{Store: s})
+	for _, member := range []bool{true, false} {
+		b := newBrowser()
+		if member {
+			login(t, m, b, "ada")
+		}
+		s.calls()
+		do(m, b, func(_ http.ResponseWriter, r *http.Request, ses *session.Session[account]) {
+			ses.SetOwner("user:1")
+			ses.SetMaxAge(time.Hour)
+			ses.Touch()
+			ses.Update(func(a *account) { a.Count++ })
+			if err := ses.Regenerate(r.Context()); err != nil {
+				t.Errorf("Regenerate: %v", err)
+			}
+			if ses.Owner() != "" || ses.Cookie().MaxAge != 0 {
+				t.Errorf("owner %q, max age %v", ses.Owner(), ses.Cookie().MaxAge)
+			}
+		})
+		want := ""
+		if member {
+			want = "load update delete"
+		}
+		if got := strings.Join(s.calls(), " "); got != want || b.cookie() != "" {
+			t.Errorf("calls of the store: %q, want %q; cookie %q", got, want, b.cookie())
+		}
+	}
+}
+
+// Renew of a session that nobody has yet gives it another id.
+func TestRenewOfANewSession(t *testing.T) {
+	t.Parallel()
+	var log journal
+	s := newHooked(t)
+	m := newManager[account](t, session.Config{Store: s, OnEvent: log.add})
+	b := newBrowser()
+	do(m, b, func(_ http.ResponseWriter, r *http.Request, ses *session.Session[account]) {
+		ses.Update(func(a *account) { a.Count++ })
+		id := ses.ID()
+		if err := ses.Renew(r.Context()); err != nil {
+			t.Errorf("Renew: %v", err)
+		}
+		if ses.ID() == id || ses.Data().Count != 1 {
+			t.Errorf("same id %v, data %+v", ses.ID() == id, ses.Data())
+		}
+	})
+	if got := log.kinds(); got != "created" || peek(m, b).Count != 1 {
+		t.Errorf("events %q, data %+v", got, peek(m, b))
+	}
+}
+
+// What is done after the header has left is done at the end, each thing by itself.
+func TestEachThingAfterTheHeader(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		does  handler
+		calls string
+		check func(*testing.T, *session.Manager[account], *browser)
+	}{
+		"an owner": {func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) { s.SetOwner("user:1") }, "update",
+			func(t *testing.T, m *session.Manager[account], _ *browser) {
+				if n := len(list(t, m, "user:1")); n != 1 {
+					t.Errorf("the owner has %d sessions", n)
+				}
+			}},
+		"a max age": {func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) { s.SetMaxAge(time.Hour) }, "update",
+			func(t *testing.T, m *session.Manager[account], _ *browser) {
+				if left := time.Until(list(t, m, "")[0].Expires); left > time.Hour || left < 50*time.Minute {
+					t.Errorf("the session ends in %v", left)
+				}
+			}},
+		"a touch": {func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) { s.Touch() }, "touch", nil},
+		"nothing": {func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) { _ = s.Data() }, "", nil},
+		"a logout that fails at first": {func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := s.Destroy(ctx); !errors.Is(err, context.Canceled) {
+				t.Errorf("Destroy: %v", err)
+			}
+		}, "update update delete", func(t *testing.T, m *session.Manager[account], b *browser) {
+			if who := whoami(m, b); who != "" {
+				t.Errorf("logged in as %q", who)
+			}
+		}},
+		"a change that was taken back": {func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
+			s.Update(func(a *account) { a.Count++ })
+			s.Discard()
+		}, "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newHooked(t)
+			m := newManager[account](t, session.Config{Store: s})
+			b := newBrowser()
+			login(t, m, b, "ada")
+			do(m, b, func(w http.ResponseWriter, r *http.Request, ses *session.Session[account]) {
+				w.(http.Flusher).Flush()
+				s.calls()
+				c.does(w, r, ses)
+			})
+			if got := strings.Join(s.calls(), " "); got != c.calls {
+				t.Errorf("calls of the store: %q, want %q", got, c.calls)
+			}
+			if c.check != nil {
+				c.check(t, m, b)
+			}
+		})
+	}
+}
+
+// A framework that commits when the header has left already: what exists is saved, and
+// no new session is stored that its client would not hear of.
+func TestCommitAfterTheHeaderAlone(t *testing.T) {
+	t.Parallel()
+	var log journal
+	s := newHooked(t)
+	m := newManager[account](t, session.Config{Store: s, OnEvent: log.add})
+	ses, err := m.Open(newBrowser().request("GET", "/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ses.Update(func(a *account) { a.Count++ })
+	if err := m.Commit(t.Context(), ses, nil); err != nil {
+		t.Errorf("Commit: %v", err)
+	}
+	if got := log.kinds(); got != "dropped: header already sent" || len(records(t, s)) != 0 {
+		t.Errorf("events %q, %d records", got, len(records(t, s)))
+	}
+}
+
+// The context of a save ends with it, so that nothing of a store's waits for it.
+func TestTheContextOfASaveEndsWithIt(t *testing.T) {
+	t.Parallel()
+	s := newHooked(t)
+	m := newManager[account](t, session.Config{Store: s, TouchInterval: -1})
+	var contexts []context.Context
+	s.before = func(ctx context.Context, op, _ string) error {
+		if op != "load" {
+			contexts = append(contexts, ctx)
+			if ctx.Err() != nil {
+				t.Errorf("%s: the context has ended before it: %v", op, ctx.Err())
+			}
+			select {
+			case <-ctx.Done():
+				t.Errorf("%s: the context has ended before it", op)
+			default:
+			}
+		}
+		return nil
+	}
+	b := newBrowser()
+	do(m, b, storing)
+	do(m, b, storing)
+	do(m, b, func(http.ResponseWriter, *http.Request, *session.Session[account]) {})
+	if len(contexts) != 3 {
+		t.Fatalf("%d calls", len(contexts))
+	}
+	for _, ctx := range contexts {
+		select {
+		case <-ctx.Done():
+			if !errors.Is(ctx.Err(), context.Canceled) {
+				t.Errorf("ended with %v", ctx.Err())
+			}
+		default:
+			t.Error("a context goes on after its save")
+		}
+	}
+}

@@ -137,6 +137,9 @@ func TestPromise03_WhatCanBeReplayedPasses(t *testing.T) {
 			_ = s.Data()
 			s.Update(func(a *account) { a.Count++ })
 		}, func(a account) bool { return len(a.Tags) == 0 && len(a.Keys) == 0 && a.Count == 2 }},
+		{"empty collections alone", func(s *session.Session[account]) {
+			s.Update(func(a *account) { a.Tags, a.Keys = []string{}, map[string]bool{} })
+		}, func(a account) bool { return len(a.Tags) == 0 && len(a.Keys) == 0 && a.Count == 1 }},
 		{"reading", func(s *session.Session[account]) {
 			for range 3 {
 				_ = s.Data().User.Name

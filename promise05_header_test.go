@@ -113,7 +113,7 @@ func TestPromise05_SavedBeforeTheHeaderLeaves(t *testing.T) {
 			var at string
 			w.left = func(how string) {
 				at = how
-				if recs := records(t, s); len(recs) != 1 || !strings.Contains(string(recs[0].Data), "ada") {
+				if recs := records(t, s); len(recs) != 1 || !strings.Contains(string(recs[0].Data), `"name":"ada"`) {
 					t.Errorf("%s let the header leave before the session was saved: %v", how, recs)
 				}
 				if len(w.Header().Values("Set-Cookie")) != 1 {

@@ -112,3 +112,72 @@ func TestPromise09_ATouchThatFailsLetsThePageThrough(t *testing.T) {
 		t.Errorf("events: %q", got)
 	}
 }
+
+// A timeout that was switched off, or on, by a deploy reaches a session at its next
+// visit.
+func TestPromise09_ATimeoutThatIsSwitched(t *testing.T) {
+	t.Parallel()
+	clk := newClock()
+	s := memstore.New(memstore.Config{Now: clk.now, SweepInterval: -1})
+	timed := newManager[account](t, session.Config{Store: s, Now: clk.now, IdleTimeout: time.Hour, AbsoluteTimeout: session.NoTimeout})
+	endless := newManager[account](t, session.Config{Store: s, Now: clk.now, IdleTimeout: session.NoTimeout, AbsoluteTimeout: session.NoTimeout})
+	b := newBrowser()
+	login(t, timed, b, "ada")
+	visit := func(m *session.Manager[account]) (who string) {
+		do(m, b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) { who = s.Data().name() })
+		return who
+	}
+	visit(endless)
+	clk.advance(1000 * time.Hour)
+	if who := visit(endless); who != "ada" {
+		t.Errorf("without a timeout logged in as %q", who)
+	}
+	visit(timed)
+	clk.advance(time.Hour)
+	if who := visit(timed); who != "" {
+		t.Errorf("with a timeout logged in as %q", who)
+	}
+}
+
+// A visit that changes something, or is touched before its header leaves, is not
+// touched again at its end, also where every visit is.
+func TestPromise09_OneWriteAVisit(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		cfg  session.Config
+		does handler
+		want string
+	}{
+		"a read": {session.Config{TouchInterval: -1}, func(w http.ResponseWriter, _ *http.Request, _ *session.Session[account]) { w.(http.Flusher).Flush() }, "load touch"},
+		"a change": {session.Config{TouchInterval: -1}, func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+			storing(w, r, s)
+			w.(http.Flusher).Flush()
+		}, "load update"},
+		"a read and a change": {session.Config{TouchInterval: -1}, func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+			w.(http.Flusher).Flush()
+			storing(w, r, s)
+		}, "load touch update"},
+		"two changes": {session.Config{TouchInterval: -1}, func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+			storing(w, r, s)
+			w.(http.Flusher).Flush()
+			storing(w, r, s)
+		}, "load update update"},
+		"Resave and Save":    {session.Config{Resave: true}, func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Save(r.Context()) }, "load update"},
+		"Resave and a flush": {session.Config{Resave: true}, func(w http.ResponseWriter, _ *http.Request, _ *session.Session[account]) { w.(http.Flusher).Flush() }, "load update"},
+		"a renewal":          {session.Config{TouchInterval: -1}, func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Renew(r.Context()) }, "load create update"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newHooked(t)
+			c.cfg.Store = s
+			m := newManager[account](t, c.cfg)
+			b := newBrowser()
+			login(t, m, b, "ada")
+			s.calls()
+			do(m, b, c.does)
+			if got := strings.Join(s.calls(), " "); got != c.want {
+				t.Errorf("calls of the store: %s, want %s", got, c.want)
+			}
+		})
+	}
+}

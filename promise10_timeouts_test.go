@@ -164,3 +164,33 @@ func TestPromise10_TheSessionTellsItsTimes(t *testing.T) {
 	clk.advance(50 * time.Minute)
 	check(25*time.Minute, 90*time.Minute)
 }
+
+// What was saved is what the session says of its end; and an owner's sessions keep when
+// they were created, whether or not there is an absolute timeout.
+func TestPromise10_TimesAfterASave(t *testing.T) {
+	t.Parallel()
+	clk := newClock()
+	m := newManager[account](t, session.Config{Store: memstore.New(memstore.Config{Now: clk.now}), Now: clk.now, IdleTimeout: time.Hour, AbsoluteTimeout: session.NoTimeout})
+	b := newBrowser()
+	born := clk.now()
+	do(m, b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) { s.SetOwner("user:1") })
+	clk.advance(10 * time.Minute)
+	do(m, b, func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+		if got := s.Expires().Sub(born); got != time.Hour {
+			t.Errorf("before the save it ends %v after its creation", got)
+		}
+		s.Update(func(a *account) { a.Count++ })
+		if err := s.Save(r.Context()); err != nil {
+			t.Errorf("Save: %v", err)
+		}
+		if got := s.Expires().Sub(born); got != 70*time.Minute {
+			t.Errorf("after the save it ends %v after its creation", got)
+		}
+		if !s.Created().Equal(born) {
+			t.Errorf("created %v", s.Created())
+		}
+	})
+	if infos := list(t, m, "user:1"); len(infos) != 1 || !infos[0].Created.Equal(born) || !infos[0].LastUsed.Equal(clk.now()) {
+		t.Errorf("listed as %+v", infos)
+	}
+}
