@@ -75,13 +75,27 @@ type (
 		*Leaf2
 		S string `json:"s"`
 	}
-	Leaf  struct{ S, Only string }
-	Leaf2 struct{ Only2 []string }
-	keyed struct {
-		ByNum  map[int16][]byte
-		ByText map[lowerKey]int
-		ByAddr map[netip.Addr]string
+	Leaf   struct{ S, Only string }
+	Leaf2  struct{ Only2 []string }
+	hiding struct { // embedded by value, and hidden in part
+		Leaf
+		S string
 	}
+	hidingAll struct{ lower } // whose fields are encoded even so
+	lower     struct{ L []int }
+	transient struct { // has what is not stored
+		S     string
+		Cache []int `json:"-"`
+		own   int
+	}
+	byNum  struct{ M map[int16][]byte }
+	byText struct{ M map[lowerKey]int }
+	byAddr struct{ M map[netip.Addr]string }
+	loud   struct{ S shout }
+	quiet  struct{ S whisper }
+	shout  struct{ S string } // is not what was put in when it comes back
+	// whisper is the same by way of text.
+	whisper    struct{ S string }
 	hiddenZero struct {
 		D daysOff `json:"d,omitzero"`
 	}
@@ -92,6 +106,18 @@ type (
 		Ptr     *private
 	}
 )
+
+func (l *lower) scramble() {
+	for i := range l.L {
+		l.L[i] = -1
+	}
+}
+
+func (s shout) MarshalJSON() ([]byte, error)  { return json.Marshal(strings.ToUpper(s.S)) }
+func (s *shout) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &s.S) }
+
+func (s whisper) MarshalText() ([]byte, error)  { return []byte(strings.ToLower(s.S)), nil }
+func (s *whisper) UnmarshalText(b []byte) error { s.S = string(b); return nil }
 
 type lowerKey string
 
@@ -142,7 +168,17 @@ func TestCopies(t *testing.T) {
 	copies[tree](t)
 	copies[withParent](t)
 	copies[shadowed](t)
-	copies[keyed](t)
+	copies[hiding](t)
+	copies[hidingAll](t)
+	copies[transient](t)
+	copies[struct{ S skipped }](t)
+	copies[byNum](t)
+	copies[byText](t)
+	copies[byAddr](t)
+	copies[loud](t)
+	copies[quiet](t)
+	copies[struct{ K []shout }](t)
+	copies[struct{ P *whisper }](t)
 	copies[hiddenZero](t)
 	copies[filled](t)
 	copies[map[string]any](t)
@@ -269,6 +305,12 @@ func fill(r *rand.Rand, v reflect.Value, depth int) {
 		return
 	case *private:
 		p.tags = map[string]int{"a": r.IntN(9)}
+		return
+	case *transient:
+		*p = transient{S: "s", Cache: []int{r.IntN(9)}, own: 1}
+		return
+	case *hidingAll:
+		p.L = []int{r.IntN(9)}
 		return
 	}
 	switch v.Kind() {
