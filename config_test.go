@@ -102,6 +102,11 @@ func TestNewAcceptsWhatCanWork(t *testing.T) {
 		"a function":                {CookieFunc: func(*http.Request) session.Cookie { return session.Cookie{} }},
 		"SameSite=None":             {Cookie: session.Cookie{SameSite: session.SameSiteNone, Partitioned: true}},
 		"a date":                    {Cookie: session.Cookie{Expires: time.Now().Add(day)}},
+		"a plain name, insecure":    {Name: "sid", Cookie: session.Cookie{Secure: session.Insecure}},
+		"__Host- and its path":      {Name: "__Host-id", Cookie: session.Cookie{Path: "/"}},
+		"seldom, with a function":   {TouchInterval: 48 * time.Hour, CookieFunc: func(*http.Request) session.Cookie { return session.Cookie{MaxAge: 90 * day} }},
+		"seldom, with a date":       {TouchInterval: 48 * time.Hour, Cookie: session.Cookie{Expires: time.Now().Add(90 * day)}},
+		"seldom, without a timeout": {TouchInterval: 48 * time.Hour, IdleTimeout: session.NoTimeout},
 		"until closed":              {Cookie: session.Cookie{MaxAge: session.UntilClosed}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -68,6 +68,9 @@ func TestTheCookieOnTheWire(t *testing.T) {
 		"said nothing": {session.Config{Cookie: session.Cookie{SameSite: session.SameSiteOmit}}, secured("/"), nil,
 			"__Host-sid=V; Path=/; HttpOnly; Secure"},
 
+		"path said": {session.Config{Cookie: session.Cookie{Path: "/"}}, secured("/"), nil,
+			"__Host-sid=V; Path=/; HttpOnly; Secure; SameSite=Lax"},
+
 		"plain HTTP":             {session.Config{}, plain("/"), nil, ""},
 		"insecure":               {session.Config{Cookie: session.Cookie{Secure: session.Insecure}}, plain("/"), nil, "sid=V; Path=/; HttpOnly; SameSite=Lax"},
 		"auto over plain HTTP":   {session.Config{Cookie: session.Cookie{Secure: session.SecureAuto}}, plain("/"), nil, "sid=V; Path=/; HttpOnly; SameSite=Lax"},
@@ -89,6 +92,9 @@ func TestTheCookieOnTheWire(t *testing.T) {
 		"by a function": {session.Config{Name: "id", CookieFunc: func(r *http.Request) session.Cookie {
 			return session.Cookie{Path: r.URL.Path, MaxAge: time.Hour, Secure: session.SecureAuto, SameSite: session.SameSiteAuto}
 		}}, plain("/a/b"), nil, "id=V; Path=/a/b; Expires=Sun, 01 Mar 2026 13:00:00 GMT; HttpOnly; SameSite=Lax"},
+		"by a function, over HTTPS": {session.Config{Name: "id", CookieFunc: func(r *http.Request) session.Cookie {
+			return session.Cookie{Path: r.URL.Path, Secure: session.SecureAuto, SameSite: session.SameSiteAuto}
+		}}, secured("/a/b"), nil, "id=V; Path=/a/b; HttpOnly; Secure; SameSite=None"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -31,6 +31,7 @@ func FuzzDocument(f *testing.F) {
 		`{"cookie":{},"\u0061":1,"a\u0000\n":2,"\ud83d\ude00":3,"\ud800":4}`,
 		`{"cookie":{"originalMaxAge":1e308}}`, `{"cookie":{"originalMaxAge":-1}}`, `{"cookie":null}`, `{"cookie":[]}`,
 		`{"Cookie":{},"cookie":{},"Name":"b","NAME":1}`, `{"cookie":{},"at":"2026-01-01T00:00:00+09:00","map":{"":0}}`,
+		"\r\n{\n\t\"cookie\": {\r\n\t},\n\"count\"\t:\n7\r}\n",
 		`{}`, `[]`, `null`, `"x"`, ``, `{`, `{"cookie":{},}`, `{"cookie":{}}x`, "{\"cookie\":{},\"\xff\":1}", "\ufeff{}",
 	} {
 		f.Add([]byte(text), "eve", 7)

@@ -100,6 +100,21 @@ func TestTheOwnerFollowsTheSession(t *testing.T) {
 	}
 }
 
+// Where the cookie's lifetime is the timeout, it is of when a session was last used.
+func TestLastUsedByTheCookiesLifetime(t *testing.T) {
+	t.Parallel()
+	clk := newClock()
+	m := newManager[account](t, session.Config{
+		Store: memstore.New(memstore.Config{Now: clk.now}), Now: clk.now, Cookie: session.Cookie{MaxAge: 10 * time.Hour}, TouchInterval: -1,
+	})
+	b := loginAs(t, m, "user:1")
+	clk.advance(time.Hour)
+	do(m, b, func(http.ResponseWriter, *http.Request, *session.Session[account]) {})
+	if infos := list(t, m, "user:1"); len(infos) != 1 || !infos[0].LastUsed.Equal(clk.now()) {
+		t.Errorf("listed as %+v at %v", infos, clk.now())
+	}
+}
+
 func TestRevokeEndsOneSession(t *testing.T) {
 	t.Parallel()
 	var log journal

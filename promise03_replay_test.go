@@ -45,6 +45,24 @@ func TestPromise03_WhatCannotBeReplayedFailsTheSave(t *testing.T) {
 				first = false
 			})
 		}},
+		{"a pointer set the first time only", func(s *session.Session[account]) {
+			s.Update(once(func(a *account) { a.User = &user{} }, func(a *account) { a.User = nil }))
+		}},
+		{"a pointer set the second time only", func(s *session.Session[account]) {
+			s.Update(once(func(a *account) { a.User = nil }, func(a *account) { a.User = &user{} }))
+		}},
+		{"a slice that grows", func(s *session.Session[account]) {
+			s.Update(once(func(a *account) { a.Tags = []string{"x"} }, func(a *account) { a.Tags = []string{"x", "y"} }))
+		}},
+		{"a slice that shrinks", func(s *session.Session[account]) {
+			s.Update(once(func(a *account) { a.Tags = []string{"x", "y"} }, func(a *account) { a.Tags = nil }))
+		}},
+		{"a map that changes", func(s *session.Session[account]) {
+			s.Update(once(func(a *account) { a.Keys = map[string]bool{"x": true} }, func(a *account) { a.Keys = map[string]bool{"x": false} }))
+		}},
+		{"what a pointer points to", func(s *session.Session[account]) {
+			s.Update(once(func(a *account) { a.User = &user{Visits: 1} }, func(a *account) { a.User = &user{Visits: 2} }))
+		}},
 		{"a pointer in Data", func(s *session.Session[account]) { s.Data().User.Name = "eve" }},
 		{"a map in Data", func(s *session.Session[account]) { s.Data().Keys["admin"] = true }},
 		{"a slice in Data", func(s *session.Session[account]) { s.Data().Tags[0] = "admin" }},
@@ -77,6 +95,19 @@ func TestPromise03_WhatCannotBeReplayedFailsTheSave(t *testing.T) {
 				t.Errorf("the store has %+v", data)
 			}
 		})
+	}
+}
+
+// once does the one thing the first time, and the other thereafter.
+func once(first, then func(*account)) func(*account) {
+	again := false
+	return func(a *account) {
+		if again {
+			then(a)
+			return
+		}
+		again = true
+		first(a)
 	}
 }
 

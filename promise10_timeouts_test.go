@@ -77,6 +77,30 @@ func TestPromise10_TheServerEnforcesTheTimeouts(t *testing.T) {
 	}
 }
 
+// An absolute timeout that a deploy brings holds for sessions that had no end at all,
+// as far as it is known when they began.
+func TestPromise10_AnAbsoluteTimeoutForSessionsWithoutAnEnd(t *testing.T) {
+	t.Parallel()
+	clk := newClock()
+	mem := memstore.New(memstore.Config{Now: clk.now})
+	endless := session.Config{Store: mem, Now: clk.now, IdleTimeout: session.NoTimeout, AbsoluteTimeout: session.NoTimeout}
+	before := newManager[account](t, endless)
+	endless.AbsoluteTimeout = 12 * time.Hour
+	after := newManager[account](t, endless)
+	b := loginAs(t, before, "user:1")
+	clk.advance(12*time.Hour - time.Millisecond)
+	if who := whoami(after, b); who != "user:1" {
+		t.Errorf("before the timeout logged in as %q", who)
+	}
+	if infos := list(t, before, "user:1"); len(infos) != 1 || !infos[0].LastUsed.Equal(newClock().now()) || !infos[0].Expires.IsZero() {
+		t.Errorf("listed as %+v", infos)
+	}
+	clk.advance(time.Millisecond)
+	if who := whoami(after, b); who != "" {
+		t.Errorf("after the timeout logged in as %q", who)
+	}
+}
+
 // The timeouts hold on a real clock as well, and nothing keeps running for them.
 func TestPromise10_TimeoutsOnTheSystemsClock(t *testing.T) {
 	t.Parallel()

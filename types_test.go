@@ -159,6 +159,15 @@ func TestTypesThatCanBeStored(t *testing.T) {
 		func(v withShown) bool { return v.ID == 1 && v.Other != nil && v.Extra == "x" && v.Name == "n" })
 	accepted(t, func(v *hiddenBy) { v.Shown.ID, v.ID = 1, "two" },
 		func(v hiddenBy) bool { return v.Shown.ID == 0 && v.ID == "two" })
+	accepted(t, func(v *struct {
+		Shown `json:"shown"`
+	}) {
+		v.ID = 7
+	}, func(v struct {
+		Shown `json:"shown"`
+	}) bool {
+		return v.ID == 7
+	})
 	accepted(t, func(v *mutualA) { v.A = 1 }, func(v mutualA) bool { return v.A == 1 })
 	accepted(t, func(v *namedMap) { (*v)["k"] = []any{1, "x", nil, true, 2.5} },
 		func(v namedMap) bool { return fmt.Sprint(v) == "map[k:[1 x <nil> true 2.5]]" })

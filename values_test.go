@@ -37,7 +37,7 @@ func TestValuePutDelete(t *testing.T) {
 		session.Delete(s, "never there")
 	})
 	for _, m := range []*session.Manager[map[string]any]{m, n} {
-		do(m, b, func(_ http.ResponseWriter, _ *http.Request, s *bag) {
+		res := do(m, b, func(_ http.ResponseWriter, _ *http.Request, s *bag) {
 			want(t, s, "name", "ada")
 			want(t, s, "count", 3)
 			want(t, s, "count", int64(3))
@@ -71,6 +71,9 @@ func TestValuePutDelete(t *testing.T) {
 			deep, _ := session.Value[map[string]any](s, "user")
 			deep["name"] = "changed"
 		})
+		if res.StatusCode != http.StatusOK {
+			t.Errorf("a reader was answered %d", res.StatusCode)
+		}
 		if got := fmt.Sprint(peek(m, b)["list"], peek(m, b)["user"]); got != "[a b] map[name:ada visits:1]" {
 			t.Errorf("a reader changed the session: %s", got)
 		}
@@ -291,5 +294,99 @@ func TestATypeThatGrew(t *testing.T) {
 	})
 	if a, g := peek(older, b), peek(newer, b); a.name() != "ada" || a.Count != 2 || g.Theme != "dark" || g.Count != 2 {
 		t.Errorf("the older reads %+v, the newer %+v", a, g)
+	}
+}
+
+// The owner, in the document's bookkeeping, is any text.
+func TestOwnersOfAnyText(t *testing.T) {
+	t.Parallel()
+	s := newHooked(t)
+	m := newManager[account](t, session.Config{Store: s})
+	n := newManager[account](t, session.Config{Store: s})
+	for _, owner := range []string{`a"b`, `a\b`, "a\nb", "é漢🎉", `","successor":"x`, "\x7f", "a\u2028b", " ", "<&>"} {
+		b := loginAs(t, m, owner)
+		for _, m := range []*session.Manager[account]{m, n} {
+			do(m, b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
+				if s.Owner() != owner || s.Data().name() != owner {
+					t.Errorf("the owner %q comes back as %q", owner, s.Owner())
+				}
+			})
+			if got := list(t, m, owner); len(got) != 1 || got[0].Owner != owner {
+				t.Errorf("the owner %q is listed as %+v", owner, got)
+			}
+		}
+	}
+}
+
+// A document of another program: laid out as a person would, without our bookkeeping,
+// and with an owner in the store's own column.
+func TestADocumentOfAnotherProgram(t *testing.T) {
+	t.Parallel()
+	clk := newClock()
+	s := memstore.New(memstore.Config{Now: clk.now, SweepInterval: -1})
+	b := newBrowser()
+	login(t, newManager[account](t, session.Config{Store: s, Now: clk.now}), b, "ada")
+	for _, rec := range records(t, s) {
+		rec.Data = []byte("\r\n{\n\t\"cookie\": {\r\n\t\t\"path\": \"/\"\n\t},\n\t\"us\\u0065r\" : {\t\"name\":\n\"ada\" },\n\t\"count\"\n:\n7\n}\n")
+		rec.Owner = "user:1"
+		if _, err := s.Update(t.Context(), rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := newManager[account](t, session.Config{Store: s, Now: clk.now, AbsoluteTimeout: 3 * time.Hour, IdleTimeout: time.Hour})
+	infos := list(t, m, "user:1")
+	if len(infos) != 1 || infos[0].Owner != "user:1" || !infos[0].Created.IsZero() {
+		t.Errorf("listed as %+v", infos)
+	}
+	visit := func(change bool) (data account) {
+		do(m, b, func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+			if data = s.Data(); data.User != nil && s.Owner() != "user:1" {
+				t.Errorf("the owner is %q", s.Owner())
+			}
+			if change {
+				storing(w, r, s)
+			}
+		})
+		return data
+	}
+	if got := visit(true); got.name() != "ada" || got.Count != 7 {
+		t.Errorf("read as %+v", got)
+	}
+	first := clk.now()
+	for clk.now().Sub(first) < 3*time.Hour-time.Minute { // its absolute timeout began with our first save
+		if got := visit(true); got.name() != "ada" {
+			t.Fatalf("gone after %v", clk.now().Sub(first))
+		}
+		clk.advance(10 * time.Minute)
+	}
+	if got := visit(false); got.User != nil {
+		t.Errorf("after the absolute timeout: %+v", got)
+	}
+}
+
+// KeepCookie, as express-session has it: what a document says of its cookie counts
+// until the session is regenerated.
+func TestKeepCookie(t *testing.T) {
+	t.Parallel()
+	clk := newClock()
+	s := memstore.New(memstore.Config{Now: clk.now})
+	short := newManager[account](t, session.Config{Store: s, Now: clk.now, Cookie: session.Cookie{MaxAge: time.Hour, SameSite: session.SameSiteStrict}})
+	for _, keeps := range []bool{true, false} {
+		b := newBrowser()
+		login(t, short, b, "ada")
+		long := newManager[account](t, session.Config{Store: s, Now: clk.now, KeepCookie: keeps, Cookie: session.Cookie{MaxAge: 2 * time.Hour}})
+		want := "__Host-sid=V; Path=/; Expires=Sun, 01 Mar 2026 14:00:00 GMT; HttpOnly; Secure; SameSite=Lax"
+		if keeps {
+			want = "__Host-sid=V; Path=/; Expires=Sun, 01 Mar 2026 13:00:00 GMT; HttpOnly; Secure; SameSite=Strict"
+		}
+		if got := setCookies(do(long, b, storing)); got != want {
+			t.Errorf("KeepCookie %v: Set-Cookie: %s", keeps, got)
+		}
+		if got := setCookies(do(long, b, func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+			_ = s.Regenerate(r.Context())
+			storing(w, r, s)
+		})); !strings.Contains(got, "14:00:00") {
+			t.Errorf("KeepCookie %v, regenerated: Set-Cookie: %s", keeps, got)
+		}
 	}
 }
