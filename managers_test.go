@@ -291,3 +291,91 @@ func TestOpenAndCommit(t *testing.T) {
 		t.Errorf("Open with a store that is down: %v, %v", ses, err)
 	}
 }
+
+// Where every visit counts, a store that is down keeps the handler from running, and a
+// path that the cookie does not reach does not.
+func TestAnEagerHandlerAndItsLimits(t *testing.T) {
+	t.Parallel()
+	s := newHooked(t)
+	m := newManager[account](t, session.Config{Store: s, Rolling: true, Cookie: session.Cookie{Path: "/app"}})
+	b := newBrowser()
+	b.visit(m.HandlerFunc(storing), "/app")
+	ran := false
+	h := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		ran = true
+		fmt.Fprint(w, "the page")
+	}))
+	if got := body(t, b.visit(h, "/elsewhere")); got != "the page" {
+		t.Errorf("outside of the path answered %q", got)
+	}
+	ran = false
+	s.before = failing()
+	wantErrorAlone(t, b.visit(h, "/app"), http.StatusServiceUnavailable)
+	if ran {
+		t.Error("the handler ran without the store")
+	}
+}
+
+// A session that is first asked for when the header has left is there all the same:
+// what can still be done for it is done at the end.
+func TestFromAfterTheHeader(t *testing.T) {
+	t.Parallel()
+	var log journal
+	s := newHooked(t)
+	m := newManager[account](t, session.Config{Store: s, TouchInterval: -1, OnEvent: log.add})
+	b := newBrowser()
+	login(t, m, b, "ada")
+	after := func(does func(*session.Session[account], *http.Request)) http.Handler {
+		return m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.(http.Flusher).Flush()
+			s, ok := m.From(r.Context())
+			if !ok {
+				t.Error("no session")
+				return
+			}
+			does(s, r)
+		}))
+	}
+	for _, c := range []struct {
+		want string
+		does func(*session.Session[account], *http.Request)
+	}{
+		{"load update", func(s *session.Session[account], _ *http.Request) { s.Update(func(a *account) { a.Count++ }) }},
+		{"load touch", func(*session.Session[account], *http.Request) {}},
+		{"load", func(s *session.Session[account], r *http.Request) {
+			if err := s.Renew(r.Context()); !errors.Is(err, session.ErrHeaderSent) {
+				t.Errorf("Renew: %v", err)
+			}
+			if err := s.Regenerate(r.Context()); !errors.Is(err, session.ErrHeaderSent) {
+				t.Errorf("Regenerate: %v", err)
+			}
+			s.Discard()
+		}},
+	} {
+		s.calls()
+		b.visit(after(c.does), "/")
+		if got := strings.Join(s.calls(), " "); got != c.want {
+			t.Errorf("calls of the store: %s, want %s", got, c.want)
+		}
+	}
+	if got := peek(m, b); got.Count != 1 || got.name() != "ada" {
+		t.Errorf("stored %+v", got)
+	}
+	log.take()
+	newBrowser().visit(after(func(s *session.Session[account], _ *http.Request) { s.Update(func(a *account) { a.Count++ }) }), "/")
+	if got := log.kinds(); got != "dropped: header already sent" || len(records(t, s)) != 1 {
+		t.Errorf("a visitor: events %q, %d records", got, len(records(t, s)))
+	}
+	// A store that is down cannot be told to the client any more, and is reported.
+	s.before = failing()
+	res := b.visit(m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "the page")
+		if _, ok := m.From(r.Context()); ok {
+			t.Error("From found a session")
+		}
+		fmt.Fprint(w, ", all of it")
+	})), "/")
+	if got := body(t, res); got != "the page, all of it" || log.kinds() != "load failed" {
+		t.Errorf("answered %q", got)
+	}
+}
