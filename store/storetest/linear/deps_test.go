@@ -1,0 +1,3 @@
+package linear
+
+import _ "github.com/anishathalye/porcupine"

@@ -1,0 +1,2 @@
+// Package linear checks that a store is linearizable.
+package linear
