@@ -17,6 +17,7 @@ const (
 	DefaultIdleTimeout     = 24 * time.Hour
 	DefaultAbsoluteTimeout = 30 * 24 * time.Hour
 	DefaultRenewGrace      = 30 * time.Second
+	DefaultLoadTimeout     = 5 * time.Second
 	DefaultSaveTimeout     = 5 * time.Second
 	DefaultMaxBytes        = 1 << 20
 )
@@ -68,8 +69,14 @@ type Config struct {
 	// requests in flight are not logged out. Default: 30 seconds. Negative: not at all.
 	RenewGrace time.Duration
 
-	// SaveTimeout bounds the save at the end of a request, which goes on if the
-	// client has gone away. Default: 5 seconds.
+	// LoadTimeout bounds each load, so that a store which does not answer costs a
+	// request that long and no longer: then it is answered as with any failure of the
+	// store. It bounds Reload and Ping too. Default: 5 seconds.
+	LoadTimeout time.Duration
+
+	// SaveTimeout bounds each save: the one at the end of a request, which goes on if
+	// the client has gone away, and Save, Regenerate, Renew and Destroy, which end
+	// with their ctx too. Default: 5 seconds.
 	SaveTimeout time.Duration
 
 	// MaxBytes is the largest document that is stored. Default: 1 MiB.

@@ -3,27 +3,21 @@ package session
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-// deadlineContext carries a save that goes on when the request's context has
-// ended, for so long and no longer. It is context.WithTimeout over
-// context.WithoutCancel, but costs a timer only where somebody waits for it:
-// a store in memory never does.
+// deadlineContext bounds what is asked of the store, so that one that does not answer
+// holds nobody up for ever. It is context.WithTimeout, but costs a timer only where
+// somebody waits for it: a store in memory never does.
 type deadlineContext struct {
-	parent  context.Context // for its values
-	timeout time.Duration   // counted from when somebody first asks
-	over    atomic.Uint32   // 0, or how it ended
-	waiting atomic.Pointer[waiting]
-}
+	parent  context.Context
+	timeout time.Duration // counted from when somebody first asks
+	follows bool          // ends with the parent too; else that is only asked for its values
 
-// waiting is what a deadlineContext needs once somebody waits for it.
-type waiting struct {
-	at    time.Time
-	done  chan struct{}
-	timer *time.Timer
-	wake  sync.Once
+	mu     sync.Mutex
+	inner  context.Context // once somebody waits
+	cancel context.CancelFunc
+	ended  bool
 }
 
 // outlive returns a context for work that ctx's end does not stop, but
@@ -32,60 +26,62 @@ func (c *core) outlive(ctx context.Context) *deadlineContext {
 	return &deadlineContext{parent: ctx, timeout: c.saveTimeout}
 }
 
-// How a deadlineContext ends.
-const (
-	released = 1 + iota
-	late
-)
-
-// end releases who still waits.
-func (d *deadlineContext) end() { d.close(released) }
-
-func (d *deadlineContext) close(how uint32) {
-	if d.over.CompareAndSwap(0, how) {
-		if w := d.waiting.Load(); w != nil {
-			w.release()
-		}
-	}
+// within returns a context that ends with ctx, or when the time is over. The caller
+// ends it.
+func within(ctx context.Context, timeout time.Duration) *deadlineContext {
+	return &deadlineContext{parent: ctx, timeout: timeout, follows: true}
 }
 
-func (w *waiting) release() {
-	w.wake.Do(func() {
-		w.timer.Stop()
-		close(w.done)
-	})
+// asked returns the context for what the caller of a session's method asks of the
+// store. The caller ends it.
+func (c *core) asked(ctx context.Context) *deadlineContext {
+	return within(quietContext{ctx, c}, c.saveTimeout)
+}
+
+// end releases who still waits.
+func (d *deadlineContext) end() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ended = true
+	if d.cancel != nil {
+		d.cancel()
+	}
 }
 
 // wait starts the clock, if it does not run yet.
-func (d *deadlineContext) wait() *waiting {
-	if w := d.waiting.Load(); w != nil {
-		return w
+func (d *deadlineContext) wait() context.Context {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.inner == nil {
+		parent := d.parent
+		if !d.follows {
+			parent = context.WithoutCancel(parent)
+		}
+		d.inner, d.cancel = context.WithTimeout(parent, d.timeout)
+		if d.ended {
+			d.cancel()
+		}
 	}
-	w := &waiting{at: time.Now().Add(d.timeout), done: make(chan struct{})}
-	w.timer = time.AfterFunc(d.timeout, func() { d.close(late) })
-	if !d.waiting.CompareAndSwap(nil, w) {
-		w.timer.Stop() // another has started it meanwhile
-		return d.waiting.Load()
-	}
-	if d.over.Load() != 0 { // before close could know that somebody waits
-		w.release()
-	}
-	return w
+	return d.inner
 }
 
-func (d *deadlineContext) Deadline() (time.Time, bool) { return d.wait().at, true }
+func (d *deadlineContext) Deadline() (time.Time, bool) { return d.wait().Deadline() }
 
 func (d *deadlineContext) Value(key any) any { return d.parent.Value(key) }
 
-func (d *deadlineContext) Done() <-chan struct{} { return d.wait().done }
+func (d *deadlineContext) Done() <-chan struct{} { return d.wait().Done() }
 
-// Err is nil for who never waits: what does not block is not late.
+// Err does not start the clock: what does not block is not late.
 func (d *deadlineContext) Err() error {
-	switch d.over.Load() {
-	case released:
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.inner != nil:
+		return d.inner.Err()
+	case d.ended:
 		return context.Canceled
-	case late:
-		return context.DeadlineExceeded
+	case d.follows:
+		return d.parent.Err()
 	}
 	return nil
 }

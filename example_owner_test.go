@@ -154,3 +154,9 @@ func ExampleManager_RevokeOwner() {
 	fmt.Print(ada("POST", "/password"))
 	// Output: 2 other sessions were ended
 }
+
+// A store that shares its table with Node asks the document whose it is.
+func ExampleOwnerOf() {
+	fmt.Println(session.OwnerOf([]byte(`{"cookie":{"path":"/"},"user":{"name":"ada"},"__nestsession":{"owner":"user:42"}}`)))
+	// Output: user:42
+}

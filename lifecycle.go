@@ -17,7 +17,9 @@ import (
 func (s *Session[T]) Reload(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ctx = quietContext{ctx, &s.m.core}
+	d := within(quietContext{ctx, &s.m.core}, s.m.loadTimeout)
+	defer d.end()
+	ctx = d
 	switch s.state {
 	case stateNew:
 		if !s.m.express {
@@ -60,7 +62,9 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 func (s *Session[T]) Destroy(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ctx = quietContext{ctx, &s.m.core}
+	d := s.m.asked(ctx)
+	defer d.end()
+	ctx = d
 	if s.state == stateDiscarded {
 		s.state = s.was
 	}
@@ -109,7 +113,9 @@ func (s *Session[T]) remove(ctx context.Context) error {
 func (s *Session[T]) Regenerate(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ctx = quietContext{ctx, &s.m.core}
+	d := s.m.asked(ctx)
+	defer d.end()
+	ctx = d
 	was, owner, old := s.state, s.owner, s.key
 	if was == stateDiscarded {
 		return ErrRevoked
@@ -150,7 +156,9 @@ func (s *Session[T]) Regenerate(ctx context.Context) error {
 func (s *Session[T]) Renew(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ctx = quietContext{ctx, &s.m.core}
+	d := s.m.asked(ctx)
+	defer d.end()
+	ctx = d
 	if s.headerSent {
 		return ErrHeaderSent
 	}

@@ -45,7 +45,7 @@ type core struct {
 	logger                             *slog.Logger
 	proxy                              Proxy
 	idle, absolute, touchEvery         time.Duration
-	grace, saveTimeout                 time.Duration
+	grace, loadTimeout, saveTimeout    time.Duration
 	maxBytes                           int
 	rolling, resave, saveUninitialized bool
 	plainIDs, firstCookie              bool
@@ -72,7 +72,8 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		store: cfg.Store, signer: signer, cookies: newCookieCache(), name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
 		genID: cfg.GenID, isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, errorHandler: cfg.ErrorHandler, now: cfg.Now,
 		logger: cfg.Logger, proxy: cfg.Proxy, idle: cfg.IdleTimeout, absolute: cfg.AbsoluteTimeout,
-		touchEvery: cfg.TouchInterval, grace: cfg.RenewGrace, saveTimeout: cfg.SaveTimeout, maxBytes: cfg.MaxBytes,
+		touchEvery: cfg.TouchInterval, grace: cfg.RenewGrace, maxBytes: cfg.MaxBytes,
+		loadTimeout: cfg.LoadTimeout, saveTimeout: cfg.SaveTimeout,
 		rolling: cfg.Rolling, resave: cfg.Resave, saveUninitialized: cfg.SaveUninitialized,
 		plainIDs: cfg.InsecurePlainIDs, firstCookie: cfg.InsecureFirstCookie,
 		keepCookie: cfg.KeepCookie, keepDeadCookie: cfg.KeepDeadCookie,
@@ -109,10 +110,12 @@ func (m *Manager[T]) Close() error {
 // Ping reports whether the store answers: for health checks, which then need no
 // session. The error is the store's.
 func (m *Manager[T]) Ping(ctx context.Context) error {
+	d := within(ctx, m.loadTimeout)
+	defer d.end()
 	if p, ok := store.As[store.Pinger](m.store); ok {
-		return p.Ping(ctx)
+		return p.Ping(d)
 	}
-	_, err := m.store.Load(ctx, m.key("ping"))
+	_, err := m.store.Load(d, m.key("ping"))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}

@@ -52,7 +52,9 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 		return nil
 	}
 	id, key := sent.id, sent.key
-	at, err := m.load(ctx, key)
+	d := within(ctx, m.loadTimeout)
+	at, err := m.load(d, key)
+	d.end()
 	switch {
 	case err == nil:
 		s.id = id

@@ -37,6 +37,11 @@ func (s *Session[T]) Digest() string {
 	return s.m.digest(s.key)
 }
 
+// OwnerOf reads whose session a stored document is, "" for nobody's or what is no
+// document. Stores whose table or keys other programs write as well take it in their
+// Config, since those programs keep the document's members and know no owner besides.
+func OwnerOf(document []byte) string { return metaOf(document).Owner }
+
 // maxPasses bounds how often RevokeOwner looks again for sessions that were being
 // renewed while it worked.
 const maxPasses = 8
@@ -57,7 +62,8 @@ func (m *Manager[T]) List(ctx context.Context, owner string) iter.Seq2[Info, err
 				return
 			}
 			info, live := m.describe(rec)
-			if live && !yield(info, nil) {
+			// An index may name a session that has changed hands since.
+			if live = live && (owner == "" || info.Owner == owner); live && !yield(info, nil) {
 				return
 			}
 		}

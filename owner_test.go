@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"slices"
 	"testing"
@@ -260,5 +261,55 @@ func TestAListingThatFails(t *testing.T) {
 	}
 	if n != 1 {
 		t.Errorf("yielded %d times", n)
+	}
+}
+
+// OwnerOf reads what a save has written, also when another program has saved it since.
+func TestOwnerOf(t *testing.T) {
+	t.Parallel()
+	s := newHooked(t)
+	m := newManager[account](t, session.Config{Store: s})
+	do(m, newBrowser(), func(_ http.ResponseWriter, _ *http.Request, sess *session.Session[account]) {
+		sess.SetOwner("user:ä\"42")
+		sess.Update(func(a *account) { a.Count = 1 })
+	})
+	for _, rec := range records(t, s) {
+		if owner := session.OwnerOf(rec.Data); owner != "user:ä\"42" {
+			t.Errorf("the owner of %s is %q", rec.Data, owner)
+		}
+	}
+	for _, document := range []string{
+		"", "null", "[]", "{", `{"owner":"user:1"}`, `{"__nestsession":null}`, `{"__nestsession":{"owner":1}}`, `{"__nestsession":"user:1"}`,
+		`{"user":{"__nestsession":{"owner":"user:1"}}}`,
+	} {
+		if owner := session.OwnerOf([]byte(document)); owner != "" {
+			t.Errorf("the owner of %s is %q", document, owner)
+		}
+	}
+}
+
+// staleIndex is a store whose index names sessions that have changed hands since.
+type staleIndex struct{ *hooked }
+
+func (s staleIndex) List(ctx context.Context, _ string) iter.Seq2[store.Record, error] {
+	l, _ := store.As[store.Lister](s.inner)
+	return l.List(ctx, "")
+}
+
+// A session that another user has taken over is not ended with the first user's.
+func TestListingAsksTheDocument(t *testing.T) {
+	t.Parallel()
+	s := newHooked(t)
+	m := newManager[account](t, session.Config{Store: staleIndex{s}})
+	ada, bob := newBrowser(), newBrowser()
+	for b, owner := range map[*browser]string{ada: "user:ada", bob: "user:bob"} {
+		login(t, m, b, owner)
+		do(m, b, func(_ http.ResponseWriter, _ *http.Request, sess *session.Session[account]) { sess.SetOwner(owner) })
+	}
+	if n, err := m.RevokeOwner(t.Context(), "user:ada"); n != 1 || err != nil {
+		t.Errorf("ended %d, %v", n, err)
+	}
+	if who := whoami(m, bob); who != "user:bob" {
+		t.Errorf("bob is %q", who)
 	}
 }

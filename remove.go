@@ -67,14 +67,17 @@ func (c *core) tombstone(key string, version store.Version) store.Record {
 
 // successor is the key that a stored document points to, "" if it is a session's, or
 // not one of ours.
-func successor(data []byte) string {
+func successor(data []byte) string { return metaOf(data).Successor }
+
+// metaOf reads the bookkeeping of a stored document, whatever its data's type.
+func metaOf(data []byte) meta {
 	members, err := parseMembers(data)
 	if err != nil {
-		return ""
+		return meta{}
 	}
 	var info meta
 	if err := json.Unmarshal(find(members, metaKey), &info); err != nil {
-		return ""
+		return meta{}
 	}
-	return info.Successor
+	return info
 }

@@ -32,7 +32,9 @@ const (
 func (s *Session[T]) Save(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ctx = quietContext{ctx, &s.m.core}
+	d := s.m.asked(ctx)
+	defer d.end()
+	ctx = d
 	if err := s.save(ctx); err != nil {
 		s.reportSave(ctx, err)
 		return err

@@ -34,6 +34,9 @@ func (c Config) withDefaults() Config {
 	if c.RenewGrace == 0 {
 		c.RenewGrace = DefaultRenewGrace
 	}
+	if c.LoadTimeout == 0 {
+		c.LoadTimeout = DefaultLoadTimeout
+	}
 	if c.SaveTimeout == 0 {
 		c.SaveTimeout = DefaultSaveTimeout
 	}
@@ -94,6 +97,9 @@ func (c *Config) validateTimes() error {
 	}
 	if c.AbsoluteTimeout > 0 && c.Cookie.MaxAge > c.AbsoluteTimeout {
 		errs = append(errs, refuse("Cookie.MaxAge", "%v is longer than AbsoluteTimeout %v: the browser would keep a dead cookie; write at most that", c.Cookie.MaxAge, c.AbsoluteTimeout))
+	}
+	if c.LoadTimeout < 0 {
+		errs = append(errs, refuse("LoadTimeout", "%v would fail every load; write a positive duration, or 0 for %v", c.LoadTimeout, DefaultLoadTimeout))
 	}
 	if c.SaveTimeout < 0 {
 		errs = append(errs, refuse("SaveTimeout", "%v would fail every save; write a positive duration, or 0 for %v", c.SaveTimeout, DefaultSaveTimeout))

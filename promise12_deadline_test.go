@@ -1,0 +1,106 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/nestsession/session"
+)
+
+// frozen is a store that takes a call and never answers: it returns when ctx ends.
+func frozen(ops ...string) func(context.Context, string, string) error {
+	stuck := failing(ops...)
+	return func(ctx context.Context, op, id string) error {
+		if stuck(ctx, op, id) == nil {
+			return nil
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}
+}
+
+// A store that does not answer costs a request its timeout and no more, and requests
+// without a session nothing.
+func TestPromise12_AStoreThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	change := func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
+		s.Update(func(a *account) { a.Count++ })
+	}
+	late := func(do func(context.Context, *session.Session[account]) error) handler {
+		return func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+			s.Update(func(a *account) { a.Count++ })
+			err := do(r.Context(), s)
+			if !errors.Is(err, context.DeadlineExceeded) {
+				panic(err)
+			}
+			s.Discard()
+			w.WriteHeader(http.StatusGatewayTimeout)
+		}
+	}
+	for name, c := range map[string]struct {
+		stuck  string
+		h      handler
+		status int
+		after  time.Duration
+	}{
+		"load":       {"load", change, http.StatusServiceUnavailable, 3 * time.Second},
+		"last save":  {"update", change, http.StatusServiceUnavailable, 7 * time.Second},
+		"Save":       {"update", late(func(ctx context.Context, s *session.Session[account]) error { return s.Save(ctx) }), 504, 7 * time.Second},
+		"Renew":      {"create", late(func(ctx context.Context, s *session.Session[account]) error { return s.Renew(ctx) }), 504, 7 * time.Second},
+		"Destroy":    {"update", late(func(ctx context.Context, s *session.Session[account]) error { return s.Destroy(ctx) }), 504, 7 * time.Second},
+		"Regenerate": {"update", late(func(ctx context.Context, s *session.Session[account]) error { return s.Regenerate(ctx) }), http.StatusServiceUnavailable, 14 * time.Second}, // the old session is tried once more at the end
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T) {
+				s := newHooked(t)
+				m := newManager[account](t, session.Config{Store: s, LoadTimeout: 3 * time.Second, SaveTimeout: 7 * time.Second})
+				b := newBrowser()
+				login(t, m, b, "ada")
+				s.before = frozen(c.stuck)
+				start := time.Now()
+				res := b.fork().visit(m.HandlerFunc(c.h), "/")
+				if took := time.Since(start); res.StatusCode != c.status || took < c.after || took > c.after+time.Second {
+					t.Errorf("answered %d after %v, want %d after %v", res.StatusCode, took, c.status, c.after)
+				}
+				start = time.Now()
+				free := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+				if res := b.fork().visit(free, "/free"); res.StatusCode != 204 || time.Since(start) != 0 {
+					t.Errorf("a page without a session: %d after %v", res.StatusCode, time.Since(start))
+				}
+				s.before = nil
+				if who := whoami(m, b); who != "ada" {
+					t.Errorf("once the store answers again: %q", who)
+				}
+			})
+		})
+	}
+}
+
+// Reload and Ping wait no longer than a load, and nobody waits when the client has gone.
+func TestPromise12_WaitingForALoad(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		s := newHooked(t)
+		m := newManager[account](t, session.Config{Store: s, LoadTimeout: 3 * time.Second})
+		b := newBrowser()
+		login(t, m, b, "ada")
+		var reload error
+		do(m, b, func(_ http.ResponseWriter, r *http.Request, sess *session.Session[account]) {
+			s.before = frozen("load")
+			reload = sess.Reload(r.Context())
+		})
+		if !errors.Is(reload, context.DeadlineExceeded) {
+			t.Errorf("Reload: %v", reload)
+		}
+		start := time.Now()
+		ctx, leave := context.WithTimeoutCause(t.Context(), time.Second, errors.New("the client has gone"))
+		defer leave()
+		if _, err := m.Open(b.request("GET", "/").WithContext(ctx)); err == nil || time.Since(start) != time.Second {
+			t.Errorf("opened (%v) after %v, want an error when the client has gone, after a second", err, time.Since(start))
+		}
+	})
+}
