@@ -1,0 +1,71 @@
+//go:build unix
+
+package servers
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+)
+
+// root is the folder of this process's servers. Its lock is held while the process
+// lives, so that the next one knows what was left by a process that was killed.
+var root = sync.OnceValues(func() (string, error) {
+	removeAbandoned()
+	dir, err := os.MkdirTemp("", rootPattern)
+	if err != nil {
+		return "", err
+	}
+	lock, err := lockFolder(dir)
+	if err != nil {
+		return "", err
+	}
+	held = lock
+	// Servers may run as another user, and must be able to pass through.
+	return dir, os.Chmod(dir, 0o711)
+})
+
+// Short: the path of a Unix socket has some 100 bytes at most.
+const rootPattern = "nestsrv-*"
+
+// held keeps the lock, which ends with the file.
+var held *os.File
+
+// lockFolder takes the folder's lock, or fails if somebody has it.
+func lockFolder(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// removeAbandoned removes the folders whose process is gone. One that is just being
+// made has no lock file yet and is left.
+func removeAbandoned() {
+	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), rootPattern))
+	for _, dir := range dirs {
+		if _, err := os.Stat(filepath.Join(dir, "lock")); err != nil {
+			continue
+		}
+		if lock, err := lockFolder(dir); err == nil {
+			_ = os.RemoveAll(dir)
+			lock.Close()
+		}
+	}
+}
+
+// newFolder makes a folder for one server.
+func newFolder(name string) (string, error) {
+	parent, err := root()
+	if err != nil {
+		return "", fmt.Errorf("servers: %w", err)
+	}
+	return os.MkdirTemp(parent, name+"-*")
+}
