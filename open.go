@@ -52,9 +52,9 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 		return nil
 	}
 	id, key := sent.id, sent.key
-	d := within(ctx, m.loadTimeout)
-	at, err := m.load(d, key)
-	d.end()
+	s.opening.timeout, s.opening.parent, s.opening.follows = m.loadTimeout, ctx, true
+	at, err := m.load(&s.opening, key)
+	s.opening.end()
 	switch {
 	case err == nil:
 		s.id = id

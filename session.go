@@ -42,6 +42,8 @@ type Session[T any] struct {
 	created  instant
 	used     instant
 
+	opening deadlineContext // of the load by Open; here to spare an allocation
+
 	now    instant  // of the write at hand
 	doomed []string // keys that Regenerate could not delete
 
