@@ -1,0 +1,237 @@
+package fromscs_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	oldstore "github.com/alexedwards/scs/v2/memstore"
+	"github.com/nestsession/session"
+	"github.com/nestsession/session/examples/fromscs"
+	"github.com/nestsession/session/sessiontest"
+)
+
+// oldApplication is one on scs, as its documentation has it.
+func oldApplication(sessions *scs.SessionManager) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		if err := sessions.RenewToken(r.Context()); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		sessions.Put(r.Context(), "user", r.FormValue("user"))
+		sessions.Put(r.Context(), "visits", 6)
+		sessions.Put(r.Context(), "cart", []string{"tea"})
+	})
+	mux.HandleFunc("GET /me", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, sessions.GetString(r.Context(), "user"))
+	})
+	return sessions.LoadAndSave(mux)
+}
+
+// world is the application before and after the move.
+type world struct {
+	scs      *scs.SessionManager
+	old, new http.Handler
+	sessions *session.Manager[fromscs.Account]
+}
+
+// defaults is scs as New makes it, with a store whose goroutine would outlive a test.
+var defaults = scs.New()
+
+func setup(t *testing.T, hashed bool) *world {
+	t.Helper()
+	old := new(*defaults)
+	old.Store = oldstore.NewWithCleanupInterval(0)
+	old.IdleTimeout, old.HashTokenInStore = time.Hour, hashed
+	sessions, err := session.New[fromscs.Account](session.Config{Secrets: []string{"a secret of this test"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sessions.Close() })
+	return &world{
+		scs: old, old: oldApplication(old), sessions: sessions,
+		new: fromscs.Routes(&fromscs.Takeover{Sessions: sessions, Old: old}),
+	}
+}
+
+// browser keeps cookies as a browser does.
+type browser struct{ jar *cookiejar.Jar }
+
+func newBrowser() *browser {
+	jar, _ := cookiejar.New(nil) // fails never, without options
+	return &browser{jar}
+}
+
+var site = &url.URL{Scheme: "https", Host: "shop.test", Path: "/"}
+
+func (b *browser) request(method, path string) *http.Request {
+	r := httptest.NewRequest(method, "https://shop.test"+path, nil)
+	for _, c := range b.jar.Cookies(site) {
+		r.AddCookie(c)
+	}
+	return r
+}
+
+// visit returns the page, or the status if that is not 200.
+func (b *browser) visit(h http.Handler, method, path string) string {
+	r, w := b.request(method, path), httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	b.jar.SetCookies(site, w.Result().Cookies())
+	if w.Code != http.StatusOK {
+		return fmt.Sprint(w.Code)
+	}
+	return w.Body.String()
+}
+
+func (b *browser) cookies() map[string]string {
+	m := map[string]string{}
+	for _, c := range b.jar.Cookies(site) {
+		m[c.Name] = c.Value
+	}
+	return m
+}
+
+func TestAVisitorOfScsStaysLoggedIn(t *testing.T) {
+	t.Parallel()
+	for _, hashed := range []bool{false, true} {
+		w, b := setup(t, hashed), newBrowser()
+		b.visit(w.old, "POST", "/login?user=ada")
+		if page := b.visit(w.old, "GET", "/me"); page != "ada" {
+			t.Fatalf("scs says %q", page)
+		}
+		if page, want := b.visit(w.new, "GET", "/me"), `ada, visit 7, cart ["tea"]`; page != want {
+			t.Errorf("the first visit after the move: %q, want %q", page, want)
+		}
+		if c := b.cookies(); c["session"] != "" || c["__Host-sid"] == "" {
+			t.Errorf("the browser has the cookies %v, want the new one alone", c)
+		}
+		if page, want := b.visit(w.new, "GET", "/me"), `ada, visit 8, cart ["tea"]`; page != want {
+			t.Errorf("the second: %q, want %q", page, want)
+		}
+		found := 0
+		for _, err := range w.sessions.List(t.Context(), "user:ada") {
+			if found++; err != nil {
+				t.Fatal(err)
+			}
+		}
+		if found != 1 {
+			t.Errorf("user:ada has %d sessions, want 1", found)
+		}
+		b.visit(w.new, "POST", "/logout")
+		if page := b.visit(w.new, "GET", "/me"); page != "401" {
+			t.Errorf("after the logout: %q, want 401", page)
+		}
+	}
+}
+
+// A page that fetches four things at once does so before it has the new cookie.
+func TestRequestsInFlightAreLoggedInToo(t *testing.T) {
+	t.Parallel()
+	w, b := setup(t, false), newBrowser()
+	b.visit(w.old, "POST", "/login?user=ada")
+	for i, r := range []*http.Request{b.request("GET", "/me"), b.request("GET", "/me"), b.request("GET", "/me")} {
+		rec := httptest.NewRecorder()
+		w.new.ServeHTTP(rec, r)
+		if rec.Code != http.StatusOK {
+			t.Errorf("request %d of the old cookie: %d", i, rec.Code)
+		}
+	}
+}
+
+// After the grace a copy of the old cookie is worth nothing, however often it was
+// used within the grace.
+func TestTheOldCookieEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, b := setup(t, false), newBrowser()
+		b.visit(w.old, "POST", "/login?user=ada")
+		copied := b.request("GET", "/me")
+		b.visit(w.new, "GET", "/me")
+		for _, step := range []struct {
+			wait time.Duration
+			want int
+		}{{20 * time.Second, http.StatusOK}, {9 * time.Second, http.StatusOK}, {2 * time.Second, http.StatusUnauthorized}} {
+			time.Sleep(step.wait)
+			rec := httptest.NewRecorder()
+			w.new.ServeHTTP(rec, copied.Clone(t.Context()))
+			if rec.Code != step.want {
+				t.Errorf("the copy, %v later: %d, want %d", step.wait, rec.Code, step.want)
+			}
+		}
+	})
+}
+
+// Who is logged in here stays who they are, whatever old cookie comes along.
+func TestAnOldCookieDoesNotReplaceALogin(t *testing.T) {
+	t.Parallel()
+	w, b := setup(t, false), newBrowser()
+	b.visit(w.new, "POST", "/login?user=bob")
+	b.visit(w.old, "POST", "/login?user=ada")
+	if page, want := b.visit(w.new, "GET", "/me"), `bob, visit 1, cart []`; page != want {
+		t.Errorf("%q, want %q", page, want)
+	}
+}
+
+// A session that an attacker may have planted is not the one that gets the login.
+func TestTheIDChangesWithTheLogin(t *testing.T) {
+	t.Parallel()
+	w, b := setup(t, false), newBrowser()
+	b.visit(w.old, "POST", "/login?user=ada")
+	old := b.request("GET", "/me")
+	planted := httptest.NewRequest("GET", "https://shop.test/me", nil)
+	sessiontest.Attach(t, w.sessions, planted, fromscs.Account{Cart: []string{"planted"}}, "")
+	r := old.Clone(t.Context())
+	r.Header.Add("Cookie", planted.Header.Get("Cookie"))
+	rec := httptest.NewRecorder()
+	w.new.ServeHTTP(rec, r)
+	if c := sessiontest.Cookie(t, w.sessions, r, rec.Result()); c == nil || "__Host-sid="+c.Value == planted.Header.Get("Cookie") {
+		t.Error("the session was taken over under the id that it had")
+	}
+}
+
+// broken is a store of scs's that is down.
+type broken struct{ scs.Store }
+
+func (broken) Find(string) ([]byte, bool, error) { return nil, false, errors.New("down") }
+
+// While the old store is down nobody is turned into an anonymous visitor.
+func TestAnOldStoreThatIsDown(t *testing.T) {
+	t.Parallel()
+	w, b := setup(t, false), newBrowser()
+	b.visit(w.old, "POST", "/login?user=ada")
+	kept := w.scs.Store
+	w.scs.Store = broken{kept}
+	if page := b.visit(w.new, "GET", "/me"); page != "503" {
+		t.Errorf("%q, want 503", page)
+	}
+	if page := newBrowser().visit(w.new, "GET", "/me"); page != "401" {
+		t.Errorf("a visitor without the cookie: %q, want 401", page)
+	}
+	w.scs.Store = kept
+	if page, want := b.visit(w.new, "GET", "/me"), `ada, visit 7, cart ["tea"]`; page != want {
+		t.Errorf("once it is up again: %q, want %q", page, want)
+	}
+}
+
+func TestACookieThatScsDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	w, b := setup(t, false), newBrowser()
+	b.jar.SetCookies(site, []*http.Cookie{{Name: "session", Value: "made-up", Path: "/"}})
+	if page := b.visit(w.new, "GET", "/me"); page != "401" {
+		t.Errorf("%q, want 401", page)
+	}
+	if c := b.cookies(); len(c) != 0 {
+		t.Errorf("the browser has the cookies %v, want none", c)
+	}
+	if _, found, err := w.scs.Store.Find("made-up"); found || err != nil {
+		t.Errorf("scs's store has a session under an id that a client made up (%v)", err)
+	}
+}
