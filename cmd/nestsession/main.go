@@ -17,5 +17,5 @@ func main() {
 	// Released before the commands hear of it: while they end, a second Ctrl-C is the
 	// system's again, and ends the process at once.
 	context.AfterFunc(pressed, func() { release(); cancel() })
-	os.Exit(cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(cli.Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,6 +19,27 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"nestsession": main})
+}
+
+// What is called stop in other languages is called halt in the scripts: testscript's
+// own stop leaves out the rest of a script, which then passes unseen.
+func TestNoScriptEndsEarly(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("scripts: %d, %v", len(files), err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			if words := strings.Fields(line); len(words) > 0 && words[0] == "stop" {
+				t.Errorf("%s:%d: stop ends the script here: write halt to end the server", file, i+1)
+			}
+		}
+	}
 }
 
 // TestScripts runs the files in testdata, a scenario each. Beside testscript's own
@@ -30,7 +52,7 @@ func TestMain(m *testing.M) {
 //	finish STATUS   send the last byte, and fail unless the answer has that status
 //	ended           wait for its end, and fail unless it ends well; what it wrote is in
 //	                the files out and err
-//	stop            interrupt, and ended
+//	halt            interrupt, and ended
 //	perm MODE FILE  fail unless the file has that mode
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -51,7 +73,7 @@ func TestScripts(t *testing.T) {
 			"terminate": func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).signal(ts, syscall.SIGTERM) },
 			"finish":    finish,
 			"ended":     func(ts *testscript.TestScript, neg bool, _ []string) { of(ts).ended(ts, neg) },
-			"stop": func(ts *testscript.TestScript, _ bool, _ []string) {
+			"halt": func(ts *testscript.TestScript, _ bool, _ []string) {
 				of(ts).signal(ts, os.Interrupt)
 				of(ts).ended(ts, false)
 			},

@@ -23,19 +23,17 @@ const (
 
 // grammar is all commands, and what they share.
 type grammar struct {
-	Serve serve `cmd:"" help:"Run the login server."`
+	Serve  serve          `cmd:"" help:"Run the login server."`
+	Secret secretCommands `cmd:"" help:"Make secrets."`
+	Cookie cookieCommands `cmd:"" help:"Look at a session's cookie."`
 }
-
-// output is where a command writes: to out what was asked for, to err what is
-// noted on the way.
-type output struct{ out, err io.Writer }
 
 // finished is panicked by the parser in place of leaving the process.
 type finished struct{ status int }
 
 // Run carries out a command line, until ctx ends or the command does, and returns
 // the exit status.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (status int) {
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (status int) {
 	defer func() {
 		switch v := recover().(type) {
 		case nil:
@@ -52,13 +50,13 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 	var commands grammar
 	parser, err := kong.New(&commands,
 		kong.Name("nestsession"),
-		kong.Description("A login server on sessions that stay on the server."),
+		kong.Description("A login server on sessions that stay on the server, and the operator's commands for them."),
 		kong.Vars{"folder": folder},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(status int) { panic(finished{status}) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 96}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(output{stdout, stderr}),
+		kong.Bind(output{stdout, stderr}, input{stdin}),
 	)
 	if err != nil {
 		return fail(stderr, exitFailed, err.Error())

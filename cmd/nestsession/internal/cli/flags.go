@@ -3,17 +3,11 @@ package cli
 import (
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/client"
-	"github.com/nestsession/session/cmd/nestsession/internal/config"
 )
-
-// secretsVariable names the environment variable with the secrets.
-const secretsVariable = "NESTSESSION_SECRETS"
 
 // maxAge is the longest that browsers keep a cookie (RFC 6265bis, section 5.5).
 const maxAge = 400 * 24 * time.Hour
@@ -73,37 +67,4 @@ func (c *serve) Validate() error {
 		return fmt.Errorf("--secure always: this server speaks plain HTTP, over which no browser would get a cookie: name the proxy that speaks HTTPS in front of it with --trusted-proxy, or write --secure auto")
 	}
 	return nil
-}
-
-func (c *serve) folder() (string, error) {
-	folder := c.Data
-	if folder == "" {
-		var err error
-		if folder, err = config.DefaultFolder(); err != nil {
-			return "", err
-		}
-	}
-	return config.MakeFolder(folder)
-}
-
-// secrets returns the secrets, and where they are from.
-func (c *serve) secrets(folder string) (secrets []string, source string, err error) {
-	if text, given := os.LookupEnv(secretsVariable); given {
-		secrets := config.SplitSecrets(text)
-		if len(secrets) == 0 {
-			return nil, "", fmt.Errorf("%s is empty: write a secret into it, such as `openssl rand -hex 32` makes, or unset it", secretsVariable)
-		}
-		source = "from $" + secretsVariable
-		return secrets, source, config.CheckSecrets(secrets, source)
-	}
-	if source = c.SecretFile; source != "" {
-		secrets, err = config.ReadSecrets(source)
-	} else {
-		source = filepath.Join(folder, "secret")
-		secrets, err = config.EnsureSecret(source)
-	}
-	if err == nil {
-		err = config.CheckSecrets(secrets, "in "+source)
-	}
-	return secrets, source, err
 }

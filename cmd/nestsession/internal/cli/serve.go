@@ -145,11 +145,11 @@ type place struct {
 }
 
 func (c *serve) place() (*place, error) {
-	folder, err := c.folder()
+	folder, err := dataFolder(c.Data, true)
 	if err != nil {
 		return nil, err
 	}
 	p := &place{users: filepath.Join(folder, "users.db")}
-	p.secrets, p.secretSource, err = c.secrets(folder)
+	p.secrets, p.secretSource, err = secretSource{file: c.SecretFile, folder: folder, make: true}.read()
 	return p, err
 }

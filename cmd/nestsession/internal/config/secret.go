@@ -51,7 +51,7 @@ func ReadSecrets(path string) ([]string, error) {
 	}
 	secrets := nonEmpty(strings.Split(text, "\n"))
 	if len(secrets) == 0 {
-		return nil, fmt.Errorf("secret file %s is empty: write a secret into its first line, such as `openssl rand -hex 32` makes, or remove the file to have one generated", path)
+		return nil, fmt.Errorf("secret file %s is empty: write a secret into its first line, such as `nestsession secret new` makes, or remove the file to have one generated", path)
 	}
 	return secrets, nil
 }
@@ -63,7 +63,7 @@ const minSecretBytes = 16
 func CheckSecrets(secrets []string, source string) error {
 	for i, s := range secrets {
 		if len(s) < minSecretBytes {
-			return fmt.Errorf("secret %d %s has %d bytes and can be guessed: write at least %d, such as `openssl rand -hex 32` makes", i+1, source, len(s), minSecretBytes)
+			return fmt.Errorf("secret %d %s has %d bytes and can be guessed: write at least %d, such as `nestsession secret new` makes", i+1, source, len(s), minSecretBytes)
 		}
 	}
 	return nil
@@ -94,24 +94,61 @@ func EnsureSecret(path string) ([]string, error) {
 	return ReadSecrets(path)
 }
 
-func generate(path string) (err error) {
+// NewSecret returns a fresh secret of 256 bits, in hexadecimal.
+func NewSecret() string {
 	key := make([]byte, secretBytes)
-	_, _ = rand.Read(key)                                          // never fails: it ends the program rather
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".secret-*.tmp") // mode 0600
+	_, _ = rand.Read(key) // never fails: it ends the program rather
+	return hex.EncodeToString(key)
+}
+
+func generate(path string) error {
+	tmp, err := writeBeside(path, NewSecret()+"\n")
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.WriteString(hex.EncodeToString(key) + "\n")
-	err = errors.Join(err, tmp.Sync(), tmp.Close())
-	if err != nil {
-		return err
-	}
+	defer os.Remove(tmp)
 	// A link, unlike a rename, leaves a file alone that came into being meanwhile.
-	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Link(tmp, path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return nil
+}
+
+// AddSecret puts a fresh secret in front of those in the file, so that it signs and
+// they still verify, and returns how many there are then. The file is made if it is
+// not there; it is replaced whole or not at all.
+func AddSecret(path string) (int, error) {
+	older, err := ReadSecrets(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, err
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		made, err := EnsureSecret(path)
+		return len(made), err
+	}
+	secrets := append([]string{NewSecret()}, older...)
+	tmp, err := writeBeside(path, strings.Join(secrets, "\n")+"\n")
+	if err == nil {
+		defer os.Remove(tmp) // of no effect after the rename
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("secret file: %w", err)
+	}
+	return len(secrets), nil
+}
+
+// writeBeside writes a file of mode 0600 in the folder of path, for taking its place.
+func writeBeside(path, text string) (string, error) {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".secret-*.tmp") // mode 0600
+	if err != nil {
+		return "", err
+	}
+	_, err = tmp.WriteString(text)
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		_ = os.Remove(tmp.Name())
+	}
+	return tmp.Name(), err
 }
 
 func nonEmpty(list []string) []string {

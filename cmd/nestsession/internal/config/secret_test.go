@@ -93,7 +93,7 @@ func TestASecretFileThatCannotBeUsedSaysWhatToDo(t *testing.T) {
 	for name, c := range map[string]struct{ path, want string }{
 		"readable by the group": {writeFile(t, 0o640, "secret"), "chmod 600"},
 		"readable by all":       {writeFile(t, 0o604, "secret"), "chmod 600"},
-		"empty":                 {writeFile(t, 0o600, "\n\n"), "openssl rand"},
+		"empty":                 {writeFile(t, 0o600, "\n\n"), "nestsession secret new"},
 		"much too long":         {writeFile(t, 0o600, strings.Repeat("x", 1<<20)), "is it the right file?"},
 	} {
 		_, err := config.EnsureSecret(c.path)

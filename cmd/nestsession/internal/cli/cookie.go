@@ -1,0 +1,120 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/inspect"
+	"github.com/nestsession/session/cmd/nestsession/internal/sessions"
+)
+
+// cookieCommands are what there is to do with cookies.
+type cookieCommands struct {
+	Inspect cookieInspect `cmd:"" help:"Say whether a session's cookie verifies, and what is wrong with it."`
+}
+
+// cookieInspect is the flags of `nestsession cookie inspect`.
+type cookieInspect struct {
+	Data       string `default:"${folder}" placeholder:"FOLDER" env:"NESTSESSION_DATA" help:"The data folder of the server, for its secret. Default: ${default}."`
+	SecretFile string `placeholder:"FILE" env:"NESTSESSION_SECRET_FILE" help:"Read the secrets from this file. Default: the file \"secret\" in the data folder."`
+	Name       string `placeholder:"NAME" help:"Look for the cookie of this name in what is read. Default: sid, with any prefix, and connect.sid."`
+	Express    bool   `env:"NESTSESSION_EXPRESS" help:"The session is shared with express-session: secrets may be short, and the store keeps the id itself."`
+}
+
+// Help is what `nestsession cookie inspect --help` says beyond the flags.
+func (*cookieInspect) Help() string {
+	return `The cookie is read from standard input, because it is as good as a password and every user of the machine ` +
+		`can read a command line: its value alone, or the whole line "Cookie: …" or "Set-Cookie: …".
+
+    nestsession cookie inspect < file-with-the-cookie
+
+The id in the cookie is not printed. The session is named as the server's log and ` + "`nestsession sessions list`" + ` name it. ` +
+		`Secrets are looked for where ` + "`nestsession serve`" + ` does, $NESTSESSION_SECRETS first. ` +
+		`The exit status is 1 if the cookie does not verify.`
+}
+
+// maxInspected is more than browsers send in all cookies together.
+const maxInspected = 64 << 10
+
+// Run reads a cookie and says what it is.
+func (c *cookieInspect) Run(ctx context.Context, to output, in input) error {
+	folder, err := dataFolder(c.Data, false)
+	if err != nil {
+		return err
+	}
+	secrets, from, err := secretSource{file: c.SecretFile, folder: folder, short: c.Express}.read()
+	if err != nil {
+		return err
+	}
+	text, err := c.read(to, in)
+	if err != nil {
+		return err
+	}
+	found, err := inspect.Cookie(text, c.Name, secrets)
+	if found.Name != "" {
+		fmt.Fprintf(to.out, "cookie     %s\n", found.Name)
+	}
+	if err != nil {
+		return fmt.Errorf("%w (secrets are %s)", err, sourceWords(from))
+	}
+	fmt.Fprintf(to.out, "signature  made with %s, %s\n", which(found.Secret, len(secrets)), sourceWords(from))
+	key := found.ID
+	if !c.Express {
+		sum := sha256.Sum256([]byte(found.ID))
+		key = base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	view, err := sessions.New(nil, secrets, c.Express)
+	if err != nil {
+		return err
+	}
+	digest, err := view.Digest(ctx, key)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(to.out, "session    %s\n", digest)
+	if c.Express {
+		fmt.Fprintln(to.out, "key        the id in the cookie, behind the store's prefix if it has one; not shown, because it is a credential")
+	} else {
+		fmt.Fprintf(to.out, "key        %s, the SHA-256 of the id\n", key)
+	}
+	return nil
+}
+
+func (c *cookieInspect) read(to output, in input) (string, error) {
+	if in.terminal() {
+		fmt.Fprintln(to.err, "Paste the cookie, and press Enter:")
+		line, err := bufio.NewReaderSize(in, maxInspected).ReadString('\n')
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return line, err
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxInspected+1))
+	if err == nil && len(text) > maxInspected {
+		err = fmt.Errorf("standard input has more than %d bytes: that is no cookie", maxInspected)
+	}
+	return string(text), err
+}
+
+func which(i, n int) string {
+	switch {
+	case n == 1:
+		return "the secret"
+	case i == 0:
+		return fmt.Sprintf("secret 1 of %d, the one that signs", n)
+	}
+	return fmt.Sprintf("secret %d of %d, an old one: the browser gets a new cookie at its next visit", i+1, n)
+}
+
+// sourceWords completes "secrets are" and "the secret".
+func sourceWords(from string) string {
+	if from == "from $"+secretsVariable {
+		return from
+	}
+	return "in " + from
+}

@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/config"
+)
+
+// secretsVariable names the environment variable with the secrets.
+const secretsVariable = "NESTSESSION_SECRETS"
+
+// secretFileName is where serve keeps the secrets in its data folder.
+const secretFileName = "secret"
+
+// secretSource says where the commands look for the secrets.
+type secretSource struct {
+	file   string // what --secret-file says; "": the one in the folder
+	folder string // the data folder
+	make   bool   // whether the folder's is made if it is not there
+	short  bool   // whether short ones are accepted, as express-session's may be
+}
+
+// read returns the secrets, and where they are from.
+func (s secretSource) read() (secrets []string, from string, err error) {
+	if text, given := os.LookupEnv(secretsVariable); given {
+		secrets := config.SplitSecrets(text)
+		if len(secrets) == 0 {
+			return nil, "", fmt.Errorf("%s is empty: write a secret into it, such as `nestsession secret new` makes, or unset it", secretsVariable)
+		}
+		from = "from $" + secretsVariable
+		return secrets, from, s.check(secrets, from)
+	}
+	if from = s.file; from != "" {
+		secrets, err = config.ReadSecrets(from)
+	} else if from = filepath.Join(s.folder, secretFileName); s.make {
+		secrets, err = config.EnsureSecret(from)
+	} else {
+		secrets, err = config.ReadSecrets(from)
+	}
+	if err == nil {
+		err = s.check(secrets, "in "+from)
+	}
+	return secrets, from, err
+}
+
+func (s secretSource) check(secrets []string, where string) error {
+	if s.short {
+		return nil
+	}
+	return config.CheckSecrets(secrets, where)
+}
+
+// named reports whether somebody said where the secrets are.
+func (s secretSource) named() bool {
+	_, given := os.LookupEnv(secretsVariable)
+	return given || s.file != ""
+}
+
+// dataFolder is the absolute path of the folder, which is made if asked.
+func dataFolder(path string, makeIt bool) (string, error) {
+	if path == "" {
+		var err error
+		if path, err = config.DefaultFolder(); err != nil {
+			return "", err
+		}
+	}
+	if makeIt {
+		return config.MakeFolder(path)
+	}
+	return filepath.Abs(path)
+}

@@ -1,0 +1,118 @@
+// Package inspect says what a session's cookie is worth, without telling its id.
+package inspect
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/nestsession/session/cookie"
+)
+
+// Found is a cookie that was looked at.
+type Found struct {
+	Name   string // "" if a value alone was given
+	ID     string // as the signature confirms it; a credential
+	Secret int    // the index of the secret that made the signature
+}
+
+// names are those that sessions' cookies have by default.
+var names = []string{"sid", "__Host-sid", "__Secure-sid", "connect.sid"}
+
+// Cookie looks at a cookie: its value, pairs as in a Cookie field, or a whole line of
+// a header. name is the cookie's, "" for those that sessions have by default. The
+// error says what is wrong, without the value.
+func Cookie(text, name string, secrets []string) (Found, error) {
+	value, found, err := pick(text, name)
+	f := Found{Name: found}
+	if err != nil {
+		return f, err
+	}
+	signer, err := cookie.NewSigner(secrets...)
+	if err != nil {
+		return f, err
+	}
+	f.ID, f.Secret, err = signer.Verify(value)
+	switch {
+	case errors.Is(err, cookie.ErrMalformed):
+		return f, malformed(value)
+	case errors.Is(err, cookie.ErrSignature):
+		return f, unsigned(value, len(secrets))
+	}
+	return f, err
+}
+
+// pick finds the value, and its cookie's name if that is there.
+func pick(text, name string) (value, found string, err error) {
+	text = strings.TrimSpace(text)
+	for _, field := range []string{"cookie:", "set-cookie:"} {
+		if len(text) > len(field) && strings.EqualFold(text[:len(field)], field) {
+			text = strings.TrimSpace(text[len(field):])
+		}
+	}
+	if text == "" {
+		return "", "", errors.New("nothing was read: give the cookie on standard input")
+	}
+	if strings.HasPrefix(text, "s:") || strings.HasPrefix(strings.ToLower(text), "s%3a") {
+		return strings.TrimSuffix(text, ";"), "", nil
+	}
+	if !strings.Contains(text, "=") {
+		return text, "", nil
+	}
+	wanted := names
+	if name != "" {
+		if err := cookie.ValidName(name); err != nil {
+			return "", "", err
+		}
+		wanted = []string{name}
+	}
+	for _, name := range wanted {
+		v, n := cookie.Lookup([]string{text}, name)
+		if n > 1 {
+			return "", name, fmt.Errorf("there are %d cookies of this name: the server takes none of them, because another subdomain may have planted one", n)
+		}
+		if n == 1 {
+			return v, name, nil
+		}
+	}
+	return "", "", fmt.Errorf("no cookie is called %s: say with --name what the session's is called", strings.Join(wanted, ", "))
+}
+
+// signatureLength is that of a signature: 32 bytes in base64 without padding.
+const signatureLength = 43
+
+// malformed says what of the form is missing.
+func malformed(value string) error {
+	raw, err := url.PathUnescape(value)
+	if err != nil {
+		raw = value // as Node reads it
+	}
+	switch {
+	case len(value) > cookie.MaxSize:
+		return fmt.Errorf("the cookie has %d bytes: browsers keep up to %d, and this library none that is longer", len(value), cookie.MaxSize)
+	case !strings.HasPrefix(raw, "s:"):
+		return errors.New(`the cookie is not signed: it does not begin with "s:", or "s%3A"`)
+	case !strings.Contains(raw, "."):
+		return errors.New("the cookie has no signature: there is no dot in it; was it cut off?")
+	}
+	return errors.New(`the cookie is not of the form "s:", id, dot, signature`)
+}
+
+// unsigned says of a signature that does not verify what can be seen.
+func unsigned(value string, n int) error {
+	raw, err := url.PathUnescape(value)
+	if err != nil {
+		raw = value
+	}
+	signature := raw[strings.LastIndexByte(raw, '.')+1:]
+	switch {
+	case len(signature) < signatureLength:
+		return fmt.Errorf("the signature has %d characters of %d: was the cookie cut off?", len(signature), signatureLength)
+	case len(signature) > signatureLength:
+		return fmt.Errorf("the signature has %d characters, %d too many: something was appended to the cookie", len(signature), len(signature)-signatureLength)
+	case n == 1:
+		return errors.New("the secret did not make this signature: the cookie was signed with another one, or changed on its way")
+	}
+	return fmt.Errorf("none of the %d secrets made this signature: the cookie was signed with another one, or changed on its way", n)
+}

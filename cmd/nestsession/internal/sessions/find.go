@@ -1,0 +1,43 @@
+package sessions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// minPrefix is the fewest characters of a digest that name a session.
+const minPrefix = 4
+
+// Find returns the session that is named by its digest, by an unambiguous beginning
+// of that, or, where the store keeps hashes, by its key. It reads the whole listing, to see
+// that there is no other.
+func (v *View) Find(ctx context.Context, name string) (Session, error) {
+	var found Session
+	n := 0
+	for s, err := range v.All(ctx, "") {
+		if err != nil {
+			return Session{}, err
+		}
+		if s.Digest == name || !v.config.InsecurePlainIDs && s.Key() == name {
+			return s, nil
+		}
+		if len(name) >= minPrefix && strings.HasPrefix(s.Digest, name) {
+			found = s
+			n++
+		}
+	}
+	switch {
+	case n == 1:
+		return found, nil
+	case n > 1:
+		return Session{}, fmt.Errorf("%d sessions begin with %q: write more of the one that you mean", n, name)
+	case len(name) < minPrefix:
+		return Session{}, fmt.Errorf("%q is too short for a session: write at least %d characters of what `nestsession sessions list` shows", name, minPrefix)
+	}
+	return Session{}, errNone
+}
+
+// errNone says what may have become of a name.
+var errNone = errors.New("there is no such session: it has ended, or is in another store, or was renewed and has another name now; see `nestsession sessions list`")

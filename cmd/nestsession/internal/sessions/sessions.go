@@ -1,0 +1,141 @@
+// Package sessions shows the sessions in a store as an operator sees them: without
+// the application that they are of, and without its secrets.
+package sessions
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"log/slog"
+
+	"github.com/nestsession/session"
+	"github.com/nestsession/session/store"
+)
+
+// Session is one of a listing. What prints it shows neither key nor data.
+type Session struct {
+	session.Info
+	record *store.Record
+}
+
+// Key is what the store keeps the session under: a hash of the id in the cookie, or
+// in the layouts of express-session the id itself, which is a credential.
+func (s Session) Key() string { return s.record.ID }
+
+// Document is the session as it is stored, cookie and bookkeeping included.
+func (s Session) Document() []byte { return s.record.Data }
+
+// View is the sessions in one store. It is safe for concurrent use.
+type View struct {
+	store  store.Store
+	config session.Config
+	whole  *session.Manager[map[string]any]
+}
+
+// withoutSecrets keys the digests where the secrets are not known. It protects
+// nothing: what a digest is made of cannot be guessed.
+const withoutSecrets = "nestsession: digests without the secrets"
+
+// New returns a view. secrets are those of the servers, so that the digests are those
+// of their logs; without any, digests are of the view's own, the same each time. plain
+// says that the store keeps the ids of the cookies rather than hashes of them.
+func New(s store.Store, secrets []string, plain bool) (*View, error) {
+	if len(secrets) == 0 {
+		secrets = []string{withoutSecrets}
+	}
+	v := &View{store: s, config: session.Config{
+		Secrets:              secrets,
+		InsecureShortSecrets: true,
+		Store:                s,
+		InsecurePlainIDs:     plain,
+		// The lifetime of each session is what it says itself: the servers' settings
+		// are not known here.
+		KeepCookie:      true,
+		IdleTimeout:     session.NoTimeout,
+		AbsoluteTimeout: session.NoTimeout,
+		Logger:          slog.New(slog.DiscardHandler),
+	}}
+	var err error
+	v.whole, err = session.New[map[string]any](v.config)
+	return v, err
+}
+
+// All yields the live sessions of an owner, or with owner "" all, in no particular
+// order, without holding them all in memory. An error is yielded last.
+func (v *View) All(ctx context.Context, owner string) iter.Seq2[Session, error] {
+	return func(yield func(Session, error) bool) {
+		over := &tee{Store: v.store}
+		cfg := v.config
+		cfg.Store = over
+		m, err := session.New[map[string]any](cfg)
+		if err != nil {
+			yield(Session{}, err)
+			return
+		}
+		for info, err := range m.List(ctx, owner) {
+			if !yield(Session{info, over.latest}, err) {
+				return
+			}
+		}
+	}
+}
+
+// Digest stands for the session that is kept under key.
+func (v *View) Digest(ctx context.Context, key string) (string, error) {
+	cfg := v.config
+	cfg.Store = lone{record: store.Record{ID: key}}
+	m, err := session.New[map[string]any](cfg)
+	if err != nil {
+		return "", err
+	}
+	for info, err := range m.List(ctx, "") {
+		return info.Digest, err
+	}
+	return "", fmt.Errorf("sessions: no digest")
+}
+
+// Revoke ends one session of All, wherever it is in use.
+func (v *View) Revoke(ctx context.Context, s Session) error { return v.whole.Revoke(ctx, s.Info) }
+
+// RevokeOwner ends all sessions of an owner, those included that are renewed at the
+// same time, and returns how many.
+func (v *View) RevokeOwner(ctx context.Context, owner string) (int, error) {
+	return v.whole.RevokeOwner(ctx, owner)
+}
+
+// tee remembers the record that a listing has come to.
+type tee struct {
+	store.Store
+	latest *store.Record
+}
+
+// Unwrap shows what else the store can do.
+func (t *tee) Unwrap() store.Store { return t.Store }
+
+// List is the store's.
+func (t *tee) List(ctx context.Context, owner string) iter.Seq2[store.Record, error] {
+	return func(yield func(store.Record, error) bool) {
+		l, ok := store.As[store.Lister](t.Store)
+		if !ok {
+			yield(store.Record{}, fmt.Errorf("sessions: %T does not list", t.Store))
+			return
+		}
+		for rec, err := range l.List(ctx, owner) {
+			t.latest = &rec
+			if !yield(rec, err) {
+				return
+			}
+		}
+	}
+}
+
+// lone is a store with one record, of which a manager tells the digest.
+type lone struct {
+	store.Store
+	record store.Record
+}
+
+// List yields the record.
+func (l lone) List(context.Context, string) iter.Seq2[store.Record, error] {
+	return func(yield func(store.Record, error) bool) { yield(l.record, nil) }
+}
