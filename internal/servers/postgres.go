@@ -20,14 +20,14 @@ import (
 )
 
 // PostgresOptions say how a PostgreSQL server is started. The zero value is a fast one,
-// that loses its data in a power cut.
+// that keeps its data when it is killed, but not in a power cut.
 type PostgresOptions struct {
 	// Extra are settings of postgresql.conf ("default_transaction_read_only=on"). They
 	// win over what is set here.
 	Extra []string
 
 	// Durable writes through to the disk before a commit is answered, which is what
-	// PostgreSQL does by itself; otherwise fsync and synchronous_commit are off.
+	// PostgreSQL does by itself; otherwise fsync is off.
 	Durable bool
 }
 
@@ -128,7 +128,7 @@ func (o PostgresOptions) settings(dir string) []string {
 		"log_statement=none",
 	}
 	if !o.Durable {
-		all = append(all, "fsync=off", "full_page_writes=off", "synchronous_commit=off")
+		all = append(all, "fsync=off", "full_page_writes=off")
 	}
 	return all
 }

@@ -139,7 +139,7 @@ func (r *Redis) isReady(ctx context.Context, p *process, replica bool) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	info, err := p.info(ctx, r.password)
-	if err != nil || info["process_id"] != strconv.Itoa(p.PID()) || info["loading"] != "0" {
+	if err != nil || info["process_id"] != strconv.Itoa(p.PID()) || info["loading"] == "1" {
 		return false
 	}
 	return !replica || info["role"] != "slave" || info["master_link_status"] == "up"

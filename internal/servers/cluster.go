@@ -1,0 +1,169 @@
+//go:build unix
+
+package servers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// slots is how many hash slots a Redis Cluster shares out.
+const slots = 16384
+
+// ClusterOptions say how a Redis Cluster is started.
+type ClusterOptions struct {
+	// Shards is how many masters share the slots. 0: 3, which is the least at which
+	// one can be replaced by its replica.
+	Shards int
+
+	// Replicas is how many each master has. 0: none.
+	Replicas int
+
+	// Password is asked of clients and nodes; "": none.
+	Password string
+
+	// Extra are further lines of each node's redis.conf.
+	Extra []string
+}
+
+// RedisCluster is a running Redis Cluster.
+type RedisCluster struct {
+	// Nodes are its servers, at first the masters and then the replicas: those of
+	// the first master, of the second and so on.
+	Nodes []*Redis
+
+	shards, replicas int
+}
+
+// StartRedisCluster starts a Redis Cluster for the test and waits until every node says
+// that it is whole.
+func StartRedisCluster(t testing.TB, o ClusterOptions) *RedisCluster {
+	t.Helper()
+	if o.Shards == 0 {
+		o.Shards = 3
+	}
+	c := &RedisCluster{shards: o.Shards, replicas: o.Replicas}
+	for range o.Shards * (1 + o.Replicas) {
+		c.Nodes = append(c.Nodes, StartRedis(t, RedisOptions{Password: o.Password, Extra: o.Extra, cluster: true}))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := c.form(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Addrs are the addresses of all nodes.
+func (c *RedisCluster) Addrs() []string {
+	var all []string
+	for _, n := range c.Nodes {
+		all = append(all, n.Addr())
+	}
+	return all
+}
+
+// Replica is the n-th replica of the shard's first master, both counted from 0.
+func (c *RedisCluster) Replica(shard, n int) *Redis {
+	return c.Nodes[c.shards+shard*c.replicas+n]
+}
+
+// form makes a cluster of the nodes.
+func (c *RedisCluster) form(ctx context.Context) error {
+	for i, node := range c.Nodes {
+		// Epochs that differ spare the nodes settling them among themselves.
+		if _, err := node.Do(ctx, "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1)); err != nil {
+			return fmt.Errorf("servers: cluster: %w", err)
+		}
+		if i < c.shards {
+			if err := c.shareOut(ctx, i); err != nil {
+				return err
+			}
+		}
+		for _, other := range c.Nodes[:i] {
+			if _, err := node.Do(ctx, "CLUSTER", "MEET", "127.0.0.1", other.Port()); err != nil {
+				return fmt.Errorf("servers: cluster: %w", err)
+			}
+		}
+	}
+	if err := c.await(ctx, "know each other", c.isMet); err != nil {
+		return err
+	}
+	for shard := range c.shards {
+		for n := range c.replicas {
+			if err := c.replicate(ctx, c.Replica(shard, n), c.Nodes[shard]); err != nil {
+				return err
+			}
+		}
+	}
+	return c.await(ctx, "be whole", c.isWhole)
+}
+
+// shareOut gives the shard's master its part of the slots. (A range in one command would
+// need Redis 7.)
+func (c *RedisCluster) shareOut(ctx context.Context, shard int) error {
+	command := []string{"CLUSTER", "ADDSLOTS"}
+	for slot := slots * shard / c.shards; slot < slots*(shard+1)/c.shards; slot++ {
+		command = append(command, strconv.Itoa(slot))
+	}
+	if _, err := c.Nodes[shard].Do(ctx, command...); err != nil {
+		return fmt.Errorf("servers: cluster: %w", err)
+	}
+	return nil
+}
+
+func (c *RedisCluster) replicate(ctx context.Context, replica, master *Redis) error {
+	id, err := master.Do(ctx, "CLUSTER", "MYID")
+	if err != nil {
+		return fmt.Errorf("servers: cluster: %w", err)
+	}
+	name, _ := id.(string)
+	if _, err := replica.Do(ctx, "CLUSTER", "REPLICATE", name); err != nil {
+		return fmt.Errorf("servers: cluster: %w", err)
+	}
+	return nil
+}
+
+// isMet reports whether the node knows every other.
+func (c *RedisCluster) isMet(ctx context.Context, node *Redis) bool {
+	answer, err := node.Do(ctx, "CLUSTER", "NODES")
+	text, _ := answer.(string)
+	return err == nil && strings.Count(text, "\n") == len(c.Nodes) &&
+		!strings.Contains(text, "handshake") && strings.Count(text, " connected") == len(c.Nodes)
+}
+
+// isWhole reports whether the node finds every slot served, knows every replica as one,
+// and has its master's data.
+func (c *RedisCluster) isWhole(ctx context.Context, node *Redis) bool {
+	answer, err := node.Do(ctx, "CLUSTER", "INFO")
+	text, _ := answer.(string)
+	if err != nil || fields(text)["cluster_state"] != "ok" || fields(text)["cluster_slots_assigned"] != strconv.Itoa(slots) {
+		return false
+	}
+	answer, err = node.Do(ctx, "CLUSTER", "NODES")
+	text, _ = answer.(string)
+	if err != nil || strings.Count(text, "slave ") != c.shards*c.replicas {
+		return false
+	}
+	info, err := node.Info(ctx)
+	return err == nil && (info["role"] != "slave" || info["master_link_status"] == "up")
+}
+
+// await waits until the condition holds for every node.
+func (c *RedisCluster) await(ctx context.Context, what string, holds func(context.Context, *Redis) bool) error {
+	for _, node := range c.Nodes {
+		for !holds(ctx, node) {
+			select {
+			case <-ctx.Done():
+				return errors.New("servers: the nodes of the cluster did not come to " + what + " within " + patience.String())
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}
+	return nil
+}
