@@ -1,0 +1,87 @@
+package house
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// quoting are the folders whose pages need more than the standard library. Their code
+// is quoted from the module in examples, where it is compiled and its tests run it.
+var quoting = []string{"docs/guides/", "docs/stores/"}
+
+// quotes reports whether a document quotes its code from examples.
+func quotes(path string) bool {
+	for _, folder := range quoting {
+		if strings.HasPrefix(path, folder) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestQuotedCodeIsTheCode: a block of Go in such a page stands in a file of examples,
+// line by line, but for how far it is indented.
+func TestQuotedCodeIsTheCode(t *testing.T) {
+	t.Parallel()
+	var code []string
+	for _, path := range goFiles(t) {
+		if strings.HasPrefix(path, "examples/") {
+			code = append(code, "\n"+unindented(read(t, path)))
+		}
+	}
+	found := 0
+	for _, path := range documents(t) {
+		if !quotes(path) {
+			continue
+		}
+		for _, b := range blocksOf(t, path) {
+			if b.lang != "go" {
+				continue
+			}
+			found++
+			if text := "\n" + unindented(b.text); !containsAny(code, text) {
+				t.Errorf("%s:%d: this code is in no file of examples; quote it as it stands there:\n%s", b.path, b.line, b.text)
+			}
+		}
+	}
+	if found < 3 {
+		t.Errorf("found %d quotes; are they marked ```go?", found)
+	}
+}
+
+// unindented takes the tabs off the front of every line.
+func unindented(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimLeft(line, "\t")
+	}
+	return strings.Join(lines, "\n")
+}
+
+func containsAny(texts []string, part string) bool {
+	for _, text := range texts {
+		if strings.Contains(text, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestJavaScriptInDocumentsParses: Node.js takes each block.
+func TestJavaScriptInDocumentsParses(t *testing.T) {
+	t.Parallel()
+	for _, path := range documents(t) {
+		for _, b := range blocksOf(t, path) {
+			if b.lang != "js" {
+				continue
+			}
+			file := filepath.Join(t.TempDir(), "block.mjs")
+			writeFile(t, file, b.text)
+			if out, err := exec.CommandContext(t.Context(), "node", "--check", file).CombinedOutput(); err != nil {
+				t.Errorf("%s:%d: %v\n%s", b.path, b.line, err, out)
+			}
+		}
+	}
+}
