@@ -27,6 +27,7 @@ func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) e
 	if h == nil {
 		s.headerSent = true
 	}
+	s.catchUp()
 	s.now = s.m.present()
 	s.keepExpiry = s.m.express && s.cookieSent // the record is to expire with the cookie
 	err := s.settleUp(ctx, h)
@@ -67,7 +68,7 @@ func (s *Session[T]) endAgain(ctx context.Context) error {
 	d := s.m.outlive(ctx)
 	defer d.end()
 	for ; len(s.doomed) > 0; s.doomed = s.doomed[1:] {
-		if err := s.m.remove(d, s.doomed[0], 0); err != nil {
+		if err := s.m.remove(d, s.doomed[0], 0, ErrRegenerated); err != nil {
 			return &storeError{fmt.Errorf("deleting: %w", err)}
 		}
 	}

@@ -20,6 +20,8 @@ const (
 	DefaultLoadTimeout     = 5 * time.Second
 	DefaultSaveTimeout     = 5 * time.Second
 	DefaultMaxBytes        = 1 << 20
+	DefaultRecheckInterval = time.Minute     // of a store that is a [store.Watcher]
+	DefaultPollInterval    = 5 * time.Second // of one that is not
 )
 
 // Config says how sessions behave. [New] copies and checks it. The zero value of
@@ -78,6 +80,12 @@ type Config struct {
 	// the client has gone away, and Save, Regenerate, Renew and Destroy, which end
 	// with their ctx too. Default: 5 seconds.
 	SaveTimeout time.Duration
+
+	// RecheckInterval is how often the store is asked whether a session still lives that
+	// a [Session.NotifyContext] waits for, though no event of the store tells of its
+	// end: for how long an end may go unnoticed. Default: a minute if the store is a
+	// [store.Watcher], else 5 seconds.
+	RecheckInterval time.Duration
 
 	// MaxBytes is the largest document that is stored. Default: 1 MiB.
 	MaxBytes int

@@ -1,6 +1,9 @@
 package session
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // The sentinels of this package; compare with [errors.Is]. Those of the store
 // ([store.ErrNotFound] and its like) come back wrapped where a store gave them.
@@ -8,6 +11,16 @@ var (
 	// ErrRevoked says that the session has ended: it was destroyed, regenerated,
 	// revoked or has expired, here or elsewhere. Nothing brings it back.
 	ErrRevoked = errors.New("session: session has ended")
+
+	// The ways in which a session ends, as far as they are known where it is noticed;
+	// each of them is an ErrRevoked. What happened on another node is only known to be
+	// one of the first three.
+	ErrDestroyed   = fmt.Errorf("%w: destroyed", ErrRevoked)
+	ErrRegenerated = fmt.Errorf("%w: regenerated", ErrRevoked)
+	ErrExpired     = fmt.Errorf("%w: timeout", ErrRevoked)
+
+	// ErrClosed says that the manager was closed.
+	ErrClosed = errors.New("session: manager was closed")
 
 	// ErrUnrepeatable says that running the functions given to [Session.Update]
 	// again gave other data than the first time, or that the data were changed

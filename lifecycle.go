@@ -20,6 +20,7 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 	d := within(quietContext{ctx, &s.m.core}, s.m.loadTimeout)
 	defer d.end()
 	ctx = d
+	s.catchUp()
 	switch s.state {
 	case stateNew:
 		if !s.m.express {
@@ -65,6 +66,7 @@ func (s *Session[T]) Destroy(ctx context.Context) error {
 	d := s.m.asked(ctx)
 	defer d.end()
 	ctx = d
+	s.catchUp()
 	if s.state == stateDiscarded {
 		s.state = s.was
 	}
@@ -80,7 +82,7 @@ func (s *Session[T]) end(ctx context.Context) error {
 	if s.state != stateStored && s.state != stateEnding && s.alias == "" {
 		return nil
 	}
-	if err := s.remove(ctx); err != nil {
+	if err := s.remove(ctx, ErrDestroyed); err != nil {
 		s.state = stateEnding
 		return err
 	}
@@ -88,8 +90,8 @@ func (s *Session[T]) end(ctx context.Context) error {
 	return nil
 }
 
-func (s *Session[T]) remove(ctx context.Context) error {
-	err := s.m.remove(ctx, s.key, s.version)
+func (s *Session[T]) remove(ctx context.Context, cause error) error {
+	err := s.m.remove(ctx, s.key, s.version, cause)
 	if err == nil && s.alias != "" {
 		err = s.m.store.Delete(ctx, s.alias)
 	}
@@ -116,6 +118,7 @@ func (s *Session[T]) Regenerate(ctx context.Context) error {
 	d := s.m.asked(ctx)
 	defer d.end()
 	ctx = d
+	s.catchUp()
 	was, owner, old := s.state, s.owner, s.key
 	if was == stateDiscarded {
 		return ErrRevoked
@@ -126,7 +129,7 @@ func (s *Session[T]) Regenerate(ctx context.Context) error {
 	}
 	var failed error
 	if stored || s.alias != "" {
-		if failed = s.remove(ctx); failed != nil && !s.m.express {
+		if failed = s.remove(ctx, ErrRegenerated); failed != nil && !s.m.express {
 			s.doomed = append(s.doomed, s.key, s.alias)
 		}
 	}
@@ -159,6 +162,7 @@ func (s *Session[T]) Renew(ctx context.Context) error {
 	d := s.m.asked(ctx)
 	defer d.end()
 	ctx = d
+	s.catchUp()
 	if s.headerSent {
 		return ErrHeaderSent
 	}
@@ -255,6 +259,7 @@ func (s *Session[T]) renewTo(ctx context.Context, value *T, body []byte, old str
 	}
 	s.keep(doc, next.Version, rec.Expires)
 	s.setID(id)
+	s.m.hub.Move(old, next.ID)
 	s.m.emit(ctx, Event{Kind: EventRenewed, Owner: s.owner}, s.key)
 	return nil
 }

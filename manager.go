@@ -9,10 +9,12 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/nestsession/session/cookie"
+	"github.com/nestsession/session/internal/watch"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
 )
@@ -53,6 +55,9 @@ type core struct {
 	express                            bool
 	warned                             atomic.Int64 // when cookieNotSent last did, in s since 1970
 	renews                             atomic.Bool  // Renew was called
+
+	hub    *watch.Hub // tells the contexts of NotifyContext
+	ending sync.Map   // key → cause of what this node is removing
 }
 
 // New checks cfg and returns a manager. T is a struct or a map with text keys: the
@@ -95,12 +100,15 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		s := memstore.New(memstore.Config{Now: cfg.Now})
 		m.store, m.owned = s, s
 	}
+	m.hub = m.newHub(cfg.RecheckInterval)
 	return m, nil
 }
 
-// Close releases the store if New made it. Sessions in a store of the caller's are
-// not touched. It may be called more than once.
+// Close ends the contexts of [Session.NotifyContext], and releases the store if New
+// made it. Sessions in a store of the caller's are not touched. It may be called more
+// than once.
 func (m *Manager[T]) Close() error {
+	m.hub.Close(ErrClosed)
 	if m.owned == nil {
 		return nil
 	}

@@ -101,7 +101,7 @@ func (m *Manager[T]) Revoke(ctx context.Context, info Info) error {
 	if info.key == nil {
 		return errors.New("session: Revoke takes an Info that List yielded")
 	}
-	if err := m.remove(ctx, *info.key, 0); err != nil {
+	if err := m.remove(ctx, *info.key, 0, ErrRevoked); err != nil {
 		return &storeError{fmt.Errorf("revoking: %w", err)}
 	}
 	m.emit(ctx, Event{Kind: EventRevoked, Owner: info.Owner}, *info.key)

@@ -22,6 +22,9 @@ func TestPromise01_OnlyMethodsThatTakeAContextDoIO(t *testing.T) {
 		var io []string
 		for i := range typ.NumMethod() {
 			m := typ.Method(i)
+			if m.Name == "NotifyContext" {
+				continue // its context is the parent of the one that it returns
+			}
 			takes := m.Type.NumIn() > 1 && m.Type.In(1) == ctx
 			n := m.Type.NumOut()
 			can := n > 0 && m.Type.Out(n-1) == fails
@@ -32,7 +35,7 @@ func TestPromise01_OnlyMethodsThatTakeAContextDoIO(t *testing.T) {
 				io = append(io, m.Name)
 			}
 		}
-		if want := []string{"Destroy", "Regenerate", "Reload", "Renew", "Save"}; !slices.Equal(io, want) {
+		if want := []string{"Destroy", "KeepAlive", "Regenerate", "Reload", "Renew", "Save"}; !slices.Equal(io, want) {
 			t.Errorf("methods with a context: %v, want %v", io, want)
 		}
 	})

@@ -19,10 +19,16 @@ import (
 //
 // Under ExpressRules, whose traffic with the store is express-session's, the swap is
 // left out until this manager has renewed a session: express-session never does.
-func (c *core) remove(ctx context.Context, key string, version store.Version) error {
+//
+// cause is what those are told who wait for the end on this node.
+func (c *core) remove(ctx context.Context, key string, version store.Version, cause error) error {
 	if key == "" {
 		return nil
 	}
+	return c.endFor(cause, key, func() error { return c.removeRecord(ctx, key, version, cause) })
+}
+
+func (c *core) removeRecord(ctx context.Context, key string, version store.Version, cause error) error {
 	if c.express && !c.renews.Load() {
 		return c.store.Delete(ctx, key)
 	}
@@ -48,7 +54,7 @@ func (c *core) remove(ctx context.Context, key string, version store.Version) er
 		}
 		if next := successor(rec.Data); next != "" && next != key {
 			// A pointer is never swapped again, so that nothing can come in between.
-			if err := c.remove(ctx, next, 0); err != nil {
+			if err := c.remove(ctx, next, 0, cause); err != nil {
 				return err
 			}
 			return c.store.Delete(ctx, key)

@@ -35,6 +35,7 @@ func (s *Session[T]) Save(ctx context.Context) error {
 	d := s.m.asked(ctx)
 	defer d.end()
 	ctx = d
+	s.catchUp()
 	if err := s.save(ctx); err != nil {
 		s.reportSave(ctx, err)
 		return err

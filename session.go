@@ -3,6 +3,7 @@ package session
 import (
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nestsession/session/store"
@@ -46,6 +47,8 @@ type Session[T any] struct {
 
 	now    instant  // of the write at hand
 	doomed []string // keys that Regenerate could not delete
+
+	successor atomic.Pointer[string] // the record's key since a renewal elsewhere, told by NotifyContext
 
 	secure    bool // the request came over HTTPS
 	ownCookie bool // settings and lifetime are the session's own

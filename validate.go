@@ -101,6 +101,9 @@ func (c *Config) validateTimes() error {
 	if c.LoadTimeout < 0 {
 		errs = append(errs, refuse("LoadTimeout", "%v would fail every load; write a positive duration, or 0 for %v", c.LoadTimeout, DefaultLoadTimeout))
 	}
+	if c.RecheckInterval < 0 {
+		errs = append(errs, refuse("RecheckInterval", "%v would never see that a session has ended; write a positive duration, or 0 for %v", c.RecheckInterval, DefaultRecheckInterval))
+	}
 	if c.SaveTimeout < 0 {
 		errs = append(errs, refuse("SaveTimeout", "%v would fail every save; write a positive duration, or 0 for %v", c.SaveTimeout, DefaultSaveTimeout))
 	}

@@ -1,0 +1,171 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nestsession/session/internal/watch"
+	"github.com/nestsession/session/store"
+)
+
+// NotifyContext returns a copy of parent that ends when the session does: a WebSocket
+// or a stream of events that outlives its request must not outlive the login. It ends
+// wherever the session is destroyed, regenerated or revoked, on this node or another,
+// and when its idle or absolute timeout passes; a renewed session is followed.
+// [context.Cause] tells why: an error that is [ErrRevoked], [ErrDestroyed],
+// [ErrRegenerated] or [ErrExpired]; [ErrClosed] after [Manager.Close]; the store's if
+// it could not be asked when the session's time was over as far as was known; else the
+// parent's. A session that is not stored ends it at once, by [ErrNotSaved].
+//
+// All contexts of a node share one watch of the store and take no goroutine each. A
+// store that is no [store.Watcher] is asked every Config.RecheckInterval. The caller
+// calls stop when the connection ends, which frees what the context takes.
+func (s *Session[T]) NotifyContext(parent context.Context) (ctx context.Context, stop context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(parent)
+	stop = func() { cancel(context.Canceled) }
+	s.mu.Lock()
+	s.catchUp()
+	state, key, until := s.state, s.key, s.deadline
+	s.mu.Unlock()
+	switch state {
+	case stateNew:
+		cancel(ErrNotSaved)
+		return ctx, stop
+	case stateStored:
+	default:
+		cancel(ErrRevoked)
+		return ctx, stop
+	}
+	w := s.m.hub.Add(key, until.time(), &follower[T]{s, cancel})
+	context.AfterFunc(ctx, func() { s.m.hub.Remove(w) })
+	return ctx, stop
+}
+
+// follower ends a context with its session.
+type follower[T any] struct {
+	s      *Session[T]
+	cancel context.CancelCauseFunc
+}
+
+func (f *follower[T]) Ended(cause error) { f.cancel(cause) }
+
+// Moved does not wait for the session's lock, which is held while the store is asked.
+func (f *follower[T]) Moved(successor string) { f.s.successor.Store(&successor) }
+
+// catchUp takes note that the session was renewed while a connection was open: what
+// pointed to the new record may be gone by now.
+func (s *Session[T]) catchUp() {
+	if moved := s.successor.Swap(nil); moved != nil && s.state == stateStored && s.key != *moved {
+		s.alias, s.key = s.key, *moved
+	}
+}
+
+// KeepAlive counts as a use of the session, and puts its idle timeout off, in a
+// connection that outlives the request: call it for each message. It writes only if
+// the expiry moves by Config.TouchInterval, so that most calls cost nothing.
+//
+// Errors: [ErrRevoked] if the session has ended, [ErrNotSaved] if it is not stored
+// yet, the store's.
+func (s *Session[T]) KeepAlive(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.state {
+	case stateNew:
+		return ErrNotSaved
+	case stateStored:
+	default:
+		return ErrRevoked
+	}
+	at := s.expiry(s.m.present())
+	if !s.due(at) {
+		return nil
+	}
+	d := s.m.asked(ctx)
+	defer d.end()
+	s.catchUp()
+	now, err := s.m.load(d, s.key) // a renewed session's old record must not be what is kept alive
+	if err == nil {
+		err = s.m.store.Touch(d, now.key, at.time())
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return s.revoked(d)
+	}
+	if err != nil {
+		return &storeError{err}
+	}
+	if now.key != s.key {
+		s.alias, s.key = s.key, now.key
+	}
+	s.deadline, s.expires = at, at
+	return nil
+}
+
+// look finds out where a session is that was last seen under key, for the hub.
+func (c *core) look(ctx context.Context, key string, until time.Time) (watch.State, error) {
+	d := within(ctx, c.loadTimeout)
+	defer d.end()
+	for range maxHops {
+		rec, err := c.store.Load(d, key)
+		if errors.Is(err, store.ErrNotFound) {
+			break
+		}
+		if err != nil {
+			return watch.State{}, &storeError{err}
+		}
+		m := metaOf(rec.Data)
+		switch m.Successor {
+		case key: // about to be deleted
+			return watch.State{Ended: c.why(key, time.Time{})}, nil
+		case "":
+			if c.over(m.Created, rec.Expires) {
+				return watch.State{Ended: ErrExpired}, nil
+			}
+			until := rec.Expires
+			if end := c.end(m.Created).time(); !end.IsZero() && (until.IsZero() || end.Before(until)) {
+				until = end
+			}
+			return watch.State{Key: key, Until: until}, nil
+		}
+		key, until = m.Successor, time.Time{}
+	}
+	return watch.State{Ended: c.why(key, until)}, nil
+}
+
+// why tells why the session that was kept under key until then is not there.
+func (c *core) why(key string, until time.Time) error {
+	if cause, ok := c.ending.Load(key); ok {
+		return cause.(error)
+	}
+	if !until.IsZero() && !c.now().Before(until) {
+		return ErrExpired
+	}
+	return ErrRevoked
+}
+
+// endFor runs the removal of a session's record, so that who waits for the session on
+// this node learns the cause, and learns it at once.
+func (c *core) endFor(cause error, key string, remove func() error) error {
+	c.ending.Store(key, cause)
+	defer c.ending.Delete(key)
+	err := remove()
+	if err == nil {
+		c.hub.End(key, cause)
+	}
+	return err
+}
+
+func (c *core) newHub(recheck time.Duration) *watch.Hub {
+	h := watch.Config{Look: c.look, Recheck: recheck, Now: c.now}
+	w, watches := store.As[store.Watcher](c.store)
+	if watches {
+		h.Watch = w.Watch
+	}
+	if h.Recheck == 0 {
+		h.Recheck = DefaultRecheckInterval
+		if !watches {
+			h.Recheck = DefaultPollInterval
+		}
+	}
+	return watch.New(h)
+}

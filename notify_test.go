@@ -1,0 +1,251 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nestsession/session"
+	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/store/memstore"
+)
+
+// deaf is a store that tells nobody of changes.
+type deaf struct{ store.Store }
+
+// node makes one of several managers on a store.
+func node(t *testing.T, s store.Store, cfg session.Config) *session.Manager[account] {
+	t.Helper()
+	cfg.Store = s
+	m := newManager[account](t, cfg)
+	t.Cleanup(func() { m.Close() })
+	return m
+}
+
+// stream is a connection that outlives its request: the context of a session.
+func stream(m *session.Manager[account], b *browser) (ctx context.Context, stop context.CancelFunc) {
+	do(m, b, func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+		ctx, stop = s.NotifyContext(context.WithoutCancel(r.Context()))
+	})
+	return ctx, stop
+}
+
+// A stream ends when its session does, whoever ends it and however.
+func TestNotifyContext_EndsWithTheSession(t *testing.T) {
+	t.Parallel()
+	type action = func(t *testing.T, m *session.Manager[account], b *browser)
+	within := func(h handler) action {
+		return func(_ *testing.T, m *session.Manager[account], b *browser) { do(m, b.fork(), h) }
+	}
+	for name, c := range map[string]struct {
+		end         action
+		here, there error // the cause on the node where it ended, and on another
+	}{
+		"destroyed": {within(func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+			_ = s.Destroy(r.Context())
+		}), session.ErrDestroyed, session.ErrRevoked},
+		"regenerated": {within(func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+			_ = s.Regenerate(r.Context())
+		}), session.ErrRegenerated, session.ErrRevoked},
+		"revoked": {func(t *testing.T, m *session.Manager[account], _ *browser) {
+			if n, err := m.RevokeOwner(t.Context(), "user:ada"); n != 1 || err != nil {
+				t.Errorf("revoked %d, %v", n, err)
+			}
+		}, session.ErrRevoked, session.ErrRevoked},
+		"renewed, then destroyed": {func(_ *testing.T, m *session.Manager[account], b *browser) {
+			do(m, b, func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Renew(r.Context()) })
+			do(m, b.fork(), func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Destroy(r.Context()) })
+		}, session.ErrDestroyed, session.ErrRevoked},
+		"idle": {func(*testing.T, *session.Manager[account], *browser) {
+			time.Sleep(session.DefaultIdleTimeout)
+		}, session.ErrExpired, session.ErrExpired},
+	} {
+		for kind, wrap := range map[string]func(store.Store) store.Store{
+			"watched": func(s store.Store) store.Store { return s },
+			"asked": func(s store.Store) store.Store {
+				l, _ := store.As[store.Lister](s)
+				return struct {
+					deaf
+					store.Lister
+				}{deaf{s}, l}
+			},
+		} {
+			t.Run(name+", "+kind, func(t *testing.T) {
+				t.Parallel()
+				inBubble(t, func(t *testing.T) {
+					mem := memstore.New(memstore.Config{})
+					t.Cleanup(func() { mem.Close() })
+					here, there := node(t, wrap(mem), session.Config{}), node(t, wrap(mem), session.Config{})
+					b := newBrowser()
+					login(t, here, b, "ada")
+					do(here, b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) { s.SetOwner("user:ada") })
+					onHere, stopHere := stream(here, b)
+					defer stopHere()
+					onThere, stopThere := stream(there, b)
+					defer stopThere()
+					other := newBrowser()
+					login(t, here, other, "bob")
+					others, stopOthers := stream(there, other)
+					defer stopOthers()
+					keep := time.AfterFunc(23*time.Hour, func() {
+						do(here, other.fork(), func(http.ResponseWriter, *http.Request, *session.Session[account]) {})
+					})
+					defer keep.Stop()
+					time.Sleep(time.Second)
+					synctest.Wait()
+					if onHere.Err() != nil || onThere.Err() != nil {
+						t.Fatalf("ended with the session alive: %v, %v", context.Cause(onHere), context.Cause(onThere))
+					}
+					c.end(t, here, b)
+					if kind == "asked" {
+						time.Sleep(session.DefaultPollInterval + session.DefaultPollInterval)
+					}
+					synctest.Wait()
+					if cause := context.Cause(onHere); cause == nil || !errors.Is(cause, c.here) || !errors.Is(cause, session.ErrRevoked) {
+						t.Errorf("here: %v, want %v", cause, c.here)
+					}
+					if cause := context.Cause(onThere); cause == nil || !errors.Is(cause, c.there) {
+						t.Errorf("on the other node: %v, want %v", cause, c.there)
+					}
+					if others.Err() != nil {
+						t.Errorf("another user's stream: %v", context.Cause(others))
+					}
+				})
+			})
+		}
+	}
+}
+
+// What was renewed lives on: the stream goes on, and the connection's session works
+// under the new id even when nothing points there any more.
+func TestNotifyContext_FollowsARenewal(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		mem := memstore.New(memstore.Config{})
+		t.Cleanup(func() { mem.Close() })
+		here, there := node(t, mem, session.Config{}), node(t, mem, session.Config{})
+		b := newBrowser()
+		login(t, here, b, "ada")
+		var live *session.Session[account]
+		var ctx context.Context
+		do(there, b.fork(), func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+			live = s
+			ctx, _ = s.NotifyContext(context.WithoutCancel(r.Context()))
+		})
+		for range 3 {
+			do(here, b, func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+				if err := s.Renew(r.Context()); err != nil {
+					t.Error(err)
+				}
+				s.Update(func(a *account) { a.Count++ })
+			})
+			time.Sleep(time.Hour)
+			if err := live.KeepAlive(t.Context()); err != nil {
+				t.Errorf("KeepAlive: %v", err)
+			}
+			if err := live.Reload(t.Context()); err != nil || live.Data().Count == 0 {
+				t.Errorf("Reload: %v, %+v", err, live.Data())
+			}
+			live.Update(func(a *account) { a.Tags = append(a.Tags, "from the stream") })
+			if err := live.Save(t.Context()); err != nil {
+				t.Errorf("Save: %v", err)
+			}
+		}
+		if ctx.Err() != nil {
+			t.Errorf("ended by a renewal: %v", context.Cause(ctx))
+		}
+		if got := peek(here, b); got.Count != 3 || len(got.Tags) != 3 {
+			t.Errorf("the session has %+v", got)
+		}
+	})
+}
+
+// Messages on a stream keep its session alive, and are not written each.
+func TestKeepAlive(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		s := newHooked(t)
+		m := node(t, s, session.Config{IdleTimeout: time.Hour})
+		b := newBrowser()
+		login(t, m, b, "ada")
+		do(m, b, func(_ http.ResponseWriter, r *http.Request, sess *session.Session[account]) {
+			s.calls()
+			for range 300 {
+				time.Sleep(time.Minute)
+				if err := sess.KeepAlive(r.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			touches := 0
+			for _, call := range s.calls() {
+				if call == "touch" {
+					touches++
+				}
+			}
+			if touches < 40 || touches > 50 {
+				t.Errorf("%d touches in 300 messages of a minute, want one in six", touches)
+			}
+			s.before = failing("load")
+			time.Sleep(20 * time.Minute)
+			if err := sess.KeepAlive(r.Context()); !errors.Is(err, errDown) {
+				t.Errorf("with the store down: %v", err)
+			}
+			s.before = nil
+			time.Sleep(time.Hour)
+			if err := sess.KeepAlive(r.Context()); !errors.Is(err, session.ErrRevoked) {
+				t.Errorf("when it is over: %v", err)
+			}
+		})
+		do(m, newBrowser(), func(_ http.ResponseWriter, r *http.Request, sess *session.Session[account]) {
+			if err := sess.KeepAlive(r.Context()); !errors.Is(err, session.ErrNotSaved) {
+				t.Errorf("of a session that is not stored: %v", err)
+			}
+		})
+	})
+}
+
+// Contexts that there is nothing to wait for end at once; the parent's end and stop end
+// them as any context.
+func TestNotifyContext_AtOnce(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		m := node(t, newHooked(t), session.Config{})
+		b := newBrowser()
+		cause := func(ctx context.Context, _ context.CancelFunc) error {
+			synctest.Wait()
+			return context.Cause(ctx)
+		}
+		do(m, newBrowser(), func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
+			if err := cause(s.NotifyContext(t.Context())); !errors.Is(err, session.ErrNotSaved) {
+				t.Errorf("not stored: %v", err)
+			}
+		})
+		login(t, m, b, "ada")
+		do(m, b.fork(), func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
+			gone := errors.New("the client has gone")
+			parent, leave := context.WithCancelCause(t.Context())
+			ctx, _ := s.NotifyContext(parent)
+			leave(gone)
+			if err := cause(ctx, nil); !errors.Is(err, gone) {
+				t.Errorf("parent ended: %v", err)
+			}
+			ctx, stop := s.NotifyContext(t.Context())
+			stop()
+			if err := cause(ctx, nil); !errors.Is(err, context.Canceled) {
+				t.Errorf("stopped: %v", err)
+			}
+		})
+		ctx, _ := stream(m, b)
+		m.Close()
+		if err := cause(ctx, nil); !errors.Is(err, session.ErrClosed) {
+			t.Errorf("manager closed: %v", err)
+		}
+		late, _ := stream(m, b)
+		if err := cause(late, nil); !errors.Is(err, session.ErrClosed) {
+			t.Errorf("after the manager was closed: %v", err)
+		}
+	})
+}
