@@ -158,9 +158,7 @@ func (c *core) endFor(cause error, key string, remove func() error) error {
 func (c *core) newHub(recheck time.Duration) *watch.Hub {
 	h := watch.Config{Look: c.look, Recheck: recheck, Now: c.now}
 	w, watches := store.As[store.Watcher](c.store)
-	if watches {
-		h.Watch = w.Watch
-	}
+	h.Watch = w
 	if h.Recheck == 0 {
 		h.Recheck = DefaultRecheckInterval
 		if !watches {

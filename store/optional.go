@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"iter"
+	"time"
 )
 
 // Lister is a [Store] that can say which sessions it keeps. Without it, listing
@@ -22,14 +23,28 @@ type Event struct {
 	// been missed: recheck everything.
 	ID string
 
-	// Ended says that the record is gone, rather than changed.
+	// Ended says that the record is gone, or has expired. Without it, the record has
+	// changed, or the store cannot tell: load it to know.
 	Ended bool
+
+	// Version is the one that the change gave the record; who has that already has
+	// missed nothing. 0: not known.
+	Version Version
+
+	// Whole, in an event without an ID, makes it another one: nothing was missed, and
+	// every change that was made before that moment has been told. A watcher of a
+	// store behind a network sends it every second or so, so that a connection that
+	// is dead without saying so is noticed by its absence.
+	Whole time.Time
 }
 
 // Watcher is a [Store] that reports changes, whoever made them. Without it,
 // callers poll.
 type Watcher interface {
-	// Watch calls fn for each event until ctx ends, and returns the reason. It
+	// Watch calls fn for each event until ctx ends, and returns the reason. The first
+	// event is one without an ID: all changes from then on are told, those before it
+	// may have been missed. Watch goes on by itself when a connection breaks, and then
+	// sends such an event again. It
 	// returns early, with an error, only if it cannot go on; callers then recheck
 	// everything and watch anew. Update, Touch and Delete of a record are events;
 	// its creation may be. fn is called for one event at a time and may call the

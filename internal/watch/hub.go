@@ -27,8 +27,8 @@ type Config struct {
 	// expiry. An error is the store's, and says nothing of the session.
 	Look func(ctx context.Context, key string, until time.Time) (State, error)
 
-	// Watch is the store's, nil if it has none. See [store.Watcher].
-	Watch func(ctx context.Context, fn func(store.Event)) error
+	// Watch is the store, nil if it is no Watcher.
+	Watch store.Watcher
 
 	// Recheck is for how long an end may go unnoticed of which no event tells.
 	Recheck time.Duration

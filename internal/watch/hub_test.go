@@ -53,7 +53,7 @@ func (w *world) look(_ context.Context, key string, _ time.Time) (watch.State, e
 	return state, nil
 }
 
-func (w *world) watch(ctx context.Context, fn func(store.Event)) error {
+func (w *world) Watch(ctx context.Context, fn func(store.Event)) error {
 	fn(store.Event{})
 	for {
 		select {
@@ -80,7 +80,7 @@ func (w *world) looked(key string) int {
 }
 
 func (w *world) hub() *watch.Hub {
-	return watch.New(watch.Config{Look: w.look, Watch: w.watch, Recheck: time.Minute, Now: time.Now})
+	return watch.New(watch.Config{Look: w.look, Watch: w, Recheck: time.Minute, Now: time.Now})
 }
 
 // ear notes what it is told.

@@ -2,9 +2,9 @@ package watch
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 
+	"github.com/nestsession/session/internal/feed"
 	"github.com/nestsession/session/store"
 )
 
@@ -15,11 +15,6 @@ const (
 	// soonest is how soon a session is looked at again whose time is over on this
 	// clock, and not on the store's.
 	soonest = 100 * time.Millisecond
-
-	// retryFirst and retryLast are how long to wait after a failure of the store,
-	// doubled each time.
-	retryFirst = 100 * time.Millisecond
-	retryLast  = 5 * time.Second
 )
 
 // start is called under the lock, as is everything here that says nothing of it.
@@ -28,43 +23,27 @@ func (h *Hub) start() {
 	h.workers = 0
 	go h.remind(h.ctx)
 	if h.Watch != nil {
-		go h.listen(h.ctx)
+		go feed.Listen(h.ctx, h.Watch, h.ear(h.ctx))
 	}
 	h.engage()
 }
 
-// listen hears what the store tells, without the lock.
-func (h *Hub) listen(ctx context.Context) {
-	for tries := 0; ; tries++ {
-		began := time.Now()
-		_ = h.Watch(ctx, func(e store.Event) { h.heard(ctx, e) })
-		if ctx.Err() != nil {
-			return
+// ear hears what the store tells, without the lock.
+func (h *Hub) ear(ctx context.Context) func(store.Event) {
+	return func(e store.Event) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		switch {
+		case ctx.Err() != nil: // of an earlier run
+		case e.ID != "":
+			if s := h.sessions[e.ID]; s != nil {
+				h.enqueue(s)
+			}
+		case e.Whole.IsZero():
+			for _, s := range h.sessions {
+				h.enqueue(s)
+			}
 		}
-		h.heard(ctx, store.Event{}) // what came in between was missed
-		if time.Since(began) > retryLast {
-			tries = 0
-		}
-		if !pause(ctx, retry(tries)) {
-			return
-		}
-	}
-}
-
-func (h *Hub) heard(ctx context.Context, e store.Event) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if ctx.Err() != nil {
-		return // of an earlier run
-	}
-	if e.ID != "" {
-		if s := h.sessions[e.ID]; s != nil {
-			h.enqueue(s)
-		}
-		return
-	}
-	for _, s := range h.sessions {
-		h.enqueue(s)
 	}
 }
 
@@ -147,7 +126,7 @@ func (h *Hub) settle(s *session, state State, err error) {
 	case err != nil:
 		left := s.left(h.Now())
 		if left > 0 {
-			h.plan(s, min(retry(s.tries), left))
+			h.plan(s, min(feed.Backoff(s.tries), left))
 			s.tries++
 			break
 		}
@@ -197,24 +176,5 @@ func (h *Hub) plan(s *session, after time.Duration) {
 		case h.wake <- struct{}{}:
 		default:
 		}
-	}
-}
-
-// retry is how long to wait after so many failures, a random half of it: nodes that
-// lost the same server do not come back to it together.
-func retry(tries int) time.Duration {
-	d := min(retryFirst<<min(tries, 10), retryLast)
-	return d/2 + rand.N(d/2)
-}
-
-// pause waits, and reports whether ctx goes on.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
 	}
 }

@@ -37,6 +37,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nestsession/session/internal/feed"
 	"github.com/nestsession/session/store"
 )
 
@@ -50,7 +51,7 @@ type Store struct {
 	shards []shard
 	clock  clock
 	limits limits
-	feed   feed
+	feed   feed.Feed
 	sweep  sweeper
 	closed atomic.Bool
 }
@@ -196,6 +197,16 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
+// Watch implements [store.Watcher]. Its first event is one without an ID, as soon
+// as it watches: what changed before that may have been missed. From then on it
+// reports updates, touches and deletions, evicted and swept sessions, and the
+// creation of a record in the place of an expired one. A caller that falls more
+// than 1024 events behind gets one event without an ID in their place. Watch
+// returns the error of ctx, or [store.ErrClosed] after Close.
+func (s *Store) Watch(ctx context.Context, fn func(store.Event)) error {
+	return s.feed.Watch(ctx, fn)
+}
+
 // Close drops all sessions and ends the sweeping and every Watch. It may be
 // called several times. Afterwards all methods answer [store.ErrClosed].
 func (s *Store) Close() error {
@@ -204,7 +215,7 @@ func (s *Store) Close() error {
 	for i := range s.shards {
 		s.shards[i].close()
 	}
-	s.feed.close()
+	s.feed.Close()
 	return nil
 }
 

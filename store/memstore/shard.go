@@ -120,7 +120,7 @@ func (sh *shard) create(r store.Record, now int64) (store.Version, error) {
 	if old != nil {
 		sh.unlink(old)
 		sh.store.limits.expired.Add(1)
-		sh.store.feed.send(store.Event{ID: r.ID})
+		sh.store.feed.Send(store.Event{ID: r.ID})
 	}
 	sh.seq++
 	r.Version = store.Version(sh.seq)
@@ -155,7 +155,7 @@ func (sh *shard) update(r store.Record, now int64) (store.Version, error) {
 	sh.expireAt(e, r.Expires)
 	sh.use(e, now)
 	sh.publish()
-	sh.store.feed.send(store.Event{ID: e.rec.ID})
+	sh.store.feed.Send(store.Event{ID: e.rec.ID, Version: e.rec.Version})
 	return e.rec.Version, nil
 }
 
@@ -169,7 +169,7 @@ func (sh *shard) touch(id string, expires time.Time, now int64) error {
 	sh.expireAt(e, expires)
 	sh.use(e, now)
 	sh.publish()
-	sh.store.feed.send(store.Event{ID: e.rec.ID})
+	sh.store.feed.Send(store.Event{ID: e.rec.ID})
 	return nil
 }
 
@@ -190,7 +190,7 @@ func (sh *shard) delete(id string) error {
 func (sh *shard) end(e *entry) {
 	sh.unlink(e)
 	sh.store.limits.release(1, e.size())
-	sh.store.feed.send(store.Event{ID: e.rec.ID, Ended: true})
+	sh.store.feed.Send(store.Event{ID: e.rec.ID, Ended: true})
 }
 
 // insert puts e, for which room has been reserved, into all orders.

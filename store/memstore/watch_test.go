@@ -39,6 +39,7 @@ func watched(t *testing.T, c memstore.Config, f func(ctx context.Context, s *mem
 
 func TestEvents(t *testing.T) {
 	t.Parallel()
+	var u store.Version
 	got := watched(t, memstore.Config{MaxSessions: 2, SweepInterval: time.Minute}, func(ctx context.Context, s *memstore.Store) {
 		create := func(id string, life time.Duration) store.Version {
 			v, err := s.Create(ctx, store.Record{ID: id, Expires: time.Now().Add(life)})
@@ -48,7 +49,7 @@ func TestEvents(t *testing.T) {
 			return v
 		}
 		v := create("a", time.Hour)
-		_, _ = s.Update(ctx, store.Record{ID: "a", Version: v, Expires: time.Now().Add(time.Hour)})
+		u, _ = s.Update(ctx, store.Record{ID: "a", Version: v, Expires: time.Now().Add(time.Hour)})
 		_, _ = s.Update(ctx, store.Record{ID: "a", Version: v}) // in vain
 		_ = s.Touch(ctx, "a", time.Now().Add(2*time.Hour))
 		_ = s.Touch(ctx, "none", time.Now().Add(2*time.Hour))
@@ -63,7 +64,7 @@ func TestEvents(t *testing.T) {
 		create("e", time.Hour)
 	})
 	want := []store.Event{
-		{ID: "a"},              // updated
+		{ID: "a", Version: u},  // updated
 		{ID: "a"},              // touched
 		{ID: "a", Ended: true}, // deleted
 		{ID: "c"},              // replaced when it had expired

@@ -1,4 +1,6 @@
-package memstore
+// Package feed spreads a store's events to those who watch, without ever waiting for
+// them.
+package feed
 
 import (
 	"context"
@@ -9,11 +11,11 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// backlog is how many events a watcher may be behind before it misses some.
-const backlog = 1024
+// Backlog is how many events a watcher may be behind before it misses some.
+const Backlog = 1024
 
-// feed spreads events to those who watch. Sending never waits for them.
-type feed struct {
+// Feed is ready for use as its zero value.
+type Feed struct {
 	watchers atomic.Pointer[[]*watcher] // replaced, never changed
 
 	mu     sync.Mutex // guards replacing, and closed
@@ -29,21 +31,19 @@ type watcher struct {
 	closed bool
 }
 
-// Watch implements [store.Watcher]. Its first event is one without an ID, as soon
-// as it watches: what changed before that may have been missed. From then on it
-// reports updates, touches and deletions, evicted and swept sessions, and the
-// creation of a record in the place of an expired one. A caller that falls more
-// than 1024 events behind gets one event without an ID in their place. Watch
-// returns the error of ctx, or [store.ErrClosed] after Close.
-func (s *Store) Watch(ctx context.Context, fn func(store.Event)) error {
+// Watch calls fn for each event, one at a time, until ctx ends or the feed does, whose
+// error it returns: ctx's or [store.ErrClosed]. The first event is one without an ID,
+// since what came before it was missed; a watcher that falls behind gets one in the
+// place of those that it misses.
+func (f *Feed) Watch(ctx context.Context, fn func(store.Event)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	w := &watcher{wake: make(chan struct{}, 1)}
-	if !s.feed.add(w) {
+	if !f.add(w) {
 		return store.ErrClosed
 	}
-	defer s.feed.remove(w)
+	defer f.remove(w)
 	fn(store.Event{})
 	var spare []store.Event
 	for {
@@ -70,9 +70,8 @@ func (s *Store) Watch(ctx context.Context, fn func(store.Event)) error {
 	}
 }
 
-// send is called under the lock of the record's shard, so that a record's events
-// come in the order in which they happened.
-func (f *feed) send(e store.Event) {
+// Send hands an event to all who watch. Events come in the order in which they are sent.
+func (f *Feed) Send(e store.Event) {
 	all := f.watchers.Load()
 	if all == nil {
 		return
@@ -84,7 +83,7 @@ func (f *feed) send(e store.Event) {
 
 func (w *watcher) put(e store.Event) {
 	w.mu.Lock()
-	if len(w.events) < backlog {
+	if len(w.events) < Backlog {
 		w.events = append(w.events, e)
 	} else {
 		clear(w.events)
@@ -101,6 +100,9 @@ func (w *watcher) signal() {
 	}
 }
 
+// Watched reports whether anybody watches.
+func (f *Feed) Watched() bool { return f.watchers.Load() != nil }
+
 // take is what has come since; spare is used for what comes next.
 func (w *watcher) take(spare []store.Event) (events []store.Event, missed, closed bool) {
 	w.mu.Lock()
@@ -110,7 +112,7 @@ func (w *watcher) take(spare []store.Event) (events []store.Event, missed, close
 	return events, missed, w.closed
 }
 
-func (f *feed) add(w *watcher) bool {
+func (f *Feed) add(w *watcher) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
@@ -125,7 +127,7 @@ func (f *feed) add(w *watcher) bool {
 	return true
 }
 
-func (f *feed) remove(w *watcher) {
+func (f *Feed) remove(w *watcher) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	old := f.watchers.Load()
@@ -140,8 +142,8 @@ func (f *feed) remove(w *watcher) {
 	f.watchers.Store(&all)
 }
 
-// close ends every Watch.
-func (f *feed) close() {
+// Close ends every Watch.
+func (f *Feed) Close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.closed = true
