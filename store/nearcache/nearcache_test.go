@@ -1,0 +1,438 @@
+package nearcache_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/store/memstore"
+	"github.com/nestsession/session/store/nearcache"
+)
+
+// backend is a store behind a cache, in which a test sees and holds up what the cache
+// asks, and whose events come when the test says.
+type backend struct {
+	store.Store
+	loads  int
+	before func(op string)  // runs before the store is asked
+	after  func(op string)  // and before its answer is handed over
+	events chan store.Event // nil: no events
+	broken chan struct{}    // ends the watch
+}
+
+func newBackend(t *testing.T) *backend {
+	mem := memstore.New(memstore.Config{})
+	t.Cleanup(func() { mem.Close() })
+	return &backend{Store: mem, events: make(chan store.Event), broken: make(chan struct{})}
+}
+
+func (b *backend) call(op string) func() {
+	if b.before != nil {
+		b.before(op)
+	}
+	return func() {
+		if b.after != nil {
+			b.after(op)
+		}
+	}
+}
+
+func (b *backend) Load(ctx context.Context, id string) (store.Record, error) {
+	b.loads++
+	defer b.call("load")()
+	return b.Store.Load(ctx, id)
+}
+
+func (b *backend) Update(ctx context.Context, r store.Record) (store.Version, error) {
+	defer b.call("update")()
+	return b.Store.Update(ctx, r)
+}
+
+func (b *backend) Watch(ctx context.Context, fn func(store.Event)) error {
+	fn(store.Event{})
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-b.broken:
+			return errors.New("the connection broke")
+		case e := <-b.events:
+			fn(e)
+		}
+	}
+}
+
+// change is an update by another node, of which nobody has told yet.
+func (b *backend) change(t *testing.T, id, text string) store.Event {
+	t.Helper()
+	r, err := b.Store.Load(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Data = []byte(text)
+	v, err := b.Store.Update(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store.Event{ID: id, Version: v}
+}
+
+// tell lets the cache hear of something.
+func (b *backend) tell(e store.Event) {
+	b.events <- e
+	synctest.Wait()
+}
+
+type bench struct {
+	*backend
+	near *nearcache.Cache
+	t    *testing.T
+}
+
+// bubble runs a test on a cache with the session "a" in the state "1".
+func bubble(t *testing.T, f func(t *testing.T, b *bench)) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBackend(t)
+		n := open(t, b, nearcache.Config{})
+		if _, err := b.Create(t.Context(), store.Record{ID: "a", Data: []byte("1"), Expires: time.Now().Add(time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		f(t, &bench{b, n, t})
+	})
+}
+
+// want loads the session and expects its state, and that the store was asked or not.
+func (b *bench) want(text string, asked bool) {
+	b.t.Helper()
+	before := b.loads
+	r, err := b.near.Load(b.t.Context(), "a")
+	if text == "" {
+		if !errors.Is(err, store.ErrNotFound) {
+			b.t.Errorf("loaded %q, %v, want none", r.Data, err)
+		}
+	} else if err != nil || string(r.Data) != text {
+		b.t.Errorf("loaded %q, %v, want %q", r.Data, err, text)
+	}
+	if got := b.loads > before; got != asked {
+		b.t.Errorf("asked the store: %v, want %v", got, asked)
+	}
+}
+
+func TestReadsStayInMemory(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		b.want("1", true)
+		for range 10 {
+			b.want("1", false)
+		}
+		if s := b.near.Stats(); s.Hits != 10 || s.Misses != 1 || s.Entries != 1 || s.Bytes < 256 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// A change elsewhere is seen when it is told, a silent one after MaxStale.
+func TestChangesElsewhere(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		b.want("1", true)
+		e := b.change(t, "a", "2")
+		b.want("1", false)
+		b.tell(e)
+		b.want("2", true)
+		b.tell(e) // repeated
+		b.want("2", false)
+		b.change(t, "a", "3")
+		time.Sleep(nearcache.DefaultMaxStale)
+		b.want("2", false)
+		time.Sleep(1)
+		b.want("3", true)
+		b.tell(store.Event{ID: "a"}) // a touch: the version is the same, the expiry is not
+		b.want("3", true)
+		_ = b.Store.Delete(t.Context(), "a")
+		b.tell(store.Event{ID: "a", Ended: true})
+		b.want("", true)
+	})
+}
+
+// While the connection proves to be whole, nothing grows stale; when it is dead without
+// saying so, nothing is served for longer than MaxStale.
+func TestWholeConnection(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		b.want("1", true)
+		for range 100 {
+			b.tell(store.Event{Whole: time.Now()})
+			time.Sleep(nearcache.DefaultMaxStale / 2)
+			b.want("1", false)
+		}
+		b.change(t, "a", "2") // and nothing is told any more
+		time.Sleep(nearcache.DefaultMaxStale / 2)
+		b.want("1", false)
+		time.Sleep(1)
+		b.want("2", true)
+	})
+}
+
+// "Some may have been missed": everything is asked anew.
+func TestMissedEvents(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		b.want("1", true)
+		b.tell(store.Event{Whole: time.Now()})
+		b.change(t, "a", "2")
+		b.tell(store.Event{})
+		b.want("2", true)
+		b.change(t, "a", "3")
+		b.broken <- struct{}{}
+		synctest.Wait()
+		b.want("3", true)
+	})
+}
+
+// A fill that raced an invalidation never lands, whatever the order in which the
+// store's answer and the event come.
+func TestFillThatRacedAnInvalidation(t *testing.T) {
+	for name, e := range map[string]func(b *bench) store.Event{
+		"changed":       func(b *bench) store.Event { return b.change(b.t, "a", "2") },
+		"touched":       func(b *bench) store.Event { b.change(b.t, "a", "2"); return store.Event{ID: "a"} },
+		"missed events": func(b *bench) store.Event { b.change(b.t, "a", "2"); return store.Event{} },
+		"changed twice": func(b *bench) store.Event { b.tell(b.change(b.t, "a", "x")); return b.change(b.t, "a", "2") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, b *bench) {
+				b.after = func(string) { b.after = nil; b.tell(e(b)) }
+				b.want("1", true)
+				b.want("2", true)
+				b.want("2", false)
+			})
+		})
+	}
+}
+
+// A fill that began before a write of this node, or during it, is not kept either; and
+// what was written is.
+func TestOwnWrites(t *testing.T) {
+	for _, when := range []string{"before", "during"} {
+		t.Run(when, func(t *testing.T) {
+			bubble(t, func(t *testing.T, b *bench) {
+				r, err := b.near.Load(t.Context(), "a")
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.tell(store.Event{})
+				filled, answer := make(chan struct{}), make(chan struct{})
+				fill := func() {
+					b.after = func(string) { b.after = nil; <-answer } // it has the old state, and is slow
+					go func() { defer close(filled); _, _ = b.near.Load(t.Context(), "a") }()
+					synctest.Wait()
+				}
+				if when == "before" {
+					fill()
+				} else {
+					b.before = func(string) { b.before = nil; fill() }
+				}
+				r.Data = []byte("2")
+				v, err := b.near.Update(t.Context(), r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.want("2", false)
+				b.tell(store.Event{ID: "a", Version: v}) // our own
+				b.want("2", false)
+				close(answer)
+				<-filled
+				if got, err := b.near.Load(t.Context(), "a"); err != nil || string(got.Data) != "2" {
+					t.Errorf("after the slow fill: %q, %v", got.Data, err)
+				}
+			})
+		})
+	}
+}
+
+// A write is not kept if another node has written since, whichever comes first: the
+// answer or the event.
+func TestOwnWriteThatWasOvertaken(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		r, _ := b.near.Load(t.Context(), "a")
+		r.Data = []byte("2")
+		b.after = func(string) {
+			b.after = nil
+			ours, _ := b.Store.Load(t.Context(), "a")
+			b.tell(store.Event{ID: "a", Version: ours.Version})
+			b.tell(b.change(t, "a", "3"))
+		}
+		if _, err := b.near.Update(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		b.want("3", true)
+	})
+}
+
+// After a conflict the store is asked, so that the replay sees what it conflicted with.
+func TestConflictEvicts(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		r, _ := b.near.Load(t.Context(), "a")
+		b.change(t, "a", "2")
+		r.Data = []byte("mine")
+		if _, err := b.near.Update(t.Context(), r); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("Update: %v", err)
+		}
+		b.want("2", true)
+	})
+}
+
+// Touch and Delete here are seen here at once.
+func TestOwnTouchAndDelete(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		b.want("1", true)
+		later := time.Now().Add(5 * time.Hour)
+		if err := b.near.Touch(t.Context(), "a", later); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := b.near.Load(t.Context(), "a"); err != nil || !r.Expires.Equal(later) {
+			t.Errorf("after Touch: %v, %v", r.Expires, err)
+		}
+		if err := b.near.Delete(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		b.want("", true)
+	})
+}
+
+// That there was no session does not hide one that is created elsewhere.
+func TestNoneIsNotRemembered(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		_ = b.Store.Delete(t.Context(), "a")
+		b.want("", true)
+		if _, err := b.Store.Create(t.Context(), store.Record{ID: "a", Data: []byte("new")}); err != nil {
+			t.Fatal(err)
+		}
+		b.want("new", true)
+	})
+}
+
+// An expired record is not served, and one that was touched elsewhere lives on.
+func TestExpiry(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		b.want("1", true)
+		for range 3600 {
+			time.Sleep(time.Second)
+			b.tell(store.Event{Whole: time.Now()})
+		}
+		b.want("", true)
+		_ = b.Store.Delete(t.Context(), "a")
+		if _, err := b.Store.Create(t.Context(), store.Record{ID: "a", Data: []byte("1"), Expires: time.Now().Add(time.Second)}); err != nil {
+			t.Fatal(err)
+		}
+		b.want("1", true)
+		_ = b.Touch(t.Context(), "a", time.Now().Add(time.Hour))
+		time.Sleep(time.Second)
+		b.want("1", true)
+	})
+}
+
+// Two questions at the same time may get different answers: whoever asks next does not
+// get the older one.
+func TestNeverAnOlderStateAfterANewer(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		slow, answered := make(chan struct{}), make(chan struct{})
+		hold := true
+		b.before = func(string) {
+			if hold { // the first to ask is the last to be answered, of the newest state
+				hold = false
+				<-slow
+			}
+		}
+		go func() {
+			defer close(answered)
+			if r, err := b.near.Load(t.Context(), "a"); err != nil || string(r.Data) != "2" {
+				t.Errorf("the slow one: %q, %v", r.Data, err)
+			}
+		}()
+		synctest.Wait()
+		b.want("1", true)
+		b.change(t, "a", "2")
+		close(slow)
+		<-answered
+		b.want("2", true)
+	})
+}
+
+// The memory is bounded, and what is read goes last.
+func TestMaxBytes(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	mem := memstore.New(memstore.Config{})
+	defer mem.Close()
+	n := open(t, mem, nearcache.Config{MaxBytes: 1 << 20})
+	create := func(id string, size int) {
+		if _, err := mem.Create(ctx, store.Record{ID: id, Data: make([]byte, size), Expires: time.Now().Add(time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := n.Load(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	create("in use", 500)
+	for i := range 5000 {
+		create(fmt.Sprint(i), 500)
+		_, _ = n.Load(ctx, "in use")
+	}
+	if s := n.Stats(); s.Bytes > 1<<20 || s.Entries < 1000 || s.Evicted == 0 {
+		t.Errorf("%+v", s)
+	}
+	before := n.Stats().Hits
+	if _, err := n.Load(ctx, "in use"); err != nil || n.Stats().Hits != before+1 {
+		t.Errorf("what is in use was evicted (%v)", err)
+	}
+	create("huge", 1<<20)
+	if s := n.Stats(); s.Bytes > 1<<20 {
+		t.Errorf("with a record that has no room: %+v", s)
+	}
+}
+
+// Who watches the cache is told when it has taken note: what is loaded then is new.
+func TestWatchThroughTheCache(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		b.want("1", true)
+		w, ok := store.As[store.Watcher](b.near)
+		if !ok {
+			t.Fatal("no Watcher")
+		}
+		var seen []string
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() {
+			done <- w.Watch(ctx, func(e store.Event) {
+				if e.ID != "" {
+					r, err := b.near.Load(ctx, e.ID)
+					seen = append(seen, fmt.Sprint(string(r.Data), err))
+				}
+			})
+		}()
+		synctest.Wait()
+		b.tell(b.change(t, "a", "2"))
+		stop()
+		if err := <-done; !errors.Is(err, context.Canceled) || len(seen) != 1 || seen[0] != "2<nil>" {
+			t.Errorf("saw %q, %v", seen, err)
+		}
+	})
+}
+
+func TestConfig(t *testing.T) {
+	t.Parallel()
+	mem := memstore.New(memstore.Config{})
+	defer mem.Close()
+	for name, do := range map[string]func() (*nearcache.Cache, error){
+		"no store": func() (*nearcache.Cache, error) { return nearcache.New(nil, nearcache.Config{}) },
+		"bytes":    func() (*nearcache.Cache, error) { return nearcache.New(mem, nearcache.Config{MaxBytes: -1}) },
+		"stale":    func() (*nearcache.Cache, error) { return nearcache.New(mem, nearcache.Config{MaxStale: -1}) },
+	} {
+		if n, err := do(); n != nil || err == nil {
+			t.Errorf("%s: %v, %v", name, n, err)
+		}
+	}
+}
