@@ -80,23 +80,21 @@ func (sh *shard) land(f *flight, rec store.Record, asked int64, ok bool) {
 	defer sh.mu.Unlock()
 	sh.arrive(f)
 	if !ok {
-		// The store has no record, or does not answer: nothing vouches for the old one.
+		// What is kept was too old to be served, and is older than this answer.
 		sh.remove(sh.entries[f.id])
 		return
 	}
 	sh.keep(f, rec, asked)
 }
 
-// begin precedes a write: whoever reads from here on asks the store.
+// begin precedes a write.
 func (sh *shard) begin(id string) *flight {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	sh.remove(sh.entries[id])
-	sh.spoil(id)
 	return sh.takeOff(id)
 }
 
-// finish follows a write. Whatever was read while it was under way may be older.
+// finish follows a write. What was read before it or while it was under way may be older.
 func (sh *shard) finish(f *flight, rec store.Record, asked int64, ok bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -140,7 +138,7 @@ func (sh *shard) keep(f *flight, rec store.Record, asked int64) {
 func (sh *shard) drop(ev store.Event) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if e := sh.entries[ev.ID]; e != nil && (ev.Version == 0 || ev.Ended || e.rec.Version != ev.Version) {
+	if e := sh.entries[ev.ID]; e != nil && (ev.Ended || e.rec.Version != ev.Version) {
 		sh.remove(e)
 		sh.counts.dropped.Add(1)
 	}
