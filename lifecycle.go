@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nestsession/session/internal/jitter"
 	"github.com/nestsession/session/store"
 )
 
@@ -184,6 +185,9 @@ func (s *Session[T]) Renew(ctx context.Context) error {
 	return err
 }
 
+// maxPoints bounds how often a renewal is tried whose outcome is not known.
+const maxPoints = 5
+
 // linger is for how many milliseconds a pointer is kept after the grace. It answers
 // nobody then, but a request that was in flight all the while and ends the session
 // still finds where that went.
@@ -211,7 +215,10 @@ func (s *Session[T]) renew(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if next.Version != 0 && definite(err) && (!errors.Is(err, store.ErrConflict) || try == maxConflicts) {
+		switch {
+		case next.Version == 0 && !errors.Is(err, store.ErrExists): // nobody knows whether it was created
+			s.undoRenew(ctx, next.ID)
+		case next.Version != 0 && definite(err) && (!errors.Is(err, store.ErrConflict) || try == maxConflicts):
 			// Otherwise the old record may point to the new one already.
 			s.undoRenew(ctx, next.ID)
 		}
@@ -254,7 +261,7 @@ func (s *Session[T]) renewTo(ctx context.Context, value *T, body []byte, old str
 	data := appendCookie([]byte(`{"`+cookieKey+`":`), s.settings, s.lifetime, until)
 	info := meta{Successor: next.ID, Until: until}
 	pointer.Data = append(info.append(data), '}')
-	if _, err = s.m.store.Update(ctx, pointer); err != nil {
+	if err = s.point(ctx, pointer, next.ID); err != nil {
 		return &storeError{fmt.Errorf("renewing: %w", err)}
 	}
 	s.keep(doc, next.Version, rec.Expires)
@@ -262,6 +269,27 @@ func (s *Session[T]) renewTo(ctx context.Context, value *T, body []byte, old str
 	s.m.hub.Move(old, next.ID)
 	s.m.emit(ctx, Event{Kind: EventRenewed, Owner: s.owner}, s.key)
 	return nil
+}
+
+// point swaps the old record for the pointer. If nobody knows whether that was done it
+// is tried again: the client must not be left with the old id alone, which ends with
+// the grace.
+func (s *Session[T]) point(ctx context.Context, pointer store.Record, successorKey string) error {
+	for try := 0; ; try++ {
+		_, err := s.m.store.Update(ctx, pointer)
+		if try > 0 && errors.Is(err, store.ErrConflict) {
+			rec, failed := s.m.store.Load(ctx, pointer.ID)
+			if failed == nil && successor(rec.Data) == successorKey {
+				return nil // an earlier try did it
+			}
+			if failed != nil {
+				err = failed
+			}
+		}
+		if err == nil || definite(err) || try == maxPoints || !jitter.Pause(ctx, jitter.Backoff(try)) {
+			return err
+		}
+	}
 }
 
 // definite reports whether a failed write is known not to have happened.

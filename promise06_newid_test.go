@@ -376,3 +376,55 @@ func TestPromise06_AnIDInUseIsNeverGivenOut(t *testing.T) {
 		t.Errorf("afterwards logged in as %q and %q", x, y)
 	}
 }
+
+// A renewal whose answer got lost is asked after: the client would otherwise be left
+// with an old id that ends with the grace.
+func TestPromise06_ARenewalWhoseAnswerIsLost(t *testing.T) {
+	t.Parallel()
+	for name, applied := range map[string]bool{"done": true, "not done": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T) {
+				s := newHooked(t)
+				m := newManager[account](t, session.Config{Store: lossy{s, applied, new(int)}})
+				b := newBrowser()
+				login(t, m, b, "ada")
+				old := b.fork()
+				do(m, b, func(_ http.ResponseWriter, r *http.Request, ses *session.Session[account]) {
+					if err := ses.Renew(r.Context()); err != nil {
+						t.Errorf("Renew: %v", err)
+					}
+				})
+				if b.cookie() == old.cookie() {
+					t.Error("the browser has the old cookie")
+				}
+				time.Sleep(2 * session.DefaultRenewGrace)
+				if who := whoami(m, b); who != "ada" {
+					t.Errorf("after the grace: %q", who)
+				}
+				if who := whoami(m, old); who != "" {
+					t.Errorf("under the old id: %q", who)
+				}
+			})
+		})
+	}
+}
+
+// lossy is a store whose first answer to an Update is lost, after it was done or before.
+type lossy struct {
+	*hooked
+	applied bool
+	updates *int
+}
+
+func (l lossy) Update(ctx context.Context, r store.Record) (store.Version, error) {
+	if *l.updates++; *l.updates > 1 {
+		return l.hooked.Update(ctx, r)
+	}
+	if l.applied {
+		if _, err := l.hooked.Update(ctx, r); err != nil {
+			return 0, err
+		}
+	}
+	return 0, errDown
+}

@@ -5,9 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
+	"github.com/nestsession/session/internal/jitter"
 	"github.com/nestsession/session/store"
 )
 
@@ -245,14 +245,10 @@ func backoff(ctx context.Context, try int) error {
 		return ctx.Err()
 	}
 	limit := min(time.Duration(try)*100*time.Microsecond, maxBackoff)
-	t := time.NewTimer(rand.N(limit))
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
+	if !jitter.Pause(ctx, jitter.Below(limit)) {
 		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
+	return nil
 }
 
 // keep takes over what was written.

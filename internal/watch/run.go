@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nestsession/session/internal/feed"
+	"github.com/nestsession/session/internal/jitter"
 	"github.com/nestsession/session/store"
 )
 
@@ -126,7 +127,7 @@ func (h *Hub) settle(s *session, state State, err error) {
 	case err != nil:
 		left := s.left(h.Now())
 		if left > 0 {
-			h.plan(s, min(feed.Backoff(s.tries), left))
+			h.plan(s, min(jitter.Backoff(s.tries), left))
 			s.tries++
 			break
 		}

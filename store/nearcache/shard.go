@@ -108,7 +108,7 @@ func (sh *shard) finish(f *flight, rec store.Record, asked int64, ok bool) {
 
 func (sh *shard) keep(f *flight, rec store.Record, asked int64) {
 	old := sh.entries[f.id]
-	if sh.closed || f.spoil || f.seen != 0 && f.seen != rec.Version {
+	if sh.closed || f.spoil || f.seen != 0 && f.seen != rec.Version || rec.ID != f.id {
 		// If the answers of two questions at the same time differ, nobody knows which
 		// is the newer: whoever asks next shall not see the older after the newer.
 		if old != nil && old.rec.Version != rec.Version {

@@ -1,0 +1,27 @@
+package simulation
+
+import (
+	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/store/nearcache"
+)
+
+// plant is a bug that a run is to find; the zero value is none.
+type plant struct {
+	store func(store.Store) store.Store          // in the store that all share
+	near  func(store.Store) (store.Store, error) // in a node's cache
+	deaf  bool                                   // a watch does not say that it has missed events
+}
+
+func (p plant) shared(s store.Store) store.Store {
+	if p.store == nil {
+		return s
+	}
+	return p.store(s)
+}
+
+func (p plant) cache(s store.Store) (store.Store, error) {
+	if p.near == nil {
+		return nearcache.New(s, nearcache.Config{})
+	}
+	return p.near(s)
+}

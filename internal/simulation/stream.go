@@ -1,0 +1,111 @@
+package simulation
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/nestsession/session/store"
+)
+
+// beat is how often a stream proves to be whole.
+const beat = 500 * time.Millisecond
+
+// stream is a node's watch of the store: it delays events, repeats and reorders them,
+// and at times it is dead for a while without saying so, loses what comes then, and
+// begins anew.
+type stream struct {
+	*link
+	deaf bool // planted: it does not say when it has begun anew
+}
+
+// Watch implements [store.Watcher].
+func (s *stream) Watch(ctx context.Context, fn func(store.Event)) error {
+	c := newChance(s.seed, s.name+" watch")
+	for life := 0; ; life++ {
+		if err := pause(ctx, c.wait(20*time.Millisecond)); err != nil {
+			return err
+		}
+		if err := s.connect(ctx, c, fn, s.deaf && life > 0); err != nil {
+			return err
+		}
+		if err := pause(ctx, c.wait(4*time.Second)); err != nil { // dead
+			return err
+		}
+	}
+}
+
+// connect watches until the connection is to die.
+func (s *stream) connect(ctx context.Context, c *chance, fn func(store.Event), silent bool) error {
+	life := c.wait(20 * time.Second)
+	if s.calm {
+		life = time.Hour
+	}
+	conn, cut := context.WithTimeout(ctx, life)
+	defer cut()
+	q := &queue{some: make(chan struct{}, 1)}
+	shared, _ := store.As[store.Watcher](s.Store)
+	var done sync.WaitGroup
+	defer done.Wait()
+	done.Go(func() {
+		_ = shared.Watch(conn, func(e store.Event) {
+			if e != (store.Event{}) || !silent {
+				q.put(e)
+			}
+		})
+	})
+	done.Go(func() {
+		for pause(conn, beat) == nil {
+			q.put(store.Event{Whole: time.Now()})
+		}
+	})
+	for {
+		select {
+		case <-conn.Done():
+			return ctx.Err()
+		case <-q.some:
+		}
+		for e, ok := q.take(c); ok; e, ok = q.take(c) {
+			if err := pause(conn, c.wait(20*time.Millisecond)); err != nil {
+				return ctx.Err()
+			}
+			fn(e)
+			if c.in(100) {
+				fn(e)
+			}
+		}
+	}
+}
+
+// queue is events on their way.
+type queue struct {
+	mu     sync.Mutex
+	events []store.Event
+	some   chan struct{}
+}
+
+func (q *queue) put(e store.Event) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.events = append(q.events, e)
+	select {
+	case q.some <- struct{}{}:
+	default:
+	}
+}
+
+// take is the next event, or the one after it if that has overtaken it. Nothing
+// overtakes the proof that what was before it has been told, nor is overtaken by it.
+func (q *queue) take(c *chance) (store.Event, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.events) == 0 {
+		return store.Event{}, false
+	}
+	if len(q.events) > 1 && q.events[0].ID != "" && q.events[1].ID != "" && c.in(200) {
+		q.events[0], q.events[1] = q.events[1], q.events[0]
+	}
+	e := q.events[0]
+	q.events = q.events[1:]
+	return e, true
+}
