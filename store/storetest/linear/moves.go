@@ -63,10 +63,11 @@ var moves = []move{
 	// How package session ends one: by a write that loses to another write.
 	{map[Topic]int{Endings: 5}, func(ctx context.Context, c *client, id int) {
 		if c.load(ctx, id) {
-			over := c.round.document(id)
-			over.Expires = c.round.past()
-			c.update(ctx, id, c.newest(id), over)
+			c.end(ctx, id, c.newest(id))
 		}
+	}},
+	{map[Topic]int{Endings: 2}, func(ctx context.Context, c *client, id int) {
+		c.end(ctx, id, c.older(id))
 	}},
 	{map[Topic]int{Endings: 1}, func(ctx context.Context, c *client, id int) {
 		c.touch(ctx, id, c.round.past())
@@ -82,6 +83,15 @@ func (c *client) change(ctx context.Context, id int, read store.Record) {
 	r := c.round.document(id)
 	r.Expires = c.expiry(id)
 	c.update(ctx, id, read, r)
+}
+
+// end writes a record that is over.
+func (c *client) end(ctx context.Context, id int, read store.Record) {
+	if read.Version != 0 {
+		over := c.round.document(id)
+		over.Expires = c.round.past()
+		c.update(ctx, id, read, over)
+	}
 }
 
 // newest is what the client has read or written last, with version 0 if nothing.

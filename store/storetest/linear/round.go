@@ -23,7 +23,6 @@ type round struct {
 	now   func() time.Time
 	shift func(time.Duration) // Advance, or nil
 	ids   []string
-	seed  [2]uint64 // of the number of the round
 	start time.Time
 	gate  *gate
 	abort context.CancelCauseFunc
