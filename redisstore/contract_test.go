@@ -28,7 +28,7 @@ func TestContractCluster(t *testing.T) {
 
 func TestContractSentinel(t *testing.T) {
 	t.Parallel()
-	sentinel := servers.StartSentinel(t, servers.SentinelOptions{Password: "the servers' password"})
+	sentinel := servers.StartSentinel(t, servers.SentinelOptions{Password: "sentinel-password"})
 	contract(t, rueidis.ClientOption{
 		InitAddress: sentinel.Addrs(),
 		Password:    sentinel.Master.Password(),

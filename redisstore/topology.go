@@ -101,7 +101,7 @@ func (s *Store) unchanged(ctx context.Context, before []node) error {
 //
 // with a last part in brackets for each slot that is moving.
 func parseMyself(text string) (claim string, ranges [][2]int, err error) {
-	for line := range strings.Lines(text) {
+	for line := range lines(text) {
 		f := strings.Fields(line)
 		if len(f) < 8 || !slices.Contains(strings.Split(f[2], ","), "myself") {
 			continue

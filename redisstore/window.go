@@ -3,6 +3,7 @@ package redisstore
 import (
 	"errors"
 	"hash/maphash"
+	"iter"
 	"strings"
 
 	"github.com/redis/rueidis"
@@ -71,9 +72,14 @@ func (i *identity) same(info rueidis.RedisResult) error {
 	return nil
 }
 
+// lines are those of an answer in text, which in RESP3 begins with its format.
+func lines(text string) iter.Seq[string] {
+	return strings.Lines(strings.TrimPrefix(text, "txt:"))
+}
+
 // field is the value of a line of INFO.
 func field(info, name string) string {
-	for line := range strings.Lines(info) {
+	for line := range lines(info) {
 		if value, ok := strings.CutPrefix(line, name+":"); ok {
 			return strings.TrimSpace(value)
 		}
