@@ -23,9 +23,10 @@ const (
 
 // grammar is all commands, and what they share.
 type grammar struct {
-	Serve  serve          `cmd:"" help:"Run the login server."`
-	Secret secretCommands `cmd:"" help:"Make secrets."`
-	Cookie cookieCommands `cmd:"" help:"Look at a session's cookie."`
+	Serve    serve           `cmd:"" help:"Run the login server."`
+	Sessions sessionCommands `cmd:"" help:"List, show, end and count sessions in a store."`
+	Secret   secretCommands  `cmd:"" help:"Make secrets."`
+	Cookie   cookieCommands  `cmd:"" help:"Look at a session's cookie."`
 }
 
 // finished is panicked by the parser in place of leaving the process.

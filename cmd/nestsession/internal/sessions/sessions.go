@@ -4,6 +4,7 @@ package sessions
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -80,18 +81,18 @@ func (v *View) All(ctx context.Context, owner string) iter.Seq2[Session, error] 
 	}
 }
 
-// Digest stands for the session that is kept under key.
+// Digest stands for the session that is kept under key, as in a listing.
 func (v *View) Digest(ctx context.Context, key string) (string, error) {
 	cfg := v.config
 	cfg.Store = lone{record: store.Record{ID: key}}
-	m, err := session.New[map[string]any](cfg)
+	m, err := session.New[struct{}](cfg)
 	if err != nil {
 		return "", err
 	}
 	for info, err := range m.List(ctx, "") {
 		return info.Digest, err
 	}
-	return "", fmt.Errorf("sessions: no digest")
+	return "", errors.New("sessions: no digest")
 }
 
 // Revoke ends one session of All, wherever it is in use.
