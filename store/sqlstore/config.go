@@ -16,6 +16,9 @@ const (
 	DefaultTTL           = 24 * time.Hour
 )
 
+// NoTTL as [Config.TTL] keeps sessions without an expiry for good.
+const NoTTL = time.Duration(-1)
+
 // The most that the native table takes, in bytes. The limits are the same for all
 // dialects, so that a session can move between them. Tables of other programs have
 // limits of their own, which New reads from the table.
@@ -93,7 +96,8 @@ type Config struct {
 
 	// TTL is how long a session without an expiry lives in a table of another
 	// program, as that program has it. 0: [DefaultTTL], which is the default of all
-	// four. In the native table such a session stays for good.
+	// four. [NoTTL]: as long as the column can say, which is read as no expiry again.
+	// In the native table such a session stays for good in any case.
 	TTL time.Duration
 
 	// TimeZone is for [ConnectPgSimple], whose column has no time zone: it is the one
@@ -155,8 +159,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.SweepBatch < 0 || c.SweepBatch > maxBatch {
 		return c, fmt.Errorf("sqlstore: Config.SweepBatch is %d, want 1 to %d, or 0 for %d", c.SweepBatch, maxBatch, DefaultSweepBatch)
 	}
-	if c.TTL < 0 {
-		return c, errors.New("sqlstore: Config.TTL is negative")
+	if c.TTL < 0 && c.TTL != NoTTL {
+		return c, errors.New("sqlstore: Config.TTL is negative; for no end at all there is NoTTL")
 	}
 	def(&c.Table, l.table)
 	def(&c.Columns.ID, l.columns.ID)

@@ -31,6 +31,11 @@ func (s *Store) failed(ctx context.Context, what, id string, err error) error {
 	return fmt.Errorf("sqlstore: %s: %w", what, discreet{err, id})
 }
 
+// refusal is an error of this package's own, which holds nothing of a session.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
 // discreet is an error of a driver without the id, and without the values that
 // MySQL puts into quotes, such as the duplicate key or parts of the data.
 type discreet struct {
@@ -42,11 +47,11 @@ func (d discreet) Unwrap() error { return d.error }
 
 func (d discreet) Error() string {
 	text := d.error.Error()
+	if _, ok := d.error.(refusal); ok {
+		return text
+	}
 	if d.id != "" {
 		text = strings.ReplaceAll(text, d.id, "…")
-	}
-	if number(d.error, "Number") == 0 {
-		return text
 	}
 	switch number(d.error, "Number") {
 	case mysqlDuplicate, mysqlWrongString, mysqlWrongValue, mysqlWrongValueForType:

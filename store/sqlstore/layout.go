@@ -1,6 +1,9 @@
 package sqlstore
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Layout says whose table it is that a [Store] works on.
 type Layout int
@@ -63,7 +66,7 @@ var layouts = map[Layout]layout{
 	ExpressMySQLSession: {
 		name: "ExpressMySQLSession", dialect: MySQL, table: "sessions",
 		columns: Columns{ID: "session_id", Data: "data", Expires: "expires"},
-		times:   seconds{},
+		times:   seconds{most: math.MaxUint32},
 	},
 	ConnectSQLite3: {
 		name: "ConnectSQLite3", dialect: SQLite, table: "sessions",

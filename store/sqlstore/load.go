@@ -61,7 +61,7 @@ func (f *found) dest(d Dialect, withID bool) []any {
 
 // record is what a row says.
 func (s *Store) record(f *found) store.Record {
-	r := store.Record{ID: f.id, Data: f.data, Expires: moment(f.expires)}
+	r := store.Record{ID: f.id, Data: f.data, Expires: moment(s.shape.times, f.expires)}
 	r.Owner = f.owner.String
 	if of := s.config.OwnerOf; of != nil && !s.shape.native && (!f.owner.Valid || s.shape.derived) {
 		r.Owner = of(f.data)

@@ -29,6 +29,9 @@ type times interface {
 
 	// now is the parameter pNow.
 	now(ms int64) any
+
+	// far is the least that the column keeps for never.
+	far() int64
 }
 
 // milliseconds since 1970, as a number.
@@ -38,6 +41,7 @@ type milliseconds struct {
 
 func (m milliseconds) encode(expires, _ int64) any { return expires }
 func (m milliseconds) now(ms int64) any            { return ms }
+func (m milliseconds) far() int64                  { return never }
 func (m milliseconds) write(p param) []any         { return []any{p} }
 func (m milliseconds) live(c string) []any         { return []any{c, " > ", pNow} }
 func (m milliseconds) over(c string) []any         { return []any{c, " <= ", pNow} }
@@ -51,21 +55,18 @@ func (m milliseconds) read(c string) []any {
 
 // seconds since 1970, as a number, to the nearest as express-mysql-session has them.
 type seconds struct {
-	most int64 // what the column holds; 0: an unsigned 32-bit integer
+	most int64 // what the column holds
 }
 
 func (s seconds) encode(expires, now int64) any {
 	if expires <= now {
 		return max(floorSeconds(expires)-1, 0)
 	}
-	most := s.most
-	if most == 0 {
-		most = math.MaxUint32
-	}
-	return min(floorSeconds(min(expires, never-500)+500), most)
+	return min(floorSeconds(min(expires, never-500)+500), s.most)
 }
 
 func (s seconds) now(ms int64) any    { return floorSeconds(ms) }
+func (s seconds) far() int64          { return s.most * 1000 }
 func (s seconds) write(p param) []any { return []any{p} }
 func (s seconds) read(c string) []any { return []any{"CAST(", c, " AS SIGNED) * 1000"} }
 func (s seconds) live(c string) []any { return []any{c, " > ", pNow} }
@@ -89,6 +90,7 @@ func (t timestamps) encode(expires, now int64) any {
 }
 
 func (t timestamps) now(ms int64) any { return ms }
+func (t timestamps) far() int64       { return lastTimestamp * 1000 }
 
 func (t timestamps) write(p param) []any {
 	return append([]any{"to_timestamp(", p, "::bigint)"}, t.at()...)
@@ -131,11 +133,12 @@ type texts struct{}
 const isoFormat = "2006-01-02T15:04:05.000Z"
 
 func (texts) encode(expires, _ int64) any {
-	t := time.UnixMilli(max(min(expires, lastTimestamp*1000+999), 0)).UTC()
+	t := time.UnixMilli(max(min(expires, lastTimestamp*1000), 0)).UTC()
 	return t.Format(isoFormat)
 }
 
 func (texts) now(ms int64) any    { return ms }
+func (texts) far() int64          { return lastTimestamp * 1000 }
 func (texts) write(p param) []any { return []any{p} }
 
 func (texts) read(c string) []any {
@@ -157,8 +160,8 @@ func instant(t time.Time) int64 {
 }
 
 // moment is the time of an expiry that was read; never is the zero time.
-func moment(ms int64) time.Time {
-	if ms == never {
+func moment(t times, ms int64) time.Time {
+	if ms >= t.far() {
 		return time.Time{}
 	}
 	return time.UnixMilli(ms)

@@ -2,7 +2,7 @@ package sqlstore
 
 import (
 	"context"
-	"errors"
+	"math"
 	"time"
 
 	"github.com/nestsession/session/store"
@@ -39,7 +39,7 @@ func (s *Store) touch(ctx context.Context, id string, expires time.Time) error {
 			return nil // found, and as it should be already: no row has changed
 		}
 	}
-	return errors.New("the session came and went all the time")
+	return refusal("the session came and went all the time")
 }
 
 // Delete implements [store.Store], in one statement.
@@ -64,7 +64,7 @@ func (s *Store) expiry(t time.Time, now int64) int64 {
 	switch {
 	case !t.IsZero():
 		return instant(t)
-	case s.shape.native:
+	case s.shape.native || s.config.TTL == NoTTL:
 		return never
 	}
 	return now + s.config.TTL.Milliseconds()
@@ -77,8 +77,5 @@ func (s *Store) keeps(is time.Time, written any) bool {
 	if !is.IsZero() {
 		ms = is.UnixMilli()
 	}
-	if _, ok := s.shape.times.(seconds); ok {
-		ms = floorSeconds(ms)
-	}
-	return written == any(ms)
+	return s.shape.times.encode(ms, math.MinInt64) == written
 }

@@ -49,7 +49,7 @@ func (s *Store) create(ctx context.Context, r store.Record) (store.Version, erro
 			return digestOf(r.Data, r.Owner, true), nil
 		}
 	}
-	return 0, errors.New("the table takes the id for another one that it holds: its column compares without regard to case, accents or spaces; give it a binary collation")
+	return 0, refusal("the table takes the id for another one that it holds, because the column's collation ignores case, accents or spaces at the end; a binary collation without padding keeps both")
 }
 
 // insertOnce returns the version of the new row, or 0 if there was one already.

@@ -72,6 +72,15 @@ func (d *database) open(t testing.TB, more ...string) *sql.DB {
 	return db
 }
 
+// hasty is for the end of the connection string of a database whose durability is not
+// what is tested.
+func (d *database) hasty() string {
+	if d.dialect == sqlstore.SQLite {
+		return "?_pragma=synchronous(0)"
+	}
+	return ""
+}
+
 // table is a name that no other test uses.
 func (d *database) table() string { return fmt.Sprintf("sessions_%d", d.tables.Add(1)) }
 
