@@ -6,7 +6,7 @@ import (
 	"io"
 	"os"
 
-	_ "modernc.org/sqlite" // or another driver: github.com/mattn/go-sqlite3, github.com/ncruces/go-sqlite3
+	_ "modernc.org/sqlite"
 
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/store/sqlstore"
