@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"bytes"
 	"errors"
 	"math/rand/v2"
 	"strconv"
@@ -53,18 +54,16 @@ func parse(id string, value []byte) (store.Record, error) {
 	}
 	version, err1 := strconv.ParseUint(string(value[versionAt:expiryAt-1]), 16, 64)
 	expiry, err2 := strconv.ParseInt(string(value[expiryAt:ownerAt-1]), 10, 64)
-	length, rest := 0, value[ownerAt:]
-	for len(rest) > 0 && rest[0] != ':' && length < len(value) {
-		digit := rest[0] - '0'
-		if digit > 9 {
-			return store.Record{}, errForeign
-		}
-		length, rest = 10*length+int(digit), rest[1:]
-	}
-	if err1 != nil || err2 != nil || len(rest) < 1+length {
+	rest := value[ownerAt:]
+	colon := bytes.IndexByte(rest, ':')
+	if err1 != nil || err2 != nil || colon < 0 {
 		return store.Record{}, errForeign
 	}
-	rest = rest[1:]
+	length, err := strconv.ParseUint(string(rest[:colon]), 10, 31)
+	rest = rest[colon+1:]
+	if err != nil || int(length) > len(rest) {
+		return store.Record{}, errForeign
+	}
 	r := store.Record{ID: id, Owner: string(rest[:length]), Data: rest[length:len(rest):len(rest)], Version: store.Version(version)}
 	if expiry != 0 {
 		r.Expires = time.UnixMilli(expiry)

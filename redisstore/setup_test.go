@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -62,4 +63,16 @@ func ownerOf(document []byte) string {
 	_, rest, _ := strings.Cut(text, `"owner":"`)
 	owner, _, _ := strings.Cut(rest, `"`)
 	return owner
+}
+
+// eventually waits until the condition holds.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatalf("in vain waited for this: %s", what)
+		}
+		<-time.After(time.Millisecond)
+	}
 }
