@@ -16,18 +16,29 @@ const nodes = 3
 
 // contract runs the kit on a table of its own for each case.
 func contract(t *testing.T, d sqlstore.Dialect, c sqlstore.Config, o storetest.Options, front func(store.Store) store.Store) {
-	db := newDatabase(t, d)
+	o.Parallel = true
+	open := opener(t, d, c, front)
+	storetest.Run(t, func(t *testing.T) storetest.Opened {
+		clock := newClock()
+		opened := open(t, clock.now)
+		opened.Advance = clock.advance
+		return opened
+	}, o)
+}
+
+// opener opens stores on a table of their own, one for each of the nodes.
+func opener(t *testing.T, d sqlstore.Dialect, c sqlstore.Config, front func(store.Store) store.Store) func(t *testing.T, now func() time.Time) storetest.Opened {
 	pools := func(t *testing.T, db *database) (pools []*sql.DB) {
 		for range nodes {
 			pools = append(pools, db.open(t, db.hasty()))
 		}
 		return pools
 	}
+	db := newDatabase(t, d)
 	shared := pools(t, db)
-	o.Parallel = true
-	storetest.Run(t, func(t *testing.T) storetest.Opened {
-		c, clock, pool := c, newClock(), shared
-		c.Dialect, c.Create, c.Now, c.Table = d, true, clock.now, db.table()
+	return func(t *testing.T, now func() time.Time) storetest.Opened {
+		c, pool := c, shared
+		c.Dialect, c.Create, c.Now, c.Table = d, true, now, db.table()
 		if d == sqlstore.SQLite {
 			pool = pools(t, newDatabase(t, d)) // a file has one writer at a time
 		}
@@ -35,7 +46,7 @@ func contract(t *testing.T, d sqlstore.Dialect, c sqlstore.Config, o storetest.O
 			// The package's own collation pads: "a" and "a " would be one key.
 			run(t, pool[0], "CREATE TABLE "+c.Table+" (session_id varchar(128) COLLATE utf8mb4_nopad_bin PRIMARY KEY, expires int(11) unsigned NOT NULL, data mediumtext COLLATE utf8mb4_bin)")
 		}
-		opened := storetest.Opened{Now: clock.now, Advance: clock.advance}
+		opened := storetest.Opened{Now: now}
 		for i := range pool {
 			c.DB = pool[i]
 			s := front(newStore(t, c))
@@ -46,7 +57,7 @@ func contract(t *testing.T, d sqlstore.Dialect, c sqlstore.Config, o storetest.O
 			opened.Peers = append(opened.Peers, s)
 		}
 		return opened
-	}, o)
+	}
 }
 
 func plain(s store.Store) store.Store { return s }

@@ -11,6 +11,7 @@ require (
 
 require (
 	filippo.io/edwards25519 v1.2.0 // indirect
+	github.com/anishathalye/porcupine v1.3.1 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
@@ -28,3 +29,7 @@ require (
 )
 
 replace github.com/nestsession/session => ../../../
+
+require github.com/nestsession/session/store/storetest/linear v0.0.0
+
+replace github.com/nestsession/session/store/storetest/linear => ../../storetest/linear
