@@ -22,14 +22,16 @@ const (
 	Refused   Outcome = "left: the destination refused them"
 	OwnerLost Outcome = "left: the destination would not keep whose they are"
 	Pointer   Outcome = "left: the ends of renewed sessions, whose ids cannot be translated"
+
+	Ended Outcome = "ended at the destination, because the source has them no more"
 )
 
 // Outcomes are all of them, in the order in which people want to read them.
-var Outcomes = []Outcome{Copied, Replaced, Extended, Same, Newer, Unclear, Expired, Refused, OwnerLost, Pointer}
+var Outcomes = []Outcome{Copied, Replaced, Extended, Same, Newer, Unclear, Expired, Refused, OwnerLost, Pointer, Ended}
 
 func (o Outcome) left() bool {
 	switch o {
-	case Copied, Replaced, Extended, Same:
+	case Copied, Replaced, Extended, Same, Ended:
 		return false
 	}
 	return true
@@ -44,21 +46,16 @@ type Report struct {
 	Refusal error
 }
 
-// Left is how many records of the source are not at the destination as they are at
-// the source, those aside that expired.
-func (r Report) Left() (n int64) {
-	for why, count := range r.Counts {
-		if why.left() && why != Expired {
-			n += count
-		}
-	}
-	return n
+// Failed is how many records of the source somebody has to look after: those that
+// could not be brought, and those of which nothing tells which is the newer.
+func (r Report) Failed() int64 {
+	return r.Counts[Unclear] + r.Counts[Refused] + r.Counts[OwnerLost]
 }
 
 // tally counts.
 type tally struct {
 	read   atomic.Int64
-	counts [10]atomic.Int64 // by the index in Outcomes
+	counts [11]atomic.Int64 // by the index in Outcomes
 	mu     sync.Mutex
 	first  error
 }
