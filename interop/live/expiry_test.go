@@ -146,6 +146,23 @@ func rolling(t *testing.T, r *rig) {
 	}
 }
 
+// A session keeps the lifetime that it began with at a program that is set up with
+// another.
+func otherSettings(t *testing.T, r *rig) {
+	for _, w := range r.ways() {
+		v := r.logIn(t, w.from, "hour")
+		for _, app := range []string{"open", "short", "rolling"} {
+			v.app = app
+			start := time.Now()
+			r.setExpires(t, v.id(t), start.Add(time.Minute))
+			v.get(t, w.to, "/read")
+			around(t, w.to.name+" was visited", r.expires(t, v.id(t)), start, time.Hour)
+			v.post(t, w.to, "/count", nil)
+			around(t, w.to.name+" changed it", r.expires(t, v.id(t)), start, time.Hour)
+		}
+	}
+}
+
 // A sweep of Go removes what Node left to expire, and nothing that lives.
 func sweepSparesTheLiving(t *testing.T, r *rig) {
 	dead, alive := r.logIn(t, r.node, "hour"), r.logIn(t, r.node, "hour")

@@ -2,14 +2,24 @@ package live_test
 
 import (
 	"context"
+	"flag"
 	"os"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/internal/servers"
 )
 
-func TestMain(m *testing.M) { os.Exit(servers.Main(m)) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		// They wait for sessions to expire, and for servers, more than they compute.
+		_ = flag.Set("test.parallel", "8")
+	}
+	os.Exit(servers.Main(m))
+}
 
 // cases are what has to hold for two programs on one store, whatever the store.
 var cases = []struct {
@@ -21,6 +31,7 @@ var cases = []struct {
 	{"logout ends both", logoutEndsBoth},
 	{"regenerate", regenerateAtBoth},
 	{"login again elsewhere", loginAgainElsewhere},
+	{"renewed by Go", renewedByGo},
 	{"foreign cookies refused", foreignCookiesRefused},
 
 	{"touch prolongs for both", touchProlongsForBoth},
@@ -28,6 +39,7 @@ var cases = []struct {
 	{"without maxAge", withoutMaxAge},
 	{"own lifetime", ownLifetime},
 	{"rolling", rolling},
+	{"other settings", otherSettings},
 	{"sweep spares the living", sweepSparesTheLiving},
 
 	{"Go keeps the text of what Node wrote", goKeepsText},

@@ -115,6 +115,29 @@ func loginAgainElsewhere(t *testing.T, r *rig) {
 	}
 }
 
+// Who has a new id from Go's Renew, which keeps the data, is known at Node under that.
+// Under the old one Node finds nobody, and Go the same session for the grace, even if
+// Node has stored something there.
+func renewedByGo(t *testing.T, r *rig) {
+	v := r.logIn(t, r.node, "hour")
+	old, oldID := *v, v.id(t)
+	a := v.post(t, r.golang, "/renew", nil)
+	if a.ID == oldID || v.id(t) != a.ID {
+		t.Fatal("Go gives no new id")
+	}
+	if got := v.get(t, r.node, "/read"); got.ID != a.ID || !reflect.DeepEqual(got.Data, data{"user": ada}) {
+		t.Errorf("Node finds %+v under the new id", got)
+	}
+	late := old
+	if got := late.post(t, r.node, "/merge", data{"late": true}); got.Data["user"] != nil {
+		t.Error("Node knows the user under the old id")
+	}
+	late = old
+	if got := late.get(t, r.golang, "/read"); !reflect.DeepEqual(got.Data, data{"user": ada}) {
+		t.Errorf("Go finds %v under the old id within the grace", got.Data)
+	}
+}
+
 // Neither takes a cookie of the other's that was tampered with.
 func foreignCookiesRefused(t *testing.T, r *rig) {
 	for _, w := range r.ways() {

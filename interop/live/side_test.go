@@ -148,8 +148,8 @@ func startGo(t *testing.T, managers map[string]*session.Manager[data]) side {
 	return side{"Go", server.URL}
 }
 
-// goRoutes are what node/routes.js has, and a route that only Go has: whose session
-// it is.
+// goRoutes are what node/routes.js has, and two that only Go has: the Renew that
+// express-session does not know, and whose session it is.
 func goRoutes(mux *http.ServeMux, path string, m *session.Manager[data]) {
 	route := func(pattern string, do func(r *http.Request, s *session.Session[data], body data) error) {
 		method, route, _ := strings.Cut(pattern, " ")
@@ -195,6 +195,9 @@ func goRoutes(mux *http.ServeMux, path string, m *session.Manager[data]) {
 	})
 	route("POST /regenerate", func(r *http.Request, s *session.Session[data], _ data) error {
 		return s.Regenerate(r.Context())
+	})
+	route("POST /renew", func(r *http.Request, s *session.Session[data], _ data) error {
+		return s.Renew(r.Context())
 	})
 	route("POST /logout", func(r *http.Request, s *session.Session[data], _ data) error {
 		return s.Destroy(r.Context())

@@ -87,6 +87,10 @@ async function connectSQLite3 ({ file }) {
   const sqlite3 = require('sqlite3')
   const db = new sqlite3.Database(file)
   db.configure('busyTimeout', 10000)
+  // One statement after the other. Otherwise a write may start while a read of the same
+  // connection is open, which SQLite refuses with SQLITE_BUSY, without waiting, as soon as
+  // another process (of Node as well) has written in between.
+  db.serialize()
   const SQLiteStore = require('connect-sqlite3')(session)
   const ask = (method, sql, ...params) => new Promise((resolve, reject) =>
     db[method](sql, params, (err, row) => err ? reject(err) : resolve(row)))
