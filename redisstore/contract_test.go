@@ -22,7 +22,7 @@ func TestContractSingle(t *testing.T) {
 
 func TestContractCluster(t *testing.T) {
 	t.Parallel()
-	cluster := servers.StartRedisCluster(t, servers.ClusterOptions{})
+	cluster := sharedCluster()
 	contract(t, rueidis.ClientOption{InitAddress: cluster.Addrs()})
 }
 

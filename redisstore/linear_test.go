@@ -17,7 +17,7 @@ func TestLinearizableSingle(t *testing.T) {
 
 func TestLinearizableCluster(t *testing.T) {
 	t.Parallel()
-	cluster := servers.StartRedisCluster(t, servers.ClusterOptions{})
+	cluster := sharedCluster()
 	linearizable(t, rueidis.ClientOption{InitAddress: cluster.Addrs()})
 }
 

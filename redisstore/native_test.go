@@ -128,10 +128,10 @@ func TestWrongType(t *testing.T) {
 			r := store.Record{ID: "secret-id", Data: []byte("{}"), Expires: time.Now().Add(time.Hour)}
 			owned := store.Record{ID: "other", Owner: "user:1", Data: []byte("{}"), Expires: time.Now().Add(time.Hour)}
 			calls := map[string]func() error{
-				"Load":                  func() error { _, err := s.Load(ctx, r.ID); return err },
-				"Update":                func() error { _, err := s.Update(ctx, r); return err },
+				"Load":                   func() error { _, err := s.Load(ctx, r.ID); return err },
+				"Update":                 func() error { _, err := s.Update(ctx, r); return err },
 				"Create beside an index": func() error { _, err := s.Create(ctx, owned); return err },
-				"Delete":                func() error { return s.Delete(ctx, r.ID) },
+				"Delete":                 func() error { return s.Delete(ctx, r.ID) },
 				"List": func() (err error) {
 					for _, err = range s.List(ctx, "user:1") {
 					}

@@ -29,7 +29,7 @@ func TestRoundTripsSingle(t *testing.T) {
 
 func TestRoundTripsCluster(t *testing.T) {
 	t.Parallel()
-	cluster := servers.StartRedisCluster(t, servers.ClusterOptions{})
+	cluster := sharedCluster()
 	for name, test := range map[string]struct {
 		config redisstore.Config
 		want   map[string]int64

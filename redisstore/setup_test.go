@@ -3,7 +3,9 @@ package redisstore_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,7 +16,45 @@ import (
 	"github.com/nestsession/session/redisstore"
 )
 
-func TestMain(m *testing.M) { os.Exit(servers.Main(m)) }
+func TestMain(m *testing.M) {
+	code := servers.Main(m)
+	whole.end()
+	os.Exit(code)
+}
+
+// run stands for a test where servers are started for all tests of the package, or
+// for an example. It ends them when the package's tests are done.
+type run struct {
+	testing.TB
+	mu       sync.Mutex
+	cleanups []func()
+}
+
+var whole run
+
+func (r *run) Helper()             {}
+func (r *run) Failed() bool        { return false }
+func (r *run) Logf(string, ...any) {}
+func (r *run) Fatal(args ...any)   { panic(fmt.Sprint(args...)) }
+
+func (r *run) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+
+func (r *run) Cleanup(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cleanups = append(r.cleanups, f)
+}
+
+func (r *run) end() {
+	for _, f := range slices.Backward(r.cleanups) {
+		f()
+	}
+}
+
+// sharedCluster is a Cluster of three nodes for all tests that leave it as it is.
+var sharedCluster = sync.OnceValue(func() *servers.RedisCluster {
+	return servers.StartRedisCluster(&whole, servers.ClusterOptions{})
+})
 
 // connect makes a client of the test's own.
 func connect(t testing.TB, o rueidis.ClientOption) rueidis.Client {
