@@ -39,7 +39,9 @@ type answer struct {
 	err    error
 }
 
-func (a answer) String() string { return fmt.Sprintf("%d %q after %v, %v", a.status, a.body, a.took, a.err) }
+func (a answer) String() string {
+	return fmt.Sprintf("%d %q after %v, %v", a.status, a.body, a.took, a.err)
+}
 
 // newBrowser is a user who has not logged in.
 func newBrowser(t testing.TB, user string) *browser {
@@ -56,6 +58,12 @@ func (b *browser) send(n *node, method, path string) answer {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	begin := time.Now()
+	defer func() {
+		// A login is a load, an end and a save; a conflict makes it more.
+		if took := time.Since(begin); took > 8*n.timeout {
+			b.t.Errorf("%s: %s took %v, with a deadline of %v for each load and save", b.user, path, took, n.timeout)
+		}
+	}()
 	r, err := http.NewRequestWithContext(ctx, method, n.url+path, nil)
 	if err != nil {
 		b.t.Error(err)

@@ -4,6 +4,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/go-sql-driver/mysql"
 	"go.uber.org/goleak"
 
 	"github.com/nestsession/session/internal/servers"
@@ -12,6 +13,10 @@ import (
 func TestMain(m *testing.M) {
 	if child := os.Getenv(childMode); child != "" {
 		os.Exit(serveChild(child))
+	}
+	// What this driver logs are the faults that the tests make.
+	if err := mysql.SetLogger(&mysql.NopLogger{}); err != nil {
+		panic(err)
 	}
 	os.Exit(servers.Main(m))
 }
@@ -25,8 +30,16 @@ func watchGoroutines(t *testing.T) {
 	servers.SharedRedis(t)
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() {
-		if err := goleak.Find(before); err != nil {
+		if err := goleak.Find(append(proxys, before)...); err != nil {
 			t.Errorf("goroutines are left: %v", err)
 		}
 	})
+}
+
+// proxys are goroutines that toxiproxy leaves behind when a connection ends while it is
+// being harmed.
+var proxys = []goleak.Option{
+	goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"),
+	goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"),
+	goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).write"),
 }
