@@ -18,13 +18,14 @@ import (
 
 // nodeSettings is the first argument of node/server.js.
 type nodeSettings struct {
-	Kind    string    `json:"kind"` // the npm package of the store
-	URL     string    `json:"url,omitempty"`
-	File    string    `json:"file,omitempty"`
-	Creates bool      `json:"creates"` // whether the package makes its table
-	Prefix  string    `json:"prefix,omitempty"`
-	Secret  string    `json:"secret"`
-	Apps    []nodeApp `json:"apps"`
+	Kind     string    `json:"kind"` // the npm package of the store
+	URL      string    `json:"url,omitempty"`
+	File     string    `json:"file,omitempty"`
+	Creates  bool      `json:"creates"` // whether the package makes its table
+	Prefix   string    `json:"prefix,omitempty"`
+	Rollback bool      `json:"rollback,omitempty"` // no write-ahead log in SQLite
+	Secret   string    `json:"secret"`
+	Apps     []nodeApp `json:"apps"`
 }
 
 type nodeApp struct {

@@ -43,8 +43,11 @@ func inMariaDB(t *testing.T, s setup) (nodeSettings, func(context.Context) opene
 func inSQLite(kind string, layout sqlstore.Layout) func(*testing.T, setup) (nodeSettings, func(context.Context) opened) {
 	return func(t *testing.T, s setup) (nodeSettings, func(context.Context) opened) {
 		file := filepath.Join(t.TempDir(), "sessions.db")
-		dsn := "file:" + file + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)"
-		return nodeSettings{Kind: kind, File: file},
+		dsn := "file:" + file + "?_pragma=busy_timeout(10000)"
+		if !s.rollback {
+			dsn += "&_pragma=journal_mode(WAL)"
+		}
+		return nodeSettings{Kind: kind, File: file, Rollback: s.rollback},
 			s.inSQL(t, "sqlite", dsn, sqlstore.Config{Dialect: sqlstore.SQLite, Layout: layout})
 	}
 }

@@ -19,6 +19,7 @@ type setup struct {
 	ownerColumn string // that Go adds to it
 	timeZone    string // of Node's connections
 	prefix      string // of the keys; "": connect-redis's
+	rollback    bool   // SQLite keeps a rollback journal, as it does unless told otherwise
 
 	untouchedWithoutMaxAge bool
 }
@@ -39,10 +40,12 @@ var setups = []setup{
 	{name: "express-mysql-session, table by Go", place: inMariaDB, goFirst: true},
 
 	{name: "connect-sqlite3", place: inSQLite("connect-sqlite3", sqlstore.ConnectSQLite3), untouchedWithoutMaxAge: true},
+	{name: "connect-sqlite3, rollback journal", place: inSQLite("connect-sqlite3", sqlstore.ConnectSQLite3), untouchedWithoutMaxAge: true, rollback: true},
 	{name: "connect-sqlite3, owner column", place: inSQLite("connect-sqlite3", sqlstore.ConnectSQLite3), untouchedWithoutMaxAge: true, ownerColumn: ownerColumn},
 	{name: "connect-sqlite3, table by Go", place: inSQLite("connect-sqlite3", sqlstore.ConnectSQLite3), untouchedWithoutMaxAge: true, goFirst: true},
 
 	{name: "better-sqlite3-session-store", place: inSQLite("better-sqlite3-session-store", sqlstore.BetterSQLite3SessionStore)},
+	{name: "better-sqlite3-session-store, rollback journal", place: inSQLite("better-sqlite3-session-store", sqlstore.BetterSQLite3SessionStore), rollback: true},
 	{name: "better-sqlite3-session-store, owner column", place: inSQLite("better-sqlite3-session-store", sqlstore.BetterSQLite3SessionStore), ownerColumn: ownerColumn},
 	{name: "better-sqlite3-session-store, table by Go", place: inSQLite("better-sqlite3-session-store", sqlstore.BetterSQLite3SessionStore), goFirst: true},
 }

@@ -3,7 +3,7 @@
 // Applications with the real express-session, and one of NestJS, on one store of the
 // real packages. The first argument says which:
 //
-//   { kind, url, file, creates, prefix, secret, apps: [{ name, maxAge, rolling }] }
+//   { kind, url, file, creates, prefix, rollback, secret, apps: [{ name, maxAge, rolling }] }
 //
 // Each element of apps is served under /<name>. The first line printed is
 // { "express": "host:port", "nest": "host:port" }. The process ends when its standard

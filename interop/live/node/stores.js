@@ -1,7 +1,7 @@
 'use strict'
 
 // The stores that express-session applications run, each as its package's own
-// documentation sets it up. A maker takes { url, file, creates, prefix } and answers
+// documentation sets it up. A maker takes { url, file, creates, prefix, rollback } and answers
 // { makeStore, raw }: makeStore makes one (each session middleware needs its own:
 // it puts its generator of sessions there), raw is the row or key behind a session, read and
 // written past the package, as a text and an expiry in ms since 1970:
@@ -83,7 +83,7 @@ async function expressMySQLSession ({ url, creates }) {
   }
 }
 
-async function connectSQLite3 ({ file }) {
+async function connectSQLite3 ({ file, rollback }) {
   const sqlite3 = require('sqlite3')
   const db = new sqlite3.Database(file)
   db.configure('busyTimeout', 10000)
@@ -96,7 +96,7 @@ async function connectSQLite3 ({ file }) {
     db[method](sql, params, (err, row) => err ? reject(err) : resolve(row)))
   return {
     makeStore: async () => {
-      const store = new SQLiteStore({ db, concurrentDb: true })
+      const store = new SQLiteStore({ db, concurrentDb: !rollback })
       await new Promise((resolve) => store.client.once('connect', resolve))
       return store
     },
@@ -113,9 +113,9 @@ async function connectSQLite3 ({ file }) {
   }
 }
 
-async function betterSQLite3SessionStore ({ file }) {
+async function betterSQLite3SessionStore ({ file, rollback }) {
   const db = new (require('better-sqlite3'))(file, { timeout: 10000 })
-  db.pragma('journal_mode = WAL')
+  if (!rollback) db.pragma('journal_mode = WAL')
   const SqliteStore = require('better-sqlite3-session-store')(session)
   return {
     makeStore: () => new SqliteStore({ client: db }),
