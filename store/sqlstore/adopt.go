@@ -8,6 +8,71 @@ import (
 	"strings"
 )
 
+// adopt checks that the columns can keep sessions, and learns their limits.
+func (s *Store) adopt(ctx context.Context, is table) error {
+	c := s.config
+	for _, name := range []string{c.Columns.ID, c.Columns.Data, c.Columns.Expires} {
+		if is.column(name) == nil {
+			return fmt.Errorf("sqlstore: the table %s has no column %q; it has %s", s.shape.table, name, is.names())
+		}
+	}
+	if !is.unique(c.Columns.ID) {
+		return fmt.Errorf("sqlstore: the column %q of %s is no primary key and has no unique index of its own: one id could be kept twice", c.Columns.ID, s.shape.table)
+	}
+	s.limits = limits{idBytes: MaxID, owner: MaxOwner}
+	if s.shape.native {
+		return s.adoptNative(is)
+	}
+	s.limits.utf8 = true
+	if owner := is.column(c.OwnerColumn); owner != nil && owner.generated != s.shape.derived {
+		if s.shape.derived {
+			return fmt.Errorf("sqlstore: the column %q of %s is one that can be written, and the program whose table it is inserts rows without naming columns: it would fail; drop the column and let Config.Create add it", c.OwnerColumn, s.shape.table)
+		}
+		return fmt.Errorf("sqlstore: the column %q of %s is a generated one, which the store cannot write", c.OwnerColumn, s.shape.table)
+	}
+	switch c.Dialect {
+	case Postgres:
+		return s.adoptPostgres(ctx, is)
+	case MySQL:
+		return s.adoptMySQL(is)
+	}
+	return nil
+}
+
+func (t table) names() string {
+	var names []string
+	for _, c := range t.columns {
+		names = append(names, c.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// adoptNative checks the types of the native table, for somebody may have made it by
+// hand: texts that are compared without regard to case would mix sessions up.
+func (s *Store) adoptNative(is table) error {
+	c := s.config
+	kinds := map[Dialect][3]string{
+		Postgres: {"bytea", "bytea", "bigint"},
+		MySQL:    {"varbinary", "blob", "bigint"},
+	}
+	want, ok := kinds[c.Dialect]
+	if !ok {
+		return nil
+	}
+	for i, name := range []string{c.Columns.ID, c.Columns.Data, c.Columns.Expires, c.OwnerColumn} {
+		kind := want[i%3]
+		if col := is.column(name); !strings.Contains(col.typ, kind) {
+			return fmt.Errorf("sqlstore: the column %q of %s has the type %s, want %s, as Statements has it", name, s.shape.table, col.typ, kind)
+		}
+	}
+	if c.Dialect == MySQL {
+		s.limits.idBytes = int(min(int64(MaxID), is.column(c.Columns.ID).bytes))
+		s.limits.owner = int(min(int64(MaxOwner), is.column(c.OwnerColumn).bytes))
+		s.limits.data = int(is.column(c.Columns.Data).bytes)
+	}
+	return nil
+}
+
 // adoptPostgres finds out in what time zone the column's times are.
 func (s *Store) adoptPostgres(ctx context.Context, is table) error {
 	c := s.config
@@ -69,7 +134,7 @@ func (s *Store) adoptMySQL(is table) error {
 	case !strings.HasPrefix(id.typ, "varchar") && !strings.HasPrefix(id.typ, "varbinary"):
 		return refuse(id, "varchar")
 	case data.typ == "json":
-		return fmt.Errorf("%w: %w", refuse(data, "mediumtext"), errJSON)
+		return fmt.Errorf("%w: json rewrites documents, which the store then could not recognise", refuse(data, "mediumtext"))
 	case !strings.Contains(data.typ, "text"):
 		return refuse(data, "mediumtext")
 	case !strings.Contains(expires.typ, "int"):
