@@ -8,20 +8,36 @@ import (
 	"strings"
 )
 
-// adopt checks that the columns can keep sessions, and learns their limits.
-func (s *Store) adopt(ctx context.Context, is table) error {
+// fits checks that the table is one for sessions at all, before anything is added to
+// what may be another program's.
+func (s *Store) fits(is table) error {
 	c := s.config
 	for _, name := range []string{c.Columns.ID, c.Columns.Data, c.Columns.Expires} {
 		if is.column(name) == nil {
 			return fmt.Errorf("sqlstore: the table %s has no column %q; it has %s", s.shape.table, name, is.names())
 		}
 	}
+	if s.shape.native {
+		if err := s.fitsNative(is); err != nil {
+			return err
+		}
+	}
 	if !is.unique(c.Columns.ID) {
 		return fmt.Errorf("sqlstore: the column %q of %s is no primary key and has no unique index of its own: one id could be kept twice", c.Columns.ID, s.shape.table)
 	}
+	return nil
+}
+
+// adopt checks that the columns can keep sessions, and learns their limits.
+func (s *Store) adopt(ctx context.Context, is table) error {
+	c := s.config
+	if err := s.fits(is); err != nil {
+		return err
+	}
 	s.limits = limits{idBytes: MaxID, owner: MaxOwner}
 	if s.shape.native {
-		return s.adoptNative(is)
+		s.adoptNative(is)
+		return nil
 	}
 	s.limits.utf8 = true
 	if owner := is.column(c.OwnerColumn); owner != nil && owner.generated != s.shape.derived {
@@ -47,42 +63,78 @@ func (t table) names() string {
 	return strings.Join(names, ", ")
 }
 
-// adoptNative checks the types of the native table, for somebody may have made it by
-// hand: texts that are compared without regard to case would mix sessions up.
-func (s *Store) adoptNative(is table) error {
+// fitsNative checks the types of the native table, for somebody may have made it by
+// hand: texts that are compared without regard to case, or as numbers, would mix
+// sessions up.
+func (s *Store) fitsNative(is table) error {
 	c := s.config
-	kinds := map[Dialect][3]string{
+	want := map[Dialect][3]string{
 		Postgres: {"bytea", "bytea", "bigint"},
 		MySQL:    {"varbinary", "blob", "bigint"},
-	}
-	want, ok := kinds[c.Dialect]
-	if !ok {
-		return nil
-	}
+		SQLite:   {"text", "text", "integer"},
+	}[c.Dialect]
 	for i, name := range []string{c.Columns.ID, c.Columns.Data, c.Columns.Expires, c.OwnerColumn} {
-		kind := want[i%3]
-		if col := is.column(name); !strings.Contains(col.typ, kind) {
-			return fmt.Errorf("sqlstore: the column %q of %s has the type %s, want %s, as Statements has it", name, s.shape.table, col.typ, kind)
+		col := is.column(name)
+		if col == nil { // the owner's, which can be added
+			continue
+		}
+		typ := col.typ
+		if c.Dialect == SQLite {
+			typ = affinity(typ)
+		}
+		if !strings.Contains(typ, want[i%3]) {
+			return fmt.Errorf("sqlstore: the column %q of %s has the type %s, want %s, as Statements has it", name, s.shape.table, col.typ, want[i%3])
 		}
 	}
+	return nil
+}
+
+// affinity is what SQLite turns values of the column's type into; see
+// https://sqlite.org/datatype3.html#determination_of_column_affinity.
+func affinity(typ string) string {
+	has := func(part string) bool { return strings.Contains(typ, part) }
+	switch {
+	case has("int"):
+		return "integer"
+	case has("char"), has("clob"), has("text"):
+		return "text"
+	}
+	return "other"
+}
+
+// adoptNative learns the limits of the native table.
+func (s *Store) adoptNative(is table) {
+	c := s.config
 	if c.Dialect == MySQL {
 		s.limits.idBytes = int(min(int64(MaxID), is.column(c.Columns.ID).bytes))
 		s.limits.owner = int(min(int64(MaxOwner), is.column(c.OwnerColumn).bytes))
 		s.limits.data = int(is.column(c.Columns.Data).bytes)
 	}
-	return nil
 }
 
 // adoptPostgres finds out in what time zone the column's times are.
 func (s *Store) adoptPostgres(ctx context.Context, is table) error {
 	c := s.config
+	refuse := func(col *column, want string) error {
+		return fmt.Errorf("sqlstore: the column %q of %s has the type %s, want %s", col.name, s.shape.table, col.typ, want)
+	}
+	switch id := is.column(c.Columns.ID); id.typ {
+	case "character varying", "text", "citext":
+	default:
+		return refuse(id, "varchar") // char cannot tell how many spaces an id ends with
+	}
+	switch data := is.column(c.Columns.Data); data.typ {
+	case "json", "jsonb", "text", "character varying":
+	default:
+		return refuse(data, "json")
+	}
 	switch col := is.column(c.Columns.Expires); col.typ {
 	case "timestamp with time zone":
 		s.shape.times = timestamps{}
 		return nil
 	case "timestamp without time zone":
 	default:
-		return fmt.Errorf("sqlstore: the column %q of %s has the type %s, want timestamp", c.Columns.Expires, s.shape.table, col.typ)
+		return refuse(col, "timestamp")
 	}
 	zone := c.TimeZone
 	if zone == "" {

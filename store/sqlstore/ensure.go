@@ -19,6 +19,11 @@ func (s *Store) ensure(ctx context.Context) (table, error) {
 	if err := s.try(ctx, look); err != nil {
 		return is, s.failed(ctx, "looking at the table "+s.shape.table, "", err)
 	}
+	if is.exists {
+		if err := s.fits(is); err != nil {
+			return is, err
+		}
+	}
 	todo := c.missing(is)
 	if len(todo) == 0 {
 		return is, nil
