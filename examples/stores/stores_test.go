@@ -108,8 +108,10 @@ func TestPostgres(t *testing.T) {
 
 func TestMySQL(t *testing.T) {
 	t.Parallel()
-	setenv("MYSQL_DSN", servers.SharedMariaDB(t).NewDatabase(t))
-	keepsLogins(t, func() (*stores.Sessions, error) { return stores.MySQL(t.Context()) })
+	for _, settings := range []string{"", "?parseTime=true&loc=Asia%2FSeoul&clientFoundRows=true&interpolateParams=true"} {
+		setenv("MYSQL_DSN", servers.SharedMariaDB(t).NewDatabase(t)+settings)
+		keepsLogins(t, func() (*stores.Sessions, error) { return stores.MySQL(t.Context()) })
+	}
 }
 
 func TestRedis(t *testing.T) {
