@@ -1,0 +1,3 @@
+package stores
+
+func serveIfChild() bool { return false }
