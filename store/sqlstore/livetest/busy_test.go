@@ -85,7 +85,7 @@ func TestProcesses(t *testing.T) {
 	t.Parallel()
 	if file := os.Getenv(writerFile); file != "" {
 		n, _ := strconv.Atoi(os.Getenv(writerCount))
-		count(t, &database{dialect: sqlstore.SQLite, driver: "sqlite", dsn: file}, n)
+		addUp(t, &database{dialect: sqlstore.SQLite, driver: "sqlite", dsn: file}, n)
 		return
 	}
 	const processes, each = 3, 30
@@ -115,8 +115,8 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// count adds n to the counter, one by one.
-func count(t *testing.T, db *database, n int) {
+// addUp adds n to the counter, one by one.
+func addUp(t *testing.T, db *database, n int) {
 	s := newStore(t, sqlstore.Config{DB: db.open(t), Dialect: sqlstore.SQLite})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

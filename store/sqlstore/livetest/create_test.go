@@ -173,6 +173,8 @@ func TestUnfitTables(t *testing.T) {
 		{"text for bytes", sqlstore.Config{Dialect: sqlstore.Postgres}, "CREATE TABLE nest_sessions (id text PRIMARY KEY, owner bytea, expires bigint, data bytea)", `column "id" of "nest_sessions" has the type text, want bytea`},
 		{"case in MySQL", sqlstore.Config{Dialect: sqlstore.MySQL}, "CREATE TABLE nest_sessions (id varchar(255) PRIMARY KEY, owner varbinary(255), expires bigint, data blob)", "want varbinary"},
 		{"no time", sqlstore.Config{Dialect: sqlstore.Postgres, Layout: sqlstore.ConnectPgSimple}, "CREATE TABLE session (sid varchar PRIMARY KEY, sess json, expire bigint)", `"expire" of "session" has the type bigint, want timestamp`},
+		{"char", sqlstore.Config{Dialect: sqlstore.Postgres, Layout: sqlstore.ConnectPgSimple}, "CREATE TABLE session (sid char(64) PRIMARY KEY, sess json, expire timestamp)", "want varchar"},
+		{"bytes for json", sqlstore.Config{Dialect: sqlstore.Postgres, Layout: sqlstore.ConnectPgSimple}, "CREATE TABLE session (sid varchar PRIMARY KEY, sess bytea, expire timestamp)", "want json"},
 		{"json", sqlstore.Config{Dialect: sqlstore.MySQL, Layout: sqlstore.ExpressMySQLSession}, "CREATE TABLE sessions (session_id varchar(128) PRIMARY KEY, expires int unsigned, data longblob)", "want mediumtext"},
 		{"latin1", sqlstore.Config{Dialect: sqlstore.MySQL, Layout: sqlstore.ExpressMySQLSession}, "CREATE TABLE sessions (session_id varchar(128) PRIMARY KEY, expires int unsigned, data mediumtext) CHARSET latin1", "utf8mb4"},
 		{
