@@ -13,6 +13,29 @@ import (
 	"github.com/nestsession/session/store"
 )
 
+// handedOver waits until the system has all that the server wrote. Under everysec a
+// disk that cannot keep up makes that wait for up to two seconds.
+func handedOver(t *testing.T, r *servers.Redis) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(time.Minute)
+	for {
+		info, err := r.Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if left := info["aof_buffer_length"]; left == "" || left == "0" {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatal("the server does not write its file")
+		}
+	}
+}
+
 // The page's table of what a Redis that is killed loses, by persistence.
 func TestWhatAKilledRedisLoses(t *testing.T) {
 	t.Parallel()
@@ -45,6 +68,7 @@ func TestWhatAKilledRedisLoses(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			handedOver(t, r)
 			r.Kill()
 			r.Restart()
 			kept := 0
