@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/redis/rueidis"
 )
@@ -21,13 +22,21 @@ type call struct {
 var calls = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}
 
 func (c *call) run() {
+	ctx := undated{c.ctx}
 	if c.cmds != nil {
-		c.answers = c.client.DoMulti(c.ctx, c.cmds...)
+		c.answers = c.client.DoMulti(ctx, c.cmds...)
 	} else {
-		c.answer = c.client.Do(c.ctx, c.cmd)
+		c.answer = c.client.Do(ctx, c.cmd)
 	}
 	c.done <- struct{}{}
 }
+
+// undated is a context that ends when it does and does not say so before. To a
+// deadline that it knows of rueidis holds by closing the connection, on which other
+// callers wait by then, where the first of them came at a quiet moment.
+type undated struct{ context.Context }
+
+func (undated) Deadline() (time.Time, bool) { return time.Time{}, false }
 
 // wait returns when the servers have answered or ctx ends, whichever is first.
 //

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -40,6 +41,13 @@ func (s *Store) wrap(ctx context.Context, what string, err error) error {
 		return store.ErrClosed
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
+		if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+			<-ctx.Done() // it is about to
+			return ctx.Err()
+		}
+		// Somebody else has set rueidis a deadline on the connection.
+		return fmt.Errorf("redisstore: %s: the connection was closed for another caller's sake (%v)", what, err)
 	case errors.Is(err, rueidis.ErrClosing):
 		return fmt.Errorf("redisstore: %s: Config.Client is closed, or has no server: %w", what, err)
 	}

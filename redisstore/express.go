@@ -25,7 +25,7 @@ type express struct {
 func (e *express) scripts() *scripts { return &expressScripts }
 
 func (e *express) reads(cmds rueidis.Commands, key string) rueidis.Commands {
-	return append(cmds, command(e.b, "GET", key), command(e.b, "PTTL", key))
+	return append(cmds, read(e.b, "GET", key), read(e.b, "PTTL", key))
 }
 
 func (e *express) record(id string, answers []rueidis.RedisResult) (store.Record, error) {

@@ -37,9 +37,9 @@ func milli(t time.Time) int64 {
 	return max(1, min(t.UnixMilli(), maxMilli))
 }
 
-// command starts a read that rueidis sends again when the connection breaks, and
-// that goes to the primary even if the client sends reads to replicas: what was
-// ended must not be answered because a replica lags behind.
-func command(b rueidis.Builder, name, key string) rueidis.Completed {
-	return b.Arbitrary(name).Keys(key).Build().ToRetryable()
+// read is a command that rueidis sends again when the connection breaks, and that
+// goes to the primary even if the client sends reads to replicas: what was ended
+// must not be answered because a replica lags behind.
+func read(b rueidis.Builder, name, key string, args ...string) rueidis.Completed {
+	return b.Arbitrary(name).Keys(key).Args(args...).Build().ToRetryable()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"strconv"
 
 	"github.com/redis/rueidis"
 
@@ -89,8 +90,8 @@ func (s *Store) scanNode(ctx context.Context, c rueidis.Client, prefix, kind str
 	b := c.B()
 	for cursor := uint64(0); ; {
 		answers := s.doMulti(ctx, c, rueidis.Commands{
-			b.Scan().Cursor(cursor).Match(pattern(prefix)).Count(page).Type(kind).Build(),
-			b.Info().Section("server").Build(),
+			b.Arbitrary("SCAN", strconv.FormatUint(cursor, 10), "MATCH", pattern(prefix), "COUNT", number(page), "TYPE", kind).Build().ToRetryable(),
+			b.Arbitrary("INFO", "server").Build().ToRetryable(),
 		})
 		e, err := answers[0].AsScanEntry()
 		if err != nil {

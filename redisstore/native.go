@@ -36,7 +36,7 @@ type native struct{ b rueidis.Builder }
 func (n native) scripts() *scripts { return &nativeScripts }
 
 func (n native) reads(cmds rueidis.Commands, key string) rueidis.Commands {
-	return append(cmds, command(n.b, "GET", key))
+	return append(cmds, read(n.b, "GET", key))
 }
 
 func (n native) record(id string, answers []rueidis.RedisResult) (store.Record, error) {

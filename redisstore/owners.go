@@ -82,8 +82,8 @@ func (s *Store) listOwner(ctx context.Context, owner string, yield func(store.Re
 	var seen window
 	var server identity
 	for cursor := uint64(0); ; {
-		scan := s.b.Zscan().Key(key).Cursor(cursor).Count(page).Build()
-		info := s.b.Info().Section("server").Build().SetSlot(key)
+		scan := read(s.b, "ZSCAN", key, strconv.FormatUint(cursor, 10), "COUNT", number(page))
+		info := s.b.Arbitrary("INFO", "server").Build().ToRetryable().SetSlot(key)
 		answers := s.doMulti(ctx, s.client, rueidis.Commands{scan, info})
 		e, err := answers[0].AsScanEntry()
 		if err != nil {

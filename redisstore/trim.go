@@ -34,7 +34,7 @@ func (s *Store) TrimOwners(ctx context.Context) (removed int, err error) {
 func (s *Store) trimOwner(ctx context.Context, key string) (removed int, err error) {
 	before := s.dueBefore()
 	for {
-		cmd := s.b.Zrangebyscore().Key(key).Min("-inf").Max(number(before)).Withscores().Limit(0, page).Build()
+		cmd := read(s.b, "ZRANGEBYSCORE", key, "-inf", number(before), "WITHSCORES", "LIMIT", "0", number(page))
 		found, err := s.do(ctx, s.client, cmd).AsZScores()
 		if err != nil {
 			return removed, err
