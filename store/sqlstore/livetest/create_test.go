@@ -2,6 +2,7 @@ package livetest
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -141,7 +142,7 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// wantListed checks which ids are listed.
+// wantListed checks which ids are listed, in any order.
 func wantListed(t *testing.T, s store.Lister, owner string, want ...string) {
 	t.Helper()
 	var got []string
@@ -152,6 +153,8 @@ func wantListed(t *testing.T, s store.Lister, owner string, want ...string) {
 		}
 		got = append(got, r.ID)
 	}
+	slices.Sort(got)
+	slices.Sort(want)
 	if strings.Join(got, " ") != strings.Join(want, " ") {
 		t.Errorf("List of %q: %q, want %q", owner, got, want)
 	}
