@@ -31,10 +31,12 @@ const (
 // Config says where a [Store] keeps its sessions. Only Client is needed.
 type Config struct {
 	// Client is connected to the servers. It stays the caller's: Close does not
-	// close it, and other code may use it too. rueidis.ClientOption.SelectDB is
-	// the database; a lower ConnWriteTimeout than its 10 seconds makes a server
-	// that hangs give way sooner to a new connection. With Sentinel, set
-	// Sentinel.TopologyRefreshInterval as well.
+	// close it, and other code may use it too. Of rueidis.ClientOption, SelectDB is
+	// the database. ConnWriteTimeout, 10 seconds, is after how long a connection to
+	// a server that hangs is given up. DisableRetry lets a read fail at once where
+	// the server cannot be reached, rather than try until the context ends. With
+	// Sentinel, set Sentinel.TopologyRefreshInterval too, so that a failover is not
+	// missed.
 	Client rueidis.Client
 
 	// Prefix is put before the id. "": [DefaultPrefix], with Express

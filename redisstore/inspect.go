@@ -13,6 +13,9 @@ import (
 // inspect checks that the server answers and is fit, as far as it may be asked.
 func (s *Store) inspect(ctx context.Context) error {
 	if err := s.ping(ctx); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("redisstore: connect: the server does not answer: %w", ctx.Err())
+		}
 		return s.wrap(ctx, "connect", err)
 	}
 	server, err := s.info(ctx, "server")
@@ -37,7 +40,7 @@ func (s *Store) inspect(ctx context.Context) error {
 
 // info is a section of INFO, or nothing if that is not permitted.
 func (s *Store) info(ctx context.Context, section string) (string, error) {
-	text, err := s.do(ctx, s.client, s.b.Info().Section(section).Build().ToRetryable()).ToString()
+	text, err := s.do(ctx, s.client, s.b.Arbitrary("INFO", section).Build()).ToString()
 	if _, refused := rueidis.IsRedisErr(err); refused {
 		return "", nil
 	}
@@ -57,11 +60,12 @@ func tooOld(version string) bool {
 
 var errDown = errors.New("the cluster does not serve all slots")
 
+// ping asks once: rueidis would send a read again and again, and hide why.
 func (s *Store) ping(ctx context.Context) error {
 	if !s.cluster {
-		return s.do(ctx, s.client, s.b.Ping().Build().ToRetryable()).Error()
+		return s.do(ctx, s.client, s.b.Arbitrary("PING").Build()).Error()
 	}
-	text, err := s.do(ctx, s.client, s.b.ClusterInfo().Build().ToRetryable()).ToString()
+	text, err := s.do(ctx, s.client, s.b.Arbitrary("CLUSTER", "INFO").Build()).ToString()
 	if err == nil && field(text, "cluster_state") != "ok" {
 		err = errDown
 	}

@@ -31,7 +31,10 @@ const (
 
 var errForeign = errors.New("a value under the prefix was not written in this layout: are these the keys of a Node application (set Config.Express), or of something else (choose another Config.Prefix)?")
 
-type native struct{ b rueidis.Builder }
+type native struct {
+	b   rueidis.Builder
+	now func() time.Time
+}
 
 func (n native) scripts() *scripts { return &nativeScripts }
 
@@ -97,7 +100,15 @@ func (n native) milli(expires time.Time) int64 {
 	return milli(expires)
 }
 
+// over as the lifetime is that of a session whose time has passed. Scripts remove
+// the key then, which a server that is out of memory allows, where it would refuse
+// to write a value that ends at once: logging out makes room.
+const over = "-1"
+
 func (n native) lifetime(expires time.Time) string {
+	if !expires.IsZero() && !expires.After(n.now()) {
+		return over
+	}
 	return strconv.FormatInt(n.milli(expires), 10)
 }
 

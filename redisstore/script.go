@@ -61,6 +61,7 @@ const setNative = listing + `
 local function set(listed)
 	local r = listed and list(KEYS[2], ARGV[3], ARGV[4], ARGV[5]) or 3
 	if ARGV[2] == '0' then redis.call('SET', KEYS[1], ARGV[1])
+	elseif ARGV[2] == '-1' then redis.call('DEL', KEYS[1])
 	else redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[2]) end
 	return r
 end`

@@ -2,6 +2,8 @@ package redisstore_test
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -116,3 +118,5 @@ func eventually(t testing.TB, what string, holds func() bool) {
 		<-time.After(time.Millisecond)
 	}
 }
+
+func logTo(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }

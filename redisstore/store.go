@@ -50,7 +50,7 @@ func New(ctx context.Context, c Config) (*Store, error) {
 		cluster: c.Client.Mode() == rueidis.ClientModeCluster,
 		owned:   !c.Express || c.OwnerOf != nil,
 	}
-	s.layout = native{s.b}
+	s.layout = native{s.b, c.Now}
 	if c.Express {
 		s.layout = &express{s.b, c.TTL, c.OwnerOf, c.Now}
 	}
