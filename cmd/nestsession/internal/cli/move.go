@@ -46,6 +46,9 @@ Sessions of express-session are moved into a native store under the hashes of th
 
 // Validate refuses what cannot be.
 func (c *moveCommand) Validate() error {
+	if c.From == "" || c.To == "" {
+		return errors.New("name both stores: --from URL --to URL")
+	}
 	var err error
 	if c.source, err = storeurl.Parse(c.From, false); err != nil {
 		return fmt.Errorf("--from or $NESTSESSION_FROM: %w", err)

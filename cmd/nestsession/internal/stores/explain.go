@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -17,8 +16,10 @@ import (
 )
 
 // reason says in a sentence why a store cannot be used, and what to do.
-func reason(t *storeurl.Target, err error, waited time.Duration) string {
+func reason(t *storeurl.Target, o Options, err error) string {
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && t.Kind == storeurl.SQLite && o.Make:
+		return "the folder of the file is not there: make it, or choose another"
 	case errors.Is(err, fs.ErrNotExist) && t.Kind == storeurl.SQLite:
 		return "there is no such file: check the path, or have `nestsession serve` make it"
 	case errors.Is(err, fs.ErrPermission) && t.Kind == storeurl.SQLite:
@@ -43,7 +44,7 @@ func reason(t *storeurl.Target, err error, waited time.Duration) string {
 	}
 	var timeout net.Error
 	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
-		return fmt.Sprintf("the server did not answer within %v: is it running, and are host and port right?", waited)
+		return fmt.Sprintf("the server did not answer within %v: is it running, and are host and port right?", o.Timeout)
 	}
 	return words.Replace(err.Error())
 }

@@ -87,15 +87,15 @@ func Open(ctx context.Context, t *storeurl.Target, o Options) (*Opened, error) {
 		return nil, ctx.Err() // broken off; nothing is wrong with the store
 	}
 	if err != nil {
-		return nil, explain(t, err, o.Timeout)
+		return nil, explain(t, o, err)
 	}
 	return opened, nil
 }
 
 // explain says what an error of opening is about and what to do. It has no password
 // in it, whatever a driver may write.
-func explain(t *storeurl.Target, err error, waited time.Duration) error {
-	text := reason(t, err, waited)
+func explain(t *storeurl.Target, o Options, err error) error {
+	text := reason(t, o, err)
 	return &openError{fmt.Sprintf("sessions in %s: %s", t, scrub(t, text)), err}
 }
 

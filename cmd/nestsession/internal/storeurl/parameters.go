@@ -25,6 +25,12 @@ var theirs = map[Kind][]string{
 	MySQL:    {"tls"},
 }
 
+// words are what some parameters of the drivers may be.
+var words = map[string][]string{
+	"sslmode": {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"},
+	"tls":     {"true", "false", "skip-verify", "preferred"},
+}
+
 // parameters reads what follows the question mark.
 func (t *Target) parameters(s scheme, query string, express bool) error {
 	values, err := url.ParseQuery(query)
@@ -42,6 +48,11 @@ func (t *Target) parameters(s scheme, query string, express bool) error {
 		}
 		if len(values[name]) > 1 || values.Get(name) == "" {
 			return fmt.Errorf("the parameter %s wants one value", name)
+		}
+	}
+	for name, can := range words {
+		if values.Has(name) && !slices.Contains(can, values.Get(name)) {
+			return fmt.Errorf("the parameter %s is one of %s", name, strings.Join(can, ", "))
 		}
 	}
 	t.Table, t.Schema, t.Prefix = values.Get("table"), values.Get("schema"), values.Get("prefix")

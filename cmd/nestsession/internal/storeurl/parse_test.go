@@ -41,7 +41,7 @@ func TestEachFormIsUnderstood(t *testing.T) {
 		"mariadb://db:3307/app?layout=express-mysql-session":             "MySQL at db:3307, database app, as express-mysql-session has it",
 		"redis://localhost":                               "Redis at localhost:6379",
 		"redis://:secret@localhost/0":                     "Redis at localhost:6379",
-		"rediss://kim:secret@10.0.0.1:6380/3?prefix=app:": "Redis at 10.0.0.1:6380, database 3, with TLS, prefix app:",
+		"rediss://kim:secret@10.0.0.1:6380/3?prefix=app:": `Redis at 10.0.0.1:6380, database 3, with TLS, prefix "app:"`,
 		"redis+sentinel://a,b:26380,[::1]?master=main":    "Redis, master main of the sentinels at a:26379, b:26380, [::1]:26379",
 		"rediss+cluster://a:7000,b:7001/0":                "Redis Cluster at a:7000, b:7001, with TLS",
 	} {
@@ -134,6 +134,8 @@ var mistakes = map[string]string{
 	"sqlite:s.db?tabel=t":                     `no parameter "tabel" for SQLite: write one of create, layout, owner-column, table, ttl`,
 	"mysql://h/d?sslmode=require":             `no parameter "sslmode" for MySQL`,
 	"postgres://h/d?password=hunter2":         `no parameter "password" for PostgreSQL`,
+	"postgres://h/d?sslmode=on":               "sslmode is one of disable, allow",
+	"mysql://h/d?tls=sometimes":               "tls is one of true, false, skip-verify, preferred",
 	"redis://h?prefix=":                       "prefix wants one value",
 	"redis://h?prefix=a&prefix=b":             "prefix wants one value",
 	"redis://h?prefix=%zz":                    "what follows the question mark cannot be read",

@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -127,7 +128,7 @@ func (t Target) String() string {
 			b.WriteString(", with TLS")
 		}
 		if t.Prefix != "" {
-			b.WriteString(", prefix " + t.Prefix)
+			b.WriteString(", prefix " + strconv.Quote(t.Prefix))
 		}
 	default:
 		b.WriteString(string(t.Kind) + " at " + t.Hosts[0] + ", database " + t.Database)
