@@ -34,6 +34,9 @@ func (s *Store) adopt(ctx context.Context, is table) error {
 	if err := s.fits(is); err != nil {
 		return err
 	}
+	if err := s.rights(ctx); err != nil {
+		return err
+	}
 	s.limits = limits{idBytes: MaxID, owner: MaxOwner}
 	if s.shape.native {
 		s.adoptNative(is)
@@ -51,6 +54,26 @@ func (s *Store) adopt(ctx context.Context, is table) error {
 		return s.adoptPostgres(ctx, is)
 	case MySQL:
 		return s.adoptMySQL(is)
+	}
+	return nil
+}
+
+// rights asks PostgreSQL, which looks at them when a statement is run, for those that the
+// statements need. MySQL looks at them when they are prepared.
+func (s *Store) rights(ctx context.Context) error {
+	if s.shape.dialect != Postgres {
+		return nil
+	}
+	var all bool
+	err := s.try(ctx, func() error {
+		return s.config.DB.QueryRowContext(ctx, `SELECT bool_and(has_table_privilege(to_regclass($1::text), p))
+			FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p`, s.shape.table).Scan(&all)
+	})
+	if err != nil {
+		return s.failed(ctx, "asking for the rights on "+s.shape.table, "", err)
+	}
+	if !all {
+		return fmt.Errorf("sqlstore: the user may not use the table: GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO it", s.shape.table)
 	}
 	return nil
 }

@@ -28,7 +28,31 @@ func (s *Store) failed(ctx context.Context, what, id string, err error) error {
 		// Drivers have words of their own for it ("interrupted").
 		return fmt.Errorf("sqlstore: %s: %w (%w)", what, ended, discreet{err, id})
 	}
+	if isDenied(err) {
+		return fmt.Errorf("sqlstore: %s: %w; the user needs GRANT SELECT, INSERT, UPDATE, DELETE ON %s", what, discreet{err, id}, s.shape.table)
+	}
 	return fmt.Errorf("sqlstore: %s: %w", what, discreet{err, id})
+}
+
+// isDenied says that a right is missing.
+func isDenied(err error) bool {
+	if state(err) == "42501" {
+		return true
+	}
+	switch number(err, "Number") {
+	case mysqlDenied, mysqlColumnDenied:
+		return true
+	}
+	return false
+}
+
+// state is the SQLSTATE that drivers for PostgreSQL tell, pgx and lib/pq among them.
+func state(err error) string {
+	var e interface{ SQLState() string }
+	if !errors.As(err, &e) {
+		return ""
+	}
+	return e.SQLState()
 }
 
 // refusal is an error of this package's own, which holds nothing of a session.
@@ -65,6 +89,8 @@ func (d discreet) Error() string {
 // The errors of MySQL that matter here, by number.
 const (
 	mysqlDuplicate         = 1062
+	mysqlDenied            = 1142
+	mysqlColumnDenied      = 1143
 	mysqlLockTimeout       = 1205
 	mysqlDeadlock          = 1213
 	mysqlWrongValue        = 1292
@@ -79,11 +105,7 @@ func isDuplicate(err error) bool { return number(err, "Number") == mysqlDuplicat
 func isTransient(d Dialect, err error) bool {
 	switch d {
 	case Postgres:
-		var state interface{ SQLState() string } // pgx and lib/pq have it
-		if !errors.As(err, &state) {
-			return false
-		}
-		switch state.SQLState() {
+		switch state(err) {
 		case "40001", "40P01": // serialization failure, deadlock
 			return true
 		}
