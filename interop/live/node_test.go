@@ -50,7 +50,7 @@ func startNode(t *testing.T, settings nodeSettings) nodeAddresses {
 	}
 	node := exec.Command("node", "server.js", string(argument))
 	node.Dir = "node"
-	// As nest-session's main.ts reads them; without TLS, the cookie must not be Secure.
+	// As node/nest/main.ts reads them; without TLS, the cookie must not be Secure.
 	node.Env = append(os.Environ(), "SESSION_SECRET="+settings.Secret, "NODE_ENV=none", "TZ=America/St_Johns")
 	var complaints bytes.Buffer
 	node.Stderr = &complaints
