@@ -107,6 +107,12 @@ func (s *Store) listOwner(ctx context.Context, owner string, yield func(store.Re
 	}
 }
 
+// unanswered reports whether err is other than what the server answered.
+func unanswered(err error) bool {
+	_, ok := rueidis.IsRedisErr(err)
+	return err != nil && !ok
+}
+
 // parseEntries reads ids and scores, and leaves out what was seen before.
 func parseEntries(elements []string, seen *window) ([]entry, error) {
 	var entries []entry
@@ -139,11 +145,13 @@ func (s *Store) listEntries(ctx context.Context, key, owner string, entries []en
 			ended = append(ended, e.id)
 		}
 	}
-	if err := s.fallDue(ctx, key, ended); err != nil {
+	// A server that is out of memory or takes no writes is no reason not to list: the
+	// entries are seen to another time.
+	if err := s.fallDue(ctx, key, ended); unanswered(err) {
 		return false, err
 	}
 	if len(due) > 0 {
-		if _, err := s.settle(ctx, key, due); err != nil {
+		if _, err := s.settle(ctx, key, due); unanswered(err) {
 			return false, err
 		}
 	}
