@@ -37,7 +37,7 @@ type server interface {
 // keeps, in the settings in which it promises that an acknowledged write survives.
 var backends = map[string]func(t testing.TB) backend{
 	"redis": func(t testing.TB) backend {
-		return redisBackend(servers.StartRedis(t, servers.RedisOptions{Password: "s3cr3t-p4ssw0rd", AppendOnly: "always"}))
+		return redisBackend(servers.StartRedis(t, servers.RedisOptions{Password: password, AppendOnly: "always"}))
 	},
 	"postgres": func(t testing.TB) backend {
 		return postgresBackend(t, servers.StartPostgres(t, servers.PostgresOptions{Durable: true}))

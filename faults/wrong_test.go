@@ -70,7 +70,7 @@ func TestChangedPassword(t *testing.T) {
 		ctx := context.Background()
 		t.Run("redis", func(t *testing.T) {
 			t.Parallel()
-			r := servers.StartRedis(t, servers.RedisOptions{Password: "s3cr3t-p4ssw0rd"})
+			r := servers.StartRedis(t, servers.RedisOptions{Password: password})
 			b := redisBackend(r)
 			locks := func(from, to string) {
 				conn := redisOption(from, r.Addr())
