@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strconv"
 )
 
 // sessionsShow is the flags of `nestsession sessions show`.
@@ -73,7 +72,7 @@ func dataOf(document []byte) any {
 		out = append(append(append(out, text...), ':'), value...)
 	}
 	if _, err := d.Token(); err != nil {
-		return strconv.QuoteToASCII(string(document))
+		return string(document)
 	}
 	return json.RawMessage(append(out, '}'))
 }

@@ -60,13 +60,14 @@ func bar(w io.Writer, o Options, done func() int64, ended <-chan struct{}) {
 		progressbar.OptionThrottle(barInterval),
 		progressbar.OptionFullWidth(),
 		progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetSpinnerChangeInterval(0), // turned by hand: nothing of it goes on afterwards
 	)
 	tick := time.NewTicker(barInterval)
 	defer tick.Stop()
 	for {
 		n := done()
-		if total > 0 && n > total { // more came while it ran
-			total = n
+		if total > 0 && n >= total {
+			total = n + 1 // more may come; a bar that is full is over
 			b.ChangeMax64(total)
 		}
 		_ = b.Set64(n) // nothing is lost if nobody can see it

@@ -124,7 +124,7 @@ func (t *tee) List(ctx context.Context, owner string) iter.Seq2[store.Record, er
 	return func(yield func(store.Record, error) bool) {
 		l, ok := store.As[store.Lister](t.Store)
 		if !ok {
-			yield(store.Record{}, fmt.Errorf("sessions: %T does not list", t.Store))
+			yield(store.Record{}, fmt.Errorf("%T: %w", t.Store, errors.ErrUnsupported))
 			return
 		}
 		for rec, err := range l.List(ctx, owner) {
