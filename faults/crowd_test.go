@@ -18,7 +18,6 @@ type crowd struct {
 	t       testing.TB
 	nodes   []*node
 	stay    []*browser // log in once
-	leave   []*browser // log in and out
 	ended   endings
 	acked   atomic.Int64 // saves
 	stop    chan struct{}
