@@ -39,3 +39,18 @@ func (s *Store) try(ctx context.Context, f func() error) error {
 		}
 	}
 }
+
+// write is try for a statement that writes. SQLite has one writer at a time and makes
+// the others sleep and try again; those of one Store stand in line instead.
+func (s *Store) write(ctx context.Context, f func() error) error {
+	if s.line == nil {
+		return s.try(ctx, f)
+	}
+	select {
+	case s.line <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-s.line }()
+	return s.try(ctx, f)
+}

@@ -15,6 +15,7 @@ type Store struct {
 	shape  shape
 	q      *statements
 	limits limits
+	line   chan struct{} // SQLite: whose turn it is to write; nil: nobody waits
 	closed atomic.Bool
 	ended  context.Context // ends with Close
 	end    context.CancelFunc
@@ -44,6 +45,9 @@ func New(ctx context.Context, c Config) (*Store, error) {
 		return nil, errors.New("sqlstore: Config.DB is nil: open the database with database/sql and its driver first")
 	}
 	s := &Store{config: c, shape: c.shape(), swept: make(chan struct{})}
+	if c.Dialect == SQLite {
+		s.line = make(chan struct{}, 1)
+	}
 	s.ended, s.end = context.WithCancel(context.Background())
 	if err := s.open(ctx); err != nil {
 		s.end()

@@ -49,7 +49,7 @@ func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 			return removed, err
 		}
 		n, more := 0, false
-		err := s.try(ctx, func() (err error) {
+		err := s.write(ctx, func() (err error) {
 			n, more, err = s.sweepBatch(ctx)
 			return err
 		})

@@ -17,7 +17,7 @@ func (s *Store) Touch(ctx context.Context, id string, expires time.Time) error {
 	if s.limits.id(id) != nil {
 		return store.ErrNotFound
 	}
-	err := s.try(ctx, func() error { return s.touch(ctx, id, expires) })
+	err := s.write(ctx, func() error { return s.touch(ctx, id, expires) })
 	return s.failed(ctx, "touch", id, err)
 }
 
@@ -52,7 +52,7 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	}
 	var v values
 	v[pID] = s.text(id)
-	err := s.try(ctx, func() error {
+	err := s.write(ctx, func() error {
 		_, err := s.q.delete.exec(ctx, s.config.DB, &v)
 		return err
 	})

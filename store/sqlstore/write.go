@@ -24,7 +24,7 @@ func (s *Store) Create(ctx context.Context, r store.Record) (store.Version, erro
 		return 0, err
 	}
 	var v store.Version
-	err := s.try(ctx, func() (err error) {
+	err := s.write(ctx, func() (err error) {
 		v, err = s.create(ctx, r)
 		return err
 	})
@@ -91,7 +91,7 @@ func (s *Store) Update(ctx context.Context, r store.Record) (store.Version, erro
 		return 0, err
 	}
 	var v store.Version
-	err := s.try(ctx, func() (err error) {
+	err := s.write(ctx, func() (err error) {
 		v, err = s.update(ctx, r)
 		return err
 	})
