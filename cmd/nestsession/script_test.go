@@ -15,11 +15,18 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/nestsession/session/internal/servers"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"nestsession": main})
+	testscript.Main(suite{m}, map[string]func(){"nestsession": main})
 }
+
+// suite is the tests with the servers that they share.
+type suite struct{ *testing.M }
+
+func (s suite) Run() int { return servers.Main(s.M) }
 
 // What is called stop in other languages is called halt in the scripts: testscript's
 // own stop leaves out the rest of a script, which then passes unseen.
@@ -53,6 +60,16 @@ func TestNoScriptEndsEarly(t *testing.T) {
 //	ended           wait for its end, and fail unless it ends well; what it wrote is in
 //	                the files out and err
 //	halt            interrupt, and ended
+//	crash           end it as a power cut would, with SIGKILL
+//	database KIND   have a store of this script's own on a server that the scripts share,
+//	                which $REDIS_URL, $POSTGRES_URL or $MYSQL_URL then names (and another
+//	                one $OTHER_REDIS_URL); a KIND is redis, postgres or mysql. With _BARE
+//	                at the end of its name it is without its password, which is in the
+//	                file password and in $PASSWORD
+//	own KIND        the same on a server of the script's own, which is named $OWN_URL;
+//	                a KIND is also sentinel or cluster
+//	down            end that server at once
+//	up              start it again
 //	perm MODE FILE  fail unless the file has that mode
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -61,7 +78,11 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
-			s := &server{}
+			t, ok := e.T().(testing.TB)
+			if !ok {
+				return fmt.Errorf("a script's %T is no testing.TB", e.T())
+			}
+			s := &server{t: t}
 			e.Values[serverKey{}] = s
 			e.Defer(s.clear)
 			return nil
@@ -77,7 +98,12 @@ func TestScripts(t *testing.T) {
 				of(ts).signal(ts, os.Interrupt)
 				of(ts).ended(ts, false)
 			},
-			"perm": perm,
+			"crash":    func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).crash(ts) },
+			"database": database,
+			"own":      own,
+			"down":     func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).own.Kill() },
+			"up":       func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).own.Restart() },
+			"perm":     perm,
 		},
 	})
 }
@@ -90,6 +116,9 @@ type server struct {
 	address string
 	exit    chan error // what the process ended with
 	request net.Conn   // one that is not whole yet
+
+	t   testing.TB // of the script
+	own restartable
 }
 
 func of(ts *testscript.TestScript) *server { return ts.Value(serverKey{}).(*server) }
@@ -101,7 +130,7 @@ func serve(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	s.process.Path, s.process.Err = path, nil
 	s.process.Dir = ts.MkAbs(".")
-	for _, name := range []string{"HOME", "PATH", "XDG_DATA_HOME", "NESTSESSION_DATA", "NESTSESSION_SECRETS", "NESTSESSION_SECRET_FILE"} {
+	for _, name := range []string{"HOME", "PATH", "XDG_DATA_HOME", "NESTSESSION_DATA", "NESTSESSION_SECRETS", "NESTSESSION_SECRET_FILE", "NESTSESSION_STORE", "NESTSESSION_STORE_PASSWORD_FILE", "NESTSESSION_EXPRESS"} {
 		if value := ts.Getenv(name); value != "" {
 			s.process.Env = append(s.process.Env, name+"="+value)
 		}
@@ -188,6 +217,13 @@ func (s *server) ended(ts *testscript.TestScript, neg bool) {
 	}
 }
 
+// crash ends the server with no chance to tidy up.
+func (s *server) crash(ts *testscript.TestScript) {
+	ts.Check(s.process.Process.Kill())
+	<-s.exit
+	s.process = nil
+}
+
 // clear ends what a script that failed left running.
 func (s *server) clear() {
 	if s.request != nil {
@@ -206,4 +242,9 @@ func perm(ts *testscript.TestScript, _ bool, args []string) {
 	if got := fmt.Sprintf("%04o", info.Mode().Perm()); got != args[0] {
 		ts.Fatalf("%s has mode %s, want %s", args[1], got, args[0])
 	}
+}
+
+// writeFile writes a file in the script's folder that only its owner can read.
+func writeFile(ts *testscript.TestScript, name, text string) {
+	ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
 }

@@ -1,16 +1,21 @@
 package fromgorilla_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/gorilla/sessions"
+	"github.com/nestsession/session"
 	"github.com/nestsession/session/examples/fromgorilla"
 	"github.com/nestsession/session/sessiontest"
+	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/store/memstore"
 )
 
 func TestAVisitorOfGorillaStaysLoggedIn(t *testing.T) {
@@ -36,6 +41,22 @@ func TestAVisitorOfGorillaStaysLoggedIn(t *testing.T) {
 				t.Errorf("after the logout: %q, want 401", page)
 			}
 		})
+	}
+}
+
+// A response sets a cookie once (RFC 6265 section 4.1.1): not as gorilla keeps it, and
+// then expired.
+func TestTheOldCookieIsSetOnce(t *testing.T) {
+	t.Parallel()
+	for name, store := range stores(t) {
+		w, b := setup(t, store), newBrowser()
+		b.visit(w.old, "POST", "/login?user=ada")
+		rec := httptest.NewRecorder()
+		w.new.ServeHTTP(rec, b.request("GET", "/me"))
+		lines := rec.Header()["Set-Cookie"]
+		if n := strings.Count(strings.Join(lines, "\n"), oldName+"="); n != 1 {
+			t.Errorf("%s: the old cookie is set %d times:\n%q", name, n, lines)
+		}
 	}
 }
 
@@ -129,6 +150,39 @@ func TestAnOldStoreThatIsDown(t *testing.T) {
 	if page, want := b.visit(w.new, "GET", "/me"), `ada ["admin"] ["hello"]`; page != want {
 		t.Errorf("once it is up again: %q, want %q", page, want)
 	}
+}
+
+// full is a store that takes no new sessions.
+type full struct{ store.Store }
+
+func (full) Create(context.Context, store.Record) (store.Version, error) {
+	return 0, store.ErrFull
+}
+
+// As long as the new session is not stored, the old one is not ended.
+func TestANewStoreThatIsDown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, b := setup(t, stores(t)["files"]), newBrowser()
+		b.visit(w.old, "POST", "/login?user=ada")
+		down, err := session.New[fromgorilla.Account](session.Config{
+			Secrets: []string{"a secret of this test"},
+			Store:   full{memstore.New(memstore.Config{})},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		up := w.takeover.Sessions
+		w.takeover.Sessions = down
+		if page := b.visit(fromgorilla.Routes(w.takeover), "GET", "/me"); page != "503" {
+			t.Errorf("%q, want 503", page)
+		}
+		time.Sleep(time.Minute)
+		w.takeover.Sessions = up
+		if page, want := b.visit(w.new, "GET", "/me"), `ada ["admin"] ["hello"]`; page != want {
+			t.Errorf("a minute later: %q, want %q", page, want)
+		}
+	})
 }
 
 // Forged cookies, and those of a session that the old application has ended.

@@ -1,6 +1,7 @@
 package fromscs_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,6 +17,8 @@ import (
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/examples/fromscs"
 	"github.com/nestsession/session/sessiontest"
+	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/store/memstore"
 )
 
 // oldApplication is one on scs, as its documentation has it.
@@ -221,6 +224,44 @@ func TestAnOldStoreThatIsDown(t *testing.T) {
 	}
 }
 
+// full is a store that takes no new sessions.
+type full struct{ store.Store }
+
+func (full) Create(context.Context, store.Record) (store.Version, error) {
+	return 0, store.ErrFull
+}
+
+// As long as the new session is not stored, the old one is not ended.
+func TestANewStoreThatIsDown(t *testing.T) {
+	t.Parallel()
+	w, b := setup(t, false), newBrowser()
+	b.visit(w.old, "POST", "/login?user=ada")
+	before := w.deadline(t, b)
+	sessions, err := session.New[fromscs.Account](session.Config{
+		Secrets: []string{"a secret of this test"},
+		Store:   full{memstore.New(memstore.Config{})},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page := b.visit(fromscs.Routes(&fromscs.Takeover{Sessions: sessions, Old: w.scs}), "GET", "/me"); page != "503" {
+		t.Errorf("%q, want 503", page)
+	}
+	if after := w.deadline(t, b); !after.Equal(before) {
+		t.Errorf("the old session ends at %v, want %v as before", after, before)
+	}
+}
+
+// deadline is when the old session ends of whose cookie the browser has.
+func (w *world) deadline(t *testing.T, b *browser) time.Time {
+	t.Helper()
+	ctx, err := w.scs.Load(t.Context(), b.cookies()["session"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.scs.Deadline(ctx)
+}
+
 func TestACookieThatScsDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	w, b := setup(t, false), newBrowser()
@@ -231,7 +272,8 @@ func TestACookieThatScsDoesNotKnow(t *testing.T) {
 	if c := b.cookies(); len(c) != 0 {
 		t.Errorf("the browser has the cookies %v, want none", c)
 	}
-	if _, found, err := w.scs.Store.Find("made-up"); found || err != nil {
-		t.Errorf("scs's store has a session under an id that a client made up (%v)", err)
+	all, err := w.scs.Store.(scs.IterableStore).All()
+	if err != nil || len(all) != 0 {
+		t.Errorf("scs's store has %d sessions (%v), want none", len(all), err)
 	}
 }

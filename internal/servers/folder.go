@@ -12,26 +12,28 @@ import (
 
 // root is the folder of this process's servers. Its lock is held while the process
 // lives, so that the next one knows what was left by a process that was killed.
-var root = sync.OnceValues(func() (string, error) {
+var root = sync.OnceValues(func() (lockedFolder, error) {
 	removeAbandoned()
 	dir, err := os.MkdirTemp("", rootPattern)
 	if err != nil {
-		return "", err
+		return lockedFolder{}, err
 	}
 	lock, err := lockFolder(dir)
 	if err != nil {
-		return "", err
+		return lockedFolder{}, err
 	}
-	held = lock
 	// Servers may run as another user, and must be able to pass through.
-	return dir, os.Chmod(dir, 0o711)
+	return lockedFolder{dir, lock}, os.Chmod(dir, 0o711)
 })
+
+// lockedFolder is a folder with its lock, which ends with the file.
+type lockedFolder struct {
+	path string
+	lock *os.File
+}
 
 // Short: the path of a Unix socket has some 100 bytes at most.
 const rootPattern = "nestsrv-*"
-
-// held keeps the lock, which ends with the file.
-var held *os.File
 
 // lockFolder takes the folder's lock, or fails if somebody has it.
 func lockFolder(dir string) (*os.File, error) {
@@ -67,5 +69,5 @@ func newFolder(name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("servers: %w", err)
 	}
-	return os.MkdirTemp(parent, name+"-*")
+	return os.MkdirTemp(parent.path, name+"-*")
 }

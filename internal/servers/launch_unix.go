@@ -12,14 +12,13 @@ import (
 
 // lifeline is a pipe of which only this process holds the end that is written to: who
 // reads from it learns when the process has ended.
-var lifeline = sync.OnceValues(func() (*os.File, error) {
+var lifeline = sync.OnceValues(func() (pipe, error) {
 	r, w, err := os.Pipe()
-	writeEnd = w
-	return r, err
+	return pipe{r, w}, err
 })
 
-// writeEnd keeps the pipe from being closed by the garbage collector.
-var writeEnd *os.File
+// pipe is both ends, so that the garbage collector closes neither.
+type pipe struct{ read, write *os.File }
 
 // launch starts the command, and beside it a shell that kills it when this process has
 // ended, however that came about.
@@ -36,7 +35,7 @@ func launch(cmd *exec.Cmd) error {
 		return err
 	}
 	guard := exec.Command("/bin/sh", "-c", "read none; kill -9 "+strconv.Itoa(cmd.Process.Pid))
-	guard.Stdin = end
+	guard.Stdin = end.read
 	guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return guard.Start()
 }

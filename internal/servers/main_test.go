@@ -1,10 +1,37 @@
-package servers_test
+//go:build unix
+
+package servers
 
 import (
+	"context"
+	"net"
 	"os"
 	"testing"
-
-	"github.com/nestsession/session/internal/servers"
+	"time"
 )
 
-func TestMain(m *testing.M) { os.Exit(servers.Main(m)) }
+// TestMain runs the tests, or in a process that one of them started what it asks for.
+func TestMain(m *testing.M) {
+	if os.Getenv(childMode) == "without Main" {
+		os.Exit(m.Run())
+	}
+	os.Exit(Main(m))
+}
+
+// within is a context that ends a wait that would be in vain.
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// refuses reports whether nothing listens at the address.
+func refuses(addr string) bool {
+	conn, err := net.DialTimeout("tcp", addr, time.Second)
+	if err != nil {
+		return true
+	}
+	conn.Close()
+	return false
+}

@@ -105,6 +105,7 @@ func (m *MariaDB) initialize(install, dir string) error {
 		return err
 	}
 	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir) // $TMPDIR may be closed to the user
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("servers: mariadb-install-db: %w\n%s", err, out)
 	}

@@ -29,8 +29,8 @@ func Main(m *testing.M) int {
 		end()
 	}
 	endShared = nil
-	if dir, err := root(); err == nil {
-		_ = os.RemoveAll(dir)
+	if folder, err := root(); err == nil {
+		_ = os.RemoveAll(folder.path)
 	}
 	return code
 }

@@ -1,46 +1,103 @@
-package servers_test
+//go:build unix
+
+package servers
 
 import (
+	"context"
+	"net"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
-
-	"github.com/nestsession/session/internal/servers"
 )
 
-func TestRedis(t *testing.T) {
+// TestMissingProgramSaysWhatToInstall: a machine that lacks a server fails, and tells how
+// that is mended.
+func TestMissingProgramSaysWhatToInstall(t *testing.T) {
 	t.Parallel()
-	r := servers.StartRedis(t, servers.RedisOptions{Password: "x", AppendOnly: "always"})
-	t.Log(r.Do(t.Context(), "SET", "a", "1"))
-	r.Kill()
-	r.Restart()
-	t.Log(r.Do(t.Context(), "GET", "a"))
-	r.Freeze()
-	r.Thaw()
-	t.Log(r.Do(t.Context(), "GET", "a"))
+	_, err := startRedis(t, RedisOptions{Binary: "no-such-server"})
+	if err == nil || !strings.Contains(err.Error(), "no-such-server is not installed") ||
+		!strings.Contains(err.Error(), "make setup") || !strings.Contains(err.Error(), "redis-server") {
+		t.Errorf("%v", err)
+	}
 }
 
-func TestPostgres(t *testing.T) {
+// TestWrongSettingShowsTheLog: the error is the server's own, not that it did not answer.
+func TestWrongSettingShowsTheLog(t *testing.T) {
 	t.Parallel()
-	p := servers.StartPostgres(t, servers.PostgresOptions{})
-	t.Log(p.NewDatabase(t), p.Exec(t, "test1", "create table x as select 1 as y"))
-	p.Kill()
-	p.Restart()
-	t.Log(p.Exec(t, "test1", "select y from x"))
-	p.Freeze()
-	p.Thaw()
-	t.Log(p.Exec(t, "test1", "select y from x"))
+	_, err := startRedis(t, RedisOptions{Extra: []string{"no-such-setting 1"}})
+	if err == nil || !strings.Contains(err.Error(), "ended instead of starting") || !strings.Contains(err.Error(), "no-such-setting") {
+		t.Errorf("%v", err)
+	}
 }
 
-func TestMariaDB(t *testing.T) {
+// TestTakenPortIsLeft: if another program comes first, the next port is tried.
+func TestTakenPortIsLeft(t *testing.T) {
 	t.Parallel()
-	p := servers.StartMariaDB(t, servers.MariaDBOptions{Durable: true})
-	t.Log(p.NewDatabase(t), p.Exec(t, "test1", "create table x as select 1 as y"))
-	p.Kill()
-	p.Restart()
-	t.Log(p.Exec(t, "test1", "select y from x"))
-	p.Freeze()
-	p.Thaw()
-	t.Log(p.Exec(t, "test1", "select y from x"))
-	servers.SharedMariaDB(t).NewDatabase(t)
-	servers.SharedPostgres(t).NewDatabase(t)
-	servers.SharedRedis(t)
+	binary, err := redisBinary("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := newFolder("taken")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tried []int
+	r := &Redis{}
+	r.process, err = startProcess(t, dir, plan{
+		name: "redis",
+		command: func(port int) (*exec.Cmd, error) {
+			if tried = append(tried, port); len(tried) == 1 {
+				l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+				if err != nil {
+					return nil, err
+				}
+				t.Cleanup(func() { l.Close() })
+			}
+			return exec.Command(binary, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--dir", dir), nil
+		},
+		ready:   func(ctx context.Context, p *process) bool { return r.isReady(ctx, p, false) },
+		orderly: syscall.SIGTERM,
+		quick:   syscall.SIGKILL,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.attach()
+	if len(tried) != 2 || tried[0] == tried[1] || r.Port() != strconv.Itoa(tried[1]) {
+		t.Errorf("tried %v, runs at %s", tried, r.Port())
+	}
+}
+
+// TestPortsAreNotGivenTwice: not even while their servers are down.
+func TestPortsAreNotGivenTwice(t *testing.T) {
+	t.Parallel()
+	seen := map[int]bool{}
+	for range 200 {
+		port, err := takePort(true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer givePort(port)
+		if seen[port] || port < firstPort || port > lastPort {
+			t.Errorf("port %d, seen before: %v", port, seen[port])
+		}
+		seen[port] = true
+	}
+}
+
+// TestAnotherServerIsNotMistaken: one that sits on the port is not taken for the one that
+// was started.
+func TestAnotherServerIsNotMistaken(t *testing.T) {
+	t.Parallel()
+	other := StartRedis(t, RedisOptions{})
+	impostor := &process{port: other.port, cmd: exec.Command("sleep", "60"), done: make(chan struct{})}
+	if err := impostor.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = impostor.cmd.Process.Kill(); _ = impostor.cmd.Wait() })
+	if other.isReady(t.Context(), impostor, false) {
+		t.Error("a server with another process id was found ready")
+	}
 }

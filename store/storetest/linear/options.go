@@ -1,8 +1,14 @@
 package linear
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
 	"time"
+
+	"github.com/nestsession/session/store/storetest"
 )
 
 // Options says how much is tried and what is special about a store. The zero value
@@ -23,7 +29,8 @@ type Options struct {
 	Steps int
 
 	// Rounds is how many histories are recorded for each [Topic], each on ids of its
-	// own. 0: 20.
+	// own. 0: 20. Those of [Expiries], which have to wait where there is no Advance, end
+	// after five seconds.
 	Rounds int
 
 	// Topics are the kinds of histories. None: [Topics].
@@ -47,7 +54,8 @@ type Options struct {
 	Resolution time.Duration
 
 	// Skew is how far the store's clock may be from that of [storetest.Opened].
-	// 0: 50 milliseconds, or nothing where there is an Advance.
+	// 0: 10 milliseconds, or nothing where there is an Advance. What lies within it is
+	// not judged.
 	Skew time.Duration
 
 	// WithoutOwner says that the store does not keep Record.Owner.
@@ -58,9 +66,9 @@ type Options struct {
 	// last operation; the round waits for it to return. nil: nothing.
 	Disturb func(ctx context.Context)
 
-	// Folder is where a failure's drawing is written. "": the test's folder of
-	// artifacts if it runs with -artifacts, else a new one below [os.TempDir] that
-	// stays.
+	// Folder is where the drawing of a failure is written. "": for [Check] the test's
+	// folder of artifacts if it runs with -artifacts, else a new one below
+	// [os.TempDir], which stays.
 	Folder string
 }
 
@@ -77,3 +85,52 @@ const (
 
 // Topics are all of them.
 func Topics() []Topic { return []Topic{Swaps, Lives, Endings, Expiries} }
+
+// withDefaults fills in what was left to them.
+func (o Options) withDefaults(opened storetest.Opened) (Options, error) {
+	o.Seed = cmp.Or(o.Seed, rand.Uint64())
+	o.Clients = cmp.Or(o.Clients, 6)
+	o.IDs = cmp.Or(o.IDs, 2)
+	o.Steps = cmp.Or(o.Steps, 16)
+	o.Rounds = cmp.Or(o.Rounds, 20)
+	o.Patience = cmp.Or(o.Patience, 10*time.Second)
+	o.Timeout = cmp.Or(o.Timeout, 20*time.Second)
+	o.Resolution = cmp.Or(o.Resolution, time.Millisecond)
+	if opened.Advance == nil {
+		o.Skew = cmp.Or(o.Skew, 10*time.Millisecond)
+	}
+	if len(o.Topics) == 0 {
+		o.Topics = Topics()
+	}
+	for _, t := range o.Topics {
+		if !slices.Contains(Topics(), t) {
+			return o, fmt.Errorf("linear: Options.Topics names %q, which is none of %q", t, Topics())
+		}
+	}
+	for _, limit := range []struct {
+		name        string
+		value, most int
+	}{
+		{"Clients", o.Clients, 16}, {"IDs", o.IDs, 8}, {"Steps", o.Steps, 64}, {"Rounds", o.Rounds, 1 << 16},
+	} {
+		if limit.value < 1 || limit.value > limit.most {
+			return o, fmt.Errorf("linear: Options.%s is %d, and must be between 1 and %d", limit.name, limit.value, limit.most)
+		}
+	}
+	for _, limit := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"Patience", o.Patience}, {"Timeout", o.Timeout}, {"Resolution", o.Resolution}, {"Skew", o.Skew},
+	} {
+		if limit.value < 0 {
+			return o, fmt.Errorf("linear: Options.%s is %v, and must not be negative", limit.name, limit.value)
+		}
+	}
+	return o, nil
+}
+
+// rules are the contract with what the options grant.
+func (o Options) rules() rules {
+	return rules{slack: int64(o.Resolution + o.Skew)}
+}

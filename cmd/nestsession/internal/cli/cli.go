@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/config"
+	"github.com/nestsession/session/cmd/nestsession/internal/move"
 )
 
 // The exit statuses of the commands.
@@ -23,9 +25,11 @@ const (
 
 // grammar is all commands, and what they share.
 type grammar struct {
-	Serve  serve          `cmd:"" help:"Run the login server."`
-	Secret secretCommands `cmd:"" help:"Make secrets."`
-	Cookie cookieCommands `cmd:"" help:"Look at a session's cookie."`
+	Serve    serve           `cmd:"" help:"Run the login server."`
+	Sessions sessionCommands `cmd:"" help:"List, show, end and count sessions in a store."`
+	Move     moveCommand     `cmd:"" help:"Copy the sessions of one store to another."`
+	Secret   secretCommands  `cmd:"" help:"Make secrets."`
+	Cookie   cookieCommands  `cmd:"" help:"Look at a session's cookie."`
 }
 
 // finished is panicked by the parser in place of leaving the process.
@@ -51,7 +55,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	parser, err := kong.New(&commands,
 		kong.Name("nestsession"),
 		kong.Description("A login server on sessions that stay on the server, and the operator's commands for them."),
-		kong.Vars{"folder": folder},
+		kong.Vars{"folder": folder, "workers": strconv.Itoa(move.DefaultWorkers)},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(status int) { panic(finished{status}) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 96}),

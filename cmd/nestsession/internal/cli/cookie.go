@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bufio"
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -42,7 +41,7 @@ The id in the cookie is not printed. The session is named as the server's log an
 const maxInspected = 64 << 10
 
 // Run reads a cookie and says what it is.
-func (c *cookieInspect) Run(ctx context.Context, to output, in input) error {
+func (c *cookieInspect) Run(to output, in input) error {
 	folder, err := dataFolder(c.Data, false)
 	if err != nil {
 		return err
@@ -72,11 +71,7 @@ func (c *cookieInspect) Run(ctx context.Context, to output, in input) error {
 	if err != nil {
 		return err
 	}
-	digest, err := view.Digest(ctx, key)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(to.out, "session    %s\n", digest)
+	fmt.Fprintf(to.out, "session    %s\n", view.Digest(key))
 	if c.Express {
 		fmt.Fprintln(to.out, "key        the id in the cookie, behind the store's prefix if it has one; not shown, because it is a credential")
 	} else {

@@ -16,7 +16,9 @@ const maxAge = 400 * 24 * time.Hour
 type serve struct {
 	Address string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" env:"NESTSESSION_ADDRESS" help:"Listen here. Port 0 takes any that is free. Default: ${default}."`
 
-	Data string `default:"${folder}" placeholder:"FOLDER" env:"NESTSESSION_DATA" help:"Keep users and secret in this folder, which is made if it is not there. Default: ${default}."`
+	Data string `default:"${folder}" placeholder:"FOLDER" env:"NESTSESSION_DATA" help:"Keep users, secret and sessions in this folder, which is made if it is not there. Default: ${default}."`
+
+	storeFlags
 
 	SecretFile string `placeholder:"FILE" env:"NESTSESSION_SECRET_FILE" help:"Read the secrets from this file, which only its owner may read. Default: the file \"secret\" in the data folder, made at the first start."`
 
@@ -62,6 +64,9 @@ func (c *serve) Validate() error {
 	var err error
 	if c.proxies, err = client.ParseProxies(c.TrustedProxy); err != nil {
 		return fmt.Errorf("--trusted-proxy: %w", err)
+	}
+	if err := c.storeFlags.validate(); err != nil {
+		return err
 	}
 	if c.Secure == "always" && len(c.proxies) == 0 {
 		return fmt.Errorf("--secure always: this server speaks plain HTTP, over which no browser would get a cookie: name the proxy that speaks HTTPS in front of it with --trusted-proxy, or write --secure auto")

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode"
 
 	"golang.org/x/term"
 )
@@ -24,16 +25,33 @@ func isTerminal(of any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// printable is text in which nothing moves a terminal's cursor or changes its
-// colours: an owner's name is what somebody once typed.
-func printable(text string) string {
+// printable is text in which nothing moves a terminal's cursor, changes its colours or
+// the direction of writing: an owner's name is what somebody once typed. Tabs and ends
+// of lines stay.
+func printable(text string) string { return escape(text, "\t\n") }
+
+// oneLine is printable text without tabs and ends of lines, for a column.
+func oneLine(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return escape(text, "")
+}
+
+func escape(text, spare string) string {
 	var b strings.Builder
 	for _, r := range text {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
+		if unsafe(r) && !strings.ContainsRune(spare, r) {
 			fmt.Fprintf(&b, `\u%04x`, r)
 			continue
 		}
 		b.WriteRune(r)
 	}
 	return b.String()
+}
+
+// unsafe are control characters, line and paragraph separators, and what Unicode has
+// for turning the direction (UAX 9).
+func unsafe(r rune) bool {
+	return unicode.IsControl(r) || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069
 }

@@ -14,8 +14,12 @@ import (
 
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
+	"github.com/nestsession/session/cmd/nestsession/internal/stores"
+	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
 	"github.com/nestsession/session/cmd/nestsession/internal/web"
+	"github.com/nestsession/session/express"
+	"github.com/nestsession/session/store"
 )
 
 // drainTime is how long requests under way have to finish at the end, within the
@@ -24,8 +28,10 @@ const drainTime = 20 * time.Second
 
 // Help is what `nestsession serve --help` says beyond the flags.
 func (*serve) Help() string {
-	return `Without any flag it listens on loopback, and makes a folder for its users and its secret. ` +
-		`Sessions are kept in memory: they end with the process.
+	return `Without any flag it listens on loopback, and makes a folder for its users, its sessions and its secret. ` +
+		`Who is logged in stays so when it is started again. With --store memory: sessions end with the process.
+
+` + storesHelp + `
 
 Secrets sign the cookies: the first signs, all verify, so put a new one in front to rotate. ` +
 		`They come from $NESTSESSION_SECRETS (separated by commas), else from the secret file (one a line). ` +
@@ -40,7 +46,7 @@ func (c *serve) Run(ctx context.Context, to output) error {
 		return err
 	}
 	defer ln.Close()
-	place, err := c.place()
+	place, err := c.place(to)
 	if err != nil {
 		return err
 	}
@@ -52,18 +58,22 @@ func (c *serve) Run(ctx context.Context, to output) error {
 	if err != nil {
 		return err
 	}
+	kept, err := stores.Open(ctx, place.sessions, stores.Options{Make: true, Sweep: true, Logger: log})
+	if err != nil {
+		return errors.Join(err, accounts.Close())
+	}
 	app, err := web.New(web.Config{
-		Session: session.Config{Secrets: place.secrets, Cookie: c.cookie(), Logger: log},
+		Session: c.session(place.secrets, kept, log),
 		Users:   accounts,
 		Proxies: c.proxies,
 		Logger:  log,
 	})
 	if err != nil {
-		return errors.Join(err, accounts.Close())
+		return errors.Join(err, kept.Close(), accounts.Close())
 	}
 	c.announce(to.out, ln.Addr(), place)
 	c.warn(log, ln.Addr())
-	return errors.Join(serveUntil(ctx, ln, app, log, drainTime), app.Close(), accounts.Close())
+	return errors.Join(serveUntil(ctx, ln, app, log, drainTime), app.Close(), kept.Close(), accounts.Close())
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
@@ -111,11 +121,15 @@ func serveUntil(ctx context.Context, ln net.Listener, h http.Handler, log *slog.
 }
 
 func (c *serve) announce(w io.Writer, at net.Addr, p *place) {
+	note := ""
+	if p.sessions.Kind == storeurl.Memory {
+		note = ": all end with this process"
+	}
 	fmt.Fprintf(w, `nestsession listens on http://%s  (Ctrl-C stops it)
   users     %s
   secrets   %s
-  sessions  in memory, until %s after the last use: all end with this process
-`, at, p.users, p.secretSource, c.lifetime())
+  sessions  in %s, until %s after the last use%s
+`, at, p.users, p.secretSource, p.sessions, c.lifetime(), note)
 }
 
 // warn names what an operator may not have meant.
@@ -123,6 +137,17 @@ func (c *serve) warn(log *slog.Logger, at net.Addr) {
 	if tcp, ok := at.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && len(c.proxies) == 0 {
 		log.Warn("passwords and cookies cross the network unencrypted: put a proxy with HTTPS in front and name it with --trusted-proxy, or listen on loopback")
 	}
+}
+
+// session configures the sessions: as this library has them, or as express-session.
+func (c *serve) session(secrets []string, kept store.Store, log *slog.Logger) session.Config {
+	cfg := session.Config{Secrets: secrets, Cookie: c.cookie()}
+	if c.Express {
+		cfg = express.Config(secrets...)
+		cfg.Cookie.MaxAge, cfg.Cookie.Secure = c.cookie().MaxAge, c.cookie().Secure
+	}
+	cfg.Store, cfg.Logger = kept, log
+	return cfg
 }
 
 func (c *serve) cookie() session.Cookie {
@@ -140,16 +165,23 @@ func (c *serve) lifetime() string {
 // place is where the server keeps what outlives it.
 type place struct {
 	users        string
+	sessions     *storeurl.Target
 	secrets      []string
 	secretSource string
 }
 
-func (c *serve) place() (*place, error) {
+func (c *serve) place(to output) (*place, error) {
 	folder, err := dataFolder(c.Data, true)
 	if err != nil {
 		return nil, err
 	}
 	p := &place{users: filepath.Join(folder, "users.db")}
-	p.secrets, p.secretSource, err = secretSource{file: c.SecretFile, folder: folder, make: true}.read()
+	if p.sessions, err = c.target(folder, to); err != nil {
+		return nil, err
+	}
+	if p.sessions.PlainIDs() && !c.Express {
+		return nil, fmt.Errorf("layout=%s is express-session's: add --express, so that its cookies and documents are as well", p.sessions.Layout)
+	}
+	p.secrets, p.secretSource, err = secretSource{file: c.SecretFile, folder: folder, make: true, short: c.Express}.read()
 	return p, err
 }

@@ -32,28 +32,50 @@ func SplitSecrets(text string) []string {
 // ReadSecrets reads secrets from a file, one a line: the first signs, all verify.
 // It refuses a file that others than its owner can read.
 func ReadSecrets(path string) ([]string, error) {
+	secrets, err := readPrivate(path, "secret file", "forge sessions", "a new secret in its first line")
+	if err != nil {
+		return nil, err
+	}
+	if len(secrets) == 0 {
+		return nil, fmt.Errorf("secret file %s is empty: write a secret into its first line, such as `nestsession secret new` makes, or remove the file to have one generated", path)
+	}
+	return secrets, nil
+}
+
+// ReadPassword reads the password of a database from a file that others than its
+// owner cannot read: its only line.
+func ReadPassword(path string) (string, error) {
+	lines, err := readPrivate(path, "password file", "use the database", "another password in it")
+	if err == nil && len(lines) != 1 {
+		err = fmt.Errorf("password file %s has %d lines that are not empty: write the password into it, and nothing else", path, len(lines))
+	}
+	if err != nil {
+		return "", err
+	}
+	return lines[0], nil
+}
+
+// readPrivate reads the lines of a file. what it is, what who reads it can do, and
+// what to put where then, go into the errors.
+func readPrivate(path, what, harm, cure string) ([]string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("secret file: %w", err)
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	defer f.Close()
 	// Asked of the open file: the one that is read is the one that was checked.
 	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("secret file: %w", err)
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
-		return nil, fmt.Errorf("secret file %s can be read by others than its owner (mode %04o), who could then forge sessions: run `chmod 600 %s`, and put a new secret in its first line if somebody may have read it", path, mode, path)
+		return nil, fmt.Errorf("%s %s can be read by others than its owner (mode %04o), who could then %s: run `chmod 600 %s`, and put %s if somebody may have read it", what, path, mode, harm, path, cure)
 	}
 	text, err := readAll(f)
 	if err != nil {
-		return nil, fmt.Errorf("secret file: %w", err)
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	secrets := nonEmpty(strings.Split(text, "\n"))
-	if len(secrets) == 0 {
-		return nil, fmt.Errorf("secret file %s is empty: write a secret into its first line, such as `nestsession secret new` makes, or remove the file to have one generated", path)
-	}
-	return secrets, nil
+	return nonEmpty(strings.Split(text, "\n")), nil
 }
 
 // minSecretBytes is the least that the session library signs with.

@@ -112,3 +112,44 @@ func TestSplitSecrets(t *testing.T) {
 		t.Errorf("SplitSecrets = %q, want %q", got, want)
 	}
 }
+
+func TestAddSecretPutsOneInFront(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "secret")
+	if n, err := config.AddSecret(path); n != 1 || err != nil {
+		t.Fatalf("a file that is not there: %d, %v", n, err)
+	}
+	first, err := config.ReadSecrets(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := config.AddSecret(path); n != 2 || err != nil {
+		t.Fatalf("AddSecret = %d, %v", n, err)
+	}
+	both, err := config.ReadSecrets(path)
+	if err != nil || len(both) != 2 || both[1] != first[0] || both[0] == first[0] {
+		t.Errorf("the file has %d secrets, %v; want the new one, and then the old", len(both), err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".secret-*")); left != nil {
+		t.Errorf("left behind: %v", left)
+	}
+	loose := writeFile(t, 0o644, "a secret that others can read\n")
+	if _, err := config.AddSecret(loose); err == nil && runtime.GOOS != "windows" {
+		t.Error("a file that others can read was taken")
+	}
+}
+
+func TestReadPassword(t *testing.T) {
+	t.Parallel()
+	if got, err := config.ReadPassword(writeFile(t, 0o600, "pass word\n")); got != "pass word" || err != nil {
+		t.Errorf("ReadPassword = %q, %v", got, err)
+	}
+	for text, want := range map[string]string{"": "0 lines", "a\nb\n": "2 lines"} {
+		if _, err := config.ReadPassword(writeFile(t, 0o600, text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+	if _, err := config.ReadPassword(writeFile(t, 0o640, "secret")); runtime.GOOS != "windows" && (err == nil || !strings.Contains(err.Error(), "chmod 600")) {
+		t.Errorf("readable by the group: %v", err)
+	}
+}

@@ -21,6 +21,7 @@ func TestInChromium(t *testing.T) {
 		"mistakes":                                  mistakes,
 		"change the password":                       changePassword,
 		"a form on another site":                    otherSite,
+		"the server is started again":               startedAgain,
 		"looks":                                     looks,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -112,6 +112,14 @@ type tab struct {
 // open opens a tab at a path of a new server.
 func open(t *testing.T, browser context.Context, path string) *tab {
 	t.Helper()
+	b := openAt(t, browser, startServer(t))
+	b.navigate(path)
+	return b
+}
+
+// openAt opens an empty tab for the server at url.
+func openAt(t *testing.T, browser context.Context, url string) *tab {
+	t.Helper()
 	ctx, closeTab := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(closeTab)
 	if err := chromedp.Do(ctx); err != nil {
@@ -119,9 +127,8 @@ func open(t *testing.T, browser context.Context, path string) *tab {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	t.Cleanup(cancel)
-	b := &tab{T: t, ctx: ctx, url: startServer(t)}
+	b := &tab{T: t, ctx: ctx, url: url}
 	b.watchConsole()
-	b.navigate(path)
 	return b
 }
 

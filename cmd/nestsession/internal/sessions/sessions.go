@@ -4,9 +4,11 @@ package sessions
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
+	"sync"
 
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/store"
@@ -30,6 +32,10 @@ type View struct {
 	store  store.Store
 	config session.Config
 	whole  *session.Manager[map[string]any]
+
+	asked sync.Mutex
+	lone  *lone
+	namer *session.Manager[struct{}] // of lone
 }
 
 // withoutSecrets keys the digests where the secrets are not known. It protects
@@ -55,9 +61,13 @@ func New(s store.Store, secrets []string, plain bool) (*View, error) {
 		AbsoluteTimeout: session.NoTimeout,
 		Logger:          slog.New(slog.DiscardHandler),
 	}}
-	var err error
-	v.whole, err = session.New[map[string]any](v.config)
-	return v, err
+	var errs [2]error
+	v.whole, errs[0] = session.New[map[string]any](v.config)
+	v.lone = &lone{}
+	cfg := v.config
+	cfg.Store = v.lone
+	v.namer, errs[1] = session.New[struct{}](cfg)
+	return v, errors.Join(errs[:]...)
 }
 
 // All yields the live sessions of an owner, or with owner "" all, in no particular
@@ -80,18 +90,15 @@ func (v *View) All(ctx context.Context, owner string) iter.Seq2[Session, error] 
 	}
 }
 
-// Digest stands for the session that is kept under key.
-func (v *View) Digest(ctx context.Context, key string) (string, error) {
-	cfg := v.config
-	cfg.Store = lone{record: store.Record{ID: key}}
-	m, err := session.New[map[string]any](cfg)
-	if err != nil {
-		return "", err
+// Digest stands for the session that is kept under key, as in a listing.
+func (v *View) Digest(key string) string {
+	v.asked.Lock()
+	defer v.asked.Unlock()
+	v.lone.record.ID = key
+	for info := range v.namer.List(context.Background(), "") {
+		return info.Digest
 	}
-	for info, err := range m.List(ctx, "") {
-		return info.Digest, err
-	}
-	return "", fmt.Errorf("sessions: no digest")
+	return ""
 }
 
 // Revoke ends one session of All, wherever it is in use.
@@ -117,7 +124,7 @@ func (t *tee) List(ctx context.Context, owner string) iter.Seq2[store.Record, er
 	return func(yield func(store.Record, error) bool) {
 		l, ok := store.As[store.Lister](t.Store)
 		if !ok {
-			yield(store.Record{}, fmt.Errorf("sessions: %T does not list", t.Store))
+			yield(store.Record{}, fmt.Errorf("%T: %w", t.Store, errors.ErrUnsupported))
 			return
 		}
 		for rec, err := range l.List(ctx, owner) {
@@ -136,6 +143,6 @@ type lone struct {
 }
 
 // List yields the record.
-func (l lone) List(context.Context, string) iter.Seq2[store.Record, error] {
+func (l *lone) List(context.Context, string) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) { yield(l.record, nil) }
 }

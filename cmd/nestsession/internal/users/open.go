@@ -4,14 +4,10 @@ import (
 	"context"
 	"database/sql"
 	_ "embed"
-	"errors"
 	"fmt"
-	"net/url"
-	"os"
 	"path/filepath"
-	"time"
 
-	"modernc.org/sqlite" // the driver "sqlite", without cgo
+	"github.com/nestsession/session/cmd/nestsession/internal/sqlitefile"
 )
 
 //go:embed schema.sql
@@ -27,61 +23,15 @@ func Open(ctx context.Context, path string, hasher Hasher) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("users: %w", err)
 	}
-	// SQLite would make it readable by everybody; its journals take the file's mode.
-	f, err := os.OpenFile(abs, os.O_RDWR|os.O_CREATE, 0o600)
+	db, err := sqlitefile.Open(abs, sqlitefile.Options{Make: true})
 	if err != nil {
 		return nil, fmt.Errorf("users: %w", err)
 	}
-	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("users: %w", err)
-	}
-	db, err := sql.Open("sqlite", dataSource(abs))
-	if err != nil {
-		return nil, fmt.Errorf("users: %w", err)
-	}
-	if err := whenFree(ctx, func() error { return migrate(ctx, db) }); err != nil {
+	if err := sqlitefile.WhenFree(ctx, func() error { return migrate(ctx, db) }); err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("users: %s: %w", abs, err)
 	}
 	return &Store{db: db, hasher: hasher}, nil
-}
-
-func dataSource(path string) string {
-	slashed := filepath.ToSlash(path)
-	if slashed[0] != '/' { // C:/…
-		slashed = "/" + slashed
-	}
-	u := url.URL{Scheme: "file", Path: slashed, RawQuery: url.Values{
-		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)"},
-		"_txlock": {"immediate"}, // two processes may open a new file at once
-	}.Encode()}
-	return u.String()
-}
-
-const (
-	busy     = 5 // SQLITE_BUSY, the lower byte of its extended codes
-	openTime = 5 * time.Second
-)
-
-// whenFree does what another process that opens the file at the same moment may
-// forbid. SQLite waits for such a one by itself (busy_timeout), but not while it
-// changes the journal's mode.
-func whenFree(ctx context.Context, do func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, openTime)
-	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := do()
-		if e := (*sqlite.Error)(nil); !errors.As(err, &e) || e.Code()&0xff != busy {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-tick.C:
-		}
-	}
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {

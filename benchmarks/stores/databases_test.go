@@ -1,0 +1,145 @@
+package stores
+
+import (
+	"database/sql"
+	"path/filepath"
+	"testing"
+
+	"github.com/alexedwards/scs/goredisstore"
+	"github.com/alexedwards/scs/mysqlstore"
+	"github.com/alexedwards/scs/pgxstore"
+	"github.com/alexedwards/scs/postgresstore"
+	"github.com/alexedwards/scs/sqlite3store"
+	"github.com/alexedwards/scs/v2"
+	_ "github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgxpool"
+	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/rueidis"
+	_ "modernc.org/sqlite"
+
+	"github.com/nestsession/session/internal/servers"
+	"github.com/nestsession/session/redisstore"
+	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/store/sqlstore"
+)
+
+// connections are what a pool keeps open to a server.
+const connections = 20
+
+// kept is a database: nest's store on it, and scs's stores by the names that they
+// have in the table.
+type kept struct {
+	nest store.Store
+	scs  map[string]scs.Store
+}
+
+// databases are opened anew for each measurement.
+var databases = []struct {
+	name string
+	open func(testing.TB) kept
+}{
+	{"Redis", openRedis},
+	{"PostgreSQL", openPostgres},
+	{"SQLite", openSQLite},
+	{"MariaDB", openMariaDB},
+}
+
+func openRedis(tb testing.TB) kept {
+	server := servers.StartRedis(tb, servers.RedisOptions{})
+	s, err := redisstore.New(tb.Context(), redisstore.Config{Client: newRueidis(tb, server.Addr())})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { s.Close() })
+	client := redis.NewClient(&redis.Options{Addr: server.Addr(), PoolSize: connections})
+	tb.Cleanup(func() { client.Close() })
+	return kept{s, map[string]scs.Store{"scs, goredisstore": goredisstore.New(client)}}
+}
+
+func newRueidis(tb testing.TB, addr string) rueidis.Client {
+	tb.Helper()
+	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(client.Close)
+	return client
+}
+
+func openPostgres(tb testing.TB) kept {
+	dsn := servers.SharedPostgres(tb).NewDatabase(tb)
+	db := openSQL(tb, "pgx", dsn)
+	mustExec(tb, db,
+		`CREATE TABLE sessions (token TEXT PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL)`,
+		`CREATE INDEX sessions_expiry_idx ON sessions (expiry)`)
+	config, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	config.MaxConns = connections
+	pool, err := pgxpool.NewWithConfig(tb.Context(), config)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(pool.Close)
+	return kept{newSQLStore(tb, db, sqlstore.Postgres, sqlstore.Native), map[string]scs.Store{
+		"scs, postgresstore": postgresstore.NewWithCleanupInterval(db, 0),
+		"scs, pgxstore":      pgxstore.NewWithCleanupInterval(pool, 0),
+	}}
+}
+
+func openSQLite(tb testing.TB) kept {
+	db := openSQL(tb, "sqlite", sqliteDSN(filepath.Join(tb.TempDir(), "sessions.db")))
+	mustExec(tb, db,
+		`CREATE TABLE sessions (token TEXT PRIMARY KEY, data BLOB NOT NULL, expiry REAL NOT NULL)`,
+		`CREATE INDEX sessions_expiry_idx ON sessions (expiry)`)
+	return kept{newSQLStore(tb, db, sqlstore.SQLite, sqlstore.Native), map[string]scs.Store{
+		"scs, sqlite3store": sqlite3store.NewWithCleanupInterval(db, 0),
+	}}
+}
+
+func sqliteDSN(path string) string {
+	return "file:" + path + "?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)&_pragma=synchronous(NORMAL)"
+}
+
+func openMariaDB(tb testing.TB) kept {
+	db := openSQL(tb, "mysql", servers.SharedMariaDB(tb).NewDatabase(tb))
+	mustExec(tb, db,
+		`CREATE TABLE sessions (token CHAR(43) PRIMARY KEY, data BLOB NOT NULL, expiry TIMESTAMP(6) NOT NULL)`,
+		`CREATE INDEX sessions_expiry_idx ON sessions (expiry)`)
+	return kept{newSQLStore(tb, db, sqlstore.MySQL, sqlstore.Native), map[string]scs.Store{
+		"scs, mysqlstore": mysqlstore.NewWithCleanupInterval(db, 0),
+	}}
+}
+
+func openSQL(tb testing.TB, driver, dsn string) *sql.DB {
+	tb.Helper()
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { db.Close() })
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	return db
+}
+
+func newSQLStore(tb testing.TB, db *sql.DB, d sqlstore.Dialect, l sqlstore.Layout) store.Store {
+	tb.Helper()
+	s, err := sqlstore.New(tb.Context(), sqlstore.Config{DB: db, Dialect: d, Layout: l, Create: true, SweepInterval: -1})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { s.Close() })
+	return s
+}
+
+func mustExec(tb testing.TB, db *sql.DB, statements ...string) {
+	tb.Helper()
+	for _, s := range statements {
+		if _, err := db.ExecContext(tb.Context(), s); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package stores
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nestsession/session/internal/servers"
+)
+
+// layouts are the databases as the npm packages keep sessions in them.
+var layouts = []struct {
+	kind string
+	open func(testing.TB) settings
+}{
+	{"connect-redis", func(tb testing.TB) settings {
+		addr := servers.StartRedis(tb, servers.RedisOptions{}).Addr()
+		return settings{URL: "redis://" + addr, DSN: addr}
+	}},
+	{"connect-pg-simple", func(tb testing.TB) settings {
+		dsn := servers.SharedPostgres(tb).NewDatabase(tb)
+		return settings{URL: dsn, DSN: dsn}
+	}},
+	{"better-sqlite3-session-store", func(tb testing.TB) settings {
+		file := filepath.Join(tb.TempDir(), "sessions.db")
+		return settings{File: file, DSN: sqliteDSN(file)}
+	}},
+	{"express-mysql-session", func(tb testing.TB) settings {
+		m := servers.SharedMariaDB(tb)
+		dsn := m.NewDatabase(tb)
+		_, name, _ := strings.Cut(dsn, "/")
+		name, _, _ = strings.Cut(name, "?")
+		return settings{URL: m.URL(name), DSN: dsn}
+	}},
+}
+
+// TestExpress compares this library with express-session, each a process that serves
+// HTTP, on one table in turns; with -slice it prints the table.
+func TestExpress(t *testing.T) {
+	for _, l := range layouts {
+		t.Run(l.kind, func(t *testing.T) {
+			s := l.open(t)
+			s.Kind, s.Secret, s.Connections = l.kind, "a secret of thirty-two bytes, ok", connections
+			text, err := json.Marshal(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Node makes the table, as its package has it.
+			express := exec.Command("node", filepath.Join("node", "server.js"), string(text))
+			express.Env = append(os.Environ(), "NODE_ENV=production")
+			node := startServer(t, "express-session", express)
+			own := exec.Command(os.Args[0])
+			own.Env = append(os.Environ(), childVariable+"="+string(text))
+			table(t, l.kind, []contender{startServer(t, "nest", own), node})
+		})
+	}
+}
+
+// startServer starts the process and is a contender that asks it, over connections
+// that are kept.
+func startServer(t *testing.T, name string, command *exec.Cmd) contender {
+	t.Helper()
+	var trouble bytes.Buffer
+	command.Stderr = &trouble
+	in, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close() // it ends by itself then
+		_ = command.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		in.Close()
+		_ = command.Wait()
+		t.Fatalf("%s did not start (are the packages of interop/live/node installed? make setup does it): %v\n%s", name, err, trouble.String())
+	}
+	addr := strings.TrimSpace(line)
+	conns := make([]*conn, maxCallers)
+	for i := range conns {
+		conns[i] = dial(t, addr)
+	}
+	requests := map[work][][]byte{}
+	for range visitors {
+		cookie := login(t, addr)
+		for _, what := range []work{reading, writing} {
+			requests[what] = append(requests[what], fmt.Appendf(nil, "GET /%s HTTP/1.1\r\nHost: %s\r\nCookie: %s\r\n\r\n", what, addr, cookie))
+		}
+	}
+	return contender{name, func(what work, caller, visitor int) error {
+		return conns[caller].ask(requests[what][visitor])
+	}}
+}
+
+// login returns the session's cookie.
+func login(t *testing.T, addr string) string {
+	t.Helper()
+	r, err := http.Get("http://" + addr + "/login")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	cookies := r.Cookies()
+	if r.StatusCode != http.StatusNoContent || len(cookies) != 1 {
+		text, _ := io.ReadAll(r.Body)
+		t.Fatalf("login: status %d, %d cookies: %s", r.StatusCode, len(cookies), text)
+	}
+	return cookies[0].Name + "=" + cookies[0].Value
+}
+
+// conn is a connection of the load generator, which does no more than it has to: it
+// takes a core that the servers could use.
+type conn struct {
+	net net.Conn
+	in  *bufio.Reader
+}
+
+func dial(t *testing.T, addr string) *conn {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return &conn{c, bufio.NewReader(c)}
+}
+
+var noContent = []byte("HTTP/1.1 204 ")
+
+// ask sends a request and reads the head of the answer, which has no body.
+func (c *conn) ask(request []byte) error {
+	if _, err := c.net.Write(request); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		line, err := c.in.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if first && !bytes.HasPrefix(line, noContent) {
+			return fmt.Errorf("answer %q", line)
+		}
+		if len(line) == 2 {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/move"
+	"github.com/nestsession/session/cmd/nestsession/internal/progress"
+	"github.com/nestsession/session/cmd/nestsession/internal/sessions"
+	"github.com/nestsession/session/cmd/nestsession/internal/stores"
+	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
+)
+
+// moveCommand is the flags of `nestsession move`.
+type moveCommand struct {
+	From             string `required:"" placeholder:"URL" env:"NESTSESSION_FROM" help:"Copy the sessions of this store, which is not changed."`
+	FromPasswordFile string `placeholder:"FILE" env:"NESTSESSION_FROM_PASSWORD_FILE" help:"Read the password for --from from this file."`
+	To               string `required:"" placeholder:"URL" env:"NESTSESSION_TO" help:"Copy them to this store."`
+	ToPasswordFile   string `placeholder:"FILE" env:"NESTSESSION_TO_PASSWORD_FILE" help:"Read the password for --to from this file."`
+	EndMissing       bool   `help:"Afterwards end the sessions at --to that --from has no more. Only while no server uses --to, because those that began there would end as well."`
+	KeepIDs          bool   `name:"keep-ids" help:"Keep sessions under the keys that they have, though one store is keyed by hashes of ids and the other by ids."`
+	Workers          int    `default:"${workers}" placeholder:"N" help:"How many sessions are under way at once. Default: ${default}."`
+	Verbose          bool   `short:"v" help:"Write a line for each session that is left, with its digest."`
+	naming
+
+	source, dest *storeurl.Target
+}
+
+// Help is what `nestsession move --help` says beyond the flags.
+func (*moveCommand) Help() string {
+	return `Copies the live sessions of one store to another, with owner, data and expiry. It can be broken off with Ctrl-C at any time, and ` +
+		`run again to be finished: what is there already is seen to be, and what is newer there is left. ` +
+		`How many were copied and left, and why, is written at the end; the exit status is 1 if some were left that should not have been.
+
+To move an application: copy once while it runs, which takes the time; stop it; copy again with --end-missing, which brings ` +
+		`what has changed, and ends what was ended meanwhile; start it with the new store.
+
+Sessions of express-session are moved into a native store under the hashes of their ids, where this library finds them; a native ` +
+		`store's cannot be moved into a layout of express-session, because the ids cannot be told from their hashes.
+
+` + storesHelp
+}
+
+// Validate refuses what cannot be.
+func (c *moveCommand) Validate() error {
+	if c.From == "" || c.To == "" {
+		return errors.New("name both stores: --from URL --to URL")
+	}
+	var err error
+	if c.source, err = storeurl.Parse(c.From, false); err != nil {
+		return fmt.Errorf("--from or $NESTSESSION_FROM: %w", err)
+	}
+	if c.dest, err = storeurl.Parse(c.To, false); err != nil {
+		return fmt.Errorf("--to or $NESTSESSION_TO: %w", err)
+	}
+	switch {
+	case c.source.Kind == storeurl.Memory || c.dest.Kind == storeurl.Memory:
+		return errInMemory
+	case c.source.Same(c.dest):
+		return fmt.Errorf("--from and --to are the same: %s", c.source)
+	case c.Workers < 1:
+		return errors.New("--workers wants at least 1")
+	case c.source.Password() != "" && c.FromPasswordFile != "":
+		return twoPasswords("--from", "--from-password-file")
+	case c.dest.Password() != "" && c.ToPasswordFile != "":
+		return twoPasswords("--to", "--to-password-file")
+	case c.dest.PlainIDs() && !c.source.PlainIDs() && !c.KeepIDs:
+		return fmt.Errorf("--from is keyed by hashes of ids and --to (layout %s) by ids, which nobody can tell from their hashes: "+
+			"the cookies of these sessions would not find them there. Leave out layout=… for a native store; or write --keep-ids if the application "+
+			"at --from sets InsecurePlainIDs", c.dest.Layout)
+	case c.hashes() && c.EndMissing:
+		return errors.New("--end-missing is for stores that are keyed alike: what was copied under a hash cannot be looked for at --from")
+	}
+	return nil
+}
+
+// hashes reports whether ids become hashes on the way.
+func (c *moveCommand) hashes() bool {
+	return c.source.PlainIDs() && !c.dest.PlainIDs() && !c.KeepIDs
+}
+
+// Run copies.
+func (c *moveCommand) Run(ctx context.Context, to output) (err error) {
+	from, dest, err := c.open(ctx, to)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, from.Close(), dest.Close()) }()
+	fmt.Fprintf(to.err, "from %s\nto   %s\n", from.Target, dest.Target)
+	if c.hashes() {
+		fmt.Fprintln(to.err, "ids are hashed on the way")
+	}
+	told, err := c.teller(to, from)
+	if err != nil {
+		return err
+	}
+	m := move.New(from, dest, move.Options{
+		Workers:   c.Workers,
+		HashIDs:   c.hashes(),
+		Ownerless: keepsNoOwner(dest.Target),
+		Left:      told,
+	})
+	total, err := from.Estimate(ctx)
+	if err != nil {
+		total = 0 // the bar then shows no end
+	}
+	begun := time.Now()
+	stop := progress.Show(to.err, progress.Options{Terminal: isTerminal(to.err), Total: total, Noun: "sessions"},
+		func() int64 { return m.Report().Read })
+	err = m.Run(ctx)
+	if err == nil && c.EndMissing {
+		err = m.EndMissing(ctx)
+	}
+	stop()
+	r := m.Report()
+	summarize(to.out, r, time.Since(begun))
+	return verdict(ctx, r, err)
+}
+
+// open opens both stores.
+func (c *moveCommand) open(ctx context.Context, to output) (from, dest *stores.Opened, err error) {
+	source, err := withPassword(c.source, c.FromPasswordFile, "--from", "NESTSESSION_FROM", c.From, to)
+	if err != nil {
+		return nil, nil, err
+	}
+	target, err := withPassword(c.dest, c.ToPasswordFile, "--to", "NESTSESSION_TO", c.To, to)
+	if err != nil {
+		return nil, nil, err
+	}
+	const besides = 2 // connections for reading on while all workers are busy
+	options := stores.Options{Conns: c.Workers + besides, Logger: quietLogger(to)}
+	if from, err = stores.Open(ctx, source, options); err != nil {
+		return nil, nil, fmt.Errorf("--from: %w", err)
+	}
+	options.Make = true
+	if dest, err = stores.Open(ctx, target, options); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("--to: %w", err), from.Close())
+	}
+	return from, dest, nil
+}
+
+// teller writes which sessions are left, if that is wanted.
+func (c *moveCommand) teller(to output, from *stores.Opened) (func(string, move.Outcome, error), error) {
+	if !c.Verbose {
+		return nil, nil
+	}
+	folder, err := dataFolder(c.Data, false)
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := c.secrets(folder)
+	if err != nil {
+		return nil, err
+	}
+	view, err := sessions.New(from, secrets, from.Target.PlainIDs())
+	if err != nil {
+		return nil, err
+	}
+	return func(key string, why move.Outcome, err error) {
+		line := string(why)
+		if err != nil {
+			line += ": " + printable(err.Error())
+		}
+		fmt.Fprintf(to.err, "%s %s\n", view.Digest(key), line)
+	}, nil
+}
+
+// keepsNoOwner reports whether a store knows of owners by the documents alone.
+func keepsNoOwner(t *storeurl.Target) bool {
+	// The column of a table in SQLite is computed from the document.
+	return t.PlainIDs() && (t.OwnerColumn == "" || t.Kind == storeurl.SQLite)
+}
+
+// summarize writes what became of the sessions.
+func summarize(w io.Writer, r move.Report, took time.Duration) {
+	fmt.Fprintf(w, "read %d sessions in %v\n", r.Read, took.Round(time.Millisecond))
+	for _, o := range move.Outcomes {
+		if n := r.Counts[o]; n > 0 {
+			fmt.Fprintf(w, "%9d %s\n", n, o)
+		}
+	}
+	if r.Refusal != nil {
+		fmt.Fprintf(w, "the first was refused because: %s\n", printable(r.Refusal.Error()))
+	}
+}
+
+// verdict is the error of a copy that is not what was asked for.
+func verdict(ctx context.Context, r move.Report, err error) error {
+	if ctx.Err() != nil {
+		return errors.New("broken off: run the same command again to copy the rest")
+	}
+	if err != nil {
+		return fmt.Errorf("%w; when that is mended, run the same command again to copy the rest", err)
+	}
+	if n := r.Failed(); n > 0 {
+		return fmt.Errorf("%d of the sessions are not at --to as they are at --from; --verbose says which", n)
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/sessions"
+)
+
+// sessionsRevoke is the flags of `nestsession sessions revoke`.
+type sessionsRevoke struct {
+	operator
+	Sessions []string `arg:"" optional:"" name:"session" help:"The sessions' digests, as list shows them, or their beginnings."`
+	Owner    string   `placeholder:"OWNER" help:"All sessions of this owner, such as user:42."`
+	All      bool     `help:"All sessions of everybody. Wants --yes as well."`
+	Yes      bool     `help:"It is meant."`
+}
+
+// Help is what `nestsession sessions revoke --help` says beyond the flags.
+func (*sessionsRevoke) Help() string {
+	return `A session that is ended is ended on every server that shares the store, with the next request, and no request that is under way ` +
+		`brings it back. Who was logged in with it logs in again. How many were ended is printed.
+
+` + storesHelp
+}
+
+// Validate refuses what does not say which sessions are meant.
+func (c *sessionsRevoke) Validate() error {
+	if err := c.operator.Validate(); err != nil {
+		return err
+	}
+	ways := 0
+	for _, given := range []bool{len(c.Sessions) > 0, c.Owner != "", c.All} {
+		if given {
+			ways++
+		}
+	}
+	if ways != 1 {
+		return errors.New("say which sessions end: name some as list shows them, or write --owner OWNER, or --all")
+	}
+	if c.All && !c.Yes {
+		return errors.New("--all ends the sessions of everybody: write --yes as well if that is meant")
+	}
+	return nil
+}
+
+// Run ends sessions.
+func (c *sessionsRevoke) Run(ctx context.Context, to output) (err error) {
+	opened, view, err := c.open(ctx, to)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, opened.Close()) }()
+	n := 0
+	switch {
+	case c.All:
+		n, err = revokeAll(ctx, view)
+	case c.Owner != "":
+		n, err = view.RevokeOwner(ctx, c.Owner)
+	default:
+		n, err = c.named(ctx, view)
+	}
+	if n != 0 || err == nil {
+		fmt.Fprintln(to.out, endedText(n))
+	}
+	return err
+}
+
+func (c *sessionsRevoke) named(ctx context.Context, view *sessions.View) (n int, err error) {
+	// All are looked for before one is ended, so that a mistyped name ends none.
+	var found []sessions.Session
+	for _, name := range c.Sessions {
+		s, err := view.Find(ctx, name)
+		if err != nil {
+			return 0, err
+		}
+		found = append(found, s)
+	}
+	for _, s := range found {
+		if err := view.Revoke(ctx, s); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// revokePasses bounds how often sessions are looked for that were renewed meanwhile.
+const revokePasses = 8
+
+func revokeAll(ctx context.Context, view *sessions.View) (n int, err error) {
+	for range revokePasses {
+		before := n
+		for s, err := range view.All(ctx, "") {
+			if err != nil {
+				return n, err
+			}
+			if err := view.Revoke(ctx, s); err != nil {
+				return n, err
+			}
+			n++
+		}
+		if n == before {
+			break
+		}
+	}
+	return n, nil
+}
+
+func endedText(n int) string {
+	if n == 1 {
+		return "ended 1 session"
+	}
+	return fmt.Sprintf("ended %d sessions", n)
+}

@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/sessions"
+	"github.com/nestsession/session/cmd/nestsession/internal/stores"
+	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
+)
+
+// sessionCommands are what an operator does with sessions.
+type sessionCommands struct {
+	List   sessionsList   `cmd:"" help:"List the sessions, of all users or of one."`
+	Show   sessionsShow   `cmd:"" help:"Show what one session holds."`
+	Revoke sessionsRevoke `cmd:"" help:"End sessions: one, those of an owner, or all."`
+	Count  sessionsCount  `cmd:"" help:"Count the sessions, of all users or of one."`
+}
+
+// naming says how sessions are named to people.
+type naming struct {
+	Data       string `default:"${folder}" placeholder:"FOLDER" env:"NESTSESSION_DATA" help:"The data folder of the server. Default: ${default}."`
+	SecretFile string `placeholder:"FILE" env:"NESTSESSION_SECRET_FILE" help:"Name sessions as the log of a server with these secrets does. Default: the file \"secret\" in the data folder; without any, names are others and serve as well."`
+}
+
+// secrets are those by which sessions are named; none will do.
+func (n *naming) secrets(folder string) ([]string, error) {
+	source := secretSource{file: n.SecretFile, folder: folder, short: true}
+	secrets, _, err := source.read()
+	if err != nil && source.named() {
+		return nil, err
+	}
+	return secrets, nil
+}
+
+// operator is the flags of all commands that look into a store.
+type operator struct {
+	storeFlags
+	naming
+}
+
+// Validate refuses what cannot be.
+func (o *operator) Validate() error { return o.storeFlags.validate() }
+
+// errInMemory says why such a store has nothing to show.
+var errInMemory = errors.New("memory: is inside of the server that runs, and cannot be reached from here")
+
+// open opens the store.
+func (o *operator) open(ctx context.Context, to output) (*stores.Opened, *sessions.View, error) {
+	folder, err := dataFolder(o.Data, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	target, err := o.target(folder, to)
+	if err != nil {
+		return nil, nil, err
+	}
+	if target.Kind == storeurl.Memory {
+		return nil, nil, errInMemory
+	}
+	secrets, err := o.secrets(folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	opened, err := stores.Open(ctx, target, stores.Options{Logger: quietLogger(to)})
+	if err != nil {
+		return nil, nil, err
+	}
+	view, err := sessions.New(opened, secrets, target.PlainIDs())
+	if err != nil {
+		return nil, nil, errors.Join(err, opened.Close())
+	}
+	return opened, view, nil
+}
+
+// quietLogger tells a person at a command what is worth a warning.
+func quietLogger(to output) *slog.Logger {
+	return slog.New(slog.NewTextHandler(to.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}

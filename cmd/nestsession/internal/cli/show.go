@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+)
+
+// sessionsShow is the flags of `nestsession sessions show`.
+type sessionsShow struct {
+	operator
+	Session string `arg:"" help:"The session's digest, as list shows it, or the beginning of one."`
+	JSON    bool   `name:"json" help:"Write it on one line."`
+	Keys    bool   `name:"ids" help:"Show as well what the store keeps the session under."`
+}
+
+// Help is what `nestsession sessions show --help` says beyond the flags.
+func (*sessionsShow) Help() string {
+	return `What a session holds may be personal: look at what you were asked to. It is written as JSON, without the attributes ` +
+		`of its cookie.
+
+` + storesHelp
+}
+
+// Run shows the session.
+func (c *sessionsShow) Run(ctx context.Context, to output) (err error) {
+	opened, view, err := c.open(ctx, to)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, opened.Close()) }()
+	s, err := view.Find(ctx, c.Session)
+	if err != nil {
+		return err
+	}
+	d := describe(s, c.Keys)
+	d.Data = dataOf(s.Document())
+	return encode(to.out, d, !c.JSON)
+}
+
+// ownMembers are those of a document that are not the application's data.
+var ownMembers = []string{"cookie", "__nestsession"}
+
+// dataOf is the data in a document, each member with the text that it has there. What
+// is no object comes back as a text.
+func dataOf(document []byte) any {
+	d := json.NewDecoder(bytes.NewReader(document))
+	if start, err := d.Token(); err != nil || start != json.Delim('{') {
+		return string(document)
+	}
+	out := []byte{'{'}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return string(document)
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return string(document)
+		}
+		if key == ownMembers[0] || key == ownMembers[1] {
+			continue
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		text, err := json.Marshal(key)
+		if err != nil {
+			return string(document)
+		}
+		out = append(append(append(out, text...), ':'), value...)
+	}
+	if _, err := d.Token(); err != nil {
+		return string(document)
+	}
+	return json.RawMessage(append(out, '}'))
+}

@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/config"
+	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
+)
+
+// sessionsFileName is the file of the sessions in the data folder.
+const sessionsFileName = "sessions.db"
+
+// storeFlags say where the sessions are.
+type storeFlags struct {
+	Store             string `placeholder:"URL" env:"NESTSESSION_STORE" help:"The sessions are there, see above. Default: the file \"sessions.db\" in the data folder."`
+	StorePasswordFile string `placeholder:"FILE" env:"NESTSESSION_STORE_PASSWORD_FILE" help:"Read the password for the store from this file, which only its owner may read."`
+	Express           bool   `env:"NESTSESSION_EXPRESS" help:"Share cookies and sessions with applications on express-session: the cookie connect.sid, secrets as they are, and the store as connect-redis, connect-pg-simple, express-mysql-session or connect-sqlite3 has it."`
+}
+
+// storesHelp is what the help of each command with a store says about its URL.
+const storesHelp = `A store is named by a URL:
+
+    sqlite:PATH                                a file
+    postgres://USER@HOST:PORT/DATABASE
+    mysql://USER@HOST:PORT/DATABASE            MySQL and MariaDB
+    redis://USER@HOST:PORT/NUMBER              rediss:// with TLS
+    redis+sentinel://HOST,HOST?master=NAME     rediss+sentinel://
+    redis+cluster://HOST,HOST                  rediss+cluster://
+
+Parameters follow a question mark: table, schema, prefix, create=true to have the table made, layout for the table of ` +
+	`an npm package (connect-pg-simple, express-mysql-session, connect-sqlite3, better-sqlite3-session-store, connect-redis), ` +
+	`owner-column, ttl and time-zone with these, sslmode and tls.
+
+A URL can hold a password (postgres://USER:PASSWORD@HOST/DATABASE), but every user of the machine can read a command line: ` +
+	`give it in the environment, or the password in a file.`
+
+// validate refuses what cannot be before anything is made.
+func (f *storeFlags) validate() error {
+	if f.Store == "" {
+		return nil
+	}
+	t, err := storeurl.Parse(f.Store, f.Express)
+	if err != nil {
+		return fmt.Errorf("--store or $NESTSESSION_STORE: %w", err)
+	}
+	if f.StorePasswordFile != "" && t.Password() != "" {
+		return twoPasswords("--store", "--store-password-file")
+	}
+	return nil
+}
+
+// target is the store, which is a file in the folder if nothing else was said.
+func (f *storeFlags) target(folder string, to output) (*storeurl.Target, error) {
+	text := f.Store
+	if text == "" {
+		text = "sqlite:" + (&url.URL{Path: filepath.Join(folder, sessionsFileName)}).EscapedPath()
+	}
+	t, err := storeurl.Parse(text, f.Express)
+	if err != nil {
+		return nil, err
+	}
+	return withPassword(t, f.StorePasswordFile, "--store", "NESTSESSION_STORE", text, to)
+}
+
+// withPassword gives a store the password of a file, and warns of one on the command
+// line.
+func withPassword(t *storeurl.Target, file, flag, variable, text string, to output) (*storeurl.Target, error) {
+	if t.Password() != "" && os.Getenv(variable) != text {
+		fmt.Fprintf(to.err, "nestsession: every user of this machine can read the password in %s: put the URL into $%s, or the password into a file for %s-password-file\n", flag, variable, flag)
+	}
+	if file == "" {
+		return t, nil
+	}
+	password, err := config.ReadPassword(file)
+	if err != nil {
+		return nil, err
+	}
+	return t.WithPassword(password), nil
+}
+
+func twoPasswords(flag, file string) error {
+	return fmt.Errorf("%s has a password, and %s another: leave one of them out", flag, file)
+}

@@ -1,0 +1,65 @@
+package move
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/nestsession/session/store"
+)
+
+// EndMissing ends the sessions at the destination that the source has no more: those
+// that were ended there after an earlier copy brought them here. It must be the only
+// one that writes to the destination, and is run after Run, which must have found
+// something: a source that is empty is most likely the wrong one.
+func (m *Mover) EndMissing(ctx context.Context) error {
+	if m.tally.read.Load() == 0 {
+		return errors.New("the source has no sessions: nothing is ended at the destination, in case that it is the wrong one")
+	}
+	lister, ok := store.As[store.Lister](m.to)
+	if !ok {
+		return fmt.Errorf("the destination cannot list its sessions: %w", errors.ErrUnsupported)
+	}
+	ctx, m.stop = context.WithCancelCause(ctx)
+	defer m.stop(nil)
+	keys := make(chan string)
+	var workers sync.WaitGroup
+	for range m.o.Workers {
+		workers.Go(func() {
+			for key := range keys {
+				if err := m.endIfMissing(ctx, key); err != nil {
+					m.stop(err)
+				}
+			}
+		})
+	}
+	var failed error
+	for r, err := range lister.List(ctx, "") {
+		if failed = err; err != nil || ctx.Err() != nil {
+			break
+		}
+		select {
+		case keys <- r.ID:
+		case <-ctx.Done():
+		}
+	}
+	close(keys)
+	workers.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return failed
+}
+
+func (m *Mover) endIfMissing(ctx context.Context, key string) error {
+	_, err := m.from.Load(ctx, key)
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if err := m.to.Delete(ctx, key); err != nil {
+		return fmt.Errorf("ending a session at the destination: %w", err)
+	}
+	m.tally.count(Ended, nil)
+	return nil
+}

@@ -1,0 +1,164 @@
+// Package move copies sessions from one store to another while both stay what they
+// are: nothing of the source is changed, and nothing newer at the destination is
+// overwritten, so that a copy that was broken off is run again to be finished.
+package move
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nestsession/session/store"
+)
+
+// DefaultWorkers is how many records are under way at once.
+const DefaultWorkers = 16
+
+// Options say how sessions are copied. The zero value copies them as they are.
+type Options struct {
+	// Workers is how many records are under way at once, and with it how much memory is
+	// used. 0: DefaultWorkers.
+	Workers int
+
+	// HashIDs keeps records under the hash of their id: the source is keyed by the ids
+	// of cookies, the destination by hashes of them.
+	HashIDs bool
+
+	// Ownerless says that the destination keeps no owner but that in the document.
+	Ownerless bool
+
+	// Left is told of each record that was not copied, one at a time: the key at the
+	// source, and why. Nil: nobody is.
+	Left func(key string, why Outcome, err error)
+
+	// Now is the clock. Nil: time.Now.
+	Now func() time.Time
+
+	// Patience is for how long a destination that does not answer is waited for before
+	// the copy gives up. 0: 30 seconds.
+	Patience time.Duration
+}
+
+const defaultPatience = 30 * time.Second
+
+// Mover copies the sessions of one store to another.
+type Mover struct {
+	from, to store.Store
+	o        Options
+	tally    tally
+	left     sync.Mutex // one call of Options.Left at a time
+	stop     context.CancelCauseFunc
+}
+
+// New prepares a copy.
+func New(from, to store.Store, o Options) *Mover {
+	if o.Workers <= 0 {
+		o.Workers = DefaultWorkers
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Patience <= 0 {
+		o.Patience = defaultPatience
+	}
+	return &Mover{from: from, to: to, o: o}
+}
+
+// Report is how far the copy is. It may be asked at any time.
+func (m *Mover) Report() Report { return m.tally.report() }
+
+// Run copies until all is done, ctx ends, or one of the stores fails; what is under
+// way is then finished first, so that the Report counts each record that was read.
+func (m *Mover) Run(ctx context.Context) error {
+	lister, ok := store.As[store.Lister](m.from)
+	if !ok {
+		return fmt.Errorf("the source cannot list its sessions: %w", errors.ErrUnsupported)
+	}
+	ctx, m.stop = context.WithCancelCause(ctx)
+	defer m.stop(nil)
+	records := make(chan store.Record)
+	var workers sync.WaitGroup
+	for range m.o.Workers {
+		workers.Go(func() {
+			for r := range records {
+				m.one(ctx, r)
+			}
+		})
+	}
+	err := m.feed(ctx, lister, records)
+	close(records)
+	workers.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// feed hands out the records of the source.
+func (m *Mover) feed(ctx context.Context, lister store.Lister, records chan<- store.Record) error {
+	for r, err := range lister.List(ctx, "") {
+		if err != nil {
+			return fmt.Errorf("reading the source: %w", err)
+		}
+		m.tally.read.Add(1)
+		select {
+		case records <- r:
+		case <-ctx.Done():
+			m.tally.read.Add(-1)
+			return nil // Run has the cause
+		}
+	}
+	return nil
+}
+
+// one brings one record over, and counts what became of it.
+func (m *Mover) one(ctx context.Context, r store.Record) {
+	key := r.ID
+	why, err := m.prepare(&r)
+	if why == "" {
+		why, err = m.persist(ctx, r)
+	}
+	if why == "" {
+		m.tally.read.Add(-1) // not finished; the next run will
+		m.stop(err)
+		return
+	}
+	m.tally.count(why, err)
+	if why.left() && m.o.Left != nil {
+		m.left.Lock()
+		defer m.left.Unlock()
+		m.o.Left(key, why, err)
+	}
+	if why != Refused {
+		return
+	}
+	if err := m.tally.hopeless(); err != nil {
+		m.stop(err)
+	}
+}
+
+// prepare sees whether a record can be copied at all, and under which key.
+func (m *Mover) prepare(r *store.Record) (Outcome, error) {
+	if m.over(r) {
+		return Expired, nil
+	}
+	if m.o.Ownerless && ownerLost(r) {
+		return OwnerLost, nil
+	}
+	if m.o.HashIDs {
+		if age(r.Data).pointer {
+			return Pointer, nil // the key that it points to is in its document, as an id
+		}
+		sum := sha256.Sum256([]byte(r.ID))
+		r.ID = base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	return "", nil
+}
+
+func (m *Mover) over(r *store.Record) bool {
+	return !r.Expires.IsZero() && !r.Expires.After(m.o.Now())
+}

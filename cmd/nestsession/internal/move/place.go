@@ -1,0 +1,117 @@
+package move
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nestsession/session/store"
+)
+
+// rounding is by how much a store may round an expiry: those of some npm packages
+// keep whole seconds.
+const rounding = time.Second
+
+// maxTries bounds how often a record is looked at again that others write meanwhile.
+const maxTries = 20
+
+// place brings a record to the destination, unless what is there is newer.
+func (m *Mover) place(ctx context.Context, r store.Record) (Outcome, error) {
+	for range maxTries {
+		_, err := m.to.Create(ctx, r)
+		if err == nil {
+			return Copied, nil
+		}
+		if !errors.Is(err, store.ErrExists) {
+			return "", err
+		}
+		there, err := m.to.Load(ctx, r.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // it has just ended
+		}
+		if err != nil {
+			return "", err
+		}
+		why, err := m.settle(ctx, r, there)
+		if err == nil || !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrNotFound) {
+			return why, err
+		}
+		if m.over(&r) {
+			return Expired, nil
+		}
+	}
+	return "", fmt.Errorf("it is written all the time")
+}
+
+// settle decides between a record and what is there under its key.
+func (m *Mover) settle(ctx context.Context, r, there store.Record) (Outcome, error) {
+	if bytes.Equal(r.Data, there.Data) && r.Owner == there.Owner {
+		if r.Expires.IsZero() || there.Expires.IsZero() || r.Expires.Sub(there.Expires) < rounding {
+			return Same, nil
+		}
+		return Extended, m.to.Touch(ctx, r.ID, r.Expires)
+	}
+	switch compare(r.Data, there.Data) {
+	case newer:
+		r.Version = there.Version
+		_, err := m.to.Update(ctx, r)
+		return Replaced, err
+	case older:
+		return Newer, nil
+	}
+	return Unclear, nil
+}
+
+const (
+	callTime   = 10 * time.Second       // a destination answers within it, or is taken not to
+	refusals   = 3                      // of a record by a destination that answers
+	firstPause = 100 * time.Millisecond // between two tries; doubled each time
+	longPause  = 2 * time.Second
+)
+
+// persist is place, with patience for a destination that is away for a while. A
+// record that is refused by one that answers is left. No outcome: nothing more can be
+// done, for the reason of the error.
+func (m *Mover) persist(ctx context.Context, r store.Record) (Outcome, error) {
+	begun, pause, refused := time.Now(), firstPause, 0
+	for {
+		why, err := m.try(ctx, r)
+		if err == nil {
+			return why, nil
+		}
+		if errors.Is(err, store.ErrFull) {
+			return "", fmt.Errorf("the destination is full: %w", err)
+		}
+		if m.answers(ctx) {
+			if refused++; refused == refusals {
+				return Refused, err
+			}
+		} else if time.Since(begun) > m.o.Patience {
+			return "", fmt.Errorf("the destination has not answered for %v: %w", m.o.Patience, err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+		pause = min(2*pause, longPause)
+	}
+}
+
+// try is place within a time. It is not broken off with the copy: what is under way
+// comes to its end, and is counted.
+func (m *Mover) try(ctx context.Context, r store.Record) (Outcome, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
+	defer cancel()
+	return m.place(ctx, r)
+}
+
+// answers reports whether the destination does.
+func (m *Mover) answers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
+	defer cancel()
+	p, ok := store.As[store.Pinger](m.to)
+	return !ok || p.Ping(ctx) == nil
+}

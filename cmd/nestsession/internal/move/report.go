@@ -1,0 +1,108 @@
+package move
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// Outcome is what became of a record, in words that follow a number.
+type Outcome string
+
+// What becomes of records.
+const (
+	Copied   Outcome = "copied"
+	Replaced Outcome = "copied over an older one"
+	Extended Outcome = "there already, and live longer now"
+	Same     Outcome = "there already"
+
+	Newer     Outcome = "left: what is there is newer"
+	Unclear   Outcome = "left: what is there differs, and nothing tells which is newer"
+	Expired   Outcome = "left: expired on the way"
+	Refused   Outcome = "left: the destination refused them"
+	OwnerLost Outcome = "left: the destination would not keep whose they are"
+	Pointer   Outcome = "left: the ends of renewed sessions, whose ids cannot be translated"
+
+	Ended Outcome = "ended at the destination, because the source has them no more"
+)
+
+// Outcomes are all of them, in the order in which people want to read them.
+var Outcomes = []Outcome{Copied, Replaced, Extended, Same, Newer, Unclear, Expired, Refused, OwnerLost, Pointer, Ended}
+
+func (o Outcome) left() bool {
+	switch o {
+	case Copied, Replaced, Extended, Same, Ended:
+		return false
+	}
+	return true
+}
+
+// Report is how many records were read, and what became of them.
+type Report struct {
+	Read   int64
+	Counts map[Outcome]int64
+
+	// Refusal is why the destination refused the first that it did; nil if none.
+	Refusal error
+}
+
+// Failed is how many records of the source somebody has to look after: those that
+// could not be brought, and those of which nothing tells which is the newer.
+func (r Report) Failed() int64 {
+	return r.Counts[Unclear] + r.Counts[Refused] + r.Counts[OwnerLost]
+}
+
+// tally counts.
+type tally struct {
+	read   atomic.Int64
+	counts [11]atomic.Int64 // by the index in Outcomes
+	mu     sync.Mutex
+	first  error
+}
+
+func (t *tally) count(why Outcome, err error) {
+	for i, o := range Outcomes {
+		if o == why {
+			t.counts[i].Add(1)
+		}
+	}
+	if err != nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.first == nil {
+			t.first = err
+		}
+	}
+}
+
+func (t *tally) report() Report {
+	r := Report{Read: t.read.Load(), Counts: map[Outcome]int64{}}
+	for i, o := range Outcomes {
+		if n := t.counts[i].Load(); n > 0 {
+			r.Counts[o] = n
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r.Refusal = t.first
+	return r
+}
+
+// manyRefusals is how many records are refused, with none that is taken, before the
+// rest is spared.
+const manyRefusals = 20
+
+// hopeless is the error of a destination that refuses all that it is given.
+func (t *tally) hopeless() error {
+	r := t.report()
+	n := r.Counts[Refused]
+	for why, count := range r.Counts {
+		if why != Refused && why != Expired && count > 0 {
+			return nil
+		}
+	}
+	if n < manyRefusals {
+		return nil
+	}
+	return fmt.Errorf("the destination refused the first %d sessions: %w", n, r.Refusal)
+}

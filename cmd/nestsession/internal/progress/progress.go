@@ -1,0 +1,104 @@
+// Package progress shows how far a long command is: a bar on a terminal, and a line
+// now and then elsewhere.
+package progress
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+)
+
+const (
+	barInterval  = 100 * time.Millisecond
+	lineInterval = 5 * time.Second
+)
+
+// Options say what is shown.
+type Options struct {
+	// Terminal shows a bar in place of lines.
+	Terminal bool
+
+	// Total is how many there are, about; 0: not known.
+	Total int64
+
+	// Noun is what is counted: "sessions".
+	Noun string
+
+	// Interval is the time between two lines. 0: five seconds.
+	Interval time.Duration
+}
+
+// Show writes how far done is until the function that it returns is called, which
+// leaves the terminal's line as it was.
+func Show(w io.Writer, o Options, done func() int64) (stop func()) {
+	ended := make(chan struct{})
+	var showing sync.WaitGroup
+	showing.Go(func() {
+		if o.Terminal {
+			bar(w, o, done, ended)
+		} else {
+			lines(w, o, done, ended)
+		}
+	})
+	return sync.OnceFunc(func() { close(ended); showing.Wait() })
+}
+
+func bar(w io.Writer, o Options, done func() int64, ended <-chan struct{}) {
+	total := o.Total
+	if total <= 0 {
+		total = -1 // a spinner
+	}
+	b := progressbar.NewOptions64(total,
+		progressbar.OptionSetWriter(w),
+		progressbar.OptionShowCount(),
+		progressbar.OptionShowIts(),
+		progressbar.OptionSetItsString(o.Noun),
+		progressbar.OptionSetPredictTime(true),
+		progressbar.OptionThrottle(barInterval),
+		progressbar.OptionFullWidth(),
+		progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetSpinnerChangeInterval(0), // turned by hand: nothing of it goes on afterwards
+	)
+	tick := time.NewTicker(barInterval)
+	defer tick.Stop()
+	for {
+		n := done()
+		if total > 0 && n >= total {
+			total = n + 1 // more may come; a bar that is full is over
+			b.ChangeMax64(total)
+		}
+		_ = b.Set64(n) // nothing is lost if nobody can see it
+		select {
+		case <-tick.C:
+		case <-ended:
+			_ = b.Clear()
+			return
+		}
+	}
+}
+
+func lines(w io.Writer, o Options, done func() int64, ended <-chan struct{}) {
+	interval := o.Interval
+	if interval <= 0 {
+		interval = lineInterval
+	}
+	begun := time.Now()
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ended:
+			return
+		}
+		n := done()
+		of := ""
+		if o.Total > 0 {
+			of = fmt.Sprintf(" of about %d", max(o.Total, n))
+		}
+		fmt.Fprintf(w, "%d%s %s, %.0f a second\n", n, of, o.Noun, float64(n)/time.Since(begun).Seconds())
+	}
+}

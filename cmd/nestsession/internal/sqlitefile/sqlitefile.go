@@ -1,0 +1,85 @@
+// Package sqlitefile opens files of SQLite as this program has them: for their owner
+// alone, durable, and with patience for other processes.
+package sqlitefile
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"modernc.org/sqlite" // the driver "sqlite", without cgo
+)
+
+// Options say how a file is opened.
+type Options struct {
+	// Make makes the file if it is not there, readable by its owner alone. Without it,
+	// that it is not there is an error.
+	Make bool
+
+	// KeepJournal leaves the file's journal mode as it is, for one that another program
+	// uses as well. Without it the mode is WAL, in which readers do not wait for writers.
+	KeepJournal bool
+}
+
+// Open opens the file at an absolute path.
+func Open(path string, o Options) (*sql.DB, error) {
+	flag := os.O_RDWR
+	if o.Make {
+		// SQLite would make it readable by everybody; its journals take the file's mode.
+		flag |= os.O_CREATE
+	}
+	f, err := os.OpenFile(path, flag, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	return sql.Open("sqlite", dataSource(path, o.KeepJournal))
+}
+
+func dataSource(path string, keepJournal bool) string {
+	slashed := filepath.ToSlash(path)
+	if slashed[0] != '/' { // C:/…
+		slashed = "/" + slashed
+	}
+	pragmas := []string{"busy_timeout(5000)"}
+	if !keepJournal {
+		pragmas = append(pragmas, "journal_mode(WAL)")
+	}
+	u := url.URL{Scheme: "file", Path: slashed, RawQuery: url.Values{
+		"_pragma": append(pragmas, "synchronous(FULL)"),
+		"_txlock": {"immediate"}, // two processes may open a new file at once
+	}.Encode()}
+	return u.String()
+}
+
+const (
+	busy     = 5 // SQLITE_BUSY, the lower byte of its extended codes
+	openTime = 5 * time.Second
+)
+
+// WhenFree does what another process that opens the file at the same moment may
+// forbid. SQLite waits for such a one by itself (busy_timeout), but not while it
+// changes the journal's mode.
+func WhenFree(ctx context.Context, do func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, openTime)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := do()
+		if e := (*sqlite.Error)(nil); !errors.As(err, &e) || e.Code()&0xff != busy {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-tick.C:
+		}
+	}
+}

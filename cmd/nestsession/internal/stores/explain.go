@@ -1,0 +1,104 @@
+package stores
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
+)
+
+// reason says in a sentence why a store cannot be used, and what to do.
+func reason(t *storeurl.Target, o Options, err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && t.Kind == storeurl.SQLite && o.Make:
+		return "the folder of the file is not there: make it, or choose another"
+	case errors.Is(err, fs.ErrNotExist) && t.Kind == storeurl.SQLite:
+		return "there is no such file: check the path, or have `nestsession serve` make it"
+	case errors.Is(err, fs.ErrPermission) && t.Kind == storeurl.SQLite:
+		return "this user may not read and write the file: check its owner and mode"
+	case refused(t, err):
+		return "the server refuses the user's name or the password: check both; a password can also be in the file that --store-password-file names (--from-password-file and --to-password-file for move)"
+	case noDatabase(t, err):
+		return fmt.Sprintf("the server has no database %q for this user: make it, or correct the URL", t.Database)
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return fmt.Sprintf("no address is known of the host %s: check the URL", dns.Name)
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		cause := op.Err
+		var call *os.SyscallError
+		if errors.As(cause, &call) {
+			cause = call.Err
+		}
+		return fmt.Sprintf("the server cannot be reached: %v: is it running, and are host and port right?", cause)
+	}
+	var timeout net.Error
+	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
+		return fmt.Sprintf("the server did not answer within %v: is it running, and are host and port right?", o.Timeout)
+	}
+	return words.Replace(err.Error())
+}
+
+// words says what is set here by a URL where the stores' errors speak of their Config.
+var words = strings.NewReplacer(
+	"sqlstore: ", "", "redisstore: ", "",
+	"set Config.Create, or run:", "add create=true to the URL's parameters to have it made, or run:",
+	"let Config.Create add it", "let create=true in the URL add it",
+	"Config.OwnerColumn", "owner-column", "Config.TimeZone", "time-zone", "Config.Prefix", "prefix",
+	"Config.Schema", "schema", "Config.Table", "table", "Config.TTL", "ttl",
+)
+
+// refused reports whether a server did not let us in.
+func refused(t *storeurl.Target, err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "28P01" || pg.Code == "28000"
+	}
+	var my *mysql.MySQLError
+	if errors.As(err, &my) {
+		return my.Number == 1045 || my.Number == 1698
+	}
+	if t.Kind == storeurl.Redis {
+		for _, code := range []string{"WRONGPASS", "NOAUTH", "ERR AUTH", "ERR invalid password"} {
+			if strings.Contains(err.Error(), code) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// noDatabase reports whether a server does not have the database, or not for us.
+func noDatabase(t *storeurl.Target, err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "3D000"
+	}
+	var my *mysql.MySQLError
+	if errors.As(err, &my) {
+		return my.Number == 1049 || my.Number == 1044
+	}
+	return t.Kind == storeurl.Redis && strings.Contains(err.Error(), "DB index is out of range")
+}
+
+// minScrubbed is the shortest password that is looked for: a shorter one is in many
+// words.
+const minScrubbed = 4
+
+// scrub takes the password out of a text in which a driver may have put it.
+func scrub(t *storeurl.Target, text string) string {
+	if len(t.Password()) < minScrubbed {
+		return text
+	}
+	return strings.ReplaceAll(text, t.Password(), "(password)")
+}

@@ -1,0 +1,109 @@
+package stores
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
+	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/store/memstore"
+)
+
+// DefaultTimeout bounds how long Open waits for a server.
+const DefaultTimeout = 10 * time.Second
+
+// Options say what the store is opened for.
+type Options struct {
+	// Make makes a file of SQLite, and the table in it, if they are not there. Tables
+	// elsewhere are made if the URL says create=true.
+	Make bool
+
+	// Sweep removes expired sessions in the background, as a server does.
+	Sweep bool
+
+	// Conns is how many connections to a database are used. 0: 16.
+	Conns int
+
+	// Timeout bounds how long a server is waited for. 0: DefaultTimeout.
+	Timeout time.Duration
+
+	// Logger hears of sweeps that failed. Nil: slog.Default().
+	Logger *slog.Logger
+}
+
+const defaultConns = 16
+
+// Opened is a store with what belongs to it.
+type Opened struct {
+	store.Store
+	Target *storeurl.Target
+	count  func(context.Context) (int64, error)
+	close  []func() error // in their order
+}
+
+// Unwrap shows what else the store can do.
+func (o *Opened) Unwrap() store.Store { return o.Store }
+
+// Estimate is about how many sessions there are, expired ones included, without
+// reading them.
+func (o *Opened) Estimate(ctx context.Context) (int64, error) { return o.count(ctx) }
+
+// Close ends the store and its connections.
+func (o *Opened) Close() error {
+	var errs []error
+	for _, end := range o.close {
+		errs = append(errs, end())
+	}
+	return errors.Join(errs...)
+}
+
+// Open opens the store. That it cannot be used is an error now, which says what to
+// do.
+func Open(ctx context.Context, t *storeurl.Target, o Options) (*Opened, error) {
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.Conns == 0 {
+		o.Conns = defaultConns
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if t.Kind == storeurl.Memory {
+		kept := memstore.New(memstore.Config{})
+		return &Opened{Store: kept, Target: t, close: []func() error{kept.Close}}, nil
+	}
+	opening, cancel := context.WithTimeout(ctx, o.Timeout)
+	defer cancel()
+	open := openSQL
+	if t.Kind == storeurl.Redis {
+		open = openRedis
+	}
+	opened, err := open(opening, t, o)
+	if ctx.Err() != nil && err != nil {
+		return nil, ctx.Err() // broken off; nothing is wrong with the store
+	}
+	if err != nil {
+		return nil, explain(t, o, err)
+	}
+	return opened, nil
+}
+
+// explain says what an error of opening is about and what to do. It has no password
+// in it, whatever a driver may write.
+func explain(t *storeurl.Target, o Options, err error) error {
+	text := reason(t, o, err)
+	return &openError{fmt.Sprintf("sessions in %s: %s", t, scrub(t, text)), err}
+}
+
+// openError has a text of its own.
+type openError struct {
+	text string
+	err  error
+}
+
+func (e *openError) Error() string { return e.text }
+func (e *openError) Unwrap() error { return e.err }

@@ -1,0 +1,144 @@
+package stores
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/nestsession/session"
+	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
+	"github.com/nestsession/session/redisstore"
+)
+
+// topologyInterval is how often the sentinels are asked for the master beside what
+// they tell by themselves, which a client may miss while they fail over.
+const topologyInterval = 5 * time.Second
+
+func openRedis(ctx context.Context, t *storeurl.Target, o Options) (opened *Opened, err error) {
+	client, err := newClient(ctx, t, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			client.Close()
+		}
+	}()
+	if err := checkCluster(t, ctx, client); err != nil {
+		return nil, err
+	}
+	cfg := redisstore.Config{Client: client, Prefix: t.Prefix, Express: t.Layout == storeurl.ConnectRedis, TTL: t.TTL, Logger: o.Logger}
+	if cfg.Express {
+		cfg.OwnerOf = session.OwnerOf
+	}
+	if !o.Sweep {
+		cfg.TrimInterval = never
+	}
+	kept, err := redisstore.New(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	count := func(ctx context.Context) (int64, error) { return keys(ctx, client) }
+	end := func() error { client.Close(); return nil }
+	return &Opened{Store: kept, Target: t, count: count, close: []func() error{kept.Close, end}}, nil
+}
+
+// newClient connects, and gives up when ctx ends, as rueidis alone would not.
+func newClient(ctx context.Context, t *storeurl.Target, o Options) (rueidis.Client, error) {
+	option := redisOption(t, o)
+	type result struct {
+		client rueidis.Client
+		err    error
+	}
+	made := make(chan result, 1)
+	go func() {
+		client, err := rueidis.NewClient(option)
+		made <- result{client, err}
+	}()
+	select {
+	case r := <-made:
+		return r.client, r.err
+	case <-ctx.Done():
+		go func() {
+			if r := <-made; r.err == nil {
+				r.client.Close()
+			}
+		}()
+		return nil, ctx.Err()
+	}
+}
+
+func redisOption(t *storeurl.Target, o Options) rueidis.ClientOption {
+	number, _ := strconv.Atoi(t.Database) // Parse saw that it is one
+	option := rueidis.ClientOption{
+		InitAddress:       t.Hosts,
+		Username:          t.User,
+		Password:          t.Password(),
+		SelectDB:          number,
+		ClientName:        "nestsession",
+		DisableCache:      true,
+		ForceSingleClient: !t.Cluster && t.Master == "",
+		Dialer:            net.Dialer{Timeout: o.Timeout, KeepAlive: time.Second},
+	}
+	if t.TLS {
+		option.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+		if len(t.Hosts) == 1 {
+			option.TLSConfig.ServerName, _, _ = net.SplitHostPort(t.Hosts[0])
+		}
+	}
+	if t.Master != "" {
+		option.Sentinel = rueidis.SentinelOption{MasterSet: t.Master, TLSConfig: option.TLSConfig, TopologyRefreshInterval: topologyInterval}
+		if t.SentinelAuth {
+			option.Sentinel.Username, option.Sentinel.Password = t.User, t.Password()
+		}
+	}
+	return option
+}
+
+// checkCluster refuses a node of a cluster that is taken for a single server, and the
+// other way round: both would answer some commands and not others.
+func checkCluster(t *storeurl.Target, ctx context.Context, client rueidis.Client) error {
+	info, err := client.Do(ctx, client.B().Info().Section("cluster").Build()).ToString()
+	if _, answered := rueidis.IsRedisErr(err); answered {
+		return nil // INFO is not for this user; New says if anything else is wrong
+	}
+	if err != nil {
+		return err
+	}
+	is := strings.Contains(info, "cluster_enabled:1")
+	switch {
+	case is && !t.Cluster:
+		return errors.New("this server is a node of a Redis Cluster: write redis+cluster:// in front of the host")
+	case !is && t.Cluster:
+		return errors.New("this server is not a node of a Redis Cluster: write redis:// in front of the host")
+	}
+	return nil
+}
+
+// keys is how many there are in the database, on all nodes: sessions and others.
+func keys(ctx context.Context, client rueidis.Client) (sum int64, err error) {
+	if client.Mode() != rueidis.ClientModeCluster {
+		return client.Do(ctx, client.B().Dbsize().Build()).AsInt64()
+	}
+	for _, node := range client.Nodes() {
+		role, err := node.Do(ctx, node.B().Role().Build()).ToArray()
+		if err != nil {
+			return 0, err
+		}
+		if name, _ := role[0].ToString(); name != "master" {
+			continue
+		}
+		n, err := node.Do(ctx, node.B().Dbsize().Build()).AsInt64()
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
+}

@@ -1,0 +1,121 @@
+package stores
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/nestsession/session"
+	"github.com/nestsession/session/cmd/nestsession/internal/sqlitefile"
+	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
+	"github.com/nestsession/session/store/sqlstore"
+)
+
+// sqlLayouts are the layouts as sqlstore calls them.
+var sqlLayouts = map[storeurl.Layout]sqlstore.Layout{
+	storeurl.Native:        sqlstore.Native,
+	storeurl.PgSimple:      sqlstore.ConnectPgSimple,
+	storeurl.ExpressMySQL:  sqlstore.ExpressMySQLSession,
+	storeurl.ConnectSQLite: sqlstore.ConnectSQLite3,
+	storeurl.BetterSQLite:  sqlstore.BetterSQLite3SessionStore,
+}
+
+// idleTime is how long a connection that nobody uses is kept.
+const idleTime = 5 * time.Minute
+
+// never is an interval at which nothing is swept.
+const never time.Duration = -1
+
+func openSQL(ctx context.Context, t *storeurl.Target, o Options) (opened *Opened, err error) {
+	db, dialect, err := database(t, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = db.Close()
+		}
+	}()
+	db.SetMaxOpenConns(o.Conns)
+	db.SetMaxIdleConns(o.Conns)
+	db.SetConnMaxIdleTime(idleTime)
+	if err := sqlitefile.WhenFree(ctx, func() error { return db.PingContext(ctx) }); err != nil {
+		return nil, err
+	}
+	cfg := sqlstore.Config{
+		DB:          db,
+		Dialect:     dialect,
+		Layout:      sqlLayouts[t.Layout],
+		Schema:      t.Schema,
+		Table:       t.Table,
+		OwnerColumn: t.OwnerColumn,
+		TimeZone:    t.TimeZone,
+		TTL:         t.TTL,
+		Create:      t.Kind == storeurl.SQLite && o.Make,
+		Logger:      o.Logger,
+	}
+	if t.Create != nil {
+		cfg.Create = *t.Create
+	}
+	if t.PlainIDs() {
+		cfg.OwnerOf = session.OwnerOf
+	}
+	if !o.Sweep {
+		cfg.SweepInterval = never
+	}
+	var kept *sqlstore.Store
+	err = sqlitefile.WhenFree(ctx, func() (err error) {
+		kept, err = sqlstore.New(ctx, cfg)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	count := func(ctx context.Context) (n int64, err error) {
+		err = db.QueryRowContext(ctx, "SELECT count(*) FROM "+t.QuotedTable()).Scan(&n)
+		return n, err
+	}
+	return &Opened{Store: kept, Target: t, count: count, close: []func() error{kept.Close, db.Close}}, nil
+}
+
+// database opens connections to it, of which none is made yet.
+func database(t *storeurl.Target, o Options) (*sql.DB, sqlstore.Dialect, error) {
+	switch t.Kind {
+	case storeurl.SQLite:
+		// A file that a Node application made keeps its way of journaling.
+		db, err := sqlitefile.Open(t.Path, sqlitefile.Options{Make: o.Make, KeepJournal: t.PlainIDs()})
+		return db, sqlstore.SQLite, err
+	case storeurl.Postgres:
+		u := url.URL{Scheme: "postgres", Host: t.Hosts[0], Path: "/" + t.Database, RawQuery: t.Driver.Encode()}
+		if t.User != "" {
+			u.User = url.User(t.User)
+		}
+		cfg, err := pgx.ParseConfig(u.String())
+		if err != nil {
+			return nil, 0, err
+		}
+		if t.Password() != "" {
+			cfg.Password = t.Password() // never a part of a text that an error could quote
+		}
+		return stdlib.OpenDB(*cfg), sqlstore.Postgres, nil
+	case storeurl.MySQL:
+		cfg := mysql.NewConfig()
+		cfg.Net, cfg.Addr, cfg.DBName = "tcp", t.Hosts[0], t.Database
+		cfg.User, cfg.Passwd = t.User, t.Password()
+		cfg.TLSConfig = t.Driver.Get("tls")
+		cfg.Timeout = o.Timeout
+		cfg.Logger = &mysql.NopLogger{} // what it would print comes back as an error as well
+		connector, err := mysql.NewConnector(cfg)
+		if err != nil {
+			return nil, 0, err
+		}
+		return sql.OpenDB(connector), sqlstore.MySQL, nil
+	}
+	return nil, 0, fmt.Errorf("stores: %s is no database", t.Kind)
+}

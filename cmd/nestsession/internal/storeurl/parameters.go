@@ -1,0 +1,143 @@
+package storeurl
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ours are the parameters of each kind that this program reads itself.
+var ours = map[Kind][]string{
+	SQLite:   {"create", "layout", "owner-column", "table", "ttl"},
+	Postgres: {"create", "layout", "owner-column", "schema", "table", "time-zone", "ttl"},
+	MySQL:    {"create", "layout", "owner-column", "table", "ttl"},
+	Redis:    {"layout", "prefix", "ttl"},
+}
+
+// theirs are those that go to the driver.
+var theirs = map[Kind][]string{
+	Postgres: {"application_name", "connect_timeout", "sslcert", "sslkey", "sslmode", "sslrootcert", "target_session_attrs"},
+	MySQL:    {"tls"},
+}
+
+// words are what some parameters of the drivers may be.
+var words = map[string][]string{
+	"sslmode": {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"},
+	"tls":     {"true", "false", "skip-verify", "preferred"},
+}
+
+// parameters reads what follows the question mark.
+func (t *Target) parameters(s scheme, query string, express bool) error {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return errors.New("what follows the question mark cannot be read: write name=value&name=value, and % as %25, & as %26")
+	}
+	allowed := slices.Concat(ours[t.Kind], theirs[t.Kind])
+	if s.sentinel {
+		allowed = append(allowed, "master", "sentinel-auth")
+	}
+	slices.Sort(allowed)
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if !slices.Contains(allowed, name) {
+			return fmt.Errorf("there is no parameter %q for %s: write one of %s", shorten(name), t.Kind, strings.Join(allowed, ", "))
+		}
+		if len(values[name]) > 1 || values.Get(name) == "" {
+			return fmt.Errorf("the parameter %s wants one value", name)
+		}
+	}
+	for name, can := range words {
+		if values.Has(name) && !slices.Contains(can, values.Get(name)) {
+			return fmt.Errorf("the parameter %s is one of %s", name, strings.Join(can, ", "))
+		}
+	}
+	t.Table, t.Schema, t.Prefix = values.Get("table"), values.Get("schema"), values.Get("prefix")
+	t.OwnerColumn, t.TimeZone, t.Master = values.Get("owner-column"), values.Get("time-zone"), values.Get("master")
+	if s.sentinel && t.Master == "" {
+		return errors.New("the sentinels want to be asked for a master by its name: add ?master=NAME, as their configuration has it (sentinel monitor NAME …)")
+	}
+	for _, flag := range []string{"create", "sentinel-auth"} {
+		if !values.Has(flag) {
+			continue
+		}
+		on, err := strconv.ParseBool(values.Get(flag))
+		if err != nil {
+			return fmt.Errorf("the parameter %s is true or false", flag)
+		}
+		if flag == "create" {
+			t.Create = &on
+		} else {
+			t.SentinelAuth = on
+		}
+	}
+	t.Driver = url.Values{}
+	for _, name := range theirs[t.Kind] {
+		if values.Has(name) {
+			t.Driver[name] = values[name]
+		}
+	}
+	if err := t.layout(values.Get("layout"), express); err != nil {
+		return err
+	}
+	return t.ttl(values.Get("ttl"))
+}
+
+// layout settles which one it is, and what goes with it.
+func (t *Target) layout(name string, express bool) error {
+	t.Layout = layouts[t.Kind][0]
+	if express {
+		t.Layout = layouts[t.Kind][1]
+	}
+	if name != "" {
+		t.Layout = Layout(name)
+	}
+	if !slices.Contains(layouts[t.Kind], t.Layout) {
+		var names []string
+		for _, l := range layouts[t.Kind] {
+			names = append(names, string(l))
+		}
+		for kind, of := range layouts {
+			if kind != t.Kind && slices.Contains(of, t.Layout) {
+				return fmt.Errorf("layout=%s is one of %s: for %s write %s", t.Layout, kind, t.Kind, strings.Join(names, ", "))
+			}
+		}
+		return fmt.Errorf("there is no layout %q: for %s write %s", shorten(name), t.Kind, strings.Join(names, ", "))
+	}
+	if express && t.Layout == Native {
+		return errors.New("layout=native is not for --express: express-session could not read it; leave one of them out")
+	}
+	if t.OwnerColumn != "" && t.Layout == Native {
+		return errors.New("owner-column is for the tables of npm packages: the native one always has a column for the owner")
+	}
+	if t.TimeZone != "" && t.Layout != PgSimple {
+		return errors.New("time-zone is for layout=connect-pg-simple, whose column has none")
+	}
+	return nil
+}
+
+// ttl reads for how long sessions live that say nothing of it themselves.
+func (t *Target) ttl(text string) error {
+	if text == "" {
+		return nil
+	}
+	var err error
+	if t.TTL, err = time.ParseDuration(text); err != nil || t.TTL < time.Second || t.TTL%time.Second != 0 {
+		return errors.New("the parameter ttl wants whole seconds, minutes and hours, such as 24h")
+	}
+	if t.Layout == Native {
+		return errors.New("ttl is for the layouts of npm packages: in the native one a session without an expiry stays for good")
+	}
+	return nil
+}
+
+// shorten keeps what may be anything from filling the screen.
+func shorten(text string) string {
+	if len(text) > 40 {
+		return text[:40] + "…"
+	}
+	return text
+}

@@ -1,0 +1,181 @@
+package storeurl
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// scheme is what the part of a URL before the colon says.
+type scheme struct {
+	kind     Kind
+	port     string
+	tls      bool
+	sentinel bool
+	cluster  bool
+}
+
+var schemes = map[string]scheme{
+	"memory":          {kind: Memory},
+	"sqlite":          {kind: SQLite},
+	"postgres":        {kind: Postgres, port: "5432"},
+	"postgresql":      {kind: Postgres, port: "5432"},
+	"mysql":           {kind: MySQL, port: "3306"},
+	"mariadb":         {kind: MySQL, port: "3306"},
+	"redis":           {kind: Redis, port: "6379"},
+	"rediss":          {kind: Redis, port: "6379", tls: true},
+	"redis+sentinel":  {kind: Redis, port: "26379", sentinel: true},
+	"rediss+sentinel": {kind: Redis, port: "26379", sentinel: true, tls: true},
+	"redis+cluster":   {kind: Redis, port: "6379", cluster: true},
+	"rediss+cluster":  {kind: Redis, port: "6379", cluster: true, tls: true},
+}
+
+// Forms are the URLs that there are, for errors and help.
+const Forms = "memory: · sqlite:PATH · postgres://USER@HOST/DATABASE · mysql://USER@HOST/DATABASE · redis://HOST · " +
+	"redis+sentinel://HOST,HOST?master=NAME · redis+cluster://HOST,HOST · rediss… with TLS"
+
+// errEscape is about what may be a password: it repeats nothing of the URL.
+var errEscape = errors.New("it cannot be read: in a user's name and a password, write % as %25, @ as %40, : as %3A, / as %2F, ? as %3F and # as %23, or keep the password in a file")
+
+// Parse reads a URL. With express, the layout that is meant where none is named is
+// that of the npm package. The error says what to write, and nothing of a password.
+func Parse(text string, express bool) (*Target, error) {
+	name, rest, found := strings.Cut(text, ":")
+	s, known := schemes[strings.ToLower(name)]
+	if !found || !known {
+		if found && !strings.ContainsAny(name, "@/ ") && len(name) < 20 {
+			return nil, fmt.Errorf("there is no store %q: write one of %s", name+":", Forms)
+		}
+		return nil, fmt.Errorf("that is not the URL of a store: write one of %s", Forms)
+	}
+	t := &Target{Kind: s.kind, TLS: s.tls, Cluster: s.cluster}
+	var query string
+	var err error
+	switch s.kind {
+	case Memory:
+		if strings.Trim(rest, "/") != "" {
+			return nil, errors.New("memory: takes nothing after the colon")
+		}
+		t.Layout = Native
+		return t, nil
+	case SQLite:
+		query, err = t.file(rest)
+	default:
+		query, err = t.server(s, rest)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t, t.parameters(s, query, express)
+}
+
+// file reads what follows sqlite: up to the parameters.
+func (t *Target) file(rest string) (query string, err error) {
+	path, query, _ := strings.Cut(rest, "?")
+	if strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "///") {
+		return "", errors.New("sqlite: is followed by the path alone: sqlite:sessions.db in this folder, sqlite:/var/lib/app/sessions.db in another")
+	}
+	if path = strings.TrimPrefix(path, "//"); path == "" {
+		return "", errors.New("sqlite: is followed by the path of a file, such as sqlite:sessions.db")
+	}
+	if path, err = url.PathUnescape(path); err != nil || strings.ContainsRune(path, 0) {
+		return "", errors.New("the path after sqlite: cannot be read: write % as %25 and ? as %3F")
+	}
+	if strings.HasPrefix(path, ":memory:") {
+		return "", errors.New("write memory: for sessions in memory")
+	}
+	t.Path, err = filepath.Abs(path)
+	return query, err
+}
+
+// server reads what follows the scheme of a server, up to the parameters.
+func (t *Target) server(s scheme, rest string) (query string, err error) {
+	rest, slashes := strings.CutPrefix(rest, "//")
+	if !slashes {
+		return "", errors.New("two slashes and a host follow the colon, such as redis://localhost")
+	}
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	authority, tail := rest[:end], rest[end:]
+	if strings.ContainsAny(tail, "@#") {
+		return "", errEscape // most likely a password that goes on after a slash
+	}
+	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+		if err := t.userinfo(authority[:at]); err != nil {
+			return "", err
+		}
+		authority = authority[at+1:]
+	}
+	if t.Hosts, err = hosts(authority, s.port); err != nil {
+		return "", err
+	}
+	if len(t.Hosts) > 1 && !s.sentinel && !s.cluster {
+		return "", errors.New("several hosts are for redis+sentinel:// and redis+cluster://; here is room for one")
+	}
+	path, query, _ := strings.Cut(tail, "?")
+	if t.Database, err = url.PathUnescape(strings.TrimPrefix(path, "/")); err != nil || strings.Contains(t.Database, "/") {
+		return "", errEscape
+	}
+	return query, t.checkDatabase(s)
+}
+
+func (t *Target) userinfo(text string) error {
+	user, password, _ := strings.Cut(text, ":")
+	var errs [2]error
+	t.User, errs[0] = url.PathUnescape(user)
+	t.password, errs[1] = url.PathUnescape(password)
+	if errors.Join(errs[:]...) != nil || strings.ContainsAny(text, "@ ") || strings.Contains(password, ":") {
+		return errEscape
+	}
+	return nil
+}
+
+// hosts splits a list of hosts, and gives each a port.
+func hosts(list, port string) ([]string, error) {
+	var out []string
+	for part := range strings.SplitSeq(list, ",") {
+		host, p := part, port
+		if colon := strings.LastIndexByte(part, ':'); colon >= 0 && !strings.HasSuffix(part, "]") {
+			host, p = part[:colon], part[colon+1:]
+			if n, err := strconv.ParseUint(p, 10, 16); err != nil || n == 0 {
+				return nil, fmt.Errorf("what follows the host is not a port, a number up to 65535; and if it is not meant to be one: %w", errEscape)
+			}
+		}
+		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+		if host == "" {
+			return nil, errors.New("it names no host: write one after the two slashes, such as localhost or db.example.com:5432")
+		}
+		if strings.ContainsAny(host, ":%") && net.ParseIP(host) == nil || strings.ContainsAny(host, "[] ") {
+			return nil, errEscape
+		}
+		out = append(out, net.JoinHostPort(host, p))
+	}
+	return out, nil
+}
+
+func (t *Target) checkDatabase(s scheme) error {
+	if s.kind != Redis {
+		if t.Database == "" {
+			return fmt.Errorf("it names no database: write its name after the host, such as %s/app", strings.ToLower(string(s.kind))+"://localhost")
+		}
+		return nil
+	}
+	if s.cluster && t.Database != "" && t.Database != "0" {
+		return errors.New("a Redis Cluster has the database 0 alone: leave the number out")
+	}
+	if t.Database != "" {
+		if n, err := strconv.ParseUint(t.Database, 10, 16); err != nil || n > 65535 {
+			return errors.New("what follows the host is the number of a Redis database, such as redis://localhost/0")
+		}
+	}
+	if t.Database == "0" {
+		t.Database = ""
+	}
+	return nil
+}

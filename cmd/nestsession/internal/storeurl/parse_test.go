@@ -1,0 +1,212 @@
+package storeurl_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
+)
+
+func parse(t *testing.T, text string, express bool) *storeurl.Target {
+	t.Helper()
+	target, err := storeurl.Parse(text, express)
+	if err != nil {
+		t.Fatalf("Parse(%q): %v", text, err)
+	}
+	return target
+}
+
+func TestEachFormIsUnderstood(t *testing.T) {
+	t.Parallel()
+	here, err := filepath.Abs("sessions.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"memory:":                              "memory",
+		"memory://":                            "memory",
+		"sqlite:sessions.db":                   "SQLite, " + here,
+		"SQLite:sessions.db":                   "SQLite, " + here,
+		"sqlite:/var/lib/a b%3F.db":            "SQLite, /var/lib/a b?.db",
+		"sqlite:///var/lib/app.db":             "SQLite, /var/lib/app.db",
+		"sqlite:/s.db?table=mine&create=false": "SQLite, /s.db, table mine",
+		"sqlite:/s.db?layout=connect-sqlite3":  "SQLite, /s.db, as connect-sqlite3 has it",
+		"postgres://u:p@db/app":                "PostgreSQL at db:5432, database app",
+		"postgresql://[::1]:5433/app?sslmode=require&schema=web&table=s": "PostgreSQL at [::1]:5433, database app, table web.s",
+		"mysql://root@db.example/app?tls=true":                           "MySQL at db.example:3306, database app",
+		"mariadb://db:3307/app?layout=express-mysql-session":             "MySQL at db:3307, database app, as express-mysql-session has it",
+		"redis://localhost":                               "Redis at localhost:6379",
+		"redis://:secret@localhost/0":                     "Redis at localhost:6379",
+		"rediss://kim:secret@10.0.0.1:6380/3?prefix=app:": `Redis at 10.0.0.1:6380, database 3, with TLS, prefix "app:"`,
+		"redis+sentinel://a,b:26380,[::1]?master=main":    "Redis, master main of the sentinels at a:26379, b:26380, [::1]:26379",
+		"rediss+cluster://a:7000,b:7001/0":                "Redis Cluster at a:7000, b:7001, with TLS",
+	} {
+		if got := parse(t, text, false).String(); got != want {
+			t.Errorf("Parse(%q) is %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestUserAndPasswordAreUnescaped(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][2]string{
+		"postgres://kim:p%40ss%2Fw%3Ard@db/app": {"kim", "p@ss/w:rd"},
+		"redis://:pass@h":                       {"", "pass"},
+		"mysql://kim@h/d":                       {"kim", ""},
+		"redis+cluster://u:pa,ss@a,b":           {"u", "pa,ss"},
+	} {
+		got := parse(t, text, false)
+		if got.User != want[0] || got.Password() != want[1] {
+			t.Errorf("Parse(%q) has user %q and password %q, want %q", text, got.User, got.Password(), want)
+		}
+	}
+	if got := parse(t, "redis://h", false).WithPassword("x"); got.Password() != "x" {
+		t.Errorf("WithPassword: %q", got.Password())
+	}
+}
+
+func TestExpressMeansThePackagesLayouts(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]storeurl.Layout{
+		"sqlite:s.db": "connect-sqlite3", "sqlite:s.db?layout=better-sqlite3-session-store": "better-sqlite3-session-store",
+		"postgres://h/d": "connect-pg-simple", "mysql://h/d": "express-mysql-session", "redis://h": "connect-redis",
+	} {
+		if got := parse(t, text, true); got.Layout != want || !got.PlainIDs() {
+			t.Errorf("%s with --express has layout %s, plain ids %v; want %s", text, got.Layout, got.PlainIDs(), want)
+		}
+		if got := parse(t, strings.Split(text, "?")[0], false); got.Layout != storeurl.Native || got.PlainIDs() {
+			t.Errorf("%s has layout %s", text, got.Layout)
+		}
+	}
+}
+
+func TestParameters(t *testing.T) {
+	t.Parallel()
+	got := parse(t, "postgres://h/d?layout=connect-pg-simple&owner-column=user_id&time-zone=Asia/Seoul&ttl=12h&create=true&connect_timeout=3", false)
+	if got.OwnerColumn != "user_id" || got.TimeZone != "Asia/Seoul" || got.TTL != 12*time.Hour || got.Create == nil || !*got.Create || got.Driver.Get("connect_timeout") != "3" {
+		t.Errorf("read as %+v", *got)
+	}
+	got = parse(t, "redis+sentinel://h?master=m&sentinel-auth=true", false)
+	if got.Master != "m" || !got.SentinelAuth {
+		t.Errorf("read as %+v", *got)
+	}
+}
+
+// mistakes are URLs that cannot be, each with the password "hunter2" wherever one can be
+// thought of, and a part of what is to be said of them.
+var mistakes = map[string]string{
+	"": "write one of memory:", "sessions.db": "write one of memory:", "hunter2": "write one of memory:",
+	"mongodb://u:hunter2@h/d":                 `there is no store "mongodb:": write one of memory:`,
+	"memory:hunter2":                          "takes nothing after the colon",
+	"sqlite:":                                 "path of a file",
+	"sqlite://sessions.db":                    "path alone: sqlite:sessions.db",
+	"sqlite::memory:":                         "write memory:",
+	"sqlite:a%zz":                             "write % as %25",
+	"redis:localhost":                         "two slashes and a host",
+	"redis://":                                "names no host",
+	"postgres://u:hunter2@/d":                 "names no host",
+	"redis+cluster://a,,b":                    "names no host",
+	"redis://a,b":                             "redis+sentinel:// and redis+cluster://",
+	"redis://h:99999":                         "not a port",
+	"redis://h:0":                             "not a port",
+	"postgres://u:hunter2/x@h/d":              "as %2F",
+	"postgres://u:hunter2?x@h/d":              "as %3F",
+	"postgres://u:hunter2#x@h/d":              "as %23",
+	"postgres://u:hunter2%@h/d":               "% as %25",
+	"postgres://u:hun:hunter2@h/d":            ": as %3A",
+	"postgres://u:hunter2@x@h/d":              "@ as %40",
+	"postgres://u:123/hunter2@h/d":            "as %2F",
+	"postgres://u:hunter2":                    "not a port",
+	"postgres://u:hunter2@h/d#hunter2":        "as %23",
+	"postgres://u:hunter2@h":                  "names no database",
+	"mysql://u:hunter2@h/":                    "names no database",
+	"mysql://u:hunter2@h/a/b":                 "cannot be read",
+	"redis://:hunter2@h/app":                  "number of a Redis database",
+	"redis://:hunter2@h/-1":                   "number of a Redis database",
+	"redis+cluster://h/1":                     "the database 0 alone",
+	"redis+sentinel://h":                      "add ?master=NAME",
+	"redis://h?master=m":                      `no parameter "master" for Redis: write one of layout, prefix, ttl`,
+	"redis://h?table=t":                       `no parameter "table" for Redis`,
+	"sqlite:s.db?tabel=t":                     `no parameter "tabel" for SQLite: write one of create, layout, owner-column, table, ttl`,
+	"mysql://h/d?sslmode=require":             `no parameter "sslmode" for MySQL`,
+	"postgres://h/d?password=hunter2":         `no parameter "password" for PostgreSQL`,
+	"postgres://h/d?sslmode=on":               "sslmode is one of disable, allow",
+	"mysql://h/d?tls=sometimes":               "tls is one of true, false, skip-verify, preferred",
+	"redis://h?prefix=":                       "prefix wants one value",
+	"redis://h?prefix=a&prefix=b":             "prefix wants one value",
+	"redis://h?prefix=%zz":                    "what follows the question mark cannot be read",
+	"sqlite:s.db?create=perhaps":              "create is true or false",
+	"sqlite:s.db?layout=connect-redis":        "layout=connect-redis is one of Redis: for SQLite write native, connect-sqlite3, better-sqlite3-session-store",
+	"redis://h?layout=mine":                   `no layout "mine": for Redis write native, connect-redis`,
+	"sqlite:s.db?owner-column=o":              "the native one always has a column for the owner",
+	"postgres://h/d?time-zone=UTC":            "time-zone is for layout=connect-pg-simple",
+	"redis://h?ttl=24h":                       "in the native one a session without an expiry stays",
+	"redis://h?layout=connect-redis&ttl=1.5s": "ttl wants whole seconds",
+}
+
+func TestWhatCannotBeSaysWhatToWrite(t *testing.T) {
+	t.Parallel()
+	for text, want := range mistakes {
+		_, err := storeurl.Parse(text, false)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Parse(%q): %v, want %q", text, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter") {
+			t.Errorf("Parse(%q) tells the password: %v", text, err)
+		}
+	}
+	if _, err := storeurl.Parse("redis://h?layout=native", true); err == nil || !strings.Contains(err.Error(), "not for --express") {
+		t.Errorf("the native layout with --express: %v", err)
+	}
+}
+
+func TestNoPasswordIsPrinted(t *testing.T) {
+	t.Parallel()
+	target := parse(t, "postgres://kim:hunter2@db:5432/app", false)
+	for _, text := range []string{fmt.Sprint(target), fmt.Sprintf("%+v", target), fmt.Sprintf("%+v", *target), fmt.Sprintf("%v", []storeurl.Target{*target})} {
+		if strings.Contains(text, "hunter2") {
+			t.Errorf("printed: %s", text)
+		}
+	}
+}
+
+func TestSame(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	file := "sqlite:" + filepath.Join(folder, "s.db")
+	same := [][2]string{
+		{"redis://u:p@localhost", "redis://127.0.0.1:6379/0"},
+		{"redis+cluster://a,b", "redis+cluster://c,B"},
+		{"postgres://h/d", "postgresql://u@H:5432/d?sslmode=disable"},
+		{file, "sqlite:" + filepath.Join(folder, "x", "..", "s.db")},
+	}
+	different := [][2]string{
+		{"redis://h", "redis://h/1"}, {"redis://h", "redis://h:6380"}, {"redis://h?prefix=a:", "redis://h"},
+		{"postgres://h/d", "mysql://h/d"}, {"postgres://h/d", "postgres://h/e"}, {"postgres://h/d", "postgres://h/d?table=other"},
+		{"redis://h", "redis://h?layout=connect-redis"}, {file, file + "x"}, {"memory:", "memory:"},
+	}
+	for i, pairs := range [][][2]string{different, same} {
+		for _, p := range pairs {
+			if got := parse(t, p[0], false).Same(parse(t, p[1], false)); got != (i == 1) {
+				t.Errorf("%q are the same: %v", p, got)
+			}
+		}
+	}
+}
+
+func TestQuotedTable(t *testing.T) {
+	t.Parallel()
+	got := []string{
+		parse(t, `postgres://h/d?table=a"b&schema=s`, false).QuotedTable(),
+		parse(t, "mysql://h/d?table=a`b", false).QuotedTable(),
+		parse(t, "postgres://h/d", true).QuotedTable(),
+		parse(t, "sqlite:x", false).QuotedTable(),
+	}
+	if want := []string{`"s"."a""b"`, "`a``b`", `"session"`, `"nest_sessions"`}; !slices.Equal(got, want) {
+		t.Errorf("quoted %q, want %q", got, want)
+	}
+}

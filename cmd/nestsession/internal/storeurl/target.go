@@ -1,0 +1,204 @@
+// Package storeurl reads the URL that says where sessions are.
+//
+//	memory:
+//	sqlite:PATH
+//	postgres://USER:PASSWORD@HOST:PORT/DATABASE
+//	mysql://USER:PASSWORD@HOST:PORT/DATABASE
+//	redis://USER:PASSWORD@HOST:PORT/NUMBER                rediss:// with TLS
+//	redis+sentinel://SENTINEL,SENTINEL/NUMBER?master=NAME rediss+sentinel://
+//	redis+cluster://NODE,NODE                             rediss+cluster://
+//
+// A URL may hold a password: nothing of this package prints one, in an error or
+// otherwise.
+package storeurl
+
+import (
+	"cmp"
+	"net"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Kind is the program that keeps the sessions.
+type Kind string
+
+// The kinds of stores.
+const (
+	Memory   Kind = "memory"
+	SQLite   Kind = "SQLite"
+	Postgres Kind = "PostgreSQL"
+	MySQL    Kind = "MySQL"
+	Redis    Kind = "Redis"
+)
+
+// Layout is how the sessions lie in the store: as this library has them, or as an npm
+// package for express-session has.
+type Layout string
+
+// The layouts.
+const (
+	Native        Layout = "native"
+	PgSimple      Layout = "connect-pg-simple"
+	ExpressMySQL  Layout = "express-mysql-session"
+	ConnectSQLite Layout = "connect-sqlite3"
+	BetterSQLite  Layout = "better-sqlite3-session-store"
+	ConnectRedis  Layout = "connect-redis"
+)
+
+// layouts are those of each kind; the second is the one of the express preset.
+var layouts = map[Kind][]Layout{
+	SQLite:   {Native, ConnectSQLite, BetterSQLite},
+	Postgres: {Native, PgSimple},
+	MySQL:    {Native, ExpressMySQL},
+	Redis:    {Native, ConnectRedis},
+}
+
+// Target is a URL that was read.
+type Target struct {
+	Kind   Kind
+	Layout Layout
+
+	Path string // SQLite: the file
+
+	Hosts    []string // with their ports; several for Sentinel and Cluster
+	User     string
+	Database string // the name of one, or Redis's number
+	TLS      bool   // Redis
+	Cluster  bool   // Redis
+	Master   string // Redis with Sentinel: the name that the sentinels know; else ""
+
+	// SentinelAuth says that the sentinels have the same user and password.
+	SentinelAuth bool
+
+	Table, Schema, Prefix, OwnerColumn, TimeZone string
+
+	// TTL is how long a session without an expiry lives in the layout of an npm package;
+	// 0: not said.
+	TTL time.Duration
+
+	// Create says whether the table is made if it is not there; nil: not said.
+	Create *bool
+
+	// Driver is what the database's driver is told.
+	Driver url.Values
+
+	password string
+}
+
+// PlainIDs reports whether the store is keyed by the ids of the cookies, as
+// express-session's are, rather than by hashes of them.
+func (t *Target) PlainIDs() bool { return t.Layout != Native }
+
+// Password is the one of the URL, or of WithPassword; "": none.
+func (t *Target) Password() string { return t.password }
+
+// WithPassword returns a copy that has the password, in place of the URL's.
+func (t *Target) WithPassword(password string) *Target {
+	c := *t
+	c.password = password
+	return &c
+}
+
+// String describes the store to people, without the password. It has a value for its
+// receiver so that no way of printing a Target shows one.
+func (t Target) String() string {
+	var b strings.Builder
+	switch t.Kind {
+	case Memory:
+		return "memory"
+	case SQLite:
+		b.WriteString("SQLite, " + t.Path)
+	case Redis:
+		b.WriteString("Redis")
+		switch {
+		case t.Cluster:
+			b.WriteString(" Cluster")
+		case t.Master != "":
+			b.WriteString(", master " + t.Master + " of the sentinels")
+		}
+		b.WriteString(" at " + strings.Join(t.Hosts, ", "))
+		if t.Database != "" {
+			b.WriteString(", database " + t.Database)
+		}
+		if t.TLS {
+			b.WriteString(", with TLS")
+		}
+		if t.Prefix != "" {
+			b.WriteString(", prefix " + strconv.Quote(t.Prefix))
+		}
+	default:
+		b.WriteString(string(t.Kind) + " at " + t.Hosts[0] + ", database " + t.Database)
+	}
+	if t.Table != "" {
+		b.WriteString(", table ")
+		if t.Schema != "" {
+			b.WriteString(t.Schema + ".")
+		}
+		b.WriteString(t.Table)
+	}
+	if t.Layout != Native {
+		b.WriteString(", as " + string(t.Layout) + " has it")
+	}
+	return b.String()
+}
+
+// Same reports whether both name one place, as far as their text tells.
+func (t *Target) Same(other *Target) bool {
+	if t.Kind != other.Kind || t.Kind == Memory || t.Database != other.Database || t.Layout != other.Layout ||
+		t.Table != other.Table || t.Schema != other.Schema || t.Prefix != other.Prefix {
+		return false
+	}
+	if t.Kind == SQLite {
+		return realPath(t.Path) == realPath(other.Path)
+	}
+	return slices.ContainsFunc(t.Hosts, func(host string) bool {
+		return slices.ContainsFunc(other.Hosts, func(o string) bool { return realHost(host) == realHost(o) })
+	})
+}
+
+// realPath follows links, of the folder if the file is not there yet.
+func realPath(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	folder, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return path
+	}
+	return filepath.Join(folder, filepath.Base(path))
+}
+
+// realHost is the same for the names of the loopback.
+func realHost(hostport string) string {
+	host, port, err := net.SplitHostPort(hostport)
+	if err != nil {
+		return hostport
+	}
+	if ip := net.ParseIP(host); strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback() {
+		host = "loopback"
+	}
+	return net.JoinHostPort(strings.ToLower(host), port)
+}
+
+// tables are the names that each layout gives its table.
+var tables = map[Layout]string{
+	Native: "nest_sessions", PgSimple: "session", ExpressMySQL: "sessions", ConnectSQLite: "sessions", BetterSQLite: "sessions",
+}
+
+// QuotedTable is the table of a database as a statement names it.
+func (t *Target) QuotedTable() string {
+	mark := `"`
+	if t.Kind == MySQL {
+		mark = "`"
+	}
+	quote := func(name string) string { return mark + strings.ReplaceAll(name, mark, mark+mark) + mark }
+	table := quote(cmp.Or(t.Table, tables[t.Layout]))
+	if t.Schema != "" {
+		table = quote(t.Schema) + "." + table
+	}
+	return table
+}

@@ -1,0 +1,122 @@
+package faults
+
+import (
+	"net/http"
+	"testing"
+	"time"
+)
+
+// TestSlowConnection: late, narrow and chopped connections make everything slower, and
+// nothing wrong.
+func TestSlowConnection(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		p := newProxy(t, b.Addr())
+		c := newCrowd(t, newNode(t, b.open(t, p.Listen), 10*time.Second), newNode(t, b.open(t, b.Addr()), 10*time.Second))
+		for _, slow := range []struct {
+			toxic      string
+			attributes map[string]int64
+		}{
+			{"latency", map[string]int64{"latency": 40, "jitter": 40}},                         // milliseconds
+			{"bandwidth", map[string]int64{"rate": 20}},                                        // KB/s
+			{"slicer", map[string]int64{"average_size": 3, "size_variation": 2, "delay": 100}}, // bytes, µs
+		} {
+			p.harm(slow.toxic, "downstream", slow.attributes)
+			p.harm(slow.toxic, "upstream", slow.attributes)
+			c.saves(30)
+			p.heal()
+			c.recovered()
+		}
+		c.check()
+		c.secrets(b.password)
+	})
+}
+
+// TestCutConnection: a connection that is reset, closed in the middle of an answer or
+// refused fails what was on it, which may have been done or not, and is replaced.
+func TestCutConnection(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		p := newProxy(t, b.Addr())
+		c := newCrowd(t, newNode(t, b.open(t, p.Listen), time.Second), newNode(t, b.open(t, b.Addr()), time.Second))
+		cuts := map[string]func(){
+			"refused": func() {
+				p.Stop()
+				c.saves(20) // by the other node
+				if err := p.Start(); err != nil {
+					t.Fatal(err)
+				}
+			},
+			"reset": func() {
+				p.harm("reset_peer", "downstream", map[string]int64{"timeout": 20})
+				c.saves(20)
+				p.heal()
+			},
+			"in the middle of an answer": func() {
+				p.harm("limit_data", "downstream", map[string]int64{"bytes": 700})
+				c.saves(20)
+				p.heal()
+			},
+			"in the middle of a command": func() {
+				p.harm("limit_data", "upstream", map[string]int64{"bytes": 700})
+				c.saves(20)
+				p.heal()
+			},
+		}
+		for _, cut := range cuts {
+			cut()
+			c.recovered()
+		}
+		c.check()
+		c.secrets(b.password)
+	})
+}
+
+// TestLostAnswers: the server does what it is asked, and nobody hears of it: requests
+// end at their deadline with the error response, and what was done unheard is in order.
+func TestLostAnswers(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		const timeout = time.Second
+		p := newProxy(t, b.Addr())
+		through, direct := newNode(t, b.open(t, p.Listen), timeout), newNode(t, b.open(t, b.Addr()), 5*timeout)
+		ada, eve := newBrowser(t, "ada"), newBrowser(t, "eve")
+		ada.mustLogin(through)
+		eve.mustLogin(through)
+		for _, stream := range []string{"downstream", "upstream"} {
+			p.harm("timeout", stream, map[string]int64{"timeout": 0}) // nothing passes, nothing ends
+			if a := ada.add(through); a.status != http.StatusServiceUnavailable || a.took > 4*timeout {
+				t.Errorf("with a deadline of %v: %v", timeout, a)
+			}
+			if a := ada.send(through, "GET", "/plain"); a.status != http.StatusOK || a.took > timeout/2 {
+				t.Errorf("a page without a session: %v", a)
+			}
+			if a := eve.logout(through, "/logout"); a.status != http.StatusServiceUnavailable {
+				t.Errorf("%v", a)
+			}
+			for range 2 {
+				ada.settled(direct)
+				eve.settled(direct)
+			}
+			p.heal()
+			until(t, "ada can save again", func() bool { return ada.add(through).status == http.StatusOK })
+			ada.settled(direct)
+		}
+		until(t, "eve can log out", func() bool { return eve.logout(through, "/logout").status == http.StatusOK })
+		eve.settled(through)
+		eve.settled(direct)
+	})
+}
+
+// TestVanishedConnection: the other side of an open connection is gone without a word,
+// as behind a firewall that forgot it. Requests on it end at their deadline, and new
+// connections take its place.
+func TestVanishedConnection(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		r := newRelay(t, b.Addr())
+		c := newCrowd(t, newNode(t, b.open(t, r.addr()), time.Second), newNode(t, b.open(t, r.addr()), time.Second))
+		for range 2 {
+			c.saves(30)
+			r.vanish()
+			c.recovered()
+		}
+		c.check()
+	})
+}

@@ -1,0 +1,41 @@
+package faults
+
+import (
+	"testing"
+	"time"
+)
+
+// TestKilledServer: a server that is killed in the middle of saves has, when it is
+// started again, all that it acknowledged, and nothing that had ended.
+func TestKilledServer(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		c := newCrowd(t, newNode(t, b.open(t, b.Addr()), 2*time.Second), newNode(t, b.open(t, b.Addr()), 2*time.Second))
+		for range 2 {
+			c.saves(50)
+			b.Kill()
+			b.Restart()
+			c.recovered()
+		}
+		c.check()
+		c.secrets(b.password)
+	})
+}
+
+// TestKilledProcess: SQLite is in our own process, so that is what is killed.
+func TestKilledProcess(t *testing.T) {
+	watchGoroutines(t)
+	file := t.TempDir() + "/sessions.db"
+	t.Run("sqlite", func(t *testing.T) {
+		one, two := startChild(t, file), startChild(t, file)
+		c := newCrowd(t, one.node, two.node)
+		for range 2 {
+			c.saves(50)
+			one.kill()
+			two.kill()
+			one.start()
+			two.start()
+			c.recovered()
+		}
+		c.check()
+	})
+}

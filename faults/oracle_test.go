@@ -1,0 +1,132 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/store/memstore"
+)
+
+// bent is a store that breaks its promises as a fault would make it.
+type bent struct {
+	store.Store
+	mu     sync.Mutex
+	breaks string
+	other  *store.Record // another's record
+}
+
+func (b *bent) how() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.breaks
+}
+
+func (b *bent) breakOff(how string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.breaks = how
+}
+
+func (b *bent) Load(ctx context.Context, id string) (store.Record, error) {
+	r, err := b.Store.Load(ctx, id)
+	switch b.how() {
+	case "loses a session":
+		return store.Record{}, store.ErrNotFound
+	case "swaps sessions":
+		r.Data, r.Owner = b.other.Data, b.other.Owner
+	case "":
+		b.mu.Lock()
+		if b.other == nil && strings.Contains(string(r.Data), "eve") {
+			b.other = &r
+		}
+		b.mu.Unlock()
+	}
+	return r, err
+}
+
+func (b *bent) Update(ctx context.Context, r store.Record) (store.Version, error) {
+	switch b.how() {
+	case "loses a save", "revives a session":
+		return r.Version, nil
+	case "saves twice":
+		r.Data = []byte(strings.Replace(string(r.Data), `"Count":1,"Sum":1`, `"Count":2,"Sum":3`, 1))
+	case "saves half":
+		r.Data = []byte(strings.Replace(string(r.Data), `"Sum":1`, `"Sum":0`, 1))
+	case "hangs":
+		<-ctx.Done()
+		<-time.After(20 * deadline) // whatever its context says
+	}
+	return b.Store.Update(ctx, r)
+}
+
+func (b *bent) Delete(ctx context.Context, id string) error {
+	if b.how() == "revives a session" {
+		return nil
+	}
+	return b.Store.Delete(ctx, id)
+}
+
+// deadline is short, since one test waits for many of them.
+const deadline = 100 * time.Millisecond
+
+// notes takes what would fail a test.
+type notes struct {
+	testing.TB
+	mu  sync.Mutex
+	all []string
+}
+
+func (n *notes) Errorf(format string, args ...any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.all = append(n.all, fmt.Sprintf(format, args...))
+}
+
+// TestOracle: each fault that the tests look for is found where there is one, and none
+// where there is not.
+func TestOracle(t *testing.T) {
+	watchGoroutines(t)
+	for how, want := range map[string]string{
+		"":                  "",
+		"loses a session":   "is gone",
+		"loses a save":      "only 0 are there",
+		"saves twice":       "only 1 were asked for",
+		"saves half":        "half a session",
+		"swaps sessions":    "was given the session of eve",
+		"revives a session": "is back",
+		"hangs":             "took",
+	} {
+		t.Run(how, func(t *testing.T) {
+			memory := memstore.New(memstore.Config{})
+			defer memory.Close()
+			s := &bent{Store: memory}
+			n := newNode(t, s, deadline)
+			found := &notes{TB: t}
+			ada, eve := newBrowser(found, "ada"), newBrowser(found, "eve")
+			ada.mustLogin(n)
+			eve.mustLogin(n)
+			eve.look(n)
+			s.breakOff(how)
+			if how != "revives a session" {
+				ada.add(n)
+				ada.look(n)
+			}
+			if how == "revives a session" || how == "" {
+				if a := eve.logout(n, "/logout"); a.status != http.StatusOK {
+					t.Fatalf("%v", a)
+				}
+				eve.look(n)
+			}
+			got := strings.Join(found.all, "\n")
+			if want == "" && got != "" || !strings.Contains(got, want) {
+				t.Errorf("a store that %s: found %q, want %q", how, got, want)
+			}
+		})
+	}
+}

@@ -1,0 +1,132 @@
+package faults
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nestsession/session/internal/servers"
+)
+
+// TestMemoryFull: a Redis with noeviction has no memory for more. Reading goes on, and
+// logging out, which makes room, too.
+func TestMemoryFull(t *testing.T) {
+	watchGoroutines(t)
+	t.Run("redis", func(t *testing.T) {
+		r := servers.StartRedis(t, servers.RedisOptions{Password: password, Extra: []string{"maxmemory-policy noeviction"}})
+		do, b := redisDo(t), redisBackend(r)
+		n := newNode(t, b.open(t, r.Addr()), 2*time.Second)
+		ada, eve, bob := newBrowser(t, "ada"), newBrowser(t, "eve"), newBrowser(t, "bob")
+		for _, u := range []*browser{ada, eve, bob} {
+			u.mustLogin(n)
+		}
+		do(r, "CONFIG", "SET", "maxmemory", "1")
+		if a := ada.look(n); a.status != http.StatusOK {
+			t.Errorf("reading: %v", a)
+		}
+		if a := ada.add(n); a.status != http.StatusServiceUnavailable {
+			t.Errorf("saving: %v", a)
+		}
+		if a := newBrowser(t, "new").login(n); a.status != http.StatusServiceUnavailable {
+			t.Errorf("login: %v", a)
+		}
+		eve.mustLogout(n, "/logout")
+		bob.mustLogout(n, "/everywhere")
+		if log := n.log.String(); !strings.Contains(log, "store: full") {
+			t.Errorf("the log does not tell the reason:\n%s", log)
+		}
+		do(r, "CONFIG", "SET", "maxmemory", "0")
+		if a := ada.add(n); a.status != http.StatusOK {
+			t.Errorf("saving again: %v", a)
+		}
+		for _, u := range []*browser{ada, eve, bob} {
+			u.settled(n)
+		}
+	})
+}
+
+// TestRedisPersistence: what a Redis that is killed still has when it is started again,
+// by its settings. This is Redis's promise, not the store's; the package says the same
+// in words. ("always" is in [TestKilledServer].)
+func TestRedisPersistence(t *testing.T) {
+	watchGoroutines(t)
+	t.Run("with", func(t *testing.T) {
+		t.Run("appendfsync everysec", everySecond)
+		t.Run("snapshots", snapshots)
+		t.Run("nothing", nothing)
+	})
+}
+
+// everySecond: a write is handed to the operating system before it is answered, or within
+// two seconds where the disk is slow, and brought to the disk within about a second. So
+// a kill loses nothing that is older, and a power cut what is younger than a second or two.
+func everySecond(t *testing.T) {
+	t.Parallel()
+	r := servers.StartRedis(t, servers.RedisOptions{Password: password, AppendOnly: "everysec"})
+	b := redisBackend(r)
+	c := newCrowd(t, newNode(t, b.open(t, r.Addr()), 2*time.Second), newNode(t, b.open(t, r.Addr()), 2*time.Second))
+	c.saves(200)
+	c.end()
+	until(t, "all is written", func() bool {
+		info, err := r.Info(t.Context())
+		return err == nil && info["aof_buffer_length"] == "0" && info["aof_pending_bio_fsync"] == "0"
+	})
+	r.Kill()
+	r.Restart()
+	c.check()
+}
+
+// snapshots: everything is as it was at the last snapshot. What was saved since is gone,
+// and, worse, who has logged out since is logged in.
+func snapshots(t *testing.T) {
+	t.Parallel()
+	r := servers.StartRedis(t, servers.RedisOptions{Password: password, Extra: []string{"save 3600 1000000"}})
+	b := redisBackend(r)
+	n := newNode(t, b.open(t, r.Addr()), 2*time.Second)
+	ada, eve, bob := newBrowser(t, "ada"), newBrowser(t, "eve"), newBrowser(t, "bob")
+	ada.mustLogin(n)
+	eve.mustLogin(n)
+	wantAnswer(t, ada.send(n, "POST", "/add"), http.StatusOK, "ada 1 1")
+	redisDo(t)(r, "SAVE")
+	wantAnswer(t, ada.send(n, "POST", "/add"), http.StatusOK, "ada 2 3")
+	eve.mustLogout(n, "/logout")
+	bob.mustLogin(n)
+
+	r.Kill()
+	r.Restart()
+	until(t, "the node reads again", func() bool { return ada.send(n, "GET", "/whoami").status != http.StatusServiceUnavailable })
+	wantAnswer(t, ada.send(n, "GET", "/whoami"), http.StatusOK, "ada 1 1")
+	wantAnswer(t, eve.send(n, "GET", "/whoami"), http.StatusOK, "eve 0 0")
+	wantAnswer(t, bob.send(n, "GET", "/whoami"), http.StatusUnauthorized, "who are you?")
+}
+
+// nothing: everybody is logged out, and can log in again.
+func nothing(t *testing.T) {
+	t.Parallel()
+	r := servers.StartRedis(t, servers.RedisOptions{Password: password})
+	b := redisBackend(r)
+	n := newNode(t, b.open(t, r.Addr()), 2*time.Second)
+	var users []*browser
+	for i := range 5 {
+		u := newBrowser(t, fmt.Sprintf("user%d", i))
+		u.mustLogin(n)
+		users = append(users, u)
+	}
+	r.Kill()
+	r.Restart()
+	until(t, "the node reads again", func() bool { return users[0].send(n, "GET", "/whoami").status != http.StatusServiceUnavailable })
+	for _, u := range users {
+		wantAnswer(t, u.send(n, "GET", "/whoami"), http.StatusUnauthorized, "who are you?")
+		u.mustLogin(n)
+		u.settled(n)
+	}
+}
+
+func wantAnswer(t *testing.T, a answer, status int, body string) {
+	t.Helper()
+	if a.status != status || a.body != body {
+		t.Errorf("%v, want %d %q", a, status, body)
+	}
+}

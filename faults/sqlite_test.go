@@ -1,0 +1,130 @@
+package faults
+
+import (
+	"database/sql"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nestsession/session/store/sqlstore"
+)
+
+// TestDiskFull: SQLite has no room for more. Who is logged in stays so, who wants to log
+// in gets the error response, and each logout makes room again.
+func TestDiskFull(t *testing.T) {
+	watchGoroutines(t)
+	t.Run("sqlite", func(t *testing.T) {
+		file := sqliteDSN(t.TempDir() + "/sessions.db")
+		const pages = 16
+		full := openSQL(t, "sqlite", file+fmt.Sprintf("&_pragma=max_page_count(%d)", pages), sqlstore.SQLite)
+		n := newNode(t, full, 5*time.Second)
+		var users []*browser
+		refused := false
+		for i := 0; i < 1000 && !refused; i++ {
+			b := newBrowser(t, fmt.Sprintf("user%d", i))
+			switch a := b.login(n); a.status {
+			case http.StatusOK:
+				users = append(users, b)
+			case http.StatusServiceUnavailable:
+				refused = true
+			default:
+				t.Fatalf("%v", a)
+			}
+		}
+		if !refused || len(users) < 10 {
+			t.Fatalf("%d users logged in with %d pages; the last was refused: %v", len(users), pages, refused)
+		}
+		if log := n.log.String(); !strings.Contains(log, "disk is full") {
+			t.Errorf("the log does not say that the disk is full:\n%s", log)
+		}
+		for _, b := range users {
+			if a := b.look(n); a.status != http.StatusOK {
+				t.Fatalf("%s: %v", b.user, a)
+			}
+			b.add(n) // which may need room, or not
+			b.settled(n)
+		}
+		for i, b := range users[:len(users)/2] {
+			b.mustLogout(n, []string{"/logout", "/everywhere"}[i%2])
+		}
+		for i := range 3 {
+			b := newBrowser(t, fmt.Sprintf("late%d", i))
+			b.mustLogin(n)
+			users = append(users, b)
+		}
+		for _, b := range users {
+			b.settled(n)
+		}
+	})
+}
+
+// TestLockedDatabase: another program holds SQLite's lock for writing for longer than
+// anybody waits. Reading goes on; saves end at their deadline.
+func TestLockedDatabase(t *testing.T) {
+	watchGoroutines(t)
+	t.Run("sqlite", func(t *testing.T) {
+		file := sqliteDSN(t.TempDir() + "/sessions.db")
+		n := newNode(t, openSQL(t, "sqlite", file, sqlstore.SQLite), time.Second)
+		ada := newBrowser(t, "ada")
+		ada.mustLogin(n)
+		lock := exclusive(t, openDB(t, "sqlite", file))
+		if a := ada.look(n); a.status != http.StatusOK {
+			t.Errorf("reading: %v", a)
+		}
+		if a := ada.add(n); a.status != http.StatusServiceUnavailable || a.took > 4*n.timeout {
+			t.Errorf("saving: %v", a)
+		}
+		if a := ada.logout(n, "/logout"); a.status != http.StatusServiceUnavailable {
+			t.Errorf("logging out: %v", a)
+		}
+		if a := ada.send(n, "GET", "/plain"); a.status != http.StatusOK || a.took > n.timeout/2 {
+			t.Errorf("a page without a session: %v", a)
+		}
+		if err := lock.Rollback(); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "ada can save again", func() bool { return ada.add(n).status == http.StatusOK })
+		ada.settled(n)
+	})
+}
+
+// exclusive takes the lock for writing.
+func exclusive(t *testing.T, db *sql.DB) *sql.Tx {
+	t.Helper()
+	tx, err := db.Begin() // immediate, as the connection string has it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tx.Rollback() })
+	return tx
+}
+
+// TestReadOnlyDatabase: a node that may only read the file tells who is logged in.
+func TestReadOnlyDatabase(t *testing.T) {
+	watchGoroutines(t)
+	t.Run("sqlite", func(t *testing.T) {
+		file := sqliteDSN(t.TempDir() + "/sessions.db")
+		writes := newNode(t, openSQL(t, "sqlite", file, sqlstore.SQLite), 2*time.Second)
+		reads := newNode(t, openSQL(t, "sqlite", file+"&mode=ro", sqlstore.SQLite), 2*time.Second)
+		ada := newBrowser(t, "ada")
+		ada.mustLogin(writes)
+		if a := ada.look(reads); a.status != http.StatusOK {
+			t.Errorf("reading: %v", a)
+		}
+		if a := ada.add(reads); a.status != http.StatusServiceUnavailable {
+			t.Errorf("saving: %v", a)
+		}
+		if a := ada.logout(reads, "/logout"); a.status != http.StatusServiceUnavailable {
+			t.Errorf("logging out: %v", a)
+		}
+		if log := reads.log.String(); !strings.Contains(log, "readonly database") {
+			t.Errorf("the log does not tell the reason:\n%s", log)
+		}
+		if a := ada.add(writes); a.status != http.StatusOK {
+			t.Errorf("%v", a)
+		}
+		ada.settled(reads)
+	})
+}

@@ -1,0 +1,99 @@
+package live_test
+
+import (
+	"context"
+	"flag"
+	"os"
+	"runtime"
+	"strconv"
+	"testing"
+
+	"github.com/nestsession/session"
+	"github.com/nestsession/session/internal/servers"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		// They wait for sessions to expire, and for servers, more than they compute.
+		_ = flag.Set("test.parallel", "8")
+	}
+	os.Exit(servers.Main(m))
+}
+
+// cases are what has to hold for two programs on one store, whatever the store.
+var cases = []struct {
+	name string
+	run  func(*testing.T, *rig)
+}{
+	{"known at both", knownAtBoth},
+	{"changes seen at both", changesSeenAtBoth},
+	{"logout ends both", logoutEndsBoth},
+	{"regenerate", regenerateAtBoth},
+	{"login again elsewhere", loginAgainElsewhere},
+	{"renewed by Go", renewedByGo},
+	{"foreign cookies refused", foreignCookiesRefused},
+
+	{"touch prolongs for both", touchProlongsForBoth},
+	{"expires at both", expiresAtBoth},
+	{"without maxAge", withoutMaxAge},
+	{"own lifetime", ownLifetime},
+	{"rolling", rolling},
+	{"other settings", otherSettings},
+	{"sweep spares the living", sweepSparesTheLiving},
+
+	{"Go keeps the text of what Node wrote", goKeepsText},
+	{"reserved names", reservedNames},
+	{"values keep their types", valuesKeepTheirTypes},
+
+	{"updates during touches", updatesDuringTouches},
+	{"changes meet", changesMeet},
+	{"touch undoes nothing", touchUndoesNothing},
+	{"logout during a request", logoutDuringRequest},
+
+	{"owner outlives Node", ownerOutlivesNode},
+	{"owner ends with regenerate", ownerEndsWithRegenerate},
+	{"owner of what Node prolongs", ownerOfWhatNodeProlongs},
+	{"lists what Node made", listsWhatNodeMade},
+
+	{"NestJS and Go", nestAndGo},
+}
+
+// Each case, on each store, however its table came to be.
+func TestLive(t *testing.T) {
+	t.Parallel()
+	for _, s := range setups {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			r := s.start(t)
+			for _, c := range cases {
+				t.Run(c.name, func(t *testing.T) {
+					t.Parallel()
+					c.run(t, r)
+				})
+			}
+		})
+	}
+}
+
+// start has both programs open the store, in the order of the setup.
+func (s setup) start(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{managers: map[string]*session.Manager[data]{}, untouchedWithoutMaxAge: s.untouchedWithoutMaxAge}
+	settings, open := s.place(t, s)
+	settings.Creates, settings.Secret, settings.Apps = !s.goFirst, secret, apps
+	if s.goFirst {
+		r.opened = open(context.Background())
+	}
+	addresses := startNode(t, settings)
+	if !s.goFirst {
+		r.opened = open(context.Background())
+	}
+	r.node = side{"Node", "http://" + addresses.Express}
+	r.nest = side{"NestJS", "http://" + addresses.Nest}
+	for _, a := range apps {
+		r.managers[a.Name] = goManager(t, r.kept, a)
+	}
+	r.golang = startGo(t, r.managers)
+	return r
+}

@@ -1,0 +1,51 @@
+package live_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/nestsession/session/store/sqlstore"
+)
+
+// setup is a store of Node's, and how both programs come to it.
+type setup struct {
+	name string
+
+	// place makes an empty database, and returns what Node is told of it and how Go
+	// opens the store there.
+	place func(*testing.T, setup) (nodeSettings, func(context.Context) opened)
+
+	goFirst     bool   // Go makes the table; otherwise the npm package
+	ownerColumn string // that Go adds to it
+	timeZone    string // of Node's connections
+	prefix      string // of the keys; "": connect-redis's
+	rollback    bool   // SQLite keeps a rollback journal, as it does unless told otherwise
+
+	untouchedWithoutMaxAge bool
+}
+
+const ownerColumn = "nest owner"
+
+var setups = []setup{
+	{name: "connect-redis", place: inRedis},
+	{name: "connect-redis, another prefix", place: inRedis, prefix: "shop one:*[s]:"},
+
+	{name: "connect-pg-simple", place: inPostgres},
+	{name: "connect-pg-simple, owner column", place: inPostgres, ownerColumn: ownerColumn},
+	{name: "connect-pg-simple, table by Go", place: inPostgres, goFirst: true},
+	{name: "connect-pg-simple, Node in Seoul", place: inPostgres, timeZone: "Asia/Seoul"},
+
+	{name: "express-mysql-session", place: inMariaDB},
+	{name: "express-mysql-session, owner column", place: inMariaDB, ownerColumn: ownerColumn},
+	{name: "express-mysql-session, table by Go", place: inMariaDB, goFirst: true},
+
+	{name: "connect-sqlite3", place: inSQLite("connect-sqlite3", sqlstore.ConnectSQLite3), untouchedWithoutMaxAge: true},
+	{name: "connect-sqlite3, rollback journal", place: inSQLite("connect-sqlite3", sqlstore.ConnectSQLite3), untouchedWithoutMaxAge: true, rollback: true},
+	{name: "connect-sqlite3, owner column", place: inSQLite("connect-sqlite3", sqlstore.ConnectSQLite3), untouchedWithoutMaxAge: true, ownerColumn: ownerColumn},
+	{name: "connect-sqlite3, table by Go", place: inSQLite("connect-sqlite3", sqlstore.ConnectSQLite3), untouchedWithoutMaxAge: true, goFirst: true},
+
+	{name: "better-sqlite3-session-store", place: inSQLite("better-sqlite3-session-store", sqlstore.BetterSQLite3SessionStore)},
+	{name: "better-sqlite3-session-store, rollback journal", place: inSQLite("better-sqlite3-session-store", sqlstore.BetterSQLite3SessionStore), rollback: true},
+	{name: "better-sqlite3-session-store, owner column", place: inSQLite("better-sqlite3-session-store", sqlstore.BetterSQLite3SessionStore), ownerColumn: ownerColumn},
+	{name: "better-sqlite3-session-store, table by Go", place: inSQLite("better-sqlite3-session-store", sqlstore.BetterSQLite3SessionStore), goFirst: true},
+}

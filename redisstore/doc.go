@@ -1,0 +1,46 @@
+// Package redisstore keeps sessions in Redis 6.2 or later, or Valkey: a single
+// server, one watched by Sentinel, or a Cluster, as the rueidis client that it is
+// given has it.
+//
+//	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{"127.0.0.1:6379"}})
+//	…
+//	s, err := redisstore.New(ctx, redisstore.Config{Client: client})
+//	…
+//	defer s.Close()
+//
+// # Layouts
+//
+// The zero layout is the store's own: a key a session, whose value is a header of
+// version, expiry and owner in front of the document. With [Config.Express] the
+// keys are those of connect-redis 9, so that express-session applications and
+// this one share their sessions: the value is the JSON text alone, the lifetime
+// is the key's, in seconds rounded up.
+//
+// # What it promises
+//
+// A read is one round trip, and so is a save without conflict, with one exception:
+// in a Cluster a save that gives a session an owner has to reach the owner's
+// index first. That is each first save of an owner, and with [Config.Express]
+// each save of an owned session.
+//
+// Compare-and-swap is a script on the server. A write whose answer was lost is an
+// error, not sent again: whether it was done is for the next load to see. Reads go
+// to the primary, whatever the client does with other reads, and are sent again
+// by rueidis until the context ends.
+//
+// What an acknowledged write survives is up to the server: with appendfsync
+// always a crash, with everysec all but the last second, without persistence
+// nothing. Replication is asynchronous: a failover may lose the last writes. Set
+// maxmemory-policy to noeviction or one of volatile-*: an allkeys-* policy throws
+// away live sessions, and the index that finds them by owner.
+//
+// # Owners
+//
+// The sessions of an owner are found by an index, a sorted set an owner. It may
+// name a session that is gone, never miss one that lives: an entry is written
+// before its session (on a single server with it), and goes only when it is due,
+// more than an hour past, and the session is seen to be gone. It is
+// trimmed as sessions are added, listed, and by [Store.TrimOwners] for owners who
+// never come back. The one thing that it cannot know is a session that a Node
+// application wrote back more than an hour after its end.
+package redisstore

@@ -1,0 +1,66 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/nestsession/session/store"
+)
+
+// hints say what to do about what a server may refuse with. Redis 6.2 puts what a
+// script ran into inside of another error, so the words are looked for anywhere.
+var hints = []struct{ word, hint string }{
+	{"OOM command", "the server is out of memory (maxmemory): raise it, or have it evict keys that expire (maxmemory-policy volatile-ttl)"},
+	{"WRONGTYPE", "a key that a session or an owner's index would have holds something else: choose another Config.Prefix"},
+	{"READONLY", "the server is a read-only replica: connect to the primary, or through Sentinel"},
+	{"MISCONF", "the server refuses writes because it cannot save to disk"},
+	{"NOREPLICAS", "the server refuses writes for want of replicas (min-replicas-to-write)"},
+	{"MASTERDOWN", "the server is a replica that has lost its primary"},
+	{"WRONGPASS", "the server refuses the user name or password: see rueidis.ClientOption"},
+	{"NOAUTH", "the server wants a password: set rueidis.ClientOption.Password"},
+	{"NOPERM", "the user may not do this: allow it read, write, scripting, INFO and SCAN on the store's keys (ACL SETUSER)"},
+	{"LOADING", "the server is still loading its data"},
+	{"CLUSTERDOWN", "the cluster does not serve this slot"},
+	{"BUSY", "another script keeps the server busy"},
+}
+
+// wrap says what failed, and what to do. It says ctx's error for whatever happened
+// when that has ended.
+func (s *Store) wrap(ctx context.Context, what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case rueidis.IsRedisNil(err):
+		return store.ErrNotFound
+	case errors.Is(err, store.ErrClosed):
+		return store.ErrClosed
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
+		if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+			<-ctx.Done() // it is about to
+			return ctx.Err()
+		}
+		// Somebody else has set rueidis a deadline on the connection.
+		return fmt.Errorf("redisstore: %s: the connection was closed for another caller's sake (%v)", what, err)
+	case errors.Is(err, rueidis.ErrClosing):
+		return fmt.Errorf("redisstore: %s: Config.Client is closed, or has no server: %w", what, err)
+	}
+	if refused, ok := rueidis.IsRedisErr(err); ok {
+		for _, h := range hints {
+			if !strings.Contains(refused.Error(), h.word) {
+				continue
+			}
+			if h.word == "OOM command" {
+				return fmt.Errorf("%w: redisstore: %s: %s: %w", store.ErrFull, what, h.hint, err)
+			}
+			return fmt.Errorf("redisstore: %s: %s: %w", what, h.hint, err)
+		}
+	}
+	return fmt.Errorf("redisstore: %s: %w", what, err)
+}

@@ -1,0 +1,54 @@
+package redisstore
+
+import (
+	"context"
+
+	"github.com/redis/rueidis"
+
+	"github.com/nestsession/session/store"
+)
+
+// page is how many sessions a listing reads at a time.
+const page = 100
+
+// loadAll reads the sessions of the entries, in one round trip to each server. Of
+// each there is a record or an error.
+func (s *Store) loadAll(ctx context.Context, entries []entry) ([]store.Record, []error) {
+	if len(entries) == 0 {
+		return nil, nil
+	}
+	var cmds rueidis.Commands
+	for _, e := range entries {
+		cmds = s.layout.reads(cmds, s.key(e.id))
+	}
+	answers := s.doMulti(ctx, s.client, cmds)
+	each := len(cmds) / len(entries)
+	records, errs := make([]store.Record, len(entries)), make([]error, len(entries))
+	for i, e := range entries {
+		records[i], errs[i] = s.layout.record(e.id, answers[i*each:(i+1)*each])
+	}
+	return records, errs
+}
+
+// absent reports whether err says that there is no session under the key, none at
+// all or something else.
+func absent(err error) bool {
+	return rueidis.IsRedisNil(err) || err == errForeign
+}
+
+// deleteOwned deletes a session, and lets the entry in its owner's index fall due
+// once the grace is over, rather than at the session's expiry. That the second
+// fails is no failure.
+func (s *Store) deleteOwned(ctx context.Context, id string) error {
+	value, err := s.do(ctx, s.client, s.b.Getdel().Key(s.key(id)).Build()).AsBytes()
+	switch {
+	case rueidis.IsRedisNil(err):
+		return nil
+	case err != nil:
+		return err
+	}
+	if owner := s.layout.owner(value); owner != "" {
+		_ = s.fallDue(ctx, s.ownerKey(owner), []string{id})
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package redisstore
+
+import (
+	"crypto/sha1"
+	"encoding/hex"
+
+	"github.com/redis/rueidis"
+)
+
+// What a script answers, alone or in front of the entries of the owner's index
+// that are due.
+const (
+	gone     = 0 // no session, or for a creation: there is one
+	changed  = 1 // another version
+	unlisted = 2 // the owner would change: write the index first
+	done     = 3
+)
+
+// script runs by its digest, and is sent whole where the server does not have it:
+// at first, after SCRIPT FLUSH, and on a replica that took over.
+type script struct{ text, sha string }
+
+func newScript(text string) script {
+	sum := sha1.Sum([]byte(text))
+	return script{text, hex.EncodeToString(sum[:])}
+}
+
+func (s *script) byDigest(b rueidis.Builder, keys, args []string) rueidis.Completed {
+	return b.Evalsha().Sha1(s.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
+}
+
+func (s *script) whole(b rueidis.Builder, keys, args []string) rueidis.Completed {
+	return b.Eval().Script(s.text).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
+}
+
+// scripts are the writes of a layout, each atomic, index included. All take the
+// session's key first and, on a single server and if there is an owner to be
+// listed, the key of its index second. The arguments of create and swap are
+//
+//	1 the value  2 the lifetime  3 id  4 score  5 up to which score entries are due
+//	6 the version to replace  7 owner  8 "1" if the index has been written
+//
+// and of touch the lifetime.
+type scripts struct{ create, swap, touch script }
+
+// listing is called before anything else is written: it fails where something
+// else is kept under the index's key. A score only grows here, so that no entry
+// is due before its session is over.
+const listing = `
+local function list(key, id, score, due)
+	redis.call('ZADD', key, 'GT', score, id)
+	local r = redis.call('ZRANGEBYSCORE', key, '-inf', due, 'WITHSCORES', 'LIMIT', 0, 8)
+	table.insert(r, 1, 3)
+	return r
+end`
+
+var listScript = newScript(listing + `
+return list(KEYS[1], ARGV[1], ARGV[2], ARGV[3])`)
+
+const setNative = listing + `
+local function set(listed)
+	local r = listed and list(KEYS[2], ARGV[3], ARGV[4], ARGV[5]) or 3
+	if ARGV[2] == '0' then redis.call('SET', KEYS[1], ARGV[1])
+	elseif ARGV[2] == '-1' then redis.call('DEL', KEYS[1])
+	else redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[2]) end
+	return r
+end`
+
+// The place of the version is 4 to 19, of the owner from 37 on, of the expiry
+// from 21 on, for SETRANGE 20. PEXPIREAT comes first since a server that is out of
+// memory lets it through, and then the rest of the script; it removes the key if
+// the time has passed.
+var nativeScripts = scripts{
+	create: newScript(setNative + `
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+return set(KEYS[2])`),
+	swap: newScript(setNative + `
+local h = redis.call('GETRANGE', KEYS[1], 0, 35 + #ARGV[7])
+if h == '' then return 0 end
+if string.sub(h, 4, 19) ~= ARGV[6] then return 1 end
+local moves = string.sub(h, 37) ~= ARGV[7] and ARGV[7] ~= '0:'
+if moves and not KEYS[2] and ARGV[8] ~= '1' then return 2 end
+return set(moves and KEYS[2])`),
+	touch: newScript(`
+if ARGV[1] == '0' then
+	if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+	redis.call('PERSIST', KEYS[1])
+else
+	if redis.call('PEXPIREAT', KEYS[1], ARGV[1]) == 0 then return 0 end
+	if redis.call('EXISTS', KEYS[1]) == 0 then return 3 end
+end
+redis.call('SETRANGE', KEYS[1], 20, string.format('%015d', ARGV[1]))
+return 3`),
+}
+
+const setExpress = listing + `
+local function set()
+	local r = KEYS[2] and list(KEYS[2], ARGV[3], ARGV[4], ARGV[5]) or 3
+	if ARGV[2] == '' then redis.call('SET', KEYS[1], ARGV[1])
+	elseif ARGV[2] == '0' then redis.call('DEL', KEYS[1])
+	else redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) end
+	return r
+end`
+
+var expressScripts = scripts{
+	create: newScript(setExpress + `
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+return set()`),
+	swap: newScript(setExpress + `
+local v = redis.call('GET', KEYS[1])
+if not v then return 0 end
+if string.sub(redis.sha1hex(v), 1, 16) ~= ARGV[6] then return 1 end
+return set()`),
+	touch: newScript(`
+if ARGV[1] ~= '' then return 3 * redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+redis.call('PERSIST', KEYS[1])
+return 3 * redis.call('EXISTS', KEYS[1])`),
+}

@@ -1,0 +1,191 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/nestsession/session/store"
+)
+
+// errNoID is what Create answers for a record without an id.
+var errNoID = errors.New("redisstore: record without an id")
+
+// Store keeps sessions in Redis. Make one with [New].
+type Store struct {
+	client  rueidis.Client
+	b       rueidis.Builder
+	config  Config
+	layout  layout
+	cluster bool // an owner's index may be on another server than the session
+	owned   bool // sessions have owners
+	closed  atomic.Bool
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+var (
+	_ store.Store  = (*Store)(nil)
+	_ store.Lister = (*Store)(nil)
+	_ store.Pinger = (*Store)(nil)
+)
+
+// New makes a store that keeps sessions where c.Client is connected to, and fails
+// if that does not answer, refuses the user, or is older than Redis 6.2. Close it
+// to end its trimming.
+func New(ctx context.Context, c Config) (*Store, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		client:  c.Client,
+		b:       c.Client.B(),
+		config:  c,
+		cluster: c.Client.Mode() == rueidis.ClientModeCluster,
+		owned:   !c.Express || c.OwnerOf != nil,
+	}
+	s.layout = native{s.b, c.Now}
+	if c.Express {
+		s.layout = &express{s.b, c.TTL, c.OwnerOf, c.Now}
+	}
+	if err := s.inspect(ctx); err != nil {
+		return nil, err
+	}
+	s.trimRegularly()
+	return s, nil
+}
+
+// ready is the error of a call that need not begin.
+func (s *Store) ready(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.closed.Load() {
+		return store.ErrClosed
+	}
+	return nil
+}
+
+func (s *Store) key(id string) string { return s.config.Prefix + id }
+
+// Load implements [store.Store], in one round trip.
+func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
+	if err := s.ready(ctx); err != nil {
+		return store.Record{}, err
+	}
+	answers := s.doMulti(ctx, s.client, s.layout.reads(nil, s.key(id)))
+	r, err := s.layout.record(id, answers)
+	return r, s.wrap(ctx, "load", err)
+}
+
+// Create implements [store.Store]. A server that is out of memory is
+// [store.ErrFull].
+func (s *Store) Create(ctx context.Context, r store.Record) (store.Version, error) {
+	if err := s.ready(ctx); err != nil {
+		return 0, err
+	}
+	if r.ID == "" {
+		return 0, errNoID
+	}
+	w := s.writing(r)
+	if w.apart {
+		if err := w.list(ctx); err != nil {
+			return 0, s.wrap(ctx, "create", err)
+		}
+	}
+	switch outcome, err := w.run(ctx, &s.layout.scripts().create); {
+	case err != nil:
+		return 0, s.wrap(ctx, "create", err)
+	case outcome == gone:
+		return 0, store.ErrExists
+	}
+	w.trim(ctx)
+	return w.version, nil
+}
+
+// Update implements [store.Store], in one round trip; in a Cluster there are more
+// when the owner changes, and with [Config.Express] two if there is one. A server that is
+// out of memory is [store.ErrFull].
+func (s *Store) Update(ctx context.Context, r store.Record) (store.Version, error) {
+	if err := s.ready(ctx); err != nil {
+		return 0, err
+	}
+	w := s.writing(r)
+	if w.apart && s.config.Express {
+		if err := w.list(ctx); err != nil {
+			return 0, s.wrap(ctx, "update", err)
+		}
+	}
+	swap := &s.layout.scripts().swap
+	outcome, err := w.run(ctx, swap)
+	if err == nil && outcome == unlisted {
+		if err = w.list(ctx); err == nil {
+			outcome, err = w.run(ctx, swap)
+		}
+	}
+	switch {
+	case err != nil:
+		return 0, s.wrap(ctx, "update", err)
+	case outcome == gone:
+		return 0, store.ErrNotFound
+	case outcome == changed:
+		return 0, store.ErrConflict
+	}
+	w.trim(ctx)
+	return w.version, nil
+}
+
+// Touch implements [store.Store]. It leaves the version as it is.
+func (s *Store) Touch(ctx context.Context, id string, expires time.Time) error {
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	keys, args := [1]string{s.key(id)}, [1]string{s.layout.lifetime(expires)}
+	outcome, err := s.eval(ctx, &s.layout.scripts().touch, keys[:], args[:]).AsInt64()
+	if err == nil && outcome == gone {
+		return store.ErrNotFound
+	}
+	return s.wrap(ctx, "touch", err)
+}
+
+// Delete implements [store.Store].
+func (s *Store) Delete(ctx context.Context, id string) error {
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	if !s.owned {
+		return s.wrap(ctx, "delete", s.do(ctx, s.client, s.b.Del().Key(s.key(id)).Build()).Error())
+	}
+	return s.wrap(ctx, "delete", s.deleteOwned(ctx, id))
+}
+
+// Ping implements [store.Pinger]: whether the server answers, and in a Cluster
+// whether one says that all of it does.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	return s.wrap(ctx, "ping", s.ping(ctx))
+}
+
+// Close ends the trimming. The client is left open. It may be called several
+// times. Afterwards all methods answer [store.ErrClosed].
+func (s *Store) Close() error {
+	s.closed.Store(true)
+	s.stop()
+	s.running.Wait()
+	return nil
+}
+
+// version is how scripts see a version.
+func version(v store.Version) string {
+	return rueidis.BinaryString(appendHex(make([]byte, 0, 16), uint64(v)))
+}
+
+func number(n int64) string { return strconv.FormatInt(n, 10) }

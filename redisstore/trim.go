@@ -1,0 +1,101 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// TrimOwners takes out of the owners' indexes the entries of sessions that ended
+// more than an hour ago, and says how many. The store does it by itself, see
+// [Config.TrimInterval]; it matters for owners who never come back, the others are
+// trimmed as they come. It looks for the indexes with SCAN, in small steps.
+func (s *Store) TrimOwners(ctx context.Context) (removed int, err error) {
+	if err := s.ready(ctx); err != nil {
+		return 0, err
+	}
+	err = s.scan(ctx, ownerKeys+s.config.Prefix, "zset", func(keys []string) (bool, error) {
+		for _, key := range keys {
+			n, err := s.trimOwner(ctx, key)
+			removed += n
+			if err != nil {
+				return false, err
+			}
+		}
+		return true, nil
+	})
+	return removed, s.wrap(ctx, "trim", err)
+}
+
+// trimOwner sees to all entries of an index that are due, a page at a time.
+func (s *Store) trimOwner(ctx context.Context, key string) (removed int, err error) {
+	before := s.dueBefore()
+	for {
+		cmd := read(s.b, "ZRANGEBYSCORE", key, "-inf", number(before), "WITHSCORES", "LIMIT", "0", number(page))
+		found, err := s.do(ctx, s.client, cmd).AsZScores()
+		if err != nil {
+			return removed, err
+		}
+		if len(found) == 0 {
+			return removed, nil
+		}
+		due := make([]entry, len(found))
+		for i, z := range found {
+			due[i] = entry{z.Member, int64(z.Score)}
+		}
+		n, err := s.settle(ctx, key, due)
+		removed += int(n)
+		if err != nil || len(found) < page {
+			return removed, err
+		}
+		if err := s.ready(ctx); err != nil {
+			return removed, err
+		}
+	}
+}
+
+// trimRegularly runs TrimOwners from time to time, in one of the stores on the
+// same sessions.
+func (s *Store) trimRegularly() {
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	interval := s.config.TrimInterval
+	if interval < 0 || !s.owned {
+		return
+	}
+	s.running.Go(func() {
+		for {
+			wait := time.NewTimer(interval*9/10 + rand.N(interval/5+1))
+			select {
+			case <-ctx.Done():
+				wait.Stop()
+				return
+			case <-wait.C:
+			}
+			if err := s.trimInTurn(ctx, interval); err != nil && ctx.Err() == nil {
+				s.config.Logger.WarnContext(ctx, "redisstore: owners' indexes were not trimmed", "error", err)
+			}
+		}
+	})
+}
+
+// trimInTurn trims unless another store has lately.
+func (s *Store) trimInTurn(ctx context.Context, interval time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, interval)
+	defer cancel()
+	turn := s.b.Set().Key(trimKeys + s.config.Prefix).Value("1").Nx().PxMilliseconds(max(1, interval.Milliseconds()/2)).Build()
+	switch err := s.do(ctx, s.client, turn).Error(); {
+	case rueidis.IsRedisNil(err):
+		return nil
+	case err != nil:
+		return s.wrap(ctx, "trim", err)
+	}
+	_, err := s.TrimOwners(ctx)
+	if errors.Is(err, errMoved) || errors.Is(err, errMoving) || errors.Is(err, errOther) || errors.Is(err, errFailover) {
+		return nil // what was passed over is for the next time
+	}
+	return err
+}

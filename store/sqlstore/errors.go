@@ -1,0 +1,155 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/nestsession/session/store"
+)
+
+// failed is the error that a call returns: the contract's own as they are, and
+// others with what was done.
+func (s *Store) failed(ctx context.Context, what, id string, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, sentinel := range []error{store.ErrNotFound, store.ErrExists, store.ErrConflict} {
+		if err == sentinel {
+			return err
+		}
+	}
+	if s.closed.Load() {
+		return store.ErrClosed
+	}
+	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
+		// Drivers have words of their own for it ("interrupted").
+		return fmt.Errorf("sqlstore: %s: %w (%w)", what, ended, discreet{err, id})
+	}
+	if isDenied(err) {
+		return fmt.Errorf("sqlstore: %s: %w; the user needs GRANT SELECT, INSERT, UPDATE, DELETE ON %s", what, discreet{err, id}, s.shape.table)
+	}
+	return fmt.Errorf("sqlstore: %s: %w", what, discreet{err, id})
+}
+
+// isDenied says that a right is missing.
+func isDenied(err error) bool {
+	if state(err) == "42501" {
+		return true
+	}
+	switch number(err, "Number") {
+	case mysqlDenied, mysqlColumnDenied:
+		return true
+	}
+	return false
+}
+
+// state is the SQLSTATE that drivers for PostgreSQL tell, pgx and lib/pq among them.
+func state(err error) string {
+	var e interface{ SQLState() string }
+	if !errors.As(err, &e) {
+		return ""
+	}
+	return e.SQLState()
+}
+
+// refusal is an error of this package's own, which holds nothing of a session.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+// discreet is an error of a driver without the id, and without the values that
+// MySQL puts into quotes, such as the duplicate key or parts of the data.
+type discreet struct {
+	error
+	id string
+}
+
+func (d discreet) Unwrap() error { return d.error }
+
+func (d discreet) Error() string {
+	text := d.error.Error()
+	if _, ok := d.error.(refusal); ok {
+		return text
+	}
+	if d.id != "" {
+		text = strings.ReplaceAll(text, d.id, "…")
+	}
+	switch number(d.error, "Number") {
+	case mysqlDuplicate, mysqlWrongString, mysqlWrongValue, mysqlWrongValueForType:
+		if before, _, ok := strings.Cut(text, "'"); ok {
+			return before + "…"
+		}
+	}
+	return text
+}
+
+// The errors of MySQL that matter here, by number.
+const (
+	mysqlDuplicate         = 1062
+	mysqlDenied            = 1142
+	mysqlColumnDenied      = 1143
+	mysqlLockTimeout       = 1205
+	mysqlDeadlock          = 1213
+	mysqlWrongValue        = 1292
+	mysqlWrongString       = 1366
+	mysqlWrongValueForType = 1411
+)
+
+func isDuplicate(err error) bool { return number(err, "Number") == mysqlDuplicate }
+
+// isTransient says that a statement was undone as a whole, for a reason that passes:
+// somebody else's transaction.
+func isTransient(d Dialect, err error) bool {
+	switch d {
+	case Postgres:
+		switch state(err) {
+		case "40001", "40P01": // serialization failure, deadlock
+			return true
+		}
+	case MySQL:
+		switch number(err, "Number") {
+		case mysqlDeadlock, mysqlLockTimeout:
+			return true
+		}
+	case SQLite:
+		var passing interface{ Temporary() bool } // ncruces/go-sqlite3 has it
+		if errors.As(err, &passing) && passing.Temporary() {
+			return true
+		}
+		// The primary code is in the low byte of the extended one.
+		switch number(err, "Code") & 0xff {
+		case 5, 6: // SQLITE_BUSY, SQLITE_LOCKED
+			return true
+		}
+	}
+	return false
+}
+
+// number is a number that a driver's error holds, so that no driver need be imported:
+// the field Number of go-sql-driver/mysql; Code of the drivers for SQLite, a method
+// with some of them. 0 if there is none.
+func number(err error, field string) int64 {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if c, ok := err.(interface{ Code() int }); ok && field == "Code" {
+			return int64(c.Code())
+		}
+		v := reflect.ValueOf(err)
+		for v.Kind() == reflect.Pointer && !v.IsNil() {
+			v = v.Elem()
+		}
+		if v.Kind() != reflect.Struct {
+			continue
+		}
+		switch f := v.FieldByName(field); {
+		case !f.IsValid():
+		case f.CanInt():
+			return f.Int()
+		case f.CanUint():
+			return int64(f.Uint())
+		}
+	}
+	return 0
+}

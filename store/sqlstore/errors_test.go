@@ -1,0 +1,102 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/nestsession/session/store"
+)
+
+// Errors as drivers have them, of which this module imports none.
+type (
+	mysqlError struct { // github.com/go-sql-driver/mysql
+		Number   uint16
+		SQLState [5]byte
+		Message  string
+	}
+	pgError     struct{ state string } // pgx, lib/pq
+	modernError struct{ code int }     // modernc.org/sqlite
+	errNo       int
+	mattnError  struct { // github.com/mattn/go-sqlite3
+		Code         errNo
+		ExtendedCode int
+	}
+	ncrucesError struct{ busy bool } // github.com/ncruces/go-sqlite3
+)
+
+func (e *mysqlError) Error() string     { return e.Message }
+func (e *pgError) Error() string        { return e.state }
+func (e *pgError) SQLState() string     { return e.state }
+func (e *modernError) Error() string    { return fmt.Sprint(e.code) }
+func (e *modernError) Code() int        { return e.code }
+func (e mattnError) Error() string      { return fmt.Sprint(e.Code) }
+func (e *ncrucesError) Error() string   { return fmt.Sprint(e.busy) }
+func (e *ncrucesError) Temporary() bool { return e.busy }
+
+func TestWhatPasses(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		dialect Dialect
+		err     error
+		want    bool
+	}{
+		{Postgres, &pgError{"40001"}, true},
+		{Postgres, &pgError{"40P01"}, true},
+		{Postgres, &pgError{"23505"}, false},
+		{MySQL, &mysqlError{Number: 1213}, true},
+		{MySQL, &mysqlError{Number: 1205}, true},
+		{MySQL, &mysqlError{Number: 1146}, false},
+		{SQLite, &modernError{5}, true},
+		{SQLite, &modernError{6 | 1<<8}, true},
+		{SQLite, &modernError{5 | 2<<8}, true},
+		{SQLite, &modernError{13}, false},
+		{SQLite, mattnError{Code: 5}, true},
+		{SQLite, mattnError{Code: 1}, false},
+		{SQLite, &ncrucesError{true}, true},
+		{SQLite, &ncrucesError{false}, false},
+		{SQLite, errors.New("other"), false},
+		{Postgres, context.DeadlineExceeded, false},
+	}
+	for _, test := range tests {
+		if got := isTransient(test.dialect, fmt.Errorf("wrapped: %w", test.err)); got != test.want {
+			t.Errorf("%v: %T %v passes: %v, want %v", test.dialect, test.err, test.err, got, test.want)
+		}
+	}
+}
+
+// What MySQL quotes is the key or the data.
+func TestErrorsTellNoValues(t *testing.T) {
+	t.Parallel()
+	s := &Store{}
+	tests := map[string]error{
+		"duplicate": &mysqlError{Number: 1062, Message: "Duplicate entry 'the-id' for key 'PRIMARY'"},
+		"string":    &mysqlError{Number: 1366, Message: `Incorrect string value: '\xF0\x9Fsecret' for column 'data'`},
+		"any":       errors.New("something about the-id"),
+	}
+	for name, err := range tests {
+		got := s.failed(t.Context(), "create", "the-id", err)
+		if strings.Contains(got.Error(), "the-id") || strings.Contains(got.Error(), "secret") || !strings.HasPrefix(got.Error(), "sqlstore: create: ") {
+			t.Errorf("%s: %v", name, got)
+		}
+		if !errors.Is(got, err) {
+			t.Errorf("%s: the driver's error is lost", name)
+		}
+	}
+	if got := s.failed(t.Context(), "load", "the-id", store.ErrNotFound); got != store.ErrNotFound {
+		t.Errorf("ErrNotFound became %v", got)
+	}
+}
+
+// Drivers have words of their own for a context that has ended.
+func TestErrorOfAnEndedContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	interrupted := errors.New("interrupted (9)")
+	if err := (&Store{}).failed(ctx, "load", "id", interrupted); !errors.Is(err, context.Canceled) || !errors.Is(err, interrupted) {
+		t.Errorf("%v", err)
+	}
+}

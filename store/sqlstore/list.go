@@ -1,0 +1,110 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/nestsession/session/store"
+)
+
+// A page of a listing is what is in memory at once.
+const (
+	pageRows  = 256
+	pageBytes = 4 << 20
+)
+
+// List implements [store.Lister]. It reads page by page in the order of the ids, and
+// no statement is open while the loop's body runs.
+//
+// By owner, an index is used if there is a column for the owner. If there is none,
+// all sessions are read and [Config.OwnerOf] decides; without that, the error is
+// [errors.ErrUnsupported]. In a table of another program, rows whose owner is NULL are
+// read as well, if there is an OwnerOf to decide.
+func (s *Store) List(ctx context.Context, owner string) iter.Seq2[store.Record, error] {
+	return func(yield func(store.Record, error) bool) {
+		if owner == "" {
+			s.pages(ctx, &s.q.list, "", yield)
+			return
+		}
+		of := s.config.OwnerOf
+		if s.q.listOwner.text == "" {
+			if of == nil {
+				yield(store.Record{}, fmt.Errorf("sqlstore: listing by owner: %s has no column for the owner: set Config.OwnerColumn or Config.OwnerOf: %w", s.shape.table, errors.ErrUnsupported))
+				return
+			}
+			s.pages(ctx, &s.q.list, owner, yield)
+			return
+		}
+		if s.limits.ownerListable(owner) != nil {
+			return // nobody can have it
+		}
+		if s.pages(ctx, &s.q.listOwner, owner, yield) && of != nil && s.q.listUnowned.text != "" {
+			s.pages(ctx, &s.q.listUnowned, owner, yield)
+		}
+	}
+}
+
+func (l limits) ownerListable(owner string) error {
+	return l.check(store.Record{ID: pingID, Owner: owner})
+}
+
+// pages yields what the statement finds and is the owner's, and reports whether the
+// listing is to go on.
+func (s *Store) pages(ctx context.Context, st *statement, owner string, yield func(store.Record, error) bool) bool {
+	after, limit := "", pageRows
+	for {
+		if err := s.ready(ctx); err != nil {
+			yield(store.Record{}, err)
+			return false
+		}
+		var records []store.Record
+		err := s.try(ctx, func() (err error) {
+			records, err = s.page(ctx, st, owner, after, limit)
+			return err
+		})
+		if err != nil {
+			yield(store.Record{}, s.failed(ctx, "list", "", err))
+			return false
+		}
+		size := 0
+		for _, r := range records {
+			if owner == "" || r.Owner == owner {
+				if !yield(r, nil) {
+					return false
+				}
+			}
+			after = r.ID
+			size += len(r.Data)
+		}
+		if len(records) < limit {
+			return true
+		}
+		// As many as would fit if all were as large as these.
+		limit = max(1, min(pageRows, pageBytes/(size/len(records)+1)))
+	}
+}
+
+func (s *Store) page(ctx context.Context, st *statement, owner, after string, limit int) ([]store.Record, error) {
+	var v values
+	v[pAfter], v[pOwner], v[pLimit] = s.text(after), s.text(owner), int64(limit)
+	v[pNow] = s.shape.times.now(s.present())
+	rows, err := st.rows(ctx, s.config.DB, &v)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	records := make([]store.Record, 0, limit)
+	for rows.Next() {
+		var row found
+		if err := rows.Scan(row.dest(s.shape.dialect, true)...); err != nil {
+			return nil, err
+		}
+		records = append(records, s.record(&row))
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return records, nil
+}

@@ -1,0 +1,32 @@
+package livetest
+
+import (
+	"testing"
+
+	"github.com/nestsession/session/store/sqlstore"
+	"github.com/nestsession/session/store/storetest"
+	"github.com/nestsession/session/store/storetest/linear"
+)
+
+func TestLinearizableNative(t *testing.T) {
+	t.Parallel()
+	for name, d := range dialects {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			open := opener(t, d, sqlstore.Config{}, plain)
+			linear.Check(t, func(t *testing.T) storetest.Opened { return open(t, nil) }, linear.Options{})
+		})
+	}
+}
+
+func TestLinearizableForeign(t *testing.T) {
+	t.Parallel()
+	for name, l := range layouts {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			open := opener(t, l.dialect, sqlstore.Config{Layout: l.layout, OwnerOf: ownerOf, TTL: sqlstore.NoTTL}, inDocument)
+			linear.Check(t, func(t *testing.T) storetest.Opened { return open(t, nil) },
+				linear.Options{Resolution: foreignOptions(l.layout).Resolution})
+		})
+	}
+}

@@ -1,0 +1,155 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/nestsession/session/store"
+)
+
+// Store keeps sessions in a table. Make one with [New].
+type Store struct {
+	config Config
+	shape  shape
+	q      *statements
+	limits limits
+	line   chan struct{} // SQLite: whose turn it is to write; nil: nobody waits
+	closed atomic.Bool
+	ended  context.Context // ends with Close
+	end    context.CancelFunc
+	swept  chan struct{} // closed when the sweeper has gone
+}
+
+var (
+	_ store.Store   = (*Store)(nil)
+	_ store.Lister  = (*Store)(nil)
+	_ store.Sweeper = (*Store)(nil)
+	_ store.Pinger  = (*Store)(nil)
+)
+
+// New looks at the table, and makes it if it is to, prepares its statements and
+// starts to sweep. Close the Store in the end.
+//
+// Errors: of a Config that cannot work, of a database that cannot be reached or
+// speaks another dialect, of a missing table or column, with the statement that would
+// make it, of a column that cannot keep sessions, of a missing right. None of them
+// holds the connection string.
+func New(ctx context.Context, c Config) (*Store, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if c.DB == nil {
+		return nil, errors.New("sqlstore: Config.DB is nil: open the database with database/sql and its driver first")
+	}
+	s := &Store{config: c, shape: c.shape(), swept: make(chan struct{})}
+	if c.Dialect == SQLite {
+		s.line = make(chan struct{}, 1)
+	}
+	s.ended, s.end = context.WithCancel(context.Background())
+	if err := s.open(ctx); err != nil {
+		s.end()
+		if s.q != nil {
+			_ = s.q.close()
+		}
+		return nil, err
+	}
+	go s.sweepNowAndThen()
+	return s, nil
+}
+
+// open is what New does with the database.
+func (s *Store) open(ctx context.Context) error {
+	if err := s.try(ctx, func() error { return s.config.probe(ctx) }); err != nil {
+		return s.failed(ctx, "asking the database what it is", "", err)
+	}
+	found, err := s.ensure(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.adopt(ctx, found); err != nil {
+		return err
+	}
+	s.q = s.shape.statements(s.config.OwnerColumn != "")
+	if s.config.Unprepared {
+		return nil
+	}
+	for _, st := range s.q.each() {
+		if err := s.try(ctx, func() error { return st.prepare(ctx, s.config.DB) }); err != nil {
+			return s.failed(ctx, "preparing the statements for "+s.shape.table, "", err)
+		}
+	}
+	return nil
+}
+
+// each are the statements that there are.
+func (q *statements) each() []*statement {
+	all := []*statement{
+		&q.load, &q.insert, &q.replace, &q.update, &q.old, &q.touch, &q.delete,
+		&q.list, &q.listOwner, &q.listUnowned, &q.sweep, &q.expired,
+	}
+	var there []*statement
+	for _, st := range all {
+		if st.text != "" {
+			there = append(there, st)
+		}
+	}
+	return there
+}
+
+func (q *statements) close() (err error) {
+	for _, st := range q.each() {
+		err = errors.Join(err, st.close())
+	}
+	return err
+}
+
+// Close ends the sweeping and gives the prepared statements back. Calls under way
+// end; later ones answer [store.ErrClosed]. The database stays open. It may be called
+// several times.
+func (s *Store) Close() error {
+	if s.closed.Swap(true) {
+		<-s.swept
+		return nil
+	}
+	s.end()
+	<-s.swept
+	if err := s.q.close(); err != nil {
+		return fmt.Errorf("sqlstore: closing: %w", err)
+	}
+	return nil
+}
+
+// Ping implements [store.Pinger]: the database answers, and the table is there.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	err := s.try(ctx, func() error {
+		_, err := s.loadOnce(ctx, pingID)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+	return s.failed(ctx, "ping", "", err)
+}
+
+// pingID is an id that no session has.
+const pingID = "ping"
+
+// ready is an error if there is no use in asking the database.
+func (s *Store) ready(ctx context.Context) error {
+	if s.closed.Load() {
+		return store.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("sqlstore: %w", err)
+	}
+	return nil
+}
+
+// present is the clock's time in milliseconds since 1970.
+func (s *Store) present() int64 { return instant(s.config.Now()) }

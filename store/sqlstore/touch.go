@@ -1,0 +1,81 @@
+package sqlstore
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/nestsession/session/store"
+)
+
+// Touch implements [store.Store], in one statement. With PostgreSQL the version
+// changes with it.
+func (s *Store) Touch(ctx context.Context, id string, expires time.Time) error {
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	if s.limits.id(id) != nil {
+		return store.ErrNotFound
+	}
+	err := s.write(ctx, func() error { return s.touch(ctx, id, expires) })
+	return s.failed(ctx, "touch", id, err)
+}
+
+func (s *Store) touch(ctx context.Context, id string, expires time.Time) error {
+	for range tries {
+		var v values
+		now := s.present()
+		v[pID], v[pNow] = s.text(id), s.shape.times.now(now)
+		v[pExpires] = s.shape.times.encode(s.expiry(expires, now), now)
+		n, err := s.q.touch.exec(ctx, s.config.DB, &v)
+		if n > 0 || err != nil {
+			return err
+		}
+		is, err := s.loadOnce(ctx, id)
+		if err != nil {
+			return err
+		}
+		if s.shape.dialect == MySQL && s.keeps(is.Expires, v[pExpires]) {
+			return nil // found, and as it should be already: no row has changed
+		}
+	}
+	return refusal("the session came and went all the time")
+}
+
+// Delete implements [store.Store], in one statement.
+func (s *Store) Delete(ctx context.Context, id string) error {
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	if s.limits.id(id) != nil {
+		return nil
+	}
+	var v values
+	v[pID] = s.text(id)
+	err := s.write(ctx, func() error {
+		_, err := s.q.delete.exec(ctx, s.config.DB, &v)
+		return err
+	})
+	return s.failed(ctx, "delete", id, err)
+}
+
+// expiry is a record's in milliseconds since 1970.
+func (s *Store) expiry(t time.Time, now int64) int64 {
+	switch {
+	case !t.IsZero():
+		return instant(t)
+	case s.shape.native || s.config.TTL == NoTTL:
+		return never
+	}
+	return now + s.config.TTL.Milliseconds()
+}
+
+// keeps reports whether an expiry that was read is the one that was to be written.
+// It is for MySQL.
+func (s *Store) keeps(is time.Time, written any) bool {
+	ms := int64(never)
+	if !is.IsZero() {
+		ms = is.UnixMilli()
+	}
+	return s.shape.times.encode(ms, math.MinInt64) == written
+}

@@ -1,3 +1,0 @@
-package linear
-
-import _ "github.com/anishathalye/porcupine"
