@@ -169,6 +169,7 @@ func (s *Store) adoptPostgres(ctx context.Context, is table) error {
 			return s.failed(ctx, "finding out the time zone of "+s.shape.table, "", err)
 		}
 	}
+	s.zone = zone
 	quoted := c.Dialect.literal(zone)
 	s.shape.times = timestamps{zone: quoted}
 	_, err := c.DB.ExecContext(ctx, "SELECT now() AT TIME ZONE "+quoted)

@@ -15,6 +15,7 @@ type Store struct {
 	shape  shape
 	q      *statements
 	limits limits
+	zone   string        // of the column's times; "": they are instants
 	line   chan struct{} // SQLite: whose turn it is to write; nil: nobody waits
 	closed atomic.Bool
 	ended  context.Context // ends with Close
@@ -105,6 +106,11 @@ func (q *statements) close() (err error) {
 	}
 	return err
 }
+
+// TimeZone is the zone that the times in a column of type timestamp without time zone are
+// in: [Config.TimeZone], or the one that New has found out. It is "" for any other column,
+// which keeps instants.
+func (s *Store) TimeZone() string { return s.zone }
 
 // Close ends the sweeping and gives the prepared statements back. Calls under way
 // end; later ones answer [store.ErrClosed]. The database stays open. It may be called

@@ -1,0 +1,175 @@
+package pgxstore
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strings"
+
+	"github.com/nestsession/session/store/sqlstore"
+)
+
+// The triggers' names, which are their table's own.
+const (
+	rowTrigger      = "nest_watch"
+	truncateTrigger = "nest_watch_truncate"
+)
+
+// maxName is the longest name in bytes that PostgreSQL keeps whole.
+const maxName = 63
+
+// channelOf is the expression for the name of a table's channel: one that fits and that
+// no other table has. The trigger works it out from the table that it runs for, so that
+// it is right also after a restore into another schema.
+func channelOf(schema, table string) string {
+	return "'nest_session_' || left(encode(sha256(convert_to(format('%I.%I', " + schema + ", " + table + "), 'UTF8')), 'hex'), 40)"
+}
+
+// Statements are those that make the table of c and what makes it tell of changes, for
+// an operator who would rather run them than set [Config.Create]. They may be run again.
+//
+// Those for ConnectPgSimple take the time zone from c.TimeZone, or from the connection
+// that they are run on, which then must not ask for one of its own.
+//
+// Errors: of a Config that cannot work.
+func Statements(c Config) ([]string, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	todo, err := sqlstore.Statements(c.sql())
+	if err != nil {
+		return nil, err
+	}
+	t := c.trigger(c.Schema, c.TimeZone)
+	return append(todo,
+		t.createFunction(),
+		t.drop(rowTrigger, " IF EXISTS"), t.createRow(),
+		t.drop(truncateTrigger, " IF EXISTS"), t.createTruncate()), nil
+}
+
+// trigger is what makes a table tell of changes.
+type trigger struct {
+	table    string // quoted
+	function string // quoted
+	name     string // the function's, unquoted and without schema
+	body     string // of the function
+	settings string // of the function
+}
+
+// trigger is the one for the table in a schema, "" where the connection makes things.
+func (c Config) trigger(schema, zone string) trigger {
+	t := trigger{name: c.Table + "_nest_watch", body: c.body(), settings: " SET search_path = pg_catalog, pg_temp"}
+	if len(t.name) > maxName {
+		t.name = fmt.Sprintf("nest_watch_%x", sha256.Sum224([]byte(c.Table)))[:maxName]
+	}
+	t.table, t.function = quote(c.Table), quote(t.name)
+	if schema != "" {
+		t.table, t.function = quote(schema)+"."+t.table, quote(schema)+"."+t.function
+	}
+	switch {
+	case c.Layout == sqlstore.Native:
+	case zone == "":
+		t.settings += " SET timezone FROM CURRENT"
+	default:
+		t.settings += " SET timezone = " + literal(zone)
+	}
+	return t
+}
+
+// maxHex is how long an id is, in hexadecimal, that a Store keeps at the most. Rows of a
+// longer one it does not answer, so that nobody waits for news of them; a notification
+// has no room for any length, and one that is too long would make the write fail.
+const maxHex = 2 * sqlstore.MaxID
+
+// allowance is for how much longer than by the database's clock a session may live, in
+// seconds, since nodes go by their own.
+const allowance = 5
+
+// body is what the function does. It looks at columns of any type as text, for json
+// cannot be compared, and errs on the side of telling. txid_current is the xmin that the
+// new row has, but for a write after a SAVEPOINT, whose version then passes for one that
+// nobody has: that costs a look.
+func (c Config) body() string {
+	col := func(row, name string) string { return row + "." + quote(name) }
+	id := func(row string) string { return "convert_to(" + col(row, c.Columns.ID) + "::text, 'UTF8')" }
+	over := func(row, since string) string {
+		return col(row, c.Columns.Expires) + "::timestamptz <= clock_timestamp()" + since
+	}
+	since := fmt.Sprintf(" - interval '%d seconds'", allowance)
+	same := []string{c.Columns.Data}
+	if c.OwnerColumn != "" {
+		same = append(same, c.OwnerColumn)
+	}
+	if c.Layout == sqlstore.Native {
+		id = func(row string) string { return col(row, c.Columns.ID) }
+		over = func(row, since string) string {
+			return col(row, c.Columns.Expires) + " <= extract(epoch FROM clock_timestamp()" + since + ") * 1000"
+		}
+		same = []string{c.Columns.Data, nativeOwner}
+	}
+	var unchanged []string
+	for _, name := range same {
+		old, new := col("OLD", name), col("NEW", name)
+		if c.Layout != sqlstore.Native {
+			old, new = old+"::text", new+"::text"
+		}
+		unchanged = append(unchanged, old+" IS NOT DISTINCT FROM "+new)
+	}
+	unchanged = append(unchanged, col("NEW", c.Columns.Expires)+" >= "+col("OLD", c.Columns.Expires))
+	return fmt.Sprintf(`
+DECLARE
+	word text := '%s';
+	key text := '';
+BEGIN
+	IF TG_OP = 'DELETE' THEN
+		IF %s THEN
+			RETURN NULL;
+		END IF;
+		word := '%s 0 ';
+	ELSIF TG_OP = 'UPDATE' THEN
+		IF %s = %s THEN
+			IF %s THEN
+				RETURN NULL;
+			END IF;
+			word := CASE WHEN %s THEN '%s ' ELSE '%s ' END || txid_current() %% 4294967296 || ' ';
+		END IF;
+	END IF;
+	IF word <> '%s' THEN
+		key := encode(%s, 'hex');
+		IF length(key) > %d THEN
+			RETURN NULL;
+		END IF;
+	END IF;
+	PERFORM pg_notify(%s, word || key);
+	RETURN NULL;
+END
+`, wordAll, over("OLD", since), wordEnded, id("OLD"), id("NEW"), strings.Join(unchanged, " AND "), over("NEW", ""), wordEnded, wordChanged,
+		wordAll, id("OLD"), maxHex, channelOf("TG_TABLE_SCHEMA", "TG_TABLE_NAME"))
+}
+
+// nativeOwner is the column for the owner in the native table.
+const nativeOwner = "owner"
+
+func (t trigger) createFunction() string {
+	mark := "$nest$"
+	for i := 0; strings.Contains(t.body, mark); i++ {
+		mark = fmt.Sprintf("$nest%d$", i)
+	}
+	return "CREATE OR REPLACE FUNCTION " + t.function + "() RETURNS trigger LANGUAGE plpgsql" + t.settings + " AS " + mark + t.body + mark
+}
+
+func (t trigger) createRow() string {
+	return "CREATE TRIGGER " + rowTrigger + " AFTER UPDATE OR DELETE ON " + t.table + " FOR EACH ROW EXECUTE FUNCTION " + t.function + "()"
+}
+
+func (t trigger) createTruncate() string {
+	return "CREATE TRIGGER " + truncateTrigger + " AFTER TRUNCATE ON " + t.table + " FOR EACH STATEMENT EXECUTE FUNCTION " + t.function + "()"
+}
+
+func (t trigger) drop(name, ifExists string) string {
+	return "DROP TRIGGER" + ifExists + " " + name + " ON " + t.table
+}
+
+func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
