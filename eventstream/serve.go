@@ -1,0 +1,122 @@
+// Package eventstream serves server-sent events (text/event-stream, EventSource in a
+// browser) that end with the session: who logs out on any node gets no event more, and
+// the page is told why by a last one, called [EndEvent].
+//
+//	mux.HandleFunc("GET /events", sessions.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
+//		err := eventstream.Serve(w, r, s, eventstream.Options{}, func(ctx context.Context, events *eventstream.Stream) error {
+//			for {
+//				select {
+//				case <-ctx.Done():
+//					return context.Cause(ctx)
+//				case text := <-news:
+//					if err := events.Send(eventstream.Event{Data: text}); err != nil {
+//						return err
+//					}
+//				}
+//			}
+//		})
+//		…
+//	}))
+//
+// A page closes its EventSource when it gets EndEvent. If it does not, the browser
+// connects again and is answered by 401, which ends that.
+package eventstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/nestsession/session"
+)
+
+// The defaults of [Options].
+const (
+	DefaultHeartbeat    = 15 * time.Second
+	DefaultWriteTimeout = 10 * time.Second
+)
+
+// Options says how a stream is served. The zero value of each field is its default.
+type Options struct {
+	// Heartbeat is after how long without an event a comment is sent, which no page
+	// sees: so that proxies do not take the connection for idle, and a client that is
+	// gone is noticed. Default: 15 seconds. Negative: none.
+	Heartbeat time.Duration
+
+	// WriteTimeout is how long a client may take to take an event. One that is slower
+	// loses the stream. It replaces the server's WriteTimeout, which would end every
+	// stream. Default: 10 seconds.
+	WriteTimeout time.Duration
+
+	// Retry tells the browser how long to wait before it connects again when the
+	// stream breaks. Default: the browser's own, some seconds.
+	Retry time.Duration
+}
+
+// ErrSlow says that the client did not take an event within Options.WriteTimeout.
+var ErrSlow = errors.New("eventstream: the client is too slow")
+
+// Serve answers with a stream of events that lasts until handle returns, the client
+// leaves, or the session ends, wherever that happens: then ctx ends, no Send gets
+// through any more, and the last event is sent at once. handle returns when ctx ends.
+// That a stream is open does not keep the session alive: call
+// [session.Session.KeepAlive] where something shows that the user is there.
+//
+// A client whose session has ended, or is not stored yet ([session.Session.Save]), is
+// answered by 401, which a browser does not try again.
+//
+// It returns why the stream ended: nil if the client left or handle returned nil, an
+// error that is [session.ErrRevoked] (or one that is more precise, see
+// [session.Session.NotifyContext]), [session.ErrClosed], [session.ErrNotSaved],
+// [ErrSlow], [http.ErrNotSupported] if the connection cannot stream, or what handle
+// returned. The client has got its answer in any case.
+func Serve[T any](w http.ResponseWriter, r *http.Request, s *session.Session[T], o Options, handle func(ctx context.Context, events *Stream) error) error {
+	if err := o.defaults(); err != nil {
+		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		return err
+	}
+	parent, lose := context.WithCancelCause(r.Context())
+	defer lose(nil)
+	ctx, stop := s.NotifyContext(parent)
+	defer stop()
+	if ctx.Err() != nil {
+		return refuse(w, r, context.Cause(ctx))
+	}
+	st := &Stream{w: w, rc: http.NewResponseController(w), ctx: ctx, lose: lose, lastID: r.Header.Get("Last-Event-ID"), options: o}
+	if err := st.open(r); err != nil || r.Method == http.MethodHead {
+		return err
+	}
+	return st.run(handle)
+}
+
+// refuse answers a request for a stream that would end at once.
+func refuse(w http.ResponseWriter, r *http.Request, cause error) error {
+	switch {
+	case r.Context().Err() != nil:
+		return nil
+	case errors.Is(cause, session.ErrRevoked), errors.Is(cause, session.ErrNotSaved):
+		w.Header().Set("Cache-Control", "no-store")
+		http.Error(w, "not logged in", http.StatusUnauthorized)
+	default:
+		http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+	}
+	return cause
+}
+
+func (o *Options) defaults() error {
+	if o.WriteTimeout < 0 {
+		return fmt.Errorf("eventstream: Options.WriteTimeout: %v; write a positive duration, or 0 for %v", o.WriteTimeout, DefaultWriteTimeout)
+	}
+	if o.Retry < 0 {
+		return fmt.Errorf("eventstream: Options.Retry: %v; write a positive duration, or 0 for the browser's own", o.Retry)
+	}
+	if o.WriteTimeout == 0 {
+		o.WriteTimeout = DefaultWriteTimeout
+	}
+	if o.Heartbeat == 0 {
+		o.Heartbeat = DefaultHeartbeat
+	}
+	return nil
+}

@@ -1,0 +1,198 @@
+package eventstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/nestsession/session"
+)
+
+var (
+	errGone = errors.New("eventstream: the client has left")
+	errOver = errors.New("eventstream: the stream is over")
+)
+
+// Stream is what a handler sends its events to. Its methods may be called from several
+// goroutines.
+type Stream struct {
+	w       http.ResponseWriter
+	rc      *http.ResponseController
+	ctx     context.Context         // ends with the session, and with the client
+	lose    context.CancelCauseFunc // ends it because of the client
+	lastID  string
+	options Options
+
+	mu    sync.Mutex // held while the response is written to
+	over  bool       // it is not to be written to any more
+	buf   []byte
+	timer *time.Timer // of the heartbeat; nil: none
+}
+
+// LastID returns the ID of the last event that the browser got before the connection
+// broke, so that the handler can send what it missed; "" at the first connection. It is
+// the client's word (the header Last-Event-ID), and can be anything.
+func (s *Stream) LastID() string { return s.lastID }
+
+// Send sends an event now, and waits until there is room for it on the way to the
+// client, for Options.WriteTimeout at the most. When the session has ended it sends
+// nothing.
+//
+// Errors: [ErrField], after which the stream goes on; else the stream is over, and the
+// error is the cause of its end, see [Serve].
+func (s *Stream) Send(e Event) error {
+	if err := e.check(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return context.Cause(s.ctx)
+	}
+	if s.over {
+		return errOver
+	}
+	s.buf = e.append(s.buf[:0])
+	return s.write()
+}
+
+// open sends the header, and with it a first line: some proxies pass nothing on before.
+func (s *Stream) open(r *http.Request) error {
+	h := s.w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx passes each event on at once
+	if r.Method == http.MethodHead {
+		s.w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	// The server's ReadTimeout is for the request. Left as it is, it would take the
+	// client for gone when it has passed.
+	err := known(s.rc.SetReadDeadline(time.Time{}))
+	if err == nil {
+		err = known(s.rc.SetWriteDeadline(time.Now().Add(s.options.WriteTimeout)))
+	}
+	if err == nil {
+		err = s.rc.Flush()
+	}
+	if errors.Is(err, errors.ErrUnsupported) {
+		http.Error(s.w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+	}
+	if err != nil {
+		return fmt.Errorf("eventstream: sending the header: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.buf = append(s.buf, ":\n\n"...)
+	if s.options.Retry > 0 {
+		s.buf = (&Event{Retry: s.options.Retry}).append(s.buf[:0])
+	}
+	return s.write()
+}
+
+// known lets a response pass that has no deadlines, as those of tests.
+func known(err error) error {
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	return err
+}
+
+// write sends what is in buf. Between two writes there is no deadline: with HTTP/2, one
+// that passes resets the stream though nobody writes.
+func (s *Stream) write() error {
+	deadline := time.Now().Add(s.options.WriteTimeout)
+	err := known(s.rc.SetWriteDeadline(deadline))
+	if err == nil {
+		_, err = s.w.Write(s.buf)
+	}
+	if err == nil {
+		err = s.rc.Flush()
+	}
+	if err == nil {
+		err = known(s.rc.SetWriteDeadline(time.Time{}))
+	}
+	if err == nil {
+		if s.timer != nil {
+			s.timer.Reset(s.options.Heartbeat)
+		}
+		return nil
+	}
+	s.finish()
+	if errors.Is(err, os.ErrDeadlineExceeded) || !time.Now().Before(deadline) {
+		err = ErrSlow
+	} else {
+		err = fmt.Errorf("%w: %w", errGone, err)
+	}
+	s.lose(err)
+	return err
+}
+
+// run serves the stream from its header on.
+func (s *Stream) run(handle func(context.Context, *Stream) error) error {
+	if s.options.Heartbeat > 0 {
+		s.mu.Lock()
+		s.timer = time.AfterFunc(s.options.Heartbeat, s.beat)
+		s.mu.Unlock()
+	}
+	ended := make(chan struct{})
+	unhook := context.AfterFunc(s.ctx, func() {
+		defer close(ended)
+		s.end(context.Cause(s.ctx))
+	})
+	var err error
+	defer func() { // if handle panics as well: nobody else may write when Serve has returned
+		if !unhook() {
+			<-ended
+		}
+		s.end(err) // perhaps the handler has found out first
+	}()
+	if err = handle(s.ctx, s); s.ctx.Err() == nil {
+		return err
+	}
+	cause := context.Cause(s.ctx)
+	if errors.Is(cause, errGone) || errors.Is(cause, context.Canceled) {
+		return nil
+	}
+	return cause
+}
+
+// beat lets the connection not seem idle.
+func (s *Stream) beat() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.over && s.ctx.Err() == nil {
+		s.buf = append(s.buf[:0], ":\n\n"...)
+		_ = s.write() // ends the stream if it fails
+	}
+}
+
+// end sends the last event, if the stream is over because the session is, and lets
+// nothing be sent after it.
+func (s *Stream) end(cause error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return
+	}
+	if errors.Is(cause, session.ErrRevoked) {
+		last := Event{Name: EndEvent, Data: ReasonLoggedOut}
+		if errors.Is(cause, session.ErrExpired) {
+			last.Data = ReasonExpired
+		}
+		s.buf = last.append(s.buf[:0])
+		_ = s.write() // who is not there need not be told
+	}
+	s.finish()
+}
+
+func (s *Stream) finish() {
+	s.over = true
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+}

@@ -1,0 +1,23 @@
+// Package websocketsession serves WebSockets that end with the session: who logs out on
+// any node gets no message more, and the connection is closed with code 1008 and the
+// reason. It is a thin layer over [github.com/coder/websocket].
+//
+//	mux.HandleFunc("GET /chat", sessions.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
+//		err := websocketsession.Serve(w, r, s, websocketsession.Options{}, func(ctx context.Context, c *websocketsession.Conn) error {
+//			for {
+//				kind, message, err := c.Read(ctx)
+//				if err != nil {
+//					return err
+//				}
+//				if err := c.Write(ctx, kind, message); err != nil {
+//					return err
+//				}
+//			}
+//		})
+//		…
+//	}))
+//
+// Each message that is read counts as a use of the session, which is written only as
+// often as Config.TouchInterval asks. The session's methods work within the handler:
+// Reload shows what other requests have saved, Save what this connection has changed.
+package websocketsession

@@ -1,0 +1,112 @@
+package websocketsession
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/coder/websocket"
+
+	"github.com/nestsession/session"
+)
+
+// Serve accepts a WebSocket, and gives it to handle until that returns, the client
+// closes, or the session ends, wherever that happens: then ctx ends, no Write gets
+// through any more, and the connection is closed with [websocket.StatusPolicyViolation]
+// (1008) and [ReasonLoggedOut] or [ReasonExpired]. handle returns when ctx ends, which
+// it learns at the latest from the next error of c. What it returns closes the
+// connection, if nothing else has: nil with 1000, an error with 1011.
+//
+// The context ends with that of the request, too. [http.Server.Shutdown] knows nothing
+// of WebSockets: have it call [session.Manager.Close], by RegisterOnShutdown, and they
+// are closed with 1001.
+//
+// A client whose session has ended, or is not stored yet ([session.Session.Save]), is
+// answered by 401; one that does not ask for a WebSocket, or comes from another origin,
+// as the library does.
+//
+// It returns why the connection ended: nil if handle returned nil or the client closed
+// in good order (1000, 1001, no code); an error that is [session.ErrRevoked] (or one
+// that is more precise, see [session.Session.NotifyContext]), [session.ErrClosed],
+// [session.ErrNotSaved], [ErrOptions]; else what handle returned, or the library's. The
+// client has got its answer in any case.
+func Serve[T any](w http.ResponseWriter, r *http.Request, s *session.Session[T], o Options, handle func(ctx context.Context, c *Conn) error) error {
+	accept, err := o.settle()
+	if err != nil {
+		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		return err
+	}
+	parent, lose := context.WithCancelCause(r.Context())
+	defer lose(nil)
+	ctx, stop := s.NotifyContext(parent)
+	defer stop()
+	if ctx.Err() != nil {
+		return refuse(w, r, context.Cause(ctx))
+	}
+	h := &hijacker{ResponseWriter: w}
+	if !h.can() {
+		http.Error(w, http.StatusText(http.StatusNotImplemented), http.StatusNotImplemented)
+		return errCannotHijack
+	}
+	ws, err := websocket.Accept(h, r, accept)
+	if err != nil {
+		return err
+	}
+	c := &Conn{
+		ws: ws, under: h.conn, timeout: o.CloseTimeout,
+		ctx: ctx, bare: context.WithoutCancel(ctx), request: r.Context(), lose: lose,
+		writing: make(chan struct{}, 1),
+	}
+	if !o.NoKeepAlive {
+		c.keepAlive = s.KeepAlive
+	}
+	return c.run(handle)
+}
+
+var errCannotHijack = errors.New("websocketsession: the connection cannot be taken over: some middleware hides it, or it is HTTP/2's")
+
+// refuse answers a request for a connection that would end at once.
+func refuse(w http.ResponseWriter, r *http.Request, cause error) error {
+	switch {
+	case r.Context().Err() != nil:
+	case errors.Is(cause, session.ErrRevoked), errors.Is(cause, session.ErrNotSaved):
+		w.Header().Set("Cache-Control", "no-store")
+		http.Error(w, "not logged in", http.StatusUnauthorized)
+	default:
+		http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+	}
+	return cause
+}
+
+// run serves the connection, and does not return before it is closed and nobody works
+// on it any more.
+func (c *Conn) run(handle func(context.Context, *Conn) error) error {
+	ended := make(chan struct{})
+	unhook := context.AfterFunc(c.ctx, func() {
+		defer close(ended)
+		c.shut(c.codeOf(context.Cause(c.ctx)))
+	})
+	err := errPanicked
+	defer func() {
+		if unhook() {
+			c.lose(errDone) // who still writes comes too late
+			c.shut(codeOfHandler(err))
+		} else {
+			<-ended
+		}
+		c.readers.Wait()
+	}()
+	err = handle(c.ctx, c)
+	cause := context.Cause(c.ctx)
+	if cause == nil || cause == errDone {
+		return err
+	}
+	if lost := (*lostError)(nil); errors.As(cause, &lost) {
+		switch websocket.CloseStatus(lost.err) {
+		case websocket.StatusNormalClosure, websocket.StatusGoingAway, websocket.StatusNoStatusRcvd:
+			return nil
+		}
+		return err
+	}
+	return cause
+}
