@@ -46,9 +46,11 @@ type Watcher interface {
 	// may have been missed. Watch goes on by itself when a connection breaks, and then
 	// sends such an event again. It
 	// returns early, with an error, only if it cannot go on; callers then recheck
-	// everything and watch anew. Update, Touch and Delete of a record are events;
-	// its creation may be. fn is called for one event at a time and may call the
-	// store; writers do not wait for it.
+	// everything and watch anew. Update and Delete of a record are events, and so is
+	// what brings its end nearer. What moves its expiry later and changes nothing
+	// else, as most of Touch does, may be one, and so may its creation: who keeps a
+	// record asks again when the expiry that it knows has come. fn is called for one
+	// event at a time and may call the store; writers do not wait for it.
 	Watch(ctx context.Context, fn func(Event)) error
 }
 

@@ -38,6 +38,11 @@ const (
 	// LongIDs means that an id may be a kilobyte long. A store that shares a column
 	// of limited length does without; up to 128 bytes any store keeps.
 	LongIDs Capability = "LongIDs"
+
+	// TouchEvents means that those who watch are told of every Touch. A store that
+	// spares itself those that move the expiry later does without; one that moves it
+	// nearer has to be told in any case. It is asked of a Watcher alone.
+	TouchEvents Capability = "TouchEvents"
 )
 
 // interfaces tell whether a store has a capability that shows in its methods.
@@ -51,7 +56,7 @@ var interfaces = map[Capability]func(Opened) bool{
 }
 
 // behaviours are the capabilities that only show in use.
-var behaviours = []Capability{UniqueVersions, AnyBytes, LongIDs}
+var behaviours = []Capability{UniqueVersions, AnyBytes, LongIDs, TouchEvents}
 
 func has[C any](o Opened) bool {
 	_, ok := store.As[C](o.Store)
@@ -78,6 +83,14 @@ func capabilityErrors(o Opened, without map[Capability]string) (errs []error) {
 		}
 	}
 	return errs
+}
+
+// lacks reports whether the store is said not to have what a case is about.
+func (o Options) lacks(c Capability) bool {
+	if _, named := o.Without[c]; named {
+		return true
+	}
+	return c == TouchEvents && o.lacks(Watcher)
 }
 
 // unneeded is an error if a store that is said to lack a behaviour passes all the

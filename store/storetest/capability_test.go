@@ -113,6 +113,7 @@ func TestLesserStoresPass(t *testing.T) {
 				UniqueVersions: "the version is a digest, so that foreign writes are seen",
 				AnyBytes:       "the column is JSON",
 				LongIDs:        "the column is varchar(128)",
+				TouchEvents:    "nobody waits for an expiry that comes later",
 			}},
 		},
 		"WholeSeconds": {
@@ -164,7 +165,8 @@ func TestLagIsAFailureUnlessAllowed(t *testing.T) {
 	}
 }
 
-// limited has digests for versions, short ids and a column of JSON.
+// limited has digests for versions, short ids, a column of JSON, and no event for a touch
+// that moves the expiry later.
 func limited(b *bent) {
 	digest := func(r store.Record) store.Version {
 		h := fnv.New64a()
@@ -202,6 +204,7 @@ func limited(b *bent) {
 		defer func() { <-one }()
 		return b.table.Load(ctx, id)
 	}
+	quietTouch(b, later)
 }
 
 // lagging is a node that answers what it has read for as long.

@@ -114,12 +114,10 @@ var optionalFlaws = []flaw{
 		b.watch = heard(b, func(ev *store.Event) bool { ev.Ended = true; return true })
 	}},
 	{"Watch/Touch", "does not report Touch", func(b *bent) {
-		b.touch = func(ctx context.Context, id string, expires time.Time) error {
-			_, err := b.table.Load(ctx, id)
-			b.edit(id, func(r *store.Record) { r.Expires = expires })
-			return err
-		}
+		quietTouch(b, later)
 	}},
+	{"Watch/TouchNearer", "reports no Touch at all", func(b *bent) { quietTouch(b, func(time.Time, time.Time) bool { return true }) }},
+	{"Watch/TouchToThePast", "reports no Touch at all", func(b *bent) { quietTouch(b, func(time.Time, time.Time) bool { return true }) }},
 	{"Watch/Delete", "reports the end of nothing but what watchers did", func(b *bent) {
 		b.watch = heard(b, func(ev *store.Event) bool { return strings.HasSuffix(ev.ID, "1") })
 	}},
@@ -262,6 +260,20 @@ var optionalFlaws = []flaw{
 		}
 	}},
 }
+
+// quietTouch lets nobody hear of a Touch that moves the expiry so.
+func quietTouch(b *bent, so func(was, is time.Time) bool) {
+	b.touch = func(ctx context.Context, id string, expires time.Time) error {
+		r, err := b.table.Load(ctx, id)
+		if err != nil || !so(r.Expires, expires) {
+			return b.table.Touch(ctx, id, expires)
+		}
+		b.edit(id, func(r *store.Record) { r.Expires = expires })
+		return nil
+	}
+}
+
+func later(was, is time.Time) bool { return is.After(was) }
 
 // heard filters what watchers hear, after the first event.
 func heard(b *bent, pass func(*store.Event) bool) func(context.Context, func(store.Event)) error {

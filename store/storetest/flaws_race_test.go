@@ -48,6 +48,9 @@ var raceFlaws = []flaw{
 	{"Peers/SeeEachOther", "answers what it has read once", func(b *bent) {
 		b.load = remember(b)
 	}},
+	{"Peers/Touched", "goes by the expiry that it has read once", func(b *bent) {
+		b.load = remember(b)
+	}},
 	{"Peers/Conflict", "compares with the version that it has written itself", func(b *bent) {
 		b.peer = blind(b)
 	}},

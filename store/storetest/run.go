@@ -97,7 +97,7 @@ func Run(t *testing.T, open func(t *testing.T) Opened, o Options) {
 	for _, topic := range topics {
 		t.Run(topic.name, func(t *testing.T) {
 			for _, c := range topic.cases {
-				if _, absent := o.Without[c.needs]; absent {
+				if o.lacks(c.needs) {
 					continue
 				}
 				o.subtest(t, c.name, func(t *testing.T) {

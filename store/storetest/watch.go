@@ -25,6 +25,20 @@ var watchCases = []testCase{
 			return e.reports(ctx, func(s store.Store, r store.Record) error {
 				return s.Touch(ctx, r.ID, r.Expires.Add(time.Hour))
 			}, false)
+		}).only(TouchEvents),
+
+	rule("TouchNearer", "a Store must report a Touch that brings the end of a record nearer to those who watch, and not as its end",
+		func(ctx context.Context, e *env) error {
+			return e.reports(ctx, func(s store.Store, r store.Record) error {
+				return s.Touch(ctx, r.ID, r.Expires.Add(-time.Hour))
+			}, false)
+		}).only(Watcher),
+
+	rule("TouchToThePast", "a Store must report a Touch that ends a record to those who watch",
+		func(ctx context.Context, e *env) error {
+			return e.reports(ctx, func(s store.Store, r store.Record) error {
+				return s.Touch(ctx, r.ID, e.now().Add(-time.Minute))
+			}, true)
 		}).only(Watcher),
 
 	rule("Delete", "a Store must report the Delete of a record to those who watch",
@@ -109,8 +123,9 @@ var watchCases = []testCase{
 			if err != nil {
 				return err
 			}
-			if err := e.Store.Touch(ctx, r.ID, r.Expires.Add(time.Hour)); err != nil {
-				return fmt.Errorf("Touch: %w", err)
+			r.Data = doc("changed")
+			if _, err := e.Store.Update(ctx, r); err != nil {
+				return fmt.Errorf("Update: %w", err)
 			}
 			return w.sees(ctx, r.ID)
 		}).only(Watcher),
@@ -136,21 +151,26 @@ var watchCases = []testCase{
 			if err != nil {
 				return err
 			}
+			changes := 0
+			change := func() (err error) {
+				changes++
+				r.Data = doc(changes)
+				r.Version, err = e.Store.Update(ctx, r)
+				return expect("Update", err, nil)
+			}
 			err = eventually(ctx, patience, func() error {
 				if stuck.Load() {
 					return nil
 				}
-				return first(
-					expect("Touch", e.Store.Touch(ctx, r.ID, e.hours()), nil),
-					fmt.Errorf("no event of a Touch came within %v", patience))
+				return first(change(), fmt.Errorf("no event of an Update came within %v", patience))
 			})
 			if err != nil {
 				return err
 			}
 			const burst = 1500
-			for i := range burst {
-				if err := e.Store.Touch(ctx, r.ID, r.Expires.Add(time.Duration(i)*time.Millisecond)); err != nil {
-					return fmt.Errorf("Touch %d while a watcher is slow: %w", i, err)
+			for range burst {
+				if err := change(); err != nil {
+					return fmt.Errorf("while a watcher is slow: %w", err)
 				}
 			}
 			last, err := e.deleted(ctx)
