@@ -113,6 +113,9 @@ var optionalFlaws = []flaw{
 	{"Watch/Update", "takes every change for an end", func(b *bent) {
 		b.watch = heard(b, func(ev *store.Event) bool { ev.Ended = true; return true })
 	}},
+	{"Watch/Update", "says that all is well and nothing else", func(b *bent) {
+		b.watch = heard(b, func(ev *store.Event) bool { *ev = store.Event{Whole: time.Now()}; return true })
+	}},
 	{"Watch/Touch", "does not report Touch", func(b *bent) {
 		quietTouch(b, later)
 	}},

@@ -94,7 +94,7 @@ func (w *watching) sees(ctx context.Context, id string) error {
 
 // saw is true as well if the store said that it may have missed something.
 func (w *watching) saw(id string) bool {
-	return w.some(func(ev store.Event) bool { return ev.ID == id || ev.ID == "" })
+	return w.some(func(ev store.Event) bool { return ev.ID == id || ev.ID == "" && ev.Whole.IsZero() })
 }
 
 func (w *watching) sawEnd(id string) bool {
