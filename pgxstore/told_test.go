@@ -1,0 +1,315 @@
+package pgxstore_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/nestsession/session/internal/servers"
+	"github.com/nestsession/session/pgxstore"
+	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/store/sqlstore"
+)
+
+// pair is two nodes on one table. What happens is heard at the second.
+type pair struct {
+	config pgxstore.Config
+	dsn    string
+	pool   *pgxpool.Pool
+	here   *pgxstore.Store
+	there  *pgxstore.Store
+	ear    *ear
+}
+
+func newPair(t *testing.T, c pgxstore.Config) *pair {
+	t.Helper()
+	p := &pair{config: c, dsn: servers.SharedPostgres(t).NewDatabase(t)}
+	if c.Heartbeat == 0 {
+		c.Heartbeat = 50 * time.Millisecond
+	}
+	p.pool = newPool(t, p.dsn)
+	p.here = newStore(t, p.pool, c)
+	p.there = newStore(t, newPool(t, p.dsn), c)
+	p.ear = listenTo(t, p.there)
+	return p
+}
+
+// Every change is told, with the version that it gave.
+func TestChangesAreTold(t *testing.T) {
+	t.Parallel()
+	for name, c := range layouts {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t, c)
+			ctx := t.Context()
+			r := create(t, p.here, record("a"))
+			if told := p.ear.told(); len(told) != 0 {
+				t.Errorf("a new session: %+v", told)
+			}
+			for what, change := range map[string]func(*store.Record){
+				"data":    func(r *store.Record) { r.Data = []byte(`{"cookie":{},"n":2}`) },
+				"owner":   func(r *store.Record) { r.Owner = "user:43" },
+				"shorter": func(r *store.Record) { r.Expires = r.Expires.Add(-time.Minute) },
+			} {
+				change(&r)
+				v, err := p.here.Update(ctx, r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Version = v
+				if got := p.ear.only(what); got != (store.Event{ID: "a", Version: v}) {
+					t.Errorf("%s: %+v, want version %d", what, got, v)
+				}
+			}
+			if err := p.here.Touch(ctx, "a", r.Expires.Add(-30*time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+			if got := p.ear.only("a touch that shortens"); got.ID != "a" || got.Ended {
+				t.Errorf("a touch that shortens: %+v", got)
+			}
+			if err := p.here.Touch(ctx, "a", time.Now().Add(-time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+			if got := p.ear.only("a touch that ends"); got.ID != "a" || !got.Ended {
+				t.Errorf("a touch that ends: %+v", got)
+			}
+
+			create(t, p.here, record("b"))
+			if err := p.here.Delete(ctx, "b"); err != nil {
+				t.Fatal(err)
+			}
+			if got := p.ear.only("a deletion"); got != (store.Event{ID: "b", Ended: true}) {
+				t.Errorf("a deletion: %+v", got)
+			}
+			lost := p.ear.missed()
+			exec(t, p.pool, "TRUNCATE "+quoted(c))
+			p.ear.told()
+			if p.ear.missed() != lost+1 {
+				t.Error("a TRUNCATE does not have everything looked at")
+			}
+		})
+	}
+}
+
+func quoted(c pgxstore.Config) string {
+	name := c.Table
+	if name == "" {
+		name = map[sqlstore.Layout]string{sqlstore.Native: "nest_sessions", sqlstore.ConnectPgSimple: "session"}[c.Layout]
+	}
+	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+}
+
+// What nobody waits for costs no NOTIFY: touches, sessions that come, and sessions that
+// are removed when they are over.
+func TestQuietAboutTheRest(t *testing.T) {
+	t.Parallel()
+	for name, c := range layouts {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t, c)
+			ctx := t.Context()
+			r := create(t, p.here, record("a"))
+			for i := range 20 {
+				if err := p.here.Touch(ctx, "a", r.Expires.Add(time.Duration(i)*time.Minute)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r, err := p.here.Load(ctx, "a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Expires = r.Expires.Add(time.Hour)
+			if _, err := p.here.Update(ctx, r); err != nil {
+				t.Fatal(err)
+			}
+			for _, id := range strings.Split("bcdefghijk", "") {
+				r := record(id)
+				r.Expires = time.Now().Add(-10 * time.Second)
+				create(t, p.here, r)
+			}
+			if n, err := p.here.Sweep(ctx); n != 10 || err != nil {
+				t.Fatalf("swept %d, %v", n, err)
+			}
+			if told := p.ear.told(); len(told) != 0 {
+				t.Errorf("heard %+v", told)
+			}
+			if lost := p.ear.missed(); lost != 1 {
+				t.Errorf("told %d times to look at everything, want once at the start", lost)
+			}
+		})
+	}
+}
+
+// A session that is over by the database's clock may live by a node's that is behind a
+// little: its end is told.
+func TestClocksMayDifferALittle(t *testing.T) {
+	t.Parallel()
+	for name, c := range layouts {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t, c)
+			r := record("a")
+			r.Expires = time.Now().Add(-time.Second)
+			create(t, p.here, r)
+			if err := p.here.Delete(t.Context(), "a"); err != nil {
+				t.Fatal(err)
+			}
+			if got := p.ear.only("a deletion"); got != (store.Event{ID: "a", Ended: true}) {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+// What connect-pg-simple 10 does is told as well, in its own statements and in its own
+// time zone.
+func TestNodeIsHeard(t *testing.T) {
+	t.Parallel()
+	c := layouts["ConnectPgSimple"]
+	p := newPair(t, c)
+	node := newPool(t, p.dsn)
+	const set = `INSERT INTO "session" (sess, expire, sid) SELECT $1, to_timestamp($2), $3 ON CONFLICT (sid) DO UPDATE SET sess=$1, expire=to_timestamp($2) RETURNING sid`
+	ends := time.Now().Add(time.Hour).Unix()
+	exec(t, node, set, `{"cookie":{},"user":1}`, ends, "a")
+	if told := p.ear.told(); len(told) != 0 {
+		t.Errorf("a new session: %+v", told)
+	}
+	exec(t, node, set, `{"cookie":{},"user":2}`, ends, "a")
+	got := p.ear.only("a save")
+	r, err := p.there.Load(t.Context(), "a")
+	if err != nil || got.ID != "a" || got.Ended || got.Version != r.Version {
+		t.Errorf("a save: %+v; the record has version %d, %v", got, r.Version, err)
+	}
+	exec(t, node, `UPDATE "session" SET expire = to_timestamp($1) WHERE sid = $2 RETURNING sid`, ends+60, "a")
+	exec(t, node, set, `{"cookie":{},"user":2}`, ends+120, "a")
+	if told := p.ear.told(); len(told) != 0 {
+		t.Errorf("touches: %+v", told)
+	}
+	exec(t, node, `DELETE FROM "session" WHERE sid = $1`, "a")
+	if got := p.ear.only("a logout"); got != (store.Event{ID: "a", Ended: true}) {
+		t.Errorf("a logout: %+v", got)
+	}
+	exec(t, node, set, `{}`, time.Now().Add(-10*time.Second).Unix(), "b")
+	exec(t, node, `DELETE FROM "session" WHERE expire < to_timestamp($1)`, time.Now().Unix())
+	if told := p.ear.told(); len(told) != 0 {
+		t.Errorf("a pruning: %+v", told)
+	}
+}
+
+// The zone in which a column without one is kept decides what is over.
+func TestTimeZones(t *testing.T) {
+	t.Parallel()
+	for _, zone := range []string{"Asia/Seoul", "America/Los_Angeles"} {
+		t.Run(zone, func(t *testing.T) {
+			t.Parallel()
+			c := layouts["ConnectPgSimple"]
+			c.TimeZone = zone
+			p := newPair(t, c)
+			create(t, p.here, record("a"))
+			r := record("b")
+			r.Expires = time.Now().Add(-10 * time.Second)
+			create(t, p.here, r)
+			for _, id := range []string{"a", "b"} {
+				if err := p.here.Delete(t.Context(), id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := p.ear.only("two deletions"); got != (store.Event{ID: "a", Ended: true}) {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+// Ids are told as they are, whatever they hold; what is too long for a notification does
+// not make the write fail.
+func TestOddIDs(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", sqlstore.MaxID)
+	for name, c := range layouts {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t, c)
+			ids := []string{"it's", `back\slash "quoted"`, "한글 \U0001f600", " spaces ", "a\nb", "$nest$", long}
+			if c.Layout == sqlstore.Native {
+				ids = append(ids, "\x00\xff\xfe")
+			}
+			for _, id := range ids {
+				r := record("x")
+				r.ID = id
+				create(t, p.here, r)
+				if err := p.here.Delete(t.Context(), id); err != nil {
+					t.Fatal(err)
+				}
+				if got := p.ear.only("a deletion"); got != (store.Event{ID: id, Ended: true}) {
+					t.Errorf("%.20q: %+v", id, got)
+				}
+			}
+		})
+	}
+	t.Run("too long", func(t *testing.T) {
+		t.Parallel()
+		p := newPair(t, layouts["ConnectPgSimple"])
+		exec(t, p.pool, `INSERT INTO session (sid, sess, expire) VALUES ($1, '{}', now() + interval '1 hour')`, strings.Repeat(long, 10))
+		exec(t, p.pool, `UPDATE session SET sess = '{"a":1}'`)
+		exec(t, p.pool, `DELETE FROM session`)
+		if told := p.ear.told(); len(told) != 0 {
+			t.Errorf("heard of a session that no node can read: %.100v", told)
+		}
+	})
+}
+
+// Whatever else a program does to rows, who watches is led to look.
+func TestOddWrites(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, layouts["ConnectPgSimple"])
+	r := create(t, p.here, record("a"))
+
+	exec(t, p.pool, `UPDATE session SET sid = 'b' WHERE sid = 'a'`)
+	lost := 1
+	p.ear.told()
+	if got := p.ear.missed(); got != lost+1 {
+		t.Errorf("an id that was changed: told %d times to look at everything, want %d", got, lost+1)
+	}
+
+	exec(t, p.pool, `BEGIN; DELETE FROM session WHERE sid = 'b'; INSERT INTO session (sid, sess, expire) VALUES ('b', '{"new":1}', now() + interval '1 hour'); COMMIT`)
+	if got := p.ear.only("a replacement"); got.ID != "b" {
+		t.Errorf("a replacement: %+v", got)
+	}
+
+	exec(t, p.pool, `BEGIN; SAVEPOINT s; UPDATE session SET sess = '{"new":2}' WHERE sid = 'b'; RELEASE s; COMMIT`)
+	got := p.ear.only("a write after a savepoint")
+	now, err := p.there.Load(t.Context(), "b")
+	if err != nil || got.ID != "b" || got.Version == r.Version {
+		t.Errorf("a write after a savepoint: %+v; the record: %+v, %v", got, now, err)
+	}
+
+	exec(t, p.pool, `BEGIN; UPDATE session SET sess = '{"new":3}' WHERE sid = 'b'; ROLLBACK`)
+	if told := p.ear.told(); len(told) != 0 {
+		t.Errorf("what was rolled back: %+v", told)
+	}
+}
+
+// A notification from elsewhere that nobody understands has everything looked at.
+func TestForeignMessages(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, layouts["Native"])
+	var channel string
+	err := p.pool.QueryRow(context.Background(), `SELECT 'nest_session_' || left(encode(sha256(convert_to('public.nest_sessions', 'UTF8')), 'hex'), 40)`).Scan(&channel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, payload := range []string{"", "hello", "changed", "changed x 61", "changed 1 6", "changed 1 xx"} {
+		exec(t, p.pool, "SELECT pg_notify($1, $2)", channel, payload)
+		if told := p.ear.told(); len(told) != 0 || p.ear.missed() != i+2 {
+			t.Errorf("%q: %+v, told %d times to look at everything, want %d", payload, told, p.ear.missed(), i+2)
+		}
+	}
+	exec(t, p.pool, "SELECT pg_notify($1, $2)", channel, "beat somebody 1")
+	if told := p.ear.told(); len(told) != 0 || p.ear.missed() != 7 {
+		t.Errorf("another node's heartbeat: %+v, %d", told, p.ear.missed())
+	}
+}
