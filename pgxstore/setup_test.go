@@ -3,6 +3,7 @@ package pgxstore_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"sync"
@@ -41,6 +42,9 @@ func newStore(t testing.TB, pool *pgxpool.Pool, c pgxstore.Config) *pgxstore.Sto
 	t.Helper()
 	if c.SweepInterval == 0 {
 		c.SweepInterval = -1
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
 	s, err := pgxstore.New(context.Background(), pool, c)
 	if err != nil {

@@ -25,7 +25,8 @@ func channelOf(schema, table string) string {
 }
 
 // Statements are those that make the table of c and what makes it tell of changes, for
-// an operator who would rather run them than set [Config.Create]. They may be run again.
+// an operator who would rather run them than set [Config.Create]. The last five, which make
+// the trigger, may be run again.
 //
 // Those for ConnectPgSimple take the time zone from c.TimeZone, or from the connection
 // that they are run on, which then must not ask for one of its own.
