@@ -41,7 +41,7 @@ func (s *Store) primaries(ctx context.Context) ([]node, error) {
 	for i, n := range nodes {
 		answers[i] = make(chan answer, 1)
 		go func() {
-			text, err := s.do(ctx, n.client, n.client.B().ClusterNodes().Build().ToRetryable()).ToString()
+			text, err := s.do(ctx, n.client, n.client.B().Arbitrary("CLUSTER", "NODES").Build()).ToString()
 			answers[i] <- answer{text, err}
 		}()
 	}
