@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,8 @@ func (s *Store) inspect(ctx context.Context) error {
 	if v := field(server, "redis_version"); tooOld(v) {
 		return fmt.Errorf("redisstore: the server is Redis %s: 6.2 is the least", v)
 	}
-	if field(server, "redis_mode") == "cluster" && !s.cluster {
+	mode := cmp.Or(field(server, "redis_mode"), field(server, "server_mode")) // Valkey
+	if mode == "cluster" && !s.cluster {
 		return errors.New("redisstore: the server is a node of a Cluster, the client one for a single server: leave out rueidis.ClientOption.ForceSingleClient")
 	}
 	memory, err := s.info(ctx, "memory")
