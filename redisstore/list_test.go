@@ -122,6 +122,43 @@ func TestListWhileTheTableIsResized(t *testing.T) {
 	}
 }
 
+// The same for an owner's index, whose entries are in a hash table of their own.
+func TestListWhileTheIndexShrinks(t *testing.T) {
+	t.Parallel()
+	const live, stale = 1000, 60_000
+	client := connect(t, single(servers.StartRedis(t, servers.RedisOptions{})))
+	s := newStore(t, redisstore.Config{Client: client, Express: true, OwnerOf: func([]byte) string { return "user:1" }})
+	key := "nest-owner:sess:user:1"
+	fill(t, client, "sess:", live, "live")
+	for i := range live + stale {
+		id := "live" + strconv.Itoa(i)
+		if i >= live {
+			id = "stale" + strconv.Itoa(i)
+		}
+		if err := client.Do(t.Context(), client.B().Zadd().Key(key).ScoreMember().ScoreMember(1e14, id).Build()).Error(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := map[string]int{}
+	for r, err := range s.List(t.Context(), "user:1") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[r.ID]++; len(seen) == live/5 {
+			cmds := rueidis.Commands{}
+			for i := range stale {
+				cmds = append(cmds, client.B().Zrem().Key(key).Member("stale"+strconv.Itoa(live+i)).Build())
+			}
+			client.DoMulti(t.Context(), cmds...)
+		}
+	}
+	for i := range live {
+		if id := "live" + strconv.Itoa(i); seen[id] != 1 {
+			t.Fatalf("%s was listed %d times", id, seen[id])
+		}
+	}
+}
+
 // The prefix is no pattern.
 func TestListPrefixIsLiteral(t *testing.T) {
 	t.Parallel()
