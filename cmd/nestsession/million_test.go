@@ -30,7 +30,7 @@ const (
 
 	// defaultCrowd takes about a minute there and back on two cores that are busy
 	// otherwise as well, under the race detector.
-	defaultCrowd = 100_000
+	defaultCrowd = 60_000
 
 	// maxResident is the memory that the command may take, however many sessions there
 	// are, in KiB: with the race detector nearly 200 MiB, without it under 40.
