@@ -46,6 +46,11 @@ func (s *slow) DoMulti(ctx context.Context, cmds ...rueidis.Completed) []rueidis
 	return answers
 }
 
+// reading is a command that may be sent again.
+func reading(key string) rueidis.Completed {
+	return rueidis.Builder{}.Arbitrary("GET").Args(key).Build().ToRetryable()
+}
+
 // queue has n callers stand in line, each with a command for a key of its own, and
 // returns when they do.
 func queue(ctx context.Context, t *testing.T, s *Store, wg *sync.WaitGroup, name string, n int) {
@@ -54,7 +59,7 @@ func queue(ctx context.Context, t *testing.T, s *Store, wg *sync.WaitGroup, name
 	for i := range n {
 		wg.Go(func() {
 			key := fmt.Sprintf("%s%d", name, i)
-			got := s.do(ctx, s.client, read(s.b, "GET", key)).Error()
+			got := s.do(ctx, s.client, reading(key)).Error()
 			if want := ctx.Err(); want == nil && got.Error() != key || want != nil && got != want {
 				t.Errorf("%s was answered with %v", key, got)
 			}
@@ -86,7 +91,7 @@ func busy(t *testing.T, wg *sync.WaitGroup) (*Store, *slow) {
 	client := newSlow()
 	s := &Store{client: client, reads: line{client: client}, writes: line{client: client}}
 	for i := range maxTrips {
-		wg.Go(func() { s.do(t.Context(), client, read(s.b, "GET", fmt.Sprint("first", i))) })
+		wg.Go(func() { s.do(t.Context(), client, reading(fmt.Sprint("first", i))) })
 		if got := <-client.sent; len(got) != 1 {
 			t.Fatalf("%q were sent at once, want one", got)
 		}
@@ -183,7 +188,7 @@ func TestLines(t *testing.T) {
 	t.Parallel()
 	client, other := newSlow(), newSlow()
 	s := &Store{client: client}
-	get, del := read(s.b, "GET", "a"), s.b.Del().Key("a").Build()
+	get, del := reading("a"), rueidis.Builder{}.Arbitrary("DEL").Args("a").Build()
 	if s.line(client, rueidis.Commands{get}) != &s.reads {
 		t.Error("a read does not stand in the reads' line")
 	}
