@@ -35,7 +35,7 @@ func (s *Store) inspect(ctx context.Context) error {
 		return s.wrap(ctx, "connect", err)
 	}
 	if policy := field(memory, "maxmemory_policy"); strings.HasPrefix(policy, "allkeys-") && field(memory, "maxmemory") != "0" {
-		s.config.Logger.WarnContext(ctx, "redisstore: the server throws away live sessions, and owners' indexes, when its memory is full: set maxmemory-policy to noeviction or volatile-ttl", "maxmemory-policy", policy)
+		s.config.Logger.WarnContext(ctx, "redisstore: the server may throw away the indexes of owners, and any live session, when its memory is full: set maxmemory-policy to noeviction or volatile-ttl", "maxmemory-policy", policy)
 	}
 	return nil
 }
