@@ -47,5 +47,7 @@ modules:
 	@echo '$(MODULES)'
 
 clean:
-	rm -rf .tools interop/node/node_modules
+	rm -rf .tools
+	find . -name node_modules -prune -exec rm -rf {} +
+	rm -rf interop/live/node/nest/dist
 	find . -name cover.prof -delete

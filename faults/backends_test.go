@@ -11,6 +11,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	"github.com/redis/rueidis"
 
+	"github.com/nestsession/session"
 	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/redisstore"
 	"github.com/nestsession/session/store"
@@ -38,6 +39,12 @@ type server interface {
 var backends = map[string]func(t testing.TB) backend{
 	"redis": func(t testing.TB) backend {
 		return redisBackend(servers.StartRedis(t, servers.RedisOptions{Password: password, AppendOnly: "always"}))
+	},
+	"redis as connect-redis has it": func(t testing.TB) backend {
+		r := servers.StartRedis(t, servers.RedisOptions{Password: password, AppendOnly: "always"})
+		return backend{r, r.Password(), func(t testing.TB, addr string) store.Store {
+			return openRedisAs(t, redisOption(r.Password(), addr), redisstore.Config{Express: true, OwnerOf: session.OwnerOf})
+		}}
 	},
 	"postgres": func(t testing.TB) backend {
 		return postgresBackend(t, servers.StartPostgres(t, servers.PostgresOptions{Durable: true}))
@@ -79,12 +86,18 @@ func redisOption(password string, addrs ...string) rueidis.ClientOption {
 
 func openRedis(t testing.TB, o rueidis.ClientOption) store.Store {
 	t.Helper()
+	return openRedisAs(t, o, redisstore.Config{})
+}
+
+func openRedisAs(t testing.TB, o rueidis.ClientOption, c redisstore.Config) store.Store {
+	t.Helper()
 	client, err := rueidis.NewClient(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	s, err := redisstore.New(context.Background(), redisstore.Config{Client: client})
+	c.Client = client
+	s, err := redisstore.New(context.Background(), c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,14 @@
 package faults
 
 import (
+	"fmt"
 	"net/http"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/nestsession/session/internal/servers"
+	"github.com/nestsession/session/redisstore"
 )
 
 // TestFrozenServer: a server that hangs costs a request its deadline and an error
@@ -62,4 +66,54 @@ func TestFrozenServer(t *testing.T) {
 		}
 		ada.settled(nodes[0])
 	})
+}
+
+// TestFrozenShard: one master of a Cluster hangs. Who has a session there waits until the
+// deadline, everybody else is served.
+func TestFrozenShard(t *testing.T) {
+	watchGoroutines(t)
+	t.Run("redis", func(t *testing.T) {
+		const timeout = time.Second
+		c := servers.StartRedisCluster(t, servers.ClusterOptions{Password: password, Extra: []string{"cluster-require-full-coverage no"}})
+		n := newNode(t, openRedis(t, redisOption(password, c.Addrs()...)), timeout)
+		var users []*browser
+		there := map[*browser]bool{} // whose session is on the node that will hang
+		for i := 0; i < 100 && (len(there) < 2 || len(users)-len(there) < 4); i++ {
+			b := newBrowser(t, fmt.Sprintf("user%d", i))
+			before := sessionsOn(t, c.Nodes[0])
+			b.mustLogin(n)
+			users = append(users, b)
+			if sessionsOn(t, c.Nodes[0]) > before {
+				there[b] = true
+			}
+		}
+		c.Nodes[0].Freeze()
+		for range 2 { // before the others agree that it is gone, and after
+			for _, b := range users {
+				a := b.look(n)
+				if there[b] && (a.status != http.StatusServiceUnavailable || a.took > 4*timeout) {
+					t.Errorf("%s, whose session is where nothing answers: %v", b.user, a)
+				}
+				if !there[b] && (a.status != http.StatusOK || a.took > timeout/2) {
+					t.Errorf("%s, whose session is elsewhere: %v", b.user, a)
+				}
+			}
+		}
+		c.Nodes[0].Thaw()
+		for _, b := range users {
+			until(t, b.user+" can save again", func() bool { return b.add(n).status == http.StatusOK })
+			b.settled(n)
+		}
+	})
+}
+
+// sessionsOn counts the sessions that the node keeps.
+func sessionsOn(t *testing.T, node *servers.Redis) int {
+	t.Helper()
+	keys, err := node.Do(t.Context(), "KEYS", redisstore.DefaultPrefix+"*")
+	list, ok := keys.([]any)
+	if err != nil || !ok {
+		t.Fatalf("%v, %v", keys, err)
+	}
+	return len(list)
 }

@@ -3,40 +3,23 @@ package redisstore
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/redis/rueidis"
 )
 
-// call is one exchange with a server under way.
+// call is an exchange with a server that somebody waits for.
 type call struct {
 	ctx     context.Context
-	client  rueidis.Client
-	cmd     rueidis.Completed
-	cmds    rueidis.Commands // or these
-	answer  rueidis.RedisResult
+	cmds    rueidis.Commands
+	single  [1]rueidis.Completed // what cmds is of where there is one command
 	answers []rueidis.RedisResult
 	done    chan struct{}
+
+	trip *trip // of the line, under its lock
+	left bool  // nobody waits any more
 }
 
 var calls = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}
-
-func (c *call) run() {
-	ctx := undated{c.ctx}
-	if c.cmds != nil {
-		c.answers = c.client.DoMulti(ctx, c.cmds...)
-	} else {
-		c.answer = c.client.Do(ctx, c.cmd)
-	}
-	c.done <- struct{}{}
-}
-
-// undated is a context that ends when it does and does not say so before. To a
-// deadline that it knows of rueidis holds by closing the connection, on which other
-// callers wait by then, where the first of them came at a quiet moment.
-type undated struct{ context.Context }
-
-func (undated) Deadline() (time.Time, bool) { return time.Time{}, false }
 
 // wait returns when the servers have answered or ctx ends, whichever is first.
 //
@@ -45,22 +28,19 @@ func (undated) Deadline() (time.Time, bool) { return time.Time{}, false }
 // the next caller waits for room whatever its context says; likewise behind
 // somebody else's attempt to connect. What is left behind then ends by rueidis's
 // own timeouts. Whether it was done is not known.
-func (c *call) wait() (answered bool) {
-	go c.run()
+func (c *call) wait(l *line) (answered bool) {
+	l.join(c)
 	select {
 	case <-c.done:
 		return true
 	case <-c.ctx.Done():
+		l.leave(c)
 		return false
 	}
 }
 
-func newCall(ctx context.Context, client rueidis.Client) *call {
-	c := calls.Get().(*call)
-	c.ctx, c.client = ctx, client
-	return c
-}
-
+// free lets the call be used again. One that somebody has left is not: it may yet
+// be answered.
 func (c *call) free() {
 	*c = call{done: c.done}
 	calls.Put(c)
@@ -68,21 +48,22 @@ func (c *call) free() {
 
 // do sends a command.
 func (s *Store) do(ctx context.Context, client rueidis.Client, cmd rueidis.Completed) rueidis.RedisResult {
-	c := newCall(ctx, client)
-	c.cmd = cmd
-	if !c.wait() {
+	c := calls.Get().(*call)
+	c.ctx, c.single[0] = ctx, cmd
+	c.cmds = c.single[:]
+	if !c.wait(s.line(client, c.cmds)) {
 		return rueidis.NewErrorResult(ctx.Err())
 	}
-	answer := c.answer
+	answer := c.answers[0]
 	c.free()
 	return answer
 }
 
 // doMulti sends commands together.
 func (s *Store) doMulti(ctx context.Context, client rueidis.Client, cmds rueidis.Commands) []rueidis.RedisResult {
-	c := newCall(ctx, client)
-	c.cmds = cmds
-	if !c.wait() {
+	c := calls.Get().(*call)
+	c.ctx, c.cmds = ctx, cmds
+	if !c.wait(s.line(client, cmds)) {
 		answers := make([]rueidis.RedisResult, len(cmds))
 		for i := range answers {
 			answers[i] = rueidis.NewErrorResult(ctx.Err())

@@ -128,6 +128,34 @@ func TestFullPipeline(t *testing.T) {
 	})
 }
 
+// One caller's deadline is not another's error, on whichever connection they meet.
+func TestDeadlinesOfOthers(t *testing.T) {
+	t.Parallel()
+	server := servers.StartRedis(t, servers.RedisOptions{})
+	o := single(server)
+	o.PipelineMultiplex = -1 // one connection
+	s := newStore(t, redisstore.Config{Client: connect(t, o)})
+	for range 5 {
+		server.Freeze()
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		errs := make(chan error, 2)
+		go func() { errs <- s.Touch(ctx, "first", in(time.Hour)) }()
+		second, cancelSecond := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		<-second.Done()
+		cancelSecond()
+		others := make(chan error)
+		go func() { others <- s.Delete(t.Context(), "second") }()
+		if err := <-errs; !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the one with a deadline: %v", err)
+		}
+		server.Thaw()
+		if err := <-others; err != nil {
+			t.Errorf("the one without: %v", err)
+		}
+		cancel()
+	}
+}
+
 // A client that has lost its connections to a server that takes new ones and says
 // nothing on them.
 func TestSilentWhileConnecting(t *testing.T) {

@@ -29,26 +29,33 @@ func TestContractCluster(t *testing.T) {
 func TestContractSentinel(t *testing.T) {
 	t.Parallel()
 	sentinel := servers.StartSentinel(t, servers.SentinelOptions{Password: "sentinel-password"})
-	contract(t, rueidis.ClientOption{
+	o := rueidis.ClientOption{
 		InitAddress: sentinel.Addrs(),
 		Password:    sentinel.Master.Password(),
 		Sentinel:    rueidis.SentinelOption{MasterSet: sentinel.MasterName},
-	})
+	}
+	// The other layout's commands are the same as with a single server.
+	storetest.Run(t, opener(clients(t, o), redisstore.Config{}), nativeOptions)
+}
+
+// clients are one for each instance of the store.
+func clients(t *testing.T, o rueidis.ClientOption) (all []rueidis.Client) {
+	for range 1 + peers {
+		all = append(all, connect(t, o))
+	}
+	return all
 }
 
 // contract runs the kit in both layouts.
 func contract(t *testing.T, o rueidis.ClientOption) {
-	var clients []rueidis.Client
-	for range 1 + peers {
-		clients = append(clients, connect(t, o))
-	}
+	all := clients(t, o)
 	t.Run("Native", func(t *testing.T) {
 		t.Parallel()
-		storetest.Run(t, opener(clients, redisstore.Config{}), nativeOptions)
+		storetest.Run(t, opener(all, redisstore.Config{}), nativeOptions)
 	})
 	t.Run("Express", func(t *testing.T) {
 		t.Parallel()
-		storetest.Run(t, opener(clients, expressConfig), expressOptions)
+		storetest.Run(t, opener(all, expressConfig), expressOptions)
 	})
 }
 

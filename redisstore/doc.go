@@ -30,9 +30,10 @@
 //
 // What an acknowledged write survives is up to the server: with appendfsync
 // always a crash, with everysec all but the last second, without persistence
-// nothing. Replication is asynchronous: a failover may lose the last writes. Set
-// maxmemory-policy to noeviction or one of volatile-*: an allkeys-* policy throws
-// away live sessions, and the index that finds them by owner.
+// nothing. Replication is asynchronous: a failover may lose the last writes. With
+// maxmemory-policy noeviction a full server refuses writes, [store.ErrFull]; with
+// volatile-ttl it ends the sessions that would end next. The allkeys-* policies
+// are not for sessions: they may throw away the index that finds them by owner.
 //
 // # Owners
 //

@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -165,6 +166,22 @@ func TestExpressKeyIsTheTruth(t *testing.T) {
 	}
 	if _, err := e.Load(t.Context(), "id"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("Load of a session whose key is gone: %v", err)
+	}
+}
+
+// A session that ends between the two commands of a load is gone.
+func TestExpressEndsAmidLoad(t *testing.T) {
+	t.Parallel()
+	server := servers.SharedRedis(t)
+	p := newProxy(t, server.Addr())
+	s := newStore(t, redisstore.Config{
+		Client:  connect(t, through(single(server), map[string]*proxy{server.Addr(): p})),
+		Express: true, Prefix: newPrefix(), TTL: redisstore.NoTTL,
+	})
+	mustCreate(t, s, store.Record{ID: "id", Data: []byte(`{}`)})
+	p.onReply(func(answer []byte) []byte { return bytes.Replace(answer, []byte(":-1\r\n"), []byte(":-2\r\n"), 1) })
+	if r, err := s.Load(t.Context(), "id"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Load: %v, %v; want ErrNotFound", r, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,8 @@ func (s *Store) inspect(ctx context.Context) error {
 	if v := field(server, "redis_version"); tooOld(v) {
 		return fmt.Errorf("redisstore: the server is Redis %s: 6.2 is the least", v)
 	}
-	if field(server, "redis_mode") == "cluster" && !s.cluster {
+	mode := cmp.Or(field(server, "redis_mode"), field(server, "server_mode")) // Valkey
+	if mode == "cluster" && !s.cluster {
 		return errors.New("redisstore: the server is a node of a Cluster, the client one for a single server: leave out rueidis.ClientOption.ForceSingleClient")
 	}
 	memory, err := s.info(ctx, "memory")
@@ -33,7 +35,7 @@ func (s *Store) inspect(ctx context.Context) error {
 		return s.wrap(ctx, "connect", err)
 	}
 	if policy := field(memory, "maxmemory_policy"); strings.HasPrefix(policy, "allkeys-") && field(memory, "maxmemory") != "0" {
-		s.config.Logger.WarnContext(ctx, "redisstore: the server throws away live sessions, and owners' indexes, when its memory is full: set maxmemory-policy to noeviction or volatile-ttl", "maxmemory-policy", policy)
+		s.config.Logger.WarnContext(ctx, "redisstore: the server may throw away the indexes of owners, and any live session, when its memory is full: set maxmemory-policy to noeviction or volatile-ttl", "maxmemory-policy", policy)
 	}
 	return nil
 }

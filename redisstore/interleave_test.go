@@ -208,6 +208,35 @@ func TestLostBetweenIndexAndSession(t *testing.T) {
 	})
 }
 
+// Of two writers of one session, one whose entry would be due at once does not take
+// the place of the other's.
+func TestScoresOnlyGrow(t *testing.T) {
+	t.Parallel()
+	o := rueidis.ClientOption{InitAddress: sharedCluster().Addrs()}
+	c := redisstore.Config{Prefix: newPrefix(), Client: connect(t, o)}
+	s := newStore(t, c)
+	c.Now = ahead(time.Hour).now // as if entries had no grace
+	trimmer := newStore(t, c)
+	c.Now = nil
+	writer, proxies := proxied(t, o, c)
+	gate := stopAt(proxies, "\r\n"+c.Prefix+"id\r\n")
+	written := make(chan error)
+	go func() {
+		_, err := writer.Create(t.Context(), owned("id", "user:1", in(time.Hour)))
+		written <- err
+	}()
+	<-gate.reached
+	mustCreate(t, s, owned("id", "user:1", in(-time.Minute)))
+	if _, err := trimmer.TrimOwners(t.Context()); err != nil {
+		t.Error(err)
+	}
+	gate.pass <- true
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
+	wantListed(t, s, "user:1", "id")
+}
+
 // A process that stood still between the two commands does not write the session,
 // whose entry may be gone by then.
 func TestStandstill(t *testing.T) {

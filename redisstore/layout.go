@@ -41,5 +41,9 @@ func milli(t time.Time) int64 {
 // goes to the primary even if the client sends reads to replicas: what was ended
 // must not be answered because a replica lags behind.
 func read(b rueidis.Builder, name, key string, args ...string) rueidis.Completed {
-	return b.Arbitrary(name).Keys(key).Args(args...).Build().ToRetryable()
+	return again(b.Arbitrary(name).Keys(key).Args(args...).Build())
 }
+
+// again lets rueidis send the command again. Such a command must not be recycled: the
+// old connection may still be reading it when the new one has its answer.
+func again(cmd rueidis.Completed) rueidis.Completed { return cmd.ToRetryable().Pin() }

@@ -22,16 +22,13 @@ func TestLinearizableCluster(t *testing.T) {
 }
 
 func linearizable(t *testing.T, o rueidis.ClientOption) {
-	var clients []rueidis.Client
-	for range 1 + peers {
-		clients = append(clients, connect(t, o))
-	}
+	all := clients(t, o)
 	t.Run("Native", func(t *testing.T) {
 		t.Parallel()
-		linear.Check(t, opener(clients, redisstore.Config{}), linear.Options{})
+		linear.Check(t, opener(all, redisstore.Config{}), linear.Options{})
 	})
 	t.Run("Express", func(t *testing.T) {
 		t.Parallel()
-		linear.Check(t, opener(clients, expressConfig), linear.Options{Resolution: expressOptions.Resolution})
+		linear.Check(t, opener(all, expressConfig), linear.Options{Resolution: expressOptions.Resolution})
 	})
 }

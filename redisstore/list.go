@@ -90,8 +90,8 @@ func (s *Store) scanNode(ctx context.Context, c rueidis.Client, prefix, kind str
 	b := c.B()
 	for cursor := uint64(0); ; {
 		answers := s.doMulti(ctx, c, rueidis.Commands{
-			b.Arbitrary("SCAN", strconv.FormatUint(cursor, 10), "MATCH", pattern(prefix), "COUNT", number(page), "TYPE", kind).Build().ToRetryable(),
-			b.Arbitrary("INFO", "server").Build().ToRetryable(),
+			again(b.Arbitrary("SCAN", strconv.FormatUint(cursor, 10), "MATCH", pattern(prefix), "COUNT", number(page), "TYPE", kind).Build()),
+			again(b.Arbitrary("INFO", "server").Build()),
 		})
 		e, err := answers[0].AsScanEntry()
 		if err != nil {

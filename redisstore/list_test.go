@@ -122,6 +122,52 @@ func TestListWhileTheTableIsResized(t *testing.T) {
 	}
 }
 
+// The same for an owner's index, whose entries are in a hash table of their own.
+func TestListWhileTheIndexShrinks(t *testing.T) {
+	t.Parallel()
+	const live, stale = 200, 10_000
+	client := connect(t, single(servers.StartRedis(t, servers.RedisOptions{})))
+	s := newStore(t, redisstore.Config{Client: client, Express: true, OwnerOf: func([]byte) string { return "user:1" }})
+	key := "nest-owner:sess:user:1"
+	fill(t, client, "sess:", live, "live")
+	for at := 20; at < live; at += 20 {
+		cmds := make(rueidis.Commands, 0, live+stale)
+		for i := range live + stale {
+			id := "live" + strconv.Itoa(i)
+			if i >= live {
+				id = "stale" + strconv.Itoa(i)
+			}
+			cmds = append(cmds, client.B().Zadd().Key(key).ScoreMember().ScoreMember(1e14, id).Build())
+		}
+		client.DoMulti(t.Context(), cmds...)
+		seen := map[string]int{}
+		for r, err := range s.List(t.Context(), "user:1") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if seen[r.ID]++; len(seen) == at && seen[r.ID] == 1 {
+				// Twice, as the table shrinks at a removal, and each look moves a bit of
+				// it to the smaller one.
+				for _, some := range [][2]int{{50, stale}, {0, 50}} {
+					var cmds rueidis.Commands
+					for i := some[0]; i < some[1]; i++ {
+						cmds = append(cmds, client.B().Zrem().Key(key).Member("stale"+strconv.Itoa(live+i)).Build())
+					}
+					for range stale {
+						cmds = append(cmds, client.B().Zscore().Key(key).Member("live0").Build())
+					}
+					client.DoMulti(t.Context(), cmds...)
+				}
+			}
+		}
+		for i := range live {
+			if id := "live" + strconv.Itoa(i); seen[id] != 1 {
+				t.Fatalf("changed after %d of %d: %s was listed %d times", at, live, id, seen[id])
+			}
+		}
+	}
+}
+
 // The prefix is no pattern.
 func TestListPrefixIsLiteral(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -105,11 +106,16 @@ func TestEntriesGo(t *testing.T) {
 		moved := mustCreate(t, s, owned("moved", "user:1", in(time.Hour)))
 		deleted := mustCreate(t, s, owned("deleted", "user:1", time.Time{}))
 		kept := mustCreate(t, s, owned("kept", "user:1", time.Time{}))
+		mustCreate(t, s, owned("destroyed", "user:1", time.Time{}))
 		moved.Owner, moved.Data = "user:2", []byte(`{"owner":"user:2"}`)
 		if _, err := s.Update(ctx, moved); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Delete(ctx, deleted.ID); err != nil {
+			t.Fatal(err)
+		}
+		// By Node, or by us with the answer lost: nobody saw to the entry.
+		if err := c.Client.Do(ctx, c.Client.B().Del().Key(c.Prefix+"destroyed").Build()).Error(); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "the session expires", func() bool {
@@ -118,13 +124,13 @@ func TestEntriesGo(t *testing.T) {
 		})
 		wantListed(t, s, "user:1", "kept")
 		wantListed(t, s, "user:2", "moved")
-		if got := indexed(t, c.Client, c.Prefix, "user:1"); len(got) != 4 {
-			t.Errorf("within the hour the index holds %q, want all four", got)
+		if got := indexed(t, c.Client, c.Prefix, "user:1"); len(got) != 5 {
+			t.Errorf("within the hour the index holds %q, want all five", got)
 		}
 
 		clk.advance(time.Hour + time.Minute)
-		if n, err := s.TrimOwners(ctx); err != nil || n != 2 {
-			t.Errorf("TrimOwners after an hour: %d, %v; want the expired and the deleted one", n, err)
+		if n, err := s.TrimOwners(ctx); err != nil || n != 3 {
+			t.Errorf("TrimOwners after an hour: %d, %v; want the expired, the deleted and the destroyed one", n, err)
 		}
 		clk.advance(time.Hour)
 		wantListed(t, s, "user:1", "kept")
@@ -285,7 +291,26 @@ func TestTrimsByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Now, c.TrimInterval = ahead(2*time.Hour).now, 10*time.Millisecond
+	turn := "nest-trim:" + c.Prefix
+	if err := c.Client.Do(t.Context(), c.Client.B().Set().Key(turn).Value("another's").Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	p := newProxy(t, servers.SharedRedis(t).Addr())
+	var asked atomic.Int64
+	p.onAsk(func(request []byte) bool {
+		asked.Add(int64(bytes.Count(request, []byte(turn))))
+		return true
+	})
+	other := c.Client
+	c.Client = connect(t, through(single(servers.SharedRedis(t)), map[string]*proxy{servers.SharedRedis(t).Addr(): p}))
 	newStore(t, c)
+	eventually(t, "it has asked several times whether it is its turn", func() bool { return asked.Load() > 3 })
+	if got := indexed(t, other, c.Prefix, "user:1"); len(got) != 1 {
+		t.Errorf("it has trimmed while it was another store's turn: the index holds %q", got)
+	}
+	if err := other.Do(t.Context(), other.B().Del().Key(turn).Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
 	eventually(t, "the entry of a session that is gone goes", func() bool {
 		return len(indexed(t, c.Client, c.Prefix, "user:1")) == 0
 	})

@@ -194,7 +194,7 @@ func TestRefusals(t *testing.T) {
 func TestRights(t *testing.T) {
 	t.Parallel()
 	server := servers.StartRedis(t, servers.RedisOptions{})
-	do(t, server, "ACL", "SETUSER", "app", "on", ">secret", "~nest*", "+@all", "-@scripting", "-info", "-@dangerous", "-keys")
+	do(t, server, "ACL", "SETUSER", "app", "on", ">secret", "~nest*", "+@all", "-@scripting", "-info", "-@dangerous", "+client")
 	o := single(server)
 	o.Username, o.Password = "app", "secret"
 	s := newStore(t, redisstore.Config{Client: connect(t, o)})

@@ -27,6 +27,8 @@ type Store struct {
 	closed  atomic.Bool
 	stop    context.CancelFunc
 	running sync.WaitGroup
+
+	reads, writes line // to client, where that is one server
 }
 
 var (
@@ -50,6 +52,7 @@ func New(ctx context.Context, c Config) (*Store, error) {
 		cluster: c.Client.Mode() == rueidis.ClientModeCluster,
 		owned:   !c.Express || c.OwnerOf != nil,
 	}
+	s.reads.client, s.writes.client = c.Client, c.Client
 	s.layout = native{s.b, c.Now}
 	if c.Express {
 		s.layout = &express{s.b, c.TTL, c.OwnerOf, c.Now}

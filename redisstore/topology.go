@@ -41,7 +41,7 @@ func (s *Store) primaries(ctx context.Context) ([]node, error) {
 	for i, n := range nodes {
 		answers[i] = make(chan answer, 1)
 		go func() {
-			text, err := s.do(ctx, n.client, n.client.B().ClusterNodes().Build().ToRetryable()).ToString()
+			text, err := s.do(ctx, n.client, n.client.B().Arbitrary("CLUSTER", "NODES").Build()).ToString()
 			answers[i] <- answer{text, err}
 		}()
 	}
@@ -74,6 +74,7 @@ func (s *Store) primaries(ctx context.Context) ([]node, error) {
 		}
 	}
 	if count < slots {
+		s.refresh(ctx)
 		if failed == nil {
 			failed = errFailover
 		}
@@ -81,6 +82,17 @@ func (s *Store) primaries(ctx context.Context) ([]node, error) {
 	}
 	slices.SortFunc(primaries, func(a, b node) int { return cmp.Compare(a.claim, b.claim) })
 	return primaries, nil
+}
+
+// refresh makes rueidis look for the nodes anew, which it does when a command
+// fails: it is sent some that go all over the slots.
+func (s *Store) refresh(ctx context.Context) {
+	const many = 500
+	cmds := make(rueidis.Commands, many)
+	for i := range cmds {
+		cmds[i] = s.b.Arbitrary("EXISTS").Keys(s.key(number(int64(i)))).Build()
+	}
+	s.doMulti(ctx, s.client, cmds)
 }
 
 // unchanged checks that the primaries are the same as before, with the same slots.

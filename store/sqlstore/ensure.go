@@ -67,13 +67,10 @@ func (s *Store) makeTable(ctx context.Context) (err error) {
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err == nil {
-		// SQLite answers that it is busy while somebody reads, and stays in the transaction.
-		err = s.try(late, func() error {
-			_, err := conn.ExecContext(late, l.commit)
-			return err
-		})
+		_, err = conn.ExecContext(late, l.commit)
 	}
-	if err != nil && l.rollback != "" {
+	if err != nil {
+		// SQLite stays in the transaction if it cannot commit because somebody reads.
 		_, _ = conn.ExecContext(late, l.rollback)
 	}
 	return err

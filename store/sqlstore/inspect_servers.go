@@ -48,7 +48,7 @@ func (c Config) inspectMySQL(ctx context.Context, q queryer) (table, error) {
 		name = []any{c.Schema, c.Table}
 	}
 	err := each(ctx, q, `SELECT COLUMN_NAME, LOWER(COLUMN_TYPE), COALESCE(COLLATION_NAME, ''), COALESCE(CHARACTER_SET_NAME, ''),
-		COALESCE(CHARACTER_MAXIMUM_LENGTH, 0), COALESCE(CHARACTER_OCTET_LENGTH, 0), EXTRA LIKE '%GENERATED%'
+		COALESCE(CHARACTER_MAXIMUM_LENGTH, 0), COALESCE(CHARACTER_OCTET_LENGTH, 0), EXTRA LIKE '%VIRTUAL%' OR EXTRA LIKE '%STORED%'
 		FROM information_schema.COLUMNS`+where+" ORDER BY ORDINAL_POSITION", name,
 		func(rows *sql.Rows) error {
 			var col column

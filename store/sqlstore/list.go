@@ -60,8 +60,9 @@ func (s *Store) pages(ctx context.Context, st *statement, owner string, yield fu
 			return false
 		}
 		var records []store.Record
+		var more bool
 		err := s.try(ctx, func() (err error) {
-			records, err = s.page(ctx, st, owner, after, limit)
+			records, more, err = s.page(ctx, st, owner, after, limit)
 			return err
 		})
 		if err != nil {
@@ -78,7 +79,7 @@ func (s *Store) pages(ctx context.Context, st *statement, owner string, yield fu
 			after = r.ID
 			size += len(r.Data)
 		}
-		if len(records) < limit {
+		if !more {
 			return true
 		}
 		// As many as would fit if all were as large as these.
@@ -86,25 +87,24 @@ func (s *Store) pages(ctx context.Context, st *statement, owner string, yield fu
 	}
 }
 
-func (s *Store) page(ctx context.Context, st *statement, owner, after string, limit int) ([]store.Record, error) {
+// page reads up to limit records, and stops early where they are large.
+func (s *Store) page(ctx context.Context, st *statement, owner, after string, limit int) (records []store.Record, more bool, err error) {
 	var v values
 	v[pAfter], v[pOwner], v[pLimit] = s.text(after), s.text(owner), int64(limit)
 	v[pNow] = s.shape.times.now(s.present())
 	rows, err := st.rows(ctx, s.config.DB, &v)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer func() { _ = rows.Close() }()
-	records := make([]store.Record, 0, limit)
-	for rows.Next() {
+	size := 0
+	for size < pageBytes && rows.Next() {
 		var row found
 		if err := rows.Scan(row.dest(s.shape.dialect, true)...); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		records = append(records, s.record(&row))
+		size += len(row.data)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return records, nil
+	return records, len(records) == limit || size >= pageBytes, rows.Err()
 }

@@ -47,6 +47,7 @@ func (s shape) statements(narrow bool) *statements {
 	match := s.match(s.id)
 	live := s.times.live(s.expires)
 	over := s.times.over(s.expires)
+	swept := []any{over, s.times.near(s.expires)}
 	q := &statements{
 		load:   d.compose("SELECT ", s.result(), " FROM ", s.table, " WHERE ", match, " AND ", live),
 		touch:  d.compose("UPDATE ", s.table, " SET ", s.expires, " = ", s.times.write(pExpires), " WHERE ", match, " AND ", live),
@@ -58,16 +59,16 @@ func (s shape) statements(narrow bool) *statements {
 	case Postgres:
 		q.update = d.compose(set, live, " AND xmin::text::bigint = ", pVersion, " RETURNING xmin::text::bigint")
 		q.sweep = d.compose("DELETE FROM ", s.table, " WHERE ctid = ANY(ARRAY(SELECT ctid FROM ", s.table,
-			" WHERE ", over, " LIMIT ", pLimit, " FOR UPDATE SKIP LOCKED)) AND ", over)
+			" WHERE ", swept, " LIMIT ", pLimit, " FOR UPDATE SKIP LOCKED)) AND ", over)
 	case MySQL:
 		q.update = d.compose(set, live, " AND ", s.digest(), " = ", pVersion)
 		q.replace = d.compose(set, over)
-		q.expired = d.compose("SELECT ", s.id, " FROM ", s.table, " WHERE ", over, " LIMIT ", pLimit)
+		q.expired = d.compose("SELECT ", s.id, " FROM ", s.table, " WHERE ", swept, " LIMIT ", pLimit)
 	case SQLite:
 		q.update = d.compose(set, live, " AND ", s.unchanged())
 		q.old = d.compose("SELECT ", s.data, ", ", s.ownerOr("NULL"), " FROM ", s.table, " WHERE ", match, " AND ", live)
 		q.sweep = d.compose("DELETE FROM ", s.table, " WHERE ", s.id, " IN (SELECT ", s.id, " FROM ", s.table,
-			" WHERE ", over, " LIMIT ", pLimit, ") AND ", over)
+			" WHERE ", swept, " LIMIT ", pLimit, ") AND ", over)
 	}
 	page := func(more ...any) statement {
 		return d.compose("SELECT ", s.id, ", ", s.result(), " FROM ", s.table, " WHERE ", s.id, " > ", pAfter,

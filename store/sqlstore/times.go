@@ -27,6 +27,10 @@ type times interface {
 	live(column string) []any
 	over(column string) []any
 
+	// near is a condition that a sweep adds to over for the sake of an index. It may
+	// leave some rows for a later sweep.
+	near(column string) []any
+
 	// now is the parameter pNow.
 	now(ms int64) any
 
@@ -51,6 +55,7 @@ func (m milliseconds) far() int64          { return never }
 func (m milliseconds) write(p param) []any { return []any{p} }
 func (m milliseconds) live(c string) []any { return []any{c, " > ", pNow} }
 func (m milliseconds) over(c string) []any { return []any{c, " <= ", pNow} }
+func (m milliseconds) near(string) []any   { return nil }
 
 func (m milliseconds) read(c string) []any {
 	if m.foreign {
@@ -77,6 +82,7 @@ func (s seconds) write(p param) []any { return []any{p} }
 func (s seconds) read(c string) []any { return []any{"CAST(", c, " AS SIGNED) * 1000"} }
 func (s seconds) live(c string) []any { return []any{c, " > ", pNow} }
 func (s seconds) over(c string) []any { return []any{c, " <= ", pNow} }
+func (s seconds) near(string) []any   { return nil }
 
 // timestamps are PostgreSQL's, to the second and rounded up as connect-pg-simple
 // has them. Without a zone in the column, zone says what they mean, so that nothing
@@ -125,11 +131,14 @@ func (t timestamps) live(c string) []any {
 }
 
 // over compares instants, which is right also in the hour that comes twice when
-// summer time ends. The first condition is wider than any clock is set, and is there
-// for the index on the column.
+// summer time ends.
 func (t timestamps) over(c string) []any {
-	near := []any{c, " <= (to_timestamp(", pNow, presentTimestamp, t.at(), ") + interval '3 hours'"}
-	return []any{near, " AND ", t.instant(c), " <= to_timestamp(", pNow, presentTimestamp}
+	return []any{t.instant(c), " <= to_timestamp(", pNow, presentTimestamp}
+}
+
+// near compares what the clocks show, and so can use the index on the column.
+func (t timestamps) near(c string) []any {
+	return []any{" AND ", c, " <= to_timestamp(", pNow, presentTimestamp, t.at()}
 }
 
 // texts are what JavaScript's toISOString makes, as better-sqlite3-session-store
@@ -152,6 +161,7 @@ func (texts) read(c string) []any {
 }
 func (t texts) live(c string) []any { return []any{t.read(c), " > ", pNow} }
 func (t texts) over(c string) []any { return []any{t.read(c), " <= ", pNow} }
+func (texts) near(string) []any     { return nil }
 
 // instant is t in milliseconds since 1970, cut off, so that no record outlives its time.
 func instant(t time.Time) int64 {

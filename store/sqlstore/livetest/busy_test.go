@@ -75,6 +75,77 @@ func TestLockedFile(t *testing.T) {
 	}
 }
 
+// Close does not wait for a file that somebody else has locked, and those who do are
+// told that the store is closed.
+func TestCloseEndsTheWaiting(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t, sqlstore.SQLite)
+	s := newStore(t, sqlstore.Config{DB: db.open(t), Dialect: sqlstore.SQLite, Create: true})
+	create(t, s, store.Record{ID: "id", Data: []byte("{}")})
+	other, err := db.open(t).Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	if _, err := other.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	const waiting = 3
+	done := make(chan error, waiting)
+	for range waiting {
+		go func() { done <- s.Touch(t.Context(), "id", time.Now().Add(time.Hour)) }()
+	}
+	select {
+	case err := <-done:
+		t.Fatalf("Touch of a locked file: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	for range waiting {
+		if err := <-done; !errors.Is(err, store.ErrClosed) {
+			t.Errorf("Touch that waited when the store was closed: %v", err)
+		}
+	}
+}
+
+// Nor does somebody who reads keep New from making the table, but for as long.
+func TestCreateBesideReader(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t, sqlstore.SQLite)
+	reading := db.open(t)
+	run(t, reading, "CREATE TABLE others (a)")
+	tx, err := reading.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := tx.QueryRow("SELECT count(*) FROM others").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	pool := db.open(t)
+	done := make(chan error, 1)
+	go func() {
+		s, err := sqlstore.New(t.Context(), sqlstore.Config{DB: pool, Dialect: sqlstore.SQLite, Create: true})
+		if err == nil {
+			err = s.Close()
+		}
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		t.Fatalf("New beside a reader: %v", err)
+	case <-time.After(200 * time.Millisecond):
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("New once the reader has gone: %v", err)
+	}
+}
+
 const (
 	writerFile  = "SQLSTORE_TEST_FILE"
 	writerCount = "SQLSTORE_TEST_COUNT"

@@ -14,14 +14,15 @@ import (
 // node speaks to a table as the npm package does. now and expires are milliseconds
 // since 1970, as JavaScript has them.
 type node struct {
-	layout sqlstore.Layout
-	create []string                              // what the package makes
-	set    string                                // $1 id, $2 expiry, $3 document
-	touch  string                                // $1 id, $2 expiry
-	get    string                                // $1 id, $2 now; the document
-	expiry func(ms int64) any                    // as set and touch have it
-	now    func(ms int64) any                    // as get has it
-	order  func(id, expires, document any) []any // the arguments of set
+	layout             sqlstore.Layout
+	table, key, column string                                // of the expiry
+	create             []string                              // what the package makes
+	set                string                                // $1 id, $2 expiry, $3 document
+	touch              string                                // $1 id, $2 expiry
+	get                string                                // $1 id, $2 now; the document
+	expiry             func(ms int64) any                    // as set and touch have it
+	now                func(ms int64) any                    // as get has it
+	order              func(id, expires, document any) []any // the arguments of set
 }
 
 func ceilSeconds(ms int64) any  { return int64(math.Ceil(float64(ms) / 1000)) }
@@ -35,7 +36,7 @@ func expiryMiddle(id, expires, document any) []any { return []any{id, expires, d
 
 var nodePrograms = map[string]node{
 	"ConnectPgSimple": {
-		layout: sqlstore.ConnectPgSimple,
+		layout: sqlstore.ConnectPgSimple, table: "session", key: "sid", column: "expire",
 		create: []string{
 			`CREATE TABLE "session" ("sid" varchar NOT NULL COLLATE "default", "sess" json NOT NULL, "expire" timestamp(6) NOT NULL) WITH (OIDS=FALSE)`,
 			`ALTER TABLE "session" ADD CONSTRAINT "session_pkey" PRIMARY KEY ("sid") NOT DEFERRABLE INITIALLY IMMEDIATE`,
@@ -48,7 +49,7 @@ var nodePrograms = map[string]node{
 		order: expiryMiddle,
 	},
 	"ExpressMySQLSession": {
-		layout: sqlstore.ExpressMySQLSession,
+		layout: sqlstore.ExpressMySQLSession, table: "sessions", key: "session_id", column: "expires",
 		create: []string{
 			"CREATE TABLE IF NOT EXISTS `sessions` (`session_id` varchar(128) COLLATE utf8mb4_bin NOT NULL, `expires` int(11) unsigned NOT NULL, `data` mediumtext COLLATE utf8mb4_bin, PRIMARY KEY (`session_id`)) ENGINE=InnoDB",
 		},
@@ -59,7 +60,7 @@ var nodePrograms = map[string]node{
 		order: expiryMiddle,
 	},
 	"ConnectSQLite3": {
-		layout: sqlstore.ConnectSQLite3,
+		layout: sqlstore.ConnectSQLite3, table: "sessions", key: "sid", column: "expired",
 		create: []string{"CREATE TABLE IF NOT EXISTS sessions (sid PRIMARY KEY, expired, sess)"},
 		set:    "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?)",
 		touch:  "UPDATE sessions SET expired=? WHERE sid = ?",
@@ -68,7 +69,7 @@ var nodePrograms = map[string]node{
 		order: expiryMiddle,
 	},
 	"BetterSQLite3SessionStore": {
-		layout: sqlstore.BetterSQLite3SessionStore,
+		layout: sqlstore.BetterSQLite3SessionStore, table: "sessions", key: "sid", column: "expire",
 		create: []string{"CREATE TABLE IF NOT EXISTS sessions (sid TEXT NOT NULL PRIMARY KEY, sess JSON NOT NULL, expire TEXT NOT NULL)"},
 		set:    "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?)",
 		touch:  "UPDATE sessions SET expire = ? WHERE sid = ?",
@@ -150,8 +151,16 @@ func (n node) besideNode(t *testing.T, c sqlstore.Config, clock *clock) {
 	}
 	wantNear(t, "the expiry that Node has moved", r.Expires, hour(3))
 
-	// Ours: read by Node until its time, and not after it.
+	// Ours: the very time that Node would write, read by Node until then, and not after it.
 	created := create(t, s, store.Record{ID: "ours", Owner: "user:1", Data: []byte(owned), Expires: hour(1)})
+	n.write(t, c.DB, "twin", owned, hour(1))
+	var times int
+	if err := c.DB.QueryRow("SELECT count(DISTINCT " + n.column + ") FROM " + n.table + " WHERE " + n.key + " IN ('ours', 'twin')").Scan(&times); err != nil || times != 1 {
+		t.Errorf("Node and we wrote %d times for one expiry: %v", times, err)
+	}
+	if err := s.Delete(ctx, "twin"); err != nil {
+		t.Error(err)
+	}
 	for _, check := range []struct {
 		after time.Duration
 		want  string

@@ -83,6 +83,35 @@ func TestSweepTogether(t *testing.T) {
 	}
 }
 
+// A row that somebody holds a lock on is left for the next sweep.
+func TestSweepPassesLockedRows(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t, sqlstore.Postgres)
+	s := newStore(t, sqlstore.Config{DB: db.open(t), Dialect: sqlstore.Postgres, Create: true})
+	for _, id := range []string{"free", "locked"} {
+		create(t, s, store.Record{ID: id, Data: []byte("{}"), Expires: time.Now().Add(-time.Hour)})
+	}
+	tx, err := db.open(t).BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	if _, err := tx.Exec("SELECT 1 FROM nest_sessions WHERE id = 'locked' FOR UPDATE"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if n, err := s.Sweep(ctx); n != 1 || err != nil {
+		t.Errorf("Sweep removed %d, %v; want the one that is free", n, err)
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.Sweep(ctx); n != 1 || err != nil {
+		t.Errorf("the next Sweep removed %d, %v", n, err)
+	}
+}
+
 // The store sweeps by itself, until Close: no goroutine of it is left.
 func TestSweepsByItself(t *testing.T) {
 	t.Parallel()

@@ -101,12 +101,23 @@ func TestTimesAreThoseOfTheSession(t *testing.T) {
 			t.Errorf("%s is off: %v", name, got)
 		}
 	}
-	// Touched by a server since.
-	if err := kept.Touch(t.Context(), s.Key(), s.Expires.Add(time.Minute)); err != nil {
+}
+
+// A touch moves the expiry alone: when a session was last used is then told by its
+// lifetime, which it says itself.
+func TestLastUsedIsToldByTheExpiry(t *testing.T) {
+	t.Parallel()
+	kept := newStore(t)
+	now := time.Now().Truncate(time.Millisecond)
+	document := fmt.Sprintf(`{"cookie":{"originalMaxAge":%d},"__nestsession":{"created":%d,"used":%d}}`,
+		(10 * time.Hour).Milliseconds(), now.Add(-3*time.Hour).UnixMilli(), now.Add(-2*time.Hour).UnixMilli())
+	touched := store.Record{ID: "id", Data: []byte(document), Expires: now.Add(9 * time.Hour)}
+	if _, err := kept.Create(t.Context(), touched); err != nil {
 		t.Fatal(err)
 	}
-	if touched := list(t, view(t, kept, false), "")[0]; !touched.LastUsed.After(s.LastUsed) && !touched.LastUsed.Equal(time.Now().Truncate(time.Millisecond)) {
-		t.Errorf("last used %v, after a touch %v", s.LastUsed, touched.LastUsed)
+	s := list(t, view(t, kept, false), "")[0]
+	if want := now.Add(-time.Hour); !s.LastUsed.Equal(want) || !s.Created.Equal(now.Add(-3*time.Hour)) {
+		t.Errorf("last used %v, created %v; want %v and two hours before", s.LastUsed, s.Created, want)
 	}
 }
 
