@@ -15,7 +15,7 @@ import (
 )
 
 // dialPatience is how long it may take until a new connection listens.
-const dialPatience = 5 * time.Second
+const dialPatience = 3 * time.Second
 
 // wire is a connection that listens.
 type wire struct {
