@@ -66,7 +66,7 @@ func (s *Session[T]) catchUp() {
 // the expiry moves by Config.TouchInterval, so that most calls cost nothing.
 //
 // Errors: [ErrRevoked] if the session has ended, [ErrNotSaved] if it is not stored
-// yet, the store's.
+// yet, the store's, which is reported as [EventTouchFailed] too.
 func (s *Session[T]) KeepAlive(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,28 +77,50 @@ func (s *Session[T]) KeepAlive(ctx context.Context) error {
 	default:
 		return ErrRevoked
 	}
-	at := s.expiry(s.m.present())
-	if !s.due(at) {
+	if !s.due(s.expiry(s.m.present())) {
 		return nil
 	}
 	d := s.m.asked(ctx)
 	defer d.end()
 	s.catchUp()
-	now, err := s.m.load(d, s.key) // a renewed session's old record must not be what is kept alive
+	at, err := s.m.load(d, s.key) // a renewed session's old record must not be what is kept alive
 	if err == nil {
-		err = s.m.store.Touch(d, now.key, at.time())
+		err = s.prolong(d, &at)
 	}
-	if errors.Is(err, store.ErrNotFound) {
-		return s.revoked(d)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, store.ErrNotFound):
+		ended := s.revoked(d)
+		if errors.Is(err, store.ErrExpired) {
+			ended = ErrExpired
+		}
+		return ended
 	}
-	if err != nil {
-		return &storeError{err}
+	err = &storeError{err}
+	if ctx.Err() == nil { // else the client left, which is nobody's fault
+		s.m.emit(d, Event{Kind: EventTouchFailed, Owner: s.owner, Err: err}, s.key)
 	}
-	if now.key != s.key {
-		s.alias, s.key = s.key, now.key
+	return err
+}
+
+// prolong moves the expiry of what was found, unless another request has done so. How
+// long a use lets the session live is what the record says by now, and not what it said
+// when the connection began.
+func (s *Session[T]) prolong(ctx context.Context, at *loaded[T]) error {
+	if at.key != s.key {
+		s.alias, s.key = s.key, at.key
 	}
-	s.deadline, s.expires = at, at
-	return nil
+	s.learn(at)
+	until := s.expiry(s.m.present())
+	if !s.due(until) {
+		return nil
+	}
+	err := s.m.store.Touch(ctx, s.key, until.time())
+	if err == nil {
+		s.deadline, s.expires = until, until
+	}
+	return err
 }
 
 // look finds out where a session is that was last seen under key, for the hub.

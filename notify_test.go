@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -202,6 +203,72 @@ func TestKeepAlive(t *testing.T) {
 		do(m, newBrowser(), func(_ http.ResponseWriter, r *http.Request, sess *session.Session[account]) {
 			if err := sess.KeepAlive(r.Context()); !errors.Is(err, session.ErrNotSaved) {
 				t.Errorf("of a session that is not stored: %v", err)
+			}
+		})
+	})
+}
+
+// A stream keeps its session alive for as long as a use of it does by now, and not for
+// as long as one did when the connection began; and streams of one session do not each
+// write.
+func TestKeepAlive_TakesTheStoredLifetime(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		s := newHooked(t)
+		m := node(t, s, session.Config{})
+		b := newBrowser()
+		login(t, m, b, "ada")
+		var streams [4]*session.Session[account]
+		for i := range streams {
+			do(m, b.fork(), func(_ http.ResponseWriter, _ *http.Request, sess *session.Session[account]) { streams[i] = sess })
+		}
+		do(m, b, func(_ http.ResponseWriter, _ *http.Request, sess *session.Session[account]) {
+			sess.SetMaxAge(10 * 24 * time.Hour)
+		})
+		use := func() {
+			for _, stream := range streams {
+				if err := stream.KeepAlive(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		time.Sleep(2 * 24 * time.Hour)
+		s.calls()
+		use()
+		if calls := fmt.Sprint(s.calls()); calls != "[load touch load load load]" {
+			t.Errorf("four streams asked the store for %s", calls)
+		}
+		time.Sleep(25 * time.Hour)
+		if who := whoami(m, b); who != "ada" {
+			t.Errorf("the session that was to live for ten days is %q's the day after a stream was used", who)
+		}
+	})
+}
+
+// A store that cannot keep a session alive is reported, and the end of a session is told
+// as precisely as the store knows it.
+func TestKeepAlive_Reports(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		s := newHooked(t)
+		var told journal
+		m := node(t, s, session.Config{IdleTimeout: time.Hour + 30*time.Second, OnEvent: told.add})
+		b := newBrowser()
+		login(t, m, b, "ada")
+		do(m, b, func(_ http.ResponseWriter, r *http.Request, sess *session.Session[account]) {
+			time.Sleep(30 * time.Minute)
+			told.take()
+			s.before = failing("touch")
+			if err := sess.KeepAlive(r.Context()); !errors.Is(err, errDown) {
+				t.Errorf("with the store down: %v", err)
+			}
+			if kinds := told.kinds(); kinds != "touch failed" {
+				t.Errorf("reported %q", kinds)
+			}
+			s.before = nil
+			time.Sleep(30*time.Minute + 31*time.Second) // no sweep has come since
+			if err := sess.KeepAlive(r.Context()); !errors.Is(err, session.ErrExpired) {
+				t.Errorf("when its time was over: %v", err)
 			}
 		})
 	})

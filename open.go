@@ -194,15 +194,9 @@ func (c *core) over(created instant, expires time.Time) bool {
 // adopt makes a record what s knows of the session. What this request has set and
 // not saved stays.
 func (s *Session[T]) adopt(at loaded[T]) {
-	s.state, s.key, s.doc = stateStored, at.key, at.doc
-	s.version, s.deadline = at.rec.Version, instantOf(at.rec.Expires)
+	s.state, s.key, s.doc, s.version = stateStored, at.key, at.doc, at.rec.Version
+	s.learn(&at)
 	info := &at.doc.meta
-	if !s.settingsChanged {
-		if s.m.keepCookie || info.OwnCookie {
-			s.settings, s.lifetime = s.m.resolve(at.doc.cookie, s.secure), at.doc.lifetime
-		}
-		s.ownCookie = info.OwnCookie
-	}
 	if !s.ownerMoved {
 		if s.owner = info.Owner; s.owner == "" {
 			s.owner = at.rec.Owner
@@ -211,6 +205,17 @@ func (s *Session[T]) adopt(at loaded[T]) {
 	s.created, s.used = info.Created, info.Used
 	if s.created == 0 && s.m.absolute > 0 {
 		s.created = s.m.present() // another program's: it is kept from the next save on
+	}
+}
+
+// learn takes over from a record how long the session lives.
+func (s *Session[T]) learn(at *loaded[T]) {
+	s.deadline = instantOf(at.rec.Expires)
+	if !s.settingsChanged {
+		if s.m.keepCookie || at.doc.meta.OwnCookie {
+			s.settings, s.lifetime = s.m.resolve(at.doc.cookie, s.secure), at.doc.lifetime
+		}
+		s.ownCookie = at.doc.meta.OwnCookie
 	}
 	if !s.touched && !s.settingsChanged {
 		s.expires = s.deadline
