@@ -14,6 +14,7 @@ import (
 type proxy struct {
 	listener net.Listener
 	server   string
+	running  sync.WaitGroup
 	pooled   atomic.Bool // says of connections what a pooler says
 
 	mu      sync.Mutex
@@ -34,22 +35,23 @@ func newProxy(t testing.TB, server string) *proxy {
 		t.Fatal(err)
 	}
 	p := &proxy{listener: l, server: server, conns: map[*passage]bool{}}
-	var running sync.WaitGroup
-	running.Go(func() {
+	p.running.Go(func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			running.Go(func() { p.serve(c) })
+			p.running.Go(func() { p.serve(c) })
 		}
 	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		p.cut()
-		running.Wait()
-	})
+	t.Cleanup(p.close)
 	return p
+}
+
+func (p *proxy) close() {
+	_ = p.listener.Close()
+	p.cut()
+	p.running.Wait()
 }
 
 // through is the connection string by way of the proxy.

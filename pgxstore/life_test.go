@@ -1,0 +1,158 @@
+package pgxstore_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/goleak"
+
+	"github.com/nestsession/session/internal/servers"
+	"github.com/nestsession/session/pgxstore"
+	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/store/nearcache"
+)
+
+// listeners counts the connections to the database that listen.
+func listeners(t *testing.T, pool *pgxpool.Pool) (n int) {
+	t.Helper()
+	err := pool.QueryRow(context.Background(), `SELECT count(*) FROM pg_stat_activity
+		WHERE datname = current_database() AND query LIKE '%pg_notify($3, $4)%' AND pid <> pg_backend_pid()`).Scan(&n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// However many watch, there is one connection for them, and none when nobody does.
+func TestOneConnection(t *testing.T) {
+	t.Parallel()
+	dsn := servers.SharedPostgres(t).NewDatabase(t)
+	pool := newPool(t, dsn)
+	s := newStore(t, pool, pgxstore.Config{Create: true, Heartbeat: 50 * time.Millisecond})
+	for round := range 2 {
+		if n := listeners(t, pool); n != 0 {
+			t.Fatalf("round %d: %d connections listen for nobody", round, n)
+		}
+		ears := []*ear{listenTo(t, s), listenTo(t, s), listenTo(t, s)}
+		for _, e := range ears {
+			e.told()
+		}
+		if n := listeners(t, pool); n != 1 {
+			t.Errorf("round %d: %d connections listen, want 1", round, n)
+		}
+		create(t, s, record("a"))
+		if err := s.Delete(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range ears {
+			e.only("a deletion")
+			e.stop()
+			if err := <-e.done; !errors.Is(err, context.Canceled) {
+				t.Errorf("Watch returned %v", err)
+			}
+		}
+		eventually(t, "no connection any more", func() bool { return listeners(t, pool) == 0 })
+	}
+}
+
+// A pool of which every connection is in use does not keep a node from hearing.
+func TestBusyPool(t *testing.T) {
+	t.Parallel()
+	dsn := servers.SharedPostgres(t).NewDatabase(t)
+	writer := newStore(t, newPool(t, dsn), pgxstore.Config{Create: true, Heartbeat: 50 * time.Millisecond})
+	pool := newPool(t, dsn, "&pool_max_conns=1")
+	s := newStore(t, pool, pgxstore.Config{Heartbeat: 50 * time.Millisecond})
+	conn, err := pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	e := listenTo(t, s)
+	create(t, writer, record("a"))
+	if err := writer.Delete(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	e.only("a deletion")
+}
+
+// The connection that listens is made as the pool makes its own.
+func TestHooks(t *testing.T) {
+	t.Parallel()
+	dsn := servers.SharedPostgres(t).NewDatabase(t)
+	config, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	password := config.ConnConfig.Password
+	config.ConnConfig.Password = "expired"
+	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
+		c.Password = password // a token that lasts for minutes
+		return nil
+	}
+	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS app; SET search_path = app")
+		return err
+	}
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	s := newStore(t, pool, pgxstore.Config{Create: true, Heartbeat: 50 * time.Millisecond})
+	e := listenTo(t, s)
+	create(t, s, record("a"))
+	exec(t, pool, "DELETE FROM app.nest_sessions")
+	e.only("a deletion")
+}
+
+// Close ends those who watch, also while there is no server, and leaves nothing behind.
+// It is not run beside others, whose goroutines come and go.
+func TestNothingIsLeft(t *testing.T) {
+	server := servers.StartPostgres(t, servers.PostgresOptions{})
+	dsn := server.NewDatabase(t)
+	for name, fault := range map[string]func(p *proxy){
+		"whole":     func(*proxy) {},
+		"cut":       func(p *proxy) { p.halfOpen(); p.cut() },
+		"half-open": func(p *proxy) { p.halfOpen() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := goleak.IgnoreCurrent()
+			p := newProxy(t, server.Addr())
+			pool, err := pgxpool.New(t.Context(), p.through(dsn))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := newStore(t, pool, pgxstore.Config{Create: true, Heartbeat: 50 * time.Millisecond})
+			near, err := nearcache.New(s, nearcache.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := listenTo(t, s)
+			e.told()
+			fault(p)
+			began := time.Now()
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("Close took %v", took)
+			}
+			if err := <-e.done; !errors.Is(err, store.ErrClosed) {
+				t.Errorf("Watch returned %v", err)
+			}
+			if err := s.Watch(t.Context(), func(store.Event) {}); !errors.Is(err, store.ErrClosed) {
+				t.Errorf("Watch afterwards: %v", err)
+			}
+			if err := near.Close(); err != nil {
+				t.Error(err)
+			}
+			pool.Close()
+			p.close()
+			eventually(t, "no goroutine any more", func() bool { return goleak.Find(before) == nil })
+		})
+	}
+}
