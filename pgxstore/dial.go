@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // dial opens a connection to the server itself, as the pool opens its own. It is none of
@@ -58,6 +59,25 @@ func direct(ctx context.Context, conn *pgx.Conn) error {
 		return errStandby
 	case pid != conn.PgConn().PID():
 		return errPooler
+	}
+	return nil
+}
+
+// sameTable refuses a way to the server that leads to another one than the pool, or to
+// another table: what is heard there is nothing that matters here.
+func (s *Store) sameTable(ctx context.Context, pool *pgxpool.Pool, conn *pgx.Conn) error {
+	const which = "SELECT concat_ws(' ', pg_postmaster_start_time(), to_regclass($1::text)::oid)"
+	table := s.config.trigger(s.config.Schema, "").table
+	var one, two string
+	err := pool.QueryRow(ctx, which, table).Scan(&one)
+	if err == nil {
+		err = conn.QueryRow(ctx, which, table).Scan(&two)
+	}
+	if err != nil {
+		return fmt.Errorf("pgxstore: comparing Config.Direct with the pool: %w", err)
+	}
+	if one != two {
+		return fmt.Errorf("pgxstore: Config.Direct leads to another server than the pool, or finds another table by the name %s", table)
 	}
 	return nil
 }

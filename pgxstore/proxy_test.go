@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // proxy stands between a node and the server.
@@ -15,7 +16,10 @@ type proxy struct {
 	listener net.Listener
 	server   string
 	running  sync.WaitGroup
-	pooled   atomic.Bool // says of connections what a pooler says
+	turns    atomic.Int64 // how often a client has spoken after the server
+	spoke    atomic.Bool  // the client was the last to speak
+	late     atomic.Int64 // ns by which answers come late
+	pooled   atomic.Bool  // says of connections what a pooler says
 
 	mu      sync.Mutex
 	swallow bool // new connections, too
@@ -90,8 +94,16 @@ func (p *proxy) carry(c *passage, from, to net.Conn) {
 		if c.dead.Load() {
 			continue
 		}
-		if from == c.server && p.pooled.Load() {
-			rename(b[:n])
+		if from == c.server {
+			p.spoke.Store(false)
+			if p.pooled.Load() {
+				rename(b[:n])
+			}
+			if late := p.late.Load(); late > 0 {
+				<-time.After(time.Duration(late))
+			}
+		} else if !p.spoke.Swap(true) {
+			p.turns.Add(1)
 		}
 		if _, err := to.Write(b[:n]); err != nil {
 			return

@@ -27,6 +27,8 @@ func TestRefused(t *testing.T) {
 	exec(t, pool, "CREATE VIEW v AS SELECT * FROM nest_sessions")
 	exec(t, pool, "CREATE TABLE parts (id bytea PRIMARY KEY, owner bytea NOT NULL DEFAULT '', expires bigint NOT NULL, data bytea NOT NULL) PARTITION BY HASH (id)")
 	exec(t, pool, "CREATE INDEX ON parts (owner); CREATE INDEX ON parts (expires)")
+	elsewhere := newPool(t, server.NewDatabase(t))
+	newStore(t, elsewhere, pgxstore.Config{Create: true})
 	for name, test := range map[string]struct {
 		dsn    string
 		config pgxstore.Config
@@ -36,6 +38,7 @@ func TestRefused(t *testing.T) {
 		"heartbeat":   {dsn, pgxstore.Config{Heartbeat: -1}, "Heartbeat"},
 		"columns":     {dsn, pgxstore.Config{OwnerColumn: "o"}, "OwnerColumn"},
 		"pooler":      {pooler.through(dsn), pgxstore.Config{}, "Config.Direct"},
+		"elsewhere":   {dsn, pgxstore.Config{Direct: elsewhere}, "another server than the pool"},
 		"partitioned": {dsn, pgxstore.Config{Table: "parts"}, "ordinary table"},
 		"several":     {strings.Replace(dsn, server.Addr(), server.Addr()+",127.0.0.2:1", 1), pgxstore.Config{}, "target_session_attrs=read-write"},
 		"password":    {strings.Replace(dsn, server.Password(), "wr0ng-p4ss", 1), pgxstore.Config{}, "password authentication failed"},

@@ -74,7 +74,11 @@ func New(ctx context.Context, pool *pgxpool.Pool, c Config) (*Store, error) {
 		return nil, err
 	}
 	s.zone = s.TimeZone()
-	if err := s.ensure(ctx, conn); err != nil {
+	err = s.ensure(ctx, conn)
+	if err == nil && c.Direct != nil {
+		err = s.sameTable(ctx, pool, conn)
+	}
+	if err != nil {
 		_ = s.Close()
 		return nil, err
 	}

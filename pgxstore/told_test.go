@@ -313,3 +313,31 @@ func TestForeignMessages(t *testing.T) {
 		t.Errorf("another node's heartbeat: %+v, %d", told, p.ear.missed())
 	}
 }
+
+// That nothing was missed is said of the moment before the question was sent, however
+// long the answer has taken.
+func TestWholeIsOfWhenItWasAsked(t *testing.T) {
+	t.Parallel()
+	server := servers.SharedPostgres(t)
+	p := newProxy(t, server.Addr())
+	s := newStore(t, newPool(t, p.through(server.NewDatabase(t))), pgxstore.Config{Create: true, Heartbeat: 20 * time.Millisecond})
+	const late = 200 * time.Millisecond
+	p.late.Store(int64(late))
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	heard := 0
+	_ = s.Watch(ctx, func(ev store.Event) {
+		if ev.Whole.IsZero() {
+			return
+		}
+		if since := time.Since(ev.Whole); since < late {
+			t.Errorf("an answer that took %v says of %v ago that nothing was missed", late, since)
+		}
+		if heard++; heard == 3 {
+			stop()
+		}
+	})
+	if heard < 3 {
+		t.Errorf("heard %d heartbeats", heard)
+	}
+}
