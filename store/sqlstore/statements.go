@@ -9,7 +9,8 @@ type shape struct {
 	data    string
 	expires string
 	owner   string // "": there is no column
-	derived bool   // the database works the owner out by itself, see derivedOwner
+	derived bool   // the database works the owner out by itself, see Config.ownerType
+	told    bool   // Config.OwnerOf does so as well, so that a read need not
 	times   times
 }
 
@@ -25,6 +26,7 @@ func (c Config) shape() shape {
 		expires: d.quote(c.Columns.Expires),
 		times:   l.times,
 		derived: l.positional,
+		told:    c.OwnerOf != nil,
 	}
 	if c.OwnerColumn != "" {
 		s.owner = d.quote(c.OwnerColumn)
@@ -121,7 +123,11 @@ func (s shape) result() []any {
 	if !s.native && s.dialect == Postgres {
 		data = []any{s.data, "::text"}
 	}
-	columns := []any{data, ", ", s.ownerOr("NULL"), ", ", s.times.read(s.expires)}
+	owner := s.ownerOr("NULL")
+	if s.derived && s.told {
+		owner = "NULL"
+	}
+	columns := []any{data, ", ", owner, ", ", s.times.read(s.expires)}
 	if s.dialect == Postgres {
 		columns = append(columns, ", xmin::text::bigint")
 	}
