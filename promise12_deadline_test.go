@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nestsession/session"
@@ -57,7 +58,7 @@ func TestPromise12_AStoreThatDoesNotAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				s := newHooked(t)
 				m := newManager[account](t, session.Config{Store: s, LoadTimeout: 3 * time.Second, SaveTimeout: 7 * time.Second})
 				b := newBrowser()
@@ -85,7 +86,7 @@ func TestPromise12_AStoreThatDoesNotAnswer(t *testing.T) {
 // Reload and Ping wait no longer than a load, and nobody waits when the client has gone.
 func TestPromise12_WaitingForALoad(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		s := newHooked(t)
 		m := newManager[account](t, session.Config{Store: s, LoadTimeout: 3 * time.Second})
 		b := newBrowser()
@@ -128,7 +129,7 @@ func (s frozenList) List(ctx context.Context, owner string) iter.Seq2[store.Reco
 // reader takes, and ending sessions no longer than for a save.
 func TestPromise12_WaitingForAListing(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		s := newHooked(t)
 		m := newManager[account](t, session.Config{Store: frozenList{s}, LoadTimeout: 3 * time.Second, SaveTimeout: 7 * time.Second})
 		loginAs(t, m, "user:1")
