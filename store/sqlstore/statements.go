@@ -73,6 +73,11 @@ func (s shape) statements(narrow bool) *statements {
 			" WHERE ", swept, " LIMIT ", pLimit, ") AND ", over)
 	}
 	page := func(more ...any) statement {
+		if d == SQLite {
+			// An id that somebody has put in as a blob is greater than any text: a listing
+			// would never get past it, and nothing else finds it either.
+			more = append(more, " AND typeof(", s.id, ") = 'text'")
+		}
 		return d.compose("SELECT ", s.id, ", ", s.result(), " FROM ", s.table, " WHERE ", s.id, " > ", pAfter,
 			" AND ", live, more, " ORDER BY ", s.id, " LIMIT ", pLimit)
 	}
