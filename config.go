@@ -73,12 +73,12 @@ type Config struct {
 
 	// LoadTimeout bounds each load, so that a store which does not answer costs a
 	// request that long and no longer: then it is answered as with any failure of the
-	// store. It bounds Reload and Ping too. Default: 5 seconds.
+	// store. It bounds Reload, Ping and each step of List too. Default: 5 seconds.
 	LoadTimeout time.Duration
 
 	// SaveTimeout bounds each save: the one at the end of a request, which goes on if
-	// the client has gone away, and Save, Regenerate, Renew and Destroy, which end
-	// with their ctx too. Default: 5 seconds.
+	// the client has gone away, and Save, Regenerate, Renew, Destroy and Revoke,
+	// which end with their ctx too. Default: 5 seconds.
 	SaveTimeout time.Duration
 
 	// RecheckInterval is how often the store is asked whether a session still lives that

@@ -48,7 +48,8 @@ const maxPasses = 8
 
 // List yields the live sessions of an owner, or with owner "" all, in no particular
 // order, without holding them all in memory (ASVS 7.5.2). An error is yielded last:
-// the store's, or [errors.ErrUnsupported] if that is no [store.Lister].
+// the store's, which has Config.LoadTimeout to find each next session, or
+// [errors.ErrUnsupported] if that is no [store.Lister].
 func (m *Manager[T]) List(ctx context.Context, owner string) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
 		l, ok := store.As[store.Lister](m.store)
@@ -56,7 +57,15 @@ func (m *Manager[T]) List(ctx context.Context, owner string) iter.Seq2[Info, err
 			yield(Info{}, fmt.Errorf("session: listing: %T does not list: %w", m.store, errors.ErrUnsupported))
 			return
 		}
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		patience := time.AfterFunc(m.loadTimeout, func() { cancel(context.DeadlineExceeded) })
+		defer patience.Stop()
 		for rec, err := range l.List(ctx, owner) {
+			patience.Stop() // what the caller does with it may take longer
+			if cause := context.Cause(ctx); err != nil && cause != nil {
+				err = fmt.Errorf("%w: %w", cause, err)
+			}
 			if err != nil {
 				yield(Info{}, &storeError{fmt.Errorf("listing: %w", err)})
 				return
@@ -66,6 +75,7 @@ func (m *Manager[T]) List(ctx context.Context, owner string) iter.Seq2[Info, err
 			if live = live && (owner == "" || info.Owner == owner); live && !yield(info, nil) {
 				return
 			}
+			patience.Reset(m.loadTimeout)
 		}
 	}
 }
@@ -101,7 +111,9 @@ func (m *Manager[T]) Revoke(ctx context.Context, info Info) error {
 	if info.key == nil {
 		return errors.New("session: Revoke takes an Info that List yielded")
 	}
-	if err := m.remove(ctx, *info.key, 0, ErrRevoked); err != nil {
+	d := within(ctx, m.saveTimeout)
+	defer d.end()
+	if err := m.remove(d, *info.key, 0, ErrRevoked); err != nil {
 		return &storeError{fmt.Errorf("revoking: %w", err)}
 	}
 	m.emit(ctx, Event{Kind: EventRevoked, Owner: info.Owner}, *info.key)
@@ -159,7 +171,9 @@ func (s *Session[T]) leadsTo(ctx context.Context, key string) (bool, error) {
 		if at == key || at == "" {
 			return at == key, nil
 		}
-		rec, err := s.m.store.Load(ctx, at)
+		d := within(ctx, s.m.loadTimeout)
+		rec, err := s.m.store.Load(d, at)
+		d.end()
 		if errors.Is(err, store.ErrNotFound) {
 			return false, nil
 		}

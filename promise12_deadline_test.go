@@ -3,11 +3,14 @@ package session_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nestsession/session"
+	"github.com/nestsession/session/store"
 )
 
 // frozen is a store that takes a call and never answers: it returns when ctx ends.
@@ -55,7 +58,7 @@ func TestPromise12_AStoreThatDoesNotAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				s := newHooked(t)
 				m := newManager[account](t, session.Config{Store: s, LoadTimeout: 3 * time.Second, SaveTimeout: 7 * time.Second})
 				b := newBrowser()
@@ -83,7 +86,7 @@ func TestPromise12_AStoreThatDoesNotAnswer(t *testing.T) {
 // Reload and Ping wait no longer than a load, and nobody waits when the client has gone.
 func TestPromise12_WaitingForALoad(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		s := newHooked(t)
 		m := newManager[account](t, session.Config{Store: s, LoadTimeout: 3 * time.Second})
 		b := newBrowser()
@@ -101,6 +104,52 @@ func TestPromise12_WaitingForALoad(t *testing.T) {
 		defer leave()
 		if _, err := m.Open(b.request("GET", "/").WithContext(ctx)); err == nil || time.Since(start) != time.Second {
 			t.Errorf("opened (%v) after %v, want an error when the client has gone, after a second", err, time.Since(start))
+		}
+	})
+}
+
+// frozenList is a store whose listing hangs after its first record.
+type frozenList struct{ *hooked }
+
+func (s frozenList) List(ctx context.Context, owner string) iter.Seq2[store.Record, error] {
+	l, _ := store.As[store.Lister](s.inner)
+	return func(yield func(store.Record, error) bool) {
+		for rec, err := range l.List(ctx, owner) {
+			if !yield(rec, err) {
+				return
+			}
+			break
+		}
+		<-ctx.Done()
+		yield(store.Record{}, ctx.Err())
+	}
+}
+
+// A listing waits for each next session no longer than for a load, however long its
+// reader takes, and ending sessions no longer than for a save.
+func TestPromise12_WaitingForAListing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newHooked(t)
+		m := newManager[account](t, session.Config{Store: frozenList{s}, LoadTimeout: 3 * time.Second, SaveTimeout: 7 * time.Second})
+		loginAs(t, m, "user:1")
+		start, found := time.Now(), 0
+		for info, err := range m.List(t.Context(), "user:1") {
+			if err == nil {
+				found++
+				time.Sleep(time.Minute)
+				s.before = frozen("load", "update", "delete")
+				if err := m.Revoke(t.Context(), info); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("Revoke: %v", err)
+				}
+				continue
+			}
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("List: %v", err)
+			}
+		}
+		if took := time.Since(start); found != 1 || took != time.Minute+10*time.Second {
+			t.Errorf("found %d in %v, want one in a minute and ten seconds", found, took)
 		}
 	})
 }

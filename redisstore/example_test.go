@@ -124,9 +124,10 @@ func ExampleStore_TrimOwners() {
 	defer client.Close()
 	var later time.Duration
 	s, err := redisstore.New(ctx, redisstore.Config{
-		Client: client,
-		Prefix: "trimmed:",
-		Now:    func() time.Time { return time.Now().Add(later) },
+		Client:       client,
+		Prefix:       "trimmed:",
+		TrimInterval: -1, // not by itself as well
+		Now:          func() time.Time { return time.Now().Add(later) },
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -33,6 +33,8 @@ type settings struct {
 	Secret string `json:"secret"`
 
 	Connections int `json:"connections"` // of a pool
+
+	server int // the database's process, 0 for none
 }
 
 // serveIfChild serves until standard input is closed, if the variable says so.

@@ -32,6 +32,8 @@ type contender struct {
 	name string
 	// serve does the work once for a visitor, on behalf of a caller.
 	serve func(w work, caller, visitor int) error
+	// uses are the processes that do it.
+	uses processes
 }
 
 const (
@@ -61,7 +63,7 @@ func middleware(tb testing.TB, name string, login, read, write http.Handler) con
 	for i := range requests {
 		requests[i] = newRequest(cookies[i])
 	}
-	return contender{name, func(what work, caller, visitor int) error {
+	return contender{name: name, serve: func(what work, caller, visitor int) error {
 		w := &writers[caller]
 		clear(w.header)
 		w.status = 0
@@ -187,7 +189,7 @@ func nestStore(tb testing.TB, name string, s store.Store) contender {
 		}
 		records[i] = r
 	}
-	return contender{name, func(what work, _, visitor int) (err error) {
+	return contender{name: name, serve: func(what work, _, visitor int) (err error) {
 		r := &records[visitor]
 		// As the manager, which bounds each.
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -228,7 +230,7 @@ func scsStore(tb testing.TB, name string, s scs.Store) contender {
 			tb.Fatal(err)
 		}
 	}
-	return contender{name, func(what work, _, visitor int) error {
+	return contender{name: name, serve: func(what work, _, visitor int) error {
 		if what == reading {
 			return find(context.Background(), key(visitor))
 		}

@@ -32,6 +32,8 @@ const connections = 20
 type kept struct {
 	nest store.Store
 	scs  map[string]scs.Store
+
+	server int // its process, 0 for none
 }
 
 // databases are opened anew for each measurement.
@@ -54,7 +56,7 @@ func openRedis(tb testing.TB) kept {
 	tb.Cleanup(func() { s.Close() })
 	client := redis.NewClient(&redis.Options{Addr: server.Addr(), PoolSize: connections})
 	tb.Cleanup(func() { client.Close() })
-	return kept{s, map[string]scs.Store{"scs, goredisstore": goredisstore.New(client)}}
+	return kept{s, map[string]scs.Store{"scs, goredisstore": goredisstore.New(client)}, server.PID()}
 }
 
 func newRueidis(tb testing.TB, addr string) rueidis.Client {
@@ -68,7 +70,8 @@ func newRueidis(tb testing.TB, addr string) rueidis.Client {
 }
 
 func openPostgres(tb testing.TB) kept {
-	dsn := servers.SharedPostgres(tb).NewDatabase(tb)
+	server := servers.SharedPostgres(tb)
+	dsn := server.NewDatabase(tb)
 	db := openSQL(tb, "pgx", dsn)
 	mustExec(tb, db,
 		`CREATE TABLE sessions (token TEXT PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL)`,
@@ -86,7 +89,7 @@ func openPostgres(tb testing.TB) kept {
 	return kept{newSQLStore(tb, db, sqlstore.Postgres, sqlstore.Native), map[string]scs.Store{
 		"scs, postgresstore": postgresstore.NewWithCleanupInterval(db, 0),
 		"scs, pgxstore":      pgxstore.NewWithCleanupInterval(pool, 0),
-	}}
+	}, server.PID()}
 }
 
 func openSQLite(tb testing.TB) kept {
@@ -96,7 +99,7 @@ func openSQLite(tb testing.TB) kept {
 		`CREATE INDEX sessions_expiry_idx ON sessions (expiry)`)
 	return kept{newSQLStore(tb, db, sqlstore.SQLite, sqlstore.Native), map[string]scs.Store{
 		"scs, sqlite3store": sqlite3store.NewWithCleanupInterval(db, 0),
-	}}
+	}, 0}
 }
 
 func sqliteDSN(path string) string {
@@ -104,13 +107,25 @@ func sqliteDSN(path string) string {
 }
 
 func openMariaDB(tb testing.TB) kept {
-	db := openSQL(tb, "mysql", servers.SharedMariaDB(tb).NewDatabase(tb))
+	server := servers.SharedMariaDB(tb)
+	db := openSQL(tb, "mysql", server.NewDatabase(tb))
 	mustExec(tb, db,
 		`CREATE TABLE sessions (token CHAR(43) PRIMARY KEY, data BLOB NOT NULL, expiry TIMESTAMP(6) NOT NULL)`,
 		`CREATE INDEX sessions_expiry_idx ON sessions (expiry)`)
 	return kept{newSQLStore(tb, db, sqlstore.MySQL, sqlstore.Native), map[string]scs.Store{
 		"scs, mysqlstore": mysqlstore.NewWithCleanupInterval(db, 0),
-	}}
+	}, server.PID()}
+}
+
+// using says which processes the contenders' work is spread over.
+func (k kept) using(all []contender) []contender {
+	for i := range all {
+		all[i].uses.own = true
+		if k.server != 0 {
+			all[i].uses.pids = []int{k.server}
+		}
+	}
+	return all
 }
 
 func openSQL(tb testing.TB, driver, dsn string) *sql.DB {

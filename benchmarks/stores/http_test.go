@@ -23,23 +23,24 @@ var layouts = []struct {
 	open func(testing.TB) settings
 }{
 	{"connect-redis", func(tb testing.TB) settings {
-		addr := servers.StartRedis(tb, servers.RedisOptions{}).Addr()
-		return settings{URL: "redis://" + addr, DSN: addr}
+		server := servers.StartRedis(tb, servers.RedisOptions{})
+		return settings{URL: "redis://" + server.Addr(), DSN: server.Addr(), server: server.PID()}
 	}},
 	{"connect-pg-simple", func(tb testing.TB) settings {
-		dsn := servers.SharedPostgres(tb).NewDatabase(tb)
-		return settings{URL: dsn, DSN: dsn}
+		server := servers.SharedPostgres(tb)
+		dsn := server.NewDatabase(tb)
+		return settings{URL: dsn, DSN: dsn, server: server.PID()}
 	}},
 	{"better-sqlite3-session-store", func(tb testing.TB) settings {
 		file := filepath.Join(tb.TempDir(), "sessions.db")
 		return settings{File: file, DSN: sqliteDSN(file)}
 	}},
 	{"express-mysql-session", func(tb testing.TB) settings {
-		m := servers.SharedMariaDB(tb)
-		dsn := m.NewDatabase(tb)
+		server := servers.SharedMariaDB(tb)
+		dsn := server.NewDatabase(tb)
 		_, name, _ := strings.Cut(dsn, "/")
 		name, _, _ = strings.Cut(name, "?")
-		return settings{URL: m.URL(name), DSN: dsn}
+		return settings{URL: server.URL(name), DSN: dsn, server: server.PID()}
 	}},
 }
 
@@ -57,17 +58,17 @@ func TestExpress(t *testing.T) {
 			// Node makes the table, as its package has it.
 			express := exec.Command("node", filepath.Join("node", "server.js"), string(text))
 			express.Env = append(os.Environ(), "NODE_ENV=production")
-			node := startServer(t, "express-session", express)
+			node := startServer(t, "express-session", express, s.server)
 			own := exec.Command(os.Args[0])
 			own.Env = append(os.Environ(), childVariable+"="+string(text))
-			table(t, l.kind, []contender{startServer(t, "nest", own), node})
+			table(t, l.kind, []contender{startServer(t, "nest", own, s.server), node})
 		})
 	}
 }
 
 // startServer starts the process and is a contender that asks it, over connections
 // that are kept.
-func startServer(t *testing.T, name string, command *exec.Cmd) contender {
+func startServer(t *testing.T, name string, command *exec.Cmd, database int) contender {
 	t.Helper()
 	var trouble bytes.Buffer
 	command.Stderr = &trouble
@@ -104,9 +105,13 @@ func startServer(t *testing.T, name string, command *exec.Cmd) contender {
 			requests[what] = append(requests[what], fmt.Appendf(nil, "GET /%s HTTP/1.1\r\nHost: %s\r\nCookie: %s\r\n\r\n", what, addr, cookie))
 		}
 	}
-	return contender{name, func(what work, caller, visitor int) error {
-		return conns[caller].ask(requests[what][visitor])
-	}}
+	return contender{
+		name: name,
+		serve: func(what work, caller, visitor int) error {
+			return conns[caller].ask(requests[what][visitor])
+		},
+		uses: processes{pids: []int{command.Process.Pid, database}},
+	}
 }
 
 // login returns the session's cookie.

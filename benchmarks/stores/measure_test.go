@@ -21,11 +21,19 @@ var (
 
 const maxCallers = 32
 
-// run lets the callers work for as long, and returns how often they did it in a second.
-func run(c contender, what work, callers int, d time.Duration) (float64, error) {
+// result is what a contender did in a turn.
+type result struct {
+	done  int
+	took  time.Duration
+	spent time.Duration // of processors' time
+}
+
+// run lets the callers work for as long.
+func run(c contender, what work, callers int, d time.Duration) (result, error) {
 	var done atomic.Int64
 	var over atomic.Bool
 	errs := make([]error, callers)
+	used := c.uses.cpu()
 	begun := time.Now()
 	if d > 0 {
 		timer := time.AfterFunc(d, func() { over.Store(true) })
@@ -51,46 +59,56 @@ func run(c contender, what work, callers int, d time.Duration) (float64, error) 
 	wg.Wait()
 	for _, err := range errs {
 		if err != nil {
-			return 0, fmt.Errorf("%s: %s: %w", c.name, what, err)
+			return result{}, fmt.Errorf("%s: %s: %w", c.name, what, err)
 		}
 	}
-	return float64(done.Load()) / time.Since(begun).Seconds(), nil
+	return result{int(done.Load()), time.Since(begun), c.uses.cpu() - used}, nil
 }
 
-// figure is what a contender did in its turns.
+// figure is what a contender did in all its turns.
 type figure struct {
-	perSecond float64    // median of the turns
-	ratio     float64    // of the first contender's figure in the same turn to this one's: median
-	spread    [2]float64 // and its quartiles
+	perSecond float64       // median of the turns
+	faster    float64       // how many times as much the first contender did in the same turn: median
+	spread    [2]float64    // and its quartiles
+	spent     time.Duration // of processors' time, for one
 }
 
 // compare lets the contenders work in turns, a little at a time, so that what else
 // the machine does hits them alike.
 func compare(contenders []contender, what work, callers int, d time.Duration, turns int) ([]figure, error) {
-	rates := make([][]float64, len(contenders))
+	results := make([][]result, len(contenders))
 	for turn := range turns + 1 {
 		for i := range contenders {
 			// In another order each time: who comes first is not always the same.
 			i := (i + turn) % len(contenders)
-			rate, err := run(contenders[i], what, callers, d)
+			r, err := run(contenders[i], what, callers, d)
 			if err != nil {
 				return nil, err
 			}
 			if turn > 0 || turns == 0 { // the first is to warm up
-				rates[i] = append(rates[i], rate)
+				results[i] = append(results[i], r)
 			}
 		}
 	}
 	figures := make([]figure, len(contenders))
-	for i, own := range rates {
-		ratios := make([]float64, len(own))
-		for turn := range own {
-			ratios[turn] = rates[0][turn] / own[turn]
+	for i, own := range results {
+		var rates, ratios []float64
+		var sum result
+		for turn, r := range own {
+			rates = append(rates, r.rate())
+			ratios = append(ratios, results[0][turn].rate()/r.rate())
+			sum.done, sum.spent = sum.done+r.done, sum.spent+r.spent
 		}
-		figures[i] = figure{quantile(own, 0.5), quantile(ratios, 0.5), [2]float64{quantile(ratios, 0.25), quantile(ratios, 0.75)}}
+		figures[i] = figure{
+			quantile(rates, 0.5), quantile(ratios, 0.5), [2]float64{quantile(ratios, 0.25), quantile(ratios, 0.75)},
+			sum.spent / time.Duration(sum.done),
+		}
 	}
 	return figures, nil
 }
+
+// rate is how many there were in a second.
+func (r result) rate() float64 { return float64(r.done) / r.took.Seconds() }
 
 // quantile of figures that need not be in order.
 func quantile(all []float64, q float64) float64 {

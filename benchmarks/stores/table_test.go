@@ -23,7 +23,7 @@ func through(tb testing.TB, k kept) []contender {
 	for _, name := range sorted(k.scs) {
 		all = append(all, withSCS(tb, name, k.scs[name])...)
 	}
-	return all
+	return k.using(all)
 }
 
 // bare are the stores alone.
@@ -32,7 +32,7 @@ func bare(tb testing.TB, k kept) []contender {
 	for _, name := range sorted(k.scs) {
 		all = append(all, scsStore(tb, name, k.scs[name]))
 	}
-	return all
+	return k.using(all)
 }
 
 // TestManagers compares requests through the middleware on each database; with -slice
@@ -67,8 +67,9 @@ func table(t *testing.T, name string, contenders []contender) {
 				continue
 			}
 			for i, f := range figures {
-				fmt.Printf("| %s | %s | %d | %s | %.0f | %.2f (%.2f–%.2f) |\n",
-					name, what, callers, contenders[i].name, f.perSecond, f.ratio, f.spread[0], f.spread[1])
+				fmt.Printf("| %s | %s | %d | %s | %.0f | %.2f (%.2f–%.2f) | %.1f µs | %.2f |\n",
+					name, what, callers, contenders[i].name, f.perSecond, f.faster, f.spread[0], f.spread[1],
+					float64(f.spent)/1000, float64(f.spent)/float64(figures[0].spent))
 			}
 		}
 	}

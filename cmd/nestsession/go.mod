@@ -9,6 +9,7 @@ require (
 	github.com/chromedp/chromedp v0.23.0
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/jackc/pgx/v5 v5.12.0
+	github.com/mileusna/useragent v1.3.5
 	github.com/nestsession/session v0.0.0
 	github.com/nestsession/session/redisstore v0.0.0
 	github.com/redis/rueidis v1.0.79

@@ -32,6 +32,13 @@
 // back since, and in PostgreSQL a Touch, which moves xmin as well, is a conflict for an
 // Update under way; package session resolves that.
 //
+// # Contexts
+//
+// Each call returns when its context ends. Whether a write that ended so has been
+// carried out is not known, and MySQL may still do so some time later, since a server
+// that waits for a lock does not notice that nobody waits for it. The versions make sure
+// that such an Update overwrites nothing.
+//
 // # Ids
 //
 // Ids are compared byte for byte, whatever the collation of the column. A column of

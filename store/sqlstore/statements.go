@@ -9,7 +9,8 @@ type shape struct {
 	data    string
 	expires string
 	owner   string // "": there is no column
-	derived bool   // the database works the owner out by itself, see derivedOwner
+	derived bool   // the database works the owner out by itself, see Config.ownerType
+	told    bool   // Config.OwnerOf does so as well, so that a read need not
 	times   times
 }
 
@@ -25,6 +26,7 @@ func (c Config) shape() shape {
 		expires: d.quote(c.Columns.Expires),
 		times:   l.times,
 		derived: l.positional,
+		told:    c.OwnerOf != nil,
 	}
 	if c.OwnerColumn != "" {
 		s.owner = d.quote(c.OwnerColumn)
@@ -71,6 +73,11 @@ func (s shape) statements(narrow bool) *statements {
 			" WHERE ", swept, " LIMIT ", pLimit, ") AND ", over)
 	}
 	page := func(more ...any) statement {
+		if d == SQLite {
+			// An id that somebody has put in as a blob is greater than any text: a listing
+			// would never get past it, and nothing else finds it either.
+			more = append(more, " AND typeof(", s.id, ") = 'text'")
+		}
 		return d.compose("SELECT ", s.id, ", ", s.result(), " FROM ", s.table, " WHERE ", s.id, " > ", pAfter,
 			" AND ", live, more, " ORDER BY ", s.id, " LIMIT ", pLimit)
 	}
@@ -121,7 +128,11 @@ func (s shape) result() []any {
 	if !s.native && s.dialect == Postgres {
 		data = []any{s.data, "::text"}
 	}
-	columns := []any{data, ", ", s.ownerOr("NULL"), ", ", s.times.read(s.expires)}
+	owner := s.ownerOr("NULL")
+	if s.derived && s.told {
+		owner = "NULL"
+	}
+	columns := []any{data, ", ", owner, ", ", s.times.read(s.expires)}
 	if s.dialect == Postgres {
 		columns = append(columns, ", xmin::text::bigint")
 	}

@@ -14,7 +14,7 @@ func TestLinearizableNative(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			open := opener(t, d, sqlstore.Config{}, plain)
-			linear.Check(t, func(t *testing.T) storetest.Opened { return open(t, nil) }, linear.Options{})
+			linear.Check(t, func(t *testing.T) storetest.Opened { return open(t, nil) }, linear.Options{Patience: patience})
 		})
 	}
 }
@@ -26,7 +26,7 @@ func TestLinearizableForeign(t *testing.T) {
 			t.Parallel()
 			open := opener(t, l.dialect, sqlstore.Config{Layout: l.layout, OwnerOf: ownerOf, TTL: sqlstore.NoTTL}, inDocument)
 			linear.Check(t, func(t *testing.T) storetest.Opened { return open(t, nil) },
-				linear.Options{Resolution: foreignOptions(l.layout).Resolution})
+				linear.Options{Patience: patience, Resolution: foreignOptions(l.layout).Resolution})
 		})
 	}
 }

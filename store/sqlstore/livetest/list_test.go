@@ -156,3 +156,29 @@ func TestCloseWhileInUse(t *testing.T) {
 		})
 	}
 }
+
+// Rows whose id somebody has put in as a blob are no sessions to Load, and a listing gets
+// past them.
+func TestListPassesBlobs(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t, sqlstore.SQLite)
+	pool := db.open(t, db.hasty())
+	s := newStore(t, sqlstore.Config{DB: pool, Dialect: sqlstore.SQLite, Create: true})
+	create(t, s, store.Record{ID: "text", Data: []byte("1"), Expires: time.Now().Add(time.Hour)})
+	const rows = 300 // more than a page
+	for i := range rows {
+		if _, err := pool.ExecContext(t.Context(), `INSERT INTO nest_sessions (id, owner, data, expires) SELECT CAST(id || ? AS BLOB), owner, data, expires FROM nest_sessions WHERE id = 'text'`, i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := 0
+	for r, err := range s.List(t.Context(), "") {
+		if err != nil || r.ID != "text" {
+			t.Fatalf("listed %q, %v", r.ID, err)
+		}
+		n++
+	}
+	if n != 1 {
+		t.Errorf("listed %d sessions, want 1", n)
+	}
+}

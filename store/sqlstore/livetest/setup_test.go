@@ -38,6 +38,9 @@ var layouts = map[string]struct {
 	"BetterSQLite3SessionStore": {sqlstore.SQLite, sqlstore.BetterSQLite3SessionStore},
 }
 
+// patience is for what a busy machine may take its time with.
+const patience = 2 * time.Minute
+
 // database is an empty one of a test's own.
 type database struct {
 	dialect sqlstore.Dialect

@@ -99,7 +99,7 @@ func TestSweepPassesLockedRows(t *testing.T) {
 	if _, err := tx.Exec("SELECT 1 FROM nest_sessions WHERE id = 'locked' FOR UPDATE"); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if n, err := s.Sweep(ctx); n != 1 || err != nil {
 		t.Errorf("Sweep removed %d, %v; want the one that is free", n, err)
@@ -136,7 +136,7 @@ func TestSweepsByItself(t *testing.T) {
 		t.Error("a live session was swept")
 	}
 	clock.advance(2 * time.Minute)
-	for deadline := time.Now().Add(20 * time.Second); kept() > 0; {
+	for deadline := time.Now().Add(patience); kept() > 0; {
 		if time.Now().After(deadline) {
 			t.Fatal("the expired session is still there")
 		}
@@ -179,7 +179,7 @@ func TestSweepThatFails(t *testing.T) {
 			if !strings.Contains(line, "level=WARN") || !strings.Contains(line, "table=nest_sessions") || !strings.Contains(line, "no such table") {
 				t.Errorf("told: %s", line)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(patience):
 			t.Fatal("nothing was told")
 		}
 	}

@@ -104,6 +104,9 @@ func newServer(h http.Handler, log *slog.Logger) *http.Server {
 // up to the time given for that.
 func serveUntil(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger, drain time.Duration) error {
 	server := newServer(h, log)
+	if s, ok := h.(interface{ EndStreams() }); ok {
+		server.RegisterOnShutdown(s.EndStreams) // they would end no sooner than the time for that
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ln) }()
 	select {

@@ -6,18 +6,22 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/cmd/nestsession/internal/client"
 	"github.com/nestsession/session/cmd/nestsession/internal/throttle"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
+	"github.com/nestsession/session/store/memstore"
 )
 
 // Account is what a session holds.
 type Account struct {
 	User   *users.User `json:"user,omitempty"`
+	Device string      `json:"device,omitempty"` // where the user logged in, see deviceName
 	Notice string      `json:"notice,omitempty"` // shown once, on the next page
 }
 
@@ -26,8 +30,13 @@ type Session = session.Session[Account]
 
 // Config is what an [App] is made of.
 type Config struct {
-	// Session configures the sessions. New sets its ErrorHandler, Proxy and IsSecure.
+	// Session configures the sessions. New sets its ErrorHandler, Proxy and IsSecure,
+	// and listens to its OnEvent. Without a Store they are in memory.
 	Session session.Config
+
+	// ListInterval is how often a page that lists the user's sessions looks for those
+	// that began or ended on other nodes. Default: [DefaultListInterval].
+	ListInterval time.Duration
 
 	// Users keeps the accounts. The caller closes it, after the App.
 	Users *users.Store
@@ -42,9 +51,14 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// DefaultListInterval is what a zero [Config.ListInterval] stands for.
+const DefaultListInterval = 2 * time.Second
+
 // App answers the routes. It is an [http.Handler].
 type App struct {
 	sessions *session.Manager[Account]
+	owned    io.Closer // the store of the sessions, if New made it
+	live     *live
 	users    *users.Store
 	guard    *throttle.Guard
 	devices  *throttle.Devices
@@ -64,6 +78,13 @@ func New(cfg Config) (*App, error) {
 	if a.guard == nil {
 		a.guard = throttle.NewGuard(nil)
 	}
+	if cfg.Session.Store == nil {
+		kept := memstore.New(memstore.Config{Now: cfg.Session.Now})
+		cfg.Session.Store, a.owned = kept, kept
+	}
+	cfg.Session.Store = &noting{cfg.Session.Store}
+	a.live = newLive(a.list, cmp.Or(cfg.ListInterval, DefaultListInterval))
+	cfg.Session.OnEvent = a.live.listenTo(cfg.Session.OnEvent)
 	var err error
 	if a.devices, err = throttle.NewDevices(cfg.Session.Secrets); err != nil {
 		return nil, err
@@ -81,8 +102,18 @@ func New(cfg Config) (*App, error) {
 // ServeHTTP answers a request.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
 
-// Close ends the sessions that are kept in memory.
-func (a *App) Close() error { return a.sessions.Close() }
+// EndStreams ends what pages keep open to hear of changes, and lets nothing of the kind
+// begin, so that a server which is to stop need not wait for them.
+func (a *App) EndStreams() { _ = a.sessions.Close() }
+
+// Close ends the streams, and the sessions if they are kept in memory.
+func (a *App) Close() error {
+	err := a.sessions.Close()
+	if a.owned != nil {
+		err = errors.Join(err, a.owned.Close())
+	}
+	return err
+}
 
 func (a *App) routes() http.Handler {
 	mux := http.NewServeMux()
@@ -98,9 +129,15 @@ func (a *App) routes() http.Handler {
 	declare("POST /logout", a.logout)
 	declare("GET /password", a.passwordPage)
 	declare("POST /password", a.password)
+	declare("GET /events", a.events)
+	declare("GET /sessions", a.listSessions)
+	declare("GET "+listEventsURL, a.listEvents)
+	declare("POST /sessions/{session}/logout", a.logoutOne)
+	declare("POST /sessions/logout-others", a.logoutOthers)
 	mux.HandleFunc("GET /healthz", a.health)
 	mux.HandleFunc("GET "+styleURL, asset("text/css; charset=utf-8", styleSheet))
 	mux.HandleFunc("GET "+iconURL, asset("image/svg+xml", icon))
+	mux.HandleFunc("GET "+scriptURL, asset("text/javascript; charset=utf-8", script))
 	return a.explainMisses(mux)
 }
 

@@ -5,17 +5,27 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"net/http"
+	"slices"
 )
 
 var (
 	//go:embed assets/style.css
-	styleSheet []byte
+	looks []byte
+
+	//go:embed assets/devices.css
+	devicesLooks []byte
 
 	//go:embed assets/icon.svg
 	icon []byte
 
-	styleURL = assetURL("style.css", styleSheet)
-	iconURL  = assetURL("icon.svg", icon)
+	//go:embed assets/live.js
+	script []byte
+
+	styleSheet = slices.Concat(looks, devicesLooks)
+
+	styleURL  = assetURL("style.css", styleSheet)
+	iconURL   = assetURL("icon.svg", icon)
+	scriptURL = assetURL("live.js", script)
 )
 
 // assetURL changes with the content, so that browsers may keep what it names for good.

@@ -62,7 +62,7 @@ func (a *App) enter(r *http.Request, s *Session, login users.Login) error {
 	if err := s.Regenerate(ctx); err != nil {
 		return fmt.Errorf("%w: %w", errSession, err)
 	}
-	s.Update(func(d *Account) { d.User = &login.User })
+	s.Update(func(d *Account) { d.User, d.Device = &login.User, deviceName(r.UserAgent()) })
 	s.SetOwner(ownerOf(login.User.ID))
 	if err := s.Save(ctx); err != nil {
 		return fmt.Errorf("%w: %w", errSession, err)

@@ -12,7 +12,7 @@ func (a *App) home(w http.ResponseWriter, r *http.Request, s *Session) {
 		a.writeJSON(w, r, http.StatusOK, struct {
 			User   *users.User `json:"user"`
 			Routes []string    `json:"routes"`
-		}{s.Data().User, []string{"POST /register", "POST /login", "GET /me", "POST /password", "POST /logout", "GET /healthz"}})
+		}{s.Data().User, []string{"POST /register", "POST /login", "GET /me", "POST /password", "POST /logout", "GET /sessions", "GET /sessions/events", "POST /sessions/{session}/logout", "POST /sessions/logout-others", "GET /events", "GET /healthz"}})
 		return
 	}
 	if s.Data().User != nil {
@@ -35,13 +35,20 @@ func (a *App) me(w http.ResponseWriter, r *http.Request, s *Session) {
 	case !wantsPage(r.Header):
 		a.writeJSON(w, r, http.StatusOK, d.User)
 	default:
-		if d.Notice != "" {
-			s.Update(func(d *Account) { d.Notice = "" })
-		}
 		a.writePage(w, r, http.StatusOK, view{
 			Title:   "Hello, " + d.User.Username,
-			Notice:  d.Notice,
+			Notice:  notice(s),
 			Account: &account{User: *d.User, Since: s.Created(), Expires: s.Expires()},
+			Live:    endURL,
 		})
 	}
+}
+
+// notice is what the page before has left to be said, once.
+func notice(s *Session) string {
+	text := s.Data().Notice
+	if text != "" {
+		s.Update(func(d *Account) { d.Notice = "" })
+	}
+	return text
 }

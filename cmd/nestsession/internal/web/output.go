@@ -40,6 +40,9 @@ func (a *App) writePage(w http.ResponseWriter, r *http.Request, status int, v vi
 		http.Error(w, a.problemOf(r, err).Text, http.StatusInternalServerError)
 		return
 	}
+	if v.Live != "" {
+		w.Header().Set("Content-Security-Policy", livePolicy)
+	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	write(w, status, body.Bytes())
 }

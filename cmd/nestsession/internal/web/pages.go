@@ -15,12 +15,13 @@ import (
 var pageFiles embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"styleURL": func() string { return styleURL },
-	"iconURL":  func() string { return iconURL },
-	"initial":  initial,
-	"sentence": sentence,
-	"machine":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"human":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
+	"styleURL":  func() string { return styleURL },
+	"iconURL":   func() string { return iconURL },
+	"scriptURL": func() string { return scriptURL },
+	"initial":   initial,
+	"sentence":  sentence,
+	"machine":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"human":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
 }).ParseFS(pageFiles, "pages/*.html"))
 
 // view is what a page shows. What is empty is left out.
@@ -31,9 +32,17 @@ type view struct {
 	Problem *problem
 	Form    *form
 	Account *account
+	Devices *devices
 	Actions []link // buttons, the first of which is what most people want
 	Links   []link
+
+	// Live is the stream from which the page learns that its session has ended, for
+	// pages that only who is logged in can see. Such a page runs our script.
+	Live string
 }
+
+// endURL is the Live of a page that listens for nothing else.
+const endURL = "/events"
 
 type link struct{ Before, Text, URL string }
 

@@ -101,5 +101,6 @@ func passwordView(u users.User, p *problem) view {
 		Lead:  "You stay logged in here, and are logged out everywhere else.",
 		Form:  passwordForm(u.Username, p),
 		Links: []link{{Text: "Back to your account", URL: "/me"}},
+		Live:  endURL,
 	}
 }

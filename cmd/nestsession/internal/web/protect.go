@@ -12,6 +12,10 @@ const retrySession = 5 * time.Second
 // nothing else: no script runs, and no other site can frame a page.
 const policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
+// livePolicy is that of a page with a Live: it runs our own script, which may ask nobody
+// but us, and may not make HTML out of text.
+const livePolicy = policy + "; script-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'"
+
 // protect sets the header fields that every response has, and refuses what another
 // site makes a browser send (cross-site request forgery).
 func (a *App) protect(next http.Handler) http.Handler {

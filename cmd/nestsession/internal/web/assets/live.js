@@ -1,0 +1,119 @@
+// A page of who is logged in hears from the server when that has ended, and where else
+// the user is logged in. Without this script all the same can be done by loading the page.
+(() => {
+	"use strict";
+
+	const url = document.currentScript.dataset.events;
+	const firstWait = 1000, lastWait = 60000; // ms
+	let source = null, timer = 0, tries = 0, over = false;
+
+	function connect() {
+		if (over || source || document.hidden) return;
+		clearTimeout(timer);
+		source = new EventSource(url);
+		source.addEventListener("open", () => { tries = 0; });
+		source.addEventListener("session-end", event => end(event.data === "session expired" ? "expired" : "logged-out"));
+		source.addEventListener("sessions", event => show(JSON.parse(event.data)));
+		source.addEventListener("error", () => {
+			// A stream that broke is opened again by the browser; one that was refused is not.
+			if (source && source.readyState === EventSource.CLOSED) {
+				disconnect();
+				ask();
+			}
+		});
+	}
+
+	function disconnect() {
+		clearTimeout(timer);
+		if (source) source.close();
+		source = null;
+	}
+
+	// ask finds out why the stream was refused, which an EventSource does not tell.
+	async function ask() {
+		try {
+			const answer = await fetch("/me", {headers: {Accept: "application/json"}, cache: "no-store"});
+			if (answer.status === 401) return end("logged-out");
+		} catch {
+			// The server is not there: later, perhaps.
+		}
+		const wait = Math.min(firstWait * 2 ** tries++, lastWait);
+		timer = setTimeout(connect, wait / 2 + Math.random() * wait / 2);
+	}
+
+	// end takes everything off the page, since it is no longer for who sits before it.
+	function end(template) {
+		over = true;
+		disconnect();
+		const main = document.querySelector("main");
+		main.replaceChildren(document.getElementById(template).content.cloneNode(true));
+		const title = main.querySelector("h1");
+		document.title = title.textContent + " · nest session";
+		title.focus();
+	}
+
+	const date = new Intl.DateTimeFormat("en-GB", {
+		timeZone: "UTC", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+	});
+
+	function human(text) {
+		const part = Object.fromEntries(date.formatToParts(new Date(text)).map(p => [p.type, p.value]));
+		return `${part.day} ${part.month.slice(0, 3)} ${part.year}, ${part.hour}:${part.minute} UTC`;
+	}
+
+	// show brings the list to what the server says. What stays is changed in place, so
+	// that who is about to press a button does not lose it.
+	function show(answer) {
+		const list = document.getElementById("devices");
+		if (!list || over) return;
+		const known = new Map([...list.children].map(item => [item.dataset.session, item]));
+		let place = list.firstElementChild;
+		for (const session of answer.sessions) {
+			const item = known.get(session.session) ||
+				document.getElementById("device").content.firstElementChild.cloneNode(true);
+			known.delete(session.session);
+			fill(item, session);
+			if (item === place) place = place.nextElementSibling;
+			else list.insertBefore(item, place);
+		}
+		let lost = false;
+		for (const item of known.values()) {
+			lost ||= item.contains(document.activeElement);
+			item.remove();
+		}
+		document.getElementById("others").hidden = !answer.others;
+		const count = document.getElementById("count");
+		if (count.textContent !== answer.text) count.textContent = answer.text;
+		if (lost) {
+			const title = document.getElementById("title");
+			title.tabIndex = -1;
+			title.focus();
+		}
+	}
+
+	function fill(item, session) {
+		const slot = name => item.querySelector(`[data-slot="${name}"]`);
+		item.dataset.session = session.session;
+		slot("device").textContent = session.device;
+		slot("current").hidden = !session.current;
+		for (const name of ["last_used", "created"]) {
+			const time = slot(name), at = session[name];
+			time.parentElement.hidden = !at;
+			if (at) {
+				time.dateTime = at;
+				time.textContent = human(at);
+			}
+		}
+		const form = item.querySelector("form");
+		form.hidden = session.current;
+		form.action = `/sessions/${encodeURIComponent(session.session)}/logout`;
+		form.querySelector("button").setAttribute("aria-label", "Log out " + session.device);
+	}
+
+	// Browsers open six connections to a server over HTTP/1.1, and each stream takes one:
+	// a page that nobody sees gives its own up, and asks again before anybody has read it.
+	document.addEventListener("visibilitychange", () => document.hidden ? disconnect() : connect());
+	addEventListener("pagehide", disconnect);
+	addEventListener("pageshow", connect);
+	connect();
+})();

@@ -1,0 +1,148 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/nestsession/session/store"
+)
+
+// maxListed bounds how many of a user's sessions are read to be shown. Who has more sees
+// some of them, and that there are more, and can end all.
+const maxListed = 100
+
+// device is one session of a user, as the user's clients see it.
+type device struct {
+	Session  string    `json:"session"` // its digest, which names it in requests
+	Device   string    `json:"device"`
+	Created  time.Time `json:"created,omitzero"`
+	LastUsed time.Time `json:"last_used,omitzero"`
+	Expires  time.Time `json:"expires,omitzero"`
+	Current  bool      `json:"current"` // the session of who asks
+}
+
+// devices is the list of them.
+type devices struct {
+	Text     string   `json:"text"` // how many, in words
+	Sessions []device `json:"sessions"`
+	More     bool     `json:"more,omitempty"` // there are others, which are not listed
+	Others   bool     `json:"others"`         // there are any but the current one
+}
+
+// Count is the sentence above the list.
+func (d *devices) Count() string { return d.Text }
+
+// Blank is what a page makes others of.
+func (*devices) Blank() device { return device{} }
+
+// list reads the live sessions of an owner.
+func (a *App) list(ctx context.Context, owner string) ([]device, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	noted, ctx := note(ctx)
+	var all []device
+	for info, err := range a.sessions.List(ctx, owner) {
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", errSession, err)
+		}
+		// One more than are shown, so that it is known that there are more.
+		if all = append(all, device{
+			Session: info.Digest, Device: deviceOf(noted.Data),
+			Created: seconds(info.Created), LastUsed: seconds(info.LastUsed), Expires: seconds(info.Expires),
+		}); len(all) > maxListed {
+			break
+		}
+	}
+	slices.SortFunc(all, func(a, b device) int {
+		return cmp.Or(b.LastUsed.Compare(a.LastUsed), b.Created.Compare(a.Created), cmp.Compare(a.Session, b.Session))
+	})
+	return all, nil
+}
+
+// listTimeout bounds the reading of a list.
+const listTimeout = 5 * time.Second
+
+// seconds is how exactly anybody wants to know it.
+func seconds(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC().Truncate(time.Second)
+}
+
+// seenBy is the list as the client in s sees it: its own session first, which is there
+// even if the list was broken off before.
+func seenBy(all []device, s *Session) devices {
+	d := devices{More: len(all) > maxListed, Sessions: make([]device, 0, len(all)+1)}
+	current := device{Session: s.Digest(), Device: cmp.Or(s.Data().Device, unknownDevice),
+		Created: seconds(s.Created()), LastUsed: seconds(s.LastUsed()), Expires: seconds(s.Expires())}
+	if i := slices.IndexFunc(all, func(d device) bool { return d.Session == current.Session }); i >= 0 {
+		current = all[i]
+	}
+	current.Current = true
+	d.Sessions = append(d.Sessions, current)
+	for _, other := range all {
+		if other.Session != current.Session && len(d.Sessions) < maxListed {
+			d.Sessions = append(d.Sessions, other)
+		}
+	}
+	d.Others = len(d.Sessions) > 1
+	switch n := len(d.Sessions); {
+	case d.More:
+		d.Text = "You are logged in on more than " + strconv.Itoa(maxListed) + " devices. Some of them:"
+	case n > 1:
+		d.Text = "You are logged in on these " + strconv.Itoa(n) + " devices."
+	default:
+		d.Text = "You are logged in on this device alone."
+	}
+	return d
+}
+
+// deviceOf reads a session's device from its document.
+func deviceOf(document []byte) string {
+	var account Account
+	_ = json.Unmarshal(document, &account) // what another program wrote has a device of no name
+	return cmp.Or(account.Device, unknownDevice)
+}
+
+// noting is the store of the sessions, and lets who lists them look at the records that
+// the listing is made of, since that tells nothing of a session's data.
+type noting struct{ store.Store }
+
+// Unwrap shows what else the store can do.
+func (n *noting) Unwrap() store.Store { return n.Store }
+
+// noteKey is where a context holds the record that a listing has come to.
+type noteKey struct{}
+
+func note(ctx context.Context) (*store.Record, context.Context) {
+	record := new(store.Record)
+	return record, context.WithValue(ctx, noteKey{}, record)
+}
+
+// List is the store's.
+func (n *noting) List(ctx context.Context, owner string) iter.Seq2[store.Record, error] {
+	return func(yield func(store.Record, error) bool) {
+		l, ok := store.As[store.Lister](n.Store)
+		if !ok {
+			yield(store.Record{}, fmt.Errorf("%T: %w", n.Store, errors.ErrUnsupported))
+			return
+		}
+		place, _ := ctx.Value(noteKey{}).(*store.Record)
+		for rec, err := range l.List(ctx, owner) {
+			if place != nil {
+				*place = rec
+			}
+			if !yield(rec, err) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/nestsession/session"
+	"github.com/nestsession/session/cmd/nestsession/internal/users"
+)
+
+var errNoSuchSession = problem{Status: http.StatusNotFound,
+	Text: "You are not logged in there any more, so there was nothing to do."}
+
+// listSessions says where the user is logged in (ASVS 7.5.2).
+func (a *App) listSessions(w http.ResponseWriter, r *http.Request, s *Session) {
+	u := s.Data().User
+	if u == nil {
+		a.writeProblem(w, r, &notLoggedIn, loginView("", nil))
+		return
+	}
+	a.answerList(w, r, s, *u, nil)
+}
+
+// answerList answers with the list, and what went wrong before, if anything did.
+func (a *App) answerList(w http.ResponseWriter, r *http.Request, s *Session, u users.User, p *problem) {
+	all, err := a.list(r.Context(), ownerOf(u.ID))
+	if err != nil {
+		a.writeProblem(w, r, a.problemOf(r, err), view{Title: "Not available", Links: toStart})
+		return
+	}
+	list := seenBy(all, s)
+	v := view{Title: "Your devices", Devices: &list, Live: listEventsURL,
+		Links: []link{{Text: "Back to your account", URL: "/me"}}}
+	switch {
+	case p != nil:
+		a.writeProblem(w, r, p, v)
+	case wantsPage(r.Header):
+		v.Notice = notice(s)
+		a.writePage(w, r, http.StatusOK, v)
+	default:
+		a.writeJSON(w, r, http.StatusOK, list)
+	}
+}
+
+// logoutOne ends one session of the user's (ASVS 7.4.5).
+func (a *App) logoutOne(w http.ResponseWriter, r *http.Request, s *Session) {
+	u := s.Data().User
+	if u == nil {
+		a.writeProblem(w, r, &notLoggedIn, loginView("", nil))
+		return
+	}
+	digest := r.PathValue("session")
+	if digest == s.Digest() {
+		a.logout(w, r, s)
+		return
+	}
+	ctx := r.Context()
+	noted, listing := note(ctx)
+	var found *session.Info
+	var name string
+	for info, err := range a.sessions.List(listing, ownerOf(u.ID)) {
+		if err != nil {
+			a.writeProblem(w, r, a.problemOf(r, fmt.Errorf("%w: %w", errSession, err)), view{Title: "Not available", Links: toStart})
+			return
+		}
+		if info.Digest == digest {
+			found, name = &info, deviceOf(noted.Data)
+			break
+		}
+	}
+	if found == nil {
+		p := errNoSuchSession
+		a.answerList(w, r, s, *u, &p)
+		return
+	}
+	if err := a.sessions.Revoke(ctx, *found); err != nil {
+		a.writeProblem(w, r, a.problemOf(r, fmt.Errorf("%w: %w", errSession, err)), view{Title: "Not available", Links: toStart})
+		return
+	}
+	a.log.InfoContext(ctx, "logged out from another device", slog.Int64("user", u.ID))
+	if !wantsPage(r.Header) {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	s.Update(func(d *Account) { d.Notice = name + " is logged out." })
+	seeOther(w, "/sessions")
+}
+
+// logoutOthers ends all sessions of the user's but this one.
+func (a *App) logoutOthers(w http.ResponseWriter, r *http.Request, s *Session) {
+	u := s.Data().User
+	if u == nil {
+		a.writeProblem(w, r, &notLoggedIn, loginView("", nil))
+		return
+	}
+	ended, err := a.sessions.RevokeOwner(r.Context(), ownerOf(u.ID), s)
+	if err != nil {
+		a.writeProblem(w, r, a.problemOf(r, errors.Join(errSession, err)), view{Title: "Not available", Links: toStart})
+		return
+	}
+	a.log.InfoContext(r.Context(), "logged out everywhere else", slog.Int64("user", u.ID), slog.Int("ended", ended))
+	if !wantsPage(r.Header) {
+		a.writeJSON(w, r, http.StatusOK, map[string]int{"ended_sessions": ended})
+		return
+	}
+	s.Update(func(d *Account) { d.Notice = endedInWords(ended) })
+	seeOther(w, "/sessions")
+}

@@ -1,0 +1,106 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/nestsession/session"
+	"github.com/nestsession/session/eventstream"
+)
+
+// listEventsURL is the stream of the page that lists the user's sessions.
+const listEventsURL = "/sessions/events"
+
+// reconnect is how long a browser waits before it opens a stream again that broke.
+const reconnect = 2 * time.Second
+
+var errTooManyStreams = problem{Status: http.StatusTooManyRequests, After: 30 * time.Second,
+	Text: "You have too many pages open at once. Close some of them."}
+
+// events is a stream whose one event tells that the session has ended.
+func (a *App) events(w http.ResponseWriter, r *http.Request, s *Session) {
+	a.serveStream(w, r, s, func(ctx context.Context, _ *eventstream.Stream, _ *stream) error {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	})
+}
+
+// listEvents is that with the list of the user's sessions as well, now and whenever it
+// has changed.
+func (a *App) listEvents(w http.ResponseWriter, r *http.Request, s *Session) {
+	a.serveStream(w, r, s, func(ctx context.Context, events *eventstream.Stream, st *stream) error {
+		return a.followList(ctx, events, s, st)
+	})
+}
+
+func (a *App) serveStream(w http.ResponseWriter, r *http.Request, s *Session, handle func(context.Context, *eventstream.Stream, *stream) error) {
+	u := s.Data().User
+	if u == nil {
+		a.writeProblem(w, r, &notLoggedIn, loginView("", nil))
+		return
+	}
+	st := a.live.join(ownerOf(u.ID))
+	if st == nil {
+		p := errTooManyStreams
+		a.writeProblem(w, r, &p, view{Title: "Too many pages", Links: toStart})
+		return
+	}
+	defer a.live.leave(st)
+	err := eventstream.Serve(w, r, s, eventstream.Options{Retry: reconnect}, func(ctx context.Context, events *eventstream.Stream) error {
+		return handle(ctx, events, st)
+	})
+	if err == nil || errors.Is(err, session.ErrRevoked) || errors.Is(err, session.ErrClosed) || errors.Is(err, eventstream.ErrSlow) {
+		return // as streams end
+	}
+	a.log.WarnContext(r.Context(), "a live page lost its stream", slog.Any("error", err))
+}
+
+// followList sends the list whenever it is another one for this client.
+func (a *App) followList(ctx context.Context, events *eventstream.Stream, s *Session, st *stream) error {
+	var sent []byte
+	failures := 0
+	for {
+		all, err := a.live.read(ctx, st.watched)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			if failures++; failures == 1 {
+				a.log.WarnContext(ctx, "a list of sessions is not up to date", slog.Any("error", err))
+			}
+		default:
+			failures = 0
+			text, err := a.describe(ctx, all, s)
+			if err != nil {
+				return err
+			}
+			if !bytes.Equal(text, sent) {
+				if err := events.Send(eventstream.Event{Name: "sessions", Data: string(text)}); err != nil {
+					return err
+				}
+				sent = text
+			}
+		}
+		if !a.live.pause(ctx, st, failures) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// describe is the list for the client in s. A session that is not on it has been renewed
+// since, by a change of the password in another window.
+func (a *App) describe(ctx context.Context, all []device, s *Session) ([]byte, error) {
+	listed := slices.ContainsFunc(all, func(d device) bool { return d.Session == s.Digest() })
+	if len(all) <= maxListed && !listed {
+		if err := s.Reload(ctx); err != nil && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+	}
+	return json.Marshal(seenBy(all, s))
+}
