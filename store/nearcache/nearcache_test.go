@@ -397,7 +397,7 @@ func TestMaxBytes(t *testing.T) {
 	ctx := t.Context()
 	mem := memstore.New(memstore.Config{})
 	defer mem.Close()
-	n := open(t, mem, nearcache.Config{MaxBytes: 1 << 20, MaxStale: time.Hour})
+	n := open(t, quiet{mem}, nearcache.Config{MaxBytes: 1 << 20, MaxStale: time.Hour}) // a watch begins by dropping all
 	create := func(id string, size int) {
 		if _, err := mem.Create(ctx, store.Record{ID: id, Data: make([]byte, size), Expires: time.Now().Add(time.Hour)}); err != nil {
 			t.Fatal(err)
