@@ -9,6 +9,7 @@ require (
 	github.com/gorilla/sessions v1.4.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/nestsession/session v0.0.0
+	github.com/nestsession/session/pgxstore v0.0.0
 	github.com/nestsession/session/redisstore v0.0.0
 	github.com/redis/rueidis v1.0.79
 	modernc.org/sqlite v1.62.0
@@ -34,6 +35,7 @@ require (
 
 replace (
 	github.com/nestsession/session => ../
+	github.com/nestsession/session/pgxstore => ../pgxstore
 	github.com/nestsession/session/redisstore => ../redisstore
 	github.com/nestsession/session/store/storetest/linear => ../store/storetest/linear
 )

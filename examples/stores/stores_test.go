@@ -1,6 +1,7 @@
 package stores_test
 
 import (
+	"context"
 	"database/sql"
 	"net/http"
 	"net/http/cookiejar"
@@ -102,8 +103,10 @@ func TestSQLite(t *testing.T) {
 
 func TestPostgres(t *testing.T) {
 	t.Parallel()
-	setenv("DATABASE_URL", servers.SharedPostgres(t).NewDatabase(t))
-	keepsLogins(t, func() (*stores.Sessions, error) { return stores.Postgres(t.Context()) })
+	for _, start := range []func(context.Context) (*stores.Sessions, error){stores.Postgres, stores.PostgresWatched} {
+		setenv("DATABASE_URL", servers.SharedPostgres(t).NewDatabase(t))
+		keepsLogins(t, func() (*stores.Sessions, error) { return start(t.Context()) })
+	}
 }
 
 func TestMySQL(t *testing.T) {

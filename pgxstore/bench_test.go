@@ -1,0 +1,52 @@
+package pgxstore_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nestsession/session/internal/servers"
+	"github.com/nestsession/session/pgxstore"
+)
+
+// BenchmarkWrites is of 16 callers at once, each with a session of its own, and a disk
+// that is written through to: with the trigger, saves wait in line for that, and touches
+// do not.
+func BenchmarkWrites(b *testing.B) {
+	server := servers.StartPostgres(b, servers.PostgresOptions{Durable: true})
+	for _, trigger := range []bool{true, false} {
+		for _, what := range []string{"save", "touch"} {
+			b.Run(fmt.Sprintf("%s/trigger=%v", what, trigger), func(b *testing.B) {
+				pool := newPool(b, server.NewDatabase(b), "&pool_max_conns=16")
+				s := newStore(b, pool, pgxstore.Config{Create: true})
+				if !trigger {
+					exec(b, pool, "ALTER TABLE nest_sessions DISABLE TRIGGER nest_watch")
+				}
+				b.SetParallelism(8) // with two cores: 16
+				b.RunParallel(func(pb *testing.PB) {
+					ctx := context.Background()
+					r := record(fmt.Sprint(tables.Add(1)))
+					v, err := s.Create(ctx, r)
+					if err != nil {
+						b.Error(err)
+						return
+					}
+					r.Version = v
+					for i := 0; pb.Next(); i++ {
+						if what == "touch" {
+							err = s.Touch(ctx, r.ID, r.Expires.Add(time.Duration(i)*time.Millisecond))
+						} else {
+							r.Data = fmt.Appendf(nil, `{"cookie":{},"n":%d}`, i)
+							r.Version, err = s.Update(ctx, r)
+						}
+						if err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			})
+		}
+	}
+}
