@@ -22,6 +22,10 @@ func TestInChromium(t *testing.T) {
 		"change the password":                       changePassword,
 		"a form on another site":                    otherSite,
 		"the server is started again":               startedAgain,
+		"two devices, and a third":                  eachSeesTheOther,
+		"log out everywhere else":                   everywhereElse,
+		"two windows of one browser":                otherWindows,
+		"devices without JavaScript":                devicesWithoutJavaScript,
 		"looks":                                     looks,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -105,6 +105,7 @@ type tab struct {
 	*testing.T
 	ctx    context.Context
 	url    string
+	marked bool // see mark
 	mu     sync.Mutex
 	errors []string
 }
@@ -120,7 +121,18 @@ func open(t *testing.T, browser context.Context, path string) *tab {
 // openAt opens an empty tab for the server at url.
 func openAt(t *testing.T, browser context.Context, url string) *tab {
 	t.Helper()
-	ctx, closeTab := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	return newTab(t, browser, url, chromedp.WithNewBrowserContext())
+}
+
+// openBeside opens a second window of the same browser, cookies included.
+func openBeside(t *testing.T, b *tab) *tab {
+	t.Helper()
+	return newTab(t, b.ctx, b.url)
+}
+
+func newTab(t *testing.T, parent context.Context, url string, o ...chromedp.ContextOption) *tab {
+	t.Helper()
+	ctx, closeTab := chromedp.NewContext(parent, o...)
 	t.Cleanup(closeTab)
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatal(err)

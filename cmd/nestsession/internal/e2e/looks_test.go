@@ -68,6 +68,8 @@ func looks(t *testing.T, browser context.Context) {
 	each("me-long-name")
 	b.press("Change password")
 	each("password")
+	b.navigate("/sessions")
+	each("devices")
 	b.navigate("/nowhere")
 	each("not-found")
 	b.navigate("/me")
