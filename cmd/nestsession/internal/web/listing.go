@@ -26,6 +26,8 @@ type device struct {
 	LastUsed time.Time `json:"last_used,omitzero"`
 	Expires  time.Time `json:"expires,omitzero"`
 	Current  bool      `json:"current"` // the session of who asks
+
+	used, since time.Time // the same more exactly, to put them in order
 }
 
 // devices is the list of them.
@@ -56,12 +58,13 @@ func (a *App) list(ctx context.Context, owner string) ([]device, error) {
 		if all = append(all, device{
 			Session: info.Digest, Device: deviceOf(noted.Data),
 			Created: seconds(info.Created), LastUsed: seconds(info.LastUsed), Expires: seconds(info.Expires),
+			used: info.LastUsed, since: info.Created,
 		}); len(all) > maxListed {
 			break
 		}
 	}
 	slices.SortFunc(all, func(a, b device) int {
-		return cmp.Or(b.LastUsed.Compare(a.LastUsed), b.Created.Compare(a.Created), cmp.Compare(a.Session, b.Session))
+		return cmp.Or(b.used.Compare(a.used), b.since.Compare(a.since), cmp.Compare(a.Session, b.Session))
 	})
 	return all, nil
 }
