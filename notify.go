@@ -38,8 +38,13 @@ func (s *Session[T]) NotifyContext(parent context.Context) (ctx context.Context,
 		return ctx, stop
 	}
 	w := s.m.hub.Add(key, until.time(), &follower[T]{s, cancel})
-	context.AfterFunc(ctx, func() { s.m.hub.Remove(w) })
-	return ctx, stop
+	forget := func() { s.m.hub.Remove(w) }
+	unhook := context.AfterFunc(parent, forget) // not of ctx, which would take a map for it
+	return ctx, func() {
+		cancel(context.Canceled)
+		unhook()
+		forget()
+	}
 }
 
 // follower ends a context with its session.
