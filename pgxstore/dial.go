@@ -22,6 +22,8 @@ func (s *Store) dial(ctx context.Context) (*pgx.Conn, error) {
 		}
 	}
 	to.DefaultQueryExecMode = pgx.QueryExecModeExec // one round trip for what is asked once
+	to.OnNotification = nil                         // they are ours
+	to.Tracer = nil                                 // a heartbeat belongs to no request
 	conn, err := pgx.ConnectConfig(ctx, to)
 	if err != nil {
 		return nil, fmt.Errorf("pgxstore: %w", err)

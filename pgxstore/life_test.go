@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/goleak"
 
@@ -94,9 +95,10 @@ func TestHooks(t *testing.T) {
 		return nil
 	}
 	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
-		_, err := c.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS app; SET search_path = app")
+		_, err := c.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS app; SET search_path = app; LISTEN other")
 		return err
 	}
+	config.ConnConfig.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) {}
 	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
@@ -105,8 +107,11 @@ func TestHooks(t *testing.T) {
 	s := newStore(t, pool, pgxstore.Config{Create: true, Heartbeat: 50 * time.Millisecond})
 	e := listenTo(t, s)
 	create(t, s, record("a"))
-	exec(t, pool, "DELETE FROM app.nest_sessions")
+	exec(t, pool, "DELETE FROM app.nest_sessions; NOTIFY other, 'hello'")
 	e.only("a deletion")
+	if lost := e.missed(); lost != 1 {
+		t.Errorf("told %d times to look at everything, want once at the start", lost)
+	}
 }
 
 // Close ends those who watch, also while there is no server, and leaves nothing behind.

@@ -146,6 +146,9 @@ func (w *wire) hear(ctx context.Context, until time.Time, whole func()) error {
 		if err != nil {
 			return fmt.Errorf("pgxstore: waiting for notifications: %w", err)
 		}
+		if n.Channel != w.table.channel {
+			continue // the pool's hook for new connections listens to others, too
+		}
 		m := read(n.Payload)
 		if m.beat == "" {
 			w.feed.Send(m.event)
