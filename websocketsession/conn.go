@@ -31,7 +31,6 @@ type Conn struct {
 	keepAlive func(context.Context) error // nil: messages are no use of the session
 	later     time.Time                   // not before: the store has failed
 
-	writing chan struct{}  // holds a token while a message is being written
 	readers sync.WaitGroup // of CloseRead
 	reads   sync.Once
 }
@@ -91,10 +90,9 @@ func (c *Conn) CloseRead() {
 
 // Write writes a message. When the session has ended it writes nothing.
 func (c *Conn) Write(ctx context.Context, kind websocket.MessageType, message []byte) error {
-	if err := c.begin(ctx); err != nil {
-		return err
+	if c.ctx.Err() != nil {
+		return context.Cause(c.ctx)
 	}
-	defer c.finish()
 	d, done := c.detach(ctx)
 	defer done()
 	if err := c.ws.Write(d, kind, message); err != nil {
@@ -107,14 +105,13 @@ func (c *Conn) Write(ctx context.Context, kind websocket.MessageType, message []
 // message is complete. Other messages wait until then. One that is not complete when
 // the session ends never is.
 func (c *Conn) Writer(ctx context.Context, kind websocket.MessageType) (io.WriteCloser, error) {
-	if err := c.begin(ctx); err != nil {
-		return nil, err
+	if c.ctx.Err() != nil {
+		return nil, context.Cause(c.ctx)
 	}
 	d, done := c.detach(ctx)
 	w, err := c.ws.Writer(d, kind)
 	if err != nil {
 		done()
-		c.finish()
 		return nil, c.fail(ctx, err)
 	}
 	return &writer{c: c, ctx: ctx, w: w, done: done}, nil

@@ -16,17 +16,17 @@ type hijacker struct {
 // Unwrap is for [http.ResponseController].
 func (h *hijacker) Unwrap() http.ResponseWriter { return h.ResponseWriter }
 
-// can reports whether somebody below can hand the connection over.
+// can reports whether the connection can be handed over, which only the writer at the
+// bottom knows: those above it pass the question on.
 func (h *hijacker) can() bool {
-	for w := h.ResponseWriter; ; {
-		switch t := w.(type) {
-		case http.Hijacker:
-			return true
-		case interface{ Unwrap() http.ResponseWriter }:
-			w = t.Unwrap()
-		default:
-			return false
+	w := h.ResponseWriter
+	for {
+		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			_, ok = w.(http.Hijacker)
+			return ok
 		}
+		w = wrapper.Unwrap()
 	}
 }
 

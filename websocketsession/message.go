@@ -22,25 +22,6 @@ func (c *Conn) detach(ctx context.Context) (d context.Context, done func()) {
 	return d, func() { stop(); cancel() }
 }
 
-// begin waits for the turn of a message to be written, and refuses it when the session
-// has ended.
-func (c *Conn) begin(ctx context.Context) error {
-	select {
-	case <-c.ctx.Done():
-		return context.Cause(c.ctx)
-	case <-ctx.Done():
-		return c.fail(ctx, ctx.Err())
-	case c.writing <- struct{}{}:
-	}
-	if c.ctx.Err() != nil {
-		c.finish()
-		return context.Cause(c.ctx)
-	}
-	return nil
-}
-
-func (c *Conn) finish() { <-c.writing }
-
 // reader is a message that is being read.
 type reader struct {
 	c    *Conn
@@ -63,7 +44,8 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// writer is a message that is being written.
+// writer is a message that is being written. What the library has not sent of it when the
+// close frame is due it does not send any more.
 type writer struct {
 	c      *Conn
 	ctx    context.Context
@@ -88,7 +70,6 @@ func (w *writer) Close() error {
 		return nil
 	}
 	w.closed = true
-	defer w.c.finish()
 	defer w.done()
 	if w.c.ctx.Err() != nil {
 		return context.Cause(w.c.ctx)

@@ -55,7 +55,6 @@ func Serve[T any](w http.ResponseWriter, r *http.Request, s *session.Session[T],
 	c := &Conn{
 		ws: ws, under: h.conn, timeout: o.CloseTimeout,
 		ctx: ctx, bare: context.WithoutCancel(ctx), request: r.Context(), lose: lose,
-		writing: make(chan struct{}, 1),
 	}
 	if !o.NoKeepAlive {
 		c.keepAlive = s.KeepAlive
