@@ -1,0 +1,241 @@
+package e2e
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// How browsers call themselves, and how their users know them.
+const (
+	laptopAgent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+	phoneAgent  = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
+	tabletAgent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36 Edg/138.0.0.0"
+
+	laptop = "Firefox on Linux"
+	phone  = "Safari on iPhone"
+	tablet = "Edge on Windows"
+)
+
+// soon bounds what a page hears at once; on one node that is some milliseconds, the rest
+// is patience with a slow machine.
+const soon = 20 * time.Second
+
+// devices logs the same user in with several browsers, at the addresses of one or
+// several servers.
+func devices(t *testing.T, browser context.Context, urls ...string) (l, p *tab) {
+	t.Helper()
+	l = openAs(t, browser, urls[0], laptopAgent)
+	l.signUp("kim", "correct horse")
+	p = openAs(t, browser, urls[len(urls)-1], phoneAgent)
+	p.logIn("kim", "correct horse")
+	return l, p
+}
+
+// eachSeesTheOther: two windows of one user; one logs the other out, whose page says so
+// without being loaded again.
+func eachSeesTheOther(t *testing.T, browser context.Context) {
+	url := startServer(t)
+	l, p := devices(t, browser, url)
+	l.press("Your devices")
+	p.press("Your devices")
+	l.wantDevices(laptop, phone)
+	p.wantDevices(phone, laptop)
+	l.mark()
+	p.mark()
+	third := openAs(t, browser, url, tabletAgent)
+	third.logIn("kim", "correct horse")
+	l.awaitDevices(laptop, tablet, phone)
+	p.awaitDevices(phone, tablet, laptop)
+	l.photograph("devices")
+
+	l.logOutDevice(phone)
+	p.wantEnded()
+	third.wantEndedNot()
+	l.wantDevices(laptop, tablet)
+	if !strings.Contains(l.text(), phone+" is logged out.") {
+		t.Errorf("after logging the phone out: %q", l.text())
+	}
+	p.photograph("ended")
+	p.press("Log in")
+	p.fill("username", "kim", "password", "correct horse")
+	p.press("Log in")
+	p.wantLoggedIn("kim", "after being logged out elsewhere")
+	l.awaitDevices(laptop, phone, tablet)
+	for _, b := range []*tab{l, p, third} {
+		b.wantQuietConsole()
+	}
+}
+
+// everywhereElse ends all windows but this one, whatever page they are on.
+func everywhereElse(t *testing.T, browser context.Context) {
+	url := startServer(t)
+	l, p := devices(t, browser, url)
+	p.mark() // on the account's page
+	third := openAs(t, browser, url, tabletAgent)
+	third.logIn("kim", "correct horse")
+	third.press("Change password")
+	third.mark()
+	another := openAs(t, browser, url, tabletAgent)
+	another.signUp("lee", "correct horse")
+	another.mark()
+	l.press("Your devices")
+	l.press("Log out everywhere else")
+	p.wantEnded()
+	third.wantEnded()
+	l.wantDevices(laptop)
+	if !strings.Contains(l.text(), "You are logged out in the 2 other places") || strings.Contains(l.text(), "everywhere else") {
+		t.Errorf("after logging out everywhere else: %q", l.text())
+	}
+	another.wantEndedNot()
+	if third.path() != "/password" {
+		t.Errorf("who was logged out is on %s, want where it was", third.path())
+	}
+	third.do(chromedp.Reload())
+	third.wantNothingPrivate("loading again what has ended")
+}
+
+// otherWindows: what ends one window of a browser ends its others; a new password ends
+// none of them, and the list still knows which device is this one.
+func otherWindows(t *testing.T, browser context.Context) {
+	l, p := devices(t, browser, startServer(t))
+	second := openBeside(t, l)
+	second.navigate("/sessions")
+	second.wantDevices(laptop, phone)
+	second.mark()
+	l.press("Change password")
+	l.fill("current_password", "correct horse", "new_password", "battery staple")
+	l.press("Change password")
+	p.wantEnded()
+	second.awaitDevices(laptop)
+	second.wantEndedNot()
+	l.press("Log out")
+	second.wantEnded()
+}
+
+// devicesWithoutJavaScript: the buttons do the same.
+func devicesWithoutJavaScript(t *testing.T, browser context.Context) {
+	l, p := devices(t, browser, startServer(t))
+	if _, err := chromedp.Call(l.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		t.Fatal(err)
+	}
+	l.press("Your devices")
+	for _, want := range []string{"these 2 devices", laptop, phone, "this device"} {
+		if !strings.Contains(l.text(), want) {
+			t.Errorf("the page does not say %q: %q", want, l.text())
+		}
+	}
+	l.logOutDevice(phone)
+	p.wantEnded()
+	p.press("Log in")
+	p.fill("username", "kim", "password", "correct horse")
+	p.press("Log in")
+	l.navigate("/sessions")
+	l.press("Log out everywhere else")
+	p.wantEnded()
+}
+
+func openAs(t *testing.T, browser context.Context, url, agent string) *tab {
+	t.Helper()
+	b := openAt(t, browser, url)
+	if _, err := chromedp.Call(b.ctx, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: agent}); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b *tab) logIn(name, password string) {
+	b.Helper()
+	b.navigate("/login")
+	b.fill("username", name, "password", password)
+	b.press("Log in")
+	b.wantLoggedIn(name, "after logging in")
+}
+
+// logOutDevice presses the button of the device with this name.
+func (b *tab) logOutDevice(name string) {
+	b.Helper()
+	if _, err := chromedp.RunResponse(b.ctx, chromedp.Click(`//main//button[@aria-label="Log out `+name+`"]`)); err != nil {
+		b.Fatalf("log out %s: %v", name, err)
+	}
+}
+
+// mark lets wantEnded see that a page was not loaded again.
+func (b *tab) mark() {
+	b.Helper()
+	b.do(chromedp.Evaluate[chromedp.Void](`void (document.body.dataset.marked = "yes")`))
+	b.marked = true
+}
+
+const (
+	namesOfDevices = `[...document.querySelectorAll("#devices > li strong")].map(e => e.textContent).join(", ")`
+	hasEnded       = `document.querySelector("main h1").textContent === "You have been logged out"`
+)
+
+func (b *tab) wantDevices(names ...string) {
+	b.Helper()
+	got := run(b, chromedp.Evaluate[string](namesOfDevices))
+	if want := strings.Join(names, ", "); got != want {
+		b.Errorf("the page lists %s; want %s", got, want)
+	}
+}
+
+// awaitDevices waits until the page lists these, by itself.
+func (b *tab) awaitDevices(names ...string) {
+	b.Helper()
+	b.await(namesOfDevices + " === " + strconv.Quote(strings.Join(names, ", ")))
+	if n := len(names); n > 1 && !strings.Contains(b.text(), "these "+strconv.Itoa(n)+" devices") {
+		b.Errorf("the page counts others than %d: %q", n, b.text())
+	}
+	if current := run(b, chromedp.Evaluate[string](`[...document.querySelectorAll("#devices > li")]
+		.filter(e => !e.querySelector(".here").hidden).map(e => e.querySelector("strong").textContent).join()`)); current != names[0] {
+		b.Errorf("this device is %q; want %q", current, names[0])
+	}
+}
+
+// wantEnded waits until the page says by itself that it is logged out, and shows nothing
+// else.
+func (b *tab) wantEnded() {
+	b.Helper()
+	b.await(hasEnded)
+	b.wantNothingPrivate("the page of who was logged out")
+	got := run(b, chromedp.Evaluate[map[string]string](`({
+		marked: document.body.dataset.marked || "",
+		title: document.title,
+		focus: document.activeElement.tagName,
+	})`))
+	if got["title"] != "You have been logged out · nest session" || got["focus"] != "H1" {
+		b.Errorf("the title is %q, the focus on %q", got["title"], got["focus"])
+	}
+	if b.marked && got["marked"] != "yes" {
+		b.Error("the page was loaded again")
+	}
+	b.marked = false
+}
+
+// wantEndedNot gives the page the time of an answer from the server to say it wrongly.
+func (b *tab) wantEndedNot() {
+	b.Helper()
+	if ended := run(b, chromedp.Evaluate[bool](`fetch("/me").then(() => `+hasEnded+`)`, chromedp.EvalAwaitPromise)); ended {
+		b.Errorf("the page on %s says that it has been logged out", b.path())
+	}
+}
+
+// await waits until an expression is true on the page.
+func (b *tab) await(expression string) {
+	b.Helper()
+	ok := run(b, chromedp.Evaluate[bool](`new Promise(done => {
+		const look = () => { if (`+expression+`) done(true); };
+		new MutationObserver(look).observe(document, {subtree: true, childList: true, characterData: true, attributes: true});
+		look();
+		setTimeout(() => done(false), `+strconv.FormatInt(soon.Milliseconds(), 10)+`);
+	})`, chromedp.EvalAwaitPromise))
+	if !ok {
+		b.Fatalf("the page did not come to %s: on %s: %q", expression, b.path(), b.text())
+	}
+}
