@@ -16,6 +16,7 @@ const (
 	DefaultExpressPrefix = "sess:"        // connect-redis's
 	DefaultTTL           = 24 * time.Hour // connect-redis's
 	DefaultTrimInterval  = 1 * time.Hour
+	DefaultHeartbeat     = 500 * time.Millisecond
 )
 
 // NoTTL as [Config.TTL] keeps a session without an expiry for good.
@@ -28,7 +29,8 @@ const (
 	trimKeys  = "nest-trim:"
 )
 
-// Config says where a [Store] keeps its sessions. Only Client is needed.
+// Config says where a [Store] keeps its sessions. Only Client is needed, and by [New]
+// alone.
 type Config struct {
 	// Client is connected to the servers. It stays the caller's: Close does not
 	// close it, and other code may use it too. Of rueidis.ClientOption, SelectDB is
@@ -63,6 +65,12 @@ type Config struct {
 	// stores on the same sessions. 0: [DefaultTrimInterval]. Negative: never.
 	TrimInterval time.Duration
 
+	// Heartbeat is how often a store that was opened and is watched asks the servers
+	// whether they still tell of changes: a PING, in a Cluster ROLE and CLUSTER INFO to
+	// each node. A cache may serve what it keeps for its MaxStale after an answer, so
+	// several should fit into that. 0: [DefaultHeartbeat]. Only with [Open].
+	Heartbeat time.Duration
+
 	// Now is the clock that owners' entries and, with Express, lifetimes are
 	// reckoned by. Nil: the system's. Whether a session is over is up to the
 	// server's clock; keep the two within minutes of each other.
@@ -75,9 +83,6 @@ type Config struct {
 
 // withDefaults checks c and fills in what it leaves open.
 func (c Config) withDefaults() (Config, error) {
-	if c.Client == nil {
-		return c, errors.New("redisstore: Config.Client is nil: make one with rueidis.NewClient")
-	}
 	if c.Prefix == "" {
 		c.Prefix = DefaultPrefix
 		if c.Express {
@@ -88,9 +93,6 @@ func (c Config) withDefaults() (Config, error) {
 		if strings.HasPrefix(own, c.Prefix) || strings.HasPrefix(c.Prefix, own) {
 			return c, fmt.Errorf("redisstore: Config.Prefix %q overlaps with %q, which the store needs for itself: choose another", c.Prefix, own)
 		}
-	}
-	if c.Client.Mode() == rueidis.ClientModeCluster && strings.ContainsAny(c.Prefix, "{}") {
-		return c, fmt.Errorf("redisstore: Config.Prefix %q holds a brace, which in a Cluster puts all sessions on one node: leave it out", c.Prefix)
 	}
 	switch {
 	case c.TTL == 0:
@@ -104,6 +106,12 @@ func (c Config) withDefaults() (Config, error) {
 	if c.TrimInterval == 0 {
 		c.TrimInterval = DefaultTrimInterval
 	}
+	switch {
+	case c.Heartbeat == 0:
+		c.Heartbeat = DefaultHeartbeat
+	case c.Heartbeat < 0:
+		return c, fmt.Errorf("redisstore: Config.Heartbeat is %v: give a positive duration, or 0 for %v", c.Heartbeat, DefaultHeartbeat)
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -111,4 +119,12 @@ func (c Config) withDefaults() (Config, error) {
 		c.Logger = slog.Default()
 	}
 	return c, nil
+}
+
+// checkCluster checks what is only known of a client.
+func (c Config) checkCluster() error {
+	if c.Client.Mode() == rueidis.ClientModeCluster && strings.ContainsAny(c.Prefix, "{}") {
+		return fmt.Errorf("redisstore: Config.Prefix %q holds a brace, which in a Cluster puts all sessions on one node: leave it out", c.Prefix)
+	}
+	return nil
 }

@@ -37,7 +37,7 @@ func (s *Store) wrap(ctx context.Context, what string, err error) error {
 		return nil
 	case rueidis.IsRedisNil(err):
 		return store.ErrNotFound
-	case errors.Is(err, store.ErrClosed):
+	case errors.Is(err, store.ErrClosed), s.closed.Load() && errors.Is(err, rueidis.ErrClosing):
 		return store.ErrClosed
 	case ctx.Err() != nil:
 		return ctx.Err()

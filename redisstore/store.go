@@ -16,7 +16,7 @@ import (
 // errNoID is what Create answers for a record without an id.
 var errNoID = errors.New("redisstore: record without an id")
 
-// Store keeps sessions in Redis. Make one with [New].
+// Store keeps sessions in Redis. Make one with [New] or [Open].
 type Store struct {
 	client  rueidis.Client
 	b       rueidis.Builder
@@ -29,20 +29,38 @@ type Store struct {
 	running sync.WaitGroup
 
 	reads, writes line // to client, where that is one server
+
+	tracking *tracking // nil: the store was not opened, and cannot be watched
 }
 
 var (
 	_ store.Store  = (*Store)(nil)
 	_ store.Lister = (*Store)(nil)
 	_ store.Pinger = (*Store)(nil)
+
+	_ store.Unwrapper = (*Store)(nil)
 )
 
 // New makes a store that keeps sessions where c.Client is connected to, and fails
 // if that does not answer, refuses the user, or is older than Redis 6.2. Close it
 // to end its trimming.
 func New(ctx context.Context, c Config) (*Store, error) {
+	if c.Client == nil {
+		return nil, errors.New("redisstore: Config.Client is nil: make one with rueidis.NewClient, or call Open")
+	}
+	if c.Heartbeat != 0 {
+		return nil, errors.New("redisstore: Config.Heartbeat is for Open: a store with a client of the caller's cannot be watched")
+	}
 	c, err := c.withDefaults()
 	if err != nil {
+		return nil, err
+	}
+	return start(ctx, c, nil)
+}
+
+// start makes a store of a configuration with defaults and a client.
+func start(ctx context.Context, c Config, t *tracking) (*Store, error) {
+	if err := c.checkCluster(); err != nil {
 		return nil, err
 	}
 	s := &Store{
@@ -51,6 +69,8 @@ func New(ctx context.Context, c Config) (*Store, error) {
 		config:  c,
 		cluster: c.Client.Mode() == rueidis.ClientModeCluster,
 		owned:   !c.Express || c.OwnerOf != nil,
+
+		tracking: t,
 	}
 	s.reads.client, s.writes.client = c.Client, c.Client
 	s.layout = native{s.b, c.Now}
@@ -60,7 +80,12 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	if err := s.inspect(ctx); err != nil {
 		return nil, err
 	}
-	s.trimRegularly()
+	ctx, s.stop = context.WithCancel(context.Background())
+	s.trimRegularly(ctx)
+	if t != nil {
+		s.running.Go(func() { (&pulse{store: s}).run(ctx) })
+		s.running.Go(func() { s.look(ctx) })
+	}
 	return s, nil
 }
 
@@ -97,6 +122,7 @@ func (s *Store) Create(ctx context.Context, r store.Record) (store.Version, erro
 		return 0, errNoID
 	}
 	w := s.writing(r)
+	defer w.end()
 	if w.apart {
 		if err := w.list(ctx); err != nil {
 			return 0, s.wrap(ctx, "create", err)
@@ -108,6 +134,7 @@ func (s *Store) Create(ctx context.Context, r store.Record) (store.Version, erro
 	case outcome == gone:
 		return 0, store.ErrExists
 	}
+	w.done = true
 	w.trim(ctx)
 	return w.version, nil
 }
@@ -120,6 +147,7 @@ func (s *Store) Update(ctx context.Context, r store.Record) (store.Version, erro
 		return 0, err
 	}
 	w := s.writing(r)
+	defer w.end()
 	if w.apart && s.config.Express {
 		if err := w.list(ctx); err != nil {
 			return 0, s.wrap(ctx, "update", err)
@@ -140,6 +168,7 @@ func (s *Store) Update(ctx context.Context, r store.Record) (store.Version, erro
 	case outcome == changed:
 		return 0, store.ErrConflict
 	}
+	w.done = true
 	w.trim(ctx)
 	return w.version, nil
 }
@@ -177,11 +206,17 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.wrap(ctx, "ping", s.ping(ctx))
 }
 
-// Close ends the trimming. The client is left open. It may be called several
-// times. Afterwards all methods answer [store.ErrClosed].
+// Close ends the trimming and the watching. A client that [Open] made is closed, which
+// takes a second where a server is silent; calls under way then answer
+// [store.ErrClosed] or what they were answered before. The caller's client is left open.
+// It may be called several times. Afterwards all methods answer [store.ErrClosed].
 func (s *Store) Close() error {
-	s.closed.Store(true)
+	first := !s.closed.Swap(true)
 	s.stop()
+	if s.tracking != nil && first {
+		s.client.Close()
+		s.tracking.feed.Close()
+	}
 	s.running.Wait()
 	return nil
 }

@@ -59,9 +59,7 @@ func (s *Store) trimOwner(ctx context.Context, key string) (removed int, err err
 
 // trimRegularly runs TrimOwners from time to time, in one of the stores on the
 // same sessions.
-func (s *Store) trimRegularly() {
-	ctx, stop := context.WithCancel(context.Background())
-	s.stop = stop
+func (s *Store) trimRegularly(ctx context.Context) {
 	interval := s.config.TrimInterval
 	if interval < 0 || !s.owned {
 		return

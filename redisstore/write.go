@@ -13,16 +13,18 @@ import (
 // writing is a creation or an update under way.
 type writing struct {
 	s       *Store
+	id      string
 	keys    [2]string // of the session, and of the owner's index
 	args    [8]string // see scripts
 	version store.Version
 	listed  bool // there is an owner to be listed
 	apart   bool // and its index has to be written before, by itself
+	done    bool // the server has said so
 	due     []entry
 }
 
 func (s *Store) writing(r store.Record) *writing {
-	w := &writing{s: s, listed: s.owned && r.Owner != ""}
+	w := &writing{s: s, id: r.ID, listed: s.owned && r.Owner != ""}
 	value, v, owner := s.layout.value(r)
 	w.version = v
 	w.keys[0] = s.key(r.ID)
@@ -32,7 +34,17 @@ func (s *Store) writing(r store.Record) *writing {
 		w.keys[1] = s.ownerKey(r.Owner)
 		w.args[2], w.args[3], w.args[4] = r.ID, number(milli(r.Expires)), number(s.dueBefore())
 	}
+	if s.tracking != nil {
+		s.tracking.expect(r, v)
+	}
 	return w
+}
+
+// end is the end of the call.
+func (w *writing) end() {
+	if w.s.tracking != nil && !w.done {
+		w.s.tracking.dismiss(w.id, w.version)
+	}
 }
 
 // run runs the script and says what came of it.
