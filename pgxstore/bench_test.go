@@ -11,14 +11,18 @@ import (
 )
 
 // BenchmarkWrites is of 16 callers at once, each with a session of its own, and a disk
-// that is written through to: with the trigger, saves wait in line for that, and touches
-// do not.
+// that is written through to: with the trigger, saves wait in line for that, unless they
+// are told not to wait, and touches do not.
 func BenchmarkWrites(b *testing.B) {
 	server := servers.StartPostgres(b, servers.PostgresOptions{Durable: true})
-	for _, trigger := range []bool{true, false} {
-		for _, what := range []string{"save", "touch"} {
+	for _, what := range []string{"save", "save lazily", "touch"} {
+		for _, trigger := range []bool{true, false} {
 			b.Run(fmt.Sprintf("%s/trigger=%v", what, trigger), func(b *testing.B) {
-				pool := newPool(b, server.NewDatabase(b), "&pool_max_conns=16")
+				more := "&pool_max_conns=16"
+				if what == "save lazily" {
+					more += "&synchronous_commit=off"
+				}
+				pool := newPool(b, server.NewDatabase(b), more)
 				s := newStore(b, pool, pgxstore.Config{Create: true})
 				if !trigger {
 					exec(b, pool, "ALTER TABLE nest_sessions DISABLE TRIGGER nest_watch")

@@ -1,0 +1,100 @@
+package pgxstore_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/store/sqlstore"
+)
+
+// Ids are told as they are, whatever they hold; what is too long for a notification does
+// not make the write fail.
+func TestOddIDs(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", sqlstore.MaxID)
+	for name, c := range layouts {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t, c)
+			ids := []string{"it's", `back\slash "quoted"`, "한글 \U0001f600", " spaces ", "a\nb", "$nest$", long}
+			if c.Layout == sqlstore.Native {
+				ids = append(ids, "\x00\xff\xfe")
+			}
+			for _, id := range ids {
+				r := record("x")
+				r.ID = id
+				create(t, p.here, r)
+				if err := p.here.Delete(t.Context(), id); err != nil {
+					t.Fatal(err)
+				}
+				if got := p.ear.only("a deletion"); got != (store.Event{ID: id, Ended: true}) {
+					t.Errorf("%.20q: %+v", id, got)
+				}
+			}
+		})
+	}
+	t.Run("too long", func(t *testing.T) {
+		t.Parallel()
+		p := newPair(t, layouts["ConnectPgSimple"])
+		exec(t, p.pool, `INSERT INTO session (sid, sess, expire) VALUES ($1, '{}', now() + interval '1 hour')`, strings.Repeat(long, 10))
+		exec(t, p.pool, `UPDATE session SET sess = '{"a":1}'`)
+		exec(t, p.pool, `DELETE FROM session`)
+		if told := p.ear.told(); len(told) != 0 {
+			t.Errorf("heard of a session that no node can read: %.100v", told)
+		}
+	})
+}
+
+// Whatever else a program does to rows, who watches is led to look.
+func TestOddWrites(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, layouts["ConnectPgSimple"])
+	r := create(t, p.here, record("a"))
+
+	exec(t, p.pool, `UPDATE session SET sid = 'b' WHERE sid = 'a'`)
+	lost := 1
+	p.ear.told()
+	if got := p.ear.missed(); got != lost+1 {
+		t.Errorf("an id that was changed: told %d times to look at everything, want %d", got, lost+1)
+	}
+
+	exec(t, p.pool, `BEGIN; DELETE FROM session WHERE sid = 'b'; INSERT INTO session (sid, sess, expire) VALUES ('b', '{"new":1}', now() + interval '1 hour'); COMMIT`)
+	if got := p.ear.only("a replacement"); got.ID != "b" {
+		t.Errorf("a replacement: %+v", got)
+	}
+
+	exec(t, p.pool, `BEGIN; SAVEPOINT s; UPDATE session SET sess = '{"new":2}' WHERE sid = 'b'; RELEASE s; COMMIT`)
+	got := p.ear.only("a write after a savepoint")
+	now, err := p.there.Load(t.Context(), "b")
+	if err != nil || got.ID != "b" || got.Version == r.Version {
+		t.Errorf("a write after a savepoint: %+v; the record: %+v, %v", got, now, err)
+	}
+
+	exec(t, p.pool, `BEGIN; UPDATE session SET sess = '{"new":3}' WHERE sid = 'b'; ROLLBACK`)
+	if told := p.ear.told(); len(told) != 0 {
+		t.Errorf("what was rolled back: %+v", told)
+	}
+}
+
+// A notification from elsewhere that nobody understands has everything looked at.
+func TestForeignMessages(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, layouts["Native"])
+	var channel string
+	err := p.pool.QueryRow(context.Background(), `SELECT 'nest_session_' || left(encode(sha256(convert_to('public.nest_sessions', 'UTF8')), 'hex'), 40)`).Scan(&channel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, payload := range []string{"", "hello", "changed", "changed x 61", "changed 1 6", "changed 1 xx"} {
+		exec(t, p.pool, "SELECT pg_notify($1, $2)", channel, payload)
+		if told := p.ear.told(); len(told) != 0 || p.ear.missed() != i+2 {
+			t.Errorf("%q: %+v, told %d times to look at everything, want %d", payload, told, p.ear.missed(), i+2)
+		}
+	}
+	exec(t, p.pool, "SELECT pg_notify($1, $2)", channel, "beat somebody 1")
+	if told := p.ear.told(); len(told) != 0 || p.ear.missed() != 7 {
+		t.Errorf("another node's heartbeat: %+v, %d", told, p.ear.missed())
+	}
+}
