@@ -114,6 +114,31 @@ func TestHooks(t *testing.T) {
 	}
 }
 
+// While there is no server Watch waits, and ends when it is told to.
+func TestEndBeforeTheFirstEvent(t *testing.T) {
+	t.Parallel()
+	server := servers.SharedPostgres(t)
+	p := newProxy(t, server.Addr())
+	s := newStore(t, newPool(t, p.through(server.NewDatabase(t))), pgxstore.Config{Create: true})
+	p.halfOpen()
+	ctx, stop := context.WithCancel(t.Context())
+	ended, closed := make(chan error, 1), make(chan error, 1)
+	heard := func(ev store.Event) { t.Errorf("heard %+v", ev) }
+	go func() { ended <- s.Watch(ctx, heard) }()
+	go func() { closed <- s.Watch(t.Context(), heard) }()
+	wait(t, 50*time.Millisecond)
+	stop()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("Watch whose context ended: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-closed; !errors.Is(err, store.ErrClosed) {
+		t.Errorf("Watch of a store that was closed: %v", err)
+	}
+}
+
 // Close ends those who watch, also while there is no server, and leaves nothing behind.
 // It is not run beside others, whose goroutines come and go.
 func TestNothingIsLeft(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 var theirs = []string{
 	"database is locked", "database or disk is full", "attempt to write a readonly database",
 	"permission denied", "cannot execute … in a read-only transaction", "prepared statement … does not exist",
-	"too many clients", "remaining connection slots",
+	"too many notifications in the NOTIFY queue", "too many clients", "remaining connection slots",
 	"command denied", "running with the --read-only option", "Too many connections", "max_prepared_stmt_count", "invalid connection",
 }
 
@@ -21,7 +21,7 @@ var theirs = []string{
 func TestTheErrorsOnThePages(t *testing.T) {
 	t.Parallel()
 	code := ""
-	for _, folder := range []string{"../../redisstore", "../../store", "../../store/sqlstore"} {
+	for _, folder := range []string{"../../redisstore", "../../pgxstore", "../../store", "../../store/sqlstore"} {
 		names, err := filepath.Glob(filepath.Join(folder, "*.go"))
 		if err != nil || len(names) == 0 {
 			t.Fatal(folder, err)
