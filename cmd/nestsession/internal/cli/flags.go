@@ -1,12 +1,17 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"net"
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/nestsession/session/cmd/nestsession/internal/client"
+	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
 )
 
 // maxAge is the longest that browsers keep a cookie (RFC 6265bis, section 5.5).
@@ -21,6 +26,8 @@ type serve struct {
 	storeFlags
 
 	SecretFile string `placeholder:"FILE" env:"NESTSESSION_SECRET_FILE" help:"Read the secrets from this file, which only its owner may read. Default: the file \"secret\" in the data folder, made at the first start."`
+
+	NearCache size `default:"" placeholder:"SIZE" env:"NESTSESSION_NEAR_CACHE" help:"Keep so much of the sessions in this process, in front of the store, so that most requests need not ask it; 0: nothing. What another process changed is seen within milliseconds, and where the store does not tell of changes (SQLite, MySQL) within two seconds. Default: 64MiB for Redis and PostgreSQL, if they tell of changes."`
 
 	MaxAge age `default:"168h" placeholder:"DURATION" env:"NESTSESSION_MAX_AGE" help:"A session that is not used for so long ends, and so does its cookie. 0: the cookie ends with the browser. Default: 168h, a week."`
 
@@ -56,6 +63,28 @@ func (a age) String() string {
 	return text
 }
 
+// size is how much memory something may take.
+type size struct {
+	bytes int64
+	given bool
+}
+
+// minCache is less than what a few sessions take.
+const minCache = 64 << 10
+
+// UnmarshalText reads it with or without a unit.
+func (s *size) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		return nil
+	}
+	n, err := humanize.ParseBytes(string(text))
+	if err != nil || n > math.MaxInt64 || n > 0 && n < minCache {
+		return fmt.Errorf("%q cannot be: write 0 or at least 64KiB, such as 64MiB or 1GiB", text)
+	}
+	s.bytes, s.given = int64(n), true
+	return nil
+}
+
 // Validate refuses what cannot work, before anything is made.
 func (c *serve) Validate() error {
 	if _, _, err := net.SplitHostPort(c.Address); err != nil {
@@ -67,6 +96,9 @@ func (c *serve) Validate() error {
 	}
 	if err := c.storeFlags.validate(); err != nil {
 		return err
+	}
+	if t, err := storeurl.Parse(c.Store, c.Express); c.Store != "" && err == nil && t.Kind == storeurl.Memory && c.NearCache.bytes > 0 {
+		return errors.New("--near-cache: the sessions of --store memory: are in this process already: leave one of them out")
 	}
 	if c.Secure == "always" && len(c.proxies) == 0 {
 		return fmt.Errorf("--secure always: this server speaks plain HTTP, over which no browser would get a cookie: name the proxy that speaks HTTPS in front of it with --trusted-proxy, or write --secure auto")

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
 	"github.com/nestsession/session/cmd/nestsession/internal/stores"
@@ -19,12 +21,15 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
 	"github.com/nestsession/session/cmd/nestsession/internal/web"
 	"github.com/nestsession/session/express"
-	"github.com/nestsession/session/store"
 )
 
 // drainTime is how long requests under way have to finish at the end, within the
 // 30 seconds that Kubernetes gives a process.
 const drainTime = 20 * time.Second
+
+// recheckInterval is how often a store that does not tell of changes is asked whether the
+// sessions still live that pages are open of: after twice that they know at the latest.
+const recheckInterval = 2 * time.Second
 
 // Help is what `nestsession serve --help` says beyond the flags.
 func (*serve) Help() string {
@@ -58,7 +63,7 @@ func (c *serve) Run(ctx context.Context, to output) error {
 	if err != nil {
 		return err
 	}
-	kept, err := stores.Open(ctx, place.sessions, stores.Options{Make: true, Sweep: true, Logger: log})
+	kept, err := stores.Open(ctx, place.sessions, stores.Options{Make: true, Sweep: true, Watch: true, NearCache: c.near(), Logger: log})
 	if err != nil {
 		return errors.Join(err, accounts.Close())
 	}
@@ -71,7 +76,7 @@ func (c *serve) Run(ctx context.Context, to output) error {
 	if err != nil {
 		return errors.Join(err, kept.Close(), accounts.Close())
 	}
-	c.announce(to.out, ln.Addr(), place)
+	c.announce(to.out, ln.Addr(), place, kept)
 	c.warn(log, ln.Addr())
 	return errors.Join(serveUntil(ctx, ln, app, log, drainTime), app.Close(), kept.Close(), accounts.Close())
 }
@@ -123,7 +128,15 @@ func serveUntil(ctx context.Context, ln net.Listener, h http.Handler, log *slog.
 	return nil
 }
 
-func (c *serve) announce(w io.Writer, at net.Addr, p *place) {
+// near is what stores.Open is to keep of the sessions.
+func (c *serve) near() int64 {
+	if !c.NearCache.given {
+		return stores.NearDefault
+	}
+	return c.NearCache.bytes
+}
+
+func (c *serve) announce(w io.Writer, at net.Addr, p *place, kept *stores.Opened) {
 	note := ""
 	if p.sessions.Kind == storeurl.Memory {
 		note = ": all end with this process"
@@ -133,6 +146,9 @@ func (c *serve) announce(w io.Writer, at net.Addr, p *place) {
   secrets   %s
   sessions  in %s, until %s after the last use%s
 `, at, p.users, p.secretSource, p.sessions, c.lifetime(), note)
+	if kept.NearCache > 0 {
+		fmt.Fprintf(w, "  cache     %s of them in this process\n", humanize.IBytes(uint64(kept.NearCache)))
+	}
 }
 
 // warn names what an operator may not have meant.
@@ -143,13 +159,16 @@ func (c *serve) warn(log *slog.Logger, at net.Addr) {
 }
 
 // session configures the sessions: as this library has them, or as express-session.
-func (c *serve) session(secrets []string, kept store.Store, log *slog.Logger) session.Config {
+func (c *serve) session(secrets []string, kept *stores.Opened, log *slog.Logger) session.Config {
 	cfg := session.Config{Secrets: secrets, Cookie: c.cookie()}
 	if c.Express {
 		cfg = express.Config(secrets...)
 		cfg.Cookie.MaxAge, cfg.Cookie.Secure = c.cookie().MaxAge, c.cookie().Secure
 	}
 	cfg.Store, cfg.Logger = kept, log
+	if !kept.Watches {
+		cfg.RecheckInterval = recheckInterval
+	}
 	return cfg
 }
 

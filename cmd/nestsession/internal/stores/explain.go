@@ -51,7 +51,9 @@ func reason(t *storeurl.Target, o Options, err error) string {
 
 // words says what is set here by a URL where the stores' errors speak of their Config.
 var words = strings.NewReplacer(
-	"sqlstore: ", "", "redisstore: ", "",
+	"sqlstore: ", "", "redisstore: ", "", "pgxstore: ", "",
+	"does not tell of changes: set Config.Create, or run:", "does not tell of changes: add create=true to the URL's parameters to have that made, or notify=false to do without, or run:",
+	"set Config.Direct to a pool whose connections go to the server itself", "name the server itself in the URL, or add notify=false to its parameters to do without them",
 	"set Config.Create, or run:", "add create=true to the URL's parameters to have it made, or run:",
 	"let Config.Create add it", "let create=true in the URL add it",
 	"Config.OwnerColumn", "owner-column", "Config.TimeZone", "time-zone", "Config.Prefix", "prefix",

@@ -10,6 +10,7 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
+	"github.com/nestsession/session/store/nearcache"
 )
 
 // DefaultTimeout bounds how long Open waits for a server.
@@ -24,6 +25,15 @@ type Options struct {
 	// Sweep removes expired sessions in the background, as a server does.
 	Sweep bool
 
+	// Watch has a store tell of changes as they happen, where it can: PostgreSQL needs
+	// a trigger for that. See [Opened.Watches].
+	Watch bool
+
+	// NearCache is how many bytes of sessions are kept in this process, in front of the
+	// store. 0: none. [NearDefault]: nearcache.DefaultMaxBytes if the store tells of
+	// changes, else none.
+	NearCache int64
+
 	// Conns is how many connections to a database are used. 0: 16.
 	Conns int
 
@@ -36,12 +46,23 @@ type Options struct {
 
 const defaultConns = 16
 
+// NearDefault as [Options.NearCache] leaves it to the kind of the store.
+const NearDefault int64 = -1
+
 // Opened is a store with what belongs to it.
 type Opened struct {
 	store.Store
 	Target *storeurl.Target
-	count  func(context.Context) (int64, error)
-	close  []func() error // in their order
+
+	// Watches says whether the store tells of changes as they happen. Of one that does
+	// not, they are asked for from time to time.
+	Watches bool
+
+	// NearCache is how many bytes of sessions are kept in front of the store; 0: none.
+	NearCache int64
+
+	count func(context.Context) (int64, error)
+	close []func() error // in their order
 }
 
 // Unwrap shows what else the store can do.
@@ -74,13 +95,16 @@ func Open(ctx context.Context, t *storeurl.Target, o Options) (*Opened, error) {
 	}
 	if t.Kind == storeurl.Memory {
 		kept := memstore.New(memstore.Config{})
-		return &Opened{Store: kept, Target: t, close: []func() error{kept.Close}}, nil
+		return &Opened{Store: kept, Target: t, Watches: true, close: []func() error{kept.Close}}, nil
 	}
 	opening, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	open := openSQL
-	if t.Kind == storeurl.Redis {
+	switch {
+	case t.Kind == storeurl.Redis:
 		open = openRedis
+	case t.Kind == storeurl.Postgres && t.Notify && o.Watch:
+		open = openPostgres
 	}
 	opened, err := open(opening, t, o)
 	if ctx.Err() != nil && err != nil {
@@ -89,7 +113,28 @@ func Open(ctx context.Context, t *storeurl.Target, o Options) (*Opened, error) {
 	if err != nil {
 		return nil, explain(t, o, err)
 	}
+	_, opened.Watches = store.As[store.Watcher](opened.Store)
+	if err := opened.keepNear(o.NearCache); err != nil {
+		return nil, errors.Join(err, opened.Close())
+	}
 	return opened, nil
+}
+
+// keepNear puts a cache in front.
+func (o *Opened) keepNear(size int64) error {
+	if size == NearDefault && o.Watches && (o.Target.Kind == storeurl.Redis || o.Target.Kind == storeurl.Postgres) {
+		size = nearcache.DefaultMaxBytes
+	}
+	if size <= 0 {
+		return nil
+	}
+	near, err := nearcache.New(o.Store, nearcache.Config{MaxBytes: size})
+	if err != nil {
+		return err
+	}
+	o.Store, o.NearCache = near, size
+	o.close = append([]func() error{near.Close}, o.close...)
+	return nil
 }
 
 // explain says what an error of opening is about and what to do. It has no password

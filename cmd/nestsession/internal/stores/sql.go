@@ -84,6 +84,15 @@ func openSQL(ctx context.Context, t *storeurl.Target, o Options) (opened *Opened
 	return &Opened{Store: kept, Target: t, count: count, close: []func() error{kept.Close, db.Close}}, nil
 }
 
+// postgresURL is without the password, which an error could quote.
+func postgresURL(t *storeurl.Target) string {
+	u := url.URL{Scheme: "postgres", Host: t.Hosts[0], Path: "/" + t.Database, RawQuery: t.Driver.Encode()}
+	if t.User != "" {
+		u.User = url.User(t.User)
+	}
+	return u.String()
+}
+
 // database opens connections to it, of which none is made yet.
 func database(t *storeurl.Target, o Options) (*sql.DB, sqlstore.Dialect, error) {
 	switch t.Kind {
@@ -92,16 +101,12 @@ func database(t *storeurl.Target, o Options) (*sql.DB, sqlstore.Dialect, error) 
 		db, err := sqlitefile.Open(t.Path, sqlitefile.Options{Make: o.Make, KeepJournal: t.PlainIDs()})
 		return db, sqlstore.SQLite, err
 	case storeurl.Postgres:
-		u := url.URL{Scheme: "postgres", Host: t.Hosts[0], Path: "/" + t.Database, RawQuery: t.Driver.Encode()}
-		if t.User != "" {
-			u.User = url.User(t.User)
-		}
-		cfg, err := pgx.ParseConfig(u.String())
+		cfg, err := pgx.ParseConfig(postgresURL(t))
 		if err != nil {
 			return nil, 0, err
 		}
 		if t.Password() != "" {
-			cfg.Password = t.Password() // never a part of a text that an error could quote
+			cfg.Password = t.Password()
 		}
 		return stdlib.OpenDB(*cfg), sqlstore.Postgres, nil
 	case storeurl.MySQL:

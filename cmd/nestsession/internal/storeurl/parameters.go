@@ -14,7 +14,7 @@ import (
 // ours are the parameters of each kind that this program reads itself.
 var ours = map[Kind][]string{
 	SQLite:   {"create", "layout", "owner-column", "table", "ttl"},
-	Postgres: {"create", "layout", "owner-column", "schema", "table", "time-zone", "ttl"},
+	Postgres: {"create", "layout", "notify", "owner-column", "schema", "table", "time-zone", "ttl"},
 	MySQL:    {"create", "layout", "owner-column", "table", "ttl"},
 	Redis:    {"layout", "prefix", "ttl"},
 }
@@ -60,7 +60,8 @@ func (t *Target) parameters(s scheme, query string, express bool) error {
 	if s.sentinel && t.Master == "" {
 		return errors.New("the sentinels want to be asked for a master by its name: add ?master=NAME, as their configuration has it (sentinel monitor NAME …)")
 	}
-	for _, flag := range []string{"create", "sentinel-auth"} {
+	t.Notify = true
+	for _, flag := range []string{"create", "notify", "sentinel-auth"} {
 		if !values.Has(flag) {
 			continue
 		}
@@ -68,9 +69,12 @@ func (t *Target) parameters(s scheme, query string, express bool) error {
 		if err != nil {
 			return fmt.Errorf("the parameter %s is true or false", flag)
 		}
-		if flag == "create" {
+		switch flag {
+		case "create":
 			t.Create = &on
-		} else {
+		case "notify":
+			t.Notify = on
+		default:
 			t.SentinelAuth = on
 		}
 	}
