@@ -18,6 +18,10 @@
 // holds, so that no update is lost, and nothing that has ended is revived, because of
 // the cache.
 //
+// One thing may be seen later: that an expiry was moved to a later time elsewhere, by a
+// store that spares its watchers such a touch. When the time comes that the cache knows,
+// the store is asked.
+//
 // That there is no session is not remembered: a login elsewhere is seen at once.
 package nearcache
 
