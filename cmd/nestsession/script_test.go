@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -70,6 +71,8 @@ func TestNoScriptEndsEarly(t *testing.T) {
 //	                a KIND is also sentinel or cluster
 //	down            end that server at once
 //	up              start it again
+//	loggedout JAR   wait until who has the cookies in that file is answered 401: from the
+//	                cache of the server, milliseconds after the session has ended elsewhere
 //	perm MODE FILE  fail unless the file has that mode
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -98,12 +101,13 @@ func TestScripts(t *testing.T) {
 				of(ts).signal(ts, os.Interrupt)
 				of(ts).ended(ts, false)
 			},
-			"crash":    func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).crash(ts) },
-			"database": database,
-			"own":      own,
-			"down":     func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).own.Kill() },
-			"up":       func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).own.Restart() },
-			"perm":     perm,
+			"crash":     func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).crash(ts) },
+			"database":  database,
+			"own":       own,
+			"down":      func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).own.Kill() },
+			"up":        func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).own.Restart() },
+			"loggedout": loggedOut,
+			"perm":      perm,
 		},
 	})
 }
@@ -234,6 +238,19 @@ func (s *server) clear() {
 			<-s.exit
 		}
 	}
+}
+
+// patience is what a slow machine has for what takes milliseconds.
+const patience = 10 * time.Second
+
+func loggedOut(ts *testscript.TestScript, _ bool, args []string) {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		ts.Check(ts.Exec("curl", "-sS", "-o", os.DevNull, "-w", "%{http_code}", "-b", ts.MkAbs(args[0]), ts.Getenv("URL")+"/me"))
+		if ts.ReadFile("stdout") == "401" {
+			return
+		}
+	}
+	ts.Fatalf("%s is still logged in after %v", args[0], patience)
 }
 
 func perm(ts *testscript.TestScript, _ bool, args []string) {

@@ -33,7 +33,7 @@ const storesHelp = `A store is named by a URL:
 Parameters follow a question mark: table, schema, prefix, create=true to have the table made, layout for the table of ` +
 	`an npm package (connect-pg-simple, express-mysql-session, connect-sqlite3, better-sqlite3-session-store, connect-redis), ` +
 	`owner-column, ttl and time-zone with these, sslmode and tls. PostgreSQL tells a server of changes by a trigger, which create=true ` +
-	`makes; with notify=false it goes without, and asks every two seconds.
+	`makes, and Redis by CLIENT TRACKING, which its user has to be allowed; with notify=false a server goes without, and asks every two seconds.
 
 A URL can hold a password (postgres://USER:PASSWORD@HOST/DATABASE), but every user of the machine can read a command line: ` +
 	`give it in the environment, or the password in a file.`

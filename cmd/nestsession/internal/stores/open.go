@@ -25,8 +25,8 @@ type Options struct {
 	// Sweep removes expired sessions in the background, as a server does.
 	Sweep bool
 
-	// Watch has a store tell of changes as they happen, where it can: PostgreSQL needs
-	// a trigger for that. See [Opened.Watches].
+	// Watch has a store tell of changes as they happen, where it can: PostgreSQL, by a
+	// trigger, and Redis, by CLIENT TRACKING. See [Opened.Watches].
 	Watch bool
 
 	// NearCache is how many bytes of sessions are kept in this process, in front of the

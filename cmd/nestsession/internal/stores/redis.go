@@ -20,33 +20,58 @@ import (
 // they tell by themselves, which a client may miss while they fail over.
 const topologyInterval = 5 * time.Second
 
-func openRedis(ctx context.Context, t *storeurl.Target, o Options) (opened *Opened, err error) {
+func openRedis(ctx context.Context, t *storeurl.Target, o Options) (*Opened, error) {
 	client, err := newClient(ctx, t, o)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			client.Close()
-		}
-	}()
-	if err := checkCluster(t, ctx, client); err != nil {
+	watched := o.Watch && t.Notify
+	err = checkCluster(t, ctx, client)
+	if err != nil || watched {
+		client.Close() // what is watched has its own
+	}
+	if err != nil {
 		return nil, err
 	}
-	cfg := redisstore.Config{Client: client, Prefix: t.Prefix, Express: t.Layout == storeurl.ConnectRedis, TTL: t.TTL, Logger: o.Logger}
+	cfg := redisstore.Config{Prefix: t.Prefix, Express: t.Layout == storeurl.ConnectRedis, TTL: t.TTL, Logger: o.Logger}
 	if cfg.Express {
 		cfg.OwnerOf = session.OwnerOf
 	}
 	if !o.Sweep {
 		cfg.TrimInterval = never
 	}
+	if watched {
+		return openWatched(ctx, t, o, cfg)
+	}
+	cfg.Client = client
 	kept, err := redisstore.New(ctx, cfg)
 	if err != nil {
+		client.Close()
 		return nil, err
 	}
 	count := func(ctx context.Context) (int64, error) { return keys(ctx, client) }
 	end := func() error { client.Close(); return nil }
 	return &Opened{Store: kept, Target: t, count: count, close: []func() error{kept.Close, end}}, nil
+}
+
+// openWatched opens a store that makes its own connections, over which the servers tell
+// of changes.
+func openWatched(ctx context.Context, t *storeurl.Target, o Options, cfg redisstore.Config) (*Opened, error) {
+	option := redisOption(t, o)
+	option.DisableCache = false
+	kept, err := redisstore.Open(ctx, option, cfg)
+	if err != nil {
+		return nil, err
+	}
+	count := func(ctx context.Context) (int64, error) {
+		client, err := newClient(ctx, t, o)
+		if err != nil {
+			return 0, err
+		}
+		defer client.Close()
+		return keys(ctx, client)
+	}
+	return &Opened{Store: kept, Target: t, count: count, close: []func() error{kept.Close}}, nil
 }
 
 // newClient connects, and gives up when ctx ends, as rueidis alone would not.

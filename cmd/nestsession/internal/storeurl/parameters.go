@@ -16,7 +16,7 @@ var ours = map[Kind][]string{
 	SQLite:   {"create", "layout", "owner-column", "table", "ttl"},
 	Postgres: {"create", "layout", "notify", "owner-column", "schema", "table", "time-zone", "ttl"},
 	MySQL:    {"create", "layout", "owner-column", "table", "ttl"},
-	Redis:    {"layout", "prefix", "ttl"},
+	Redis:    {"layout", "notify", "prefix", "ttl"},
 }
 
 // theirs are those that go to the driver.

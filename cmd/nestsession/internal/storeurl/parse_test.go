@@ -129,7 +129,7 @@ var mistakes = map[string]string{
 	"redis://:hunter2@h/-1":                   "number of a Redis database",
 	"redis+cluster://h/1":                     "the database 0 alone",
 	"redis+sentinel://h":                      "add ?master=NAME",
-	"redis://h?master=m":                      `no parameter "master" for Redis: write one of layout, prefix, ttl`,
+	"redis://h?master=m":                      `no parameter "master" for Redis: write one of layout, notify, prefix, ttl`,
 	"redis://h?table=t":                       `no parameter "table" for Redis`,
 	"sqlite:s.db?tabel=t":                     `no parameter "tabel" for SQLite: write one of create, layout, owner-column, table, ttl`,
 	"mysql://h/d?sslmode=require":             `no parameter "sslmode" for MySQL`,

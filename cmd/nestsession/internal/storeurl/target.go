@@ -83,7 +83,7 @@ type Target struct {
 	// Create says whether the table is made if it is not there; nil: not said.
 	Create *bool
 
-	// Notify says whether PostgreSQL is to tell of changes.
+	// Notify says whether PostgreSQL or Redis is to tell of changes.
 	Notify bool
 
 	// Driver is what the database's driver is told.
