@@ -1,0 +1,195 @@
+package redisstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/nestsession/session/internal/servers"
+	"github.com/nestsession/session/redisstore"
+	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/store/nearcache"
+)
+
+// counting is a session in which one node counts, whose connections are not disturbed,
+// while another reads it through a cache.
+type counting struct {
+	mu   sync.Mutex
+	done []time.Time // when the server had acknowledged each number
+}
+
+// atLeast is the number that had been acknowledged by then.
+func (c *counting) atLeast(then time.Time) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := len(c.done)
+	for n > 0 && c.done[n-1].After(then) {
+		n--
+	}
+	return n - 1
+}
+
+// count counts until ctx ends.
+func (c *counting) count(ctx context.Context, s store.Store) {
+	for n := 0; ctx.Err() == nil; {
+		try, cancel := context.WithTimeout(ctx, time.Second)
+		r, err := s.Load(try, "count")
+		if errors.Is(err, store.ErrNotFound) {
+			_, err = s.Create(try, store.Record{ID: "count", Data: fmt.Appendf(nil, "%d", n), Expires: in(time.Hour)})
+		} else if err == nil {
+			r.Data = fmt.Appendf(nil, "%d", n)
+			_, err = s.Update(try, r)
+		}
+		cancel()
+		if err != nil {
+			continue // the next try writes the same number
+		}
+		n++
+		c.mu.Lock()
+		c.done = append(c.done, time.Now())
+		c.mu.Unlock()
+		<-time.After(2 * time.Millisecond)
+	}
+}
+
+// reading reads the number through the cache and keeps the age of the oldest answer.
+type reading struct {
+	t      *testing.T
+	near   *nearcache.Cache
+	truth  *counting
+	oldest time.Duration
+}
+
+// read is one answer, and whether it came from memory.
+func (r *reading) read() (hit, ok bool) {
+	ctx, cancel := context.WithTimeout(r.t.Context(), 200*time.Millisecond)
+	defer cancel()
+	hits, asked := r.near.Stats().Hits, time.Now()
+	rec, err := r.near.Load(ctx, "count")
+	if err != nil {
+		return false, false
+	}
+	var n int
+	if _, err := fmt.Sscan(string(rec.Data), &n); err != nil {
+		r.t.Errorf("Load: %q", rec.Data)
+		return false, false
+	}
+	if want := r.truth.atLeast(asked.Add(-nearcache.DefaultMaxStale)); n < want {
+		r.t.Errorf("read %d, though %d had been written more than %v before", n, want, nearcache.DefaultMaxStale)
+	}
+	r.truth.mu.Lock()
+	if n+1 < len(r.truth.done) {
+		r.oldest = max(r.oldest, asked.Sub(r.truth.done[n+1]))
+	}
+	r.truth.mu.Unlock()
+	return r.near.Stats().Hits > hits, true
+}
+
+// isYoungHit reports whether what was written lately is read from memory.
+func (r *reading) isYoungHit() bool {
+	oldest := r.oldest
+	r.oldest = 0
+	hit, ok := r.read()
+	young := r.oldest < 50*time.Millisecond
+	r.oldest = max(oldest, r.oldest)
+	return hit && ok && young
+}
+
+// The connection of a node breaks, in one way or another, while another node writes. No
+// answer is older than MaxStale, and everything works again by itself.
+func TestStaleness(t *testing.T) {
+	t.Parallel()
+	type site struct {
+		server *servers.Redis
+		gap    *gap
+	}
+	for name, fault := range map[string]struct {
+		begin func(t *testing.T, s site)
+		mend  func(s site) // after the fault has lasted
+	}{
+		"killed":             {func(t *testing.T, s site) { do(t, s.server, "CLIENT", "KILL", "TYPE", "normal") }, nil},
+		"cut":                {func(_ *testing.T, s site) { s.gap.cut() }, nil},
+		"half-open":          {func(_ *testing.T, s site) { s.gap.fallSilent(false) }, nil},
+		"half-open for long": {func(_ *testing.T, s site) { s.gap.fallSilent(true) }, func(s site) { s.gap.heal() }},
+		"frozen":             {func(_ *testing.T, s site) { s.server.Freeze() }, func(s site) { s.server.Thaw() }},
+		"restarted":          {func(_ *testing.T, s site) { s.server.Restart() }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := servers.StartRedis(t, servers.RedisOptions{})
+			s := site{server, newGap(t, server.Addr())}
+			o := single(server)
+			o.InitAddress = []string{s.gap.addr()}
+			r := &reading{t: t, near: near(t, open(t, o, redisstore.Config{})), truth: &counting{}}
+			ctx, stop := context.WithCancel(t.Context())
+			var writing sync.WaitGroup
+			writing.Go(func() {
+				r.truth.count(ctx, newStore(t, redisstore.Config{Client: connect(t, single(server))}))
+			})
+			defer writing.Wait()
+			defer stop()
+			eventually(t, "it is read from memory, and young", r.isYoungHit)
+
+			began := time.Now()
+			fault.begin(t, s)
+			// For longer than anything that was read before may be answered.
+			for until := began.Add(nearcache.DefaultMaxStale + time.Second); time.Now().Before(until); {
+				r.read()
+				<-time.After(time.Millisecond)
+			}
+			if fault.mend != nil {
+				fault.mend(s)
+				began = time.Now()
+			}
+			eventually(t, "it is again", r.isYoungHit)
+			t.Logf("again after at most %v; the oldest answer was %v old", time.Since(began), r.oldest)
+			r.oldest = 0
+			for until := time.Now().Add(time.Second); time.Now().Before(until); {
+				r.read()
+			}
+			t.Logf("then %v", r.oldest)
+		})
+	}
+}
+
+// Sentinel puts a replica in the place of a primary that is frozen. What is written there
+// is seen, and after MaxStale nothing is answered from memory that was read before.
+func TestStalenessFailover(t *testing.T) {
+	t.Parallel()
+	sentinel := servers.StartSentinel(t, servers.SentinelOptions{})
+	o := rueidis.ClientOption{InitAddress: sentinel.Addrs(), Sentinel: rueidis.SentinelOption{MasterSet: sentinel.MasterName}}
+	s := open(t, o, redisstore.Config{})
+	other := open(t, o, redisstore.Config{})
+	n := near(t, s)
+	mustCreate(t, other, owned("id", "", in(time.Hour)))
+	eventually(t, "it is read from memory", func() bool {
+		hits := n.Stats().Hits
+		_, err := n.Load(t.Context(), "id")
+		return err == nil && n.Stats().Hits > hits
+	})
+	eventually(t, "the replica has it", func() bool { return do(t, sentinel.Replicas[0], "DBSIZE") == do(t, sentinel.Master, "DBSIZE") })
+	sentinel.Master.Freeze()
+	defer sentinel.Master.Thaw()
+	eventually(t, "the session is ended where the replica has taken over", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		return other.Delete(ctx, "id") == nil
+	})
+	ended := time.Now()
+	eventually(t, "it has ended here", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		asked := time.Now()
+		_, err := n.Load(ctx, "id")
+		if err == nil && asked.Sub(ended) > nearcache.DefaultMaxStale {
+			t.Errorf("answered %v after its end", asked.Sub(ended))
+		}
+		return errors.Is(err, store.ErrNotFound)
+	})
+	t.Logf("seen after %v", time.Since(ended))
+}
