@@ -26,6 +26,8 @@ func TestInChromium(t *testing.T) {
 		"log out everywhere else":                   everywhereElse,
 		"two windows of one browser":                otherWindows,
 		"devices without JavaScript":                devicesWithoutJavaScript,
+		"devices on two servers with Redis":         nodesOnRedis,
+		"devices on two servers with SQLite":        nodesOnSQLite,
 		"looks":                                     looks,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -24,7 +24,6 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/throttle"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
 	"github.com/nestsession/session/cmd/nestsession/internal/web"
-	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
 )
 
@@ -37,9 +36,16 @@ type site struct {
 	clock    *clock
 	sessions *brittle
 	log      *buffer
+	app      *web.App
 }
 
 func setup(t *testing.T) *site {
+	t.Helper()
+	return setupLists(t, 20*time.Millisecond)
+}
+
+// setupLists returns a site that looks so often for sessions of other nodes.
+func setupLists(t *testing.T, every time.Duration) *site {
 	t.Helper()
 	inner, err := passwords.NewHasher(passwords.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}, 0)
 	if err != nil {
@@ -66,10 +72,13 @@ func setup(t *testing.T) *site {
 		Guard:   throttle.NewGuard(s.clock.now),
 		Proxies: client.Proxies{netip.MustParsePrefix("127.0.0.1/32")}, // the tests, which speak for any client
 		Logger:  log,
+
+		ListInterval: every,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.app = app
 	t.Cleanup(func() { _ = app.Close() })
 	server := httptest.NewServer(app)
 	t.Cleanup(server.Close)
@@ -257,46 +266,6 @@ func (c *clock) forward(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = c.at.Add(d)
-}
-
-// brittle is a store that can be down, and counts what it is asked.
-type brittle struct {
-	store.Store
-	down  atomic.Bool
-	asked atomic.Int64
-}
-
-func (b *brittle) Unwrap() store.Store { return b.Store }
-
-func (b *brittle) check() error {
-	b.asked.Add(1)
-	if b.down.Load() {
-		return errDown
-	}
-	return nil
-}
-
-func (b *brittle) Ping(context.Context) error { return b.check() }
-
-func (b *brittle) Load(ctx context.Context, id string) (store.Record, error) {
-	if err := b.check(); err != nil {
-		return store.Record{}, err
-	}
-	return b.Store.Load(ctx, id)
-}
-
-func (b *brittle) Create(ctx context.Context, r store.Record) (store.Version, error) {
-	if err := b.check(); err != nil {
-		return 0, err
-	}
-	return b.Store.Create(ctx, r)
-}
-
-func (b *brittle) Delete(ctx context.Context, id string) error {
-	if err := b.check(); err != nil {
-		return err
-	}
-	return b.Store.Delete(ctx, id)
 }
 
 // buffer keeps a log that several goroutines write.

@@ -1,0 +1,96 @@
+package web_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"iter"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/nestsession/session/store"
+)
+
+// brittle is a store that can be down, and counts what it is asked.
+type brittle struct {
+	store.Store
+	down  atomic.Bool
+	asked atomic.Int64
+	lists atomic.Int64 // of asked
+
+	listsDown atomic.Bool
+}
+
+func (b *brittle) Unwrap() store.Store { return b.Store }
+
+func (b *brittle) check() error {
+	b.asked.Add(1)
+	if b.down.Load() {
+		return errDown
+	}
+	return nil
+}
+
+func (b *brittle) Ping(context.Context) error { return b.check() }
+
+func (b *brittle) Load(ctx context.Context, id string) (store.Record, error) {
+	if err := b.check(); err != nil {
+		return store.Record{}, err
+	}
+	return b.Store.Load(ctx, id)
+}
+
+func (b *brittle) Create(ctx context.Context, r store.Record) (store.Version, error) {
+	if err := b.check(); err != nil {
+		return 0, err
+	}
+	return b.Store.Create(ctx, r)
+}
+
+func (b *brittle) Delete(ctx context.Context, id string) error {
+	if err := b.check(); err != nil {
+		return err
+	}
+	return b.Store.Delete(ctx, id)
+}
+
+// List is the inner store's, which has to be up at the beginning.
+func (b *brittle) List(ctx context.Context, owner string) iter.Seq2[store.Record, error] {
+	l, _ := store.As[store.Lister](b.Store)
+	return func(yield func(store.Record, error) bool) {
+		b.lists.Add(1)
+		err := b.check()
+		if b.listsDown.Load() {
+			err = errDown
+		}
+		if err != nil {
+			yield(store.Record{}, err)
+			return
+		}
+		for rec, err := range l.List(ctx, owner) {
+			if !yield(rec, err) {
+				return
+			}
+		}
+	}
+}
+
+// deleteSilently ends the session of a cookie as another node does.
+func (b *brittle) deleteSilently(t *testing.T, cookie string) {
+	t.Helper()
+	raw, err := url.PathUnescape(cookie)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, _, _ := strings.Cut(strings.TrimPrefix(raw, "s:"), ".")
+	sum := sha256.Sum256([]byte(id))
+	key := base64.RawURLEncoding.EncodeToString(sum[:])
+	if _, err := b.Store.Load(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Store.Delete(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+}

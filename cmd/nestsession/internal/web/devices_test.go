@@ -1,0 +1,178 @@
+package web_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+type device struct {
+	Session, Device string
+	Current         bool
+}
+
+type list struct {
+	Text         string
+	Sessions     []device
+	More, Others bool
+}
+
+const (
+	firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+	iPhone  = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
+)
+
+// with makes the client call itself so.
+func (b *browser) with(agent string) *browser {
+	b.headers.Set("User-Agent", agent)
+	return b
+}
+
+func (b *browser) list() (l list) {
+	b.Helper()
+	a := b.send(http.MethodGet, "/sessions", nil).want(b.T, http.StatusOK)
+	if err := json.Unmarshal([]byte(a.body), &l); err != nil {
+		b.Fatalf("%v: %s", err, a.body)
+	}
+	return l
+}
+
+func (l list) names() string {
+	var names []string
+	for _, d := range l.Sessions {
+		names = append(names, d.Device)
+	}
+	return strings.Join(names, ", ")
+}
+
+func TestDevicesAreListedAndEnded(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	laptop, phone, tablet, lee := s.program().with(firefox), s.program().with(iPhone), s.program().with("curl/8.5.0"), s.program()
+	laptop.register("kim", "correct horse")
+	if l := laptop.list(); l.Text != "You are logged in on this device alone." || l.Others || !l.Sessions[0].Current {
+		t.Errorf("with one device: %+v", l)
+	}
+	phone.login("kim", "correct horse")
+	tablet.login("kim", "correct horse")
+	lee.register("lee", "correct horse")
+	l := phone.list()
+	if l.names() != "Safari on iPhone, curl, Firefox on Linux" || !l.Others || l.Text != "You are logged in on these 3 devices." {
+		t.Errorf("with three: %+v", l)
+	}
+	for i, d := range l.Sessions {
+		if d.Current != (i == 0) || len(d.Session) < 16 || strings.Contains(phone.sid()+laptop.sid()+tablet.sid(), d.Session) {
+			t.Errorf("device %d: %+v", i, d)
+		}
+	}
+	end := "/sessions/" + l.Sessions[2].Session + "/logout"
+	// A digest of another user's is worth nothing.
+	lee.send(http.MethodPost, end, nil).want(t, http.StatusNotFound)
+	laptop.send(http.MethodGet, "/me", nil).want(t, http.StatusOK)
+	phone.send(http.MethodPost, end, nil).want(t, http.StatusNoContent)
+	laptop.send(http.MethodGet, "/me", nil).want(t, http.StatusUnauthorized)
+	phone.send(http.MethodPost, end, nil).want(t, http.StatusNotFound, "not logged in there any more")
+	phone.send(http.MethodPost, "/sessions/logout-others", nil).want(t, http.StatusOK, `{"ended_sessions":1}`)
+	tablet.send(http.MethodGet, "/me", nil).want(t, http.StatusUnauthorized)
+	lee.send(http.MethodGet, "/me", nil).want(t, http.StatusOK)
+	// Its own is a logout like any other.
+	a := phone.send(http.MethodPost, "/sessions/"+phone.list().Sessions[0].Session+"/logout", nil).want(t, http.StatusNoContent)
+	if a.Header.Get("Clear-Site-Data") == "" {
+		t.Error("logging out this device leaves the browser's data")
+	}
+	phone.send(http.MethodGet, "/me", nil).want(t, http.StatusUnauthorized)
+}
+
+func TestDevicesAsPages(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	laptop, phone := s.person().with(firefox), s.person().with("<script>alert(1)</script>/1.0")
+	laptop.register("kim", "correct horse")
+	phone.login("kim", "correct horse")
+	page := laptop.send(http.MethodGet, "/sessions", nil).want(t, http.StatusOK, "these 2 devices", "Firefox on Linux",
+		`action="/sessions/logout-others"`, `data-events="/sessions/events"`)
+	if strings.Contains(page.body, "<script>alert") {
+		t.Errorf("what a client calls itself is HTML: %s", page.body)
+	}
+	for _, path := range []string{"/me", "/password"} {
+		laptop.send(http.MethodGet, path, nil).want(t, http.StatusOK, `data-events="/events"`, "You have been logged out")
+	}
+	laptop.send(http.MethodPost, "/password", url.Values{}).want(t, http.StatusUnprocessableEntity, `data-events="/events"`)
+	if at := laptop.send(http.MethodPost, "/sessions/logout-others", nil).want(t, http.StatusSeeOther).Header.Get("Location"); at != "/sessions" {
+		t.Errorf("sent to %q", at)
+	}
+	laptop.send(http.MethodGet, "/sessions", nil).want(t, http.StatusOK, "in the 1 other place", "this device alone")
+	if again := laptop.send(http.MethodGet, "/sessions", nil); strings.Contains(again.body, "1 other place") {
+		t.Error("the notice is shown twice")
+	}
+	laptop.send(http.MethodPost, "/sessions/0123456789abcdef01234567/logout", nil).want(t, http.StatusNotFound, "Firefox on Linux", "not logged in there any more")
+	for _, path := range []string{"/login", "/", "/nowhere"} {
+		if a := s.person().send(http.MethodGet, path, nil); strings.Contains(a.body, "<script") {
+			t.Errorf("GET %s: a page that anybody can see has a script", path)
+		}
+	}
+}
+
+func TestWhoIsNotLoggedInHasNoDevices(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	for _, b := range []*browser{s.program(), s.person()} {
+		for _, path := range []string{"/sessions", "/sessions/events", "/events"} {
+			b.send(http.MethodGet, path, nil).want(t, http.StatusUnauthorized, "You are not logged in.")
+		}
+		for _, path := range []string{"/sessions/0123456789abcdef01234567/logout", "/sessions/logout-others"} {
+			b.send(http.MethodPost, path, nil).want(t, http.StatusUnauthorized, "You are not logged in.")
+		}
+	}
+	if n := s.sessions.asked.Load(); n != 0 {
+		t.Errorf("the store was asked %d times", n)
+	}
+}
+
+func TestAnotherSiteEndsNoDevice(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	laptop, phone := s.program(), s.program()
+	laptop.register("kim", "correct horse")
+	phone.login("kim", "correct horse")
+	other := laptop.list().Sessions[1].Session
+	laptop.headers.Set("Sec-Fetch-Site", "cross-site")
+	for _, path := range []string{"/sessions/" + other + "/logout", "/sessions/logout-others"} {
+		laptop.send(http.MethodPost, path, nil).want(t, http.StatusForbidden, "Another site sent this request")
+	}
+	phone.send(http.MethodGet, "/me", nil).want(t, http.StatusOK)
+}
+
+// Who has very many sessions sees some, the current one among them, and can end all.
+func TestManyDevices(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	first := s.program().with("first/1.0")
+	first.register("kim", "correct horse")
+	for range 130 {
+		s.program().with("many/1.0").login("kim", "correct horse").want(t, http.StatusOK)
+	}
+	l := first.list()
+	if len(l.Sessions) != 100 || !l.More || l.Sessions[0].Device != "first" || !l.Sessions[0].Current || !strings.Contains(l.Text, "more than 100 devices") {
+		t.Errorf("%d listed, more: %v; the first is %+v; %q", len(l.Sessions), l.More, l.Sessions[0], l.Text)
+	}
+	first.send(http.MethodPost, "/sessions/logout-others", nil).want(t, http.StatusOK, `{"ended_sessions":130}`)
+}
+
+func TestDevicesWithoutAStore(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	b, p := s.program(), s.person()
+	b.register("kim", "correct horse")
+	p.login("kim", "correct horse")
+	s.sessions.listsDown.Store(true)
+	b.send(http.MethodGet, "/sessions", nil).want(t, http.StatusServiceUnavailable, "Try again in a moment")
+	p.send(http.MethodGet, "/sessions", nil).want(t, http.StatusServiceUnavailable, "Not available")
+	for _, path := range []string{"/sessions/0123456789abcdef01234567/logout", "/sessions/logout-others"} {
+		b.send(http.MethodPost, path, nil).want(t, http.StatusServiceUnavailable, "Try again in a moment")
+	}
+	s.sessions.listsDown.Store(false)
+	b.send(http.MethodGet, "/sessions", nil).want(t, http.StatusOK)
+}

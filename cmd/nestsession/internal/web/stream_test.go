@@ -1,0 +1,236 @@
+package web_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// stream is one that a client listens to.
+type stream struct {
+	*browser
+	response *http.Response
+	events   chan event // closed at the end
+}
+
+type event struct{ name, data string }
+
+func (b *browser) listen(path string) *stream {
+	b.Helper()
+	r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, b.url+path, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.Header = b.headers.Clone()
+	r.Header.Set("Accept", "text/event-stream")
+	response, err := (&http.Client{Jar: b.jar}).Do(r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = response.Body.Close() })
+	st := &stream{b, response, make(chan event, 1000)}
+	go func() {
+		defer close(st.events)
+		var e event
+		for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+			name, value, _ := strings.Cut(lines.Text(), ": ")
+			switch name {
+			case "event":
+				e.name = value
+			case "data":
+				e.data = value
+				st.events <- e
+				e = event{}
+			}
+		}
+	}()
+	return st
+}
+
+// open listens, and fails if there is no stream.
+func (b *browser) open(path string) *stream {
+	b.Helper()
+	st := b.listen(path)
+	if kind := st.response.Header.Get("Content-Type"); st.response.StatusCode != http.StatusOK || kind != "text/event-stream" {
+		b.Fatalf("GET %s: status %d, %s", path, st.response.StatusCode, kind)
+	}
+	return st
+}
+
+const patience = 20 * time.Second
+
+func (st *stream) next() (e event, ok bool) {
+	st.Helper()
+	select {
+	case e, ok = <-st.events:
+	case <-time.After(patience):
+		st.Fatal("no event has come")
+	}
+	return e, ok
+}
+
+// wantList expects the next event to be a list of these.
+func (st *stream) wantList(names string) {
+	st.Helper()
+	e, _ := st.next()
+	var l list
+	if err := json.Unmarshal([]byte(e.data), &l); err != nil || e.name != "sessions" || l.names() != names || !l.Sessions[0].Current {
+		st.Errorf("event %+v, %v; want a list of %s", e, err, names)
+	}
+}
+
+// wantEnd expects to be told that the session has ended, and nothing after that.
+func (st *stream) wantEnd() {
+	st.Helper()
+	if e, _ := st.next(); e.name != "session-end" || e.data != "logged out" {
+		st.Errorf("event %+v; want the end of the session", e)
+	}
+	if e, ok := st.next(); ok {
+		st.Errorf("event %+v after the end", e)
+	}
+}
+
+// On one node nobody waits until it is time to look.
+func TestAStreamTellsOfDevicesAndOfItsOwnEnd(t *testing.T) {
+	t.Parallel()
+	s := setupLists(t, time.Hour)
+	laptop, phone, lee := s.program().with(firefox), s.program().with(iPhone), s.program()
+	laptop.register("kim", "correct horse")
+	lee.register("lee", "correct horse")
+	stranger := lee.open("/events")
+	list := laptop.open("/sessions/events")
+	list.wantList("Firefox on Linux")
+	phone.login("kim", "correct horse")
+	list.wantList("Firefox on Linux, Safari on iPhone")
+	quiet := phone.open("/events")
+	phones := phone.open("/sessions/events")
+	phones.wantList("Safari on iPhone, Firefox on Linux")
+	laptop.send(http.MethodPost, "/sessions/logout-others", nil).want(t, http.StatusOK)
+	quiet.wantEnd()
+	phones.wantEnd()
+	list.wantList("Firefox on Linux")
+	laptop.send(http.MethodPost, "/logout", nil)
+	list.wantEnd()
+	lee.send(http.MethodPost, "/logout", nil)
+	stranger.wantEnd() // of which nothing came before
+}
+
+// What is on other nodes is found by looking, and the list is sent only if it is another.
+func TestAStreamFindsWhatHappenedElsewhere(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	laptop, phone := s.program().with(firefox), s.program().with(iPhone)
+	laptop.register("kim", "correct horse")
+	phone.login("kim", "correct horse")
+	list := laptop.open("/sessions/events")
+	list.wantList("Firefox on Linux, Safari on iPhone")
+	for n := s.sessions.lists.Load(); s.sessions.lists.Load() < n+5; { // it looks, and nothing is new
+		phone.send(http.MethodGet, "/me", nil).want(t, http.StatusOK)
+	}
+	s.sessions.listsDown.Store(true)
+	for n := s.sessions.lists.Load(); s.sessions.lists.Load() < n+2; {
+		phone.send(http.MethodGet, "/me", nil).want(t, http.StatusOK)
+	}
+	s.sessions.deleteSilently(t, phone.sid())
+	s.sessions.listsDown.Store(false)
+	list.wantList("Firefox on Linux")
+	if n := strings.Count(s.log.String(), "not up to date"); n != 1 {
+		t.Errorf("that the list could not be read was logged %d times, want once", n)
+	}
+}
+
+// A new password changes the id of this session, and ends the others.
+func TestAStreamFollowsANewID(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	laptop, phone := s.program().with(firefox), s.program().with(iPhone)
+	laptop.register("kim", "correct horse")
+	phone.login("kim", "correct horse")
+	list := laptop.open("/sessions/events")
+	list.wantList("Firefox on Linux, Safari on iPhone")
+	laptop.send(http.MethodPost, "/password", `{"current_password":"correct horse","new_password":"battery staple"}`).want(t, http.StatusOK)
+	for {
+		e, _ := list.next()
+		var l struct{ Sessions []device }
+		if err := json.Unmarshal([]byte(e.data), &l); err != nil || e.name != "sessions" {
+			t.Fatalf("event %+v, %v", e, err)
+		}
+		if len(l.Sessions) == 1 && l.Sessions[0].Session == laptop.list().Sessions[0].Session {
+			break
+		}
+	}
+	laptop.send(http.MethodPost, "/logout", nil)
+	list.wantEnd()
+}
+
+func TestStreamsAreBounded(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	b, lee := s.program(), s.program()
+	b.register("kim", "correct horse")
+	lee.register("lee", "correct horse")
+	var all []*stream
+	for range 50 {
+		all = append(all, b.open("/events"))
+	}
+	refused := b.listen("/sessions/events")
+	if refused.response.StatusCode != http.StatusTooManyRequests || refused.response.Header.Get("Retry-After") == "" {
+		t.Errorf("one stream too many is answered %d", refused.response.StatusCode)
+	}
+	lee.open("/events") // is another user
+	_ = all[0].response.Body.Close()
+	for end := time.Now().Add(patience); ; { // the server hears of that by and by
+		if st := b.listen("/events"); st.response.StatusCode == http.StatusOK {
+			break
+		} else if time.Now().After(end) {
+			t.Fatal("the place of a stream that was closed is not free again")
+		}
+	}
+}
+
+// Fifty windows of one user cost the store no more than one.
+func TestAListIsReadOnceForAllWindows(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	b := s.program().with(firefox)
+	b.register("kim", "correct horse")
+	first := b.open("/sessions/events")
+	first.wantList("Firefox on Linux")
+	var others []*stream
+	for range 40 {
+		others = append(others, b.open("/sessions/events"))
+	}
+	for _, st := range others {
+		st.wantList("Firefox on Linux")
+	}
+	begun, n := time.Now(), s.sessions.lists.Load()
+	for s.sessions.lists.Load() < n+10 {
+		b.send(http.MethodGet, "/me", nil).want(t, http.StatusOK)
+	}
+	if took := time.Since(begun); took < 80*time.Millisecond { // ten at 10 ms or more between two, less a tolerance
+		t.Errorf("the list was read 10 times within %v", took)
+	}
+}
+
+// A server that is to stop ends the streams, and does not say that the user is logged out.
+func TestStreamsEndWithTheServer(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	b := s.program().with(firefox)
+	b.register("kim", "correct horse")
+	quiet, list := b.open("/events"), b.open("/sessions/events")
+	list.wantList("Firefox on Linux")
+	s.app.EndStreams()
+	for _, st := range []*stream{quiet, list} {
+		if e, ok := st.next(); ok {
+			t.Errorf("event %+v, want the end", e)
+		}
+	}
+	if status := b.listen("/events").response.StatusCode; status != http.StatusServiceUnavailable {
+		t.Errorf("a new stream is answered %d, want 503", status)
+	}
+	b.send(http.MethodGet, "/me", nil).want(t, http.StatusOK)
+}

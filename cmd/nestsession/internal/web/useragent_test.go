@@ -1,0 +1,33 @@
+package web
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func TestDeviceNames(t *testing.T) {
+	t.Parallel()
+	for agent, want := range map[string]string{
+		"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0":                                                                     "Firefox on Linux",
+		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36":                            "Chrome on Windows",
+		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36 Edg/138.0.0.0":              "Edge on Windows",
+		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15":                      "Safari on macOS",
+		"Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1":    "Safari on iPhone",
+		"Mozilla/5.0 (Linux; Android 15; SM-S921B) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/27.0 Chrome/125.0.0.0 Mobile Safari/537.36": "Samsung Browser on Android",
+		"curl/8.5.0":         "curl",
+		"Go-http-client/1.1": "Go-http-client",
+		"":                   unknownDevice,
+		"/":                  unknownDevice,
+		" \x00\u202e\ufeff ": unknownDevice,
+		"a\u202eb\x1b[31m":   "ab",
+		"\xff\xfe":           unknownDevice,
+	} {
+		if got := deviceName(agent); got != want {
+			t.Errorf("%q is called %q, want %q", agent, got, want)
+		}
+	}
+	if got := deviceName(strings.Repeat("날", 5000)); utf8.RuneCountInString(got) != maxDeviceName+1 || !strings.HasSuffix(got, "…") {
+		t.Errorf("a long name becomes %q", got)
+	}
+}
