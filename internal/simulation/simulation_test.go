@@ -7,7 +7,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 1000, "how many worlds to run")
+	seeds = flag.Int("seeds", 2000, "how many worlds to run")
 	first = flag.Uint64("seed", 1, "the seed of the first of them")
 )
 

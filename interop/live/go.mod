@@ -3,10 +3,13 @@ module github.com/nestsession/session/interop/live
 go 1.26.0
 
 require (
+	github.com/coder/websocket v1.8.15
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/nestsession/session v0.0.0
+	github.com/nestsession/session/pgxstore v0.0.0
 	github.com/nestsession/session/redisstore v0.0.0
+	github.com/nestsession/session/websocketsession v0.0.0
 	github.com/redis/rueidis v1.0.79
 	modernc.org/sqlite v1.62.0
 )
@@ -30,6 +33,10 @@ require (
 )
 
 replace github.com/nestsession/session => ../../
+
+replace github.com/nestsession/session/pgxstore => ../../pgxstore
+
+replace github.com/nestsession/session/websocketsession => ../../websocketsession
 
 replace github.com/nestsession/session/redisstore => ../../redisstore
 

@@ -56,6 +56,8 @@ var cases = []struct {
 	{"owner of what Node prolongs", ownerOfWhatNodeProlongs},
 	{"lists what Node made", listsWhatNodeMade},
 
+	{"WebSocket ends with the logout", socketEndsWithLogout},
+
 	{"NestJS and Go", nestAndGo},
 }
 

@@ -128,6 +128,7 @@ func goManager(t *testing.T, kept store.Store, a nodeApp) *session.Manager[data]
 	cfg.Store = kept
 	cfg.Cookie.MaxAge = time.Duration(a.MaxAge) * time.Millisecond
 	cfg.Rolling = a.Rolling
+	cfg.RecheckInterval = time.Second
 	m, err := session.New[data](cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -142,6 +143,7 @@ func startGo(t *testing.T, managers map[string]*session.Manager[data]) side {
 	mux := http.NewServeMux()
 	for name, m := range managers {
 		goRoutes(mux, "/"+name, m)
+		mux.Handle("GET /"+name+"/socket", socket(m))
 	}
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)

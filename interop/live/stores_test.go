@@ -30,7 +30,10 @@ var setups = []setup{
 	{name: "connect-redis", place: inRedis},
 	{name: "connect-redis, another prefix", place: inRedis, prefix: "shop one:*[s]:"},
 
+	{name: "connect-redis, watched", place: inRedisWatched},
+
 	{name: "connect-pg-simple", place: inPostgres},
+	{name: "connect-pg-simple, watched", place: inPostgresWatched},
 	{name: "connect-pg-simple, owner column", place: inPostgres, ownerColumn: ownerColumn},
 	{name: "connect-pg-simple, table by Go", place: inPostgres, goFirst: true},
 	{name: "connect-pg-simple, Node in Seoul", place: inPostgres, timeZone: "Asia/Seoul"},
