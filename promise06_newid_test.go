@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nestsession/session"
@@ -384,7 +385,7 @@ func TestPromise06_ARenewalWhoseAnswerIsLost(t *testing.T) {
 	for name, applied := range map[string]bool{"done": true, "not done": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				s := newHooked(t)
 				m := newManager[account](t, session.Config{Store: lossy{s, applied, new(int)}})
 				b := newBrowser()

@@ -32,7 +32,7 @@ var packages = map[string]string{
 	"http": "net/http", "httptest": "net/http/httptest", "os": "os", "strings": "strings", "testing": "testing",
 	"time": "time", "session": module, "express": module + "/express", "cookie": module + "/cookie",
 	"store": module + "/store", "memstore": module + "/store/memstore", "storetest": module + "/store/storetest",
-	"sessiontest": module + "/sessiontest",
+	"sessiontest": module + "/sessiontest", "nearcache": module + "/store/nearcache", "eventstream": module + "/eventstream",
 }
 
 // TestCodeInDocumentsCompiles: each block of Go in a document is compiled and vetted
@@ -155,7 +155,7 @@ func writeFile(t *testing.T, path, text string) {
 // TestEveryBlockHasALanguage: so that it is known how to test it, and how to colour it.
 func TestEveryBlockHasALanguage(t *testing.T) {
 	t.Parallel()
-	known := []string{"go", "js", "json", "sh", "sql", "text"}
+	known := []string{"go", "js", "json", "mermaid", "sh", "sql", "text"}
 	for _, path := range documents(t) {
 		for _, b := range blocksOf(t, path) {
 			if !slices.Contains(known, b.lang) {
