@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -45,7 +46,7 @@ func TestWriteAfterALaterRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := rueidis.ClientOption{InitAddress: []string{server.Addr()}, Password: server.Password()}
-			s, err := Open(t.Context(), o, Config{Express: true, Prefix: "late " + name + ":", TrimInterval: -1})
+			s, err := Open(t.Context(), o, Config{Express: true, Prefix: fmt.Sprintf("late%d:", time.Now().UnixNano()), TrimInterval: -1})
 			if err != nil {
 				t.Fatal(err)
 			}
