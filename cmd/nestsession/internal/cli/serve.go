@@ -28,7 +28,7 @@ import (
 const drainTime = 20 * time.Second
 
 // recheckInterval is how often a store that does not tell of changes is asked whether the
-// sessions still live that pages are open of: after twice that they know at the latest.
+// sessions still live that pages are open of, which then hear of their end that much later.
 const recheckInterval = 2 * time.Second
 
 // Help is what `nestsession serve --help` says beyond the flags.

@@ -19,6 +19,7 @@ type brittle struct {
 	down  atomic.Bool
 	asked atomic.Int64
 	lists atomic.Int64 // of asked
+	read  atomic.Int64 // the records that they yielded
 
 	listsDown atomic.Bool
 }
@@ -70,6 +71,7 @@ func (b *brittle) List(ctx context.Context, owner string) iter.Seq2[store.Record
 			return
 		}
 		for rec, err := range l.List(ctx, owner) {
+			b.read.Add(1)
 			if !yield(rec, err) {
 				return
 			}
