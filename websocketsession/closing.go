@@ -15,7 +15,8 @@ var (
 	errPanicked = errors.New("websocketsession: the handler panicked")
 )
 
-// lostError is why a connection is over of itself: there is nobody to be told.
+// lostError is why a connection is over of itself: in most cases there is nobody left to
+// be told.
 type lostError struct{ err error }
 
 func (e *lostError) Error() string { return e.err.Error() }
@@ -51,16 +52,11 @@ func (c *Conn) used() error {
 	return nil
 }
 
-// cut is no code: the connection is closed without a word.
-const cut websocket.StatusCode = 0
-
 // codeOf is how the connection is closed when its context has ended.
 func (c *Conn) codeOf(cause error) (websocket.StatusCode, string) {
 	lost := (*lostError)(nil)
 	switch {
-	case errors.As(cause, &lost), cause == errDone:
-		return cut, ""
-	case errors.Is(cause, session.ErrRevoked):
+	case errors.Is(cause, session.ErrRevoked), errors.As(cause, &lost), cause == errDone:
 		return codeOfHandler(cause)
 	case errors.Is(cause, session.ErrClosed), c.request.Err() != nil:
 		return websocket.StatusGoingAway, ReasonGoingAway
@@ -68,7 +64,8 @@ func (c *Conn) codeOf(cause error) (websocket.StatusCode, string) {
 	return websocket.StatusTryAgainLater, ReasonUnknown
 }
 
-// codeOfHandler is how it is closed when the handler has returned before.
+// codeOfHandler is how it is closed when the handler has returned before, or the
+// connection itself has failed.
 func codeOfHandler(err error) (websocket.StatusCode, string) {
 	switch {
 	case err == nil:
@@ -85,9 +82,6 @@ func codeOfHandler(err error) (websocket.StatusCode, string) {
 // longer whatever the client does: the deadline ends a write that is under way and the
 // wait for the client's close frame.
 func (c *Conn) shut(code websocket.StatusCode, reason string) error {
-	if code == cut {
-		return c.ws.CloseNow()
-	}
 	if err := c.under.SetDeadline(time.Now().Add(c.timeout)); err != nil {
 		return errors.Join(err, c.ws.CloseNow())
 	}

@@ -72,9 +72,12 @@ func TestOrigin(t *testing.T) {
 		{CloseTimeout: time.Minute},
 	} {
 		n.options = o
-		_, res, err := ada.try(n, nil)
+		ws, res, err := ada.try(n, nil)
 		if err == nil || res.StatusCode != http.StatusInternalServerError {
 			t.Errorf("%+v: %v, %v", o, res, err)
+		}
+		if err == nil {
+			ws.CloseNow()
 		}
 		wantErr(t, "Serve", <-n.served, websocketsession.ErrOptions)
 	}

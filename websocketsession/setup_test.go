@@ -188,6 +188,7 @@ type counted struct {
 	mu    sync.Mutex
 	calls map[string]int
 	down  bool
+	slow  <-chan struct{} // if set, a load waits for it
 }
 
 var errDown = errors.New("the store is down")
@@ -214,6 +215,12 @@ func (c *counted) setDown(down bool) {
 	c.down = down
 }
 
+func (c *counted) hold(until <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.slow = until
+}
+
 func (c *counted) count(call string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -229,6 +236,12 @@ func (c *counted) Unwrap() store.Store { return c.Store }
 func (c *counted) Load(ctx context.Context, id string) (store.Record, error) {
 	if err := c.note("load"); err != nil {
 		return store.Record{}, err
+	}
+	c.mu.Lock()
+	slow := c.slow
+	c.mu.Unlock()
+	if slow != nil {
+		<-slow
 	}
 	return c.Store.Load(ctx, id)
 }
