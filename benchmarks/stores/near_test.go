@@ -29,31 +29,31 @@ import (
 // goes to any node and is about any session.
 const (
 	nearNodes    = 3
-	nearSessions = 4096
+	nearSessions = 2000
 	nearWrites   = 5
 )
 
 // site are some nodes on a Redis of their own.
 type site struct {
-	name   string
-	server *servers.Redis
-	read   []http.HandlerFunc // of each node
-	write  []http.HandlerFunc
-	near   []*nearcache.Cache // of each node, if they have one
-	cookie []string           // of each session
+	name     string
+	server   *servers.Redis
+	read     []http.HandlerFunc // of each node
+	write    []http.HandlerFunc
+	near     []*nearcache.Cache // of each node, if they have one
+	requests []*http.Request    // about each session
 }
 
 func (s *site) add(tb testing.TB, login, read, write http.HandlerFunc) {
 	tb.Helper()
 	s.read, s.write = append(s.read, read), append(s.write, write)
-	for len(s.cookie) < nearSessions {
+	for len(s.requests) < nearSessions {
 		w := &writer{header: http.Header{}}
 		login(w, newRequest(""))
 		sent := (&http.Response{Header: w.header}).Cookies()
 		if len(sent) != 1 {
 			tb.Fatalf("%s: login sent %d cookies", s.name, len(sent))
 		}
-		s.cookie = append(s.cookie, sent[0].Name+"="+sent[0].Value)
+		s.requests = append(s.requests, newRequest(sent[0].Name+"="+sent[0].Value))
 	}
 }
 
@@ -152,6 +152,7 @@ type mixed struct {
 	took          time.Duration
 	commands      map[string]int // that Redis was sent, and those within scripts
 	missed        int            // reads of sessions that the near caches passed on
+	spent         time.Duration  // of processors' time, by the nodes and by Redis
 }
 
 // readCommands are the commands that reading cost: all, but for those that write, those
@@ -185,6 +186,8 @@ func (s *site) missed() (n int) {
 func (s *site) turn(tb testing.TB, callers int, d time.Duration) mixed {
 	tb.Helper()
 	before, missed := commandStats(tb, s.server), s.missed()
+	uses := processes{own: true, pids: []int{s.server.PID()}}
+	used := uses.cpu()
 	var reads, writes atomic.Int64
 	var over atomic.Bool
 	timer := time.AfterFunc(d, func() { over.Store(true) })
@@ -194,19 +197,15 @@ func (s *site) turn(tb testing.TB, callers int, d time.Duration) mixed {
 	for range callers {
 		wg.Go(func() {
 			w := &writer{header: http.Header{}}
-			requests := map[int]*http.Request{}
 			for !over.Load() {
 				node, who := rand.IntN(nearNodes), rand.IntN(nearSessions)
 				h, count := s.read[node], &reads
 				if rand.IntN(100) < nearWrites {
 					h, count = s.write[node], &writes
 				}
-				if requests[who] == nil {
-					requests[who] = newRequest(s.cookie[who])
-				}
 				clear(w.header)
 				w.status = 0
-				if h(w, requests[who]); w.status != http.StatusNoContent {
+				if h(w, s.requests[who]); w.status != http.StatusNoContent {
 					tb.Errorf("%s: status %d", s.name, w.status)
 					return
 				}
@@ -215,7 +214,10 @@ func (s *site) turn(tb testing.TB, callers int, d time.Duration) mixed {
 		})
 	}
 	wg.Wait()
-	m := mixed{reads: int(reads.Load()), writes: int(writes.Load()), took: time.Since(begun), commands: commandStats(tb, s.server), missed: s.missed() - missed}
+	m := mixed{
+		reads: int(reads.Load()), writes: int(writes.Load()), took: time.Since(begun), spent: uses.cpu() - used,
+		commands: commandStats(tb, s.server), missed: s.missed() - missed,
+	}
 	for name := range m.commands {
 		m.commands[name] -= before[name]
 	}
@@ -264,6 +266,7 @@ func TestNear(t *testing.T) {
 			rates[name] = append(rates[name], float64(m.reads+m.writes)/m.took.Seconds())
 			costs[name] = append(costs[name], float64(m.readCommands(sites[i].near != nil))/float64(m.reads))
 			sums[i].reads, sums[i].writes = sums[i].reads+m.reads, sums[i].writes+m.writes
+			sums[i].spent += m.spent
 			if sums[i].commands == nil {
 				sums[i].commands = map[string]int{}
 			}
@@ -280,9 +283,10 @@ func TestNear(t *testing.T) {
 		for turn, r := range rates[s.name] {
 			faster = append(faster, rates[sites[0].name][turn]/r)
 		}
-		all := float64(sums[i].all()) / float64(sums[i].reads+sums[i].writes)
-		fmt.Printf("| %s | %.0f | %.2f (%.2f–%.2f) | %.3f | %.3f |\n", s.name, quantile(rates[s.name], 0.5),
-			quantile(faster, 0.5), quantile(faster, 0.25), quantile(faster, 0.75), quantile(costs[s.name], 0.5), all)
+		requests := float64(sums[i].reads + sums[i].writes)
+		fmt.Printf("| %s | %.0f | %.2f (%.2f–%.2f) | %.3f | %.3f | %.1f µs |\n", s.name, quantile(rates[s.name], 0.5),
+			quantile(faster, 0.5), quantile(faster, 0.25), quantile(faster, 0.75), quantile(costs[s.name], 0.5),
+			float64(sums[i].all())/requests, float64(sums[i].spent.Nanoseconds())/requests/1000)
 		if i == len(sites)-1 && quantile(faster, 0.5) < 3 {
 			t.Errorf("%.2f times the requests of %s, want 3", quantile(faster, 0.5), s.name)
 		}
