@@ -6,6 +6,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/nestsession/session/internal/jitter"
 	"github.com/nestsession/session/store"
 )
 
@@ -29,6 +30,10 @@ func (s *Store) Unwrap() store.Store {
 	return watched{s, s.tracking}
 }
 
+// together is how long what may be the store's own write waits for more of it, so that
+// all are looked at in one round trip.
+const together = 5 * time.Millisecond
+
 // look tells of what is in the queue, in turn, until ctx ends.
 func (s *Store) look(ctx context.Context) {
 	for {
@@ -36,6 +41,9 @@ func (s *Store) look(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-s.tracking.wake:
+		}
+		if !jitter.Pause(ctx, together) {
+			return
 		}
 		for queue := s.tracking.take(); len(queue) > 0; {
 			n := 0

@@ -1,7 +1,6 @@
 package stores
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -13,159 +12,31 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alexedwards/scs/goredisstore"
-	"github.com/alexedwards/scs/v2"
-	"github.com/redis/go-redis/v9"
-	"github.com/redis/rueidis"
-
-	"github.com/nestsession/session"
 	"github.com/nestsession/session/internal/servers"
-	"github.com/nestsession/session/redisstore"
-	"github.com/nestsession/session/store"
-	"github.com/nestsession/session/store/nearcache"
 )
-
-// What three nodes do together: of a hundred requests, five change the session, and each
-// goes to any node and is about any session.
-const (
-	nearNodes    = 3
-	nearSessions = 2000
-	nearWrites   = 5
-)
-
-// site are some nodes on a Redis of their own.
-type site struct {
-	name     string
-	server   *servers.Redis
-	read     []http.HandlerFunc // of each node
-	write    []http.HandlerFunc
-	near     []*nearcache.Cache // of each node, if they have one
-	requests []*http.Request    // about each session
-}
-
-func (s *site) add(tb testing.TB, login, read, write http.HandlerFunc) {
-	tb.Helper()
-	s.read, s.write = append(s.read, read), append(s.write, write)
-	for len(s.requests) < nearSessions {
-		w := &writer{header: http.Header{}}
-		login(w, newRequest(""))
-		sent := (&http.Response{Header: w.header}).Cookies()
-		if len(sent) != 1 {
-			tb.Fatalf("%s: login sent %d cookies", s.name, len(sent))
-		}
-		s.requests = append(s.requests, newRequest(sent[0].Name+"="+sent[0].Value))
-	}
-}
-
-// newSites are the contenders.
-func newSites(tb testing.TB) []*site {
-	tb.Helper()
-	var all []*site
-	for _, name := range []string{"nest, near cache", "nest", "scs, goredisstore"} {
-		s := &site{name: name, server: servers.StartRedis(tb, servers.RedisOptions{})}
-		all = append(all, s)
-		for range nearNodes {
-			switch name {
-			case "scs, goredisstore":
-				client := redis.NewClient(&redis.Options{Addr: s.server.Addr(), PoolSize: connections})
-				tb.Cleanup(func() { client.Close() })
-				login, read, write := scsHandlers(goredisstore.New(client))
-				s.add(tb, login, read, write)
-			case "nest":
-				r, err := redisstore.New(tb.Context(), redisstore.Config{Client: newRueidis(tb, s.server.Addr())})
-				if err != nil {
-					tb.Fatal(err)
-				}
-				tb.Cleanup(func() { r.Close() })
-				login, read, write := nestHandlers(newManager(tb, r))
-				s.add(tb, login, read, write)
-			default:
-				r, err := redisstore.Open(tb.Context(), rueidis.ClientOption{InitAddress: []string{s.server.Addr()}}, redisstore.Config{})
-				if err != nil {
-					tb.Fatal(err)
-				}
-				tb.Cleanup(func() { r.Close() })
-				n, err := nearcache.New(r, nearcache.Config{})
-				if err != nil {
-					tb.Fatal(err)
-				}
-				tb.Cleanup(func() { n.Close() })
-				s.near = append(s.near, n)
-				login, read, write := nestHandlers(newManager(tb, n))
-				s.add(tb, login, read, write)
-			}
-		}
-	}
-	return all
-}
-
-func newManager(tb testing.TB, s store.Store) *session.Manager[Account] {
-	tb.Helper()
-	m, err := session.New[Account](session.Config{
-		Secrets: []string{"a secret of thirty-two bytes, ok"},
-		Store:   s,
-		Cookie:  session.Cookie{MaxAge: idle, Secure: session.SecureAuto},
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { m.Close() })
-	return m
-}
-
-// scsHandlers are scs's without an idle timeout, the quickest that it has.
-func scsHandlers(s scs.Store) (login, read, write http.HandlerFunc) {
-	m := scs.New()
-	m.Store, m.Codec, m.Lifetime = s, typedCodec{}, lifetime
-	handler := func(do func(ctx context.Context) (ok bool)) http.HandlerFunc {
-		return m.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if !do(r.Context()) {
-				w.WriteHeader(http.StatusUnauthorized)
-				return
-			}
-			w.WriteHeader(http.StatusNoContent)
-		})).ServeHTTP
-	}
-	login = handler(func(ctx context.Context) bool {
-		account := newAccount()
-		m.Put(ctx, "account", &account)
-		return m.RenewToken(ctx) == nil
-	})
-	read = handler(func(ctx context.Context) bool {
-		a, ok := m.Get(ctx, "account").(*Account)
-		return ok && a.User.ID == 482_113
-	})
-	write = handler(func(ctx context.Context) bool {
-		a, ok := m.Get(ctx, "account").(*Account)
-		if ok {
-			a.Visits++
-			m.Put(ctx, "account", a)
-		}
-		return ok
-	})
-	return login, read, write
-}
 
 // mixed is what a site did in a turn.
 type mixed struct {
 	reads, writes int
 	took          time.Duration
 	commands      map[string]int // that Redis was sent, and those within scripts
-	missed        int            // reads of sessions that the near caches passed on
+	missed        int            // what near caches have asked for the sake of reads
 	spent         time.Duration  // of processors' time, by the nodes and by Redis
 }
 
-// readCommands are the commands that reading cost: all, but for those that write, those
-// that scripts run, and the look that a store that was opened takes at each write of its
-// own when Redis tells of it, all of which are GETs that no near cache has asked for.
+// readCommands are the commands that reading cost. Without near caches those are all
+// GETs, but for one a write: who writes reads first. With them, those are the GETs that
+// they ask for on behalf of requests that only read, and all heartbeats. The others are
+// the writes': EVALSHA, and the GET by which a store that was opened looks at each write
+// of its own when Redis tells of it.
 func (m mixed) readCommands(near bool) int {
-	n := m.commands["get"] + m.commands["ping"]
 	if near {
-		n = m.missed + m.commands["ping"]
+		return m.missed + m.commands["ping"]
 	}
-	return n
+	return m.commands["get"] - m.writes
 }
 
+// all are the commands that Redis was sent, those within scripts not included.
 func (m mixed) all() (n int) {
 	for name, calls := range m.commands {
 		if name != "getrange" && name != "info" && (name != "set" || m.commands["evalsha"] == 0) {
@@ -175,11 +46,11 @@ func (m mixed) all() (n int) {
 	return n
 }
 
-func (s *site) missed() (n int) {
-	for _, c := range s.near {
-		n += int(c.Stats().Misses)
+func (s *site) missed() int {
+	if s.loads == nil {
+		return 0
 	}
-	return n
+	return int(s.loads.forReads.Load())
 }
 
 // turn lets the callers work for as long.
@@ -199,13 +70,13 @@ func (s *site) turn(tb testing.TB, callers int, d time.Duration) mixed {
 			w := &writer{header: http.Header{}}
 			for !over.Load() {
 				node, who := rand.IntN(nearNodes), rand.IntN(nearSessions)
-				h, count := s.read[node], &reads
+				h, r, count := s.read[node], s.requests[who], &reads
 				if rand.IntN(100) < nearWrites {
-					h, count = s.write[node], &writes
+					h, r, count = s.write[node], s.changes[who], &writes
 				}
 				clear(w.header)
 				w.status = 0
-				if h(w, s.requests[who]); w.status != http.StatusNoContent {
+				if h(w, r); w.status != http.StatusNoContent {
 					tb.Errorf("%s: status %d", s.name, w.status)
 					return
 				}
@@ -264,7 +135,7 @@ func TestNear(t *testing.T) {
 			}
 			name := sites[i].name
 			rates[name] = append(rates[name], float64(m.reads+m.writes)/m.took.Seconds())
-			costs[name] = append(costs[name], float64(m.readCommands(sites[i].near != nil))/float64(m.reads))
+			costs[name] = append(costs[name], float64(m.readCommands(sites[i].loads != nil))/float64(m.reads))
 			sums[i].reads, sums[i].writes = sums[i].reads+m.reads, sums[i].writes+m.writes
 			sums[i].spent += m.spent
 			if sums[i].commands == nil {
