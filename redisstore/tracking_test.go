@@ -1,0 +1,146 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/nestsession/session/internal/servers"
+	"github.com/nestsession/session/store"
+)
+
+// hear collects what a feed sends, from the first event on.
+func hear(t *testing.T, tr *tracking) <-chan store.Event {
+	t.Helper()
+	events := make(chan store.Event, 1024)
+	go func() { _ = tr.feed.Watch(t.Context(), func(e store.Event) { events <- e }) }()
+	<-events
+	return events
+}
+
+// pipeConn tells when it is closed.
+type pipeConn struct {
+	net.Conn
+	closed func()
+}
+
+func (c pipeConn) Close() error { c.closed(); return nil }
+
+// That something may have been missed is told before a new connection is used, so that
+// nothing is read over it before that, and before an old one is closed, so that nobody
+// has taken its place yet.
+func TestConnectionsAreTold(t *testing.T) {
+	t.Parallel()
+	tr := newTracking("p:")
+	events := hear(t, tr)
+	told := func(when string) {
+		t.Helper()
+		select {
+		case e := <-events:
+			if e != (store.Event{}) {
+				t.Errorf("%s: told %+v", when, e)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%s: nothing told", when)
+		}
+	}
+	closed := false
+	raw := pipeConn{closed: func() {
+		told("before the connection is closed")
+		closed = true
+	}}
+	failed := errors.New("no route")
+	var fail error
+	dial := tr.dialer(rueidis.ClientOption{DialCtxFn: func(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error) {
+		return raw, fail
+	}})
+	c, err := dial(t.Context(), "a:1", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told("when a connection was made")
+	if all := tr.connected(); !all["a:1"] || len(all) != 1 {
+		t.Errorf("connected to %v", all)
+	}
+	_ = c.Close()
+	_ = c.Close()
+	if !closed || len(tr.connected()) != 0 {
+		t.Errorf("closed: %v, connected to %v", closed, tr.connected())
+	}
+	fail = failed
+	if _, err := dial(t.Context(), "a:1", nil, nil); !errors.Is(err, failed) || len(tr.connected()) != 0 {
+		t.Errorf("a dial that failed: %v, connected to %v", err, tr.connected())
+	}
+}
+
+// A change that may be the store's own write is told with its version only if the record
+// is just as it was written, and with its end if it is gone.
+func TestLookAtWhatMayBeOurs(t *testing.T) {
+	t.Parallel()
+	server := servers.SharedRedis(t)
+	s, err := Open(t.Context(), rueidis.ClientOption{InitAddress: []string{server.Addr()}, Password: server.Password()}, Config{Prefix: "look:"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	expires := time.Now().Add(time.Hour)
+	r := store.Record{ID: "id", Data: []byte("{}"), Expires: expires}
+	_ = s.Delete(t.Context(), r.ID)
+	if r.Version, err = s.Create(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	events := hear(t, s.tracking)
+	for _, c := range []struct {
+		what string
+		id   string
+		ours written
+		want store.Event
+	}{
+		{"ours", "id", written{r.Version, expires}, store.Event{ID: "id", Version: r.Version}},
+		{"another version", "id", written{r.Version + 1, expires}, store.Event{ID: "id"}},
+		{"another expiry", "id", written{r.Version, expires.Add(time.Minute)}, store.Event{ID: "id"}},
+		{"gone", "none", written{r.Version, expires}, store.Event{ID: "none", Ended: true}},
+	} {
+		s.lookAt(t.Context(), []told{{id: c.id, ours: c.ours}})
+		for e := range events {
+			if e.ID != "" {
+				if e != c.want {
+					t.Errorf("%s: told %+v, want %+v", c.what, e, c.want)
+				}
+				break
+			}
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s.lookAt(ctx, []told{{id: "id", ours: written{r.Version, expires}}})
+	if e := <-events; e != (store.Event{ID: "id"}) {
+		t.Errorf("not answered: told %+v", e)
+	}
+}
+
+// A moment is told after the changes that came before it, those that have to be looked at
+// too.
+func TestMomentsComeAfterChanges(t *testing.T) {
+	t.Parallel()
+	tr := newTracking("p:")
+	hear(t, tr)
+	tr.expect(store.Record{ID: "id", Expires: time.Now()}, 7)
+	if !tr.setAside("id") || tr.setAside("id") {
+		t.Error("a change that may be ours is set aside once")
+	}
+	tr.whole(time.Now())
+	if q := tr.take(); len(q) != 2 || q[0].id != "id" || q[1].id != "" {
+		t.Errorf("in the queue: %+v", q)
+	}
+	tr.expect(store.Record{ID: "id", Expires: time.Now()}, 8)
+	tr.dismiss("id", 8)
+	if tr.setAside("id") {
+		t.Error("a write that was not done is expected")
+	}
+}
