@@ -84,11 +84,39 @@ func Serve[T any](w http.ResponseWriter, r *http.Request, s *session.Session[T],
 	if ctx.Err() != nil {
 		return refuse(w, r, context.Cause(ctx))
 	}
-	st := &Stream{w: w, rc: http.NewResponseController(w), ctx: ctx, lose: lose, lastID: r.Header.Get("Last-Event-ID"), options: o}
-	if err := st.open(r); err != nil || r.Method == http.MethodHead {
-		return err
+	if !canFlush(w) {
+		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		return fmt.Errorf("eventstream: some middleware hides how to flush the response: %w", http.ErrNotSupported)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx passes each event on at once
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	st := &Stream{
+		w: w, rc: http.NewResponseController(w), ctx: ctx, lose: lose,
+		lastID: r.Header.Get("Last-Event-ID"), options: o, turn: make(chan struct{}, 1),
 	}
 	return st.run(handle)
+}
+
+// canFlush reports whether a response can be sent piece by piece, which only the writer
+// at the bottom knows: those above it pass the question on.
+func canFlush(w http.ResponseWriter) bool {
+	for {
+		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = wrapper.Unwrap()
+	}
+	switch w.(type) {
+	case http.Flusher, interface{ FlushError() error }:
+		return true
+	}
+	return false
 }
 
 // refuse answers a request for a stream that would end at once.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/nestsession/session"
@@ -27,11 +26,15 @@ type Stream struct {
 	lastID  string
 	options Options
 
-	mu    sync.Mutex // held while the response is written to
-	over  bool       // it is not to be written to any more
+	turn  chan struct{} // holds a token while the response is written to; what follows is its holder's
+	over  bool          // it is not to be written to any more
+	lost  error         // why writing has failed
 	buf   []byte
 	timer *time.Timer // of the heartbeat; nil: none
 }
+
+func (s *Stream) lock()   { s.turn <- struct{}{} }
+func (s *Stream) unlock() { <-s.turn }
 
 // LastID returns the ID of the last event that the browser got before the connection
 // broke, so that the handler can send what it missed; "" at the first connection. It is
@@ -48,8 +51,11 @@ func (s *Stream) Send(e Event) error {
 	if err := e.check(); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	select {
+	case s.turn <- struct{}{}:
+		defer s.unlock()
+	case <-s.ctx.Done(): // another event is under way
+	}
 	if s.ctx.Err() != nil {
 		return context.Cause(s.ctx)
 	}
@@ -60,38 +66,25 @@ func (s *Stream) Send(e Event) error {
 	return s.write()
 }
 
-// open sends the header, and with it a first line: some proxies pass nothing on before.
-func (s *Stream) open(r *http.Request) error {
-	h := s.w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx passes each event on at once
-	if r.Method == http.MethodHead {
-		s.w.WriteHeader(http.StatusOK)
-		return nil
-	}
+// begin sends the header, and with it a first line: some proxies pass nothing on before.
+func (s *Stream) begin() error {
+	s.lock()
+	defer s.unlock()
 	// The server's ReadTimeout is for the request. Left as it is, it would take the
 	// client for gone when it has passed.
 	err := known(s.rc.SetReadDeadline(time.Time{}))
 	if err == nil {
-		err = known(s.rc.SetWriteDeadline(time.Now().Add(s.options.WriteTimeout)))
-	}
-	if err == nil {
-		err = s.rc.Flush()
-	}
-	if errors.Is(err, errors.ErrUnsupported) {
-		http.Error(s.w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		s.buf = append(s.buf, ":\n\n"...)
+		if s.options.Retry > 0 {
+			s.buf = (&Event{Retry: s.options.Retry}).append(s.buf[:0])
+		}
+		err = s.flush(time.Now().Add(s.options.WriteTimeout))
 	}
 	if err != nil {
+		s.finish()
 		return fmt.Errorf("eventstream: sending the header: %w", err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.buf = append(s.buf, ":\n\n"...)
-	if s.options.Retry > 0 {
-		s.buf = (&Event{Retry: s.options.Retry}).append(s.buf[:0])
-	}
-	return s.write()
+	return nil
 }
 
 // known lets a response pass that has no deadlines, as those of tests.
@@ -102,20 +95,25 @@ func known(err error) error {
 	return err
 }
 
-// write sends what is in buf. Between two writes there is no deadline: with HTTP/2, one
+// flush sends what is in buf. Between two writes there is no deadline: with HTTP/2, one
 // that passes resets the stream though nobody writes.
+func (s *Stream) flush(deadline time.Time) error {
+	if err := known(s.rc.SetWriteDeadline(deadline)); err != nil {
+		return err
+	}
+	if _, err := s.w.Write(s.buf); err != nil {
+		return err
+	}
+	if err := s.rc.Flush(); err != nil {
+		return err
+	}
+	return known(s.rc.SetWriteDeadline(time.Time{}))
+}
+
+// write sends what is in buf, and ends the stream if that fails.
 func (s *Stream) write() error {
 	deadline := time.Now().Add(s.options.WriteTimeout)
-	err := known(s.rc.SetWriteDeadline(deadline))
-	if err == nil {
-		_, err = s.w.Write(s.buf)
-	}
-	if err == nil {
-		err = s.rc.Flush()
-	}
-	if err == nil {
-		err = known(s.rc.SetWriteDeadline(time.Time{}))
-	}
+	err := s.flush(deadline)
 	if err == nil {
 		if s.timer != nil {
 			s.timer.Reset(s.options.Heartbeat)
@@ -123,21 +121,23 @@ func (s *Stream) write() error {
 		return nil
 	}
 	s.finish()
+	s.lost = fmt.Errorf("%w: %w", errGone, err)
 	if errors.Is(err, os.ErrDeadlineExceeded) || !time.Now().Before(deadline) {
-		err = ErrSlow
-	} else {
-		err = fmt.Errorf("%w: %w", errGone, err)
+		s.lost = ErrSlow
 	}
-	s.lose(err)
-	return err
+	s.lose(s.lost)
+	return s.lost
 }
 
-// run serves the stream from its header on.
+// run serves the stream.
 func (s *Stream) run(handle func(context.Context, *Stream) error) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
 	if s.options.Heartbeat > 0 {
-		s.mu.Lock()
+		s.lock()
 		s.timer = time.AfterFunc(s.options.Heartbeat, s.beat)
-		s.mu.Unlock()
+		s.unlock()
 	}
 	ended := make(chan struct{})
 	unhook := context.AfterFunc(s.ctx, func() {
@@ -155,7 +155,14 @@ func (s *Stream) run(handle func(context.Context, *Stream) error) error {
 		return err
 	}
 	cause := context.Cause(s.ctx)
-	if errors.Is(cause, errGone) || errors.Is(cause, context.Canceled) {
+	if errors.Is(cause, context.Canceled) {
+		// The client has left. If that came of a write, the server has ended the request's
+		// context first.
+		s.lock()
+		cause = s.lost
+		s.unlock()
+	}
+	if errors.Is(cause, errGone) {
 		return nil
 	}
 	return cause
@@ -163,8 +170,8 @@ func (s *Stream) run(handle func(context.Context, *Stream) error) error {
 
 // beat lets the connection not seem idle.
 func (s *Stream) beat() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.lock()
+	defer s.unlock()
 	if !s.over && s.ctx.Err() == nil {
 		s.buf = append(s.buf[:0], ":\n\n"...)
 		_ = s.write() // ends the stream if it fails
@@ -174,8 +181,8 @@ func (s *Stream) beat() {
 // end sends the last event, if the stream is over because the session is, and lets
 // nothing be sent after it.
 func (s *Stream) end(cause error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.lock()
+	defer s.unlock()
 	if s.over {
 		return
 	}

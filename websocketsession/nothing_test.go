@@ -173,7 +173,7 @@ func TestNobodyIsLeftBehind(t *testing.T) {
 		if err := ws.Write(t.Context(), websocket.MessageText, nil); err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait() // the store is asked to keep the session alive
+		synctest.Wait()                  // the store is asked to keep the session alive
 		go ws.Read(context.Background()) // answers the close frame
 		close(returns)
 		if after := <-told; after != 0 {

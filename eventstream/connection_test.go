@@ -1,0 +1,228 @@
+package eventstream_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nestsession/session"
+	"github.com/nestsession/session/eventstream"
+)
+
+// The timeouts of the server, which are for ordinary requests, cut no stream.
+func TestServerTimeouts(t *testing.T) {
+	t.Parallel()
+	for version, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			const timeout = 50 * time.Millisecond
+			n := newNode(t, newStore(t), session.Config{}).listen(t, func(s *httptest.Server) {
+				s.EnableHTTP2 = http2
+				s.Config.WriteTimeout, s.Config.ReadTimeout, s.Config.IdleTimeout = timeout, timeout, timeout
+			})
+			n.options.Heartbeat = -1
+			n.handle = func(ctx context.Context, events *eventstream.Stream, _ *sess) error {
+				for range 3 {
+					select {
+					case <-ctx.Done():
+						return context.Cause(ctx)
+					case <-time.After(2 * timeout):
+					}
+					if err := events.Send(eventstream.Event{Data: "tick"}); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+			ada := newClient(trusting(t, http2))
+			ada.post(t, n, "/login")
+			s := ada.open(t, n)
+			for range 3 {
+				s.want(t, "data: tick\n")
+			}
+			s.wantOver(t)
+			wantErr(t, "Serve", <-n.served, nil)
+		})
+	}
+}
+
+// A stream on which nothing happens has a comment now and then, and not when an event
+// has shown that it lives.
+func TestHeartbeat(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		n := newNode(t, newStore(t), session.Config{})
+		n.handle = func(ctx context.Context, events *eventstream.Stream, _ *sess) error {
+			for range 6 {
+				time.Sleep(10 * time.Second)
+				if err := events.Send(eventstream.Event{Data: "busy"}); err != nil {
+					return err
+				}
+			}
+			<-ctx.Done()
+			return nil
+		}
+		ada := n.onPipes(t, nil)
+		ada.post(t, n, "/login")
+		s := ada.open(t, n)
+		began, beats := time.Now(), 0
+		for time.Since(began) < 2*time.Minute {
+			if block, err := s.next(); err != nil {
+				t.Fatal(err)
+			} else if strings.HasPrefix(block, ":") {
+				beats++
+			}
+		}
+		if want := 1 + 60/15; beats != want { // with the first line
+			t.Errorf("%d comments in two minutes of which one is busy, want %d", beats, want)
+		}
+	})
+}
+
+// A client that takes nothing loses the stream after WriteTimeout, whoever writes, and
+// holds up nothing for longer.
+func TestSlowClient(t *testing.T) {
+	t.Parallel()
+	for name, handle := range map[string]func(context.Context, *eventstream.Stream, *sess) error{
+		"an event": func(_ context.Context, events *eventstream.Stream, _ *sess) error {
+			for {
+				if err := events.Send(eventstream.Event{Data: strings.Repeat("x", 1<<20)}); err != nil {
+					return err
+				}
+			}
+		},
+		"a heartbeat": idle,
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				n := newNode(t, newStore(t), session.Config{})
+				n.options = eventstream.Options{WriteTimeout: 5 * time.Second, Heartbeat: time.Millisecond}
+				n.handle = handle
+				ada := n.onPipes(t, nil)
+				ada.post(t, n, "/login")
+				began := time.Now()
+				ada.open(t, n) // and reads no more than what its transport does
+				wantErr(t, "Serve", <-n.served, eventstream.ErrSlow)
+				if took := time.Since(began); took < 5*time.Second || took > 20*time.Second {
+					t.Errorf("took %v", took)
+				}
+			})
+		})
+	}
+}
+
+// The session of a slow client ends: nothing is sent after what was under way, and
+// Serve does not hang.
+func TestSlowClientLogsOut(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		n := newNode(t, newStore(t), session.Config{})
+		n.options.WriteTimeout = 5 * time.Second
+		sent := 0
+		n.handle = func(_ context.Context, events *eventstream.Stream, _ *sess) error {
+			for {
+				if err := events.Send(eventstream.Event{Data: strings.Repeat("x", 1<<20)}); err != nil {
+					return err
+				}
+				sent++
+			}
+		}
+		ada := n.onPipes(t, nil)
+		ada.post(t, n, "/login")
+		ada.open(t, n)
+		synctest.Wait() // an event is under way
+		began := time.Now()
+		ada.post(t, n, "/logout")
+		wantErr(t, "Serve", <-n.served, session.ErrRevoked)
+		if took := time.Since(began); sent != 0 || took > 5*time.Second {
+			t.Errorf("sent %d events, and took %v", sent, took)
+		}
+	})
+}
+
+// When the client leaves, the handler's context ends, and that is no error.
+func TestClientLeaves(t *testing.T) {
+	t.Parallel()
+	for name, handle := range map[string]func(context.Context, *eventstream.Stream, *sess) error{
+		"while waiting": idle,
+		"while sending": func(_ context.Context, events *eventstream.Stream, _ *sess) error {
+			for {
+				if err := events.Send(eventstream.Event{Data: "tick"}); err != nil {
+					return err
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := newNode(t, newStore(t), session.Config{}).listen(t, nil)
+			n.handle = handle
+			ada := newClient(nil)
+			ada.post(t, n, "/login")
+			s := ada.open(t, n)
+			if _, err := s.next(); err != nil {
+				t.Fatal(err)
+			}
+			s.Body.Close()
+			wantErr(t, "Serve", <-n.served, nil)
+		})
+	}
+}
+
+var errHandler = errors.New("the handler's")
+
+// What the handler returns ends the stream; Send does nothing any more, from wherever.
+func TestHandlerReturns(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		n := newNode(t, newStore(t), session.Config{})
+		var kept *eventstream.Stream
+		n.handle = func(_ context.Context, events *eventstream.Stream, _ *sess) error {
+			kept = events
+			return errHandler
+		}
+		ada := n.onPipes(t, nil)
+		ada.post(t, n, "/login")
+		ada.open(t, n).wantOver(t)
+		wantErr(t, "Serve", <-n.served, errHandler)
+		if err := kept.Send(eventstream.Event{Data: "late"}); err == nil {
+			t.Error("an event was sent when the response was over")
+		}
+		n.handle = func(context.Context, *eventstream.Stream, *sess) error { panic(http.ErrAbortHandler) }
+		if block, err := ada.open(t, n).next(); err == nil {
+			_, err = ada.open(t, n).next()
+			t.Logf("got %q, %v", block, err)
+		}
+		time.Sleep(time.Hour) // no heartbeat comes of it
+	})
+}
+
+// A response that cannot stream, and options that cannot work, are answered as errors.
+func TestCannotStream(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, newStore(t), session.Config{}).listen(t, nil)
+	ada := newClient(nil)
+	ada.post(t, n, "/login")
+	for _, o := range []eventstream.Options{{WriteTimeout: -1}, {Retry: -1}} {
+		n.options = o
+		if s := ada.open(t, n); s.StatusCode != http.StatusInternalServerError {
+			t.Errorf("%+v: answered %s", o, s.Status)
+		}
+		if err := <-n.served; err == nil || !strings.Contains(err.Error(), "write a positive duration") {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+	n.options = eventstream.Options{}
+	r := httptest.NewRequest("GET", n.url+"/events", nil)
+	for _, c := range ada.Jar.Cookies(r.URL) {
+		r.AddCookie(c)
+	}
+	w := httptest.NewRecorder()
+	n.server.Handler.ServeHTTP(struct{ http.ResponseWriter }{w}, r)
+	if w.Code != http.StatusInternalServerError {
+		t.Errorf("a response that cannot flush: %d", w.Code)
+	}
+	wantErr(t, "Serve", <-n.served, http.ErrNotSupported)
+}
