@@ -8,6 +8,8 @@
 //	…
 //	defer s.Close()
 //
+// [Open] makes the client itself, and a store that can be watched.
+//
 // # Layouts
 //
 // The zero layout is the store's own: a key a session, whose value is a header of
@@ -44,4 +46,23 @@
 // trimmed as sessions are added, listed, and by [Store.TrimOwners] for owners who
 // never come back. The one thing that it cannot know is a session that a Node
 // application wrote back more than an hour after its end.
+//
+// # Watching
+//
+// A store that was made by [Open] hears of each change of a session from the server
+// (CLIENT TRACKING in broadcasting mode), whoever makes it: another node, a Node
+// application, an operator, the server itself as a session expires or is evicted. Reads
+// and writes go over the same connection, so that nothing can be read over one that is
+// not told of changes. Those who watch hear of
+//
+//   - a session that has changed or ended, by an event with its ID; one by a write of
+//     this store with its version, if nobody has changed it since;
+//   - a connection that broke, was made, or moved to another primary, and FLUSHALL, by
+//     an event without an ID: recheck everything;
+//   - each [Config.Heartbeat], by an event with Whole, that the servers have answered, in
+//     a Cluster all that are connected, as primaries that serve all slots. A server that
+//     hangs, or packets that are lost, are noticed by its absence.
+//
+// What is not told: SWAPDB. The server tells of a key in whatever database; an event of a
+// session that has not changed does no harm.
 package redisstore

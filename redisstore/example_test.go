@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/redisstore"
 	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/store/nearcache"
 )
 
 // exampleClient is connected to a server that is started for the examples; in an
@@ -146,4 +148,41 @@ func ExampleStore_TrimOwners() {
 	removed, err := s.TrimOwners(ctx)
 	fmt.Println(removed, err)
 	// Output: 3 <nil>
+}
+
+// A store that was opened can be watched: a cache in front of it keeps what is read, and
+// hears when anybody changes it.
+func ExampleOpen() {
+	ctx := context.Background()
+	server := servers.SharedRedis(&whole)
+	option := rueidis.ClientOption{InitAddress: []string{server.Addr()}, Password: server.Password()}
+	s, err := redisstore.Open(ctx, option, redisstore.Config{Prefix: "watched:"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer s.Close()
+	near, err := nearcache.New(s, nearcache.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer near.Close()
+
+	_, err = near.Create(ctx, store.Record{ID: "id", Data: []byte(`{"cart":[]}`), Expires: time.Now().Add(time.Hour)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	watcher, _ := store.As[store.Watcher](near)
+	ctx, stop := context.WithCancel(ctx)
+	_ = watcher.Watch(ctx, func(e store.Event) {
+		switch {
+		case e.ID == "" && e.Whole.IsZero():
+			_ = s.Delete(ctx, "id") // as another node might
+		case e.ID == "id":
+			if _, err := near.Load(ctx, "id"); errors.Is(err, store.ErrNotFound) {
+				fmt.Println("logged out")
+				stop()
+			}
+		}
+	})
+	// Output: logged out
 }
