@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/rueidis"
-
 	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/redisstore"
 	"github.com/nestsession/session/store"
@@ -155,41 +153,4 @@ func TestStaleness(t *testing.T) {
 			t.Logf("then %v", r.oldest)
 		})
 	}
-}
-
-// Sentinel puts a replica in the place of a primary that is frozen. What is written there
-// is seen, and after MaxStale nothing is answered from memory that was read before.
-func TestStalenessFailover(t *testing.T) {
-	t.Parallel()
-	sentinel := servers.StartSentinel(t, servers.SentinelOptions{})
-	o := rueidis.ClientOption{InitAddress: sentinel.Addrs(), Sentinel: rueidis.SentinelOption{MasterSet: sentinel.MasterName}}
-	s := open(t, o, redisstore.Config{})
-	other := open(t, o, redisstore.Config{})
-	n := near(t, s)
-	mustCreate(t, other, owned("id", "", in(time.Hour)))
-	eventually(t, "it is read from memory", func() bool {
-		hits := n.Stats().Hits
-		_, err := n.Load(t.Context(), "id")
-		return err == nil && n.Stats().Hits > hits
-	})
-	eventually(t, "the replica has it", func() bool { return do(t, sentinel.Replicas[0], "DBSIZE") == do(t, sentinel.Master, "DBSIZE") })
-	sentinel.Master.Freeze()
-	defer sentinel.Master.Thaw()
-	eventually(t, "the session is ended where the replica has taken over", func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		return other.Delete(ctx, "id") == nil
-	})
-	ended := time.Now()
-	eventually(t, "it has ended here", func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		defer cancel()
-		asked := time.Now()
-		_, err := n.Load(ctx, "id")
-		if err == nil && asked.Sub(ended) > nearcache.DefaultMaxStale {
-			t.Errorf("answered %v after its end", asked.Sub(ended))
-		}
-		return errors.Is(err, store.ErrNotFound)
-	})
-	t.Logf("seen after %v", time.Since(ended))
 }
