@@ -125,6 +125,10 @@ func TestHeader(t *testing.T) {
 	s.want(t, "data: after 42\n")
 	s.wantOver(t)
 	wantErr(t, "Serve", <-n.served, nil)
+	n.handle = func(context.Context, *eventstream.Stream, *sess) error {
+		t.Error("a stream was opened for HEAD")
+		return nil
+	}
 	res, err := ada.Head(n.url + "/events")
 	if err != nil || res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/event-stream" {
 		t.Errorf("HEAD: %v, %v", res, err)

@@ -59,9 +59,6 @@ func (s *Stream) Send(e Event) error {
 	if s.ctx.Err() != nil {
 		return context.Cause(s.ctx)
 	}
-	if s.over {
-		return errOver
-	}
 	s.buf = e.append(s.buf[:0])
 	return s.write()
 }
@@ -70,18 +67,11 @@ func (s *Stream) Send(e Event) error {
 func (s *Stream) begin() error {
 	s.lock()
 	defer s.unlock()
-	// The server's ReadTimeout is for the request. Left as it is, it would take the
-	// client for gone when it has passed.
-	err := known(s.rc.SetReadDeadline(time.Time{}))
-	if err == nil {
-		s.buf = append(s.buf, ":\n\n"...)
-		if s.options.Retry > 0 {
-			s.buf = (&Event{Retry: s.options.Retry}).append(s.buf[:0])
-		}
-		err = s.flush(time.Now().Add(s.options.WriteTimeout))
+	s.buf = append(s.buf, ":\n\n"...)
+	if s.options.Retry > 0 {
+		s.buf = (&Event{Retry: s.options.Retry}).append(s.buf[:0])
 	}
-	if err != nil {
-		s.finish()
+	if err := s.flush(); err != nil {
 		return fmt.Errorf("eventstream: sending the header: %w", err)
 	}
 	return nil
@@ -97,8 +87,8 @@ func known(err error) error {
 
 // flush sends what is in buf. Between two writes there is no deadline: with HTTP/2, one
 // that passes resets the stream though nobody writes.
-func (s *Stream) flush(deadline time.Time) error {
-	if err := known(s.rc.SetWriteDeadline(deadline)); err != nil {
+func (s *Stream) flush() error {
+	if err := known(s.rc.SetWriteDeadline(time.Now().Add(s.options.WriteTimeout))); err != nil {
 		return err
 	}
 	if _, err := s.w.Write(s.buf); err != nil {
@@ -112,8 +102,7 @@ func (s *Stream) flush(deadline time.Time) error {
 
 // write sends what is in buf, and ends the stream if that fails.
 func (s *Stream) write() error {
-	deadline := time.Now().Add(s.options.WriteTimeout)
-	err := s.flush(deadline)
+	err := s.flush()
 	if err == nil {
 		if s.timer != nil {
 			s.timer.Reset(s.options.Heartbeat)
@@ -122,7 +111,7 @@ func (s *Stream) write() error {
 	}
 	s.finish()
 	s.lost = fmt.Errorf("%w: %w", errGone, err)
-	if errors.Is(err, os.ErrDeadlineExceeded) || !time.Now().Before(deadline) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		s.lost = ErrSlow
 	}
 	s.lose(s.lost)
@@ -146,15 +135,18 @@ func (s *Stream) run(handle func(context.Context, *Stream) error) error {
 	})
 	var err error
 	defer func() { // if handle panics as well: nobody else may write when Serve has returned
-		if !unhook() {
+		if unhook() {
+			s.lose(errOver)
+			s.end(err) // perhaps the handler has found out first
+		} else {
 			<-ended
 		}
-		s.end(err) // perhaps the handler has found out first
 	}()
-	if err = handle(s.ctx, s); s.ctx.Err() == nil {
+	err = handle(s.ctx, s)
+	cause := context.Cause(s.ctx)
+	if cause == nil {
 		return err
 	}
-	cause := context.Cause(s.ctx)
 	if errors.Is(cause, context.Canceled) {
 		// The client has left. If that came of a write, the server has ended the request's
 		// context first.
@@ -172,7 +164,7 @@ func (s *Stream) run(handle func(context.Context, *Stream) error) error {
 func (s *Stream) beat() {
 	s.lock()
 	defer s.unlock()
-	if !s.over && s.ctx.Err() == nil {
+	if s.ctx.Err() == nil {
 		s.buf = append(s.buf[:0], ":\n\n"...)
 		_ = s.write() // ends the stream if it fails
 	}
