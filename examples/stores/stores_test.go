@@ -121,6 +121,7 @@ func TestRedis(t *testing.T) {
 	t.Parallel()
 	setenv("REDIS_ADDRESS", servers.StartRedis(t, servers.RedisOptions{}).Addr())
 	keepsLogins(t, func() (*stores.Sessions, error) { return stores.Redis(t.Context()) })
+	keepsLogins(t, func() (*stores.Sessions, error) { return stores.RedisWatched(t.Context()) })
 }
 
 // The clients for Sentinel and a Cluster, with the layout that Node shares.
