@@ -119,9 +119,10 @@ func TestMySQL(t *testing.T) {
 
 func TestRedis(t *testing.T) {
 	t.Parallel()
-	setenv("REDIS_ADDRESS", servers.StartRedis(t, servers.RedisOptions{}).Addr())
-	keepsLogins(t, func() (*stores.Sessions, error) { return stores.Redis(t.Context()) })
-	keepsLogins(t, func() (*stores.Sessions, error) { return stores.RedisWatched(t.Context()) })
+	for _, start := range []func(context.Context) (*stores.Sessions, error){stores.Redis, stores.RedisWatched} {
+		setenv("REDIS_ADDRESS", servers.StartRedis(t, servers.RedisOptions{}).Addr())
+		keepsLogins(t, func() (*stores.Sessions, error) { return start(t.Context()) })
+	}
 }
 
 // The clients for Sentinel and a Cluster, with the layout that Node shares.
