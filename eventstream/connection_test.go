@@ -7,7 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-
+	"testing/synctest"
 	"time"
 
 	"github.com/nestsession/session"
@@ -54,7 +54,8 @@ func TestServerTimeouts(t *testing.T) {
 // A stream on which nothing happens has a comment now and then, and not when an event
 // has shown that it lives.
 func TestHeartbeat(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t, newStore(t), session.Config{})
 		n.handle = func(ctx context.Context, events *eventstream.Stream, _ *sess) error {
 			for range 6 {
@@ -98,7 +99,8 @@ func TestSlowClient(t *testing.T) {
 		"a heartbeat": idle,
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
+			t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
 				n := newNode(t, newStore(t), session.Config{})
 				n.options = eventstream.Options{WriteTimeout: 5 * time.Second, Heartbeat: time.Millisecond}
 				n.handle = handle
@@ -148,7 +150,8 @@ var errHandler = errors.New("the handler's")
 
 // What the handler returns ends the stream; Send does nothing any more, from wherever.
 func TestHandlerReturns(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t, newStore(t), session.Config{})
 		var kept *eventstream.Stream
 		n.handle = func(_ context.Context, events *eventstream.Stream, _ *sess) error {
