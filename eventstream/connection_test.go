@@ -100,7 +100,7 @@ func TestSlowClient(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				n := newNode(t, newStore(t), session.Config{})
 				n.options = eventstream.Options{WriteTimeout: 5 * time.Second, Heartbeat: time.Millisecond}
 				n.handle = handle
