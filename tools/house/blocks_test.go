@@ -46,7 +46,7 @@ func TestCodeInDocumentsCompiles(t *testing.T) {
 			continue // see TestQuotedCodeIsTheCode
 		}
 		for _, b := range blocksOf(t, path) {
-			if b.lang == "go" {
+			if b.lang == "go" && !quotedBlock(b) {
 				blocks = append(blocks, b)
 			}
 		}

@@ -21,23 +21,26 @@ func quotes(path string) bool {
 	return false
 }
 
+// quotedBlock reports whether a block is quoted, in such a page, or in another one
+// because it needs a module of its own.
+func quotedBlock(b block) bool {
+	return quotes(b.path) || strings.Contains(b.text, "websocketsession.")
+}
+
 // TestQuotedCodeIsTheCode: a block of Go in such a page stands in a file of examples,
 // line by line, but for how far it is indented.
 func TestQuotedCodeIsTheCode(t *testing.T) {
 	t.Parallel()
 	var code []string
 	for _, path := range goFiles(t) {
-		if strings.HasPrefix(path, "examples/") {
+		if strings.HasPrefix(path, "examples/") || strings.HasPrefix(path, "websocketsession/example") {
 			code = append(code, "\n"+unindented(read(t, path)))
 		}
 	}
 	found := 0
 	for _, path := range documents(t) {
-		if !quotes(path) {
-			continue
-		}
 		for _, b := range blocksOf(t, path) {
-			if b.lang != "go" {
+			if b.lang != "go" || !quotedBlock(b) {
 				continue
 			}
 			found++
