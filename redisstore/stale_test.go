@@ -17,6 +17,8 @@ import (
 // counting is a session in which one node counts, whose connections are not disturbed,
 // while another reads it through a cache.
 type counting struct {
+	pen sync.Mutex // held while it writes
+
 	mu   sync.Mutex
 	done []time.Time // when the server had acknowledged each number
 }
@@ -35,6 +37,7 @@ func (c *counting) atLeast(then time.Time) int {
 // count counts until ctx ends.
 func (c *counting) count(ctx context.Context, s store.Store) {
 	for n := 0; ctx.Err() == nil; {
+		c.pen.Lock()
 		try, cancel := context.WithTimeout(ctx, time.Second)
 		r, err := s.Load(try, "count")
 		if errors.Is(err, store.ErrNotFound) {
@@ -44,6 +47,7 @@ func (c *counting) count(ctx context.Context, s store.Store) {
 			_, err = s.Update(try, r)
 		}
 		cancel()
+		c.pen.Unlock()
 		if err != nil {
 			continue // the next try writes the same number
 		}
@@ -133,8 +137,11 @@ func TestStaleness(t *testing.T) {
 			defer stop()
 			eventually(t, "it is read from memory, and young", r.isYoungHit)
 
+			r.truth.pen.Lock()
+			eventually(t, "the last number is in memory", func() bool { hit, _ := r.read(); return hit })
 			began := time.Now()
 			fault.begin(t, s)
+			r.truth.pen.Unlock()
 			// For longer than anything that was read before may be answered.
 			for until := began.Add(nearcache.DefaultMaxStale + time.Second); time.Now().Before(until); {
 				r.read()
