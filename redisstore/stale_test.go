@@ -136,9 +136,18 @@ func TestStaleness(t *testing.T) {
 			defer writing.Wait()
 			defer stop()
 			eventually(t, "it is read from memory, and young", r.isYoungHit)
+			next(t, watch(t, r.near), "a heartbeat", isWhole)
 
 			r.truth.pen.Lock()
-			eventually(t, "the last number is in memory", func() bool { hit, _ := r.read(); return hit })
+			eventually(t, "the last number is in memory, and stays", func() bool {
+				for range 20 {
+					if hit, _ := r.read(); !hit {
+						return false
+					}
+					<-time.After(time.Millisecond)
+				}
+				return true
+			})
 			began := time.Now()
 			fault.begin(t, s)
 			r.truth.pen.Unlock()
