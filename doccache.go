@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	cacheSlots    = 4096    // a power of two
+	cacheSlots    = 16384   // a power of two
 	cacheMaxBytes = 8 << 10 // larger documents are decoded each time
 )
 
