@@ -32,7 +32,8 @@ func TestLockedFile(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			other, err := db.open(t).Conn(t.Context())
+			// Its COMMIT has to wait for those who look at the file in that moment.
+			other, err := db.open(t, "?_pragma=busy_timeout(100000)").Conn(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -103,6 +103,7 @@ func TestSettings(t *testing.T) {
 					t.Run(fmt.Sprintf("%s/%s/%s/Unprepared=%v", name, setting, layout, unprepared), func(t *testing.T) {
 						t.Parallel()
 						db := newDatabase(t, d)
+						c := c // each test sets its own database
 						c.DB, c.Create, c.Unprepared = db.open(t, dsn), true, unprepared
 						if c.Layout != sqlstore.Native {
 							c.OwnerColumn = "owner"
