@@ -118,28 +118,29 @@ func (c Config) inspectSQLite(ctx context.Context, q queryer) (table, error) {
 	if err != nil || !t.exists {
 		return t, err
 	}
-	last := ""
-	err = each(ctx, q, `SELECT l.name, l."unique" AND NOT l.partial, coalesce(i.name, '') FROM pragma_index_list(?, ?) AS l, pragma_index_info(l.name, ?) AS i ORDER BY l.name, i.seqno`,
-		[]any{c.Table, schema, schema}, func(rows *sql.Rows) error {
-			var name, col string
-			var unique bool
-			if err := rows.Scan(&name, &unique, &col); err != nil {
-				return err
-			}
-			t.add(&last, name, unique, col)
-			return nil
-		})
+	err = t.readIndexes(ctx, q, `SELECT l.name, l."unique" AND NOT l.partial, coalesce(i.name, '') FROM pragma_index_list(?, ?) AS l, pragma_index_info(l.name, ?) AS i ORDER BY l.name, i.seqno`,
+		c.Table, schema, schema)
 	return t, err
 }
 
-// add adds a column to the index of this name; those of one index come together.
-func (t *table) add(last *string, name string, unique bool, col string) {
-	if len(t.indexes) == 0 || *last != name {
-		t.indexes = append(t.indexes, index{unique: unique})
-		*last = name
-	}
-	x := &t.indexes[len(t.indexes)-1]
-	x.columns = append(x.columns, col)
+// readIndexes takes the table's indexes from a query for their name, whether they are
+// unique, and a column, in which the columns of one index come together.
+func (t *table) readIndexes(ctx context.Context, q queryer, query string, args ...any) error {
+	last := ""
+	return each(ctx, q, query, args, func(rows *sql.Rows) error {
+		var name, col string
+		var unique bool
+		if err := rows.Scan(&name, &unique, &col); err != nil {
+			return err
+		}
+		if len(t.indexes) == 0 || last != name {
+			t.indexes = append(t.indexes, index{unique: unique})
+			last = name
+		}
+		x := &t.indexes[len(t.indexes)-1]
+		x.columns = append(x.columns, col)
+		return nil
+	})
 }
 
 func hash(s string) uint64 {

@@ -22,20 +22,10 @@ func (c Config) inspectPostgres(ctx context.Context, q queryer) (table, error) {
 	if err != nil || !t.exists {
 		return t, err
 	}
-	last := ""
-	err = each(ctx, q, `SELECT i.indexrelid::text, i.indisunique AND i.indpred IS NULL AND i.indimmediate AND i.indisvalid, coalesce(a.attname, '')
+	err = t.readIndexes(ctx, q, `SELECT i.indexrelid::text, i.indisunique AND i.indpred IS NULL AND i.indimmediate AND i.indisvalid, coalesce(a.attname, '')
 		FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
 		LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-		WHERE i.indrelid = to_regclass($1::text) AND k.place <= i.indnkeyatts ORDER BY i.indexrelid, k.place`, name,
-		func(rows *sql.Rows) error {
-			var name, col string
-			var unique bool
-			if err := rows.Scan(&name, &unique, &col); err != nil {
-				return err
-			}
-			t.add(&last, name, unique, col)
-			return nil
-		})
+		WHERE i.indrelid = to_regclass($1::text) AND k.place <= i.indnkeyatts ORDER BY i.indexrelid, k.place`, name...)
 	return t, err
 }
 
@@ -60,17 +50,7 @@ func (c Config) inspectMySQL(ctx context.Context, q queryer) (table, error) {
 	if err != nil || !t.exists {
 		return t, err
 	}
-	last := ""
-	err = each(ctx, q, `SELECT INDEX_NAME, NON_UNIQUE = 0 AND SUB_PART IS NULL, COALESCE(COLUMN_NAME, '')
-		FROM information_schema.STATISTICS`+where+" ORDER BY INDEX_NAME, SEQ_IN_INDEX", name,
-		func(rows *sql.Rows) error {
-			var name, col string
-			var unique bool
-			if err := rows.Scan(&name, &unique, &col); err != nil {
-				return err
-			}
-			t.add(&last, name, unique, col)
-			return nil
-		})
+	err = t.readIndexes(ctx, q, `SELECT INDEX_NAME, NON_UNIQUE = 0 AND SUB_PART IS NULL, COALESCE(COLUMN_NAME, '')
+		FROM information_schema.STATISTICS`+where+" ORDER BY INDEX_NAME, SEQ_IN_INDEX", name...)
 	return t, err
 }
