@@ -2,85 +2,83 @@ package redisstore
 
 import (
 	"context"
-	"sync"
 
 	"github.com/redis/rueidis"
+
+	"github.com/nestsession/session/internal/line"
 )
 
-// call is an exchange with a server that somebody waits for.
-type call struct {
-	ctx     context.Context
-	cmds    rueidis.Commands
-	single  [1]rueidis.Completed // what cmds is of where there is one command
-	answers []rueidis.RedisResult
-	done    chan struct{}
+const (
+	maxTrips    = 2   // on their way at most: while one is, the next is got ready and sent
+	maxTogether = 256 // calls of a trip
+)
 
-	trip *trip // of the line, under its lock
-	left bool  // nobody waits any more
+// exchange is some commands, and what a server answers.
+type exchange struct {
+	cmds    rueidis.Commands
+	answers []rueidis.RedisResult
 }
 
-var calls = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}
+// exchanges is a line whose calls are sent as they are, at once. rueidis sends together
+// by itself as well, but only what comes while it is writing.
+func exchanges(client rueidis.Client) *line.Line[exchange] {
+	send := func(ctx context.Context, all []*exchange) {
+		if len(all) == 1 && len(all[0].cmds) == 1 {
+			all[0].answers = []rueidis.RedisResult{client.Do(ctx, all[0].cmds[0])}
+			return
+		}
+		var cmds rueidis.Commands
+		for _, e := range all {
+			cmds = append(cmds, e.cmds...)
+		}
+		answers := client.DoMulti(ctx, cmds...)
+		for _, e := range all {
+			n := len(e.cmds)
+			e.answers, answers = answers[:n:n], answers[n:]
+		}
+	}
+	return &line.Line[exchange]{Send: send, Trips: maxTrips, Together: maxTogether}
+}
 
-// wait returns when the servers have answered or ctx ends, whichever is first.
+// line is the one that the commands stand in. In a Cluster, where commands that go
+// together wait for the slowest server, each has one to itself; and so have the many
+// of a listing. Reads and writes stand in lines of their own, since rueidis tries again
+// after a lost connection if it was all reads.
+func (s *Store) line(client rueidis.Client, cmds rueidis.Commands) *line.Line[exchange] {
+	switch {
+	case s.cluster || client != s.client || len(cmds) > 2:
+		return exchanges(client)
+	case cmds[0].IsRetryable():
+		return s.reads
+	}
+	return s.writes
+}
+
+// doMulti sends commands together. It returns when the servers have answered or ctx
+// ends, whichever is first.
 //
 // rueidis alone would not always: a connection has room for a number of commands
 // that wait for their answers, and once it is full, as with a server that hangs,
 // the next caller waits for room whatever its context says; likewise behind
 // somebody else's attempt to connect. What is left behind then ends by rueidis's
 // own timeouts. Whether it was done is not known.
-func (c *call) wait(l *line) (answered bool) {
-	l.join(c)
-	select {
-	case <-c.done:
-		return true
-	case <-c.ctx.Done():
-		l.leave(c)
-		return false
+func (s *Store) doMulti(ctx context.Context, client rueidis.Client, cmds rueidis.Commands) []rueidis.RedisResult {
+	e, ok := s.line(client, cmds).Do(ctx, exchange{cmds: cmds})
+	if !ok {
+		e.answers = make([]rueidis.RedisResult, len(cmds))
+		for i := range e.answers {
+			e.answers[i] = rueidis.NewErrorResult(ctx.Err())
+		}
 	}
-}
-
-// free lets the call be used again. One that somebody has left is not: it may yet
-// be answered.
-func (c *call) free() {
-	*c = call{done: c.done}
-	calls.Put(c)
+	return e.answers
 }
 
 // do sends a command.
 func (s *Store) do(ctx context.Context, client rueidis.Client, cmd rueidis.Completed) rueidis.RedisResult {
-	c := calls.Get().(*call)
-	c.ctx, c.single[0] = ctx, cmd
-	c.cmds = c.single[:]
-	if !c.wait(s.line(client, c.cmds)) {
-		return rueidis.NewErrorResult(ctx.Err())
-	}
-	answer := c.answers[0]
-	c.free()
-	return answer
+	return s.doMulti(ctx, client, rueidis.Commands{cmd})[0]
 }
 
-// doMulti sends commands together.
-func (s *Store) doMulti(ctx context.Context, client rueidis.Client, cmds rueidis.Commands) []rueidis.RedisResult {
-	c := calls.Get().(*call)
-	c.ctx, c.cmds = ctx, cmds
-	if !c.wait(s.line(client, cmds)) {
-		answers := make([]rueidis.RedisResult, len(cmds))
-		for i := range answers {
-			answers[i] = rueidis.NewErrorResult(ctx.Err())
-		}
-		return answers
-	}
-	answers := c.answers
-	c.free()
-	return answers
-}
-
-// eval runs a script, once. The server that does not know its digest has not run
-// it, so that it may be sent whole.
+// eval runs a script, once.
 func (s *Store) eval(ctx context.Context, sc *script, keys, args []string) rueidis.RedisResult {
-	answer := s.do(ctx, s.client, sc.byDigest(s.b, keys, args))
-	if err, ok := rueidis.IsRedisErr(answer.Error()); ok && err.IsNoScript() {
-		answer = s.do(ctx, s.client, sc.whole(s.b, keys, args))
-	}
-	return answer
+	return sc.run(s.b, keys, args, func(cmd rueidis.Completed) rueidis.RedisResult { return s.do(ctx, s.client, cmd) })
 }

@@ -14,6 +14,7 @@ const (
 	changed  = 1 // another version
 	unlisted = 2 // the owner would change: write the index first
 	done     = 3
+	apart    = 4 // not done together with others: try by itself
 )
 
 // script runs by its digest, and is sent whole where the server does not have it:
@@ -29,6 +30,16 @@ func (s *script) byDigest(b rueidis.Builder, keys, args []string) rueidis.Comple
 	return b.Evalsha().Sha1(s.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
 }
 
+// run sends the script, and runs it once: the server that does not know its digest has
+// not run it, so that it may be sent whole.
+func (s *script) run(b rueidis.Builder, keys, args []string, send func(rueidis.Completed) rueidis.RedisResult) rueidis.RedisResult {
+	answer := send(s.byDigest(b, keys, args))
+	if err, ok := rueidis.IsRedisErr(answer.Error()); ok && err.IsNoScript() {
+		answer = send(s.whole(b, keys, args))
+	}
+	return answer
+}
+
 func (s *script) whole(b rueidis.Builder, keys, args []string) rueidis.Completed {
 	return b.Eval().Script(s.text).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
 }
@@ -41,7 +52,11 @@ func (s *script) whole(b rueidis.Builder, keys, args []string) rueidis.Completed
 //	6 the version to replace  7 owner  8 "1" if the index has been written
 //
 // and of touch the lifetime.
-type scripts struct{ create, swap, touch script }
+//
+// The script swaps is swap for many sessions, in the order of the keys, whose owners'
+// indexes are left as they are: for each it takes the arguments 1, 2, 6 and 7, and
+// answers changed, done or apart. None keeps the others from being done.
+type scripts struct{ create, swap, swaps, touch script }
 
 // listing is called before anything else is written: it fails where something
 // else is kept under the index's key. A score only grows here, so that no entry
@@ -56,6 +71,21 @@ end`
 
 var listScript = newScript(listing + `
 return list(KEYS[1], ARGV[1], ARGV[2], ARGV[3])`)
+
+// swapEach calls a function for each session that there is, with what is kept of it. It
+// returns an outcome, or what the last command answered. Where MGET finds nothing, there
+// may be something that is no string.
+const swapEach = `
+local function each(swap)
+	local outcomes = {}
+	for i, was in ipairs(redis.call('MGET', unpack(KEYS))) do
+		local r, a = 4, 4 * i
+		if was then r = swap(KEYS[i], was, ARGV[a - 3], ARGV[a - 2], ARGV[a - 1], ARGV[a]) end
+		if type(r) == 'table' then r = r.err and 4 or 3 end
+		outcomes[i] = r
+	end
+	return outcomes
+end`
 
 const setNative = listing + `
 local function set(listed)
@@ -81,6 +111,14 @@ if string.sub(h, 4, 19) ~= ARGV[6] then return 1 end
 local moves = string.sub(h, 37) ~= ARGV[7] and ARGV[7] ~= '0:'
 if moves and not KEYS[2] and ARGV[8] ~= '1' then return 2 end
 return set(moves and KEYS[2])`),
+	swaps: newScript(swapEach + `
+return each(function(key, was, value, lifetime, version, owner)
+	if string.sub(was, 4, 19) ~= version then return 1 end
+	if string.sub(was, 37, 36 + #owner) ~= owner and owner ~= '0:' then return 4 end
+	if lifetime == '0' then return redis.pcall('SET', key, value) end
+	if lifetime == '-1' then return redis.pcall('DEL', key) == 1 and 3 or 4 end
+	return redis.pcall('SET', key, value, 'PXAT', lifetime)
+end)`),
 	touch: newScript(`
 if ARGV[1] == '0' then
 	if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
@@ -111,6 +149,13 @@ local v = redis.call('GET', KEYS[1])
 if not v then return 0 end
 if string.sub(redis.sha1hex(v), 1, 16) ~= ARGV[6] then return 1 end
 return set()`),
+	swaps: newScript(swapEach + `
+return each(function(key, was, value, lifetime, version)
+	if string.sub(redis.sha1hex(was), 1, 16) ~= version then return 1 end
+	if lifetime == '' then return redis.pcall('SET', key, value) end
+	if lifetime == '0' then return redis.pcall('DEL', key) == 1 and 3 or 4 end
+	return redis.pcall('SET', key, value, 'EX', lifetime)
+end)`),
 	touch: newScript(`
 if ARGV[1] ~= '' then return 3 * redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 redis.call('PERSIST', KEYS[1])

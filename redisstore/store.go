@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/nestsession/session/internal/line"
 	"github.com/nestsession/session/store"
 )
 
@@ -28,7 +29,10 @@ type Store struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 
-	reads, writes line // to client, where that is one server
+	// Where calls stand in line that go together if client is one server.
+	reads, writes *line.Line[exchange]
+	fetches       *line.Line[fetch]
+	swaps         *line.Line[swap]
 
 	tracking *tracking // nil: the store was not opened, and cannot be watched
 }
@@ -72,7 +76,9 @@ func start(ctx context.Context, c Config, t *tracking) (*Store, error) {
 
 		tracking: t,
 	}
-	s.reads.client, s.writes.client = c.Client, c.Client
+	s.reads, s.writes = exchanges(c.Client), exchanges(c.Client)
+	s.fetches = &line.Line[fetch]{Send: s.fetchAll, Trips: maxTrips, Together: maxTogether}
+	s.swaps = s.swapping(c.Client)
 	s.layout = native{s.b, c.Now}
 	if c.Express {
 		s.layout = &express{s.b, c.TTL, c.OwnerOf, c.Now}
@@ -107,8 +113,16 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	if err := s.ready(ctx); err != nil {
 		return store.Record{}, err
 	}
-	answers := s.doMulti(ctx, s.client, s.layout.reads(nil, s.key(id)))
-	r, err := s.layout.record(id, answers)
+	var r store.Record
+	var err error
+	if s.cluster || s.config.Express {
+		r, err = s.layout.record(id, s.doMulti(ctx, s.client, s.layout.reads(nil, s.key(id))))
+	} else {
+		var value []byte
+		if value, err = s.fetch(ctx, s.key(id)); err == nil {
+			r, err = parse(id, value)
+		}
+	}
 	return r, s.wrap(ctx, "load", err)
 }
 
@@ -153,11 +167,10 @@ func (s *Store) Update(ctx context.Context, r store.Record) (store.Version, erro
 			return 0, s.wrap(ctx, "update", err)
 		}
 	}
-	swap := &s.layout.scripts().swap
-	outcome, err := w.run(ctx, swap)
+	outcome, err := w.swap(ctx)
 	if err == nil && outcome == unlisted {
 		if err = w.list(ctx); err == nil {
-			outcome, err = w.run(ctx, swap)
+			outcome, err = w.swap(ctx)
 		}
 	}
 	switch {

@@ -49,11 +49,14 @@ func (w *writing) end() {
 
 // run runs the script and says what came of it.
 func (w *writing) run(ctx context.Context, sc *script) (outcome int64, err error) {
-	keys := w.keys[:1]
+	return w.outcome(w.s.eval(ctx, sc, w.scriptKeys(), w.args[:]))
+}
+
+func (w *writing) scriptKeys() []string {
 	if w.listed && !w.apart {
-		keys = w.keys[:]
+		return w.keys[:]
 	}
-	return w.outcome(w.s.eval(ctx, sc, keys, w.args[:]))
+	return w.keys[:1]
 }
 
 // errStalled ends a write that could outlive its entry in the index.

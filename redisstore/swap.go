@@ -1,0 +1,78 @@
+package redisstore
+
+import (
+	"context"
+
+	"github.com/redis/rueidis"
+
+	"github.com/nestsession/session/internal/line"
+)
+
+// maxSwaps is how many sessions a script swaps at most: the server does nothing else
+// meanwhile.
+const maxSwaps = 64
+
+// swap is an update of one session. Those that go together are one run of a script,
+// which costs the server and rueidis about half of what as many runs do.
+type swap struct {
+	keys    []string // as [scripts] has them
+	args    []string
+	answer  rueidis.RedisResult // of a script that was run for this one alone
+	outcome int64               // otherwise
+	err     error
+	shared  bool // the last two are meant
+}
+
+// swap replaces the version that the caller knows, and says what came of it. In a Cluster
+// each goes by itself, and with connect-redis's layout what has an owner, since its index
+// is written each time.
+func (w *writing) swap(ctx context.Context) (outcome int64, err error) {
+	sc := &w.s.layout.scripts().swap
+	if w.s.cluster || w.s.config.Express && w.listed {
+		return w.run(ctx, sc)
+	}
+	sw, ok := w.s.swaps.Do(ctx, swap{keys: w.scriptKeys(), args: w.args[:]})
+	switch {
+	case !ok:
+		return 0, ctx.Err()
+	case !sw.shared:
+		return w.outcome(sw.answer)
+	case sw.err == nil && sw.outcome == apart:
+		return w.run(ctx, sc)
+	}
+	return sw.outcome, sw.err
+}
+
+// swapping is the line of updates.
+func (s *Store) swapping(client rueidis.Client) *line.Line[swap] {
+	send := func(ctx context.Context, all []*swap) { s.swapAll(ctx, client, all) }
+	return &line.Line[swap]{Send: send, Trips: maxTrips, Together: maxSwaps}
+}
+
+func (s *Store) swapAll(ctx context.Context, client rueidis.Client, all []*swap) {
+	send := func(cmd rueidis.Completed) rueidis.RedisResult { return client.Do(ctx, cmd) }
+	if len(all) == 1 {
+		all[0].answer = s.layout.scripts().swap.run(s.b, all[0].keys, all[0].args, send)
+		return
+	}
+	// The script reads all before it writes: of several swaps of one session, all but the
+	// first are for later.
+	sent := make(map[string]bool, len(all))
+	first := all[:0:0]
+	keys, args := make([]string, 0, len(all)), make([]string, 0, 4*len(all))
+	for _, sw := range all {
+		sw.shared, sw.outcome = true, apart
+		if key := sw.keys[0]; !sent[key] {
+			sent[key] = true
+			first = append(first, sw)
+			keys = append(keys, key)
+			args = append(args, sw.args[0], sw.args[1], sw.args[5], sw.args[6])
+		}
+	}
+	outcomes, err := s.layout.scripts().swaps.run(s.b, keys, args, send).AsIntSlice()
+	for i, sw := range first {
+		if sw.err = err; err == nil {
+			sw.outcome = outcomes[i]
+		}
+	}
+}
