@@ -45,6 +45,7 @@ func hold(t *testing.T, s *Store, call func()) *party {
 	g := &gate{Client: s.client, open: make(chan struct{}), came: make(chan struct{}, 1000)}
 	p := &party{store: s, gate: g}
 	s.client, s.swaps = g, s.swapping(g)
+	s.fetches.Patience, s.swaps.Patience = time.Hour, time.Hour
 	for range maxTrips {
 		p.wg.Go(call)
 		<-g.came

@@ -4,10 +4,15 @@
 package line
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"sync"
+	"time"
 )
+
+// Patience is what a zero [Line.Patience] stands for.
+const Patience = 20 * time.Millisecond
 
 // Line is where calls wait for their turn. What T holds is a question and its answer.
 // The zero value with Send, Trips and Together set is ready for use.
@@ -20,8 +25,12 @@ type Line[T any] struct {
 	// their way, in the caller's goroutine. It returns when ctx ends.
 	Alone func(ctx context.Context, question *T)
 
-	// Trips is how many are on their way at most. While one is, the next is got ready.
+	// Trips is how many are on their way. While one is, the next is got ready.
 	Trips int
+
+	// Patience is how long calls wait for one of them to come back. Then they go all the
+	// same: those on their way may be on a connection that is dead. 0: [Patience].
+	Patience time.Duration
 
 	// Together is how many calls make a trip at most, so that the first does not wait for
 	// thousands of others.
@@ -30,6 +39,10 @@ type Line[T any] struct {
 	mu      sync.Mutex
 	waiting []*call[T]
 	trips   int // on their way
+	left    int // how many trips have left
+	clock   *time.Timer
+	ticking bool
+	seen    int // left when the clock was set
 	free    sync.Pool
 }
 
@@ -58,7 +71,12 @@ func (l *Line[T]) Do(ctx context.Context, question T) (answered T, ok bool) {
 	goes := l.trips < l.Trips
 	if goes {
 		l.trips++
-		if l.Alone != nil {
+	}
+	if goes && l.Alone != nil {
+		l.mu.Unlock()
+		runtime.Gosched()
+		l.mu.Lock()
+		if len(l.waiting) == 0 {
 			l.mu.Unlock()
 			defer l.back()
 			l.Alone(ctx, &question)
@@ -71,6 +89,9 @@ func (l *Line[T]) Do(ctx context.Context, question T) (answered T, ok bool) {
 	}
 	c.value, c.ctx = question, ctx
 	l.waiting = append(l.waiting, c)
+	if !goes && !l.ticking {
+		l.tick()
+	}
 	l.mu.Unlock()
 	if goes {
 		go l.run()
@@ -92,6 +113,33 @@ func (l *Line[T]) Waiting() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.waiting)
+}
+
+// tick sets the clock. It is called with the lock.
+func (l *Line[T]) tick() {
+	l.ticking, l.seen = true, l.left
+	if l.clock == nil {
+		l.clock = time.AfterFunc(cmp.Or(l.Patience, Patience), l.late)
+		return
+	}
+	l.clock.Reset(cmp.Or(l.Patience, Patience))
+}
+
+// late sends those that wait if none has left since the clock was set.
+func (l *Line[T]) late() {
+	l.mu.Lock()
+	l.ticking = false
+	late := len(l.waiting) > 0
+	if late {
+		if late = l.left == l.seen; late {
+			l.trips++
+		}
+		l.tick()
+	}
+	l.mu.Unlock()
+	if late {
+		l.run()
+	}
 }
 
 // leave takes the call back, if it has not been sent. A trip for which nobody waits is
@@ -140,6 +188,7 @@ func (l *Line[T]) next() *trip[T] {
 		l.trips--
 		return nil
 	}
+	l.left++
 	// A tracer that looks for its own in the context sees the first caller's.
 	t.ctx, t.cancel = context.WithCancel(context.WithoutCancel(t.calls[0].ctx))
 	return &t
@@ -147,7 +196,12 @@ func (l *Line[T]) next() *trip[T] {
 
 // run makes trips until nobody waits.
 func (l *Line[T]) run() {
-	for t := l.next(); t != nil; t = l.next() {
+	for {
+		runtime.Gosched()
+		t := l.next()
+		if t == nil {
+			return
+		}
 		l.trip(t)
 	}
 }
@@ -158,7 +212,4 @@ func (l *Line[T]) trip(t *trip[T]) {
 		c.done <- struct{}{}
 	}
 	t.cancel()
-	// Those who were answered may well have the next question. They come first, so that it
-	// is not one by one that they go.
-	runtime.Gosched()
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -91,22 +93,27 @@ func (t table) names() string {
 // sessions up.
 func (s *Store) fitsNative(is table) error {
 	c := s.config
-	want := map[Dialect][3]string{
+	type types struct{ text, data, number string }
+	want := map[Dialect]types{
 		Postgres: {"bytea", "bytea", "bigint"},
 		MySQL:    {"varbinary", "blob", "bigint"},
 		SQLite:   {"text", "text", "integer"},
 	}[c.Dialect]
-	for i, name := range []string{c.Columns.ID, c.Columns.Data, c.Columns.Expires, c.OwnerColumn} {
+	typed := map[string]string{c.Columns.ID: want.text, c.OwnerColumn: want.text, c.Columns.Data: want.data, c.Columns.Expires: want.number}
+	if c.hasDue() {
+		typed[dueColumn] = want.number
+	}
+	for _, name := range slices.Sorted(maps.Keys(typed)) {
 		col := is.column(name)
-		if col == nil { // the owner's, which can be added
+		if col == nil { // one that can be added
 			continue
 		}
 		typ := col.typ
 		if c.Dialect == SQLite {
 			typ = affinity(typ)
 		}
-		if !strings.Contains(typ, want[i%3]) {
-			return fmt.Errorf("sqlstore: the column %q of %s has the type %s, want %s, as Statements has it", name, s.shape.table, col.typ, want[i%3])
+		if !strings.Contains(typ, typed[name]) {
+			return fmt.Errorf("sqlstore: the column %q of %s has the type %s, want %s, as Statements has it", name, s.shape.table, col.typ, typed[name])
 		}
 	}
 	return nil

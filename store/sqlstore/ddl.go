@@ -22,6 +22,9 @@ func (c Config) missing(is table) []string {
 	if !is.exists {
 		todo = append(todo, c.createTable()...)
 	}
+	if c.hasDue() && is.exists && is.column(dueColumn) == nil {
+		todo = append(todo, "ALTER TABLE "+c.tableName()+" ADD COLUMN "+d.quote(dueColumn)+" "+dueType)
+	}
 	if c.OwnerColumn == "" {
 		return todo
 	}
@@ -32,8 +35,12 @@ func (c Config) missing(is table) []string {
 	if !is.indexed(c.OwnerColumn) && (is.exists || c.Layout != Native || d != MySQL) {
 		todo = append(todo, c.createIndex(c.OwnerColumn))
 	}
-	if c.Layout == Native && !is.indexed(c.Columns.Expires) && (is.exists || d != MySQL) {
-		todo = append(todo, c.createIndex(c.Columns.Expires))
+	swept := c.Columns.Expires
+	if c.hasDue() {
+		swept = dueColumn
+	}
+	if c.Layout == Native && !is.indexed(swept) && (is.exists || d != MySQL) {
+		todo = append(todo, c.createIndex(swept))
 	}
 	return todo
 }
@@ -86,8 +93,8 @@ func (c Config) createTable() []string {
 		return []string{fmt.Sprintf("%s(%s TEXT NOT NULL PRIMARY KEY, %s %s, %s INTEGER NOT NULL, %s TEXT NOT NULL)",
 			create, id, owner, c.ownerType(), expires, data)}
 	case Postgres:
-		return []string{fmt.Sprintf("%s(%s bytea PRIMARY KEY, %s %s, %s bigint NOT NULL, %s bytea NOT NULL)",
-			create, id, owner, c.ownerType(), expires, data)}
+		return []string{fmt.Sprintf("%s(%s bytea PRIMARY KEY, %s %s, %s bigint NOT NULL, %s %s, %s bytea NOT NULL) WITH (fillfactor = 80)",
+			create, id, owner, c.ownerType(), expires, d.quote(dueColumn), dueType, data)}
 	}
 	return []string{fmt.Sprintf("%s(%s varbinary(%d) NOT NULL, %s %s, %s bigint NOT NULL, %s longblob NOT NULL, PRIMARY KEY (%s), KEY %s (%s), KEY %s (%s)) ENGINE=InnoDB",
 		create, id, MaxID, owner, c.ownerType(), expires, data, id,

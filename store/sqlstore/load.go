@@ -16,12 +16,20 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	if s.limits.id(id) != nil {
 		return store.Record{}, store.ErrNotFound // no such id can be kept
 	}
-	var r store.Record
-	err := s.try(ctx, func() (err error) {
+	load := s.loadAlone
+	if s.loads != nil && plain(id) {
+		load = s.loadTogether
+	}
+	r, err := load(ctx, id)
+	return r, s.failed(ctx, "load", id, err)
+}
+
+func (s *Store) loadAlone(ctx context.Context, id string) (r store.Record, err error) {
+	err = s.try(ctx, func() (err error) {
 		r, err = s.loadOnce(ctx, id)
 		return err
 	})
-	return r, s.failed(ctx, "load", id, err)
+	return r, err
 }
 
 func (s *Store) loadOnce(ctx context.Context, id string) (store.Record, error) {

@@ -6,21 +6,24 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/nestsession/session/internal/line"
 	"github.com/nestsession/session/store"
 )
 
 // Store keeps sessions in a table. Make one with [New].
 type Store struct {
-	config Config
-	shape  shape
-	q      *statements
-	limits limits
-	zone   string        // of the column's times; "": they are instants
-	line   chan struct{} // SQLite: whose turn it is to write; nil: nobody waits
-	closed atomic.Bool
-	ended  context.Context // ends with Close
-	end    context.CancelFunc
-	swept  chan struct{} // closed when the sweeper has gone
+	config  Config
+	shape   shape
+	q       *statements
+	limits  limits
+	zone    string               // of the column's times; "": they are instants
+	loads   *line.Line[loading]  // that go together; nil: none do
+	updates *line.Line[updating] // likewise
+	line    chan struct{}        // SQLite: whose turn it is to write; nil: nobody waits
+	closed  atomic.Bool
+	ended   context.Context // ends with Close
+	end     context.CancelFunc
+	swept   chan struct{} // closed when the sweeper has gone
 }
 
 var (
@@ -48,6 +51,12 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	s := &Store{config: c, shape: c.shape(), swept: make(chan struct{})}
 	if c.Dialect == SQLite {
 		s.line = make(chan struct{}, 1)
+	}
+	if c.Dialect != MySQL {
+		s.loads = s.loadLine()
+	}
+	if c.Dialect == Postgres && c.Layout == Native {
+		s.updates = s.updateLine()
 	}
 	s.ended, s.end = context.WithCancel(context.Background())
 	if err := s.open(ctx); err != nil {
@@ -88,7 +97,7 @@ func (s *Store) open(ctx context.Context) error {
 // each are the statements that there are.
 func (q *statements) each() []*statement {
 	all := []*statement{
-		&q.load, &q.insert, &q.replace, &q.update, &q.old, &q.touch, &q.delete,
+		&q.load, &q.loads, &q.insert, &q.replace, &q.update, &q.updates, &q.old, &q.touch, &q.delete,
 		&q.list, &q.listOwner, &q.listUnowned, &q.sweep, &q.expired,
 	}
 	var there []*statement

@@ -15,12 +15,19 @@ const (
 	pOwner
 	pData
 	pExpires
+	pDue
 	pNow
 	pVersion
 	pOldOwner
 	pOldData
 	pAfter
 	pLimit
+	pIDs // of many rows, as the next
+	pOwners
+	pDatas
+	pExpiries
+	pDues
+	pVersions
 	params
 )
 

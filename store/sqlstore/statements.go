@@ -8,6 +8,7 @@ type shape struct {
 	id      string
 	data    string
 	expires string
+	due     string // see dueColumn; "": there is no column
 	owner   string // "": there is no column
 	derived bool   // the database works the owner out by itself, see Config.ownerType
 	told    bool   // Config.OwnerOf does so as well, so that a read need not
@@ -31,6 +32,9 @@ func (c Config) shape() shape {
 	if c.OwnerColumn != "" {
 		s.owner = d.quote(c.OwnerColumn)
 	}
+	if c.hasDue() {
+		s.due = d.quote(dueColumn)
+	}
 	return s
 }
 
@@ -40,6 +44,7 @@ func (s shape) writesOwner() bool { return s.owner != "" && !s.derived }
 // statements are all that a Store sends after New.
 type statements struct {
 	load, insert, replace, update, old, touch, delete statement
+	loads, updates                                    statement // of many rows
 	list, listOwner, listUnowned                      statement
 	sweep, expired                                    statement
 }
@@ -50,15 +55,25 @@ func (s shape) statements(narrow bool) *statements {
 	live := s.times.live(s.expires)
 	over := s.times.over(s.expires)
 	swept := []any{over, s.times.near(s.expires)}
+	if s.due != "" {
+		swept = append(swept, " AND ", s.due, " <= ", pNow)
+	}
 	q := &statements{
 		load:   d.compose("SELECT ", s.result(), " FROM ", s.table, " WHERE ", match, " AND ", live),
-		touch:  d.compose("UPDATE ", s.table, " SET ", s.expires, " = ", s.times.write(pExpires), " WHERE ", match, " AND ", live),
+		touch:  d.compose("UPDATE ", s.table, " SET ", s.expiry(), " WHERE ", match, " AND ", live),
 		delete: d.compose("DELETE FROM ", s.table, " WHERE ", match),
 		insert: s.insert(),
 	}
 	set := []any{"UPDATE ", s.table, " SET ", s.assign(), " WHERE ", match, " AND "}
 	switch d {
 	case Postgres:
+		id := s.id
+		if s.native {
+			q.updates = s.updateMany()
+		} else {
+			id += "::text"
+		}
+		q.loads = d.compose("SELECT ", id, ", ", s.result(), " FROM ", s.table, " WHERE ", s.id, " = ANY(", pIDs, ") AND ", live)
 		q.update = d.compose(set, live, " AND xmin::text::bigint = ", pVersion, " RETURNING xmin::text::bigint")
 		q.sweep = d.compose("DELETE FROM ", s.table, " WHERE ctid = ANY(ARRAY(SELECT ctid FROM ", s.table,
 			" WHERE ", swept, " LIMIT ", pLimit, " FOR UPDATE SKIP LOCKED)) AND ", over)
@@ -67,6 +82,7 @@ func (s shape) statements(narrow bool) *statements {
 		q.replace = d.compose(set, over)
 		q.expired = d.compose("SELECT ", s.id, " FROM ", s.table, " WHERE ", swept, " LIMIT ", pLimit)
 	case SQLite:
+		q.loads = d.compose("SELECT ", s.id, ", ", s.result(), " FROM ", s.table, " WHERE ", s.id, " IN (SELECT value FROM json_each(", pIDs, ")) AND ", live)
 		q.update = d.compose(set, live, " AND ", s.unchanged())
 		q.old = d.compose("SELECT ", s.data, ", ", s.ownerOr("NULL"), " FROM ", s.table, " WHERE ", match, " AND ", live)
 		q.sweep = d.compose("DELETE FROM ", s.table, " WHERE ", s.id, " IN (SELECT ", s.id, " FROM ", s.table,
@@ -139,8 +155,17 @@ func (s shape) result() []any {
 	return columns
 }
 
+// expiry sets when the session ends.
+func (s shape) expiry() []any {
+	set := []any{s.expires, " = ", s.times.write(pExpires)}
+	if s.due != "" {
+		set = append(set, ", ", s.due, " = ", pDue)
+	}
+	return set
+}
+
 func (s shape) assign() []any {
-	set := []any{s.data, " = ", pData, ", ", s.expires, " = ", s.times.write(pExpires)}
+	set := []any{s.data, " = ", pData, ", ", s.expiry()}
 	if s.writesOwner() {
 		set = append(set, ", ", s.owner, " = ", pOwner)
 	}
@@ -160,6 +185,11 @@ func (s shape) insert() statement {
 		row = append(row, ", ", pOwner)
 		names = append(names, s.owner)
 	}
+	if s.due != "" {
+		columns = append(columns, ", ", s.due)
+		row = append(row, ", ", pDue)
+		names = append(names, s.due)
+	}
 	if d == MySQL {
 		return d.compose("INSERT INTO ", s.table, " (", columns, ") VALUES (", row, ")")
 	}
@@ -176,6 +206,18 @@ func (s shape) insert() statement {
 		upsert = append(upsert, " RETURNING xmin::text::bigint")
 	}
 	return d.compose(upsert...)
+}
+
+// updateMany is update for many rows of PostgreSQL's native table, all at once. It returns
+// those that it has changed, and leaves out those that are locked: it waits for nobody,
+// and nobody waits in a circle.
+func (s shape) updateMany() statement {
+	return s.dialect.compose("WITH w AS MATERIALIZED (SELECT t.ctid AS place, v.data, v.expires, v.due, v.owner FROM unnest(",
+		pIDs, "::bytea[], ", pVersions, "::bigint[], ", pDatas, "::bytea[], ", pExpiries, "::bigint[], ",
+		pDues, "::bigint[], ", pOwners, "::bytea[]) AS v(id, version, data, expires, due, owner) JOIN ", s.table, " AS t ON t.", s.id, " = v.id",
+		" WHERE t.xmin::text::bigint = v.version AND ", s.times.live("t."+s.expires), " FOR NO KEY UPDATE OF t SKIP LOCKED)",
+		" UPDATE ", s.table, " AS t SET ", s.data, " = w.data, ", s.expires, " = w.expires, ", s.due, " = w.due, ", s.owner, " = w.owner",
+		" FROM w WHERE t.ctid = w.place RETURNING t.", s.id, ", t.xmin::text::bigint")
 }
 
 // digest is what [digestOf] makes of the row.

@@ -26,7 +26,8 @@ func (s *Store) touch(ctx context.Context, id string, expires time.Time) error {
 		var v values
 		now := s.present()
 		v[pID], v[pNow] = s.text(id), s.shape.times.now(now)
-		v[pExpires] = s.shape.times.encode(s.expiry(expires, now), now)
+		end := s.expiry(expires, now)
+		v[pExpires], v[pDue] = s.shape.times.encode(end, now), due(end, now)
 		n, err := s.q.touch.exec(ctx, s.config.DB, &v)
 		if n > 0 || err != nil {
 			return err

@@ -90,12 +90,20 @@ func (s *Store) Update(ctx context.Context, r store.Record) (store.Version, erro
 	if err := s.check(r); err != nil {
 		return 0, err
 	}
-	var v store.Version
-	err := s.write(ctx, func() (err error) {
+	update := s.updateAlone
+	if s.updates != nil && r.Version != 0 && len(r.Data) <= maxData {
+		update = s.updateTogether
+	}
+	v, err := update(ctx, r)
+	return v, s.failed(ctx, "update", r.ID, err)
+}
+
+func (s *Store) updateAlone(ctx context.Context, r store.Record) (v store.Version, err error) {
+	err = s.write(ctx, func() (err error) {
 		v, err = s.update(ctx, r)
 		return err
 	})
-	return v, s.failed(ctx, "update", r.ID, err)
+	return v, err
 }
 
 func (s *Store) update(ctx context.Context, r store.Record) (store.Version, error) {
@@ -163,7 +171,7 @@ func (s *Store) values(r store.Record) (v values, dead bool) {
 	now := s.present()
 	expires := s.expiry(r.Expires, now)
 	v[pID], v[pOwner], v[pData] = s.text(r.ID), s.text(r.Owner), s.document(r.Data)
-	v[pExpires], v[pNow] = s.shape.times.encode(expires, now), s.shape.times.now(now)
+	v[pExpires], v[pDue], v[pNow] = s.shape.times.encode(expires, now), due(expires, now), s.shape.times.now(now)
 	return v, expires <= now
 }
 

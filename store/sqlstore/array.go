@@ -1,0 +1,71 @@
+package sqlstore
+
+import (
+	"encoding/hex"
+	"strconv"
+	"strings"
+)
+
+// Many values are sent as one text, which all drivers can send: PostgreSQL reads it as an
+// array, and SQLite as JSON.
+
+// list are ids, each of them plain.
+func (s *Store) list(ids []string) string {
+	switch {
+	case s.shape.dialect == SQLite:
+		return "[" + join(ids, func(b *strings.Builder, id string) { quoted(b, id) }) + "]"
+	case s.shape.native:
+		return byteas(ids)
+	}
+	return "{" + join(ids, func(b *strings.Builder, id string) { quoted(b, id) }) + "}"
+}
+
+// plain reports whether an id needs no escaping in a list, as those that generators make.
+func plain(id string) bool {
+	for _, c := range []byte(id) {
+		if c < '!' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// byteas is PostgreSQL's bytea[].
+func byteas[T string | []byte](all []T) string {
+	return "{" + join(all, func(b *strings.Builder, v T) {
+		b.WriteString(`"\\x`)
+		var buf [256]byte
+		for rest := []byte(v); len(rest) > 0; {
+			n := min(len(rest), len(buf)/2)
+			b.Write(buf[:hex.Encode(buf[:], rest[:n])])
+			rest = rest[n:]
+		}
+		b.WriteByte('"')
+	}) + "}"
+}
+
+// bigints is PostgreSQL's bigint[].
+func bigints(all []int64) string {
+	return "{" + join(all, func(b *strings.Builder, v int64) {
+		var buf [20]byte
+		b.Write(strconv.AppendInt(buf[:0], v, 10))
+	}) + "}"
+}
+
+func quoted(b *strings.Builder, text string) {
+	b.WriteByte('"')
+	b.WriteString(text)
+	b.WriteByte('"')
+}
+
+// join is the values, by commas.
+func join[T any](all []T, write func(b *strings.Builder, v T)) string {
+	var b strings.Builder
+	for i, v := range all {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		write(&b, v)
+	}
+	return b.String()
+}
