@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	maxTrips    = 2   // on their way at most: while one is, the next is got ready and sent
+	maxTrips    = 3   // on their way at once: while some are, the next is got ready
 	maxTogether = 256 // calls of a trip
 )
 

@@ -54,8 +54,9 @@ func (s *script) whole(b rueidis.Builder, keys, args []string) rueidis.Completed
 // and of touch the lifetime.
 //
 // The script swaps is swap for many sessions, in the order of the keys, whose owners'
-// indexes are left as they are: for each it takes the arguments 1, 2, 6 and 7, and
-// answers changed, done or apart. None keeps the others from being done.
+// indexes are left as they are: for each it takes the arguments 1, 2, 6 and 7. It answers
+// which of them were not done, by their places from 1 on, each with changed or apart. None
+// keeps the others from being done.
 type scripts struct{ create, swap, swaps, touch script }
 
 // listing is called before anything else is written: it fails where something
@@ -72,20 +73,26 @@ end`
 var listScript = newScript(listing + `
 return list(KEYS[1], ARGV[1], ARGV[2], ARGV[3])`)
 
-// swapEach calls a function for each session that there is, with what is kept of it. It
-// returns an outcome, or what the last command answered. Where MGET finds nothing, there
-// may be something that is no string.
-const swapEach = `
-local function each(swap)
-	local outcomes = {}
-	for i, was in ipairs(redis.call('MGET', unpack(KEYS))) do
-		local r, a = 4, 4 * i
-		if was then r = swap(KEYS[i], was, ARGV[a - 3], ARGV[a - 2], ARGV[a - 1], ARGV[a]) end
-		if type(r) == 'table' then r = r.err and 4 or 3 end
-		outcomes[i] = r
+// swapsOf is the script swaps of a layout, whose conditions set r for a session of which w
+// is kept: to an outcome, or to what the last command answered. Where MGET finds
+// nothing, there may be something that is no string.
+func swapsOf(conditions string) script {
+	return newScript(`
+local pcall, sub, left = redis.pcall, string.sub, {}
+for i, w in ipairs(redis.call('MGET', unpack(KEYS))) do
+	local a = 4 * i
+	local key, value, lifetime, r = KEYS[i], ARGV[a - 3], ARGV[a - 2]
+	if not w then r = 4
+` + conditions + `
 	end
-	return outcomes
-end`
+	if type(r) == 'table' then r = r.err and 4 or 3 end
+	if r ~= 3 then
+		left[#left + 1] = i
+		left[#left + 1] = r
+	end
+end
+return left`)
+}
 
 const setNative = listing + `
 local function set(listed)
@@ -111,14 +118,12 @@ if string.sub(h, 4, 19) ~= ARGV[6] then return 1 end
 local moves = string.sub(h, 37) ~= ARGV[7] and ARGV[7] ~= '0:'
 if moves and not KEYS[2] and ARGV[8] ~= '1' then return 2 end
 return set(moves and KEYS[2])`),
-	swaps: newScript(swapEach + `
-return each(function(key, was, value, lifetime, version, owner)
-	if string.sub(was, 4, 19) ~= version then return 1 end
-	if string.sub(was, 37, 36 + #owner) ~= owner and owner ~= '0:' then return 4 end
-	if lifetime == '0' then return redis.pcall('SET', key, value) end
-	if lifetime == '-1' then return redis.pcall('DEL', key) == 1 and 3 or 4 end
-	return redis.pcall('SET', key, value, 'PXAT', lifetime)
-end)`),
+	swaps: swapsOf(`
+	elseif sub(w, 4, 19) ~= ARGV[a - 1] then r = 1
+	elseif sub(w, 37, 36 + #ARGV[a]) ~= ARGV[a] and ARGV[a] ~= '0:' then r = 4
+	elseif lifetime == '0' then r = pcall('SET', key, value)
+	elseif lifetime == '-1' then r = pcall('DEL', key) == 1 and 3 or 4
+	else r = pcall('SET', key, value, 'PXAT', lifetime)`),
 	touch: newScript(`
 if ARGV[1] == '0' then
 	if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
@@ -149,13 +154,11 @@ local v = redis.call('GET', KEYS[1])
 if not v then return 0 end
 if string.sub(redis.sha1hex(v), 1, 16) ~= ARGV[6] then return 1 end
 return set()`),
-	swaps: newScript(swapEach + `
-return each(function(key, was, value, lifetime, version)
-	if string.sub(redis.sha1hex(was), 1, 16) ~= version then return 1 end
-	if lifetime == '' then return redis.pcall('SET', key, value) end
-	if lifetime == '0' then return redis.pcall('DEL', key) == 1 and 3 or 4 end
-	return redis.pcall('SET', key, value, 'EX', lifetime)
-end)`),
+	swaps: swapsOf(`
+	elseif sub(redis.sha1hex(w), 1, 16) ~= ARGV[a - 1] then r = 1
+	elseif lifetime == '' then r = pcall('SET', key, value)
+	elseif lifetime == '0' then r = pcall('DEL', key) == 1 and 3 or 4
+	else r = pcall('SET', key, value, 'EX', lifetime)`),
 	touch: newScript(`
 if ARGV[1] ~= '' then return 3 * redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 redis.call('PERSIST', KEYS[1])

@@ -69,10 +69,11 @@ func (s *Store) swapAll(ctx context.Context, client rueidis.Client, all []*swap)
 			args = append(args, sw.args[0], sw.args[1], sw.args[5], sw.args[6])
 		}
 	}
-	outcomes, err := s.layout.scripts().swaps.run(s.b, keys, args, send).AsIntSlice()
-	for i, sw := range first {
-		if sw.err = err; err == nil {
-			sw.outcome = outcomes[i]
-		}
+	left, err := s.layout.scripts().swaps.run(s.b, keys, args, send).AsIntSlice()
+	for _, sw := range first {
+		sw.outcome, sw.err = done, err
+	}
+	for i := 0; i+1 < len(left); i += 2 {
+		first[left[i]-1].outcome = left[i+1]
 	}
 }

@@ -74,7 +74,7 @@ func (l *Line[T]) Do(ctx context.Context, question T) (answered T, ok bool) {
 	}
 	if goes && l.Alone != nil {
 		l.mu.Unlock()
-		runtime.Gosched()
+		runtime.Gosched() // as in run
 		l.mu.Lock()
 		if len(l.waiting) == 0 {
 			l.mu.Unlock()
@@ -194,7 +194,8 @@ func (l *Line[T]) next() *trip[T] {
 	return &t
 }
 
-// run makes trips until nobody waits.
+// run makes trips until nobody waits. First it lets others go on who can: those who were
+// answered just now may well have the next question, and would else go one by one.
 func (l *Line[T]) run() {
 	for {
 		runtime.Gosched()

@@ -100,3 +100,19 @@ func TestErrorOfAnEndedContext(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A statement is tried again in another form only where it is known to have done nothing.
+func TestWhatIsUndone(t *testing.T) {
+	t.Parallel()
+	for state, want := range map[string]bool{
+		"40001": true, "40P01": true, "22P02": true, "23505": true, "42501": true, "53300": true, "57014": true,
+		"": false, "08006": false, "57P01": false, "57P03": false, "58030": false, "F0000": false, "XX000": false,
+	} {
+		if err := fmt.Errorf("updating: %w", &pgError{state}); isUndone(err) != want {
+			t.Errorf("isUndone of SQLSTATE %q is %v, want %v", state, !want, want)
+		}
+	}
+	if isUndone(errors.New("connection reset by peer")) {
+		t.Error("isUndone of what the server has not said is true")
+	}
+}

@@ -20,9 +20,9 @@ func ExampleStatements() {
 		fmt.Println(s + ";")
 	}
 	// Output:
-	// CREATE TABLE IF NOT EXISTS "sessions" ("id" bytea PRIMARY KEY, "owner" bytea NOT NULL DEFAULT '', "expires" bigint NOT NULL, "data" bytea NOT NULL);
+	// CREATE TABLE IF NOT EXISTS "sessions" ("id" bytea PRIMARY KEY, "owner" bytea NOT NULL DEFAULT '', "expires" bigint NOT NULL, "due" bigint NOT NULL DEFAULT 0, "data" bytea NOT NULL) WITH (fillfactor = 80);
 	// CREATE INDEX IF NOT EXISTS "sessions_owner_idx" ON "sessions" ("owner");
-	// CREATE INDEX IF NOT EXISTS "sessions_expires_idx" ON "sessions" ("expires");
+	// CREATE INDEX IF NOT EXISTS "sessions_due_idx" ON "sessions" ("due");
 }
 
 // The column that is added to the table of a Node application, so that its sessions

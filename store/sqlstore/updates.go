@@ -47,9 +47,7 @@ func (s *Store) updateAll(ctx context.Context, all []*updating) {
 	byID := make(map[string]*updating, len(all))
 	for _, u := range all {
 		u.apart = true
-		if byID[u.record.ID] == nil { // one statement changes a row once
-			byID[u.record.ID] = u
-		}
+		byID[u.record.ID] = u // one statement changes a row once
 	}
 	if err := s.updateMany(ctx, byID); err != nil && !isUndone(err) {
 		// Nobody knows what was done.

@@ -146,7 +146,7 @@ func (r *recorder) wantKey(t *testing.T, db *sql.DB) {
 	t.Helper()
 	checked := 0
 	for _, text := range r.texts {
-		if !strings.Contains(text, "COLLATE BINARY") || strings.HasPrefix(text, "INSERT") {
+		if !strings.Contains(text, "COLLATE BINARY") && !strings.Contains(text, "json_each") || strings.HasPrefix(text, "INSERT") {
 			continue
 		}
 		args := make([]any, strings.Count(text, "?"))
@@ -160,14 +160,14 @@ func (r *recorder) wantKey(t *testing.T, db *sql.DB) {
 			if err := rows.Scan(&id, &parent, &unused, &plan); err != nil {
 				t.Fatal(err)
 			}
-			if strings.Contains(plan, "SCAN") {
+			if strings.Contains(plan, "SCAN") && !strings.Contains(plan, "json_each") {
 				t.Errorf("%s: %s", text, plan)
 			}
 		}
 		_ = rows.Close()
 		checked++
 	}
-	if checked < 5 {
-		t.Errorf("%d statements by id seen, want 5", checked)
+	if checked < 6 {
+		t.Errorf("%d statements by id seen, want 6", checked)
 	}
 }

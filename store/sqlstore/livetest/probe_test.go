@@ -119,8 +119,8 @@ func TestMissingRights(t *testing.T) {
 		t.Parallel()
 		p := servers.SharedPostgres(t)
 		db := newDatabase(t, sqlstore.Postgres)
-		p.Exec(t, databaseName(db.dsn), "CREATE TABLE nest_sessions (id bytea PRIMARY KEY, owner bytea NOT NULL DEFAULT '', expires bigint NOT NULL, data bytea NOT NULL);"+
-			"CREATE INDEX a ON nest_sessions (owner); CREATE INDEX b ON nest_sessions (expires); CREATE SCHEMA shut; CREATE TABLE shut.nest_sessions (a int)")
+		p.Exec(t, databaseName(db.dsn), "CREATE TABLE nest_sessions (id bytea PRIMARY KEY, owner bytea NOT NULL DEFAULT '', expires bigint NOT NULL, due bigint NOT NULL DEFAULT 0, data bytea NOT NULL);"+
+			"CREATE INDEX a ON nest_sessions (owner); CREATE INDEX b ON nest_sessions (due); CREATE SCHEMA shut; CREATE TABLE shut.nest_sessions (a int)")
 		c := sqlstore.Config{DB: db.open(t), Dialect: sqlstore.Postgres}
 		_, err := sqlstore.New(t.Context(), c)
 		if err == nil || !strings.Contains(err.Error(), "GRANT SELECT, INSERT, UPDATE, DELETE ON") {
