@@ -83,6 +83,9 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	s.q = s.shape.statements(s.config.OwnerColumn != "")
+	if s.config.Dialect == SQLite && !s.hasJSON(ctx) {
+		s.loads, s.q.loads = nil, statement{}
+	}
 	if s.config.Unprepared {
 		return nil
 	}
@@ -92,6 +95,13 @@ func (s *Store) open(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// hasJSON reports whether this SQLite was built with its functions for JSON, as it need
+// not be before version 3.38.
+func (s *Store) hasJSON(ctx context.Context) bool {
+	var n int
+	return s.config.DB.QueryRowContext(ctx, "SELECT count(*) FROM json_each('[]')").Scan(&n) == nil
 }
 
 // each are the statements that there are.

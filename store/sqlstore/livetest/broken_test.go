@@ -22,6 +22,7 @@ type broken struct {
 	inner  driver.Driver
 	err    error
 	after  bool
+	absent bool // the database does not even know how
 	failed atomic.Int64
 }
 
@@ -49,8 +50,12 @@ type brokenConn struct {
 }
 
 func (c brokenConn) Prepare(query string) (driver.Stmt, error) {
+	many := strings.Contains(query, "ANY($") || strings.Contains(query, "json_each") || strings.Contains(query, "SKIP LOCKED)")
+	if many && c.b.absent {
+		return nil, c.b.err
+	}
 	s, err := c.Conn.Prepare(query)
-	if err == nil && (strings.Contains(query, "ANY($") || strings.Contains(query, "json_each") || strings.Contains(query, "SKIP LOCKED)")) {
+	if err == nil && many {
 		return brokenStmt{s, c.b}, nil
 	}
 	return s, err
@@ -114,6 +119,17 @@ func TestLoadsThatFailTogether(t *testing.T) {
 				t.Error("no loads went together")
 			}
 		})
+	}
+}
+
+// An SQLite that was built without JSON will do.
+func TestSQLiteWithoutJSON(t *testing.T) {
+	t.Parallel()
+	b := &broken{err: errors.New("no such table: json_each"), absent: true}
+	for _, unprepared := range []bool{false, true} {
+		db := newDatabase(t, sqlstore.SQLite)
+		s := newStore(t, sqlstore.Config{DB: b.open(t, db), Dialect: sqlstore.SQLite, Create: true, Unprepared: unprepared})
+		fiveMethods(t, s)
 	}
 }
 

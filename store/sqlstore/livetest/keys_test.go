@@ -114,7 +114,7 @@ func (r *recorder) open(t *testing.T, db *database) *sql.DB {
 	t.Helper()
 	plain := db.open(t)
 	r.inner = plain.Driver()
-	name := "recorded " + t.Name()
+	name := fmt.Sprint("recorded ", db.dsn)
 	sql.Register(name, r)
 	recorded, err := sql.Open(name, db.dsn)
 	if err != nil {
