@@ -25,8 +25,8 @@ func TestRefused(t *testing.T) {
 	pooler := newProxy(t, server.Addr())
 	pooler.pooled.Store(true)
 	exec(t, pool, "CREATE VIEW v AS SELECT * FROM nest_sessions")
-	exec(t, pool, "CREATE TABLE parts (id bytea PRIMARY KEY, owner bytea NOT NULL DEFAULT '', expires bigint NOT NULL, data bytea NOT NULL) PARTITION BY HASH (id)")
-	exec(t, pool, "CREATE INDEX ON parts (owner); CREATE INDEX ON parts (expires)")
+	exec(t, pool, "CREATE TABLE parts (id bytea PRIMARY KEY, owner bytea NOT NULL DEFAULT '', expires bigint NOT NULL, due bigint NOT NULL DEFAULT 0, data bytea NOT NULL) PARTITION BY HASH (id)")
+	exec(t, pool, "CREATE INDEX ON parts (owner); CREATE INDEX ON parts (due)")
 	elsewhere := newPool(t, server.NewDatabase(t))
 	newStore(t, elsewhere, pgxstore.Config{Create: true})
 	for name, test := range map[string]struct {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
-	"slices"
 	"strings"
 )
 
@@ -93,27 +91,25 @@ func (t table) names() string {
 // sessions up.
 func (s *Store) fitsNative(is table) error {
 	c := s.config
-	type types struct{ text, data, number string }
-	want := map[Dialect]types{
+	types := map[Dialect]struct{ text, data, number string }{
 		Postgres: {"bytea", "bytea", "bigint"},
 		MySQL:    {"varbinary", "blob", "bigint"},
 		SQLite:   {"text", "text", "integer"},
 	}[c.Dialect]
-	typed := map[string]string{c.Columns.ID: want.text, c.OwnerColumn: want.text, c.Columns.Data: want.data, c.Columns.Expires: want.number}
-	if c.hasDue() {
-		typed[dueColumn] = want.number
-	}
-	for _, name := range slices.Sorted(maps.Keys(typed)) {
-		col := is.column(name)
-		if col == nil { // one that can be added
+	for _, must := range []struct{ column, typ string }{
+		{c.Columns.ID, types.text}, {c.Columns.Data, types.data}, {c.Columns.Expires, types.number},
+		{c.OwnerColumn, types.text}, {dueColumn, types.number},
+	} {
+		col := is.column(must.column)
+		if col == nil || must.column == dueColumn && !c.hasDue() { // one that can be added, or another's
 			continue
 		}
 		typ := col.typ
 		if c.Dialect == SQLite {
 			typ = affinity(typ)
 		}
-		if !strings.Contains(typ, typed[name]) {
-			return fmt.Errorf("sqlstore: the column %q of %s has the type %s, want %s, as Statements has it", name, s.shape.table, col.typ, typed[name])
+		if !strings.Contains(typ, must.typ) {
+			return fmt.Errorf("sqlstore: the column %q of %s has the type %s, want %s, as Statements has it", must.column, s.shape.table, col.typ, must.typ)
 		}
 	}
 	return nil

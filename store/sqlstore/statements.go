@@ -212,12 +212,12 @@ func (s shape) insert() statement {
 // those that it has changed, and leaves out those that are locked: it waits for nobody,
 // and nobody waits in a circle.
 func (s shape) updateMany() statement {
-	return s.dialect.compose("WITH w AS MATERIALIZED (SELECT t.ctid AS place, v.data, v.expires, v.due, v.owner FROM unnest(",
+	return s.dialect.compose("WITH w AS MATERIALIZED (SELECT v.id, v.data, v.expires, v.due, v.owner FROM unnest(",
 		pIDs, "::bytea[], ", pVersions, "::bigint[], ", pDatas, "::bytea[], ", pExpiries, "::bigint[], ",
 		pDues, "::bigint[], ", pOwners, "::bytea[]) AS v(id, version, data, expires, due, owner) JOIN ", s.table, " AS t ON t.", s.id, " = v.id",
 		" WHERE t.xmin::text::bigint = v.version AND ", s.times.live("t."+s.expires), " FOR NO KEY UPDATE OF t SKIP LOCKED)",
 		" UPDATE ", s.table, " AS t SET ", s.data, " = w.data, ", s.expires, " = w.expires, ", s.due, " = w.due, ", s.owner, " = w.owner",
-		" FROM w WHERE t.ctid = w.place RETURNING t.", s.id, ", t.xmin::text::bigint")
+		" FROM w WHERE t.", s.id, " = w.id RETURNING t.", s.id, ", t.xmin::text::bigint")
 }
 
 // digest is what [digestOf] makes of the row.

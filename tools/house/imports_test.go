@@ -33,6 +33,8 @@ var mayImport = map[string][]string{
 	"store/storetest":     {"store"},
 	"store/memstore":      {"store", "internal/feed"},
 	"store/nearcache":     {"store", "internal/feed"},
+	"store/sqlstore":      {"store", "internal/line"},
+	"internal/line":       {},
 	"internal/jitter":     {},
 	"internal/feed":       {"store", "internal/jitter"},
 	"internal/watch":      {"store", "internal/feed", "internal/jitter"},
@@ -51,7 +53,7 @@ func allowed(path string) []string {
 }
 
 // TestDirectionOfImports: cmd, adapters → session → cookie, store, memstore;
-// express → session, cookie; every store and storetest → store, and what spreads events;
+// express → session, cookie; every store and storetest → store, and what spreads events or gathers calls;
 // store, cookie → the standard library. So a store can be used without sessions, and nothing goes in circles.
 func TestDirectionOfImports(t *testing.T) {
 	t.Parallel()

@@ -19,6 +19,22 @@ func TestLinearizableNative(t *testing.T) {
 	}
 }
 
+// With many clients to an instance, what goes together is among it.
+func TestLinearizableTogether(t *testing.T) {
+	t.Parallel()
+	for name, d := range dialects {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			open := opener(t, d, sqlstore.Config{}, plain)
+			linear.Check(t, func(t *testing.T) storetest.Opened {
+				opened := open(t, nil)
+				opened.Peers = opened.Peers[:1]
+				return opened
+			}, linear.Options{Patience: patience, Clients: 16, IDs: 4, Steps: 8, Rounds: 8})
+		})
+	}
+}
+
 func TestLinearizableForeign(t *testing.T) {
 	t.Parallel()
 	for name, l := range layouts {

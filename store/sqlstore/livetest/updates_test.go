@@ -1,8 +1,6 @@
 package livetest
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -11,127 +9,6 @@ import (
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/sqlstore"
 )
-
-// crowd starts calls while the database's only connection is taken, and lets it go when
-// all of them wait, so that those go together that can.
-type crowd struct {
-	taken interface{ Close() error }
-	wg    sync.WaitGroup
-	calls int
-}
-
-func newCrowd(t *testing.T, c sqlstore.Config) *crowd {
-	t.Helper()
-	conn, err := c.DB.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &crowd{taken: conn}
-}
-
-func (c *crowd) add(call func()) {
-	c.calls++
-	c.wg.Go(call)
-}
-
-// finish waits long enough for all to have come, and a moment more would do no harm.
-func (c *crowd) finish(t *testing.T) {
-	t.Helper()
-	<-time.After(100 * time.Millisecond)
-	if err := c.taken.Close(); err != nil {
-		t.Error(err)
-	}
-	c.wg.Wait()
-}
-
-// Loads that go together are answered each as it would be alone, whatever the ids.
-func TestLoadsTogether(t *testing.T) {
-	t.Parallel()
-	for name, d := range dialects {
-		for layout, c := range configs(d) {
-			t.Run(name+"/"+layout, func(t *testing.T) {
-				t.Parallel()
-				c.DB, c.Create = newDatabase(t, d).open(t), true
-				c.DB.SetMaxOpenConns(1)
-				c.OwnerOf = ownerOf
-				s := newStore(t, c)
-				ids := []string{"Case", "case", "NULL", "{a,b}", "a,b", `"quoted"`, `back\slash`, "two words", "세션", "%_"}
-				if d == sqlstore.MySQL && layout != "Native" {
-					ids = ids[2:] // whose collation the test's table has from the package
-				}
-				for i := range 30 {
-					ids = append(ids, fmt.Sprint("session-", i))
-				}
-				want := map[string]store.Record{}
-				for _, id := range ids {
-					owner := fmt.Sprint("user:", len(id))
-					data := []byte(fmt.Sprintf(`{"__nestsession":{"owner":%q},"length":%d}`, owner, len(id)))
-					want[id] = create(t, s, store.Record{ID: id, Owner: ownerOf(data), Data: data, Expires: time.Now().Add(time.Hour).Truncate(time.Second)})
-				}
-				create(t, s, store.Record{ID: "ended", Owner: "", Data: []byte("{}"), Expires: time.Now().Add(-time.Hour)})
-				all := newCrowd(t, c)
-				for range 2 { // each twice, since requests of one session come together
-					for id, want := range want {
-						all.add(func() {
-							got, err := s.Load(t.Context(), id)
-							if err != nil || got.ID != id || string(got.Data) != string(want.Data) || got.Owner != want.Owner ||
-								!got.Expires.Equal(want.Expires) || got.Version != want.Version {
-								t.Errorf("Load(%q): %+v, %v; want %+v", id, got, err, want)
-							}
-							clear(got.Data) // it is the caller's own
-						})
-					}
-				}
-				for _, id := range []string{"absent", "ended", "CASE", "session-1 "} {
-					all.add(func() {
-						if r, err := s.Load(t.Context(), id); err != store.ErrNotFound {
-							t.Errorf("Load(%q): %+v, %v; want ErrNotFound", id, r, err)
-						}
-					})
-				}
-				all.finish(t)
-			})
-		}
-	}
-}
-
-// One who gives up does so at once, and the others are answered.
-func TestWhoGivesUpTogether(t *testing.T) {
-	t.Parallel()
-	for name, d := range dialects {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c := sqlstore.Config{DB: newDatabase(t, d).open(t), Dialect: d, Create: true}
-			c.DB.SetMaxOpenConns(1)
-			s := newStore(t, c)
-			r := create(t, s, store.Record{ID: "id", Data: []byte("{}"), Expires: time.Now().Add(time.Hour)})
-			all := newCrowd(t, c)
-			ctx, cancel := context.WithCancel(t.Context())
-			var left sync.WaitGroup
-			for range 6 {
-				left.Go(func() {
-					if _, err := s.Load(ctx, r.ID); !errors.Is(err, context.Canceled) {
-						t.Errorf("Load of who gives up: %v", err)
-					}
-					if _, err := s.Update(ctx, r); !errors.Is(err, context.Canceled) {
-						t.Errorf("Update of who gives up: %v", err)
-					}
-				})
-				all.add(func() {
-					if _, err := s.Load(t.Context(), r.ID); err != nil {
-						t.Errorf("Load of who does not: %v", err)
-					}
-				})
-			}
-			cancel()
-			left.Wait()
-			all.finish(t)
-			if got, err := s.Load(t.Context(), r.ID); err != nil || got.Version != r.Version {
-				t.Errorf("an Update that was given up before its turn was done: %v", err)
-			}
-		})
-	}
-}
 
 // Updates that go together are done, and answered, each as it would be alone.
 func TestUpdatesTogether(t *testing.T) {
