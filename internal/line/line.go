@@ -38,8 +38,9 @@ type Line[T any] struct {
 
 	mu      sync.Mutex
 	waiting []*call[T]
-	trips   int // on their way
-	left    int // how many trips have left
+	trips   int  // on their way
+	left    int  // how many trips have left
+	crowded bool // those who came last were not alone
 	clock   *time.Timer
 	ticking bool
 	seen    int // left when the clock was set
@@ -73,10 +74,12 @@ func (l *Line[T]) Do(ctx context.Context, question T) (answered T, ok bool) {
 		l.trips++
 	}
 	if goes && l.Alone != nil {
-		l.mu.Unlock()
-		runtime.Gosched() // as in run
-		l.mu.Lock()
-		if len(l.waiting) == 0 {
+		if l.trips > 1 || l.crowded {
+			l.mu.Unlock()
+			runtime.Gosched() // as in run; it costs a lone caller some microseconds
+			l.mu.Lock()
+		}
+		if l.crowded = len(l.waiting) > 0; !l.crowded {
 			l.mu.Unlock()
 			defer l.back()
 			l.Alone(ctx, &question)
@@ -189,6 +192,7 @@ func (l *Line[T]) next() *trip[T] {
 		return nil
 	}
 	l.left++
+	l.crowded = len(t.calls) > 1
 	// A tracer that looks for its own in the context sees the first caller's.
 	t.ctx, t.cancel = context.WithCancel(context.WithoutCancel(t.calls[0].ctx))
 	return &t
