@@ -25,6 +25,9 @@
 // index first. That is each first save of an owner, and with [Config.Express]
 // each save of an owned session.
 //
+// What comes while other calls are on their way to a single server goes with the next
+// ones: reads as one MGET, updates as one run of a script.
+//
 // Compare-and-swap is a script on the server. A write whose answer was lost is an
 // error, not sent again: whether it was done is for the next load to see. Reads go
 // to the primary, whatever the client does with other reads, and are sent again

@@ -8,9 +8,12 @@ import (
 	"github.com/nestsession/session/internal/line"
 )
 
-// maxSwaps is how many sessions a script swaps at most: the server does nothing else
-// meanwhile.
-const maxSwaps = 64
+// A script swaps that many sessions at most, of values of that many bytes: the server does
+// nothing else meanwhile.
+const (
+	maxSwaps = 64
+	maxValue = 16 << 10
+)
 
 // swap is an update of one session. Those that go together are one run of a script,
 // which costs the server and rueidis about half of what as many runs do.
@@ -24,11 +27,11 @@ type swap struct {
 }
 
 // swap replaces the version that the caller knows, and says what came of it. In a Cluster
-// each goes by itself, and with connect-redis's layout what has an owner, since its index
-// is written each time.
+// each goes by itself; so does a long value, and with connect-redis's layout what has an
+// owner, since its index is written each time.
 func (w *writing) swap(ctx context.Context) (outcome int64, err error) {
 	sc := &w.s.layout.scripts().swap
-	if w.s.cluster || w.s.config.Express && w.listed {
+	if w.s.cluster || len(w.args[0]) > maxValue || w.s.config.Express && w.listed {
 		return w.run(ctx, sc)
 	}
 	sw, ok := w.s.swaps.Do(ctx, swap{keys: w.scriptKeys(), args: w.args[:]})

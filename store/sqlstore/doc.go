@@ -17,8 +17,9 @@
 // # Tables
 //
 // The native table has the columns id, owner, expires (milliseconds since 1970, and
-// 9223372036854775807 for never) and data. [Statements] prints what makes it, and
-// [Config.Create] runs it, on an older table what has been added since.
+// 9223372036854775807 for never) and data, and with PostgreSQL due, by which sweeps find
+// what has expired. [Statements] prints what makes it, and [Config.Create] runs it, on an
+// older table what has been added since.
 //
 // With another [Layout] the store works on the table of an npm package as it stands:
 // its columns, its format and rounding of times, its life for a session without an
@@ -38,6 +39,12 @@
 // carried out is not known, and MySQL may still do so some time later, since a server
 // that waits for a lock does not notice that nobody waits for it. The versions make sure
 // that such an Update overwrites nothing.
+//
+// # Calls at the same time
+//
+// Loads that come while others are on their way go together, in one statement, with
+// PostgreSQL and SQLite; with PostgreSQL's native table updates do, too. Each is answered as
+// it would be alone, and none waits for another's locked row.
 //
 // # Ids
 //

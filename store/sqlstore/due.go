@@ -7,8 +7,8 @@ import "math/bits"
 //
 // The end itself moves with every write, and an index on it would have to be written each
 // time, and with it all the others of the table: only what leaves all indexed columns as
-// they are is a heap-only tuple update, which takes half as long, and whose remains need no
-// vacuum. See https://www.postgresql.org/docs/current/storage-hot.html. Therefore the table has
+// they are is a heap-only tuple update, which costs less, and whose remains need no vacuum.
+// See https://www.postgresql.org/docs/current/storage-hot.html. Therefore the table has
 // a fillfactor, too.
 const (
 	dueColumn = "due"
