@@ -16,7 +16,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // MariaDBOptions say how a MariaDB server is started. The zero value is a fast one, that
@@ -33,8 +32,7 @@ type MariaDBOptions struct {
 // MariaDB is a running MariaDB server. Its user may do everything in the databases
 // that [MariaDB.NewDatabase] makes and nothing beyond; it has a password.
 type MariaDB struct {
-	*process
-	sequence
+	sqlServer
 	client string
 }
 
@@ -68,6 +66,7 @@ func startMariaDB(t testing.TB, o MariaDBOptions) (*MariaDB, error) {
 		return nil, err
 	}
 	m := &MariaDB{client: client}
+	m.admin = m.run
 	if err := m.initialize(install, dir); err != nil {
 		return nil, err
 	}
@@ -140,19 +139,11 @@ func mariaAnswers(ctx context.Context, p *process) bool {
 	if err != nil || strings.TrimSpace(string(text)) != strconv.Itoa(p.PID()) {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", p.Addr())
-	if err != nil {
-		return false
-	}
-	defer conn.Close()
-	deadline, _ := ctx.Deadline()
-	_ = conn.SetDeadline(deadline)
-	greeting := make([]byte, 5)
-	_, err = io.ReadFull(conn, greeting)
-	return err == nil && greeting[4] == 10
+	return p.answers(ctx, func(conn net.Conn) bool {
+		greeting := make([]byte, 5)
+		_, err := io.ReadFull(conn, greeting)
+		return err == nil && greeting[4] == 10
+	})
 }
 
 // NewDatabase makes an empty database and returns how to reach it in the form of
@@ -174,21 +165,7 @@ func (m *MariaDB) URL(name string) string {
 	return u.String()
 }
 
-// Password is the one in the URLs, to look for where it should not be.
-func (m *MariaDB) Password() string { return databasePassword }
-
-// Exec runs SQL in the database as the superuser, and returns what it printed, without
-// headings, columns set apart by tabs.
-func (m *MariaDB) Exec(t testing.TB, database, sql string) string {
-	t.Helper()
-	out, err := m.admin(database, sql)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-func (m *MariaDB) admin(database, sql string) (string, error) {
+func (m *MariaDB) run(database, sql string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, m.client, "--no-defaults", "--socket="+filepath.Join(m.dir, "sock"), "--user=root",

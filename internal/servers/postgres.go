@@ -16,7 +16,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // PostgresOptions say how a PostgreSQL server is started. The zero value is a fast one,
@@ -34,17 +33,9 @@ type PostgresOptions struct {
 // Postgres is a running PostgreSQL server. Its user owns the databases that
 // [Postgres.NewDatabase] makes and may do nothing beyond; it has a password.
 type Postgres struct {
-	*process
-	sequence
+	sqlServer
 	bin string
 }
-
-// The user of the databases, for PostgreSQL and MariaDB, and a password that is odd
-// enough to be found where it should not be.
-const (
-	databaseUser     = "nest"
-	databasePassword = "s3cr3t-p4ssw0rd"
-)
 
 // StartPostgres starts a PostgreSQL server for the test.
 func StartPostgres(t testing.TB, o PostgresOptions) *Postgres {
@@ -71,6 +62,7 @@ func startPostgres(t testing.TB, o PostgresOptions) (*Postgres, error) {
 		return nil, err
 	}
 	p := &Postgres{bin: filepath.Dir(initdb)}
+	p.admin = p.run
 	if err := p.initialize(initdb, dir); err != nil {
 		return nil, err
 	}
@@ -141,24 +133,19 @@ func postgresAnswers(ctx context.Context, p *process) bool {
 	if err != nil || len(lines) < 8 || lines[0] != strconv.Itoa(p.PID()) || strings.TrimSpace(lines[7]) != "ready" {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", p.Addr())
-	if err != nil {
-		return false
-	}
-	defer conn.Close()
-	deadline, _ := ctx.Deadline()
-	_ = conn.SetDeadline(deadline)
-	// A StartupMessage; the answer is a request to authenticate or an error
-	// (www.postgresql.org/docs/current/protocol-message-formats.html).
+	return p.answers(ctx, asksForUser)
+}
+
+// asksForUser reports whether the server answers who begins to connect by a request to
+// authenticate, and not by an error
+// (www.postgresql.org/docs/current/protocol-message-formats.html).
+func asksForUser(conn net.Conn) bool {
 	body := "\x00\x03\x00\x00user\x00" + databaseUser + "\x00database\x00postgres\x00\x00"
 	if _, err := conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(4+len(body))), body...)); err != nil {
 		return false
 	}
 	answer := make([]byte, 1)
-	_, err = io.ReadFull(conn, answer)
+	_, err := io.ReadFull(conn, answer)
 	return err == nil && answer[0] == 'R'
 }
 
@@ -180,21 +167,7 @@ func (p *Postgres) URL(name string) string {
 	return u.String()
 }
 
-// Password is the one in the URLs, to look for where it should not be.
-func (p *Postgres) Password() string { return databasePassword }
-
-// Exec runs SQL in the database as the superuser, and returns what it printed, without
-// headings, columns set apart by "|".
-func (p *Postgres) Exec(t testing.TB, database, sql string) string {
-	t.Helper()
-	out, err := p.admin(database, sql)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-func (p *Postgres) admin(database, sql string) (string, error) {
+func (p *Postgres) run(database, sql string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(p.bin, "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1",
