@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/sessions"
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/examples/fromgorilla"
+	"github.com/nestsession/session/examples/internal/browser"
 	"github.com/nestsession/session/sessiontest"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
@@ -23,21 +24,21 @@ func TestAVisitorOfGorillaStaysLoggedIn(t *testing.T) {
 	for name, store := range stores(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w, b := setup(t, store), newBrowser()
-			b.visit(w.old, "POST", "/login?user=ada")
-			if page := b.visit(w.old, "GET", "/me"); page != "ada <nil>" {
+			w, b := setup(t, store), browser.New()
+			b.Visit(w.old, "POST", "/login?user=ada")
+			if page := b.Visit(w.old, "GET", "/me"); page != "ada <nil>" {
 				t.Fatalf("gorilla says %q", page)
 			}
 			for i, want := range []string{`ada ["admin"] ["hello"]`, `ada ["admin"] []`} {
-				if page := b.visit(w.new, "GET", "/me"); page != want {
+				if page := b.Visit(w.new, "GET", "/me"); page != want {
 					t.Errorf("visit %d after the move: %q, want %q", i+1, page, want)
 				}
 			}
-			if c := b.cookies(); c[oldName] != "" || c["__Host-sid"] == "" {
+			if c := b.Cookies(); c[oldName] != "" || c["__Host-sid"] == "" {
 				t.Errorf("the browser has the cookies %v, want the new one alone", c)
 			}
-			b.visit(w.new, "POST", "/logout")
-			if page := b.visit(w.new, "GET", "/me"); page != "401" {
+			b.Visit(w.new, "POST", "/logout")
+			if page := b.Visit(w.new, "GET", "/me"); page != "401" {
 				t.Errorf("after the logout: %q, want 401", page)
 			}
 		})
@@ -49,10 +50,10 @@ func TestAVisitorOfGorillaStaysLoggedIn(t *testing.T) {
 func TestTheOldCookieIsSetOnce(t *testing.T) {
 	t.Parallel()
 	for name, store := range stores(t) {
-		w, b := setup(t, store), newBrowser()
-		b.visit(w.old, "POST", "/login?user=ada")
+		w, b := setup(t, store), browser.New()
+		b.Visit(w.old, "POST", "/login?user=ada")
 		rec := httptest.NewRecorder()
-		w.new.ServeHTTP(rec, b.request("GET", "/me"))
+		w.new.ServeHTTP(rec, b.Request("GET", "/me"))
 		lines := rec.Header()["Set-Cookie"]
 		if n := strings.Count(strings.Join(lines, "\n"), oldName+"="); n != 1 {
 			t.Errorf("%s: the old cookie is set %d times:\n%q", name, n, lines)
@@ -64,9 +65,9 @@ func TestTheOldCookieIsSetOnce(t *testing.T) {
 func TestRequestsInFlightAreLoggedInToo(t *testing.T) {
 	t.Parallel()
 	for name, store := range stores(t) {
-		w, b := setup(t, store), newBrowser()
-		b.visit(w.old, "POST", "/login?user=ada")
-		for i, r := range []*http.Request{b.request("GET", "/me"), b.request("GET", "/me"), b.request("GET", "/me")} {
+		w, b := setup(t, store), browser.New()
+		b.Visit(w.old, "POST", "/login?user=ada")
+		for i, r := range []*http.Request{b.Request("GET", "/me"), b.Request("GET", "/me"), b.Request("GET", "/me")} {
 			rec := httptest.NewRecorder()
 			w.new.ServeHTTP(rec, r)
 			if rec.Code != http.StatusOK {
@@ -81,10 +82,10 @@ func TestRequestsInFlightAreLoggedInToo(t *testing.T) {
 func TestTheOldSessionEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w, b := setup(t, stores(t)["files"]), newBrowser()
-		b.visit(w.old, "POST", "/login?user=ada")
-		copied := b.request("GET", "/me")
-		b.visit(w.new, "GET", "/me")
+		w, b := setup(t, stores(t)["files"]), browser.New()
+		b.Visit(w.old, "POST", "/login?user=ada")
+		copied := b.Request("GET", "/me")
+		b.Visit(w.new, "GET", "/me")
 		for _, step := range []struct {
 			wait time.Duration
 			want int
@@ -102,10 +103,10 @@ func TestTheOldSessionEnds(t *testing.T) {
 // Who is logged in here stays who they are, whatever old cookie comes along.
 func TestAnOldCookieDoesNotReplaceALogin(t *testing.T) {
 	t.Parallel()
-	w, b := setup(t, stores(t)["cookie"]), newBrowser()
-	b.visit(w.new, "POST", "/login?user=bob")
-	b.visit(w.old, "POST", "/login?user=ada")
-	if page, want := b.visit(w.new, "GET", "/me"), `bob [] ["welcome back"]`; page != want {
+	w, b := setup(t, stores(t)["cookie"]), browser.New()
+	b.Visit(w.new, "POST", "/login?user=bob")
+	b.Visit(w.old, "POST", "/login?user=ada")
+	if page, want := b.Visit(w.new, "GET", "/me"), `bob [] ["welcome back"]`; page != want {
 		t.Errorf("%q, want %q", page, want)
 	}
 }
@@ -113,11 +114,11 @@ func TestAnOldCookieDoesNotReplaceALogin(t *testing.T) {
 // A session that an attacker may have planted is not the one that gets the login.
 func TestTheIDChangesWithTheLogin(t *testing.T) {
 	t.Parallel()
-	w, b := setup(t, stores(t)["cookie"]), newBrowser()
-	b.visit(w.old, "POST", "/login?user=ada")
+	w, b := setup(t, stores(t)["cookie"]), browser.New()
+	b.Visit(w.old, "POST", "/login?user=ada")
 	planted := httptest.NewRequest("GET", "https://shop.test/me", nil)
 	sessiontest.Attach(t, w.sessions, planted, fromgorilla.Account{Flashes: []string{"planted"}}, "")
-	r := b.request("GET", "/me")
+	r := b.Request("GET", "/me")
 	r.Header.Add("Cookie", planted.Header.Get("Cookie"))
 	rec := httptest.NewRecorder()
 	w.new.ServeHTTP(rec, r)
@@ -137,17 +138,17 @@ func (b broken) New(r *http.Request, name string) (*sessions.Session, error) {
 func TestAnOldStoreThatIsDown(t *testing.T) {
 	t.Parallel()
 	kept := stores(t)["files"]
-	w, b := setup(t, kept), newBrowser()
-	b.visit(w.old, "POST", "/login?user=ada")
+	w, b := setup(t, kept), browser.New()
+	b.Visit(w.old, "POST", "/login?user=ada")
 	w.takeover.Old = broken{kept}
-	if page := b.visit(w.new, "GET", "/me"); page != "503" {
+	if page := b.Visit(w.new, "GET", "/me"); page != "503" {
 		t.Errorf("%q, want 503", page)
 	}
-	if page := newBrowser().visit(w.new, "GET", "/me"); page != "401" {
+	if page := browser.New().Visit(w.new, "GET", "/me"); page != "401" {
 		t.Errorf("a visitor without the cookie: %q, want 401", page)
 	}
 	w.takeover.Old = kept
-	if page, want := b.visit(w.new, "GET", "/me"), `ada ["admin"] ["hello"]`; page != want {
+	if page, want := b.Visit(w.new, "GET", "/me"), `ada ["admin"] ["hello"]`; page != want {
 		t.Errorf("once it is up again: %q, want %q", page, want)
 	}
 }
@@ -163,8 +164,8 @@ func (full) Create(context.Context, store.Record) (store.Version, error) {
 func TestANewStoreThatIsDown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w, b := setup(t, stores(t)["files"]), newBrowser()
-		b.visit(w.old, "POST", "/login?user=ada")
+		w, b := setup(t, stores(t)["files"]), browser.New()
+		b.Visit(w.old, "POST", "/login?user=ada")
 		down, err := session.New[fromgorilla.Account](session.Config{
 			Secrets: []string{"a secret of this test"},
 			Store:   full{memstore.New(memstore.Config{})},
@@ -174,12 +175,12 @@ func TestANewStoreThatIsDown(t *testing.T) {
 		}
 		up := w.takeover.Sessions
 		w.takeover.Sessions = down
-		if page := b.visit(fromgorilla.Routes(w.takeover), "GET", "/me"); page != "503" {
+		if page := b.Visit(fromgorilla.Routes(w.takeover), "GET", "/me"); page != "503" {
 			t.Errorf("%q, want 503", page)
 		}
 		time.Sleep(time.Minute)
 		w.takeover.Sessions = up
-		if page, want := b.visit(w.new, "GET", "/me"), `ada ["admin"] ["hello"]`; page != want {
+		if page, want := b.Visit(w.new, "GET", "/me"), `ada ["admin"] ["hello"]`; page != want {
 			t.Errorf("a minute later: %q, want %q", page, want)
 		}
 	})
@@ -189,20 +190,20 @@ func TestANewStoreThatIsDown(t *testing.T) {
 func TestAnOldCookieThatLeadsNowhere(t *testing.T) {
 	t.Parallel()
 	for name, store := range stores(t) {
-		w, b := setup(t, store), newBrowser()
+		w, b := setup(t, store), browser.New()
 		stranger := sessions.NewCookieStore([]byte("another key of thirty-two bytes.."))
-		b.visit(oldApplication(stranger), "POST", "/login?user=ada")
-		if page := b.visit(w.new, "GET", "/me"); page != "401" {
+		b.Visit(oldApplication(stranger), "POST", "/login?user=ada")
+		if page := b.Visit(w.new, "GET", "/me"); page != "401" {
 			t.Errorf("%s, a cookie that somebody else signed: %q, want 401", name, page)
 		}
-		if c := b.cookies(); len(c) != 0 {
+		if c := b.Cookies(); len(c) != 0 {
 			t.Errorf("%s: the browser keeps %v", name, c)
 		}
 	}
 	files := stores(t)["files"]
-	w, b := setup(t, files), newBrowser()
-	b.visit(w.old, "POST", "/login?user=ada")
-	r := b.request("POST", "/logout")
+	w, b := setup(t, files), browser.New()
+	b.Visit(w.old, "POST", "/login?user=ada")
+	r := b.Request("POST", "/logout")
 	old, err := files.Get(r, oldName)
 	if err != nil {
 		t.Fatal(err)
@@ -211,7 +212,7 @@ func TestAnOldCookieThatLeadsNowhere(t *testing.T) {
 	if err := old.Save(r, httptest.NewRecorder()); err != nil {
 		t.Fatal(err)
 	}
-	if page := b.visit(w.new, "GET", "/me"); page != "401" {
+	if page := b.Visit(w.new, "GET", "/me"); page != "401" {
 		t.Errorf("after a logout in the old application: %q, want 401", page)
 	}
 }
@@ -219,17 +220,17 @@ func TestAnOldCookieThatLeadsNowhere(t *testing.T) {
 // A message that a request adds while two others show what is there stays.
 func TestFlashesAreShownOnceAndNoneIsLost(t *testing.T) {
 	t.Parallel()
-	w, b := setup(t, stores(t)["cookie"]), newBrowser()
-	b.visit(w.new, "POST", "/login?user=ada")
-	first, err := w.sessions.Open(b.request("GET", "/me"))
+	w, b := setup(t, stores(t)["cookie"]), browser.New()
+	b.Visit(w.new, "POST", "/login?user=ada")
+	first, err := w.sessions.Open(b.Request("GET", "/me"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := w.sessions.Open(b.request("GET", "/me"))
+	second, err := w.sessions.Open(b.Request("GET", "/me"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	adding, err := w.sessions.Open(b.request("POST", "/order"))
+	adding, err := w.sessions.Open(b.Request("POST", "/order"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +245,7 @@ func TestFlashesAreShownOnceAndNoneIsLost(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if page, want := b.visit(w.new, "GET", "/me"), `ada [] ["ordered"]`; page != want {
+	if page, want := b.Visit(w.new, "GET", "/me"), `ada [] ["ordered"]`; page != want {
 		t.Errorf("the page after: %q, want %q", page, want)
 	}
 }

@@ -4,9 +4,6 @@ import (
 	"encoding/gob"
 	"fmt"
 	"net/http"
-	"net/http/cookiejar"
-	"net/http/httptest"
-	"net/url"
 	"testing"
 
 	"github.com/gorilla/sessions"
@@ -68,41 +65,4 @@ func setup(t *testing.T, store sessions.Store) *world {
 	t.Cleanup(func() { _ = m.Close() })
 	takeover := &fromgorilla.Takeover{Sessions: m, Old: store, Name: oldName, Options: sessions.Options{Path: "/"}}
 	return &world{takeover: takeover, old: oldApplication(store), new: fromgorilla.Routes(takeover), sessions: m}
-}
-
-// browser keeps cookies as a browser does.
-type browser struct{ jar *cookiejar.Jar }
-
-func newBrowser() *browser {
-	jar, _ := cookiejar.New(nil) // fails never, without options
-	return &browser{jar}
-}
-
-var site = &url.URL{Scheme: "https", Host: "shop.test", Path: "/"}
-
-func (b *browser) request(method, path string) *http.Request {
-	r := httptest.NewRequest(method, "https://shop.test"+path, nil)
-	for _, c := range b.jar.Cookies(site) {
-		r.AddCookie(c)
-	}
-	return r
-}
-
-// visit returns the page, or the status if that is not 200.
-func (b *browser) visit(h http.Handler, method, path string) string {
-	r, w := b.request(method, path), httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	b.jar.SetCookies(site, w.Result().Cookies())
-	if w.Code != http.StatusOK {
-		return fmt.Sprint(w.Code)
-	}
-	return w.Body.String()
-}
-
-func (b *browser) cookies() map[string]string {
-	m := map[string]string{}
-	for _, c := range b.jar.Cookies(site) {
-		m[c.Name] = c.Value
-	}
-	return m
 }

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
-	"net/url"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +14,7 @@ import (
 	oldstore "github.com/alexedwards/scs/v2/memstore"
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/examples/fromscs"
+	"github.com/nestsession/session/examples/internal/browser"
 	"github.com/nestsession/session/sessiontest"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
@@ -65,58 +64,21 @@ func setup(t *testing.T, hashed bool) *world {
 	}
 }
 
-// browser keeps cookies as a browser does.
-type browser struct{ jar *cookiejar.Jar }
-
-func newBrowser() *browser {
-	jar, _ := cookiejar.New(nil) // fails never, without options
-	return &browser{jar}
-}
-
-var site = &url.URL{Scheme: "https", Host: "shop.test", Path: "/"}
-
-func (b *browser) request(method, path string) *http.Request {
-	r := httptest.NewRequest(method, "https://shop.test"+path, nil)
-	for _, c := range b.jar.Cookies(site) {
-		r.AddCookie(c)
-	}
-	return r
-}
-
-// visit returns the page, or the status if that is not 200.
-func (b *browser) visit(h http.Handler, method, path string) string {
-	r, w := b.request(method, path), httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	b.jar.SetCookies(site, w.Result().Cookies())
-	if w.Code != http.StatusOK {
-		return fmt.Sprint(w.Code)
-	}
-	return w.Body.String()
-}
-
-func (b *browser) cookies() map[string]string {
-	m := map[string]string{}
-	for _, c := range b.jar.Cookies(site) {
-		m[c.Name] = c.Value
-	}
-	return m
-}
-
 func TestAVisitorOfScsStaysLoggedIn(t *testing.T) {
 	t.Parallel()
 	for _, hashed := range []bool{false, true} {
-		w, b := setup(t, hashed), newBrowser()
-		b.visit(w.old, "POST", "/login?user=ada")
-		if page := b.visit(w.old, "GET", "/me"); page != "ada" {
+		w, b := setup(t, hashed), browser.New()
+		b.Visit(w.old, "POST", "/login?user=ada")
+		if page := b.Visit(w.old, "GET", "/me"); page != "ada" {
 			t.Fatalf("scs says %q", page)
 		}
-		if page, want := b.visit(w.new, "GET", "/me"), `ada, visit 7, cart ["tea"]`; page != want {
+		if page, want := b.Visit(w.new, "GET", "/me"), `ada, visit 7, cart ["tea"]`; page != want {
 			t.Errorf("the first visit after the move: %q, want %q", page, want)
 		}
-		if c := b.cookies(); c["session"] != "" || c["__Host-sid"] == "" {
+		if c := b.Cookies(); c["session"] != "" || c["__Host-sid"] == "" {
 			t.Errorf("the browser has the cookies %v, want the new one alone", c)
 		}
-		if page, want := b.visit(w.new, "GET", "/me"), `ada, visit 8, cart ["tea"]`; page != want {
+		if page, want := b.Visit(w.new, "GET", "/me"), `ada, visit 8, cart ["tea"]`; page != want {
 			t.Errorf("the second: %q, want %q", page, want)
 		}
 		found := 0
@@ -128,8 +90,8 @@ func TestAVisitorOfScsStaysLoggedIn(t *testing.T) {
 		if found != 1 {
 			t.Errorf("user:ada has %d sessions, want 1", found)
 		}
-		b.visit(w.new, "POST", "/logout")
-		if page := b.visit(w.new, "GET", "/me"); page != "401" {
+		b.Visit(w.new, "POST", "/logout")
+		if page := b.Visit(w.new, "GET", "/me"); page != "401" {
 			t.Errorf("after the logout: %q, want 401", page)
 		}
 	}
@@ -138,9 +100,9 @@ func TestAVisitorOfScsStaysLoggedIn(t *testing.T) {
 // A page that fetches four things at once does so before it has the new cookie.
 func TestRequestsInFlightAreLoggedInToo(t *testing.T) {
 	t.Parallel()
-	w, b := setup(t, false), newBrowser()
-	b.visit(w.old, "POST", "/login?user=ada")
-	for i, r := range []*http.Request{b.request("GET", "/me"), b.request("GET", "/me"), b.request("GET", "/me")} {
+	w, b := setup(t, false), browser.New()
+	b.Visit(w.old, "POST", "/login?user=ada")
+	for i, r := range []*http.Request{b.Request("GET", "/me"), b.Request("GET", "/me"), b.Request("GET", "/me")} {
 		rec := httptest.NewRecorder()
 		w.new.ServeHTTP(rec, r)
 		if rec.Code != http.StatusOK {
@@ -154,10 +116,10 @@ func TestRequestsInFlightAreLoggedInToo(t *testing.T) {
 func TestTheOldCookieEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w, b := setup(t, false), newBrowser()
-		b.visit(w.old, "POST", "/login?user=ada")
-		copied := b.request("GET", "/me")
-		b.visit(w.new, "GET", "/me")
+		w, b := setup(t, false), browser.New()
+		b.Visit(w.old, "POST", "/login?user=ada")
+		copied := b.Request("GET", "/me")
+		b.Visit(w.new, "GET", "/me")
 		for _, step := range []struct {
 			wait time.Duration
 			want int
@@ -175,10 +137,10 @@ func TestTheOldCookieEnds(t *testing.T) {
 // Who is logged in here stays who they are, whatever old cookie comes along.
 func TestAnOldCookieDoesNotReplaceALogin(t *testing.T) {
 	t.Parallel()
-	w, b := setup(t, false), newBrowser()
-	b.visit(w.new, "POST", "/login?user=bob")
-	b.visit(w.old, "POST", "/login?user=ada")
-	if page, want := b.visit(w.new, "GET", "/me"), `bob, visit 1, cart []`; page != want {
+	w, b := setup(t, false), browser.New()
+	b.Visit(w.new, "POST", "/login?user=bob")
+	b.Visit(w.old, "POST", "/login?user=ada")
+	if page, want := b.Visit(w.new, "GET", "/me"), `bob, visit 1, cart []`; page != want {
 		t.Errorf("%q, want %q", page, want)
 	}
 }
@@ -186,9 +148,9 @@ func TestAnOldCookieDoesNotReplaceALogin(t *testing.T) {
 // A session that an attacker may have planted is not the one that gets the login.
 func TestTheIDChangesWithTheLogin(t *testing.T) {
 	t.Parallel()
-	w, b := setup(t, false), newBrowser()
-	b.visit(w.old, "POST", "/login?user=ada")
-	old := b.request("GET", "/me")
+	w, b := setup(t, false), browser.New()
+	b.Visit(w.old, "POST", "/login?user=ada")
+	old := b.Request("GET", "/me")
 	planted := httptest.NewRequest("GET", "https://shop.test/me", nil)
 	sessiontest.Attach(t, w.sessions, planted, fromscs.Account{Cart: []string{"planted"}}, "")
 	r := old.Clone(t.Context())
@@ -208,18 +170,18 @@ func (broken) Find(string) ([]byte, bool, error) { return nil, false, errors.New
 // While the old store is down nobody is turned into an anonymous visitor.
 func TestAnOldStoreThatIsDown(t *testing.T) {
 	t.Parallel()
-	w, b := setup(t, false), newBrowser()
-	b.visit(w.old, "POST", "/login?user=ada")
+	w, b := setup(t, false), browser.New()
+	b.Visit(w.old, "POST", "/login?user=ada")
 	kept := w.scs.Store
 	w.scs.Store = broken{kept}
-	if page := b.visit(w.new, "GET", "/me"); page != "503" {
+	if page := b.Visit(w.new, "GET", "/me"); page != "503" {
 		t.Errorf("%q, want 503", page)
 	}
-	if page := newBrowser().visit(w.new, "GET", "/me"); page != "401" {
+	if page := browser.New().Visit(w.new, "GET", "/me"); page != "401" {
 		t.Errorf("a visitor without the cookie: %q, want 401", page)
 	}
 	w.scs.Store = kept
-	if page, want := b.visit(w.new, "GET", "/me"), `ada, visit 7, cart ["tea"]`; page != want {
+	if page, want := b.Visit(w.new, "GET", "/me"), `ada, visit 7, cart ["tea"]`; page != want {
 		t.Errorf("once it is up again: %q, want %q", page, want)
 	}
 }
@@ -234,8 +196,8 @@ func (full) Create(context.Context, store.Record) (store.Version, error) {
 // As long as the new session is not stored, the old one is not ended.
 func TestANewStoreThatIsDown(t *testing.T) {
 	t.Parallel()
-	w, b := setup(t, false), newBrowser()
-	b.visit(w.old, "POST", "/login?user=ada")
+	w, b := setup(t, false), browser.New()
+	b.Visit(w.old, "POST", "/login?user=ada")
 	before := w.deadline(t, b)
 	sessions, err := session.New[fromscs.Account](session.Config{
 		Secrets: []string{"a secret of this test"},
@@ -244,7 +206,7 @@ func TestANewStoreThatIsDown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if page := b.visit(fromscs.Routes(&fromscs.Takeover{Sessions: sessions, Old: w.scs}), "GET", "/me"); page != "503" {
+	if page := b.Visit(fromscs.Routes(&fromscs.Takeover{Sessions: sessions, Old: w.scs}), "GET", "/me"); page != "503" {
 		t.Errorf("%q, want 503", page)
 	}
 	if after := w.deadline(t, b); !after.Equal(before) {
@@ -253,9 +215,9 @@ func TestANewStoreThatIsDown(t *testing.T) {
 }
 
 // deadline is when the old session ends of whose cookie the browser has.
-func (w *world) deadline(t *testing.T, b *browser) time.Time {
+func (w *world) deadline(t *testing.T, b *browser.Browser) time.Time {
 	t.Helper()
-	ctx, err := w.scs.Load(t.Context(), b.cookies()["session"])
+	ctx, err := w.scs.Load(t.Context(), b.Cookies()["session"])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,12 +226,12 @@ func (w *world) deadline(t *testing.T, b *browser) time.Time {
 
 func TestACookieThatScsDoesNotKnow(t *testing.T) {
 	t.Parallel()
-	w, b := setup(t, false), newBrowser()
-	b.jar.SetCookies(site, []*http.Cookie{{Name: "session", Value: "made-up", Path: "/"}})
-	if page := b.visit(w.new, "GET", "/me"); page != "401" {
+	w, b := setup(t, false), browser.New()
+	b.SetCookies(&http.Cookie{Name: "session", Value: "made-up", Path: "/"})
+	if page := b.Visit(w.new, "GET", "/me"); page != "401" {
 		t.Errorf("%q, want 401", page)
 	}
-	if c := b.cookies(); len(c) != 0 {
+	if c := b.Cookies(); len(c) != 0 {
 		t.Errorf("the browser has the cookies %v, want none", c)
 	}
 	all, err := w.scs.Store.(scs.IterableStore).All()
