@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -17,6 +16,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/nestsession/session"
+	"github.com/nestsession/session/internal/pipes"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
 	"github.com/nestsession/session/websocketsession"
@@ -260,53 +260,13 @@ func (c *counted) Touch(ctx context.Context, id string, expires time.Time) error
 	return c.Store.Touch(ctx, id, expires)
 }
 
-// pipes is a listener whose connections exist in memory alone, so that a server can be
-// run on a clock of the test's own.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (l *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipes) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
-func (l *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
-
 // onPipes serves the node in a bubble of testing/synctest, to the client that it returns.
 func (n *node) onPipes(t *testing.T) *client {
 	t.Helper()
-	l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
 	n.url = "http://shop.test"
 	n.server = &http.Server{Handler: n.handler()}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = n.server.Serve(l)
-	}()
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		ours, theirs := net.Pipe()
-		select {
-		case l.conns <- theirs:
-			return ours, nil
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}}
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
-		_ = n.server.Close()
-		<-ended
-	})
 	c := newClient()
-	c.Transport = transport
+	c.Transport = pipes.Serve(t, n.server)
 	return c
 }
 
