@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -59,6 +60,60 @@ func TestLoadsTogether(t *testing.T) {
 				}
 				all.finish(t)
 			})
+		}
+	}
+}
+
+// However the driver sends values, the database understands them: nobody is answered
+// only because he is asked for once more by himself.
+func TestTogetherInAnyMode(t *testing.T) {
+	t.Parallel()
+	for setting, dsn := range settings[sqlstore.Postgres] {
+		for layout, c := range configs(sqlstore.Postgres) {
+			for _, idType := range []string{"", "text"} {
+				if layout == "Native" && idType != "" {
+					continue
+				}
+				t.Run(setting+"/"+layout+"/"+idType, func(t *testing.T) {
+					t.Parallel()
+					c := c
+					c.DB, c.Create, c.Table = newDatabase(t, sqlstore.Postgres).open(t, dsn), true, "kept"
+					c.DB.SetMaxOpenConns(1)
+					c.Unprepared = strings.Contains(dsn, "exec_mode")
+					if idType != "" {
+						run(t, c.DB, "CREATE TABLE kept (sid "+idType+" PRIMARY KEY, sess json NOT NULL, expire timestamp(6) NOT NULL)")
+					}
+					s := newStore(t, c)
+					var records []store.Record
+					for i := range 20 {
+						records = append(records, create(t, s, store.Record{ID: fmt.Sprint(i), Data: []byte("{}"), Expires: time.Now().Add(time.Hour)}))
+					}
+					undone := func() (n int) {
+						run(t, c.DB, "SELECT pg_stat_force_next_flush()")
+						run(t, c.DB, "SELECT pg_stat_clear_snapshot()")
+						if err := c.DB.QueryRow("SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()").Scan(&n); err != nil {
+							t.Fatal(err)
+						}
+						return n
+					}
+					before := undone()
+					all := newCrowd(t, c)
+					for _, r := range records {
+						all.add(func() {
+							_, loaded := s.Load(t.Context(), r.ID)
+							r.Data = []byte(`{"a":1}`)
+							_, updated := s.Update(t.Context(), r)
+							if loaded != nil || updated != nil {
+								t.Errorf("Load: %v; Update: %v", loaded, updated)
+							}
+						})
+					}
+					all.finish(t)
+					if n := undone() - before; n > 0 {
+						t.Errorf("the database has refused %d statements", n)
+					}
+				})
+			}
 		}
 	}
 }
