@@ -115,7 +115,7 @@ func TestUpdatesTogether(t *testing.T) {
 				if won != 1 {
 					t.Errorf("%d updates of one version succeeded, want 1", won)
 				}
-				if d == sqlstore.Postgres && c.Layout == sqlstore.Native && len(versions) > 10 {
+				if d == sqlstore.Postgres && c.Layout == sqlstore.Native && len(versions) > 15 {
 					t.Errorf("%d transactions did what one can", len(versions))
 				}
 			})
