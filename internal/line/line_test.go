@@ -7,7 +7,6 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/nestsession/session/internal/line"
 )
@@ -146,37 +145,6 @@ func TestTripIsBounded(t *testing.T) {
 		s.mustSend(t, upTo(together)...)
 		s.answer <- struct{}{}
 		s.mustSend(t, upTo(together + 7)[together:]...)
-		close(s.answer)
-		wg.Wait()
-	})
-}
-
-// Who waits for a trip that does not come back goes all the same, and no sooner than that.
-func TestPatience(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var wg sync.WaitGroup
-		s := busy(t, &wg)
-		for i := range 3 { // also when those do not come back either
-			s.ask(t.Context(), t, &wg, i)
-			time.Sleep(line.Patience - time.Nanosecond)
-			synctest.Wait()
-			if len(s.sent) > 0 {
-				t.Errorf("%v were sent although others were on their way", <-s.sent)
-			}
-			time.Sleep(time.Nanosecond)
-			s.mustSend(t, i)
-			time.Sleep(10 * line.Patience)
-		}
-		s.ask(t.Context(), t, &wg, 7)
-		time.Sleep(line.Patience / 2)
-		s.ask(t.Context(), t, &wg, 8)
-		for range trips + 3 {
-			s.answer <- struct{}{}
-		}
-		s.mustSend(t, 7, 8) // by one that came back
-		s.ask(t.Context(), t, &wg, 9)
-		s.mustSend(t, 9) // there are as few on their way as before
 		close(s.answer)
 		wg.Wait()
 	})
