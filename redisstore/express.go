@@ -56,7 +56,9 @@ func (e *express) owner(value []byte) string {
 }
 
 func (e *express) value(r store.Record) (string, store.Version, string) {
-	return rueidis.BinaryString(r.Data), digest(r.Data), ""
+	// A copy: who gives up has his data back, and may write to it while others who go with
+	// him are still on their way.
+	return string(r.Data), digest(r.Data), ""
 }
 
 // lifetime is in seconds; "" for a key that does not expire.

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -206,5 +207,51 @@ func TestOwnersTogether(t *testing.T) {
 	}
 	if listed != sessions {
 		t.Errorf("the owner has %d sessions, want %d", listed, sessions)
+	}
+}
+
+// Who gives up has his data back: what he writes to it is not what is kept.
+func TestWhoLeavesKeepsHisData(t *testing.T) {
+	t.Parallel()
+	server := servers.SharedRedis(t)
+	for name, c := range map[string]Config{"native": {}, "express": {Express: true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := sharing(t, server, c)
+			create := func(id string) store.Record {
+				return s.mustCreate(t, store.Record{ID: id, Data: []byte("old"), Expires: time.Now().Add(time.Hour)})
+			}
+			busy, leaves, stays := create("busy"), create("leaves"), create("stays")
+			for _, script := range []script{s.layout.scripts().swap, s.layout.scripts().swaps} {
+				if err := s.client.Do(t.Context(), s.b.ScriptLoad().Script(script.text).Build()).Error(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p := hold(t, s, func() { _, _ = s.Update(t.Context(), busy) })
+			ctx, cancel := context.WithCancel(t.Context())
+			left := make(chan struct{})
+			leaves.Data = []byte("new")
+			p.join(t, func() {
+				if _, err := s.Update(ctx, leaves); !errors.Is(err, context.Canceled) {
+					t.Errorf("who gives up: %v", err)
+				}
+				close(left)
+			})
+			stays.Data = []byte("new")
+			p.join(t, func() {
+				if _, err := s.Update(t.Context(), stays); err != nil {
+					t.Errorf("who stays: %v", err)
+				}
+			})
+			p.gate.open <- struct{}{} // one comes back, and takes both along
+			<-p.gate.came
+			cancel()
+			<-left
+			copy(leaves.Data, "???")
+			p.finish()
+			if r, err := s.Load(t.Context(), "leaves"); err != nil || string(r.Data) != "new" {
+				t.Errorf("what is kept is %q, %v; want %q", r.Data, err, "new")
+			}
+		})
 	}
 }

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"bytes"
 	"context"
 	"strings"
 
@@ -30,7 +31,10 @@ func (s *Store) updateLine() *line.Line[updating] {
 }
 
 func (s *Store) updateTogether(ctx context.Context, r store.Record) (store.Version, error) {
-	u, ok := s.updates.Do(ctx, updating{record: r})
+	// Who gives up has his data back, and may write to it while the others are on their way.
+	kept := r
+	kept.Data = bytes.Clone(r.Data)
+	u, ok := s.updates.Do(ctx, updating{record: kept})
 	switch {
 	case !ok:
 		return 0, ctx.Err()
