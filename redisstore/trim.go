@@ -3,10 +3,11 @@ package redisstore
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/nestsession/session/internal/jitter"
 )
 
 // TrimOwners takes out of the owners' indexes the entries of sessions that ended
@@ -66,12 +67,8 @@ func (s *Store) trimRegularly(ctx context.Context) {
 	}
 	s.running.Go(func() {
 		for {
-			wait := time.NewTimer(interval*9/10 + rand.N(interval/5+1))
-			select {
-			case <-ctx.Done():
-				wait.Stop()
+			if !jitter.Pause(ctx, interval*9/10+jitter.Below(interval/5+1)) {
 				return
-			case <-wait.C:
 			}
 			if err := s.trimInTurn(ctx, interval); err != nil && ctx.Err() == nil {
 				s.config.Logger.WarnContext(ctx, "redisstore: owners' indexes were not trimmed", "error", err)

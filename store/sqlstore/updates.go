@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/nestsession/session/internal/line"
@@ -101,10 +102,6 @@ func (s *Store) updateMany(ctx context.Context, byID map[string]*updating) error
 // something is wrong with itself or that it is ending, what was done is not known.
 func isUndone(err error) bool {
 	code := state(err)
-	for _, class := range []string{"", "08", "57P", "58", "F0", "XX"} {
-		if class == code || class != "" && strings.HasPrefix(code, class) {
-			return false
-		}
-	}
-	return true
+	unsure := func(class string) bool { return strings.HasPrefix(code, class) }
+	return code != "" && !slices.ContainsFunc([]string{"08", "57P", "58", "F0", "XX"}, unsure)
 }
