@@ -19,6 +19,7 @@ type codec[T any] struct {
 	anyKeys  bool            // T can bring keys that New has not seen
 	reserved []string
 	empty    *document[T] // of a session that nothing was put into
+	seal     *sealer
 	cache    documentCache[T]
 }
 
@@ -251,7 +252,7 @@ func (c *codec[T]) decode(key string, data []byte) (*document[T], error) {
 			d.cookie = new(Cookie)
 			*d.cookie, d.lifetime, err = parseCookie(m.value)
 		case metaKey:
-			err = json.Unmarshal(m.value, &d.meta)
+			d.meta, err = c.seal.read(key, m.value)
 		default:
 			if c.anyKeys && c.isReserved(m.key) {
 				continue // another program's: data must not have it, so that it is not lost there

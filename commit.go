@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -18,9 +17,9 @@ import (
 // canceled (the client has gone, the changes count), for Config.SaveTimeout at the
 // most.
 //
-// On an error answer with that alone, and nothing of the handler's. That the
-// session has ended meanwhile is no error: the changes are dropped, the cookie is
-// expired, an event says so.
+// On an error answer with that alone, and nothing of the handler's. That the session
+// has ended meanwhile is no error: the changes are dropped, and an event says so. The
+// cookie stays as it is then, since the browser may have a newer one.
 func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -35,7 +34,6 @@ func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) e
 		s.headerSent = true
 	}
 	if errors.Is(err, ErrRevoked) {
-		s.expireCookie(h)
 		return nil
 	}
 	if err != nil {
@@ -46,7 +44,7 @@ func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) e
 
 // settleUp is what a request's end asks of the store and of the header.
 func (s *Session[T]) settleUp(ctx context.Context, h http.Header) error {
-	if len(s.doomed) > 0 || s.state == stateEnding {
+	if s.doomed != nil || s.state == stateEnding {
 		if err := s.endAgain(ctx); err != nil {
 			return err
 		}
@@ -62,15 +60,16 @@ func (s *Session[T]) settleUp(ctx context.Context, h http.Header) error {
 	return nil
 }
 
-// endAgain tries once more what the store has failed to delete when the handler
-// asked for it. Whoever was told of a logout must be logged out.
+// endAgain tries once more what the store has failed to end when the handler asked for
+// it. Whoever was told of a logout must be logged out.
 func (s *Session[T]) endAgain(ctx context.Context) error {
 	d := s.m.outlive(ctx)
 	defer d.end()
-	for ; len(s.doomed) > 0; s.doomed = s.doomed[1:] {
-		if err := s.m.remove(d, s.doomed[0], 0, ErrRegenerated); err != nil {
-			return &storeError{fmt.Errorf("deleting: %w", err)}
+	if s.doomed != nil {
+		if err := s.remove(d, s.doomed.event, ErrRegenerated, s.doomed.keys...); err != nil {
+			return err
 		}
+		s.doomed = nil
 	}
 	if s.state != stateEnding {
 		return nil
@@ -95,6 +94,13 @@ func (s *Session[T]) pending() bool {
 }
 
 func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
+	if s.superseded {
+		if len(s.updates) > 0 || s.settingsChanged || s.ownerMoved {
+			s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.sent.key)
+		}
+		s.forget()
+		return nil
+	}
 	value, body, err := s.replay()
 	if err != nil {
 		return err
@@ -103,7 +109,7 @@ func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
 	if err != nil {
 		return err
 	}
-	changed = changed || s.ownerMoved || s.regenerated && s.m.express
+	changed = changed || s.ownerMoved || s.loggedIn || s.regenerated && s.m.express
 	if !changed && !s.m.saveUninitialized {
 		if s.regenerated {
 			s.expireCookie(h)
@@ -143,6 +149,11 @@ func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
 }
 
 func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
+	if s.follows != "" {
+		d := s.m.outlive(ctx)
+		defer d.end()
+		return s.saveFollower(d)
+	}
 	if h == nil && !s.deferred && !s.pending() {
 		return nil // settled when the header left
 	}
@@ -163,6 +174,8 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 			return err
 		}
 	}
+	extended := false
+	s.checked = false
 	switch {
 	case changed, stale && !wait:
 		d := s.m.outlive(ctx)
@@ -172,10 +185,11 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 		}
 		s.written = true
 		s.saved = s.doc
+		s.checked = true
 	case wait:
 		s.deferred = true
-	case s.touched || !s.written:
-		if err := s.touch(ctx); err != nil {
+	case s.isUse():
+		if extended, err = s.use(ctx, value, body); err != nil {
 			return err
 		}
 		s.written = true
@@ -184,10 +198,78 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 		s.deferred = false
 		return nil
 	}
-	if send, err := s.sends(body, newCookie); err != nil || !send {
+	send, err := s.sends(body, newCookie, extended)
+	if err == nil && send && !s.checked && !s.m.express {
+		send, err = s.lives(ctx)
+	}
+	if err != nil || !send {
 		return err
 	}
 	return s.sendCookie(ctx, h)
+}
+
+// isUse reports whether the store is to be told that the session was used.
+func (s *Session[T]) isUse() bool {
+	if !s.came() {
+		return false // stored by this very request, or found through an old id
+	}
+	at, _ := s.ends()
+	return s.touched || !s.written && (s.due(at) || s.doc.meta.Unseen)
+}
+
+// use tells the store that the session was used. Where the browser's cookie is to live
+// on with it that is a swap, which shows that no other request has ended the session or
+// logged in meanwhile: whose cookie this would take away. extended says that the cookie
+// is to be sent. A write that fails costs nothing but time: the page goes out.
+func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (extended bool, err error) {
+	d := s.m.outlive(ctx)
+	defer d.end()
+	at, _ := s.ends()
+	if s.m.express || !s.lifetime.set && !s.doc.meta.Unseen {
+		err = s.m.store.Touch(d, s.key, at.time())
+		if err == nil {
+			s.deadline, s.expires, s.touched = at, s.within(at), false
+			return false, nil
+		}
+		if errors.Is(err, store.ErrNotFound) && s.m.express {
+			err = s.reload(d) // Renew has deleted the record, and left a link
+		} else if errors.Is(err, store.ErrNotFound) {
+			return false, s.revoked(ctx)
+		}
+	} else {
+		s.enough = func() bool { at, _ := s.ends(); return !s.due(at) && !s.doc.meta.Unseen }
+		err = s.swap(d, value, body)
+		s.enough = nil
+		extended = err == nil && s.lifetime.set && s.alias == ""
+		s.checked = err == nil
+	}
+	if superseded := (*supersededError)(nil); errors.As(err, &superseded) {
+		return false, s.revoked(ctx)
+	}
+	if errors.Is(err, ErrRevoked) {
+		return false, err
+	}
+	if err != nil {
+		s.touched = false // once is enough to tell
+		s.m.emit(ctx, Event{Kind: EventTouchFailed, Owner: s.owner, Err: &storeError{err}}, s.key)
+	}
+	return extended, nil
+}
+
+// lives asks the store whether the session is still the one of the cookie that the
+// response is about to carry. If it does not answer the response carries none.
+func (s *Session[T]) lives(ctx context.Context) (bool, error) {
+	d := within(ctx, s.m.loadTimeout)
+	defer d.end()
+	at, err := s.m.load(d, s.key, s.id)
+	switch {
+	case isOver(err):
+		return false, s.revoked(ctx)
+	case err != nil:
+		s.m.emit(ctx, Event{Kind: EventTouchFailed, Owner: s.owner, Err: &storeError{err}}, s.key)
+		return false, nil
+	}
+	return at.key == s.key, nil
 }
 
 // staleInExpress is what express-session writes at the end of a request that has
@@ -210,42 +292,22 @@ func (s *Session[T]) staleInExpress(body []byte) (bool, error) {
 func (s *Session[T]) came() bool { return s.sent != nil && s.sent.id == s.id }
 
 // sends reports whether the response carries the cookie of a stored session.
-func (s *Session[T]) sends(body []byte, newCookie bool) (bool, error) {
+func (s *Session[T]) sends(body []byte, newCookie, extended bool) (bool, error) {
 	switch {
+	case s.follows != "":
+		return false, nil // another request has logged in, and has sent another cookie
 	case s.alias != "":
-		return false, nil // renewed: whose response comes last must not put the old id back
-	case !s.came() || s.m.rolling || !s.m.express && (newCookie || s.sent.old):
+		return s.repair, nil // renewed: the old id must not come back, and the new one has to arrive
+	case !s.came():
+		s.checked = true
+		return true, nil
+	case s.m.rolling || extended || !s.m.express && (newCookie || s.sent.old || s.resend):
 		return true, nil
 	case s.lifetime.set || s.lifetime.off:
 		// The browser's copy of the expiry moves with each change, as express-session's.
 		return s.modified(body)
 	}
 	return false, nil
-}
-
-// touch moves the record's expiry if that moves by enough to be worth a write. A
-// touch that fails costs nothing but time: the page goes out.
-func (s *Session[T]) touch(ctx context.Context) error {
-	if !s.came() {
-		return nil // stored by this very request
-	}
-	at, _ := s.ends()
-	if !s.touched && !s.due(at) {
-		return nil
-	}
-	d := s.m.outlive(ctx)
-	defer d.end()
-	err := s.m.store.Touch(d, s.key, at.time())
-	if errors.Is(err, store.ErrNotFound) {
-		return s.revoked(ctx)
-	}
-	if err != nil {
-		s.touched = false // once is enough to tell
-		s.m.emit(ctx, Event{Kind: EventTouchFailed, Owner: s.owner, Err: &storeError{err}}, s.key)
-		return nil
-	}
-	s.deadline, s.expires, s.touched = at, at, false
-	return nil
 }
 
 func (s *Session[T]) due(at instant) bool {
@@ -258,6 +320,9 @@ func (s *Session[T]) due(at instant) bool {
 	every := s.m.touchEvery
 	if every == 0 {
 		every = time.Duration(s.idle().ms) * time.Millisecond / 10
+	}
+	if s.lifetime.set && !s.m.express { // the browser's cookie must not expire in between
+		every = min(every, time.Duration(s.lifetime.ms)*time.Millisecond/10)
 	}
 	return at != s.deadline && at.sub(s.deadline).Abs() >= every
 }

@@ -8,8 +8,8 @@ import (
 // compose makes the document that follows base: value, which nobody else has, and
 // its encoding body in place of base's, and whatever base had besides left as it
 // stood.
-func (c *codec[T]) compose(base *document[T], value *T, body []byte, k *Cookie, l lifetime, expires instant, info meta) (*document[T], error) {
-	d := &document[T]{body: body, cookie: k, lifetime: l, meta: info}
+func (c *codec[T]) compose(base *document[T], key string, value *T, body []byte, k *Cookie, l lifetime, expires instant, info meta) (*document[T], error) {
+	d := &document[T]{key: key, body: body, cookie: k, lifetime: l, meta: info}
 	data := make([]byte, 0, len(body)+192)
 	data = append(data, `{"`+cookieKey+`":`...)
 	data = appendCookie(data, k, l, expires)
@@ -30,7 +30,7 @@ func (c *codec[T]) compose(base *document[T], value *T, body []byte, k *Cookie, 
 			return nil, err
 		}
 	}
-	d.data = append(info.append(data), '}')
+	d.data = append(d.meta.append(data, c.seal, key), '}')
 	if c.faithful(body) {
 		d.value = *value
 	} else if err := c.decodeValue(body, &d.value); err != nil {

@@ -46,6 +46,14 @@ type Config struct {
 	// otherwise; else "sid".
 	Name string
 
+	// Scope is a part of the keys under which sessions are stored, so that managers
+	// which share Secrets and Store, such as one for staff and one for customers, do not
+	// take each other's cookies. Default: Name without its prefix "__Host-" or
+	// "__Secure-". Set it to what it was when you change Name, and the sessions stay.
+	// With InsecurePlainIDs it has no effect: there every manager with one of the Secrets
+	// accepts the cookie under its own Name.
+	Scope string
+
 	// Cookie says how the cookie is set.
 	Cookie Cookie
 

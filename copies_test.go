@@ -193,7 +193,7 @@ func TestCopies(t *testing.T) {
 func copies[T any](t *testing.T) {
 	t.Run(strings.TrimPrefix(reflect.TypeFor[T]().String(), "session."), func(t *testing.T) {
 		t.Parallel()
-		c, err := newCodec[T](nil)
+		c, err := sealingCodec[T]()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -218,13 +218,13 @@ func copied[T any](t *testing.T, c *codec[T], key string, x T) {
 		t.Fatalf("encoding %+v: %v", x, err)
 	}
 	k := Cookie{}
-	d, err := c.compose(c.empty, &value, body, &k, lifetime{}, 0, meta{})
+	d, err := c.compose(c.empty, key, &value, body, &k, lifetime{}, 0, meta{})
 	if err != nil {
 		t.Fatalf("composing %+v: %v", x, err)
 	}
 	text := string(d.data)
 
-	fresh, err := newCodec[T](nil)
+	fresh, err := sealingCodec[T]()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,6 +36,14 @@ func (c *documentCache[T]) get(key string, data []byte) *document[T] {
 	return d
 }
 
+// drop forgets the document of a session that has ended.
+func (c *documentCache[T]) drop(key string) {
+	slot := c.slot(key)
+	if d := slot.Load(); d != nil && d.key == key {
+		slot.CompareAndSwap(d, nil)
+	}
+}
+
 func (c *documentCache[T]) put(d *document[T]) {
 	if len(d.data) <= cacheMaxBytes {
 		c.slot(d.key).Store(d)

@@ -18,6 +18,10 @@ var (
 	ErrDestroyed   = fmt.Errorf("%w: destroyed", ErrRevoked)
 	ErrRegenerated = fmt.Errorf("%w: regenerated", ErrRevoked)
 	ErrExpired     = fmt.Errorf("%w: timeout", ErrRevoked)
+	ErrLoggedIn    = fmt.Errorf("%w: the user logged in, which began another", ErrRevoked)
+
+	// ErrNoOwner says that the empty text was given as an owner, which is nobody's name.
+	ErrNoOwner = errors.New("session: no owner given")
 
 	// ErrClosed says that the manager was closed.
 	ErrClosed = errors.New("session: manager was closed")

@@ -13,6 +13,8 @@ type EventKind string
 const (
 	// EventCreated: a new session was stored.
 	EventCreated EventKind = "created"
+	// EventLoggedIn: the session has an owner by Login, and a new id.
+	EventLoggedIn EventKind = "logged in"
 	// EventRenewed: the session has a new id and kept its data.
 	EventRenewed EventKind = "renewed"
 	// EventRegenerated: the session was ended to begin an empty one under a new id.
@@ -55,6 +57,8 @@ const (
 	ReasonEnded       Reason = "session has ended"      // destroyed, revoked or expired meanwhile
 	ReasonInsecure    Reason = "secure over plain HTTP" // see ErrInsecure
 	ReasonHeaderSent  Reason = "header already sent"    // see ErrHeaderSent
+	ReasonSuperseded  Reason = "superseded"             // the id is of before a login, a renewal or an end a moment ago
+	ReasonClientLeft  Reason = "client left"            // so that nobody waits for the answer
 )
 
 // Event is one thing that happened to a session, for an audit log or metrics.
@@ -66,6 +70,10 @@ type Event struct {
 	// Digest stands for the session: the same for the same session on every node
 	// with the same first secret, and worth nothing to a thief. "" if there is none.
 	Digest string
+
+	// Former is the digest that the session had until now, where it has a new id: in
+	// EventLoggedIn and EventRenewed. "" otherwise.
+	Former string
 
 	// Owner is the session's owner, "" if it has none or it is not known.
 	Owner string
@@ -79,6 +87,9 @@ type Event struct {
 func (e *Event) level() slog.Level {
 	switch e.Kind {
 	case EventLoadFailed, EventSaveFailed:
+		if e.Reason == ReasonClientLeft {
+			return slog.LevelDebug
+		}
 		return slog.LevelError
 	case EventTouchFailed:
 		return slog.LevelWarn

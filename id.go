@@ -13,10 +13,10 @@ import (
 	"github.com/nestsession/session/cookie"
 )
 
-// newID makes an id: 24 bytes from the system's CSPRNG are 192 bits, of which
+// makeID makes an id: 24 bytes from the system's CSPRNG are 192 bits, of which
 // ASVS 7.2.3 asks for 128. A failing generator is an error and never a weak id
 // (CVE-2025-66630); crypto/rand ends the program rather than return one.
-func (c *core) newID(r *http.Request) (string, error) {
+func (c *core) makeID(r *http.Request) (string, error) {
 	if c.genID == nil {
 		var raw [24]byte
 		var text [32]byte
@@ -39,15 +39,38 @@ func (c *core) newID(r *http.Request) (string, error) {
 
 // key is what the store knows the id by. A hash by default: who reads the store
 // cannot make a cookie of it, and the time that a lookup takes says nothing about
-// an id (CVE-2019-16782).
+// an id (CVE-2019-16782). The scope is in it, so that a cookie of one manager, given
+// the name of another's, is none there, though both have the same secret and store.
 func (c *core) key(id string) string {
 	if c.plainIDs {
 		return id
 	}
-	sum := sha256.Sum256([]byte(id))
-	var text [43]byte
-	base64.RawURLEncoding.Encode(text[:], sum[:])
-	return string(text[:])
+	var space [128]byte
+	return hashed(append(append(append(space[:0], c.scope...), 0), id...))
+}
+
+// linkKey is what the store knows the record by that leads from the id of a session
+// under ExpressRules to its new one.
+func linkKey(key string) string { return "nestsession:link:" + hashed([]byte(key)) }
+
+func hashed(text []byte) string {
+	sum := sha256.Sum256(text)
+	var hash [43]byte
+	base64.RawURLEncoding.Encode(hash[:], sum[:])
+	return string(hash[:])
+}
+
+// successorID is the id to which a session was renewed, for who has the old one: "" if
+// that cannot be told.
+func (c *core) successorID(old string, info *meta) string {
+	if c.plainIDs {
+		return info.Successor
+	}
+	id, err := c.seal.openID(old, info.NewID)
+	if err != nil {
+		return ""
+	}
+	return id
 }
 
 // digest stands for a session in events, logs and Info. It is keyed, so that it

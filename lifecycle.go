@@ -2,10 +2,7 @@ package session
 
 import (
 	"context"
-	"errors"
 	"fmt"
-
-	"github.com/nestsession/session/store"
 )
 
 // Reload forgets what this request has changed and not saved, and reads the session
@@ -32,8 +29,11 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 	default:
 		return ErrRevoked
 	}
-	at, err := s.m.load(ctx, s.key)
-	if errors.Is(err, store.ErrNotFound) {
+	if s.follows != "" || s.superseded {
+		return ErrRevoked
+	}
+	at, err := s.m.load(ctx, s.key, s.id)
+	if isOver(err) {
 		if s.m.express {
 			return fmt.Errorf("%w: %w", ErrRevoked, err)
 		}
@@ -42,9 +42,7 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 	if err != nil {
 		return &storeError{fmt.Errorf("loading: %w", err)}
 	}
-	if at.key != s.key {
-		s.alias = s.key
-	}
+	s.moveWith(at)
 	s.forget()
 	s.settingsChanged, s.ownerMoved, s.touched = false, false, false
 	s.settle(s.m.settings(s.r))
@@ -78,62 +76,82 @@ func (s *Session[T]) Destroy(ctx context.Context) error {
 
 // end deletes the records of the session, if it has any.
 func (s *Session[T]) end(ctx context.Context) error {
-	if s.state != stateStored && s.state != stateEnding && s.alias == "" {
+	if s.follows != "" || s.state != stateStored && s.state != stateEnding && s.alias == "" {
 		return nil
 	}
-	if err := s.remove(ctx, ErrDestroyed); err != nil {
-		s.state = stateEnding
-		return err
-	}
-	s.m.emit(ctx, Event{Kind: EventDestroyed, Owner: s.owner}, s.key)
-	return nil
-}
-
-func (s *Session[T]) remove(ctx context.Context, cause error) error {
-	err := s.m.remove(ctx, s.key, s.version, cause)
-	if err == nil && s.alias != "" {
-		err = s.m.store.Delete(ctx, s.alias)
-	}
+	err := s.remove(ctx, Event{Kind: EventDestroyed, Owner: s.owner}, ErrDestroyed, s.key, s.alias)
 	if err != nil {
-		err = &storeError{fmt.Errorf("deleting: %w", err)}
-		s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: err}, s.key)
+		s.state = stateEnding
 	}
 	return err
 }
 
-// Regenerate ends the session and begins an empty one under a new id: at login, so
-// that an id that somebody planted before is worth nothing (session fixation,
-// CVE-2022-25896; ASVS 7.2.4). The old record is deleted at once; requests in
-// flight under the old id save nothing any more. The new session is stored, and its
-// cookie sent, when something is put into it.
+// remove ends the session that is kept under the keys, and reports that if it was this
+// request that did it.
+func (s *Session[T]) remove(ctx context.Context, e Event, cause error, keys ...string) error {
+	for _, key := range keys {
+		if key == "" {
+			continue
+		}
+		version := s.version
+		if key != s.key {
+			version = 0
+		}
+		ended, err := s.m.remove(ctx, key, version, cause)
+		if ended || err == nil && s.unsure {
+			s.m.codec.cache.drop(key)
+			s.m.emit(ctx, e, key)
+			s.ended, s.unsure = true, false
+		}
+		if err != nil {
+			s.unsure = !ended && !definite(err)
+			err = &storeError{fmt.Errorf("ending: %w", err)}
+			s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: err}, key)
+			return err
+		}
+	}
+	return nil
+}
+
+// Regenerate ends the session and begins an empty one under a new id, as
+// express-session's does. At a login take [Session.Login], which keeps what a visitor
+// has gathered. An id that somebody planted before is worth nothing after either
+// (session fixation, CVE-2022-25896; ASVS 7.2.4). Requests in flight under the old id
+// save nothing any more. The new session is stored, and its cookie sent, when something
+// is put into it.
 //
 // Errors: [ErrHeaderSent], with the session as it was; the store's and ctx's if the
-// old record could not be deleted: the session is a new one all the same, the delete
-// is tried again before the response leaves, and if that fails too the client gets
-// the error response.
+// old session could not be ended: it is a new one all the same, the end is tried again
+// before the response leaves, and if that fails too the client gets the error response.
 func (s *Session[T]) Regenerate(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.m.asked(ctx)
 	defer d.end()
-	ctx = d
 	s.catchUp()
-	was, owner, old := s.state, s.owner, s.key
-	if was == stateDiscarded {
+	if s.state == stateDiscarded {
 		return ErrRevoked
 	}
+	return s.anew(d)
+}
+
+// anew ends the session, if there is one, and begins another.
+func (s *Session[T]) anew(ctx context.Context) error {
+	was := s.state
 	stored := was == stateStored || was == stateEnding
-	if s.headerSent && (stored || s.cookieSent) {
+	if s.headerSent && (stored || s.cookieSent || !s.m.express) {
 		return ErrHeaderSent
 	}
 	var failed error
-	if stored || s.alias != "" {
-		if failed = s.remove(ctx, ErrRegenerated); failed != nil && !s.m.express {
-			s.doomed = append(s.doomed, s.key, s.alias)
+	if (stored || s.alias != "") && s.follows == "" {
+		e := Event{Kind: EventRegenerated, Owner: s.owner}
+		if failed = s.remove(ctx, e, ErrRegenerated, s.key, s.alias); failed != nil && !s.m.express {
+			s.doomed = &doomed{e, []string{s.key, s.alias}}
 		}
 	}
 	s.forget()
-	s.id, s.key, s.alias = "", "", ""
+	s.id, s.key, s.alias, s.follows = "", "", "", ""
+	s.superseded, s.loggedIn = false, false
 	s.touched, s.settingsChanged, s.ownerMoved, s.saved = false, false, false, nil
 	s.regenerated = true
 	s.settle(s.m.settings(s.r))
@@ -142,8 +160,11 @@ func (s *Session[T]) Regenerate(ctx context.Context) error {
 		now = s.m.present()
 	}
 	s.begin(now)
-	if stored && failed == nil {
-		s.m.emit(ctx, Event{Kind: EventRegenerated, Owner: owner}, old)
-	}
 	return failed
+}
+
+// doomed is a session that the store has failed to end.
+type doomed struct {
+	event Event
+	keys  []string
 }

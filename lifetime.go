@@ -92,7 +92,7 @@ func (s *Session[T]) settle(c *Cookie) {
 // idle timeout later, unless the absolute timeout cut it.
 func (s *Session[T]) lastUsed() instant {
 	idle := s.idle()
-	if !idle.set || s.deadline == 0 || s.deadline == s.m.end(s.created) {
+	if !idle.set || s.deadline == 0 || s.deadline == s.m.keepUntil(s.created) {
 		return s.used
 	}
 	return max(s.used, min(s.deadline-instant(idle.ms), s.m.present()))
@@ -113,12 +113,31 @@ func (s *Session[T]) idle() lifetime {
 
 // expiry is when a session that is used now ends: the idle timeout from now,
 // within the absolute one.
-func (s *Session[T]) expiry(now instant) instant {
-	at := s.idle().from(now)
-	if end := s.m.end(s.created); end != 0 && (at == 0 || end < at) {
-		return end
+func (s *Session[T]) expiry(now instant) instant { return s.within(s.idle().from(now)) }
+
+// within is the earlier of a moment and of the absolute timeout; zero is never.
+func (s *Session[T]) within(at instant) instant { return earlier(at, s.m.end(s.created)) }
+
+// recordExpiry is until when the store keeps a session that is used now.
+func (s *Session[T]) recordExpiry(now instant) instant {
+	return earlier(s.idle().from(now), s.m.keepUntil(s.created))
+}
+
+// cookieExpiry is until when the browser keeps a cookie that is sent now; zero until it
+// closes.
+func (s *Session[T]) cookieExpiry(now instant) instant {
+	at := s.lifetime.from(now)
+	if at != 0 && !s.m.express {
+		at = s.within(at)
 	}
 	return at
+}
+
+func earlier(a, b instant) instant {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // end is when the absolute timeout ends a session; zero if there is none.
@@ -127,4 +146,17 @@ func (c *core) end(created instant) instant {
 		return 0
 	}
 	return created + instant(c.absolute/time.Millisecond)
+}
+
+// overdue is for how many milliseconds a record is kept that the absolute timeout has
+// ended, so that a visit finds out that it was this timeout.
+const overdue = 3_600_000
+
+// keepUntil is when the store may forget a session at the latest; zero if never.
+func (c *core) keepUntil(created instant) instant {
+	end := c.end(created)
+	if end != 0 && !c.express {
+		end += overdue
+	}
+	return end
 }

@@ -31,9 +31,11 @@ type Manager[T any] struct {
 type core struct {
 	store     store.Store
 	signer    *cookie.Signer
+	seal      *sealer
 	cookies   cookieCache
 	digestKey [sha256.Size]byte
 	name      string
+	scope     string // of the ids: part of the keys
 
 	cookie              Cookie
 	overHTTP, overHTTPS Cookie // the same, resolved
@@ -54,7 +56,6 @@ type core struct {
 	keepCookie, keepDeadCookie         bool
 	express                            bool
 	warned                             atomic.Int64 // when cookieNotSent last did, in s since 1970
-	renews                             atomic.Bool  // Renew was called
 
 	hub    *watch.Hub // tells the contexts of NotifyContext
 	ending sync.Map   // key → cause of what this node is removing
@@ -73,8 +74,9 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	if err != nil {
 		return nil, refuse("Secrets", "%v", err)
 	}
+	codec.seal = newSealer(cfg.Secrets, cfg.ExpressRules)
 	m := &Manager[T]{codec: codec, core: core{
-		store: cfg.Store, signer: signer, cookies: newCookieCache(), name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
+		store: cfg.Store, signer: signer, seal: codec.seal, scope: cfg.Scope, cookies: newCookieCache(), name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
 		genID: cfg.GenID, isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, errorHandler: cfg.ErrorHandler, now: cfg.Now,
 		logger: cfg.Logger, proxy: cfg.Proxy, idle: cfg.IdleTimeout, absolute: cfg.AbsoluteTimeout,
 		touchEvery: cfg.TouchInterval, grace: cfg.RenewGrace, maxBytes: cfg.MaxBytes,

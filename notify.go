@@ -12,9 +12,10 @@ import (
 // NotifyContext returns a copy of parent that ends when the session does: a WebSocket
 // or a stream of events that outlives its request must not outlive the login. It ends
 // wherever the session is destroyed, regenerated or revoked, on this node or another,
-// and when its idle or absolute timeout passes; a renewed session is followed.
+// and when its idle or absolute timeout passes. A renewed session is followed; a login
+// ends it, and the client comes back with the new cookie.
 // [context.Cause] tells why: an error that is [ErrRevoked], [ErrDestroyed],
-// [ErrRegenerated] or [ErrExpired]; [ErrClosed] after [Manager.Close]; the store's if
+// [ErrRegenerated], [ErrLoggedIn] or [ErrExpired]; [ErrClosed] after [Manager.Close]; the store's if
 // it could not be asked when the session's time was over as far as was known; else the
 // parent's. A session that is not stored ends it at once, by [ErrNotSaved].
 //
@@ -26,7 +27,10 @@ func (s *Session[T]) NotifyContext(parent context.Context) (ctx context.Context,
 	stop = func() { cancel(context.Canceled) }
 	s.mu.Lock()
 	s.catchUp()
-	state, key, until := s.state, s.key, s.deadline
+	state, key, until := s.state, s.key, s.expires
+	if s.follows != "" || s.superseded {
+		state = stateEnded
+	}
 	s.mu.Unlock()
 	switch state {
 	case stateNew:
@@ -82,20 +86,23 @@ func (s *Session[T]) KeepAlive(ctx context.Context) error {
 	default:
 		return ErrRevoked
 	}
-	if !s.due(s.expiry(s.m.present())) {
+	if !s.due(s.recordExpiry(s.m.present())) {
 		return nil
 	}
 	d := s.m.asked(ctx)
 	defer d.end()
 	s.catchUp()
-	at, err := s.m.load(d, s.key) // a renewed session's old record must not be what is kept alive
+	if s.follows != "" {
+		return ErrRevoked
+	}
+	at, err := s.m.load(d, s.key, s.id) // a renewed session's old record must not be what is kept alive
 	if err == nil {
 		err = s.prolong(d, &at)
 	}
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, store.ErrNotFound):
+	case isOver(err):
 		ended := s.revoked(d)
 		if errors.Is(err, store.ErrExpired) {
 			ended = ErrExpired
@@ -117,13 +124,13 @@ func (s *Session[T]) prolong(ctx context.Context, at *loaded[T]) error {
 		s.alias, s.key = s.key, at.key
 	}
 	s.learn(at)
-	until := s.expiry(s.m.present())
+	until := s.recordExpiry(s.m.present())
 	if !s.due(until) {
 		return nil
 	}
 	err := s.m.store.Touch(ctx, s.key, until.time())
 	if err == nil {
-		s.deadline, s.expires = until, until
+		s.deadline, s.expires = until, s.within(until)
 	}
 	return err
 }
@@ -133,18 +140,20 @@ func (c *core) look(ctx context.Context, key string, until time.Time) (watch.Sta
 	d := within(ctx, c.loadTimeout)
 	defer d.end()
 	for range maxHops {
-		rec, err := c.store.Load(d, key)
+		rec, err := c.loadRecord(d, key)
 		if errors.Is(err, store.ErrNotFound) {
 			break
 		}
 		if err != nil {
 			return watch.State{}, &storeError{err}
 		}
-		m := metaOf(rec.Data)
-		switch m.Successor {
-		case key: // about to be deleted
+		m := c.metaOf(rec.ID, rec.Data)
+		switch {
+		case m.Ended:
 			return watch.State{Ended: c.why(key, time.Time{})}, nil
-		case "":
+		case m.Login:
+			return watch.State{Ended: ErrLoggedIn}, nil
+		case m.Successor == "":
 			if c.over(m.Created, rec.Expires) {
 				return watch.State{Ended: ErrExpired}, nil
 			}
@@ -168,18 +177,6 @@ func (c *core) why(key string, until time.Time) error {
 		return ErrExpired
 	}
 	return ErrRevoked
-}
-
-// endFor runs the removal of a session's record, so that who waits for the session on
-// this node learns the cause, and learns it at once.
-func (c *core) endFor(cause error, key string, remove func() error) error {
-	c.ending.Store(key, cause)
-	defer c.ending.Delete(key)
-	err := remove()
-	if err == nil {
-		c.hub.End(key, cause)
-	}
-	return err
 }
 
 func (c *core) newHub(recheck time.Duration) *watch.Hub {

@@ -51,33 +51,43 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 		s.begin(m.present())
 		return nil
 	}
-	id, key := sent.id, sent.key
 	s.opening.timeout, s.opening.parent, s.opening.follows = m.loadTimeout, ctx, true
-	at, err := m.load(&s.opening, key)
+	at, err := m.load(&s.opening, sent.key, sent.id)
+	if errors.Is(err, store.ErrExpired) {
+		m.endExpired(&s.opening, sent.key, at, err)
+	}
 	s.opening.end()
-	switch {
-	case err == nil:
-		s.id = id
-		if at.key != key {
-			s.alias = key
+	if err == nil {
+		s.id = at.id
+		if at.key != sent.key {
+			s.alias = sent.key
+			s.repair = at.id != "" && at.doc.meta.Unseen
 		}
 		s.adopt(at)
 		s.origin = s.doc
 		return nil
-	case errors.Is(err, store.ErrNotFound):
-		m.reportMissing(ctx, key, err)
+	}
+	if superseded := (*supersededError)(nil); errors.As(err, &superseded) && !superseded.past {
+		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonSuperseded}, sent.key)
+		s.begin(m.present())
+		s.superseded = true
+		return nil
+	} else if superseded != nil || errors.Is(err, store.ErrNotFound) {
+		if !errors.Is(err, store.ErrExpired) {
+			m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonUnknown}, sent.key)
+		}
 		s.begin(m.present())
 		return nil
 	}
 	if undecodable := (*undecodableError)(nil); errors.As(err, &undecodable) {
-		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonUndecodable, Err: err}, key)
+		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonUndecodable, Err: err}, sent.key)
 		s.begin(m.present())
-		s.alias = key // Destroy and Regenerate remove it
+		s.alias = sent.key // Destroy, Regenerate and Login remove it
 		return nil
 	}
 	err = &storeError{fmt.Errorf("loading: %w", err)}
 	if ctx.Err() == nil { // else the client left, which is nobody's fault
-		m.emit(ctx, Event{Kind: EventLoadFailed, Err: err}, key)
+		m.emit(ctx, Event{Kind: EventLoadFailed, Err: err}, sent.key)
 	}
 	return err
 }
@@ -119,30 +129,37 @@ func (m *Manager[T]) sentID(ctx context.Context, r *http.Request, s *Session[T])
 	return nil, false
 }
 
-func (m *Manager[T]) reportMissing(ctx context.Context, key string, err error) {
-	e := Event{Kind: EventRejected, Reason: ReasonUnknown}
-	if errors.Is(err, errAbsolute) {
-		e = Event{Kind: EventExpired, Reason: ReasonAbsolute}
-	} else if errors.Is(err, store.ErrExpired) {
-		e = Event{Kind: EventExpired, Reason: ReasonIdle}
+// endExpired tells of a session that has expired, once: its record goes, so that the
+// cookie's next visit finds none. It makes room at once for a new session, so that it
+// leaves nothing behind, as the other ends do.
+func (m *Manager[T]) endExpired(ctx context.Context, key string, at loaded[T], err error) {
+	if !errors.Is(err, errAbsolute) {
+		m.emit(ctx, Event{Kind: EventExpired, Reason: ReasonIdle}, key)
+		_ = m.store.Delete(ctx, key) // else the store does it, sooner or later
+		return
 	}
-	m.emit(ctx, e, key)
+	ended, _ := m.remove(ctx, at.key, at.rec.Version, ErrExpired) // if it fails, the next visit tries again
+	if ended {
+		m.emit(ctx, Event{Kind: EventExpired, Owner: at.doc.meta.Owner, Reason: ReasonAbsolute}, at.key)
+	}
 }
 
 // begin makes s a new session.
 func (s *Session[T]) begin(now instant) {
 	s.state, s.doc, s.origin = stateNew, s.m.codec.empty, s.m.codec.empty
 	s.created, s.used = now, now
-	s.owner, s.ownCookie = "", false
+	s.owner, s.storedOwner, s.authenticated, s.ownCookie = "", "", 0, false
 	s.version, s.deadline = 0, 0
 	s.expires = s.expiry(now)
 }
 
-// loaded is a record, decoded, and the key under which it was found.
+// loaded is a record, decoded, the key under which it was found, and the session's id:
+// "" if that is not known to who looked.
 type loaded[T any] struct {
 	rec store.Record
 	doc *document[T]
 	key string
+	id  string
 }
 
 // undecodableError says that a record is there and its data make no sense to us.
@@ -151,33 +168,93 @@ type undecodableError struct{ err error }
 func (e *undecodableError) Error() string { return "session: stored document: " + e.err.Error() }
 func (e *undecodableError) Unwrap() error { return e.err }
 
-var errAbsolute = fmt.Errorf("%w: absolute timeout", store.ErrExpired)
+// supersededError says that another request has ended the session a moment ago, or has
+// put a login's in its place.
+type supersededError struct {
+	successor string // of a login: the key of the new session
+	carry     bool   // which has the data of the old one
+	past      bool   // that was so long ago that the id is like any other that is not known
+}
 
-// load reads the record under key, or the one that it was renewed to.
-func (m *Manager[T]) load(ctx context.Context, key string) (loaded[T], error) {
-	for range maxHops {
-		rec, err := m.store.Load(ctx, key)
+func (e *supersededError) Error() string { return "session: superseded by another request" }
+
+var (
+	errAbsolute    = fmt.Errorf("%w: absolute timeout", store.ErrExpired)
+	errOtherRecord = errors.New("the store answered another record than the one asked for")
+)
+
+// load reads the record under key, or the one that it was renewed to. id is the
+// session's id where the caller knows it.
+//
+// Errors besides the store's: [undecodableError], [supersededError], errAbsolute with
+// the record.
+func (m *Manager[T]) load(ctx context.Context, key, id string) (loaded[T], error) {
+	for hop := range maxHops {
+		rec, err := m.loadRecord(ctx, key)
 		if err != nil {
+			m.codec.cache.drop(key)
 			return loaded[T]{}, err
 		}
-		doc, err := m.codec.decode(key, rec.Data)
+		doc, err := m.codec.decode(rec.ID, rec.Data)
 		if err != nil {
 			return loaded[T]{}, &undecodableError{err}
 		}
-		if doc.meta.Successor == "" {
-			if m.over(doc.meta.Created, rec.Expires) {
-				return loaded[T]{}, errAbsolute
+		info := &doc.meta
+		if info.Ended || info.Login {
+			return loaded[T]{}, &supersededError{info.Successor, info.Carry, m.past(info, rec.Expires)}
+		}
+		if hop > 0 && !m.answers(info, 0) {
+			return loaded[T]{}, &supersededError{past: !m.answers(info, linger)}
+		}
+		switch {
+		case info.Successor == "":
+			found := loaded[T]{rec, doc, key, id}
+			if m.over(info.Created, rec.Expires) {
+				return found, errAbsolute
 			}
-			return loaded[T]{rec, doc, key}, nil
+			return found, nil
+		case m.present() >= info.Until:
+			return loaded[T]{}, &supersededError{past: true}
 		}
-		// A touch by a request in flight may have moved the record's expiry: the
-		// grace ends when the document says so.
-		if m.present() >= doc.meta.Until {
-			return loaded[T]{}, store.ErrExpired
-		}
-		key = doc.meta.Successor
+		key, id = info.Successor, m.successorID(id, info)
 	}
 	return loaded[T]{}, store.ErrNotFound
+}
+
+// loadRecord reads the record under key, or the link that Login and Renew have left in
+// its place (see [core.supersede]).
+func (c *core) loadRecord(ctx context.Context, key string) (store.Record, error) {
+	rec, err := c.store.Load(ctx, key)
+	if c.express && errors.Is(err, store.ErrNotFound) {
+		link, failed := c.store.Load(ctx, linkKey(key))
+		if errors.Is(failed, store.ErrNotFound) {
+			return rec, err
+		}
+		key, rec, err = linkKey(key), link, failed
+	}
+	if err == nil && rec.ID != key {
+		err = errOtherRecord
+	}
+	return rec, err
+}
+
+// past reports whether what ended a session no longer counts: then its id is one that
+// nobody knows. A touch by a request in flight may have moved the record's expiry.
+func (c *core) past(info *meta, expires time.Time) bool {
+	now := c.present()
+	return info.Until != 0 && now >= info.Until || info.Until == 0 && instantOf(expires) > now+c.graceEnd(linger)
+}
+
+// answers reports whether the id that a session had before Renew still leads to it: as
+// long as no request has come with the new one, since the client may not have got that,
+// and for the grace after that.
+func (c *core) answers(info *meta, more instant) bool {
+	return info.Unseen && c.grace > 0 || info.Seen != 0 && c.present() < info.Seen+c.graceEnd(more)
+}
+
+// graceEnd is how much later than now the grace ends, and more.
+func (c *core) graceEnd(more instant) instant {
+	return instant(max(c.grace, 0)/time.Millisecond) + more
 }
 
 // over reports whether the absolute timeout has ended a session. Each save and
@@ -195,17 +272,26 @@ func (c *core) over(created instant, expires time.Time) bool {
 // not saved stays.
 func (s *Session[T]) adopt(at loaded[T]) {
 	s.state, s.key, s.doc, s.version = stateStored, at.key, at.doc, at.rec.Version
-	s.learn(&at)
 	info := &at.doc.meta
+	s.storedOwner = s.m.ownerOf(&at.rec, info)
 	if !s.ownerMoved {
-		if s.owner = info.Owner; s.owner == "" {
-			s.owner = at.rec.Owner
-		}
+		s.owner = s.storedOwner
 	}
-	s.created, s.used = info.Created, info.Used
+	s.created, s.used, s.authenticated = info.Created, info.Used, info.Authenticated
 	if s.created == 0 && s.m.absolute > 0 {
 		s.created = s.m.present() // another program's: it is kept from the next save on
 	}
+	s.learn(&at)
+}
+
+// ownerOf is whose session a record is. Where other programs write records the store may
+// have read the owner out of their data, as the application told it to (Config.OwnerOf
+// of the stores); elsewhere only the sealed bookkeeping counts.
+func (c *core) ownerOf(rec *store.Record, info *meta) string {
+	if info.Owner == "" && c.express && !info.Forged {
+		return rec.Owner
+	}
+	return info.Owner
 }
 
 // learn takes over from a record how long the session lives.
@@ -218,6 +304,6 @@ func (s *Session[T]) learn(at *loaded[T]) {
 		s.ownCookie = at.doc.meta.OwnCookie
 	}
 	if !s.touched && !s.settingsChanged {
-		s.expires = s.deadline
+		s.expires = s.within(s.deadline)
 	}
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -40,7 +41,18 @@ func (s *Session[T]) Digest() string {
 // OwnerOf reads whose session a stored document is, "" for nobody's or what is no
 // document. Stores whose table or keys other programs write as well take it in their
 // Config, since those programs keep the document's members and know no owner besides.
-func OwnerOf(document []byte) string { return metaOf(document).Owner }
+//
+// It believes what the document says, which is enough for an index: a manager believes
+// what it has sealed itself (see [Manager.List]).
+func OwnerOf(document []byte) string {
+	var m struct {
+		Owner string `json:"owner"`
+	}
+	if json.Unmarshal(metaIn(document), &m) != nil {
+		return ""
+	}
+	return m.Owner
+}
 
 // maxPasses bounds how often RevokeOwner looks again for sessions that were being
 // renewed while it worked.
@@ -88,20 +100,20 @@ func (m *Manager[T]) describe(rec store.Record) (Info, bool) {
 	if err != nil {
 		return info, true
 	}
-	if doc.meta.Successor != "" {
+	if doc.meta.Successor != "" || doc.meta.Ended {
 		return info, false
 	}
 	var s Session[T]
 	s.m = m
 	s.settle(&m.cookie)
-	s.adopt(loaded[T]{rec, doc, rec.ID})
+	s.adopt(loaded[T]{rec: rec, doc: doc, key: rec.ID})
 	if m.over(doc.meta.Created, rec.Expires) {
 		return info, false
 	}
 	if doc.meta.Created != 0 {
 		info.Created = s.created.time()
 	}
-	info.Owner, info.LastUsed = s.owner, s.lastUsed().time()
+	info.Owner, info.LastUsed, info.Expires = s.owner, s.lastUsed().time(), s.expires.time()
 	return info, true
 }
 
@@ -113,10 +125,13 @@ func (m *Manager[T]) Revoke(ctx context.Context, info Info) error {
 	}
 	d := within(ctx, m.saveTimeout)
 	defer d.end()
-	if err := m.remove(d, *info.key, 0, ErrRevoked); err != nil {
+	ended, err := m.remove(d, *info.key, 0, ErrRevoked)
+	if ended {
+		m.emit(ctx, Event{Kind: EventRevoked, Owner: info.Owner}, *info.key)
+	}
+	if err != nil {
 		return &storeError{fmt.Errorf("revoking: %w", err)}
 	}
-	m.emit(ctx, Event{Kind: EventRevoked, Owner: info.Owner}, *info.key)
 	return nil
 }
 
@@ -172,7 +187,7 @@ func (s *Session[T]) leadsTo(ctx context.Context, key string) (bool, error) {
 			return at == key, nil
 		}
 		d := within(ctx, s.m.loadTimeout)
-		rec, err := s.m.store.Load(d, at)
+		rec, err := s.m.loadRecord(d, at)
 		d.end()
 		if errors.Is(err, store.ErrNotFound) {
 			return false, nil
@@ -180,7 +195,7 @@ func (s *Session[T]) leadsTo(ctx context.Context, key string) (bool, error) {
 		if err != nil {
 			return false, &storeError{fmt.Errorf("revoking: %w", err)}
 		}
-		at = successor(rec.Data)
+		at = s.m.metaOf(rec.ID, rec.Data).Successor
 	}
 	return false, nil
 }

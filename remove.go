@@ -2,88 +2,102 @@ package session
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 
 	"github.com/nestsession/session/store"
 )
 
 // remove ends the session whose record is kept under key, and what it was renewed to.
+// It reports whether it was this call that ended it: of several at once one is told so.
+// No key, nothing to do.
 //
-// A delete alone would not do: between whoever looks at a record and deletes it,
-// another request can renew the session, so that what is deleted is the pointer and
-// the session lives on under its new id. So the record is first swapped for one that
-// says that it is over and expires at once. If the swap fails there was another
-// version, which is looked at; if it succeeds no renewal can. version is the last
-// known one, 0 for none. No key, nothing to do.
+// A delete would not do: between whoever looks at a record and deletes it, another
+// request can renew the session, so that what is deleted is the pointer and the session
+// lives on under its new id. So the record is swapped for a tombstone. If the swap fails
+// there was another version, which is looked at; if it succeeds no renewal can. The
+// tombstone stays for the grace: requests that the browser had sent before it knew
+// find out that they must not touch its cookie, which may be a newer one by then.
 //
-// Under ExpressRules, whose traffic with the store is express-session's, the swap is
-// left out until this manager has renewed a session: express-session never does.
+// A session that a login has put in the place of this one is not ended with it: who
+// has the old id only has nothing to do with the new session.
 //
 // cause is what those are told who wait for the end on this node.
-func (c *core) remove(ctx context.Context, key string, version store.Version, cause error) error {
+func (c *core) remove(ctx context.Context, key string, version store.Version, cause error) (ended bool, err error) {
 	if key == "" {
-		return nil
+		return false, nil
 	}
-	return c.endFor(cause, key, func() error { return c.removeRecord(ctx, key, version, cause) })
+	c.ending.Store(key, cause)
+	defer c.ending.Delete(key)
+	ended, err = c.removeRecord(ctx, key, version, cause)
+	if err == nil {
+		c.hub.End(key, cause)
+	}
+	return ended, err
 }
 
-func (c *core) removeRecord(ctx context.Context, key string, version store.Version, cause error) error {
-	if c.express && !c.renews.Load() {
-		return c.store.Delete(ctx, key)
-	}
+func (c *core) removeRecord(ctx context.Context, key string, version store.Version, cause error) (bool, error) {
 	for try := 0; ; try++ {
 		if version != 0 {
 			_, err := c.store.Update(ctx, c.tombstone(key, version))
-			if err == nil || errors.Is(err, store.ErrNotFound) {
-				return c.store.Delete(ctx, key)
+			if err == nil {
+				return true, c.clear(ctx, key, cause)
 			}
-			if !errors.Is(err, store.ErrConflict) || try == maxConflicts {
-				return err
-			}
-			if err := backoff(ctx, try); err != nil {
-				return err
+			if !errors.Is(err, store.ErrNotFound) {
+				if !errors.Is(err, store.ErrConflict) || try == maxConflicts {
+					return false, err
+				}
+				if err := backoff(ctx, try); err != nil {
+					return false, err
+				}
 			}
 		}
-		rec, err := c.store.Load(ctx, key)
+		rec, err := c.loadRecord(ctx, key)
 		if errors.Is(err, store.ErrNotFound) {
-			return c.store.Delete(ctx, key) // what an earlier try may have left
+			return false, nil
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
-		if next := successor(rec.Data); next != "" && next != key {
-			// A pointer is never swapped again, so that nothing can come in between.
-			if err := c.remove(ctx, next, 0, cause); err != nil {
-				return err
+		switch info := c.metaOf(rec.ID, rec.Data); {
+		case info.Ended:
+			return false, c.clear(ctx, rec.ID, cause) // which an earlier try may have failed to do
+		case info.Login:
+			return false, nil
+		case info.Successor != "":
+			ended, err := c.remove(ctx, info.Successor, 0, cause)
+			if err != nil {
+				return ended, err
 			}
-			return c.store.Delete(ctx, key)
+			// Nothing swaps a pointer again but this, so that whoever is first has done it.
+			_, err = c.store.Update(ctx, c.tombstone(rec.ID, rec.Version))
+			if err != nil && !definite(err) {
+				return ended, err
+			}
+			return ended, c.clear(ctx, rec.ID, cause)
 		}
 		version = rec.Version
 	}
 }
 
-// tombstone is what takes the place of a record that is about to be deleted: a
-// pointer to itself, which nobody follows, however long a store's clock lets it live.
-func (c *core) tombstone(key string, version store.Version) store.Record {
-	info := meta{Successor: key}
-	data := append(info.append([]byte(`{"`+cookieKey+`":{"originalMaxAge":null}`)), '}')
-	return store.Record{ID: key, Data: data, Expires: c.present().time(), Version: version}
+// clear deletes a tombstone at once where nobody is to find it: express-session would
+// take it for a session, and nobody answers for one that has expired.
+func (c *core) clear(ctx context.Context, key string, cause error) error {
+	if c.express || c.grace <= 0 || errors.Is(cause, ErrExpired) {
+		return c.store.Delete(ctx, key)
+	}
+	return nil
 }
 
-// successor is the key that a stored document points to, "" if it is a session's, or
-// not one of ours.
-func successor(data []byte) string { return metaOf(data).Successor }
+// tombstoneData is the document of all tombstones. It holds nothing of the session, and its
+// bytes are there once.
+var tombstoneData = []byte(`{"` + cookieKey + `":{"originalMaxAge":null},"` + metaKey + `":{"ended":true}}`)
 
-// metaOf reads the bookkeeping of a stored document, whatever its data's type.
-func metaOf(data []byte) meta {
-	members, err := parseMembers(data)
-	if err != nil {
-		return meta{}
-	}
-	var info meta
-	if err := json.Unmarshal(find(members, metaKey), &info); err != nil {
-		return meta{}
-	}
-	return info
+// tombstone is what takes the place of the record of a session that is over.
+func (c *core) tombstone(key string, version store.Version) store.Record {
+	return store.Record{ID: key, Data: tombstoneData, Expires: (c.present() + c.graceEnd(0)).time(), Version: version}
+}
+
+// definite reports whether a failed write is known not to have happened.
+func definite(err error) bool {
+	return errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrFull)
 }

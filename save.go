@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/nestsession/session/internal/jitter"
 	"github.com/nestsession/session/store"
@@ -48,12 +49,22 @@ func (s *Session[T]) save(ctx context.Context) error {
 	s.now, s.keepExpiry = s.m.present(), s.m.express
 	switch s.state {
 	case stateNew:
+		if s.superseded {
+			if s.pending() {
+				s.m.emit(ctx, Event{Kind: EventDropped, Reason: ReasonSuperseded}, "")
+			}
+			s.forget()
+			return ErrRevoked
+		}
 		value, body, err := s.replay()
 		if err != nil {
 			return err
 		}
 		return s.create(ctx, value, body)
 	case stateStored:
+		if s.follows != "" {
+			return s.saveFollower(ctx)
+		}
 		value, body, err := s.replay()
 		if err != nil {
 			return err
@@ -63,12 +74,25 @@ func (s *Session[T]) save(ctx context.Context) error {
 	return ErrRevoked
 }
 
-// reportSave tells of a save that failed for another reason than that the session
-// has ended, which is told where it is found out.
-func (s *Session[T]) reportSave(ctx context.Context, err error) {
-	if !errors.Is(err, ErrRevoked) {
-		s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: err}, s.key)
+// saveFollower saves what was changed since the session was found to be superseded.
+func (s *Session[T]) saveFollower(ctx context.Context) error {
+	if len(s.updates) == 0 {
+		return nil
 	}
+	return s.follow(ctx, s.follows)
+}
+
+// reportSave tells of a save that failed for another reason than that the session
+// has ended, which is told where it is found out. That the client left is nobody's fault.
+func (s *Session[T]) reportSave(ctx context.Context, err error) {
+	if errors.Is(err, ErrRevoked) {
+		return
+	}
+	e := Event{Kind: EventSaveFailed, Owner: s.owner, Err: err}
+	if d, ok := ctx.(*deadlineContext); ok && d.follows && d.parent.Err() != nil {
+		e.Reason = ReasonClientLeft
+	}
+	s.m.emit(ctx, e, s.key)
 }
 
 // replay runs the recorded functions on a fresh copy of the last known data. Where
@@ -117,11 +141,18 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 	return value, body, nil
 }
 
-// compose makes the next document of the session, and the record around it.
-func (s *Session[T]) compose(value *T, body []byte) (*document[T], store.Record, error) {
-	info := meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie}
+// compose makes the next document of the session, to be kept under key, and the record
+// around it.
+func (s *Session[T]) compose(key string, value *T, body []byte) (*document[T], store.Record, error) {
+	info := meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie, Authenticated: s.authenticated}
 	if s.m.absolute > 0 || s.owner != "" {
 		info.Created, info.Used = s.created, s.now
+	}
+	if info.Unseen, info.Seen = s.sight(); key != s.key {
+		info.Unseen, info.Seen = s.renewing && s.m.grace > 0, 0
+	}
+	if !utf8.ValidString(s.owner) {
+		return nil, store.Record{}, errors.New("session: the owner is not UTF-8 text, and would come back as another one; write its number or an encoding of it")
 	}
 	expires, ends := s.ends()
 	if s.unchecked() {
@@ -130,21 +161,33 @@ func (s *Session[T]) compose(value *T, body []byte) (*document[T], store.Record,
 			return nil, store.Record{}, fmt.Errorf("session: the session's cookie cannot be written: %w", err)
 		}
 	}
-	doc, err := s.m.codec.compose(s.doc, value, body, s.settings, s.lifetime, ends, info)
+	doc, err := s.m.codec.compose(s.doc, key, value, body, s.settings, s.lifetime, ends, info)
 	if err != nil {
 		return nil, store.Record{}, err
 	}
 	if len(doc.data) > s.m.maxBytes {
 		return nil, store.Record{}, fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, len(doc.data), s.m.maxBytes)
 	}
-	doc.key = s.key
-	return doc, store.Record{ID: s.key, Owner: s.owner, Data: doc.data, Expires: expires.time(), Version: s.version}, nil
+	return doc, store.Record{ID: key, Owner: s.owner, Data: doc.data, Expires: expires.time(), Version: s.version}, nil
+}
+
+// sight is what the bookkeeping says of whether a client has come with the session's id
+// since Renew made it. Once the grace is over that need not be kept any more.
+func (s *Session[T]) sight() (unseen bool, seen instant) {
+	unseen, seen = s.doc.meta.Unseen, s.doc.meta.Seen
+	if unseen && s.came() {
+		return false, s.now
+	}
+	if seen != 0 && s.now >= seen+s.m.graceEnd(linger) {
+		seen = 0
+	}
+	return unseen, seen
 }
 
 // ends is until when what is written now holds: the record and the cookie.
 func (s *Session[T]) ends() (record, cookie instant) {
 	if !s.keepExpiry {
-		return s.expiry(s.now), s.lifetime.from(s.now)
+		return s.recordExpiry(s.now), s.cookieExpiry(s.now)
 	}
 	if s.lifetime.set {
 		cookie = s.expires
@@ -169,7 +212,7 @@ func (s *Session[T]) create(ctx context.Context, value *T, body []byte) error {
 		if err := s.needID(); err != nil {
 			return err
 		}
-		doc, rec, err := s.compose(value, body)
+		doc, rec, err := s.compose(s.key, value, body)
 		if err != nil {
 			return err
 		}
@@ -183,6 +226,10 @@ func (s *Session[T]) create(ctx context.Context, value *T, body []byte) error {
 		}
 		s.keep(doc, version, rec.Expires)
 		s.m.emit(ctx, Event{Kind: EventCreated, Owner: s.owner}, s.key)
+		if s.loggedIn {
+			s.loggedIn = false
+			s.m.emit(ctx, Event{Kind: EventLoggedIn, Owner: s.owner}, s.key)
+		}
 		return nil
 	}
 	return errors.New("session: Config.GenID returned ids that are in use; it must return unique ones")
@@ -192,7 +239,7 @@ func (s *Session[T]) create(ctx context.Context, value *T, body []byte) error {
 // outcome of the first replay.
 func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 	for try := 0; ; try++ {
-		doc, rec, err := s.compose(value, body)
+		doc, rec, err := s.compose(s.key, value, body)
 		if err != nil {
 			return err
 		}
@@ -201,17 +248,25 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 		case err == nil:
 			s.keep(doc, version, rec.Expires)
 			return nil
-		case errors.Is(err, store.ErrNotFound):
+		case !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrNotFound), try == maxConflicts:
+			return &storeError{fmt.Errorf("saving: %w", err)}
+		case errors.Is(err, store.ErrConflict):
+			s.m.emit(ctx, Event{Kind: EventConflict, Owner: s.owner}, s.key)
+			if err := backoff(ctx, try); err != nil {
+				return &storeError{fmt.Errorf("saving: %w", err)}
+			}
+		case !s.m.express:
 			return s.revoked(ctx)
-		case !errors.Is(err, store.ErrConflict), try == maxConflicts:
-			return &storeError{fmt.Errorf("saving: %w", err)}
+		} // under ExpressRules Login and Renew delete the record, and leave a link
+		err = s.reload(ctx)
+		if superseded := (*supersededError)(nil); errors.As(err, &superseded) {
+			return s.follow(ctx, superseded.successor)
 		}
-		s.m.emit(ctx, Event{Kind: EventConflict, Owner: s.owner}, s.key)
-		if err := backoff(ctx, try); err != nil {
-			return &storeError{fmt.Errorf("saving: %w", err)}
-		}
-		if err := s.reload(ctx); err != nil {
+		if err != nil {
 			return err
+		}
+		if s.enough != nil && s.enough() {
+			return nil
 		}
 		if value, body, err = s.replay(); err != nil {
 			return err
@@ -219,23 +274,89 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 	}
 }
 
-// reload looks at the store again. The functions recorded stay; the view goes.
+// reload looks at the store again. The functions recorded stay; the view goes. A
+// [supersededError] is that of a login which has taken over the session's data.
 func (s *Session[T]) reload(ctx context.Context) error {
-	key := s.key
-	at, err := s.m.load(ctx, key)
-	if errors.Is(err, store.ErrNotFound) {
+	err := s.lookAgain(ctx)
+	if superseded := (*supersededError)(nil); errors.As(err, &superseded) && superseded.carry {
+		return err
+	}
+	if isOver(err) {
 		return s.revoked(ctx)
 	}
 	if err != nil {
 		return &storeError{fmt.Errorf("loading: %w", err)}
 	}
-	if at.key != key {
-		s.alias = key
+	return nil
+}
+
+// lookAgain is reload, with the error of [Manager.load].
+func (s *Session[T]) lookAgain(ctx context.Context) error {
+	at, err := s.m.load(ctx, s.key, s.id)
+	if err != nil {
+		return err
 	}
-	var none T
-	s.view, s.viewed = none, false
+	s.moveWith(at)
+	s.unview()
 	s.adopt(at)
 	return nil
+}
+
+// moveWith takes note of where the session was found.
+func (s *Session[T]) moveWith(at loaded[T]) {
+	if at.key == s.key {
+		return
+	}
+	s.alias = s.key
+	if at.id != "" {
+		s.id = at.id
+	}
+}
+
+// isOver reports whether an error of [Manager.load] says that the session has ended.
+func isOver(err error) bool {
+	superseded := (*supersededError)(nil)
+	return errors.Is(err, store.ErrNotFound) || errors.As(err, &superseded)
+}
+
+// follow makes the changes of this request in the session that a login has put in the
+// place of its own meanwhile: the cart that a visitor was filling is his after the login
+// too. Nothing of that session is seen here, since the id that this request came with
+// may be known to others.
+func (s *Session[T]) follow(ctx context.Context, key string) error {
+	if s.ownerMoved || s.settingsChanged {
+		s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.key)
+		s.ownerMoved, s.settingsChanged = false, false
+	}
+	for range maxHops {
+		t := &Session[T]{m: s.m, r: s.r, secure: s.secure, now: s.m.present(), updates: s.updates}
+		t.settle(s.m.settings(s.r))
+		at, err := s.m.load(ctx, key, "")
+		if superseded := (*supersededError)(nil); errors.As(err, &superseded) && superseded.carry {
+			key = superseded.successor // logged in once more
+			continue
+		}
+		if isOver(err) {
+			break
+		}
+		if err != nil {
+			return &storeError{fmt.Errorf("loading: %w", err)}
+		}
+		t.adopt(at)
+		value, body, err := t.replay()
+		if err == nil {
+			err = t.swap(ctx, value, body)
+		}
+		if errors.Is(err, ErrRevoked) { // reported there
+			s.finish()
+		}
+		if err == nil {
+			s.follows, s.touched = key, false
+			s.few, s.updates = [2]func(*T){}, nil
+		}
+		return err
+	}
+	return s.revoked(ctx)
 }
 
 // backoff waits before another try: at first hardly, then longer and at random, so
@@ -257,8 +378,9 @@ func (s *Session[T]) keep(doc *document[T], version store.Version, expires time.
 	s.forget()
 	s.state, s.doc, s.version = stateStored, doc, version
 	s.deadline = instantOf(expires)
-	s.expires = s.deadline
+	s.expires = s.within(s.deadline)
 	s.settingsChanged, s.ownerMoved, s.touched = false, false, false
+	s.storedOwner = s.owner
 }
 
 // revoked takes note that the session has ended elsewhere.
@@ -271,6 +393,7 @@ func (s *Session[T]) revoked(ctx context.Context) error {
 }
 
 func (s *Session[T]) finish() {
+	s.m.codec.cache.drop(s.key)
 	s.state = stateEnded
 	s.id = ""
 	s.forget()

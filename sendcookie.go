@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/nestsession/session/cookie"
 )
@@ -17,7 +18,11 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 		s.m.cookieNotSent(ctx, ReasonInsecure, s.key)
 		return nil
 	}
-	a := s.settings.attributes(s.lifetime.from(s.now))
+	expires := s.cookieExpiry(s.now)
+	a := s.settings.attributes(expires)
+	if expires != 0 && !s.m.express {
+		a.MaxAge = max(1, int(expires.sub(s.now)/time.Second))
+	}
 	if s.unchecked() {
 		if err := a.Validate(); err != nil {
 			return err
@@ -41,12 +46,16 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 	return nil
 }
 
-// expireCookie takes the cookie that the request came with from the browser.
+// expireCookie takes the cookie that the request came with from the browser, if it is
+// this request that has ended its session. Otherwise the browser may have a newer one.
 func (s *Session[T]) expireCookie(h http.Header) {
-	if h == nil || s.sent == nil || s.m.keepDeadCookie {
+	if h == nil || s.sent == nil || !s.ended || s.m.keepDeadCookie {
 		return
 	}
-	a := s.settings.attributes(1)                                    // just after 1970 began
+	a := s.settings.attributes(1) // just after 1970 began
+	if !s.m.express {
+		a.MaxAge = -1
+	}
 	if line := cookie.Append(nil, s.m.name, "", &a); len(line) > 0 { // none of a stored cookie that cannot be written
 		addCookie(h, string(line))
 	}

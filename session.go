@@ -26,6 +26,10 @@ type Session[T any] struct {
 	alias string    // of the record that Renew left behind, if it was found through that
 	sent  *verified // the well-signed cookie that the request came with
 
+	identity
+	follows    string // the record of the login that has superseded the session, which gets the changes
+	superseded bool   // the request's id is one that another request has put out of use
+
 	doc      *document[T] // the record's data in the last known version
 	origin   *document[T] // and in the version with which the request, or this id, began
 	saved    *document[T] // and as this request has saved them, if it has
@@ -39,27 +43,43 @@ type Session[T any] struct {
 
 	settings *Cookie // resolved; shared, never changed in place
 	lifetime lifetime
-	owner    string
-	created  instant
-	used     instant
 
 	opening deadlineContext // of the load by Open; here to spare an allocation
 
-	now    instant  // of the write at hand
-	doomed []string // keys that Regenerate could not delete
+	now    instant // of the write at hand
+	doomed *doomed // what Regenerate could not end
 
 	successor atomic.Pointer[string] // the record's key since a renewal elsewhere, told by NotifyContext
 
 	secure    bool // the request came over HTTPS
 	ownCookie bool // settings and lifetime are the session's own
 
-	viewed, shown               bool // there is a view; Data has handed it out as it is
-	touched, regenerated        bool // by this request
-	settingsChanged, ownerMoved bool // by this request, and not saved
-	headerSent, cookieSent      bool
-	written, deferred           bool  // by Commit: the store was told; there is more to tell it at the end
-	keepExpiry                  bool  // the write at hand does not count as use
-	was                         state // before Discard
+	viewed, shown          bool // there is a view; Data has handed it out as it is
+	touched, regenerated   bool // by this request
+	settingsChanged        bool // by this request, and not saved
+	headerSent, cookieSent bool
+	written, deferred      bool  // by Commit: the store was told; there is more to tell it at the end
+	keepExpiry             bool  // the write at hand does not count as use
+	was                    state // before Discard
+	loggedIn               bool  // by Login, and not stored since
+	repair                 bool  // the client may not have got the cookie of a renewal
+	resend                 bool  // the client has several cookies of the name
+	ended                  bool  // by this request
+	unsure                 bool  // the store has failed in it, and may have done it all the same
+	renewing               bool  // the write at hand is a renewal's
+	checked                bool  // by Commit: the store has shown that the session lives
+
+	enough func() bool // whether what another request has saved makes a swap needless
+}
+
+// identity is whose session it is.
+type identity struct {
+	owner         string
+	storedOwner   string // as the record has it
+	ownerMoved    bool   // by this request, and not saved
+	created       instant
+	used          instant
+	authenticated instant // by Login
 }
 
 // state is where a session is in its life.
@@ -90,7 +110,7 @@ func (s *Session[T]) needID() error {
 	if s.id != "" {
 		return nil
 	}
-	id, err := s.m.newID(s.r)
+	id, err := s.m.makeID(s.r)
 	if err == nil {
 		s.setID(id)
 	}
@@ -125,6 +145,10 @@ func (s *Session[T]) look() *T {
 	if !s.viewed && s.state <= stateStored {
 		if err := s.m.codec.copyOf(s.doc, &s.view); err == nil {
 			s.viewed = true
+			for _, fn := range s.updates { // of a view that a failed save has dropped
+				fn(&s.view)
+				s.m.codec.detach(&s.view)
+			}
 		}
 	}
 	return &s.view
@@ -158,9 +182,14 @@ func (s *Session[T]) Update(fn func(data *T)) {
 
 // forget drops the view and what was recorded.
 func (s *Session[T]) forget() {
+	s.unview()
+	s.few, s.updates = [2]func(*T){}, nil
+}
+
+// unview drops the view, to be made anew.
+func (s *Session[T]) unview() {
 	var none T
 	s.view, s.viewed, s.shown = none, false, false
-	s.few, s.updates = [2]func(*T){}, nil
 }
 
 // Touch counts as use: the idle timeout begins anew, and the store is told when the
@@ -201,6 +230,14 @@ func (s *Session[T]) SetOwner(owner string) {
 	if s.owner != owner {
 		s.owner, s.ownerMoved = owner, true
 	}
+}
+
+// AuthenticatedAt returns when the user last logged in by [Session.Login]; the zero time
+// if that was never called for this session.
+func (s *Session[T]) AuthenticatedAt() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.authenticated.time()
 }
 
 // Created returns when the session began; Renew does not change it. The zero time

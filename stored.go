@@ -15,22 +15,55 @@ const (
 	metaKey   = "__nestsession" // ours; a name that express-session keeps like any data
 )
 
-// meta is our own bookkeeping in a document. Times are in ms since 1970.
+// meta is our own bookkeeping in a document. Times are in ms since 1970. It counts
+// only with the MAC that one of the secrets made for this very record, so that a
+// program that can write records can neither change whose they are nor make them lead
+// to others.
 type meta struct {
-	Created   instant `json:"created,omitempty"`
-	Used      instant `json:"used,omitempty"`
-	Owner     string  `json:"owner,omitempty"`
-	OwnCookie bool    `json:"ownCookie,omitempty"` // the session set its own cookie
-	Successor string  `json:"successor,omitempty"` // renewed: the key to look under
-	Until     instant `json:"until,omitempty"`     // renewed: for how long this one points there
+	Created       instant `json:"created,omitempty"`
+	Used          instant `json:"used,omitempty"`
+	Authenticated instant `json:"authenticated,omitempty"` // by Login
+	Owner         string  `json:"owner,omitempty"`
+	OwnCookie     bool    `json:"ownCookie,omitempty"` // the session set its own cookie
+
+	// Of a session that Renew has given a new id:
+	Unseen bool    `json:"unseen,omitempty"` // no request has come with it yet
+	Seen   instant `json:"seen,omitempty"`   // when one did; the old id's grace counts from there
+
+	// Of the record that is left under an old id:
+	Successor string  `json:"successor,omitempty"` // the key of the session's record
+	NewID     string  `json:"newID,omitempty"`     // the session's id, sealed for who holds the old one
+	Until     instant `json:"until,omitempty"`     // at most until when it leads there
+	Login     bool    `json:"login,omitempty"`     // the successor is a login's: nothing of it may be read
+	Carry     bool    `json:"carry,omitempty"`     // and what requests in flight have changed goes there
+	Ended     bool    `json:"ended,omitempty"`     // there is no successor
+
+	MAC string `json:"mac,omitempty"`
+
+	Forged bool `json:"-"` // there is some, and it does not count
 }
 
-// append writes the bookkeeping as the last member of a document, if there is any.
-func (m *meta) append(dst []byte) []byte {
+// append writes the bookkeeping of the record under key as the last member of a
+// document, if there is any.
+func (m *meta) append(dst []byte, s *sealer, key string) []byte {
 	if *m == (meta{}) {
 		return dst
 	}
 	dst = append(dst, `,"`+metaKey+`":{`...)
+	dst = m.appendMembers(dst)
+	if m.MAC = ""; !m.onlyEnded() {
+		m.MAC = s.seal(key, m)
+		dst = append(append(append(dst, `,"mac":"`...), m.MAC...), '"')
+	}
+	return append(dst, '}')
+}
+
+// onlyEnded reports whether the record says nothing but that its session is over,
+// which gives nobody anything: so it needs no MAC, and all such records are alike.
+func (m *meta) onlyEnded() bool { return *m == meta{Ended: true, MAC: m.MAC} }
+
+// appendMembers writes what the MAC is made of.
+func (m *meta) appendMembers(dst []byte) []byte {
 	first := len(dst)
 	moment := func(key string, i instant) {
 		if i != 0 {
@@ -42,16 +75,28 @@ func (m *meta) append(dst []byte) []byte {
 			dst = appendJSONText(append(dst, key...), s)
 		}
 	}
+	flag := func(key string, set bool) {
+		if set {
+			dst = append(dst, key...)
+		}
+	}
 	moment(`,"created":`, m.Created)
 	moment(`,"used":`, m.Used)
+	moment(`,"authenticated":`, m.Authenticated)
 	text(`,"owner":`, m.Owner)
-	if m.OwnCookie {
-		dst = append(dst, `,"ownCookie":true`...)
-	}
+	flag(`,"ownCookie":true`, m.OwnCookie)
+	flag(`,"unseen":true`, m.Unseen)
+	moment(`,"seen":`, m.Seen)
 	text(`,"successor":`, m.Successor)
+	text(`,"newID":`, m.NewID)
 	moment(`,"until":`, m.Until)
-	dst = append(dst[:first], dst[first+1:]...) // the comma before the first
-	return append(dst, '}')
+	flag(`,"login":true`, m.Login)
+	flag(`,"carry":true`, m.Carry)
+	flag(`,"ended":true`, m.Ended)
+	if len(dst) == first {
+		return dst
+	}
+	return append(dst[:first], dst[first+1:]...) // the comma before the first
 }
 
 // parseCookie reads the cookie member of a document, in express-session's layout

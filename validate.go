@@ -25,6 +25,9 @@ func (c Config) withDefaults() Config {
 	if c.Name == "" {
 		c.Name = c.defaultName()
 	}
+	if c.Scope == "" {
+		c.Scope = bareName(c.Name)
+	}
 	if c.IdleTimeout == 0 && c.Cookie.MaxAge == 0 && c.Cookie.Expires.IsZero() && c.CookieFunc == nil {
 		c.IdleTimeout = DefaultIdleTimeout
 	}
@@ -57,6 +60,17 @@ func (c *Config) defaultName() string {
 		return "__Host-sid"
 	}
 	return "__Secure-sid"
+}
+
+// bareName is a cookie's name without the prefix that asks browsers for more care
+// (RFC 6265bis section 4.1.3).
+func bareName(name string) string {
+	for _, prefix := range []string{"__Host-", "__Secure-"} {
+		if len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
+			return name[len(prefix):]
+		}
+	}
+	return name
 }
 
 func (c *Config) validate() error {

@@ -30,6 +30,7 @@ const (
 type Attributes struct {
 	Domain      string    // "" for the host alone that sends it; written as it stands
 	Path        string    // "" for the folder of the request
+	MaxAge      int       // in seconds, for clients whose clock is wrong; negative: it is over; zero: not said
 	Expires     time.Time // to the second, fractions are cut off; zero for until the browser closes
 	HTTPOnly    bool      // scripts do not see it
 	Secure      bool      // over TLS alone
@@ -39,8 +40,8 @@ type Attributes struct {
 }
 
 // Append appends the value of a Set-Cookie field: name, value, and the
-// attributes in express-session's order and spelling. It never says Max-Age, as
-// express-session never does. A nil a has no attributes.
+// attributes in express-session's order and spelling; Max-Age, which express-session
+// never says, before Expires. A nil a has no attributes.
 //
 // What [ValidPair] or [Attributes.Validate] refuses is not written: dst comes
 // back as it was, so that nothing can be smuggled into a response, even by a
@@ -82,6 +83,9 @@ func (a *Attributes) append(dst []byte) []byte {
 	if a.Path != "" {
 		dst = append(dst, "; Path="...)
 		dst = append(dst, a.Path...)
+	}
+	if a.MaxAge != 0 {
+		dst = strconv.AppendInt(append(dst, "; Max-Age="...), int64(max(a.MaxAge, 0)), 10)
 	}
 	if !a.Expires.IsZero() {
 		dst = append(dst, "; Expires="...)

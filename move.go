@@ -1,0 +1,223 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nestsession/session/internal/jitter"
+	"github.com/nestsession/session/store"
+)
+
+// moving is a session on its way to a new id.
+type moving struct {
+	id      string       // the new one
+	next    store.Record // its record; with a version once that is stored
+	login   string       // the owner of the new session; "": Renew
+	dropped bool         // the data were another owner's
+	alone   bool         // the old session is over by now: there is nothing to swap
+}
+
+// move stores the session under a new key, and then swaps the old record for a pointer
+// to it. In this order a crash costs nobody the session, and whoever saves to the old
+// record meanwhile makes the swap fail, so that nothing is lost.
+func (s *Session[T]) move(ctx context.Context, login string) error {
+	if s.settings.Secure == SecureAlways && !s.secure {
+		return ErrInsecure
+	}
+	id, err := s.m.makeID(s.r)
+	if err != nil {
+		return err
+	}
+	mv := moving{id: id, login: login, next: store.Record{ID: s.m.key(id)}}
+	before, doc, version := s.identity, s.doc, s.version
+	undo := func(err error) error {
+		s.undoMove(ctx, mv.next.ID)
+		return err
+	}
+	restore := func(err error) error {
+		s.identity, s.doc, s.version = before, doc, version
+		s.unview()
+		return err
+	}
+	for try := 0; ; try++ {
+		err := s.moveOnce(ctx, &mv)
+		again := try < maxConflicts && (errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound))
+		switch {
+		case err == nil:
+			return nil
+		case !again && mv.next.Version == 0 && !errors.Is(err, store.ErrExists): // nobody knows whether it was created
+			return restore(undo(err))
+		case !again && mv.next.Version != 0 && definite(err): // otherwise the old record may point to it
+			return restore(undo(err))
+		case !again:
+			return restore(err)
+		case errors.Is(err, store.ErrConflict):
+			s.m.emit(ctx, Event{Kind: EventConflict, Owner: s.owner}, s.key)
+			if err := backoff(ctx, try); err != nil {
+				return restore(undo(err))
+			}
+		}
+		switch err := s.lookAgain(ctx); {
+		case err == nil && login == "" && s.alias != "":
+			return undo(nil) // another request has renewed it: that will do
+		case err == nil:
+		case !isOver(err):
+			return restore(undo(err))
+		case login == "":
+			return undo(s.revoked(ctx))
+		default:
+			// Logged out, or logged in, by another request meanwhile. This one logs in all the
+			// same, with what the visitor had if that is what the other one took.
+			if superseded := (*supersededError)(nil); !errors.As(err, &superseded) || !superseded.carry {
+				s.dropData()
+			}
+			mv.alone = true
+		}
+	}
+}
+
+// moveOnce makes one attempt at it.
+func (s *Session[T]) moveOnce(ctx context.Context, mv *moving) error {
+	s.now, s.keepExpiry, s.renewing = s.m.present(), false, mv.login == ""
+	if mv.login != "" {
+		if s.storedOwner != "" && s.storedOwner != mv.login {
+			mv.dropped = true
+			s.dropData()
+		}
+		s.owner, s.created, s.authenticated = mv.login, s.now, s.now
+	}
+	value, body, err := s.replay()
+	if err != nil {
+		return err
+	}
+	doc, rec, err := s.compose(mv.next.ID, value, body)
+	if err != nil {
+		return err
+	}
+	rec.Version = mv.next.Version
+	write := s.m.store.Update
+	if rec.Version == 0 {
+		write = s.m.store.Create
+	}
+	version, err := write(ctx, rec)
+	if errors.Is(err, store.ErrNotFound) {
+		mv.next.Version = 0 // an earlier attempt's has expired
+	}
+	if err != nil {
+		return &storeError{fmt.Errorf("giving a new id: %w", err)}
+	}
+	mv.next.Version = version
+	if !mv.alone {
+		if err := s.supersede(ctx, mv); err != nil {
+			return &storeError{fmt.Errorf("giving a new id: %w", err)}
+		}
+	}
+	s.moved(ctx, mv, doc, rec.Expires)
+	return nil
+}
+
+// moved takes over what was written.
+func (s *Session[T]) moved(ctx context.Context, mv *moving, doc *document[T], expires time.Time) {
+	old := s.key
+	s.keep(doc, mv.next.Version, expires)
+	s.m.codec.cache.drop(old)
+	s.setID(mv.id)
+	e := Event{Kind: EventRenewed, Owner: s.owner, Former: s.m.digest(old)}
+	if mv.login == "" {
+		s.m.hub.Move(old, s.key)
+	} else {
+		e.Kind, s.superseded = EventLoggedIn, false
+		s.m.hub.End(old, ErrLoggedIn)
+		if mv.dropped && !mv.alone {
+			s.m.emit(ctx, Event{Kind: EventRegenerated, Reason: ReasonSuperseded}, old)
+		}
+	}
+	s.m.emit(ctx, e, s.key)
+}
+
+// dropData makes the session one that nothing was put into, but for what this request
+// has changed.
+func (s *Session[T]) dropData() {
+	s.doc = s.m.codec.empty
+	s.settle(s.m.settings(s.r))
+	s.ownCookie, s.settingsChanged = false, false
+	s.storedOwner = ""
+	s.unview()
+}
+
+// supersede swaps the record of the session, under its old key, for a pointer to the new
+// one. Under ExpressRules the old key is then deleted, and the pointer goes to a record
+// beside it, which express-session knows nothing of: it finds nothing under the old id,
+// as after its own regenerate.
+func (s *Session[T]) supersede(ctx context.Context, mv *moving) error {
+	info := meta{Successor: mv.next.ID, Login: mv.login != "", Carry: mv.login != "" && !mv.dropped}
+	expires := s.now + s.m.graceEnd(linger)
+	switch {
+	case info.Login, s.m.grace <= 0:
+		info.Until = s.now + s.m.graceEnd(0)
+	default:
+		info.Until = s.now + instant(MaxRenewRepair/time.Millisecond)
+		if end := s.expiry(s.now); end != 0 {
+			info.Until = min(info.Until, end)
+		}
+		expires = info.Until + linger
+		info.Unseen, info.Seen = s.sight()
+		if !s.m.plainIDs {
+			sealed, err := s.m.seal.sealID(s.id, mv.id)
+			if err != nil {
+				return err
+			}
+			info.NewID = sealed
+		}
+	}
+	begin := appendCookie([]byte(`{"`+cookieKey+`":`), s.settings, s.lifetime, info.Until)
+	pointer := func(key string) store.Record {
+		return store.Record{ID: key, Expires: expires.time(), Data: append(info.append(begin[:len(begin):len(begin)], s.m.seal, key), '}')}
+	}
+	old := pointer(s.key)
+	old.Version = s.version
+	if err := s.point(ctx, old, mv.next.ID); err != nil || !s.m.express {
+		return err
+	}
+	_, err := s.m.store.Create(ctx, pointer(linkKey(s.key)))
+	if err == nil || errors.Is(err, store.ErrExists) {
+		err = s.m.store.Delete(ctx, s.key)
+	}
+	if err != nil { // the session has moved all the same, and the old record says where
+		s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: &storeError{err}}, s.key)
+	}
+	return nil
+}
+
+// point swaps the old record for the pointer. If nobody knows whether that was done it
+// is tried again: the client must not be left with the old id alone, which ends with
+// the grace.
+func (s *Session[T]) point(ctx context.Context, pointer store.Record, successor string) error {
+	for try := 0; ; try++ {
+		_, err := s.m.store.Update(ctx, pointer)
+		if try > 0 && errors.Is(err, store.ErrConflict) {
+			rec, failed := s.m.store.Load(ctx, pointer.ID)
+			if failed == nil && s.m.metaOf(rec.ID, rec.Data).Successor == successor {
+				return nil // an earlier try did it
+			}
+			if failed != nil {
+				err = failed
+			}
+		}
+		if err == nil || definite(err) || try == maxPoints || !jitter.Pause(ctx, jitter.Backoff(try)) {
+			return err
+		}
+	}
+}
+
+// undoMove removes the new record again. Nobody has its id: if this fails it expires
+// unused.
+func (s *Session[T]) undoMove(ctx context.Context, key string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.m.saveTimeout)
+	defer cancel()
+	if err := s.m.store.Delete(ctx, key); err != nil {
+		s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: &storeError{err}}, key)
+	}
+}

@@ -1,0 +1,161 @@
+package session
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"hash"
+	"sync"
+)
+
+// sealer authenticates the bookkeeping in stored documents, and encrypts the ids in
+// it, with keys that it derives from Config.Secrets. The first secret seals, all open.
+type sealer struct {
+	states  sync.Pool // of *sealState: keyed hashes are costly to make and cheap to reset
+	ids     [][]byte  // one key per secret, for ids
+	lenient bool      // other programs write the records too: what they have put there does not count
+}
+
+type sealState struct {
+	macs []hash.Hash // one per secret, in order
+	text []byte
+	sum  [sha256.Size]byte
+}
+
+func newSealer(secrets []string, lenient bool) *sealer {
+	s := &sealer{lenient: lenient}
+	keys := make([][]byte, len(secrets))
+	for i, secret := range secrets {
+		keys[i] = derive([]byte(secret), "nest session: bookkeeping")
+		s.ids = append(s.ids, derive([]byte(secret), "nest session: ids of successors"))
+	}
+	s.states.New = func() any {
+		st := &sealState{}
+		for _, key := range keys {
+			st.macs = append(st.macs, hmac.New(sha256.New, key))
+		}
+		return st
+	}
+	return s
+}
+
+func derive(key []byte, text string) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(text))
+	return mac.Sum(nil)
+}
+
+// sealLength is that of a MAC as text: 16 bytes.
+const sealLength = 22
+
+// seal returns the MAC of the bookkeeping of the record under key.
+func (s *sealer) seal(key string, m *meta) string {
+	st := s.states.Get().(*sealState)
+	defer s.states.Put(st)
+	return string(st.mac(0, key, m))
+}
+
+// sealed reports whether one of the secrets made the bookkeeping's MAC for this very
+// record. It is computed from the values, since a program or a database in between
+// may write the same JSON in another form.
+func (s *sealer) sealed(key string, m *meta) bool {
+	if len(m.MAC) != sealLength {
+		return false
+	}
+	st := s.states.Get().(*sealState)
+	defer s.states.Put(st)
+	match := 0
+	for i := range st.macs {
+		match |= subtle.ConstantTimeCompare(st.mac(i, key, m), []byte(m.MAC))
+	}
+	return match == 1
+}
+
+func (st *sealState) mac(secret int, key string, m *meta) []byte {
+	st.text = append(append(st.text[:0], key...), 0)
+	st.text = m.appendMembers(st.text)
+	h := st.macs[secret]
+	h.Reset()
+	h.Write(st.text)
+	sum := h.Sum(st.sum[:0])
+	st.text = base64.RawURLEncoding.AppendEncode(st.text[:0], sum[:16])
+	return st.text
+}
+
+var errForged = errors.New("bookkeeping that was not written with one of Config.Secrets for this record")
+
+// read reads the bookkeeping member of the record under key.
+func (s *sealer) read(key string, text []byte) (meta, error) {
+	var m meta
+	if err := json.Unmarshal(text, &m); err == nil && (m.onlyEnded() || s.sealed(key, &m)) {
+		return m, nil
+	}
+	if s.lenient {
+		return meta{Forged: true}, nil
+	}
+	return meta{}, errForged
+}
+
+// metaOf reads the bookkeeping of a stored document, whatever its data's type.
+func (c *core) metaOf(key string, data []byte) meta {
+	text := metaIn(data)
+	if text == nil {
+		return meta{}
+	}
+	m, err := c.seal.read(key, text)
+	if err != nil {
+		return meta{}
+	}
+	return m
+}
+
+// metaIn finds the bookkeeping in a stored document, nil if there is none.
+func metaIn(data []byte) []byte {
+	members, err := parseMembers(data)
+	if err != nil {
+		return nil
+	}
+	return find(members, metaKey)
+}
+
+var errSealedID = errors.New("session: the successor's id cannot be opened")
+
+// sealID encrypts the id of a renewed session for those who hold the old one: who can
+// read the store, and has no id, learns nothing from it.
+func (s *sealer) sealID(old, id string) (string, error) {
+	box, err := idBox(s.ids[0], old)
+	if err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(box.Seal(nil, nil, []byte(id), nil)), nil
+}
+
+func (s *sealer) openID(old, text string) (string, error) {
+	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return "", errSealedID
+	}
+	for _, key := range s.ids {
+		box, err := idBox(key, old)
+		if err != nil {
+			return "", err
+		}
+		if id, err := box.Open(nil, nil, sealed, nil); err == nil {
+			return string(id), nil
+		}
+	}
+	return "", errSealedID
+}
+
+func idBox(key []byte, old string) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(derive(key, old))
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
