@@ -214,8 +214,12 @@ func (s *Session[T]) isUse() bool {
 		return false // stored by this very request, or found through an old id
 	}
 	at, _ := s.ends()
-	return s.touched || !s.written && (s.due(at) || s.doc.meta.Unseen)
+	return s.touched || !s.written && (s.due(at) || s.outdated())
 }
+
+// outdated reports whether the bookkeeping wants to be written anew: the session's new id
+// was seen, or a secret that is to be dropped has sealed it.
+func (s *Session[T]) outdated() bool { return s.doc.meta.Unseen || s.doc.meta.OldSecret }
 
 // use tells the store that the session was used. Where the browser's cookie is to live
 // on with it that is a swap, which shows that no other request has ended the session or
@@ -225,7 +229,7 @@ func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (extended b
 	d := s.m.outlive(ctx)
 	defer d.end()
 	at, _ := s.ends()
-	if s.m.express || !s.lifetime.set && !s.doc.meta.Unseen {
+	if !s.outdated() && (s.m.express || !s.lifetime.set) {
 		err = s.m.store.Touch(d, s.key, at.time())
 		if err == nil {
 			s.deadline, s.expires, s.touched = at, s.within(at), false
@@ -237,7 +241,7 @@ func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (extended b
 			return false, s.revoked(ctx)
 		}
 	} else {
-		s.enough = func() bool { at, _ := s.ends(); return !s.due(at) && !s.doc.meta.Unseen }
+		s.enough = func() bool { at, _ := s.ends(); return !s.due(at) && !s.outdated() }
 		err = s.swap(d, value, body)
 		s.enough = nil
 		extended = err == nil && s.lifetime.set && s.alias == ""

@@ -50,9 +50,9 @@ func TestTheCookieOnTheWire(t *testing.T) {
 		"default": {session.Config{}, secured("/"), nil,
 			"__Host-sid=V; Path=/; HttpOnly; Secure; SameSite=Lax"},
 		"max age": {session.Config{Cookie: session.Cookie{MaxAge: 90 * time.Minute}}, secured("/"), nil,
-			"__Host-sid=V; Path=/; Expires=Sun, 01 Mar 2026 13:30:00 GMT; HttpOnly; Secure; SameSite=Lax"},
+			"__Host-sid=V; Path=/; Max-Age=5400; Expires=Sun, 01 Mar 2026 13:30:00 GMT; HttpOnly; Secure; SameSite=Lax"},
 		"date": {session.Config{Cookie: session.Cookie{Expires: clk.now().Add(time.Hour)}}, secured("/"), nil,
-			"__Host-sid=V; Path=/; Expires=Sun, 01 Mar 2026 13:00:00 GMT; HttpOnly; Secure; SameSite=Lax"},
+			"__Host-sid=V; Path=/; Max-Age=3600; Expires=Sun, 01 Mar 2026 13:00:00 GMT; HttpOnly; Secure; SameSite=Lax"},
 		"domain": {session.Config{Cookie: session.Cookie{Domain: "shop.test"}}, secured("/"), nil,
 			"__Secure-sid=V; Domain=shop.test; Path=/; HttpOnly; Secure; SameSite=Lax"},
 		"path": {session.Config{Cookie: session.Cookie{Path: "/app"}}, secured("/app/x"), nil,
@@ -91,7 +91,7 @@ func TestTheCookieOnTheWire(t *testing.T) {
 
 		"by a function": {session.Config{Name: "id", CookieFunc: func(r *http.Request) session.Cookie {
 			return session.Cookie{Path: r.URL.Path, MaxAge: time.Hour, Secure: session.SecureAuto, SameSite: session.SameSiteAuto}
-		}}, plain("/a/b"), nil, "id=V; Path=/a/b; Expires=Sun, 01 Mar 2026 13:00:00 GMT; HttpOnly; SameSite=Lax"},
+		}}, plain("/a/b"), nil, "id=V; Path=/a/b; Max-Age=3600; Expires=Sun, 01 Mar 2026 13:00:00 GMT; HttpOnly; SameSite=Lax"},
 		"by a function, over HTTPS": {session.Config{Name: "id", CookieFunc: func(r *http.Request) session.Cookie {
 			return session.Cookie{Path: r.URL.Path, Secure: session.SecureAuto, SameSite: session.SameSiteAuto}
 		}}, secured("/a/b"), nil, "id=V; Path=/a/b; HttpOnly; Secure; SameSite=None"},
@@ -251,7 +251,7 @@ func TestADestroyedSessionsCookieIsExpired(t *testing.T) {
 				if len(lines) != 1 {
 					t.Fatalf("Set-Cookie: %q", lines)
 				}
-				return regexp.MustCompile(`=V|; Expires=[^;]*`).ReplaceAllString(strings.Replace(lines[0], "=;", ";", 1), "")
+				return regexp.MustCompile(`=V|; (Expires|Max-Age)=[^;]*`).ReplaceAllString(strings.Replace(lines[0], "=;", ";", 1), "")
 			}
 			if got, want := attributes(expired), attributes(set); got != want {
 				t.Errorf("expired as %q, was set as %q", got, want)
@@ -313,13 +313,13 @@ func TestACookieThatCannotBeWritten(t *testing.T) {
 		m := newManager[account](t, session.Config{CookieFunc: func(r *http.Request) session.Cookie {
 			return session.Cookie{Domain: r.Header.Get("X-Domain")}
 		}})
-		b := newBrowser()
-		login(t, m, b, "ada")
 		for name, h := range map[string]handler{
 			"a new session": storing,
 			"a change":      storing,
 			"a logout":      func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Destroy(r.Context()) },
 		} {
+			b := newBrowser()
+			login(t, m, b, "ada")
 			r := b.request("GET", "/")
 			if name == "a new session" {
 				r = secured("/")

@@ -46,7 +46,7 @@ func TestEvents(t *testing.T) {
 		"dropped":         {visit2(storing, func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Destroy(r.Context()) }), "destroyed, dropped: session has ended"},
 		"nothing dropped": {visit2(func(http.ResponseWriter, *http.Request, *session.Session[account]) {}, func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Destroy(r.Context()) }), "destroyed"},
 		"renewed meanwhile": {visit2(func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Renew(r.Context()) },
-			func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Renew(r.Context()) }), "renewed, conflict"},
+			func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Renew(r.Context()) }), "renewed"},
 		"Destroy failed": {func(_ *testing.T, m *session.Manager[account], s *hooked, b *browser) {
 			do(m, b, func(_ http.ResponseWriter, r *http.Request, ses *session.Session[account]) {
 				s.before = failing("update")
@@ -101,7 +101,7 @@ func TestEvents(t *testing.T) {
 			old := b.fork()
 			do(m, b, func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Renew(r.Context()) })
 			whoami(m, old)
-		}, "renewed, expired: idle timeout"},
+		}, "renewed, rejected: unknown id"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -54,15 +54,16 @@ func (s *Session[T]) move(ctx context.Context, login string) error {
 		case !again:
 			return restore(err)
 		case errors.Is(err, store.ErrConflict):
-			s.m.emit(ctx, Event{Kind: EventConflict, Owner: s.owner}, s.key)
 			if err := backoff(ctx, try); err != nil {
 				return restore(undo(err))
 			}
 		}
 		switch err := s.lookAgain(ctx); {
-		case err == nil && login == "" && s.alias != "":
-			return undo(nil) // another request has renewed it: that will do
 		case err == nil:
+			s.m.emit(ctx, Event{Kind: EventConflict, Owner: s.owner}, s.key)
+			if login == "" && s.alias != "" {
+				return undo(nil) // another request has renewed it: that will do
+			}
 		case !isOver(err):
 			return restore(undo(err))
 		case login == "":

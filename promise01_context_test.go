@@ -35,7 +35,7 @@ func TestPromise01_OnlyMethodsThatTakeAContextDoIO(t *testing.T) {
 				io = append(io, m.Name)
 			}
 		}
-		if want := []string{"Destroy", "KeepAlive", "Regenerate", "Reload", "Renew", "Save"}; !slices.Equal(io, want) {
+		if want := []string{"Destroy", "KeepAlive", "Login", "Regenerate", "Reload", "Renew", "Save"}; !slices.Equal(io, want) {
 			t.Errorf("methods with a context: %v, want %v", io, want)
 		}
 	})
@@ -59,6 +59,7 @@ func TestPromise01_OnlyMethodsThatTakeAContextDoIO(t *testing.T) {
 			ses.Owner()
 			ses.SetOwner("user:1")
 			ses.Created()
+			ses.AuthenticatedAt()
 			ses.LastUsed()
 			ses.Expires()
 			ses.Cookie()
@@ -79,6 +80,7 @@ func TestPromise01_OnlyMethodsThatTakeAContextDoIO(t *testing.T) {
 			"Renew":      (*session.Session[account]).Renew,
 			"Regenerate": (*session.Session[account]).Regenerate,
 			"Destroy":    (*session.Session[account]).Destroy,
+			"Login":      func(s *session.Session[account], ctx context.Context) error { return s.Login(ctx, "user:1") },
 		} {
 			s := newHooked(t)
 			m := newManager[account](t, session.Config{Store: s})

@@ -122,11 +122,13 @@ func TestPromise08_APlantedCookieIsWorthNothing(t *testing.T) {
 // An expired or ended session's id is not taken up again.
 func TestPromise08_ADeadIDIsNotUsedAgain(t *testing.T) {
 	t.Parallel()
-	m := newManager[account](t, session.Config{})
+	c := newClock()
+	m := newManager[account](t, session.Config{Now: c.now})
 	b := newBrowser()
 	login(t, m, b, "ada")
 	old := b.fork()
 	endings["Destroy"](t, m, b)
+	c.advance(session.DefaultRenewGrace) // before, see promise 13
 	again := old.fork()
 	do(m, again, func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
 		s.Update(func(a *account) { a.User = &user{Name: "bob"} })

@@ -135,6 +135,7 @@ func each(t *testing.T, m *session.Manager[account], b *browser, s *hooked, clk 
 	})
 	for _, op := range []string{"load", "update", "touch", "delete", "create"} { // failures
 		fail := failing(op)
+		visit(func(http.ResponseWriter, *http.Request, *session.Session[account]) {})
 		visit(func(_ http.ResponseWriter, r *http.Request, ses *session.Session[account]) {
 			s.before = fail
 			note(ses, ses.Reload(r.Context()), m.Ping(r.Context()))

@@ -251,7 +251,6 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 		case !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrNotFound), try == maxConflicts:
 			return &storeError{fmt.Errorf("saving: %w", err)}
 		case errors.Is(err, store.ErrConflict):
-			s.m.emit(ctx, Event{Kind: EventConflict, Owner: s.owner}, s.key)
 			if err := backoff(ctx, try); err != nil {
 				return &storeError{fmt.Errorf("saving: %w", err)}
 			}
@@ -265,6 +264,7 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 		if err != nil {
 			return err
 		}
+		s.m.emit(ctx, Event{Kind: EventConflict, Owner: s.owner}, s.key)
 		if s.enough != nil && s.enough() {
 			return nil
 		}

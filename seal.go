@@ -60,20 +60,21 @@ func (s *sealer) seal(key string, m *meta) string {
 	return string(st.mac(0, key, m))
 }
 
-// sealed reports whether one of the secrets made the bookkeeping's MAC for this very
-// record. It is computed from the values, since a program or a database in between
-// may write the same JSON in another form.
-func (s *sealer) sealed(key string, m *meta) bool {
+// sealed returns which of the secrets made the bookkeeping's MAC for this very record;
+// negative: none. It is computed from the values, since a program or a database in
+// between may write the same JSON in another form.
+func (s *sealer) sealed(key string, m *meta) int {
 	if len(m.MAC) != sealLength {
-		return false
+		return -1
 	}
 	st := s.states.Get().(*sealState)
 	defer s.states.Put(st)
-	match := 0
 	for i := range st.macs {
-		match |= subtle.ConstantTimeCompare(st.mac(i, key, m), []byte(m.MAC))
+		if subtle.ConstantTimeCompare(st.mac(i, key, m), []byte(m.MAC)) == 1 {
+			return i
+		}
 	}
-	return match == 1
+	return -1
 }
 
 func (st *sealState) mac(secret int, key string, m *meta) []byte {
@@ -92,8 +93,14 @@ var errForged = errors.New("bookkeeping that was not written with one of Config.
 // read reads the bookkeeping member of the record under key.
 func (s *sealer) read(key string, text []byte) (meta, error) {
 	var m meta
-	if err := json.Unmarshal(text, &m); err == nil && (m.onlyEnded() || s.sealed(key, &m)) {
-		return m, nil
+	if err := json.Unmarshal(text, &m); err == nil {
+		if m.onlyEnded() {
+			return m, nil
+		}
+		if secret := s.sealed(key, &m); secret >= 0 {
+			m.OldSecret = secret > 0
+			return m, nil
+		}
 	}
 	if s.lenient {
 		return meta{Forged: true}, nil

@@ -40,7 +40,8 @@ type meta struct {
 
 	MAC string `json:"mac,omitempty"`
 
-	Forged bool `json:"-"` // there is some, and it does not count
+	Forged    bool `json:"-"` // there is some, and it does not count
+	OldSecret bool `json:"-"` // another secret than the first made the MAC
 }
 
 // append writes the bookkeeping of the record under key as the last member of a

@@ -264,8 +264,12 @@ func TestTheStoredForm(t *testing.T) {
 	})
 	got := document(t, s)
 	ms := clk.now().UnixMilli()
+	got, mac, _ := strings.Cut(got, `,"mac":"`)
+	if len(mac) != len(`0123456789012345678901"}}`) {
+		t.Errorf("the bookkeeping's seal: %s", mac)
+	}
 	if want := fmt.Sprintf(`{"cookie":{"originalMaxAge":3600000,"expires":"2026-03-01T13:00:00.000Z","secure":true,"httpOnly":true,"path":"/","sameSite":"lax"},`+
-		`"user":{"name":"<ada>","visits":0},"count":0,"__nestsession":{"created":%d,"used":%d,"owner":"user:1"}}`, ms, ms); got != want {
+		`"user":{"name":"<ada>","visits":0},"count":0,"__nestsession":{"created":%d,"used":%d,"owner":"user:1"`, ms, ms); got != want {
 		t.Errorf("stored:\n%s\nwant\n%s", got, want)
 	}
 }
@@ -318,8 +322,8 @@ func TestOwnersOfAnyText(t *testing.T) {
 	}
 }
 
-// A document of another program: laid out as a person would, without our bookkeeping,
-// and with an owner in the store's own column.
+// A document of another program, where others write too: laid out as a person would,
+// without our bookkeeping, and with an owner that the store has found out.
 func TestADocumentOfAnotherProgram(t *testing.T) {
 	t.Parallel()
 	clk := newClock()
@@ -333,7 +337,7 @@ func TestADocumentOfAnotherProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	m := newManager[account](t, session.Config{Store: s, Now: clk.now, AbsoluteTimeout: 3 * time.Hour, IdleTimeout: time.Hour})
+	m := newManager[account](t, session.Config{Store: s, Now: clk.now, AbsoluteTimeout: 3 * time.Hour, IdleTimeout: time.Hour, ExpressRules: true})
 	infos := list(t, m, "user:1")
 	if len(infos) != 1 || infos[0].Owner != "user:1" || !infos[0].Created.IsZero() {
 		t.Errorf("listed as %+v", infos)
@@ -375,9 +379,9 @@ func TestKeepCookie(t *testing.T) {
 		b := newBrowser()
 		login(t, short, b, "ada")
 		long := newManager[account](t, session.Config{Store: s, Now: clk.now, KeepCookie: keeps, Cookie: session.Cookie{MaxAge: 2 * time.Hour}})
-		want := "__Host-sid=V; Path=/; Expires=Sun, 01 Mar 2026 14:00:00 GMT; HttpOnly; Secure; SameSite=Lax"
+		want := "__Host-sid=V; Path=/; Max-Age=7200; Expires=Sun, 01 Mar 2026 14:00:00 GMT; HttpOnly; Secure; SameSite=Lax"
 		if keeps {
-			want = "__Host-sid=V; Path=/; Expires=Sun, 01 Mar 2026 13:00:00 GMT; HttpOnly; Secure; SameSite=Strict"
+			want = "__Host-sid=V; Path=/; Max-Age=3600; Expires=Sun, 01 Mar 2026 13:00:00 GMT; HttpOnly; Secure; SameSite=Strict"
 		}
 		if got := setCookies(do(long, b, storing)); got != want {
 			t.Errorf("KeepCookie %v: Set-Cookie: %s", keeps, got)
