@@ -174,7 +174,6 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 			return err
 		}
 	}
-	extended := false
 	s.checked = false
 	switch {
 	case changed, stale && !wait:
@@ -189,7 +188,7 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 	case wait:
 		s.deferred = true
 	case s.isUse():
-		if extended, err = s.use(ctx, value, body); err != nil {
+		if err := s.use(ctx, value, body); err != nil {
 			return err
 		}
 		s.written = true
@@ -198,11 +197,7 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 		s.deferred = false
 		return nil
 	}
-	send, err := s.sends(body, newCookie, extended)
-	if err == nil && send && !s.checked && !s.m.express {
-		send, err = s.lives(ctx)
-	}
-	if err != nil || !send {
+	if send, err := s.sends(body, newCookie); err != nil || !send {
 		return err
 	}
 	return s.sendCookie(ctx, h)
@@ -210,70 +205,55 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 
 // isUse reports whether the store is to be told that the session was used.
 func (s *Session[T]) isUse() bool {
-	if !s.came() {
+	switch {
+	case s.touched && s.alias == "":
+		return s.came()
+	case s.written, !s.came() && !s.repair:
 		return false // stored by this very request, or found through an old id
 	}
 	at, _ := s.ends()
-	return s.touched || !s.written && (s.due(at) || s.outdated())
+	return s.due(at) || s.outdated() || s.wantsCookie()
 }
 
 // outdated reports whether the bookkeeping wants to be written anew: the session's new id
 // was seen, or a secret that is to be dropped has sealed it.
-func (s *Session[T]) outdated() bool { return s.doc.meta.Unseen || s.doc.meta.OldSecret }
+func (s *Session[T]) outdated() bool {
+	return s.doc.meta.Unseen && s.came() || s.doc.meta.OldSecret
+}
 
-// use tells the store that the session was used. Where the browser's cookie is to live
-// on with it that is a swap, which shows that no other request has ended the session or
-// logged in meanwhile: whose cookie this would take away. extended says that the cookie
-// is to be sent. A write that fails costs nothing but time: the page goes out.
-func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (extended bool, err error) {
+// wantsCookie reports whether the browser is to get the cookie though nothing has changed.
+func (s *Session[T]) wantsCookie() bool {
+	return !s.m.express && (s.repair || s.m.rolling || s.sent.old || s.resend || s.saved != nil && s.lifetime.set)
+}
+
+// use tells the store that the session was used. Where the browser is to get its cookie
+// with that it is a swap, which shows that no other request has ended the session or
+// logged in meanwhile: whose cookie this one would take away. A write that fails costs
+// nothing but time: the page goes out, without the cookie.
+func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error) {
 	d := s.m.outlive(ctx)
 	defer d.end()
 	at, _ := s.ends()
-	if !s.outdated() && (s.m.express || !s.lifetime.set) {
-		err = s.m.store.Touch(d, s.key, at.time())
-		if err == nil {
-			s.deadline, s.expires, s.touched = at, s.within(at), false
-			return false, nil
-		}
-		if errors.Is(err, store.ErrNotFound) && s.m.express {
-			err = s.reload(d) // Renew has deleted the record, and left a link
-		} else if errors.Is(err, store.ErrNotFound) {
-			return false, s.revoked(ctx)
-		}
-	} else {
+	if s.outdated() || s.wantsCookie() || s.lifetime.set && !s.m.express {
 		s.enough = func() bool { at, _ := s.ends(); return !s.due(at) && !s.outdated() }
 		err = s.swap(d, value, body)
-		s.enough = nil
-		extended = err == nil && s.lifetime.set && s.alias == ""
-		s.checked = err == nil
-	}
-	if superseded := (*supersededError)(nil); errors.As(err, &superseded) {
-		return false, s.revoked(ctx)
+		s.enough, s.checked = nil, err == nil
+	} else if err = s.m.store.Touch(d, s.key, at.time()); err == nil {
+		s.deadline, s.expires, s.touched = at, s.within(at), false
+	} else if errors.Is(err, store.ErrNotFound) {
+		err = s.reload(d) // under ExpressRules Renew leaves a link in the record's place
+		if superseded := (*supersededError)(nil); errors.As(err, &superseded) {
+			return s.revoked(ctx)
+		}
 	}
 	if errors.Is(err, ErrRevoked) {
-		return false, err
+		return err
 	}
 	if err != nil {
 		s.touched = false // once is enough to tell
 		s.m.emit(ctx, Event{Kind: EventTouchFailed, Owner: s.owner, Err: &storeError{err}}, s.key)
 	}
-	return extended, nil
-}
-
-// lives asks the store whether the session is still the one of the cookie that the
-// response is about to carry. If it does not answer the response carries none.
-func (s *Session[T]) lives(ctx context.Context) (bool, error) {
-	d := within(ctx, s.m.loadTimeout)
-	defer d.end()
-	at, err := s.m.load(d, s.key, s.id)
-	switch {
-	case isOver(err):
-		return false, s.revoked(ctx)
-	case err != nil:
-		s.m.emit(ctx, Event{Kind: EventTouchFailed, Owner: s.owner, Err: &storeError{err}}, s.key)
-		return false, nil
-	}
-	return at.key == s.key, nil
+	return nil
 }
 
 // staleInExpress is what express-session writes at the end of a request that has
@@ -295,17 +275,21 @@ func (s *Session[T]) staleInExpress(body []byte) (bool, error) {
 // came reports whether the session has the id that the request's cookie brought.
 func (s *Session[T]) came() bool { return s.sent != nil && s.sent.id == s.id }
 
-// sends reports whether the response carries the cookie of a stored session.
-func (s *Session[T]) sends(body []byte, newCookie, extended bool) (bool, error) {
+// sends reports whether the response carries the cookie of a stored session: one that the
+// browser does not have, or whose expiry moves. Except under ExpressRules it does only if
+// a write has just shown that the session lives (s.checked): another request may have
+// logged in, and then the browser has, or will have, a newer cookie.
+func (s *Session[T]) sends(body []byte, newCookie bool) (bool, error) {
 	switch {
 	case s.follows != "":
-		return false, nil // another request has logged in, and has sent another cookie
+		return false, nil
 	case s.alias != "":
-		return s.repair, nil // renewed: the old id must not come back, and the new one has to arrive
+		return s.repair && s.checked, nil // renewed: the old id must not come back, and the new one has to arrive
 	case !s.came():
-		s.checked = true
 		return true, nil
-	case s.m.rolling || extended || !s.m.express && (newCookie || s.sent.old || s.resend):
+	case !s.m.express && !s.checked:
+		return false, nil
+	case s.m.rolling || !s.m.express && (newCookie || s.sent.old || s.resend || s.lifetime.set):
 		return true, nil
 	case s.lifetime.set || s.lifetime.off:
 		// The browser's copy of the expiry moves with each change, as express-session's.

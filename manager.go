@@ -106,6 +106,9 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	return m, nil
 }
 
+// CookieName returns the name of the sessions' cookie: Config.Name, or its default.
+func (m *Manager[T]) CookieName() string { return m.name }
+
 // Close ends the contexts of [Session.NotifyContext], and releases the store if New
 // made it. Sessions in a store of the caller's are not touched. It may be called more
 // than once.

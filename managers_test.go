@@ -221,7 +221,7 @@ func TestHandlerIsEagerWhereEveryVisitCounts(t *testing.T) {
 		fresh  string // and for a visitor
 	}{
 		"lazy":              {session.Config{}, "", false, ""},
-		"Rolling":           {session.Config{Rolling: true}, "load load", true, ""},
+		"Rolling":           {session.Config{Rolling: true}, "load update", true, ""},
 		"Resave":            {session.Config{Resave: true}, "load update", false, ""},
 		"SaveUninitialized": {session.Config{SaveUninitialized: true}, "load", false, "create"},
 	} {

@@ -98,7 +98,7 @@ func ExampleCookie() {
 	w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "https://example.com/logout", nil)
 	sessiontest.Attach(&t, sessions, r, Account{User: "Ada"}, "user:42")
 	logout(w, r)
-	c := sessiontest.Cookie(&t, sessions, r, w.Result())
+	c := sessiontest.Cookie(&t, sessions, w.Result())
 	fmt.Printf("%s=%q until %d\n", c.Name, c.Value, c.Expires.Year())
 	// Output: __Host-sid="" until 1970
 }

@@ -53,7 +53,6 @@ func TestFailures(t *testing.T) {
 		t.Fatal(err)
 	}
 	request := func(url string) *http.Request { return httptest.NewRequest(http.MethodGet, url, nil) }
-	sent := &http.Response{Header: http.Header{"Set-Cookie": {"__Host-sid=s%3Aid.x"}}}
 	shop := session.Config{Cookie: session.Cookie{Path: "/shop"}}
 	tests := map[string]struct {
 		test func(testing.TB)
@@ -69,9 +68,6 @@ func TestFailures(t *testing.T) {
 		}, []string{"/me", "Cookie.Path"}},
 		"After outside of the path": {func(tb testing.TB) {
 			sessiontest.After(tb, manager(t, shop), request("https://example.com/me"), &http.Response{})
-		}, []string{"/me", "Cookie.Path"}},
-		"Cookie outside of the path": {func(tb testing.TB) {
-			sessiontest.Cookie(tb, manager(t, shop), request("https://example.com/me"), sent)
 		}, []string{"/me", "Cookie.Path"}},
 		"Attach to a store that is down": {func(tb testing.TB) {
 			sessiontest.Attach(tb, manager(t, session.Config{Store: closed}), request("https://example.com/"), ada, "")

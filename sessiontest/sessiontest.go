@@ -110,47 +110,17 @@ func After[T any](tb testing.TB, m *session.Manager[T], r *http.Request, res *ht
 	return open(tb, m, next)
 }
 
-// Cookie returns the session's cookie as the response to r sends it, or nil if it
-// sends none. One whose Value is "" takes the cookie from the browser. Whether another
-// cookie is the session's, m is asked, as by a request that has it: it reports the
-// cookie of a session that has ended as rejected.
-//
-// The test fails if r is outside of Cookie.Path, or the store does.
-func Cookie[T any](tb testing.TB, m *session.Manager[T], r *http.Request, res *http.Response) *http.Cookie {
+// Cookie returns the session's cookie as the response sends it, or nil if it sends none.
+// One whose Value is "" takes the cookie from the browser.
+func Cookie[T any](tb testing.TB, m *session.Manager[T], res *http.Response) *http.Cookie {
 	tb.Helper()
 	var found *http.Cookie
 	for _, c := range res.Cookies() {
-		known := c
-		if c.Value == "" {
-			var err error
-			if known, err = r.Cookie(c.Name); err != nil {
-				continue
-			}
-		}
-		if reads(tb, m, withCookies(r, []*http.Cookie{known})) {
+		if c.Name == m.CookieName() {
 			found = c // of several of one name the last counts
 		}
 	}
 	return found
-}
-
-// reads reports whether m takes the request's cookie for a session's.
-func reads[T any](tb testing.TB, m *session.Manager[T], r *http.Request) bool {
-	tb.Helper()
-	s := open(tb, m, r)
-	if !s.IsNew() {
-		return true
-	}
-	// The session has ended. m takes its cookie away, and no other.
-	h := http.Header{}
-	err := s.Destroy(r.Context())
-	if err == nil {
-		err = m.Commit(r.Context(), s, h)
-	}
-	if err != nil {
-		tb.Fatalf("sessiontest: asking for the cookie's name: %v", err)
-	}
-	return len(h) > 0
 }
 
 func open[T any](tb testing.TB, m *session.Manager[T], r *http.Request) *session.Session[T] {

@@ -336,10 +336,10 @@ func TestAfterAmongOthers(t *testing.T) {
 	if s := sessiontest.After(t, forum, r, w.Result()); s.Data().User != "Grace" {
 		t.Errorf("the forum's session is %+v, want Grace's", s.Data())
 	}
-	if c := sessiontest.Cookie(t, shop, r, w.Result()); c == nil || c.Name != "__Host-shop" || c.Value != "" {
+	if c := sessiontest.Cookie(t, shop, w.Result()); c == nil || c.Name != "__Host-shop" || c.Value != "" {
 		t.Errorf("the shop's cookie is %v, want it taken away", c)
 	}
-	if c := sessiontest.Cookie(t, forum, r, w.Result()); c != nil {
+	if c := sessiontest.Cookie(t, forum, w.Result()); c != nil {
 		t.Errorf("the forum sent %v, want nothing", c)
 	}
 }
@@ -352,7 +352,7 @@ func TestCookie(t *testing.T) {
 			m := manager(t, c.cfg)
 			r := httptest.NewRequest(http.MethodPost, c.url, nil)
 			res := serve(m, r, func(s *session.Session[account]) { s.Update(func(a *account) { a.User = "Ada" }) })
-			sent := sessiontest.Cookie(t, m, r, res)
+			sent := sessiontest.Cookie(t, m, res)
 			if sent == nil || sent.Value == "" {
 				t.Fatalf("a new session's cookie is %v, want one", sent)
 			}
@@ -360,10 +360,10 @@ func TestCookie(t *testing.T) {
 				t.Errorf("Cookie is %v, want %v as it was sent", sent, got)
 			}
 			r.AddCookie(sent)
-			if c := sessiontest.Cookie(t, m, r, serve(m, r, nothing)); (c != nil) != (name == "express, and more") {
+			if c := sessiontest.Cookie(t, m, serve(m, r, nothing)); (c != nil) != (name == "express, and more") {
 				t.Errorf("a visit sent %v", c)
 			}
-			gone := sessiontest.Cookie(t, m, r, serve(m, r, func(s *session.Session[account]) {
+			gone := sessiontest.Cookie(t, m, serve(m, r, func(s *session.Session[account]) {
 				if err := s.Destroy(context.Background()); err != nil {
 					t.Error(err)
 				}
@@ -404,7 +404,7 @@ func TestCookieOfOthers(t *testing.T) {
 	http.SetCookie(w, &http.Cookie{Name: "theme", MaxAge: -1})
 	http.SetCookie(w, &http.Cookie{Name: "language", Value: "ko"})
 	http.SetCookie(w, &http.Cookie{Name: "never-had", MaxAge: -1})
-	if c := sessiontest.Cookie(t, m, r, w.Result()); c != nil {
+	if c := sessiontest.Cookie(t, m, w.Result()); c != nil {
 		t.Errorf("Cookie is %v, want none", c)
 	}
 	if s := sessiontest.After(t, m, r, w.Result()); s.IsNew() {
@@ -429,7 +429,7 @@ func TestTheLastCookieCounts(t *testing.T) {
 		t.Errorf("the client has the session of %q, want the last one", got)
 	}
 	all := w.Result().Cookies()
-	if c := sessiontest.Cookie(t, m, r, w.Result()); len(all) != 2 || c.Value != all[1].Value {
+	if c := sessiontest.Cookie(t, m, w.Result()); len(all) != 2 || c.Value != all[1].Value {
 		t.Errorf("Cookie is %v, want the last of %v", c, all)
 	}
 }
@@ -453,7 +453,7 @@ func TestReadingWritesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sessiontest.Cookie(t, m, r, serve(m, r, nothing))
+	sessiontest.Cookie(t, m, serve(m, r, nothing))
 	sessiontest.After(t, m, r, serve(m, r, nothing))
 	if after, err := kept.Load(t.Context(), only(t, kept)); err != nil || !reflect.DeepEqual(after, before) {
 		t.Errorf("the record is %+v, %v; want it as it was", after, err)

@@ -122,7 +122,7 @@ func TestTheIDChangesWithTheLogin(t *testing.T) {
 	r.Header.Add("Cookie", planted.Header.Get("Cookie"))
 	rec := httptest.NewRecorder()
 	w.new.ServeHTTP(rec, r)
-	if c := sessiontest.Cookie(t, w.sessions, r, rec.Result()); c == nil || "__Host-sid="+c.Value == planted.Header.Get("Cookie") {
+	if c := sessiontest.Cookie(t, w.sessions, rec.Result()); c == nil || "__Host-sid="+c.Value == planted.Header.Get("Cookie") {
 		t.Error("the session was taken over under the id that it had")
 	}
 }
