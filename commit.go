@@ -28,6 +28,7 @@ func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) e
 	}
 	s.catchUp()
 	s.now = s.m.present()
+	s.clearCopies(h)
 	s.keepExpiry = s.m.express && s.cookieSent // the record is to expire with the cookie
 	err := s.settleUp(ctx, h)
 	if h != nil {

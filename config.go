@@ -57,6 +57,12 @@ type Config struct {
 	// Cookie says how the cookie is set.
 	Cookie Cookie
 
+	// FormerCookies are what the sessions' cookie was before Name, Cookie.Domain,
+	// Cookie.Path or Cookie.Partitioned was changed: a browser keeps such a cookie beside
+	// the new one. Who comes with a cookie of a former Name alone goes on with the session,
+	// and gets the new one; a former cookie is cleared when the session's cookie is sent.
+	FormerCookies []FormerCookie
+
 	// CookieFunc, if given, says it for each request, in place of Cookie. A cookie
 	// that cannot be written is an error of that request.
 	CookieFunc func(*http.Request) Cookie

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 )
 
@@ -153,10 +154,14 @@ func (q quietContext) Value(key any) any {
 // event comes each time, the warning once a minute: it is the same for every request.
 func (c *core) cookieNotSent(ctx context.Context, reason Reason, key string) {
 	c.emit(ctx, Event{Kind: EventCookieNotSent, Reason: reason, Err: ErrInsecure}, key)
-	now := c.now().Unix()
-	if last := c.warned.Load(); now-last < 60 || !c.warned.CompareAndSwap(last, now) {
-		return
-	}
-	c.logger.LogAttrs(ctx, slog.LevelWarn, "session: a Secure cookie was not sent, since the request came over plain HTTP: "+
+	c.warn(ctx, &c.warned, "session: a Secure cookie was not sent, since the request came over plain HTTP: "+
 		"serve HTTPS, set Config.Proxy or Config.IsSecure behind a proxy that ends TLS, or for development set Cookie.Secure to SecureAuto")
+}
+
+// warn writes to the log what is the same for every request, once a minute.
+func (c *core) warn(ctx context.Context, last *atomic.Int64, message string, args ...any) {
+	now := c.now().Unix()
+	if before := last.Load(); now-before >= 60 && last.CompareAndSwap(before, now) {
+		c.logger.WarnContext(quietContext{ctx, c}, message, args...)
+	}
 }

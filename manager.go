@@ -55,7 +55,8 @@ type core struct {
 	plainIDs, firstCookie              bool
 	keepCookie, keepDeadCookie         bool
 	express                            bool
-	warned                             atomic.Int64 // when cookieNotSent last did, in s since 1970
+	warned, warnedCopies, warnedAge    atomic.Int64 // when warn last did, in s since 1970
+	former                             []FormerCookie
 
 	hub    *watch.Hub // tells the contexts of NotifyContext
 	ending sync.Map   // key → cause of what this node is removing
@@ -76,7 +77,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	}
 	codec.seal = newSealer(cfg.Secrets, cfg.ExpressRules)
 	m := &Manager[T]{codec: codec, core: core{
-		store: cfg.Store, signer: signer, seal: codec.seal, scope: cfg.Scope, cookies: newCookieCache(), name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
+		store: cfg.Store, signer: signer, seal: codec.seal, former: cfg.FormerCookies, scope: cfg.Scope, cookies: newCookieCache(), name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
 		genID: cfg.GenID, isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, errorHandler: cfg.ErrorHandler, now: cfg.Now,
 		logger: cfg.Logger, proxy: cfg.Proxy, idle: cfg.IdleTimeout, absolute: cfg.AbsoluteTimeout,
 		touchEvery: cfg.TouchInterval, grace: cfg.RenewGrace, maxBytes: cfg.MaxBytes,

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nestsession/session/cookie"
 	"github.com/nestsession/session/store"
 )
 
@@ -46,13 +45,13 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 	}
 	s.m, s.r, s.secure = m, r, m.secure(r)
 	s.settle(settings)
-	sent, found := m.sentID(ctx, r, s)
-	if !found {
+	s.opening.timeout, s.opening.parent, s.opening.follows = m.loadTimeout, ctx, true
+	sent, at, err := m.find(&s.opening, s)
+	if s.sent = sent; sent == nil && err == nil {
+		s.opening.end()
 		s.begin(m.present())
 		return nil
 	}
-	s.opening.timeout, s.opening.parent, s.opening.follows = m.loadTimeout, ctx, true
-	at, err := m.load(&s.opening, sent.key, sent.id)
 	if errors.Is(err, store.ErrExpired) {
 		m.endExpired(&s.opening, sent.key, at, err)
 	}
@@ -105,28 +104,6 @@ func requestPath(r *http.Request) string {
 	}
 	_, path, _ := strings.Cut(rest, "/")
 	return "/" + path
-}
-
-// sentID finds the id in the request's cookie, and reports one that is not accepted.
-func (m *Manager[T]) sentID(ctx context.Context, r *http.Request, s *Session[T]) (*verified, bool) {
-	value, n := cookie.Lookup(r.Header["Cookie"], m.name)
-	if n == 0 {
-		return nil, false
-	}
-	reason := ReasonDuplicate
-	if n == 1 || m.firstCookie {
-		v, err := m.verify(value)
-		if err == nil {
-			s.sent = v
-			return v, true
-		}
-		reason = ReasonMalformed
-		if errors.Is(err, cookie.ErrSignature) {
-			reason = ReasonSignature
-		}
-	}
-	m.emit(ctx, Event{Kind: EventRejected, Reason: reason}, "")
-	return nil, false
 }
 
 // endExpired tells of a session that has expired, once: its record goes, so that the

@@ -27,8 +27,9 @@ type Session[T any] struct {
 	sent  *verified // the well-signed cookie that the request came with
 
 	identity
-	follows    string // the record of the login that has superseded the session, which gets the changes
-	superseded bool   // the request's id is one that another request has put out of use
+	copies     clearing // what becomes of several cookies of the name
+	follows    string   // the record of the login that has superseded the session, which gets the changes
+	superseded bool     // the request's id is one that another request has put out of use
 
 	doc      *document[T] // the record's data in the last known version
 	origin   *document[T] // and in the version with which the request, or this id, began

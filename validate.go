@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,15 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Scope == "" {
 		c.Scope = bareName(c.Name)
+	}
+	c.FormerCookies = slices.Clone(c.FormerCookies)
+	for i := range c.FormerCookies {
+		if f := &c.FormerCookies[i]; f.Name == "" {
+			f.Name = c.Name
+		}
+		if f := &c.FormerCookies[i]; f.Path == "" {
+			f.Path = "/"
+		}
 	}
 	if c.IdleTimeout == 0 && c.Cookie.MaxAge == 0 && c.Cookie.Expires.IsZero() && c.CookieFunc == nil {
 		c.IdleTimeout = DefaultIdleTimeout
@@ -215,6 +225,20 @@ func (c *Config) validateRest() error {
 	}
 	if c.MaxBytes < 0 {
 		errs = append(errs, refuse("MaxBytes", "%d would refuse every session; write a positive number of bytes, or 0 for %d", c.MaxBytes, DefaultMaxBytes))
+	}
+	for i, f := range c.FormerCookies {
+		field := fmt.Sprintf("FormerCookies[%d]", i)
+		a := cookie.Attributes{Domain: f.Domain, Path: f.Path}
+		if err := a.Validate(); err != nil {
+			errs = append(errs, refuse(field, "%v", err))
+		}
+		if f.Name != "" && cookie.ValidName(f.Name) != nil {
+			errs = append(errs, refuse(field+".Name", "%q is not a cookie name (RFC 6265 section 4.1.1); write the name that the cookie had", f.Name))
+		}
+		k := &c.Cookie
+		if (f.Name == "" || f.Name == c.Name) && f.Domain == k.Domain && (f.Path == k.Path || f.Path == "" && k.path() == "/") && f.Partitioned == k.Partitioned && c.CookieFunc == nil {
+			errs = append(errs, refuse(field, "is the cookie as it is now; write what it was before, or leave it out"))
+		}
 	}
 	// An id of ours and its signature take 90 bytes; the rest is the name's.
 	if len(c.Name)+128 > cookie.MaxSize {

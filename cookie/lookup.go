@@ -1,6 +1,9 @@
 package cookie
 
-import "strings"
+import (
+	"iter"
+	"strings"
+)
 
 // Lookup looks for the cookies of the name in the Cookie field lines of a
 // request (r.Header["Cookie"]; HTTP/2 has one line per cookie, and Node joins
@@ -13,36 +16,47 @@ import "strings"
 // not; spaces and tabs around names and values do not count; a pair without an
 // equals sign is no cookie, and does no harm to the others.
 func Lookup(lines []string, name string) (first string, n int) {
-	if name == "" {
-		return "", 0
-	}
-	for _, line := range lines {
-		for at := 0; ; {
-			i := strings.Index(line[at:], name)
-			if i < 0 {
-				break
-			}
-			start := at + i
-			at = start + len(name)
-			if !beginsPair(line[:start]) {
-				continue
-			}
-			value, ok := strings.CutPrefix(trimLeft(line[at:]), "=")
-			if !ok {
-				continue
-			}
-			at = len(line) - len(value)
-			if end := strings.IndexByte(value, ';'); end >= 0 {
-				value = value[:end]
-			}
-			at += len(value)
-			if n == 0 {
-				first = unquote(trim(value))
-			}
-			n++
+	for value := range All(lines, name) {
+		if n == 0 {
+			first = value
 		}
+		n++
 	}
 	return first, n
+}
+
+// All yields the values of the cookies of the name, as [Lookup] reads them.
+func All(lines []string, name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if name == "" {
+			return
+		}
+		for _, line := range lines {
+			for at := 0; ; {
+				i := strings.Index(line[at:], name)
+				if i < 0 {
+					break
+				}
+				start := at + i
+				at = start + len(name)
+				if !beginsPair(line[:start]) {
+					continue
+				}
+				value, ok := strings.CutPrefix(trimLeft(line[at:]), "=")
+				if !ok {
+					continue
+				}
+				at = len(line) - len(value)
+				if end := strings.IndexByte(value, ';'); end >= 0 {
+					value = value[:end]
+				}
+				at += len(value)
+				if !yield(unquote(trim(value))) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // beginsPair reports whether a pair begins after the text, spaces aside.

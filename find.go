@@ -1,0 +1,231 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/nestsession/session/cookie"
+)
+
+// FormerCookie is a cookie that sessions had before Config.Name or Config.Cookie was
+// changed: what browsers tell cookies apart by (RFC 6265 section 5.3).
+type FormerCookie struct {
+	Name        string // "": Config.Name
+	Domain      string // "": the host alone
+	Path        string // "": "/"
+	Partitioned bool
+}
+
+// maxCopies bounds how many cookies of one name are looked at in a request.
+const maxCopies = 8
+
+// find looks for the session that the request's cookies name. sent is nil if there is
+// none that is well signed; else at and err are what [Manager.load] says of it. With
+// several cookies of the name it is the one that is well signed and names a session that
+// lives, if there is exactly one of that kind.
+func (m *Manager[T]) find(ctx context.Context, s *Session[T]) (sent *verified, at loaded[T], err error) {
+	lines := s.r.Header["Cookie"]
+	value, n := cookie.Lookup(lines, m.name)
+	if n == 0 {
+		return m.findFormer(ctx, s)
+	}
+	if n > 1 && !m.firstCookie {
+		return m.findAmong(ctx, s, n)
+	}
+	if sent = m.accept(ctx, value); sent == nil {
+		return nil, at, nil
+	}
+	at, err = m.load(ctx, sent.key, sent.id)
+	return sent, at, err
+}
+
+// accept verifies a cookie's value, and reports one that is not accepted.
+func (m *Manager[T]) accept(ctx context.Context, value string) *verified {
+	v, err := m.verify(value)
+	if err == nil {
+		return v
+	}
+	reason := ReasonMalformed
+	if errors.Is(err, cookie.ErrSignature) {
+		reason = ReasonSignature
+	}
+	m.emit(ctx, Event{Kind: EventRejected, Reason: reason}, "")
+	return nil
+}
+
+// findFormer looks for the session under the names that its cookie had before.
+func (m *Manager[T]) findFormer(ctx context.Context, s *Session[T]) (sent *verified, at loaded[T], err error) {
+	for i := range m.former {
+		if m.former[i].Name == m.name {
+			continue
+		}
+		value, n := cookie.Lookup(s.r.Header["Cookie"], m.former[i].Name)
+		if n == 0 {
+			continue
+		}
+		if sent = m.accept(ctx, value); sent != nil {
+			s.resend = true
+			at, err = m.load(ctx, sent.key, sent.id)
+			return sent, at, err
+		}
+	}
+	return nil, at, nil
+}
+
+// candidate is a cookie of several, and what it names.
+type candidate[T any] struct {
+	sent *verified
+	at   loaded[T]
+	err  error
+}
+
+// findAmong looks at several cookies of the name. They come from a change of Domain, Path
+// or Partitioned, or from somebody on a neighbouring host who has planted one. The
+// response clears those that are not taken.
+func (m *Manager[T]) findAmong(ctx context.Context, s *Session[T], n int) (*verified, loaded[T], error) {
+	m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonDuplicate}, "")
+	m.warn(ctx, &m.warnedCopies, "session: a client has sent several cookies of one name: Config.Cookie was changed, or another host of the domain "+
+		"sets one too; the response clears those that are not the session's", "name", m.name, "cookies", n)
+	s.copies = clearOthers
+	var alive []candidate[T]
+	var dead candidate[T]
+	var seen []string
+	for value := range cookie.All(s.r.Header["Cookie"], m.name) {
+		v, err := m.verify(value)
+		if err != nil || slices.Contains(seen, v.key) {
+			continue
+		}
+		if seen = append(seen, v.key); len(seen) > maxCopies {
+			break
+		}
+		at, err := m.load(ctx, v.key, v.id)
+		c := candidate[T]{v, at, err}
+		superseded, undecodable := (*supersededError)(nil), (*undecodableError)(nil)
+		switch i := slices.IndexFunc(alive, func(c candidate[T]) bool { return c.at.key == at.key }); {
+		case err == nil && i < 0:
+			alive = append(alive, c)
+		case err == nil && at.key == v.key:
+			alive[i] = c // the session's own id rather than the one before Renew
+		case err == nil:
+		case !isOver(err) && !errors.As(err, &undecodable):
+			return v, at, err // the store does not answer
+		case dead.sent == nil, errors.As(err, &superseded):
+			dead = c
+		}
+	}
+	switch len(alive) {
+	case 0:
+		return dead.sent, dead.at, dead.err
+	case 1:
+		s.resend = true
+		return alive[0].sent, alive[0].at, nil
+	}
+	s.copies = clearAll // which of them is the user's cannot be told
+	return nil, loaded[T]{}, nil
+}
+
+// clearing says what becomes of several cookies of the name.
+type clearing uint8
+
+const (
+	clearNone   clearing = iota
+	clearOthers          // all but the one that Config.Cookie describes
+	clearAll
+)
+
+// maxClears bounds by how many lines a response clears cookies.
+const maxClears = 64
+
+// clearCopies takes cookies of the name from the browser wherever this host may have set
+// them, or one above it for all its hosts: a browser does not say which they are. A
+// cookie came with this request, so that its path is a beginning of the request's.
+func (s *Session[T]) clearCopies(h http.Header) {
+	if h == nil || s.copies == clearNone {
+		return
+	}
+	own := FormerCookie{Name: s.m.name, Domain: strings.TrimPrefix(s.settings.Domain, "."), Path: s.settings.path(), Partitioned: s.settings.Partitioned}
+	lines := 0
+	for _, domain := range domains(s.r.Host) {
+		for _, path := range paths(requestPath(s.r), own.Path) {
+			for _, partitioned := range []bool{false, true} {
+				c := FormerCookie{s.m.name, domain, path, partitioned}
+				if c != own || s.copies == clearAll {
+					if s.clearCookie(h, c) {
+						lines++
+					}
+				}
+				if lines == maxClears {
+					return
+				}
+			}
+		}
+	}
+	s.copies = clearNone
+}
+
+// clearFormer takes the cookies from the browser that the session had before Config.Cookie
+// was changed, when it gets another or has ended.
+func (s *Session[T]) clearFormer(h http.Header) {
+	for _, c := range s.m.former {
+		if _, n := cookie.Lookup(s.r.Header["Cookie"], c.Name); n > 0 {
+			s.clearCookie(h, c)
+		}
+	}
+}
+
+func (s *Session[T]) clearCookie(h http.Header, c FormerCookie) bool {
+	lower := strings.ToLower(c.Name)
+	host := strings.HasPrefix(lower, "__host-")
+	if host && (c.Domain != "" || c.Path != "/") || c.Partitioned && !s.secure {
+		return false // browsers keep no such cookie
+	}
+	a := s.settings.attributes(1)
+	a.MaxAge, a.Domain, a.Path, a.Partitioned = -1, c.Domain, c.Path, c.Partitioned
+	if a.Secure = s.secure && (a.Secure || c.Partitioned || host || strings.HasPrefix(lower, "__secure-")); c.Partitioned {
+		a.SameSite = cookie.SameSiteNone // else a browser refuses it within another site's page
+	}
+	line := cookie.Append(nil, c.Name, "", &a)
+	if len(line) == 0 {
+		return false
+	}
+	addCookie(h, string(line))
+	return true
+}
+
+// domains are those that a host may set cookies for: itself alone, and the names that it
+// ends with. Browsers refuse those under which anybody can register.
+func domains(host string) []string {
+	all := []string{""}
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if net.ParseIP(strings.Trim(host, "[]")) != nil {
+		return all
+	}
+	for host = strings.ToLower(strings.TrimSuffix(host, ".")); strings.Contains(host, "."); _, host, _ = strings.Cut(host, ".") {
+		all = append(all, host)
+	}
+	return all
+}
+
+// paths are those of cookies that come with a request for the path, and own.
+func paths(path, own string) []string {
+	all := []string{"/"}
+	if own != "/" {
+		all = append(all, own)
+	}
+	for i := 1; i < len(path); i++ {
+		if path[i] == '/' {
+			all = append(all, path[:i], path[:i+1])
+		}
+	}
+	if len(path) > 1 && path[len(path)-1] != '/' {
+		all = append(all, path)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
