@@ -63,8 +63,10 @@ func (s *Session[T]) SetCookie(c Cookie) {
 }
 
 // SetMaxAge gives the session a lifetime of its own: "remember me". It replaces the
-// Config's MaxAge and IdleTimeout; the absolute timeout remains. Zero: until the
-// browser closes.
+// Config's MaxAge and IdleTimeout. The absolute timeout remains, for the browser's cookie
+// too: raise Config.AbsoluteTimeout for a longer life, of which a line in the log reminds.
+// Zero: until the browser closes. A negative one fails the save, since the session would
+// be over before it begins: [Session.Destroy] ends one.
 func (s *Session[T]) SetMaxAge(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,6 +78,10 @@ func (s *Session[T]) SetMaxAge(d time.Duration) {
 func (s *Session[T]) set(c Cookie) {
 	s.settle(&c)
 	s.ownCookie, s.settingsChanged = true, true
+	if life := c.MaxAge; life > s.m.absolute && s.m.absolute > 0 && !s.m.express {
+		s.m.warn(s.r.Context(), &s.m.warnedAge, "session: a session was given a longer life than Config.AbsoluteTimeout, which ends it: raise that, or write less",
+			"lifetime", life, "absolute", s.m.absolute)
+	}
 	s.expires = s.expiry(s.m.present())
 }
 

@@ -154,6 +154,9 @@ func (s *Session[T]) compose(key string, value *T, body []byte) (*document[T], s
 	if !utf8.ValidString(s.owner) {
 		return nil, store.Record{}, errors.New("session: the owner is not UTF-8 text, and would come back as another one; write its number or an encoding of it")
 	}
+	if s.ownCookie && s.lifetime.set && s.lifetime.ms <= 0 && !s.m.express {
+		return nil, store.Record{}, errors.New("session: the lifetime given to SetMaxAge or SetCookie is over before it begins; give a positive one, or call Destroy to end the session")
+	}
 	expires, ends := s.ends()
 	if s.unchecked() {
 		attributes := s.settings.attributes(ends)

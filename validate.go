@@ -134,6 +134,9 @@ func (c *Config) validateTimes() error {
 	if idle := c.usualIdle(); idle > 0 && c.TouchInterval >= idle {
 		errs = append(errs, refuse("TouchInterval", "%v is not shorter than the idle timeout %v: sessions in use would expire; write at most a half of it, or 0 for a tenth", c.TouchInterval, idle))
 	}
+	if age := c.Cookie.MaxAge; age > 0 && c.TouchInterval >= age && !c.ExpressRules {
+		errs = append(errs, refuse("TouchInterval", "%v is not shorter than Cookie.MaxAge %v: the browser would drop the cookie of a session in use; write at most a half of it, or 0 for a tenth", c.TouchInterval, age))
+	}
 	return errors.Join(errs...)
 }
 
