@@ -102,8 +102,8 @@ func TestHashesAtOnceAreBounded(t *testing.T) {
 			t.Errorf("given up while it waited: %v, want ErrBusy for the context's reason", err)
 		}
 		began := time.Now()
-		if _, err := h.Hash(t.Context(), "x"); !errors.Is(err, passwords.ErrBusy) || time.Since(began) != 10*time.Second {
-			t.Errorf("its turn does not come: %v after %v, want ErrBusy after 10s", err, time.Since(began))
+		if _, err := h.Hash(t.Context(), "x"); !errors.Is(err, passwords.ErrBusy) || time.Since(began) != passwords.MaxWait {
+			t.Errorf("its turn does not come: %v after %v, want ErrBusy after 20s", err, time.Since(began))
 		}
 		leave()
 		if _, err := h.Hash(t.Context(), "x"); err != nil {
@@ -111,6 +111,37 @@ func TestHashesAtOnceAreBounded(t *testing.T) {
 		}
 		if _, err := h.Hash(ctx, "x"); !errors.Is(err, passwords.ErrBusy) {
 			t.Errorf("given up before it began: %v, want ErrBusy though a place is free", err)
+		}
+	})
+}
+
+// Many at once wait for their turn; one more than the queue holds is refused at once.
+func TestTheQueueForHashingIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := hasher(t, cheap, 1)
+		leave := passwords.Enter(h, t)
+		answers := make(chan error, passwords.MaxWaiting)
+		for range passwords.MaxWaiting {
+			go func() {
+				_, _, err := h.Verify(t.Context(), "x", "")
+				answers <- err
+			}()
+		}
+		synctest.Wait()
+		began := time.Now()
+		if _, err := h.Hash(t.Context(), "x"); !errors.Is(err, passwords.ErrBusy) || time.Since(began) != 0 {
+			t.Errorf("one too many: %v after %v, want ErrBusy at once", err, time.Since(began))
+		}
+		leave()
+		for range passwords.MaxWaiting {
+			if err := <-answers; err != nil {
+				t.Errorf("one that waited: %v", err)
+			}
+		}
+		synctest.Wait()
+		if n := passwords.Waiting(h); n != 0 {
+			t.Errorf("%d are counted as waiting when nobody does", n)
 		}
 	})
 }
