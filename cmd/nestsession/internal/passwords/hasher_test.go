@@ -26,14 +26,14 @@ func hasher(t *testing.T, p passwords.Params, atOnce int) *passwords.Hasher {
 func TestHashIsOfArgon2idAtTheRecommendedCostAndSalted(t *testing.T) {
 	t.Parallel()
 	h := hasher(t, passwords.Recommended(), 0)
-	phc, err := h.Hash(t.Context(), "correct horse")
+	phc, err := h.Hash(t.Context(), "correct horse battery")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := "$argon2id$v=19$m=19456,t=2,p=1$"; !strings.HasPrefix(phc, want) {
 		t.Errorf("hash is %q, want it to begin with %q", phc, want)
 	}
-	again, err := h.Hash(t.Context(), "correct horse")
+	again, err := h.Hash(t.Context(), "correct horse battery")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestHashIsOfArgon2idAtTheRecommendedCostAndSalted(t *testing.T) {
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	h := hasher(t, cheap, 0)
-	phc, err := h.Hash(t.Context(), "correct horse")
+	phc, err := h.Hash(t.Context(), "correct horse battery")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,11 +56,11 @@ func TestVerify(t *testing.T) {
 		by                  *passwords.Hasher
 		match, outdated     bool
 	}{
-		{"the password", "correct horse", phc, h, true, false},
-		{"another", "correct horsf", phc, h, false, false},
-		{"nobody's", "correct horse", "", h, false, false},
+		{"the password", "correct horse battery", phc, h, true, false},
+		{"another", "correct horse batterx", phc, h, false, false},
+		{"nobody's", "correct horse battery", "", h, false, false},
 		{"the text of which the decoy was made", "no account has this hash", "", h, false, false},
-		{"of another cost", "correct horse", phc, hasher(t, dearer, 0), true, true},
+		{"of another cost", "correct horse battery", phc, hasher(t, dearer, 0), true, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

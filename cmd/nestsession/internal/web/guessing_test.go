@@ -15,7 +15,7 @@ import (
 func TestRepeatedWrongPasswordsSlowDownByUser(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	s.program().register("kim", "correct horse")
+	s.program().register("kim", "correct horse battery")
 	attacker := s.program()
 	for i := range 5 {
 		attacker.from(fmt.Sprintf("198.51.100.%d", i)).login("kim", "guess number").want(t, http.StatusUnauthorized)
@@ -25,26 +25,26 @@ func TestRepeatedWrongPasswordsSlowDownByUser(t *testing.T) {
 	if a.Header.Get("Retry-After") != "60" {
 		t.Errorf("Retry-After is %q, want 60", a.Header.Get("Retry-After"))
 	}
-	attacker.from("198.51.100.9").login("kim", "correct horse").want(t, http.StatusTooManyRequests) // right, but too soon
+	attacker.from("198.51.100.9").login("kim", "correct horse battery").want(t, http.StatusTooManyRequests) // right, but too soon
 	if n := s.hasher.verifications.Load(); n != before {
 		t.Errorf("%d passwords were looked at that came too soon", n-before)
 	}
 	s.clock.forward(time.Minute)
-	s.program().from("203.0.113.1").login("kim", "correct horse").want(t, http.StatusOK)
+	s.program().from("203.0.113.1").login("kim", "correct horse battery").want(t, http.StatusOK)
 }
 
 func TestRepeatedWrongPasswordsSlowDownByAddress(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	s.program().register("kim", "correct horse")
+	s.program().register("kim", "correct horse battery")
 	attacker := s.program().from("198.51.100.1")
 	for i := range 20 {
 		attacker.login("name"+strconv.Itoa(i), "guess number").want(t, http.StatusUnauthorized)
 	}
-	attacker.login("kim", "correct horse").want(t, http.StatusTooManyRequests)
-	s.program().from("203.0.113.1").login("kim", "correct horse").want(t, http.StatusOK)
+	attacker.login("kim", "correct horse battery").want(t, http.StatusTooManyRequests)
+	s.program().from("203.0.113.1").login("kim", "correct horse battery").want(t, http.StatusOK)
 	s.clock.forward(15 * time.Second)
-	attacker.login("kim", "correct horse").want(t, http.StatusOK)
+	attacker.login("kim", "correct horse battery").want(t, http.StatusOK)
 }
 
 // Strangers who guess must not be able to keep the user out.
@@ -52,18 +52,18 @@ func TestAUserIsNotKeptOutByStrangersWhereTheyHaveLoggedInBefore(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	home := s.person()
-	home.register("kim", "correct horse").want(t, http.StatusSeeOther)
+	home.register("kim", "correct horse battery").want(t, http.StatusSeeOther)
 	home.send(http.MethodPost, "/logout", nil)
 	attacker := s.program()
 	for i := range 6 {
 		attacker.from(fmt.Sprintf("198.51.100.%d", i)).login("kim", "guess number")
 	}
 	elsewhere := s.person().from("203.0.113.1")
-	elsewhere.login("kim", "correct horse").want(t, http.StatusTooManyRequests)
-	home.login("kim", "correct horse").want(t, http.StatusSeeOther)
+	elsewhere.login("kim", "correct horse battery").want(t, http.StatusTooManyRequests)
+	home.login("kim", "correct horse battery").want(t, http.StatusSeeOther)
 	// A device of one's own is worth nothing for another's name.
 	own := s.person().from("203.0.113.2")
-	own.register("lee", "correct horse").want(t, http.StatusSeeOther)
+	own.register("lee", "correct horse battery").want(t, http.StatusSeeOther)
 	own.login("kim", "guess number").want(t, http.StatusTooManyRequests)
 }
 
@@ -72,20 +72,20 @@ func TestTheDeviceCookieIsSentToTheLoginAlone(t *testing.T) {
 	s := setup(t)
 	b := s.person()
 	b.headers.Set("X-Forwarded-Proto", "https")
-	at := slices.IndexFunc(b.register("kim", "correct horse").Cookies(), func(c *http.Cookie) bool { return c.Name == "device" })
+	at := slices.IndexFunc(b.register("kim", "correct horse battery").Cookies(), func(c *http.Cookie) bool { return c.Name == "device" })
 	if at < 0 {
 		t.Fatal("no cookie device")
 	}
-	c := b.register("lee", "correct horse").Cookies()[at]
+	c := b.register("lee", "correct horse battery").Cookies()[at]
 	if c.Path != "/login" || !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode {
 		t.Errorf("Path %q, HttpOnly %v, Secure %v, SameSite %v", c.Path, c.HttpOnly, c.Secure, c.SameSite)
 	}
-	for _, c := range b.login("lee", "correct horse").Cookies() {
+	for _, c := range b.login("lee", "correct horse battery").Cookies() {
 		if c.Name == "device" {
 			t.Error("a device that is known got another cookie, and so more guesses")
 		}
 	}
-	for _, c := range s.program().register("choi", "correct horse").Cookies() {
+	for _, c := range s.program().register("choi", "correct horse battery").Cookies() {
 		if c.Name == "device" {
 			t.Error("a program got a device cookie")
 		}
@@ -96,9 +96,9 @@ func TestManyWhoKnowTheirPasswordsAreNotSlowedDown(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	b := s.program()
-	b.register("kim", "correct horse")
+	b.register("kim", "correct horse battery")
 	for range 50 {
-		b.login("kim", "correct horse").want(t, http.StatusOK)
+		b.login("kim", "correct horse battery").want(t, http.StatusOK)
 	}
 }
 
@@ -106,9 +106,9 @@ func TestGuessesAtThePresentPasswordSlowDown(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	b := s.program()
-	b.register("kim", "correct horse")
+	b.register("kim", "correct horse battery")
 	guess := func() answer {
-		return b.send(http.MethodPost, "/password", url.Values{"current_password": {"guess number"}, "new_password": {"battery staple"}})
+		return b.send(http.MethodPost, "/password", url.Values{"current_password": {"guess number"}, "new_password": {"battery staple pile"}})
 	}
 	for range 5 {
 		guess().want(t, http.StatusForbidden)
@@ -120,10 +120,10 @@ func TestPasswordChangesThatSucceedAreNotSlowedDown(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	b := s.program()
-	b.register("kim", "battery staple")
+	b.register("kim", "battery staple pile")
 	for range 5 {
-		b.send(http.MethodPost, "/password", url.Values{"current_password": {"battery staple"}, "new_password": {"correct horse"}}).want(t, http.StatusOK)
-		b.send(http.MethodPost, "/password", url.Values{"current_password": {"correct horse"}, "new_password": {"battery staple"}}).want(t, http.StatusOK)
+		b.send(http.MethodPost, "/password", url.Values{"current_password": {"battery staple pile"}, "new_password": {"correct horse battery"}}).want(t, http.StatusOK)
+		b.send(http.MethodPost, "/password", url.Values{"current_password": {"correct horse battery"}, "new_password": {"battery staple pile"}}).want(t, http.StatusOK)
 	}
 }
 
@@ -131,7 +131,7 @@ func TestPasswordChangesThatSucceedAreNotSlowedDown(t *testing.T) {
 func TestAKnownAndAnUnknownNameAreAnsweredAlike(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	s.program().register("known", "correct horse").want(t, http.StatusCreated)
+	s.program().register("known", "correct horse battery").want(t, http.StatusCreated)
 	for name, kind := range map[string]func() *browser{"program": s.program, "person": s.person} {
 		for try := range 7 { // the last two come too soon
 			type outcome struct {
@@ -160,9 +160,9 @@ func TestATakenNameCostsTheSameWorkAndIsSlowedDown(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	b := s.program()
-	b.register("kim", "correct horse").want(t, http.StatusCreated)
+	b.register("kim", "correct horse battery").want(t, http.StatusCreated)
 	before := s.hasher.hashes.Load()
-	a := b.register("KIM", "battery staple").want(t, http.StatusConflict, "taken")
+	a := b.register("KIM", "battery staple pile").want(t, http.StatusConflict, "taken")
 	if a.field(t, "username") == "" {
 		t.Errorf("nothing beside the username: %s", a.body)
 	}
@@ -170,25 +170,25 @@ func TestATakenNameCostsTheSameWorkAndIsSlowedDown(t *testing.T) {
 		t.Errorf("%d hashes for a taken name, want 1 as for a free one", n)
 	}
 	for range 18 {
-		b.register("kim", "battery staple").want(t, http.StatusConflict)
+		b.register("kim", "battery staple pile").want(t, http.StatusConflict)
 	}
-	b.register("kim", "battery staple").want(t, http.StatusTooManyRequests)
-	b.register("free", "battery staple").want(t, http.StatusTooManyRequests)
-	b.login("kim", "correct horse").want(t, http.StatusOK)
+	b.register("kim", "battery staple pile").want(t, http.StatusTooManyRequests)
+	b.register("free", "battery staple pile").want(t, http.StatusTooManyRequests)
+	b.login("kim", "correct horse battery").want(t, http.StatusOK)
 }
 
 func TestWhenTooManyPasswordsAreCheckedAtOnce(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	b := s.program()
-	b.register("kim", "correct horse")
+	b.register("kim", "correct horse battery")
 	s.hasher.busy.Store(true)
 	for range 10 { // is not held against the user
-		a := b.login("kim", "correct horse").want(t, http.StatusServiceUnavailable, "Try again in a moment.")
+		a := b.login("kim", "correct horse battery").want(t, http.StatusServiceUnavailable, "Try again in a moment.")
 		if a.Header.Get("Retry-After") == "" {
 			t.Error("no Retry-After")
 		}
 	}
 	s.hasher.busy.Store(false)
-	b.login("kim", "correct horse").want(t, http.StatusOK)
+	b.login("kim", "correct horse battery").want(t, http.StatusOK)
 }
