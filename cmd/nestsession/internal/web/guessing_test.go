@@ -8,29 +8,90 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
-func TestRepeatedWrongPasswordsSlowDownByUser(t *testing.T) {
+func TestRepeatedWrongPasswordsSlowDownByAddressAndName(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	s.program().register("kim", "correct horse battery")
-	attacker := s.program()
-	for i := range 5 {
-		attacker.from(fmt.Sprintf("198.51.100.%d", i)).login("kim", "guess number").want(t, http.StatusUnauthorized)
+	attacker := s.program().from("198.51.100.9")
+	for range 5 {
+		attacker.login("kim", "guess number").want(t, http.StatusUnauthorized)
 	}
 	before := s.hasher.verifications.Load()
-	a := attacker.from("198.51.100.9").login("KIM", "guess number").want(t, http.StatusTooManyRequests, "Try again in 60 seconds.")
+	a := attacker.login("KIM", "guess number").want(t, http.StatusTooManyRequests, "Try again in 60 seconds.")
 	if a.Header.Get("Retry-After") != "60" {
 		t.Errorf("Retry-After is %q, want 60", a.Header.Get("Retry-After"))
 	}
-	attacker.from("198.51.100.9").login("kim", "correct horse battery").want(t, http.StatusTooManyRequests) // right, but too soon
+	attacker.login("kim", "correct horse battery").want(t, http.StatusTooManyRequests) // right, but too soon
 	if n := s.hasher.verifications.Load(); n != before {
 		t.Errorf("%d passwords were looked at that came too soon", n-before)
 	}
-	s.clock.forward(time.Minute)
 	s.program().from("203.0.113.1").login("kim", "correct horse battery").want(t, http.StatusOK)
+	s.clock.forward(time.Minute)
+	attacker.login("kim", "correct horse battery").want(t, http.StatusOK)
+}
+
+// From one address a name is guessed at as fast as can be, by many at once and for hours.
+// Its user logs in at another one all the while, and the guesses stay within what is stated:
+// five, and sixty an hour.
+func TestOneAddressThatGuessesKeepsNobodyOutElsewhere(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	s.program().from("203.0.113.1").register("kim", "correct horse battery")
+	for hour := range 3 {
+		var guesses atomic.Int64
+		for minute := range 60 {
+			var wg sync.WaitGroup
+			for range 8 {
+				wg.Go(func() {
+					if s.program().from("198.51.100.9").login("kim", "guess number").StatusCode == http.StatusUnauthorized {
+						guesses.Add(1)
+					}
+				})
+			}
+			if minute%2 == 0 {
+				home := fmt.Sprintf("203.0.113.%d", minute+2) // from which nobody has logged in
+				s.program().from(home).login("kim", "correct horse battery").want(t, http.StatusOK)
+			}
+			wg.Wait()
+			s.clock.forward(time.Minute)
+		}
+		if n := guesses.Load(); n > 65 || n < 55 {
+			t.Errorf("hour %d: %d guesses, want no more than 65, and not fewer than the rate that is stated", hour+1, n)
+		}
+	}
+}
+
+// Right logins that come at once wait for each other, and none is refused: sixty of as
+// many users behind one address, and ten of one user.
+func TestRightLoginsInABurstAreQueued(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	for i := range 60 {
+		s.program().from(fmt.Sprintf("203.0.113.%d", i)).register(fmt.Sprint("user", i), "correct horse battery").want(t, http.StatusCreated)
+	}
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for i := range 70 {
+		b := s.program().from("198.51.100.7")
+		name := "user0"
+		if i < 60 {
+			name = fmt.Sprint("user", i)
+		}
+		wg.Go(func() {
+			<-start
+			if a := b.login(name, "correct horse battery"); a.StatusCode != http.StatusOK {
+				t.Errorf("login %d is answered %d: %s", i, a.StatusCode, a.body)
+			}
+		})
+	}
+	close(start)
+	wg.Wait()
 }
 
 func TestRepeatedWrongPasswordsSlowDownByAddress(t *testing.T) {
@@ -51,16 +112,18 @@ func TestRepeatedWrongPasswordsSlowDownByAddress(t *testing.T) {
 func TestAUserIsNotKeptOutByStrangersWhereTheyHaveLoggedInBefore(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	home := s.person()
+	home := s.person().from("203.0.113.9")
 	home.register("kim", "correct horse battery").want(t, http.StatusSeeOther)
 	home.send(http.MethodPost, "/logout", nil)
 	attacker := s.program()
-	for i := range 6 {
+	for i := range 101 {
 		attacker.from(fmt.Sprintf("198.51.100.%d", i)).login("kim", "guess number")
 	}
 	elsewhere := s.person().from("203.0.113.1")
 	elsewhere.login("kim", "correct horse battery").want(t, http.StatusTooManyRequests)
-	home.login("kim", "correct horse battery").want(t, http.StatusSeeOther)
+	home.from("203.0.113.3").login("kim", "correct horse battery").want(t, http.StatusSeeOther)
+	// Nor a program, which has no such cookie, at the address where it has logged in.
+	s.program().from("203.0.113.3").login("kim", "correct horse battery").want(t, http.StatusOK)
 	// A device of one's own is worth nothing for another's name.
 	own := s.person().from("203.0.113.2")
 	own.register("lee", "correct horse battery").want(t, http.StatusSeeOther)

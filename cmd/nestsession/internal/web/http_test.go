@@ -112,7 +112,7 @@ func TestRegistrationSaysWhatIsWrongBesideEachField(t *testing.T) {
 	s := setup(t)
 	b := s.program()
 	a := b.register("kim cheolsu", "short").want(t, http.StatusUnprocessableEntity)
-	if !strings.Contains(a.field(t, "username"), "without spaces") || !strings.Contains(a.field(t, "password"), "at least 8") {
+	if !strings.Contains(a.field(t, "username"), "without spaces") || !strings.Contains(a.field(t, "password"), "at least 15") {
 		t.Errorf("the fields are explained as %s", a.body)
 	}
 	for range 30 { // mistakes are not held against anybody

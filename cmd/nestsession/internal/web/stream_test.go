@@ -142,28 +142,34 @@ func TestAStreamFindsWhatHappenedElsewhere(t *testing.T) {
 	}
 }
 
-// A new password changes the id of this session, and ends the others.
-func TestAStreamFollowsANewID(t *testing.T) {
+// A new password ends all streams that were opened under the old one, those of the same
+// browser too: whoever copied its cookie hears nothing more. The browser comes back with
+// the new cookie.
+func TestANewPasswordEndsTheStreamsOfItsOwnSessionToo(t *testing.T) {
 	t.Parallel()
-	s := setup(t)
-	laptop, phone := s.program().with(firefox), s.program().with(iPhone)
+	s := setupLists(t, time.Hour) // nobody waits until it is time to look
+	laptop, phone, thief := s.program().with(firefox), s.program().with(iPhone), s.program()
 	laptop.register("kim", "correct horse battery")
 	phone.login("kim", "correct horse battery")
-	list := laptop.open("/sessions/events")
-	list.wantList("Firefox on Linux, Safari on iPhone")
+	thief.headers.Set("Cookie", "sid="+laptop.sid())
+	phones, own, stolen := phone.open("/events"), laptop.open("/events"), thief.open("/sessions/events")
+	stolen.wantList("Firefox on Linux, Safari on iPhone")
 	laptop.send(http.MethodPost, "/password", `{"current_password":"correct horse battery","new_password":"battery staple pile"}`).want(t, http.StatusOK)
+	phones.wantEnd()
+	own.wantEnd()
 	for {
-		e, _ := list.next()
-		var l struct{ Sessions []device }
-		if err := json.Unmarshal([]byte(e.data), &l); err != nil || e.name != "sessions" {
-			t.Fatalf("event %+v, %v", e, err)
+		e, ok := stolen.next()
+		if !ok {
+			t.Fatal("the stream broke without its last event")
 		}
-		if len(l.Sessions) == 1 && l.Sessions[0].Session == laptop.list().Sessions[0].Session {
+		if e.name == "session-end" {
 			break
 		}
+		if e.name != "sessions" || strings.Contains(e.data, laptop.list().Sessions[0].Session) {
+			t.Fatalf("the stream of the old id tells of the new one: %+v", e)
+		}
 	}
-	laptop.send(http.MethodPost, "/logout", nil)
-	list.wantEnd()
+	laptop.open("/sessions/events").wantList("Firefox on Linux")
 }
 
 func TestStreamsAreBounded(t *testing.T) {
