@@ -115,7 +115,7 @@ func mistakes(t *testing.T, browser context.Context) {
 	b.fill("username", "kim cheolsu", "password", "short")
 	b.press("Sign up")
 	b.photograph("mistakes-light")
-	for _, want := range []string{"without spaces", "at least 8 characters"} {
+	for _, want := range []string{"without spaces", "at least 15 characters"} {
 		if !strings.Contains(strings.ToLower(b.text()), want) {
 			t.Errorf("the page does not say %q: %q", want, b.text())
 		}
