@@ -13,17 +13,28 @@ import (
 //go:embed schema.sql
 var schema string
 
+//go:embed migrate.sql
+var fromFirst string
+
 // version is the schema's, kept in the file as SQLite's user_version.
-const version = 1
+const version = 2
 
 // Open opens the file at path, or makes it, readable by its owner alone, with the
 // tables it needs. It refuses a file of a later version of the schema.
 func Open(ctx context.Context, path string, hasher Hasher) (*Store, error) {
+	db, err := open(ctx, path, sqlitefile.Options{Make: true})
+	if err != nil {
+		return nil, err
+	}
+	return &Store{db: db, hasher: hasher}, nil
+}
+
+func open(ctx context.Context, path string, o sqlitefile.Options) (*sql.DB, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("users: %w", err)
 	}
-	db, err := sqlitefile.Open(abs, sqlitefile.Options{Make: true})
+	db, err := sqlitefile.Open(abs, o)
 	if err != nil {
 		return nil, fmt.Errorf("users: %w", err)
 	}
@@ -31,7 +42,7 @@ func Open(ctx context.Context, path string, hasher Hasher) (*Store, error) {
 		_ = db.Close()
 		return nil, fmt.Errorf("users: %s: %w", abs, err)
 	}
-	return &Store{db: db, hasher: hasher}, nil
+	return db, nil
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {
@@ -48,9 +59,12 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	case found > version:
 		return fmt.Errorf("the file has schema version %d, this program knows up to %d: use a newer nestsession", found, version)
 	case found == 0:
-		if _, err := tx.ExecContext(ctx, schema); err != nil {
-			return err
-		}
+		_, err = tx.ExecContext(ctx, schema)
+	case found == 1:
+		_, err = tx.ExecContext(ctx, fromFirst)
+	}
+	if err != nil {
+		return err
 	}
 	return tx.Commit()
 }

@@ -40,6 +40,7 @@ func (a *App) me(w http.ResponseWriter, r *http.Request, s *Session) {
 			Notice:  notice(s),
 			Account: &account{User: *d.User, Since: s.Created(), Expires: s.Expires()},
 			Live:    endURL,
+			User:    d.User.ID,
 		})
 	}
 }
