@@ -54,6 +54,7 @@ func openSQL(ctx context.Context, t *storeurl.Target, o Options) (opened *Opened
 		Layout:      sqlLayouts[t.Layout],
 		Schema:      t.Schema,
 		Table:       t.Table,
+		Columns:     sqlstore.Columns(t.Columns),
 		OwnerColumn: t.OwnerColumn,
 		TimeZone:    t.TimeZone,
 		TTL:         t.TTL,

@@ -76,6 +76,9 @@ type Target struct {
 
 	Table, Schema, Prefix, OwnerColumn, TimeZone string
 
+	// Columns are the names of the columns that are not the layout's.
+	Columns Columns
+
 	// TTL is how long a session without an expiry lives in the layout of an npm package;
 	// 0: not said.
 	TTL time.Duration
@@ -91,6 +94,9 @@ type Target struct {
 
 	password string
 }
+
+// Columns are names of a table's columns; "" is the layout's name.
+type Columns struct{ ID, Data, Expires string }
 
 // PlainIDs reports whether the store is keyed by the ids of the cookies, as
 // express-session's are, rather than by hashes of them.
