@@ -55,6 +55,9 @@ func (c *serve) Run(ctx context.Context, to output) error {
 	if err != nil {
 		return err
 	}
+	if err := place.permissions(log); err != nil {
+		return err
+	}
 	hasher, err := passwords.NewHasher(passwords.Recommended(), 0)
 	if err != nil {
 		return err
@@ -186,6 +189,7 @@ func (c *serve) lifetime() string {
 
 // place is where the server keeps what outlives it.
 type place struct {
+	folder       string
 	users        string
 	sessions     *storeurl.Target
 	secrets      []string
@@ -197,7 +201,7 @@ func (c *serve) place(to output) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &place{users: filepath.Join(folder, "users.db")}
+	p := &place{folder: folder, users: filepath.Join(folder, "users.db")}
 	if p.sessions, err = c.target(folder, to); err != nil {
 		return nil, err
 	}

@@ -23,15 +23,23 @@ func Open(ctx context.Context, path string, hasher Hasher) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("users: %w", err)
 	}
-	db, err := sqlitefile.Open(abs, sqlitefile.Options{Make: true})
+	db, err := sqlitefile.Open(abs, sqlitefile.Options{Make: true, Private: true})
 	if err != nil {
 		return nil, fmt.Errorf("users: %w", err)
 	}
-	if err := sqlitefile.WhenFree(ctx, func() error { return migrate(ctx, db) }); err != nil {
+	s := &Store{db: db, hasher: hasher}
+	err = sqlitefile.WhenFree(ctx, func() error { return migrate(ctx, db) })
+	if err == nil {
+		s.issuer, err = ensureIssuer(ctx, db)
+	}
+	if err == nil {
+		s.health, err = sqlitefile.NewHealth(abs, db, true)
+	}
+	if err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("users: %s: %w", abs, err)
 	}
-	return &Store{db: db, hasher: hasher}, nil
+	return s, nil
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {

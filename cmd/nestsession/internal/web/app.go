@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/nestsession/session"
@@ -65,6 +66,8 @@ type App struct {
 	proxies  client.Proxies
 	log      *slog.Logger
 	handler  http.Handler
+
+	unhealthy sync.Map // what /healthz last said was unavailable
 }
 
 // New returns an App, or what is wrong with the configuration.
