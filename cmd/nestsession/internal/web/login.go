@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
 )
@@ -59,11 +58,10 @@ func (a *App) login(w http.ResponseWriter, r *http.Request, s *Session) {
 // sees the change or the change's revocation sees the session.
 func (a *App) enter(r *http.Request, s *Session, login users.Login) error {
 	ctx := r.Context()
-	if err := s.Regenerate(ctx); err != nil {
+	if err := a.newID(ctx, s); err != nil {
 		return fmt.Errorf("%w: %w", errSession, err)
 	}
-	s.Update(func(d *Account) { d.User, d.Device = &login.User, deviceName(r.UserAgent()) })
-	s.SetOwner(ownerOf(login.User.ID))
+	a.setUser(s, login.User, deviceName(r.UserAgent()))
 	if err := s.Save(ctx); err != nil {
 		return fmt.Errorf("%w: %w", errSession, err)
 	}
@@ -74,7 +72,7 @@ func (a *App) enter(r *http.Request, s *Session, login users.Login) error {
 	if err == nil {
 		err = users.ErrWrong
 	}
-	return errors.Join(err, s.Destroy(ctx))
+	return errors.Join(err, a.leave(ctx, s))
 }
 
 // welcome answers a login or a registration that succeeded.
@@ -88,15 +86,15 @@ func (a *App) welcome(w http.ResponseWriter, r *http.Request, u users.User, stat
 	seeOther(w, "/me")
 }
 
-// ownerOf is whose a user's sessions are, in the session store.
-func ownerOf(id int64) string { return "user:" + strconv.FormatInt(id, 10) }
-
 func (a *App) loginPage(w http.ResponseWriter, r *http.Request, s *Session) {
-	if s.Data().User != nil {
+	if a.userOf(s) != nil {
 		seeOther(w, "/me")
 		return
 	}
 	v := loginView("", nil)
+	if name := a.elsewhere(s); name != "" {
+		v.Lead = elsewhereText(name)
+	}
 	if r.URL.Query().Has("logged-out") {
 		v.Notice = "You are logged out."
 	}
@@ -112,9 +110,12 @@ func loginView(username string, p *problem) view {
 }
 
 func (a *App) logout(w http.ResponseWriter, r *http.Request, s *Session) {
-	if err := s.Destroy(r.Context()); err != nil {
-		a.sessionFailed(w, r, err)
-		return
+	// Who is logged in at another application alone is not logged in here, and stays so there.
+	if a.sharing != UsersApart || a.userOf(s) != nil {
+		if err := a.leave(r.Context(), s); err != nil {
+			a.sessionFailed(w, r, err)
+			return
+		}
 	}
 	// ASVS 14.3.1. Not "cookies": the session's own is expired by its destruction, and
 	// the others include those of every service under the same domain.

@@ -11,9 +11,9 @@ import (
 )
 
 func (a *App) passwordPage(w http.ResponseWriter, r *http.Request, s *Session) {
-	u := s.Data().User
+	u := a.userOf(s)
 	if u == nil {
-		a.writeProblem(w, r, &notLoggedIn, loginView("", nil))
+		a.askToLogIn(w, r, s)
 		return
 	}
 	a.writePage(w, r, http.StatusOK, passwordView(*u, nil))
@@ -22,9 +22,9 @@ func (a *App) passwordPage(w http.ResponseWriter, r *http.Request, s *Session) {
 // password changes the password, and ends the sessions that the old one began
 // (ASVS 7.4.3): all of the user's but this one, which gets a new id (ASVS 7.2.4).
 func (a *App) password(w http.ResponseWriter, r *http.Request, s *Session) {
-	u := s.Data().User
+	u := a.userOf(s)
 	if u == nil {
-		a.writeProblem(w, r, &notLoggedIn, loginView("", nil))
+		a.askToLogIn(w, r, s)
 		return
 	}
 	refuse := func(p *problem) { a.writeProblem(w, r, p, passwordView(*u, p)) }
@@ -65,7 +65,7 @@ func (a *App) password(w http.ResponseWriter, r *http.Request, s *Session) {
 }
 
 func (a *App) passwordChanged(w http.ResponseWriter, r *http.Request, s *Session, u users.User) {
-	ended, err := a.sessions.RevokeOwner(r.Context(), ownerOf(u.ID), s)
+	ended, err := a.endOthers(r.Context(), a.ownerOf(u.ID), s)
 	if err == nil {
 		err = s.Renew(r.Context())
 	}

@@ -25,8 +25,16 @@ var errTooManyStreams = problem{Status: http.StatusTooManyRequests, After: 30 * 
 
 // events is a stream whose one event tells that the session has ended.
 func (a *App) events(w http.ResponseWriter, r *http.Request, s *Session) {
-	a.serveStream(w, r, s, func(ctx context.Context, _ *eventstream.Stream, _ *stream) error {
-		<-ctx.Done()
+	a.serveStream(w, r, s, func(ctx context.Context, _ *eventstream.Stream, st *stream) error {
+		if a.sharing != UsersApart {
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}
+		for a.live.pause(ctx, st, 0) {
+			if err := a.loggedOut(ctx, s); err != nil {
+				return err
+			}
+		}
 		return context.Cause(ctx)
 	})
 }
@@ -40,12 +48,12 @@ func (a *App) listEvents(w http.ResponseWriter, r *http.Request, s *Session) {
 }
 
 func (a *App) serveStream(w http.ResponseWriter, r *http.Request, s *Session, handle func(context.Context, *eventstream.Stream, *stream) error) {
-	u := s.Data().User
+	u := a.userOf(s)
 	if u == nil {
-		a.writeProblem(w, r, &notLoggedIn, loginView("", nil))
+		a.askToLogIn(w, r, s)
 		return
 	}
-	st := a.live.join(ownerOf(u.ID))
+	st := a.live.join(a.ownerOf(u.ID))
 	if st == nil {
 		p := errTooManyStreams
 		a.writeProblem(w, r, &p, view{Title: "Too many pages", Links: toStart})
@@ -66,6 +74,9 @@ func (a *App) followList(ctx context.Context, events *eventstream.Stream, s *Ses
 	var sent []byte
 	failures := 0
 	for {
+		if err := a.loggedOut(ctx, s); err != nil {
+			return err
+		}
 		all, err := a.live.read(ctx, st.watched)
 		switch {
 		case ctx.Err() != nil:
