@@ -155,6 +155,21 @@ func (t Target) String() string {
 	return b.String()
 }
 
+// Place names the place that the URL leads to, the same for each way of writing it that
+// Same knows.
+func (t *Target) Place() string {
+	hosts := make([]string, len(t.Hosts))
+	for i, host := range t.Hosts {
+		hosts[i] = realHost(host)
+	}
+	slices.Sort(hosts)
+	path := t.Path
+	if path != "" {
+		path = realPath(path)
+	}
+	return strings.Join([]string{string(t.Kind), string(t.Layout), path, strings.Join(hosts, ","), t.Master, t.Database, t.Schema, t.Table, t.Prefix}, "\x00")
+}
+
 // Same reports whether both name one place, as far as their text tells.
 func (t *Target) Same(other *Target) bool {
 	if t.Kind != other.Kind || t.Kind == Memory || t.Database != other.Database || t.Layout != other.Layout ||
