@@ -27,6 +27,7 @@ const (
 type grammar struct {
 	Serve    serve           `cmd:"" help:"Run the login server."`
 	Sessions sessionCommands `cmd:"" help:"List, show, end, count and sweep sessions in a store."`
+	Accounts accountCommands `cmd:"" help:"List, disable and delete accounts."`
 	Move     moveCommand     `cmd:"" help:"Copy the sessions of one store to another."`
 	Secret   secretCommands  `cmd:"" help:"Make secrets."`
 	Cookie   cookieCommands  `cmd:"" help:"Look at a session's cookie."`

@@ -227,7 +227,7 @@ func (c *serve) place(to output) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &place{folder: folder, users: filepath.Join(folder, "users.db")}
+	p := &place{folder: folder, users: filepath.Join(folder, usersFileName)}
 	if p.sessions, err = c.target(folder, to); err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func withoutJavaScript(t *testing.T, browser context.Context) {
 // walk is what a newcomer does.
 func walk(t *testing.T, b *tab) {
 	b.press("Sign up")
-	b.fill("username", "Kim", "password", "correct horse")
+	b.fill("username", "Kim", "password", "correct horse battery")
 	b.press("Sign up")
 	b.wantLoggedIn("kim", "after signing up")
 	first := b.sessionCookie()
@@ -80,7 +80,7 @@ func walk(t *testing.T, b *tab) {
 	}
 
 	b.navigate("/login")
-	b.fill("username", "kim", "password", "correct horse")
+	b.fill("username", "kim", "password", "correct horse battery")
 	b.press("Log in")
 	b.wantLoggedIn("kim", "after logging in")
 	if b.sessionCookie().Value == first.Value {
@@ -95,7 +95,7 @@ func walk(t *testing.T, b *tab) {
 
 func keyboardAlone(t *testing.T, browser context.Context) {
 	b := open(t, browser, "/register")
-	if _, err := chromedp.RunResponse(b.ctx, chromedp.KeyEvent("kim"+kb.Tab+"correct horse"+kb.Enter)); err != nil {
+	if _, err := chromedp.RunResponse(b.ctx, chromedp.KeyEvent("kim"+kb.Tab+"correct horse battery"+kb.Enter)); err != nil {
 		t.Fatal(err)
 	}
 	b.wantLoggedIn("kim", "after typing name, Tab, password, Enter")
@@ -115,7 +115,7 @@ func mistakes(t *testing.T, browser context.Context) {
 	b.fill("username", "kim cheolsu", "password", "short")
 	b.press("Sign up")
 	b.photograph("mistakes-light")
-	for _, want := range []string{"without spaces", "at least 8 characters"} {
+	for _, want := range []string{"without spaces", "at least 15 characters"} {
 		if !strings.Contains(strings.ToLower(b.text()), want) {
 			t.Errorf("the page does not say %q: %q", want, b.text())
 		}
@@ -136,7 +136,7 @@ func mistakes(t *testing.T, browser context.Context) {
 		t.Errorf("the cursor is in %q, described by %q; want the first wrong field and what is wrong", got["focus"], got["described"])
 	}
 
-	b.signUp("kim", "correct horse")
+	b.signUp("kim", "correct horse battery")
 	b.press("Log out")
 	b.fill("username", "kim", "password", "wrong password")
 	b.press("Log in")
@@ -144,16 +144,16 @@ func mistakes(t *testing.T, browser context.Context) {
 	if !strings.Contains(b.text(), "Wrong username or password") {
 		t.Errorf("a wrong password is answered %q", b.text())
 	}
-	b.fill("password", "correct horse") // the name is still there
+	b.fill("password", "correct horse battery") // the name is still there
 	b.press("Log in")
 	b.wantLoggedIn("kim", "after the second try")
 }
 
 func changePassword(t *testing.T, browser context.Context) {
 	b := open(t, browser, "/")
-	b.signUp("kim", "correct horse")
+	b.signUp("kim", "correct horse battery")
 	b.press("Change password")
-	b.fill("current_password", "correct horse", "new_password", "battery staple")
+	b.fill("current_password", "correct horse battery", "new_password", "battery staple pile")
 	b.press("Change password")
 	if !strings.Contains(b.text(), "Your password is changed") {
 		t.Errorf("after the change: %q", b.text())
@@ -169,7 +169,7 @@ func changePassword(t *testing.T, browser context.Context) {
 // Another site in the same browser must not act for who is logged in here.
 func otherSite(t *testing.T, browser context.Context) {
 	b := open(t, browser, "/")
-	b.signUp("kim", "correct horse")
+	b.signUp("kim", "correct horse battery")
 	evil := serveForm(t, b.url+"/logout")
 	b.do(chromedp.Navigate(evil))
 	response, err := chromedp.RunResponse(b.ctx, chromedp.Click(chromedp.CSS("button")))
@@ -193,7 +193,7 @@ func (b *tab) wantLoggedIn(name, when string) {
 func (b *tab) wantNothingPrivate(when string) {
 	b.Helper()
 	html := run(b, chromedp.Evaluate[string](`document.documentElement.outerHTML`))
-	if strings.Contains(strings.ToLower(html), "kim") || strings.Contains(html, "correct horse") {
+	if strings.Contains(strings.ToLower(html), "kim") || strings.Contains(html, "correct horse battery") {
 		b.Errorf("%s shows what is private: %s", when, html)
 	}
 }

@@ -31,9 +31,9 @@ const soon = 20 * time.Second
 func devices(t *testing.T, browser context.Context, urls ...string) (l, p *tab) {
 	t.Helper()
 	l = openAs(t, browser, urls[0], laptopAgent)
-	l.signUp("kim", "correct horse")
+	l.signUp("kim", "correct horse battery")
 	p = openAs(t, browser, urls[len(urls)-1], phoneAgent)
-	p.logIn("kim", "correct horse")
+	p.logIn("kim", "correct horse battery")
 	return l, p
 }
 
@@ -49,7 +49,7 @@ func eachSeesTheOther(t *testing.T, browser context.Context) {
 	l.mark()
 	p.mark()
 	third := openAs(t, browser, url, tabletAgent)
-	third.logIn("kim", "correct horse")
+	third.logIn("kim", "correct horse battery")
 	l.awaitDevices(laptop, tablet, phone)
 	p.awaitDevices(phone, tablet, laptop)
 	l.photograph("devices")
@@ -63,7 +63,7 @@ func eachSeesTheOther(t *testing.T, browser context.Context) {
 	}
 	p.photograph("ended")
 	p.press("Log in")
-	p.fill("username", "kim", "password", "correct horse")
+	p.fill("username", "kim", "password", "correct horse battery")
 	p.press("Log in")
 	p.wantLoggedIn("kim", "after being logged out elsewhere")
 	l.awaitDevices(laptop, phone, tablet)
@@ -78,11 +78,11 @@ func everywhereElse(t *testing.T, browser context.Context) {
 	l, p := devices(t, browser, url)
 	p.mark() // on the account's page
 	third := openAs(t, browser, url, tabletAgent)
-	third.logIn("kim", "correct horse")
+	third.logIn("kim", "correct horse battery")
 	third.press("Change password")
 	third.mark()
 	another := openAs(t, browser, url, tabletAgent)
-	another.signUp("lee", "correct horse")
+	another.signUp("lee", "correct horse battery")
 	another.mark()
 	l.press("Your devices")
 	l.press("Log out everywhere else")
@@ -109,7 +109,7 @@ func otherWindows(t *testing.T, browser context.Context) {
 	second.wantDevices(laptop, phone)
 	second.mark()
 	l.press("Change password")
-	l.fill("current_password", "correct horse", "new_password", "battery staple")
+	l.fill("current_password", "correct horse battery", "new_password", "battery staple pile")
 	l.press("Change password")
 	p.wantEnded()
 	second.awaitDevices(laptop)
@@ -133,7 +133,7 @@ func devicesWithoutJavaScript(t *testing.T, browser context.Context) {
 	l.logOutDevice(phone)
 	p.wantEnded()
 	p.press("Log in")
-	p.fill("username", "kim", "password", "correct horse")
+	p.fill("username", "kim", "password", "correct horse battery")
 	p.press("Log in")
 	l.navigate("/sessions")
 	l.press("Log out everywhere else")

@@ -64,7 +64,7 @@ func looks(t *testing.T, browser context.Context) {
 	b.do(chromedp.Evaluate[chromedp.Void](`document.forms[0].noValidate = true`))
 	b.press("Sign up")
 	each("register-wrong")
-	b.signUp(strings.Repeat("averylongname", 4), "correct horse")
+	b.signUp(strings.Repeat("averylongname", 4), "correct horse battery")
 	each("me-long-name")
 	b.press("Change password")
 	each("password")
@@ -77,7 +77,7 @@ func looks(t *testing.T, browser context.Context) {
 	each("logged-out")
 	b.navigate("/me")
 	each("not-logged-in")
-	b.signUp("sparrow", "correct horse")
+	b.signUp("sparrow", "correct horse battery")
 	each("me")
 	if backgrounds["light"] == backgrounds["dark"] {
 		t.Errorf("light and dark have the same background %s", backgrounds["light"])

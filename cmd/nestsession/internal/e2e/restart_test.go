@@ -16,7 +16,7 @@ func startedAgain(t *testing.T, browser context.Context) {
 	folder := t.TempDir()
 	address, end := serveCommand(t, folder, "127.0.0.1:0")
 	b := openAt(t, browser, "http://"+address)
-	b.signUp("kim", "correct horse")
+	b.signUp("kim", "correct horse battery")
 	b.wantLoggedIn("kim", "after signing up")
 	end()
 	_, end = serveCommand(t, folder, address)

@@ -1,6 +1,12 @@
 package passwords
 
-import "testing"
+import (
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/alexedwards/argon2id"
+)
 
 // Enter takes a place of the hasher.
 func Enter(h *Hasher, t *testing.T) (leave func()) {
@@ -11,3 +17,26 @@ func Enter(h *Hasher, t *testing.T) (leave func()) {
 	}
 	return leave
 }
+
+// Waiting is how many wait for a place.
+func Waiting(h *Hasher) int64 { return h.waiting.Load() }
+
+// CountChecks returns what tells the hashes that were computed from now on.
+func CountChecks(h *Hasher) (computed func() []string) {
+	var mu sync.Mutex
+	var all []string
+	h.check = func(password, phc string) (bool, *Params, error) {
+		mu.Lock()
+		all = append(all, phc)
+		mu.Unlock()
+		return argon2id.CheckHash(password, phc)
+	}
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return all
+	}
+}
+
+// CommonList is the list of common passwords.
+func CommonList() []string { return strings.Fields(commonList) }

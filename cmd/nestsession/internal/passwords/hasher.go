@@ -6,18 +6,22 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/alexedwards/argon2id"
 )
 
 // ErrBusy says that no place for hashing became free in time: before the context
-// ended, or for 10 seconds.
+// ended or within [MaxWait], or that [MaxWaiting] others wait already.
 var ErrBusy = errors.New("passwords: too many passwords are being checked")
 
-// maxWait is how long a hash waits for its turn. Who waits longer has gone, or is one
-// of a flood, of which the rest would wait even longer.
-const maxWait = 10 * time.Second
+// The bounds of the queue for hashing. MaxWait is how long a hash waits for its turn;
+// after that time everybody who waits now has been served or has gone.
+const (
+	MaxWait    = 20 * time.Second
+	MaxWaiting = 1000
+)
 
 // Recommended is one of the equivalent settings of the OWASP Password Storage
 // Cheat Sheet: argon2id with 19 MiB, two passes and one lane.
@@ -32,9 +36,11 @@ type Params = argon2id.Params
 // every hash takes [Params].Memory, so an unbounded number of logins at once would
 // be a way to exhaust the memory of the machine.
 type Hasher struct {
-	params Params
-	places chan struct{}
-	decoy  string
+	params  Params
+	places  chan struct{}
+	waiting atomic.Int64
+	decoy   string
+	check   func(password, phc string) (bool, *Params, error)
 }
 
 // NewHasher returns a hasher that runs at most atOnce hashes at a time, or with 0
@@ -47,7 +53,7 @@ func NewHasher(params Params, atOnce int) (*Hasher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("passwords: %w", err)
 	}
-	return &Hasher{params: params, places: make(chan struct{}, atOnce), decoy: decoy}, nil
+	return &Hasher{params: params, places: make(chan struct{}, atOnce), decoy: decoy, check: argon2id.CheckHash}, nil
 }
 
 // Hash returns the PHC string of a password, salted with fresh random bytes. It
@@ -68,18 +74,22 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // Verify reports whether the password is the one that was hashed, and whether
 // the hash is of another cost than this hasher's and should be made anew. With an
 // empty phc, for a user who does not exist, it does the same work and reports
-// false. It returns [ErrBusy] if its turn does not come.
+// false. It returns [ErrParameters] for a hash of a cost beyond all reason, which it does
+// not compute, and [ErrBusy] if its turn does not come.
 func (h *Hasher) Verify(ctx context.Context, password, phc string) (match, outdated bool, err error) {
+	known := phc != ""
+	if !known {
+		phc = h.decoy
+	}
+	if err := reasonable(phc); err != nil {
+		return false, false, err
+	}
 	leave, err := h.enter(ctx)
 	if err != nil {
 		return false, false, err
 	}
 	defer leave()
-	known := phc != ""
-	if !known {
-		phc = h.decoy
-	}
-	match, params, err := argon2id.CheckHash(password, phc)
+	match, params, err := h.check(password, phc)
 	if err != nil {
 		return false, false, fmt.Errorf("passwords: %w", err)
 	}
@@ -91,7 +101,16 @@ func (h *Hasher) enter(ctx context.Context) (leave func(), err error) {
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
 	}
-	ctx, cancel := context.WithTimeout(ctx, maxWait)
+	select {
+	case h.places <- struct{}{}:
+		return func() { <-h.places }, nil
+	default:
+	}
+	defer h.waiting.Add(-1)
+	if h.waiting.Add(1) > MaxWaiting {
+		return nil, fmt.Errorf("%w: %d wait already", ErrBusy, MaxWaiting)
+	}
+	ctx, cancel := context.WithTimeout(ctx, MaxWait)
 	defer cancel()
 	select {
 	case h.places <- struct{}{}:

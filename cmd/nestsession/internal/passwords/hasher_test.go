@@ -26,14 +26,14 @@ func hasher(t *testing.T, p passwords.Params, atOnce int) *passwords.Hasher {
 func TestHashIsOfArgon2idAtTheRecommendedCostAndSalted(t *testing.T) {
 	t.Parallel()
 	h := hasher(t, passwords.Recommended(), 0)
-	phc, err := h.Hash(t.Context(), "correct horse")
+	phc, err := h.Hash(t.Context(), "correct horse battery")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := "$argon2id$v=19$m=19456,t=2,p=1$"; !strings.HasPrefix(phc, want) {
 		t.Errorf("hash is %q, want it to begin with %q", phc, want)
 	}
-	again, err := h.Hash(t.Context(), "correct horse")
+	again, err := h.Hash(t.Context(), "correct horse battery")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestHashIsOfArgon2idAtTheRecommendedCostAndSalted(t *testing.T) {
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	h := hasher(t, cheap, 0)
-	phc, err := h.Hash(t.Context(), "correct horse")
+	phc, err := h.Hash(t.Context(), "correct horse battery")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,11 +56,11 @@ func TestVerify(t *testing.T) {
 		by                  *passwords.Hasher
 		match, outdated     bool
 	}{
-		{"the password", "correct horse", phc, h, true, false},
-		{"another", "correct horsf", phc, h, false, false},
-		{"nobody's", "correct horse", "", h, false, false},
+		{"the password", "correct horse battery", phc, h, true, false},
+		{"another", "correct horse batterx", phc, h, false, false},
+		{"nobody's", "correct horse battery", "", h, false, false},
 		{"the text of which the decoy was made", "no account has this hash", "", h, false, false},
-		{"of another cost", "correct horse", phc, hasher(t, dearer, 0), true, true},
+		{"of another cost", "correct horse battery", phc, hasher(t, dearer, 0), true, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -102,8 +102,8 @@ func TestHashesAtOnceAreBounded(t *testing.T) {
 			t.Errorf("given up while it waited: %v, want ErrBusy for the context's reason", err)
 		}
 		began := time.Now()
-		if _, err := h.Hash(t.Context(), "x"); !errors.Is(err, passwords.ErrBusy) || time.Since(began) != 10*time.Second {
-			t.Errorf("its turn does not come: %v after %v, want ErrBusy after 10s", err, time.Since(began))
+		if _, err := h.Hash(t.Context(), "x"); !errors.Is(err, passwords.ErrBusy) || time.Since(began) != passwords.MaxWait {
+			t.Errorf("its turn does not come: %v after %v, want ErrBusy after 20s", err, time.Since(began))
 		}
 		leave()
 		if _, err := h.Hash(t.Context(), "x"); err != nil {
@@ -111,6 +111,37 @@ func TestHashesAtOnceAreBounded(t *testing.T) {
 		}
 		if _, err := h.Hash(ctx, "x"); !errors.Is(err, passwords.ErrBusy) {
 			t.Errorf("given up before it began: %v, want ErrBusy though a place is free", err)
+		}
+	})
+}
+
+// Many at once wait for their turn; one more than the queue holds is refused at once.
+func TestTheQueueForHashingIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := hasher(t, cheap, 1)
+		leave := passwords.Enter(h, t)
+		answers := make(chan error, passwords.MaxWaiting)
+		for range passwords.MaxWaiting {
+			go func() {
+				_, _, err := h.Verify(t.Context(), "x", "")
+				answers <- err
+			}()
+		}
+		synctest.Wait()
+		began := time.Now()
+		if _, err := h.Hash(t.Context(), "x"); !errors.Is(err, passwords.ErrBusy) || time.Since(began) != 0 {
+			t.Errorf("one too many: %v after %v, want ErrBusy at once", err, time.Since(began))
+		}
+		leave()
+		for range passwords.MaxWaiting {
+			if err := <-answers; err != nil {
+				t.Errorf("one that waited: %v", err)
+			}
+		}
+		synctest.Wait()
+		if n := passwords.Waiting(h); n != 0 {
+			t.Errorf("%d are counted as waiting when nobody does", n)
 		}
 	})
 }

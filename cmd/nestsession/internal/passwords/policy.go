@@ -3,17 +3,16 @@ package passwords
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/secure/precis"
 )
 
-// The length of a password in code points. NIST SP 800-63B-4 (3.1.1.2) and ASVS 5.0
-// (6.2.1, 6.2.9) ask for at least 8, for room of at least 64, and for no rules about
-// which characters it holds.
+// The length of a password in code points. NIST SP 800-63B-4 (3.1.1.2) asks for at least
+// 15 where the password is the only factor, for room of at least 64, and for no rules
+// about which characters it holds; ASVS 5.0 (6.2.1, 6.2.9) agrees.
 const (
-	MinLength = 8
+	MinLength = 15
 	MaxLength = 256
 )
 
@@ -22,7 +21,8 @@ var (
 	ErrTooShort = fmt.Errorf("use at least %d characters: a few words are easy to remember and hard to guess", MinLength)
 	ErrTooLong  = fmt.Errorf("use at most %d characters", MaxLength)
 	ErrUnusable = errors.New("use letters, digits, spaces and signs: this one holds a character that cannot be typed the same way everywhere")
-	ErrIsName   = errors.New("use something other than the username")
+	ErrIsName   = errors.New("use something other than the username or the name of this service: too little is left without them")
+	ErrCommon   = errors.New("use something else: this one is among the first that are guessed. A few words that have nothing to do with each other are hard to guess")
 )
 
 // Normalize brings a password to the form that is hashed, so that the same
@@ -43,8 +43,8 @@ func Normalize(password string) (string, bool) {
 }
 
 // Choose is [Normalize] for a new password of the user with the given name: it
-// returns [ErrTooShort], [ErrTooLong], [ErrUnusable] or [ErrIsName] where it is not
-// acceptable.
+// returns [ErrTooShort], [ErrTooLong], [ErrUnusable], [ErrIsName] or [ErrCommon] where it
+// is not acceptable.
 func Choose(password, username string) (string, error) {
 	if utf8.RuneCountInString(password) < MinLength {
 		return "", ErrTooShort
@@ -57,8 +57,10 @@ func Choose(password, username string) (string, error) {
 		return "", ErrUnusable
 	case utf8.RuneCountInString(normal) < MinLength:
 		return "", ErrTooShort
-	case strings.EqualFold(normal, username):
+	case isContext(normal, username):
 		return "", ErrIsName
+	case isCommon(normal):
+		return "", ErrCommon
 	}
 	return normal, nil
 }

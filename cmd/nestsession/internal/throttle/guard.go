@@ -1,19 +1,28 @@
 package throttle
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"time"
 )
 
 // The rates of a [Guard]. Five guesses are more than a forgetful user needs, and one
-// a minute from then on is 1,440 a day, of a password of at least eight characters.
-// An address may be shared by an office, hence its larger allowance.
+// a minute from then on is 1,440 a day, of a password of at least 15 characters. An
+// address may be shared by an office, hence its larger allowance. All addresses together
+// have more guesses at a name than any one of them can use up, at once or in the long run:
+// so one address alone keeps nobody out of an account.
 var (
-	perUser     = Rate{Burst: 5, Every: time.Minute}
-	perAddress  = Rate{Burst: 20, Every: 15 * time.Second}
+	perPair     = Rate{Burst: 5, Every: time.Minute}        // of an address and a name, or of a known device
+	perAddress  = Rate{Burst: 20, Every: 15 * time.Second}  // at whatever names
+	perName     = Rate{Burst: 100, Every: 20 * time.Second} // from whatever addresses nobody has logged in from
 	perRegister = Rate{Burst: 20, Every: 15 * time.Second}
 )
+
+// knownFor is how long an address stays known for a name after a login there.
+const knownFor = 30 * 24 * time.Hour
 
 // TooMany is the error of an attempt that comes too soon.
 type TooMany struct {
@@ -24,27 +33,43 @@ func (e *TooMany) Error() string {
 	return fmt.Sprintf("throttle: too many attempts: wait %s", e.After)
 }
 
+// ErrBusy says that an attempt waited for others until its context ended, or would have
+// been one too many that wait.
+var ErrBusy = errors.New("throttle: too many attempts are under way")
+
 // Guard counts attempts before the password is looked at, so that many at once
 // gain nothing. It knows names only as they were typed and addresses, not which accounts
 // exist: it treats an unknown name as it does a known one. It is safe for
 // concurrent use.
 type Guard struct {
-	users, devices, addresses, registrations *Limiter
+	logins, presents         guesses
+	known                    *memory // of addresses and names
+	devices                  *Limiter
+	addresses, registrations *Limiter
 }
+
+// guesses counts those at one kind of thing.
+type guesses struct{ pairs, names *Limiter }
 
 // NewGuard returns a guard. Now is nil for [time.Now].
 func NewGuard(now func() time.Time) *Guard {
 	return &Guard{
-		users:         NewLimiter(perUser, now),
-		devices:       NewLimiter(perUser, now),
+		logins:        guesses{NewLimiter(perPair, now), NewLimiter(perName, now)},
+		presents:      guesses{NewLimiter(perPair, now), NewLimiter(perName, now)},
+		known:         newMemory(knownFor, now),
+		devices:       NewLimiter(perPair, now),
 		addresses:     NewLimiter(perAddress, now),
 		registrations: NewLimiter(perRegister, now),
 	}
 }
 
-// Attempt is what was counted for one attempt.
+// Attempt is what was taken for one attempt. It has to be settled: by Wrong, Right or
+// Return, the first of which counts.
 type Attempt struct {
-	taken []taken
+	taken   []taken
+	known   *memory
+	home    string // to be known when the password was right
+	settled bool
 }
 
 type taken struct {
@@ -52,45 +77,81 @@ type taken struct {
 	key     string
 }
 
-// Login counts an attempt to log in under a name, from a device that [Devices]
-// knows for this name ("" for any other). A known device is counted by itself, so that
-// strangers who keep guessing a name slow each other down but not its user. It
-// returns [*TooMany].
-func (g *Guard) Login(from netip.Addr, name, device string) (*Attempt, error) {
+// Login begins an attempt to log in under a name, from a device that [Devices] knows
+// for this name ("" for any other). A known device is counted by itself, so that neither
+// strangers who keep guessing the name nor who shares the address slow its user down. An
+// address from which somebody has logged in under the name is not slowed down by the
+// guesses that come from others. It waits for attempts under way whose outcome
+// decides. It returns [*TooMany], or [ErrBusy].
+func (g *Guard) Login(ctx context.Context, from netip.Addr, name, device string) (*Attempt, error) {
+	address := addressKey(from)
+	pair := address + " " + name
 	if device != "" {
-		return take(taken{g.addresses, addressKey(from)}, taken{g.devices, device})
+		return take(ctx, g.known, pair, taken{g.devices, device})
 	}
-	return take(taken{g.addresses, addressKey(from)}, taken{g.users, name})
+	return g.guess(ctx, g.logins, address, name, pair)
 }
 
-// Password counts an attempt of a user who is logged in to prove the present
+// Password begins an attempt of a user who is logged in to prove the present
 // password. It is counted apart from the logins of the name, which anybody can
-// attempt. It returns [*TooMany].
-func (g *Guard) Password(from netip.Addr, userID int64) (*Attempt, error) {
-	return take(taken{g.addresses, addressKey(from)}, taken{g.devices, fmt.Sprintf("user:%d", userID)})
+// attempt, and otherwise as they are. It returns [*TooMany], or [ErrBusy].
+func (g *Guard) Password(ctx context.Context, from netip.Addr, userID int64, name string) (*Attempt, error) {
+	address, user := addressKey(from), strconv.FormatInt(userID, 10)
+	return g.guess(ctx, g.presents, address, user, address+" "+name)
+}
+
+// guess begins a guess from an address at a target. Home is the address and the name under
+// which the address is known.
+func (g *Guard) guess(ctx context.Context, of guesses, address, target, home string) (*Attempt, error) {
+	// In one order everywhere, so that no two attempts wait for each other; and the name
+	// last, so that an address which has used up its own takes nothing from others.
+	limits := []taken{{of.pairs, address + " " + target}, {g.addresses, address}}
+	if !g.known.has(home) {
+		limits = append(limits, taken{of.names, target})
+	}
+	return take(ctx, g.known, home, limits...)
 }
 
 // Register counts an attempt to make an account. There is no way not to say that
-// a name is taken, so what can be done is to say it rarely. It returns [*TooMany].
-func (g *Guard) Register(from netip.Addr) error {
-	_, err := take(taken{g.registrations, addressKey(from)})
+// a name is taken, so what can be done is to say it rarely. It returns [*TooMany], or
+// [ErrBusy].
+func (g *Guard) Register(ctx context.Context, from netip.Addr) error {
+	a, err := take(ctx, nil, "", taken{g.registrations, addressKey(from)})
+	if err == nil {
+		a.Wrong()
+	}
 	return err
 }
 
-// Return takes an attempt back that was no wrong guess. That is all that success
-// does: an attacker with one account could otherwise clear the address by logging in.
-func (a *Attempt) Return() {
+// Wrong counts the attempt.
+func (a *Attempt) Wrong() { a.settle(true) }
+
+// Return takes the attempt back: it was no wrong guess. That is all that success does to
+// the counts: an attacker with one account could otherwise clear the address by logging in.
+func (a *Attempt) Return() { a.settle(false) }
+
+// Right takes the attempt back, and remembers that the user was at this address.
+func (a *Attempt) Right() {
+	a.known.put(a.home)
+	a.settle(false)
+}
+
+func (a *Attempt) settle(wrong bool) {
+	if a.settled {
+		return
+	}
+	a.settled = true
 	for _, t := range a.taken {
-		t.limiter.Return(t.key)
+		t.limiter.Settle(t.key, wrong)
 	}
 }
 
-func take(from ...taken) (*Attempt, error) {
-	a := &Attempt{}
+func take(ctx context.Context, known *memory, home string, from ...taken) (*Attempt, error) {
+	a := &Attempt{known: known, home: home}
 	for _, t := range from {
-		if wait := t.limiter.Take(t.key); wait > 0 {
+		if err := t.limiter.Take(ctx, t.key); err != nil {
 			a.Return()
-			return nil, &TooMany{After: wait}
+			return nil, err
 		}
 		a.taken = append(a.taken, t)
 	}

@@ -1,9 +1,12 @@
 package throttle_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,6 +16,20 @@ import (
 // from returns an address that no other number has.
 func from(i int) netip.Addr {
 	return netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+}
+
+// login makes an attempt that is wrong or right.
+func login(g *throttle.Guard, from netip.Addr, name, device string, right bool) error {
+	a, err := g.Login(context.Background(), from, name, device)
+	if err != nil {
+		return err
+	}
+	if right {
+		a.Right()
+	} else {
+		a.Wrong()
+	}
+	return nil
 }
 
 // attempts makes attempts until one comes too soon, and returns how many did not.
@@ -34,15 +51,130 @@ func attempts(t *testing.T, try func(i int) error) int {
 	return 0
 }
 
+func wantAttempts(t *testing.T, what string, want int, try func(i int) error) {
+	t.Helper()
+	if n := attempts(t, try); n != want {
+		t.Errorf("%s: %d before the first refusal, want %d", what, n, want)
+	}
+}
+
 func TestGuessesAtOneNameFromManyAddresses(t *testing.T) {
 	t.Parallel()
 	g := throttle.NewGuard(newClock().now)
-	n := attempts(t, func(i int) error { _, err := g.Login(from(i), "kim", ""); return err })
-	if n != 5 {
-		t.Errorf("%d guesses before the first refusal, want 5", n)
-	}
-	if _, err := g.Login(from(5000), "lee", ""); err != nil {
+	wantAttempts(t, "guesses", 100, func(i int) error { return login(g, from(i), "kim", "", false) })
+	if err := login(g, from(5000), "lee", "", false); err != nil {
 		t.Errorf("another name: %v", err)
+	}
+}
+
+// One address that guesses at a name for days, as fast as it can, gets no more than five
+// tries and one a minute; and at no moment keeps the user out at another address.
+func TestOneAddressNeverKeepsAUserOutAtAnother(t *testing.T) {
+	t.Parallel()
+	for name, address := range map[string]func(i int) netip.Addr{
+		"IPv4":              func(int) netip.Addr { return from(1) },
+		"a network of IPv6": func(i int) netip.Addr { return netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", i%0x10000)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newClock()
+			g := throttle.NewGuard(c.now)
+			guesses := 0
+			for i := range 2 * 24 * 60 * 6 { // every ten seconds of two days
+				if login(g, address(i), "kim", "", false) == nil {
+					guesses++
+				}
+				if i%6 == 0 {
+					// From ever another address, so that none is known.
+					if err := login(g, from(1000+i), "kim", "", true); err != nil {
+						t.Fatalf("after %v the user is kept out: %v", time.Duration(i)*10*time.Second, err)
+					}
+				}
+				if at := i / 360; i%360 == 359 && guesses > 5+60*(at+1) {
+					t.Fatalf("%d guesses in %d hours, want at most %d", guesses, at+1, 5+60*(at+1))
+				}
+				c.forward(10 * time.Second)
+			}
+			if guesses < 2*24*60-5 {
+				t.Errorf("%d guesses in two days: the rate is another one than is stated", guesses)
+			}
+		})
+	}
+}
+
+// The same with a thousand at once, of which the right ones are none.
+func TestGuessesAtOnceGainNothing(t *testing.T) {
+	t.Parallel()
+	g := throttle.NewGuard(newClock().now)
+	var guesses atomic.Int64
+	var wg sync.WaitGroup
+	for range 1000 {
+		wg.Go(func() {
+			if login(g, from(1), "kim", "", false) == nil {
+				guesses.Add(1)
+			}
+		})
+		wg.Go(func() {
+			if err := login(g, from(2), "kim", "", true); err != nil && !errors.Is(err, throttle.ErrBusy) {
+				t.Errorf("the user, elsewhere: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := guesses.Load(); n != 5 {
+		t.Errorf("%d guesses, want 5", n)
+	}
+}
+
+// Sixty who know their passwords and share an address, and ten logins of one of them,
+// wait for each other, and none is refused.
+func TestRightLoginsInABurstAreNotRefused(t *testing.T) {
+	t.Parallel()
+	g := throttle.NewGuard(newClock().now)
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for i := range 70 {
+		wg.Go(func() {
+			<-start
+			if err := login(g, from(1), fmt.Sprint("user", max(i, 10)), "", true); err != nil {
+				t.Errorf("login %d: %v", i, err)
+			}
+		})
+	}
+	close(start)
+	wg.Wait()
+}
+
+// Guesses from everywhere slow a user down only where nobody has logged in before.
+func TestAKnownAddressIsNotSlowedDownByOthers(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	g := throttle.NewGuard(c.now)
+	if err := login(g, from(9000), "kim", "", true); err != nil {
+		t.Fatal(err)
+	}
+	flood := func() {
+		attempts(t, func(i int) error { return login(g, from(i), "kim", "", false) })
+	}
+	flood()
+	if err := login(g, from(9001), "kim", "", true); err == nil {
+		t.Error("an address that is not known is not slowed down")
+	}
+	wantAttempts(t, "guesses from the known address", 5, func(int) error { return login(g, from(9000), "kim", "", false) })
+	c.forward(29 * 24 * time.Hour)
+	flood()
+	if err := login(g, from(9000), "kim", "", false); err != nil {
+		t.Errorf("after 29 days: %v", err)
+	}
+	c.forward(2 * 24 * time.Hour)
+	flood()
+	if err := login(g, from(9000), "kim", "", false); err == nil {
+		t.Error("after 31 days the address is still known")
+	}
+	// What is known for one name is nothing for another.
+	attempts(t, func(i int) error { return login(g, from(i), "lee", "", false) })
+	if err := login(g, from(9000), "lee", "", false); err == nil {
+		t.Error("the address is known for a name under which nobody logged in there")
 	}
 }
 
@@ -61,76 +193,86 @@ func TestGuessesAtManyNamesFromOneAddress(t *testing.T) {
 			t.Parallel()
 			g := throttle.NewGuard(newClock().now)
 			n := attempts(t, func(i int) error {
-				_, err := g.Login(netip.MustParseAddr(c.address(i)), fmt.Sprint("name", i), "")
-				return err
+				return login(g, netip.MustParseAddr(c.address(i)), fmt.Sprint("name", i), "", false)
 			})
 			if n != 20 {
 				t.Errorf("%d guesses before the first refusal, want 20", n)
 			}
-			if _, err := g.Login(netip.MustParseAddr(c.other), "name1", ""); err != nil {
+			if err := login(g, netip.MustParseAddr(c.other), "name1", "", false); err != nil {
 				t.Errorf("another address: %v", err)
 			}
 		})
 	}
 }
 
-// Strangers who guess must not keep the user out.
-func TestAKnownDeviceIsNotSlowedDownByStrangers(t *testing.T) {
+// Neither strangers who guess the name, nor who shares the address.
+func TestAKnownDeviceIsNotSlowedDownByOthers(t *testing.T) {
 	t.Parallel()
 	g := throttle.NewGuard(newClock().now)
-	attempts(t, func(i int) error { _, err := g.Login(from(i), "kim", ""); return err })
-	n := attempts(t, func(i int) error { _, err := g.Login(from(2000+i), "kim", "phone"); return err })
-	if n != 5 {
-		t.Errorf("the known device had %d guesses of its own, want 5", n)
-	}
+	attempts(t, func(i int) error { return login(g, from(i), "kim", "", false) })
+	attempts(t, func(i int) error { return login(g, from(2000), fmt.Sprint("name", i), "", false) })
+	wantAttempts(t, "guesses from the known device", 5, func(int) error { return login(g, from(2000), "kim", "phone", false) })
 }
 
 func TestALoginThatSucceedsCountsNothingAndClearsNothing(t *testing.T) {
 	t.Parallel()
 	g := throttle.NewGuard(newClock().now)
 	for i := range 100 {
-		a, err := g.Login(from(0), "mine", "")
-		if err != nil {
+		if err := login(g, from(0), "mine", "", true); err != nil {
 			t.Fatalf("login %d: %v", i, err)
 		}
-		a.Return()
 	}
-	n := attempts(t, func(i int) error {
-		a, err := g.Login(from(0), "mine", "") // after each guess, one's own account
-		if err != nil {
+	wantAttempts(t, "guesses", 20, func(i int) error {
+		if err := login(g, from(0), "mine", "", true); err != nil { // after each guess, one's own account
 			return err
 		}
-		a.Return()
-		_, err = g.Login(from(0), fmt.Sprint("victim", i), "")
-		return err
+		return login(g, from(0), fmt.Sprint("victim", i), "", false)
 	})
-	if n != 20 {
-		t.Errorf("%d guesses before the first refusal, want 20", n)
-	}
 }
 
-// What is refused for the name must not use up the address, which others share.
+// What is refused for the name must not use up the address, which others share; nor what
+// is refused for the address the name.
 func TestWhatIsRefusedCountsNothing(t *testing.T) {
 	t.Parallel()
 	g := throttle.NewGuard(newClock().now)
-	attempts(t, func(i int) error { _, err := g.Login(from(i), "kim", ""); return err })
-	for range 100 {
-		if _, err := g.Login(from(5000), "kim", ""); err == nil {
+	attempts(t, func(int) error { return login(g, from(5000), "kim", "", false) })
+	for range 200 {
+		if login(g, from(5000), "kim", "", false) == nil {
 			t.Fatal("not refused")
 		}
 	}
-	if _, err := g.Login(from(5000), "lee", ""); err != nil {
-		t.Errorf("another name from the same address: %v", err)
-	}
+	wantAttempts(t, "guesses at other names from the same address", 15, func(i int) error { return login(g, from(5000), fmt.Sprint("name", i), "", false) })
+	wantAttempts(t, "guesses at the name from elsewhere", 95, func(i int) error { return login(g, from(i), "kim", "", false) })
 }
 
 func TestThePresentPasswordIsCountedApartFromLogins(t *testing.T) {
 	t.Parallel()
 	g := throttle.NewGuard(newClock().now)
-	attempts(t, func(i int) error { _, err := g.Login(from(i), "kim", ""); return err })
-	n := attempts(t, func(i int) error { _, err := g.Password(from(1000+i), 1); return err })
-	if n != 5 {
-		t.Errorf("%d guesses at the present password, want 5", n)
+	attempts(t, func(i int) error { return login(g, from(i), "kim", "", false) })
+	password := func(at netip.Addr) error {
+		a, err := g.Password(context.Background(), at, 1, "kim")
+		if err == nil {
+			a.Wrong()
+		}
+		return err
+	}
+	wantAttempts(t, "guesses at the present password", 5, func(int) error { return password(from(1000)) })
+	if err := password(from(1001)); err != nil {
+		t.Errorf("a thief of a session keeps its user from changing the password elsewhere: %v", err)
+	}
+}
+
+func TestAnAttemptIsSettledOnce(t *testing.T) {
+	t.Parallel()
+	g := throttle.NewGuard(newClock().now)
+	for range 100 {
+		a, err := g.Login(t.Context(), from(0), "kim", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Right()
+		a.Wrong()
+		a.Return()
 	}
 }
 
@@ -138,12 +280,9 @@ func TestRegistrationsFromOneAddress(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	g := throttle.NewGuard(c.now)
-	n := attempts(t, func(int) error { return g.Register(from(0)) })
-	if n != 20 {
-		t.Errorf("%d registrations before the first refusal, want 20", n)
-	}
+	wantAttempts(t, "registrations", 20, func(int) error { return g.Register(t.Context(), from(0)) })
 	c.forward(15 * time.Second)
-	if err := g.Register(from(0)); err != nil {
+	if err := g.Register(t.Context(), from(0)); err != nil {
 		t.Errorf("after the wait: %v", err)
 	}
 }

@@ -2,6 +2,9 @@
 package throttle
 
 import (
+	"container/list"
+	"context"
+	"fmt"
 	"hash/maphash"
 	"sync"
 	"time"
@@ -18,12 +21,20 @@ type Rate struct {
 // attacks and with however many names.
 const slots = 1 << 16
 
-// Limiter limits by key. It is a generic cell rate algorithm (a leaky bucket that
-// stores one instant: when it will have drained) over a count-min sketch: a key has one
-// slot in each of two rows, found by a hash that nobody outside can compute, and
-// the emptier of both counts. So the memory is fixed, no key is ever evicted to make
-// room, which an attacker could cause, and keys are not kept. Two keys are mistaken for each
-// other only if they meet in both rows.
+// maxWaiting is how many tries of one key wait for others to be settled.
+const maxWaiting = 200
+
+// Limiter limits by key how often something may go wrong, when it is not known before
+// whether it will. A try is taken, and later settled: wrong, which counts, or not. Tries
+// under way count as if they were wrong, so that many at once gain nothing; but what they
+// leave no room for waits until they are settled, and is not refused.
+//
+// It is a generic cell rate algorithm (a leaky bucket that stores one instant: when it
+// will have drained) over a count-min sketch: a key has one slot in each of two rows,
+// found by a hash that nobody outside can compute, and the emptier of both counts. So the
+// memory is fixed, no key is ever evicted to make room, which an attacker could cause, and
+// keys are not kept beyond the tries under way. Two keys are mistaken for each other only
+// if they meet in both rows.
 //
 // It is safe for concurrent use.
 type Limiter struct {
@@ -32,8 +43,20 @@ type Limiter struct {
 	start time.Time
 	seeds [2]maphash.Seed
 
-	mu   sync.Mutex
-	rows [2][]time.Duration // since start
+	mu      sync.Mutex
+	rows    [2][]time.Duration // since start
+	flights map[string]*flight
+}
+
+// flight is the tries of a key that are not settled, and those that wait for them.
+type flight struct {
+	underWay int
+	waiting  list.List // of *waiter
+}
+
+type waiter struct {
+	woken   chan struct{} // closed when it may go on, or is refused
+	granted bool
 }
 
 // NewLimiter returns a limiter. Now is nil for [time.Now].
@@ -41,7 +64,7 @@ func NewLimiter(rate Rate, now func() time.Time) *Limiter {
 	if now == nil {
 		now = time.Now
 	}
-	l := &Limiter{rate: rate, now: now, start: now()}
+	l := &Limiter{rate: rate, now: now, start: now(), flights: map[string]*flight{}}
 	for i := range l.rows {
 		l.seeds[i] = maphash.MakeSeed()
 		l.rows[i] = make([]time.Duration, slots)
@@ -49,29 +72,81 @@ func NewLimiter(rate Rate, now func() time.Time) *Limiter {
 	return l
 }
 
-// Take counts one for the key. If that would be too often it counts nothing, and
-// returns how long to wait, which is more than 0.
-func (l *Limiter) Take(key string) (wait time.Duration) {
+// Take begins a try, which [Limiter.Settle] has to end. It waits while the outcome of
+// others decides whether there is one left. It returns [*TooMany] if there is none, and
+// [ErrBusy] if too many wait or ctx ends.
+func (l *Limiter) Take(ctx context.Context, key string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.now().Sub(l.start)
-	a, b := l.slots(key)
-	drained := max(min(*a, *b), now)
-	if wait := drained + l.rate.Every - now - time.Duration(l.rate.Burst)*l.rate.Every; wait > 0 {
-		return wait
+	left, wait := l.left(key)
+	f := l.flights[key]
+	switch {
+	case left <= 0:
+		return &TooMany{After: wait}
+	case f == nil:
+		f = &flight{}
+		l.flights[key] = f
+		fallthrough
+	case f.underWay < left && f.waiting.Len() == 0:
+		f.underWay++
+		return nil
+	case f.waiting.Len() >= maxWaiting:
+		return fmt.Errorf("%w: %d wait already", ErrBusy, maxWaiting)
 	}
-	*a = max(*a, now) + l.rate.Every
-	*b = max(*b, now) + l.rate.Every
-	return 0
+	w := &waiter{woken: make(chan struct{})}
+	place := f.waiting.PushBack(w)
+	l.mu.Unlock()
+	select {
+	case <-w.woken:
+		l.mu.Lock()
+	case <-ctx.Done():
+		l.mu.Lock()
+		select {
+		case <-w.woken:
+		default:
+			f.waiting.Remove(place)
+			return fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
+		}
+	}
+	if !w.granted {
+		_, wait = l.left(key)
+		return &TooMany{After: max(wait, time.Second)}
+	}
+	return nil
 }
 
-// Return takes back one that [Limiter.Take] counted.
-func (l *Limiter) Return(key string) {
+// Settle ends a try that [Limiter.Take] began. One that was wrong counts.
+func (l *Limiter) Settle(key string, wrong bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if wrong {
+		now := l.now().Sub(l.start)
+		a, b := l.slots(key)
+		*a = max(*a, now) + l.rate.Every
+		*b = max(*b, now) + l.rate.Every
+	}
+	f := l.flights[key]
+	f.underWay--
+	left, _ := l.left(key)
+	for f.waiting.Len() > 0 && (left <= 0 || f.underWay < left) {
+		w, _ := f.waiting.Remove(f.waiting.Front()).(*waiter)
+		if left > 0 {
+			w.granted = true
+			f.underWay++
+		}
+		close(w.woken)
+	}
+	if f.underWay == 0 {
+		delete(l.flights, key) // nobody waits for none
+	}
+}
+
+// left is how many tries may go wrong now, and for 0 how long until there is one.
+func (l *Limiter) left(key string) (n int, wait time.Duration) {
+	now := l.now().Sub(l.start)
 	a, b := l.slots(key)
-	*a -= l.rate.Every
-	*b -= l.rate.Every
+	room := now + time.Duration(l.rate.Burst)*l.rate.Every - max(min(*a, *b), now)
+	return int(room / l.rate.Every), l.rate.Every - room
 }
 
 func (l *Limiter) slots(key string) (a, b *time.Duration) {

@@ -1,10 +1,14 @@
 package throttle_test
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/throttle"
@@ -23,7 +27,7 @@ func TestLimiter(t *testing.T) {
 	l := throttle.NewLimiter(throttle.Rate{Burst: 3, Every: time.Minute}, c.now)
 	want := func(step string, key string, want time.Duration) {
 		t.Helper()
-		if got := l.Take(key); got != want {
+		if got := wrong(t, l, key); got != want {
 			t.Errorf("%s: wait %v, want %v", step, got, want)
 		}
 	}
@@ -43,27 +47,133 @@ func TestLimiter(t *testing.T) {
 		want("forgotten after a while, and never more than the burst", "a", 0)
 	}
 	want("the fourth", "a", time.Minute)
-	l.Return("a")
-	want("one that was returned", "a", 0)
+	c.forward(time.Minute)
+	for range 10 { // what was not wrong counts nothing
+		if err := l.Take(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		l.Settle("a", false)
+	}
+	want("the one that was left", "a", 0)
 	want("but only one", "a", time.Minute)
 }
 
+// wrong makes a try that is wrong, or returns how long to wait.
+func wrong(t *testing.T, l *throttle.Limiter, key string) time.Duration {
+	t.Helper()
+	err := l.Take(t.Context(), key)
+	if tooMany := (*throttle.TooMany)(nil); errors.As(err, &tooMany) {
+		return tooMany.After
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Settle(key, true)
+	return 0
+}
+
+// However many come at once and are wrong, no more are tried than may be wrong; and who
+// waited is refused as soon as that is clear.
 func TestTheLimitHoldsWhenAllComeAtOnce(t *testing.T) {
 	t.Parallel()
 	l := throttle.NewLimiter(throttle.Rate{Burst: 5, Every: time.Hour}, nil)
-	var passed atomic.Int64
+	var tried, refused atomic.Int64
 	var wg sync.WaitGroup
 	for range 100 {
 		wg.Go(func() {
-			if l.Take("a") == 0 {
-				passed.Add(1)
+			tooMany := (*throttle.TooMany)(nil)
+			switch err := l.Take(t.Context(), "a"); {
+			case err == nil:
+				tried.Add(1)
+				l.Settle("a", true)
+			case errors.As(err, &tooMany) && tooMany.After > 0:
+				refused.Add(1)
+			default:
+				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
-	if n := passed.Load(); n != 5 {
-		t.Errorf("%d passed, want 5", n)
+	if n, r := tried.Load(), refused.Load(); n != 5 || r != 95 {
+		t.Errorf("%d tried and %d refused, want 5 and 95", n, r)
 	}
+}
+
+// Right ones that come at once wait for each other, in the order in which they came, and
+// none is refused.
+func TestRightOnesWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := throttle.NewLimiter(throttle.Rate{Burst: 3, Every: time.Hour}, nil)
+		var underWay, most int
+		var mu sync.Mutex
+		var order []int
+		var wg sync.WaitGroup
+		for i := range 60 {
+			wg.Go(func() {
+				if err := l.Take(t.Context(), "a"); err != nil {
+					t.Errorf("the one at place %d: %v", i, err)
+					return
+				}
+				mu.Lock()
+				order = append(order, i)
+				underWay++
+				most = max(most, underWay)
+				mu.Unlock()
+				time.Sleep(time.Second)
+				mu.Lock()
+				underWay--
+				mu.Unlock()
+				l.Settle("a", false)
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		if most != 3 || len(order) != 60 || !slices.IsSorted(order) {
+			t.Errorf("%d at once, want 3; in the order %v", most, order)
+		}
+	})
+}
+
+func TestWhoWaitsTooLongOrIsOneTooMany(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := throttle.NewLimiter(throttle.Rate{Burst: 1, Every: time.Hour}, nil)
+		if err := l.Take(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := l.Take(short, "a"); !errors.Is(err, throttle.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the one that waits too long: %v", err)
+		}
+		errs := make(chan error, 200)
+		for range 200 {
+			go func() {
+				err := l.Take(t.Context(), "a")
+				if err == nil {
+					l.Settle("a", false)
+				}
+				errs <- err
+			}()
+		}
+		synctest.Wait()
+		if err := l.Take(t.Context(), "a"); !errors.Is(err, throttle.ErrBusy) {
+			t.Errorf("one too many: %v, want ErrBusy at once", err)
+		}
+		if err := l.Take(t.Context(), "b"); err != nil {
+			t.Errorf("of another key: %v", err)
+		}
+		l.Settle("a", false)
+		for range 200 {
+			if err := <-errs; err != nil {
+				t.Errorf("one that waited: %v", err)
+			}
+		}
+		if err := l.Take(t.Context(), "a"); err != nil {
+			t.Errorf("when all is over: %v", err)
+		}
+	})
 }
 
 // An attacker who tries many names neither makes room for one more guess at the
@@ -72,18 +182,18 @@ func TestManyOtherKeysChangeNothing(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	l := throttle.NewLimiter(throttle.Rate{Burst: 2, Every: time.Hour}, c.now)
-	for l.Take("victim") == 0 {
+	for wrong(t, l, "victim") == 0 {
 	}
 	for i := range 5_000 {
-		for l.Take("name"+strconv.Itoa(i)) == 0 {
+		for wrong(t, l, "name"+strconv.Itoa(i)) == 0 {
 		}
 	}
-	if l.Take("victim") == 0 {
+	if wrong(t, l, "victim") == 0 {
 		t.Error("the victim's count was forgotten")
 	}
 	slowed := 0
 	for i := range 1_000 {
-		if l.Take("stranger"+strconv.Itoa(i)) != 0 {
+		if wrong(t, l, "stranger"+strconv.Itoa(i)) != 0 {
 			slowed++
 		}
 	}

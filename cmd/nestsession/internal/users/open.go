@@ -13,33 +13,53 @@ import (
 //go:embed schema.sql
 var schema string
 
+//go:embed migrate.sql
+var fromFirst string
+
 // version is the schema's, kept in the file as SQLite's user_version.
-const version = 1
+const version = 2
 
 // Open opens the file at path, or makes it, readable by its owner alone, with the
 // tables it needs. It refuses a file of a later version of the schema.
 func Open(ctx context.Context, path string, hasher Hasher) (*Store, error) {
+	db, err := open(ctx, path, sqlitefile.Options{Make: true, Private: true})
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{db: db, hasher: hasher}
+	if err := s.begin(ctx, path); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("users: %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// begin learns what the file is called among others, and begins to watch over it.
+func (s *Store) begin(ctx context.Context, path string) (err error) {
+	if s.issuer, err = ensureIssuer(ctx, s.db); err != nil {
+		return err
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return err
+	}
+	s.health, err = sqlitefile.NewHealth(path, s.db, true)
+	return err
+}
+
+func open(ctx context.Context, path string, o sqlitefile.Options) (*sql.DB, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("users: %w", err)
 	}
-	db, err := sqlitefile.Open(abs, sqlitefile.Options{Make: true, Private: true})
+	db, err := sqlitefile.Open(abs, o)
 	if err != nil {
 		return nil, fmt.Errorf("users: %w", err)
 	}
-	s := &Store{db: db, hasher: hasher}
-	err = sqlitefile.WhenFree(ctx, func() error { return migrate(ctx, db) })
-	if err == nil {
-		s.issuer, err = ensureIssuer(ctx, db)
-	}
-	if err == nil {
-		s.health, err = sqlitefile.NewHealth(abs, db, true)
-	}
-	if err != nil {
+	if err := sqlitefile.WhenFree(ctx, func() error { return migrate(ctx, db) }); err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("users: %s: %w", abs, err)
 	}
-	return s, nil
+	return db, nil
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {
@@ -56,9 +76,12 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	case found > version:
 		return fmt.Errorf("the file has schema version %d, this program knows up to %d: use a newer nestsession", found, version)
 	case found == 0:
-		if _, err := tx.ExecContext(ctx, schema); err != nil {
-			return err
-		}
+		_, err = tx.ExecContext(ctx, schema)
+	case found == 1:
+		_, err = tx.ExecContext(ctx, fromFirst)
+	}
+	if err != nil {
+		return err
 	}
 	return tx.Commit()
 }

@@ -19,6 +19,9 @@ var (
 	// ErrWrong says that there is no account of that name, or that its password
 	// is another. It does not say which, and takes the same work either way.
 	ErrWrong = errors.New("users: wrong username or password")
+
+	// ErrDisabled says that the password is right, and the account disabled.
+	ErrDisabled = errors.New("users: the account is disabled")
 )
 
 // User is what a session holds of an account: nothing secret.
@@ -27,11 +30,11 @@ type User struct {
 	Username string `json:"username"`
 }
 
-// Login is a user whose password was right, and which of the account's passwords
-// that was, for [Store.Current].
+// Login is a user whose password was right, and the generation of the account's
+// credentials at that time, for [Store.Current].
 type Login struct {
 	User       User
-	generation int64
+	Generation int64
 }
 
 // Hasher is a [passwords.Hasher], or a test's.
@@ -56,11 +59,11 @@ func (s *Store) Register(ctx context.Context, name, password string) (Login, err
 	if err != nil {
 		return Login{}, err
 	}
-	l := Login{User: User{Username: name}}
+	l := Login{User: User{Username: name}, Generation: newGeneration()}
 	err = s.db.QueryRowContext(ctx,
-		`INSERT INTO users (name, password, created_at) VALUES (?, ?, ?)
-		 ON CONFLICT (name) DO NOTHING RETURNING id, generation`,
-		name, phc, time.Now().UnixMilli()).Scan(&l.User.ID, &l.generation)
+		`INSERT INTO users (name, password, generation, created_at) VALUES (?, ?, ?, ?)
+		 ON CONFLICT (name) DO NOTHING RETURNING id`,
+		name, phc, l.Generation, time.Now().UnixMilli()).Scan(&l.User.ID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Login{}, ErrTaken
 	}
@@ -71,14 +74,16 @@ func (s *Store) Register(ctx context.Context, name, password string) (Login, err
 }
 
 // Authenticate returns the user of that name and password, both as they were
-// typed, or [ErrWrong]. A hash of an outdated cost is replaced on the way.
+// typed, [ErrWrong], or [ErrDisabled] to who knows the password. A hash of an outdated cost
+// is replaced on the way.
 func (s *Store) Authenticate(ctx context.Context, username, password string) (Login, error) {
 	var l Login
 	var phc string
+	var disabled bool
 	if name, err := Name(username); err == nil {
 		l.User.Username = name
-		err = s.db.QueryRowContext(ctx, `SELECT id, password, generation FROM users WHERE name = ?`, name).
-			Scan(&l.User.ID, &phc, &l.generation)
+		err = s.db.QueryRowContext(ctx, `SELECT id, password, generation, disabled_at IS NOT NULL FROM users WHERE name = ?`, name).
+			Scan(&l.User.ID, &phc, &l.Generation, &disabled)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return Login{}, fmt.Errorf("users: authenticate: %w", err)
 		}
@@ -91,6 +96,8 @@ func (s *Store) Authenticate(ctx context.Context, username, password string) (Lo
 		return Login{}, err
 	case !match:
 		return Login{}, ErrWrong
+	case disabled:
+		return Login{}, ErrDisabled
 	}
 	if outdated {
 		if err := s.rehash(ctx, l, normal); err != nil {
@@ -106,56 +113,9 @@ func (s *Store) rehash(ctx context.Context, l Login, password string) error {
 		return err
 	}
 	// The generation says that the password has not changed since it was read.
-	_, err = s.db.ExecContext(ctx, `UPDATE users SET password = ? WHERE id = ? AND generation = ?`, phc, l.User.ID, l.generation)
+	_, err = s.db.ExecContext(ctx, `UPDATE users SET password = ? WHERE id = ? AND generation = ?`, phc, l.User.ID, l.Generation)
 	if err != nil {
 		return fmt.Errorf("users: rehash: %w", err)
-	}
-	return nil
-}
-
-// Current reports whether the password of this login is still the account's. A
-// session is to be saved first and checked then, while [Store.ChangePassword] is to
-// be followed by the end of the sessions: whichever comes first, a login with the
-// old password does not outlive the change.
-func (s *Store) Current(ctx context.Context, l Login) (bool, error) {
-	var n int
-	err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM users WHERE id = ? AND generation = ?`, l.User.ID, l.generation).Scan(&n)
-	if err != nil {
-		return false, fmt.Errorf("users: current: %w", err)
-	}
-	return n == 1, nil
-}
-
-// ChangePassword replaces the password of a user who knows the present one, the
-// new one being as [passwords.Choose] returned it. It returns [ErrWrong] for
-// another present password, for an account that is gone, and for one whose password was
-// changed meanwhile.
-func (s *Store) ChangePassword(ctx context.Context, id int64, present, chosen string) error {
-	var phc string
-	var generation int64
-	err := s.db.QueryRowContext(ctx, `SELECT password, generation FROM users WHERE id = ?`, id).Scan(&phc, &generation)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("users: change password: %w", err)
-	}
-	normal, _ := passwords.Normalize(present)
-	match, _, err := s.hasher.Verify(ctx, normal, phc)
-	switch {
-	case err != nil:
-		return err
-	case !match:
-		return ErrWrong
-	}
-	fresh, err := s.hasher.Hash(ctx, chosen)
-	if err != nil {
-		return err
-	}
-	res, err := s.db.ExecContext(ctx,
-		`UPDATE users SET password = ?, generation = generation + 1 WHERE id = ? AND generation = ?`, fresh, id, generation)
-	if err != nil {
-		return fmt.Errorf("users: change password: %w", err)
-	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(ErrWrong, err)
 	}
 	return nil
 }

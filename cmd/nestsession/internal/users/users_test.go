@@ -58,7 +58,7 @@ func setup(t *testing.T) (*users.Store, *counter, users.Login) {
 	t.Helper()
 	c := newCounter(t, cheap)
 	s := open(t, filepath.Join(t.TempDir(), "users.db"), c)
-	l, err := s.Register(t.Context(), "kim", "correct horse")
+	l, err := s.Register(t.Context(), "kim", "correct horse battery")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,16 +73,16 @@ func TestAuthenticate(t *testing.T) {
 		name, username, password string
 		want                     error
 	}{
-		{"right", "kim", "correct horse", nil},
-		{"the name in capitals", "KIM", "correct horse", nil},
-		{"wrong password", "kim", "correct horsf", users.ErrWrong},
+		{"right", "kim", "correct horse battery", nil},
+		{"the name in capitals", "KIM", "correct horse battery", nil},
+		{"wrong password", "kim", "correct horse batterx", users.ErrWrong},
 		{"the password cut short", "kim", "correct hors", users.ErrWrong},
 		{"no password", "kim", "", users.ErrWrong},
-		{"nobody", "lee", "correct horse", users.ErrWrong},
-		{"what no name can be", "ki m", "correct horse", users.ErrWrong},
+		{"nobody", "lee", "correct horse battery", users.ErrWrong},
+		{"what no name can be", "ki m", "correct horse battery", users.ErrWrong},
 		{"no name", "", "", users.ErrWrong},
 		{"what no password can be", "kim", "correct\x00horse", users.ErrWrong},
-		{"SQL", "kim' --", "correct horse", users.ErrWrong},
+		{"SQL", "kim' --", "correct horse battery", users.ErrWrong},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -116,7 +116,7 @@ func TestTheSameWorkWhetherTheAccountExistsOrNot(t *testing.T) {
 	}
 	for _, name := range []string{"kim", "new"} {
 		c.hashes.Store(0)
-		if _, err := s.Register(t.Context(), name, "correct horse"); (name == "kim") != errors.Is(err, users.ErrTaken) {
+		if _, err := s.Register(t.Context(), name, "correct horse battery"); (name == "kim") != errors.Is(err, users.ErrTaken) {
 			t.Fatalf("Register(%q) = %v", name, err)
 		}
 		if h := c.hashes.Load(); h != 1 {
@@ -139,7 +139,7 @@ func TestOfManyWhoRegisterANameAtOnceOneGetsIt(t *testing.T) {
 				return
 			}
 			defer s.Close()
-			switch _, err := s.Register(t.Context(), "kim", "correct horse"); {
+			switch _, err := s.Register(t.Context(), "kim", "correct horse battery"); {
 			case err == nil:
 				won.Add(1)
 			case !errors.Is(err, users.ErrTaken):
@@ -157,25 +157,25 @@ func TestChangePassword(t *testing.T) {
 	t.Parallel()
 	s, _, kim := setup(t)
 	ctx := t.Context()
-	if err := s.ChangePassword(ctx, kim.User.ID, "wrong", "battery staple"); !errors.Is(err, users.ErrWrong) {
+	if _, err := s.ChangePassword(ctx, kim.User.ID, "wrong", "battery staple pile"); !errors.Is(err, users.ErrWrong) {
 		t.Errorf("with a wrong present password: %v, want ErrWrong", err)
 	}
-	if err := s.ChangePassword(ctx, 4711, "correct horse", "battery staple"); !errors.Is(err, users.ErrWrong) {
+	if _, err := s.ChangePassword(ctx, 4711, "correct horse battery", "battery staple pile"); !errors.Is(err, users.ErrWrong) {
 		t.Errorf("of nobody: %v, want ErrWrong", err)
 	}
 	if current, err := s.Current(ctx, kim); err != nil || !current {
 		t.Errorf("Current = %v, %v before any change", current, err)
 	}
-	if err := s.ChangePassword(ctx, kim.User.ID, "correct horse", "battery staple"); err != nil {
+	if _, err := s.ChangePassword(ctx, kim.User.ID, "correct horse battery", "battery staple pile"); err != nil {
 		t.Fatal(err)
 	}
 	if current, err := s.Current(ctx, kim); err != nil || current {
 		t.Errorf("Current = %v, %v for a login with the old password", current, err)
 	}
-	if _, err := s.Authenticate(ctx, "kim", "correct horse"); !errors.Is(err, users.ErrWrong) {
+	if _, err := s.Authenticate(ctx, "kim", "correct horse battery"); !errors.Is(err, users.ErrWrong) {
 		t.Errorf("the old password: %v, want ErrWrong", err)
 	}
-	if _, err := s.Authenticate(ctx, "kim", "battery staple"); err != nil {
+	if _, err := s.Authenticate(ctx, "kim", "battery staple pile"); err != nil {
 		t.Errorf("the new password: %v", err)
 	}
 }
@@ -187,7 +187,7 @@ func TestOfTwoChangesOfOnePasswordAtOnceOneCounts(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			if err := s.ChangePassword(t.Context(), kim.User.ID, "correct horse", "battery staple"); err == nil {
+			if _, err := s.ChangePassword(t.Context(), kim.User.ID, "correct horse battery", "battery staple pile"); err == nil {
 				won.Add(1)
 			} else if !errors.Is(err, users.ErrWrong) {
 				t.Error(err)
@@ -204,7 +204,7 @@ func TestAHashOfAnOutdatedCostIsReplacedAtLogin(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "users.db")
 	old := open(t, path, newCounter(t, cheap))
-	kim, err := old.Register(t.Context(), "kim", "correct horse")
+	kim, err := old.Register(t.Context(), "kim", "correct horse battery")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +213,7 @@ func TestAHashOfAnOutdatedCostIsReplacedAtLogin(t *testing.T) {
 	c := newCounter(t, dearer)
 	s := open(t, path, c)
 	for i, want := range []int64{1, 1} { // replaced once, and good from then on
-		if _, err := s.Authenticate(t.Context(), "kim", "correct horse"); err != nil {
+		if _, err := s.Authenticate(t.Context(), "kim", "correct horse battery"); err != nil {
 			t.Fatal(err)
 		}
 		if n := c.hashes.Load(); n != want {
@@ -235,7 +235,7 @@ func TestAccountsOutliveTheProcessAndTheFileIsTheOwnersAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := first.Register(t.Context(), "kim", "correct horse"); err != nil {
+	if _, err := first.Register(t.Context(), "kim", "correct horse battery"); err != nil {
 		t.Fatal(err)
 	}
 	files, err := os.ReadDir(filepath.Dir(path))
@@ -254,10 +254,10 @@ func TestAccountsOutliveTheProcessAndTheFileIsTheOwnersAlone(t *testing.T) {
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := open(t, path, newCounter(t, cheap)).Authenticate(t.Context(), "kim", "correct horse"); err != nil {
+	if _, err := open(t, path, newCounter(t, cheap)).Authenticate(t.Context(), "kim", "correct horse battery"); err != nil {
 		t.Errorf("after reopening: %v", err)
 	}
-	if text, err := os.ReadFile(path); err != nil || strings.Contains(string(text), "correct horse") {
+	if text, err := os.ReadFile(path); err != nil || strings.Contains(string(text), "correct horse battery") {
 		t.Errorf("the file holds the password itself (%v)", err)
 	}
 }
@@ -273,7 +273,7 @@ func TestAFileOfALaterVersionIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Exec(`PRAGMA user_version = 2`); err != nil {
+	if _, err := db.Exec(`PRAGMA user_version = 3`); err != nil {
 		t.Fatal(err)
 	}
 	_, err = users.Open(t.Context(), path, newCounter(t, cheap))

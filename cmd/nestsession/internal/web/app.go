@@ -4,6 +4,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -63,6 +64,7 @@ type App struct {
 	devices  *throttle.Devices
 	proxies  client.Proxies
 	log      *slog.Logger
+	now      func() time.Time
 	handler  http.Handler
 
 	unhealthy sync.Map // what /healthz last said was unavailable
@@ -76,6 +78,10 @@ func New(cfg Config) (*App, error) {
 		guard:   cfg.Guard,
 		proxies: cfg.Proxies,
 		log:     cmp.Or(cfg.Logger, slog.Default()),
+		now:     cfg.Session.Now,
+	}
+	if a.now == nil {
+		a.now = time.Now
 	}
 	if a.guard == nil {
 		a.guard = throttle.NewGuard(nil)
@@ -127,7 +133,7 @@ func (a *App) Close() error {
 func (a *App) routes() http.Handler {
 	mux := http.NewServeMux()
 	declare := func(pattern string, h func(http.ResponseWriter, *http.Request, *Session)) {
-		mux.HandleFunc(pattern, a.sessions.HandlerFunc(h))
+		mux.HandleFunc(pattern, a.sessions.HandlerFunc(a.declared(h)))
 	}
 	declare("GET /{$}", a.home)
 	declare("GET /register", a.registerPage)
@@ -135,9 +141,9 @@ func (a *App) routes() http.Handler {
 	declare("GET /login", a.loginPage)
 	declare("POST /login", a.login)
 	declare("GET /me", a.me)
-	declare("POST /logout", a.logout)
+	mux.HandleFunc("POST /logout", a.sessions.HandlerFunc(a.logout)) // whatever has become of the account
 	declare("GET /password", a.passwordPage)
-	declare("POST /password", a.password)
+	mux.HandleFunc("POST /password", withLastWord(a.sessions.HandlerFunc(a.declared(a.password))))
 	declare("GET /events", a.events)
 	declare("GET /sessions", a.listSessions)
 	declare("GET "+listEventsURL, a.listEvents)
@@ -157,5 +163,21 @@ func (a *App) sessionFailed(w http.ResponseWriter, r *http.Request, err error) {
 		a.writeProblem(w, r, &notLoggedIn, loginView("", nil))
 		return
 	}
-	a.writeProblem(w, r, a.problemOf(r, fmt.Errorf("%w: %w", errSession, err)), view{Title: "Not available", Links: toStart})
+	p := a.problemOf(r, fmt.Errorf("%w: %w", errSession, err))
+	if word, ok := r.Context().Value(lastWordKey{}).(*lastWord); ok && word.problem != nil {
+		p = word.problem
+	}
+	a.writeProblem(w, r, p, view{Title: "Not available", Links: toStart})
+}
+
+// lastWord is what a handler wants said if its session cannot be saved, since it has done
+// what cannot be undone.
+type lastWord struct{ problem *problem }
+
+type lastWordKey struct{}
+
+func withLastWord(next http.Handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), lastWordKey{}, new(lastWord))))
+	}
 }

@@ -22,6 +22,7 @@ type brittle struct {
 	read  atomic.Int64 // the records that they yielded
 
 	listsDown atomic.Bool
+	onList    atomic.Pointer[func()] // before the next list
 }
 
 func (b *brittle) Unwrap() store.Store { return b.Store }
@@ -62,6 +63,9 @@ func (b *brittle) List(ctx context.Context, owner string) iter.Seq2[store.Record
 	l, _ := store.As[store.Lister](b.Store)
 	return func(yield func(store.Record, error) bool) {
 		b.lists.Add(1)
+		if f := b.onList.Swap(nil); f != nil {
+			(*f)()
+		}
 		err := b.check()
 		if b.listsDown.Load() {
 			err = errDown

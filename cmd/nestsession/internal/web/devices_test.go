@@ -52,13 +52,13 @@ func TestDevicesAreListedAndEnded(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	laptop, phone, tablet, lee := s.program().with(firefox), s.program().with(iPhone), s.program().with("curl/8.5.0"), s.program()
-	laptop.register("kim", "correct horse")
+	laptop.register("kim", "correct horse battery")
 	if l := laptop.list(); l.Text != "You are logged in on this device alone." || l.Others || !l.Sessions[0].Current {
 		t.Errorf("with one device: %+v", l)
 	}
-	phone.login("kim", "correct horse")
-	tablet.login("kim", "correct horse")
-	lee.register("lee", "correct horse")
+	phone.login("kim", "correct horse battery")
+	tablet.login("kim", "correct horse battery")
+	lee.register("lee", "correct horse battery")
 	l := phone.list()
 	if l.names() != "Safari on iPhone, curl, Firefox on Linux" || !l.Others || l.Text != "You are logged in on these 3 devices." {
 		t.Errorf("with three: %+v", l)
@@ -90,8 +90,8 @@ func TestDevicesAsPages(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	laptop, phone := s.person().with(firefox), s.person().with("<script>alert(1)</script>/1.0")
-	laptop.register("kim", "correct horse")
-	phone.login("kim", "correct horse")
+	laptop.register("kim", "correct horse battery")
+	phone.login("kim", "correct horse battery")
 	page := laptop.send(http.MethodGet, "/sessions", nil).want(t, http.StatusOK, "these 2 devices", "Firefox on Linux",
 		`action="/sessions/logout-others"`, `data-events="/sessions/events"`)
 	if strings.Contains(page.body, "<script>alert") {
@@ -136,8 +136,8 @@ func TestAnotherSiteEndsNoDevice(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	laptop, phone := s.program(), s.program()
-	laptop.register("kim", "correct horse")
-	phone.login("kim", "correct horse")
+	laptop.register("kim", "correct horse battery")
+	phone.login("kim", "correct horse battery")
 	other := laptop.list().Sessions[1].Session
 	laptop.headers.Set("Sec-Fetch-Site", "cross-site")
 	for _, path := range []string{"/sessions/" + other + "/logout", "/sessions/logout-others"} {
@@ -152,10 +152,10 @@ func TestManyDevices(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	all := []*browser{s.program().with("0/1.0")}
-	all[0].register("kim", "correct horse")
+	all[0].register("kim", "correct horse battery")
 	for i := range 130 {
 		b := s.program().with(strconv.Itoa(i+1) + "/1.0")
-		b.login("kim", "correct horse").want(t, http.StatusOK)
+		b.login("kim", "correct horse battery").want(t, http.StatusOK)
 		all = append(all, b)
 	}
 	for i, b := range all {
@@ -175,8 +175,8 @@ func TestDevicesWithoutAStore(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	b, p := s.program(), s.person()
-	b.register("kim", "correct horse")
-	p.login("kim", "correct horse")
+	b.register("kim", "correct horse battery")
+	p.login("kim", "correct horse battery")
 	s.sessions.listsDown.Store(true)
 	b.send(http.MethodGet, "/sessions", nil).want(t, http.StatusServiceUnavailable, "Try again in a moment")
 	p.send(http.MethodGet, "/sessions", nil).want(t, http.StatusServiceUnavailable, "Not available")

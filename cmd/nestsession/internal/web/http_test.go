@@ -103,8 +103,8 @@ func TestCredentialsInTheURLDoNotCount(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	b := s.program()
-	b.register("kim", "correct horse")
-	b.send(http.MethodPost, "/login?username=kim&password=correct+horse", url.Values{}).want(t, http.StatusUnprocessableEntity)
+	b.register("kim", "correct horse battery")
+	b.send(http.MethodPost, "/login?username=kim&password=correct+horse+battery", url.Values{}).want(t, http.StatusUnprocessableEntity)
 }
 
 func TestRegistrationSaysWhatIsWrongBesideEachField(t *testing.T) {
@@ -112,13 +112,13 @@ func TestRegistrationSaysWhatIsWrongBesideEachField(t *testing.T) {
 	s := setup(t)
 	b := s.program()
 	a := b.register("kim cheolsu", "short").want(t, http.StatusUnprocessableEntity)
-	if !strings.Contains(a.field(t, "username"), "without spaces") || !strings.Contains(a.field(t, "password"), "at least 8") {
+	if !strings.Contains(a.field(t, "username"), "without spaces") || !strings.Contains(a.field(t, "password"), "at least 15") {
 		t.Errorf("the fields are explained as %s", a.body)
 	}
 	for range 30 { // mistakes are not held against anybody
 		b.register("kim", "short").want(t, http.StatusUnprocessableEntity)
 	}
-	b.register("kim", "correct horse").want(t, http.StatusCreated)
+	b.register("kim", "correct horse battery").want(t, http.StatusCreated)
 }
 
 func TestAPageKeepsTheNameAndNeverThePassword(t *testing.T) {
@@ -157,7 +157,7 @@ func TestRequestsFromOtherSitesAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := s.program()
-			b.register("user"+strings.ReplaceAll(name, " ", ""), "correct horse").want(t, http.StatusCreated)
+			b.register("user"+strings.ReplaceAll(name, " ", ""), "correct horse battery").want(t, http.StatusCreated)
 			b.headers.Set(c.header, c.value)
 			a := b.send(http.MethodPost, "/logout", nil)
 			stays := b.send(http.MethodGet, "/me", nil).StatusCode == http.StatusOK
@@ -175,7 +175,7 @@ func TestEveryAnswerIsProtected(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	b := s.person()
-	b.register("kim", "correct horse")
+	b.register("kim", "correct horse battery")
 	style := regexp.MustCompile(`/assets/[0-9a-f]+/style\.css`).FindString(b.send(http.MethodGet, "/me", nil).body)
 	const policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 	// Our own script runs where it is needed.
@@ -202,7 +202,7 @@ func TestAssets(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	b := s.person()
-	b.register("kim", "correct horse")
+	b.register("kim", "correct horse battery")
 	urls := regexp.MustCompile(`/assets/[^"]+`).FindAllString(b.send(http.MethodGet, "/me", nil).body, -1)
 	if len(urls) < 3 {
 		t.Fatalf("the page names %q, want a style sheet, an icon and a script", urls)
@@ -247,7 +247,7 @@ func TestHealthzDeclaresNoSession(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	b := s.program()
-	b.register("kim", "correct horse")
+	b.register("kim", "correct horse battery")
 	before := s.sessions.asked.Load()
 	b.send(http.MethodGet, "/healthz", nil).want(t, http.StatusOK, `{"status":"ok","users":"ok","sessions":"ok"}`)
 	if n := s.sessions.asked.Load() - before; n != 1 {

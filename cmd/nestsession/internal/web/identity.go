@@ -42,6 +42,9 @@ type Own struct {
 	User   *users.User `json:"user,omitempty"`
 	Device string      `json:"device,omitempty"` // where the user logged in, see deviceName
 	Notice string      `json:"notice,omitempty"` // shown once, on the next page
+
+	Generation    int64 `json:"generation,omitempty"`    // of the account when the user showed the password, see users.Store.Current
+	Authenticated int64 `json:"authenticated,omitempty"` // when that was, in milliseconds since 1970
 }
 
 // userOf is who is logged in here, nil for nobody. What a session's data say is not
@@ -63,15 +66,22 @@ func (a *App) userOf(s *Session) *users.User {
 }
 
 // setUser makes the session that of a user.
-func (a *App) setUser(s *Session, u users.User, device string) {
-	shared, err := json.Marshal(u)
+func (a *App) setUser(s *Session, own Own) {
+	s.SetOwner(a.ownerOf(own.User.ID))
+	shared, err := json.Marshal(own.User)
 	s.Update(func(d *Account) {
-		d.Own = Own{User: &u, Device: device}
+		d.Own = own
 		if a.sharing == UsersShared && err == nil {
-			d.Own.User, d.Elsewhere = nil, shared
+			d.Elsewhere = shared
 		}
 	})
-	s.SetOwner(a.ownerOf(u.ID))
+}
+
+// loginOf is the login that began the session of u. One of an application that has the
+// same users is none of this server's, and not known.
+func (a *App) loginOf(s *Session, u *users.User) (l users.Login, known bool) {
+	d := s.Data()
+	return users.Login{User: *u, Generation: d.Generation}, d.User != nil && d.User.ID == u.ID && d.Generation != 0
 }
 
 // ownerOf is whose a user's sessions are, in the session store. Beside applications with

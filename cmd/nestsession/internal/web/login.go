@@ -1,16 +1,21 @@
 package web
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 
+	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
 )
 
 var errWrongLogin = problem{Status: http.StatusUnauthorized,
 	Text: "Wrong username or password. Check both, and whether Caps Lock is on."}
+
+// errDisabled is told to nobody but who knows the password.
+var errDisabled = problem{Status: http.StatusForbidden,
+	Text: "This account is disabled. Ask whoever runs this service."}
 
 func (a *App) login(w http.ResponseWriter, r *http.Request, s *Session) {
 	in, p := readFields(w, r, "username", "password")
@@ -27,52 +32,38 @@ func (a *App) login(w http.ResponseWriter, r *http.Request, s *Session) {
 		name = in["username"] // nobody's: wrong like any other that nobody has
 	}
 	from := a.proxies.Address(r)
-	attempt, err := a.guard.Login(from, name, a.knownDevice(r, name))
+	ctx, cancel := context.WithTimeout(r.Context(), passwords.MaxWait)
+	defer cancel()
+	attempt, err := a.guard.Login(ctx, from, name, a.knownDevice(r, name))
 	if err != nil {
 		a.log.WarnContext(r.Context(), "login slowed down", slog.Any("from", from))
 		refuse(a.problemOf(r, err))
 		return
 	}
-	login, err := a.users.Authenticate(r.Context(), in["username"], in["password"])
+	defer attempt.Return()
+	login, err := a.users.Authenticate(ctx, in["username"], in["password"])
 	if err == nil {
 		err = a.enter(r, s, login)
 	}
-	if errors.Is(err, users.ErrWrong) {
+	switch {
+	case errors.Is(err, users.ErrWrong):
+		attempt.Wrong()
 		// Not what was typed as the name: it may be a password in the wrong field.
 		a.log.WarnContext(r.Context(), "login failed", slog.Any("from", from))
 		p := errWrongLogin
 		refuse(&p)
 		return
-	}
-	attempt.Return()
-	if err != nil {
+	case errors.Is(err, users.ErrDisabled):
+		a.log.WarnContext(r.Context(), "login to a disabled account", slog.Any("from", from))
+		p := errDisabled
+		refuse(&p)
+		return
+	case err != nil:
 		refuse(a.problemOf(r, err))
 		return
 	}
+	attempt.Right()
 	a.welcome(w, r, login.User, http.StatusOK)
-}
-
-// enter makes the session that of a user, under a new id (ASVS 7.2.4; fixation,
-// CVE-2022-25896). It returns [users.ErrWrong] if the password was changed after it
-// was found right: the session is saved before that is asked, so that either this
-// sees the change or the change's revocation sees the session.
-func (a *App) enter(r *http.Request, s *Session, login users.Login) error {
-	ctx := r.Context()
-	if err := a.newID(ctx, s); err != nil {
-		return fmt.Errorf("%w: %w", errSession, err)
-	}
-	a.setUser(s, login.User, deviceName(r.UserAgent()))
-	if err := s.Save(ctx); err != nil {
-		return fmt.Errorf("%w: %w", errSession, err)
-	}
-	current, err := a.users.Current(ctx, login)
-	if err == nil && current {
-		return nil
-	}
-	if err == nil {
-		err = users.ErrWrong
-	}
-	return errors.Join(err, a.leave(ctx, s))
 }
 
 // welcome answers a login or a registration that succeeded.

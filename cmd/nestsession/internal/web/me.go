@@ -46,6 +46,7 @@ func (a *App) me(w http.ResponseWriter, r *http.Request, s *Session) {
 			Notice:  notice(s),
 			Account: &account{User: *u, Since: s.Created(), Expires: s.Expires()},
 			Live:    endURL,
+			User:    u.ID,
 		})
 	}
 }

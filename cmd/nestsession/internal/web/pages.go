@@ -2,6 +2,7 @@ package web
 
 import (
 	"embed"
+	"fmt"
 	"html/template"
 	"time"
 	"unicode"
@@ -39,6 +40,7 @@ type view struct {
 	// Live is the stream from which the page learns that its session has ended, for
 	// pages that only who is logged in can see. Such a page runs our script.
 	Live string
+	User int64 // who that is
 }
 
 // endURL is the Live of a page that listens for nothing else.
@@ -68,7 +70,7 @@ type field struct {
 	Autofocus                bool
 }
 
-const passwordHint = "At least 8 characters. A few words are easy to remember and hard to guess."
+var passwordHint = fmt.Sprintf("At least %d characters. A few words are easy to remember and hard to guess.", passwords.MinLength)
 
 func loginForm(username string, p *problem) *form {
 	return complete(p, form{Action: "/login", Submit: "Log in", Fields: []field{
@@ -94,6 +96,13 @@ func passwordForm(username string, p *problem) *form {
 		name,
 		{Name: "current_password", Label: "Current password", Type: "password", Autocomplete: "current-password"},
 		newPasswordField("new_password", "New password"),
+	}})
+}
+
+func confirmForm(action, username string, p *problem) *form {
+	return complete(p, form{Action: action, Submit: "Confirm", Fields: []field{
+		{Name: "username", Type: "hidden", Autocomplete: "username", Value: username},
+		{Name: "current_password", Label: "Current password", Type: "password", Autocomplete: "current-password"},
 	}})
 }
 

@@ -1,10 +1,12 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
@@ -19,8 +21,8 @@ func (a *App) passwordPage(w http.ResponseWriter, r *http.Request, s *Session) {
 	a.writePage(w, r, http.StatusOK, passwordView(*u, nil))
 }
 
-// password changes the password, and ends the sessions that the old one began
-// (ASVS 7.4.3): all of the user's but this one, which gets a new id (ASVS 7.2.4).
+// password changes the password, which ends all sessions that the old one began
+// (ASVS 7.4.3), and begins this one anew under another id (ASVS 7.2.4).
 func (a *App) password(w http.ResponseWriter, r *http.Request, s *Session) {
 	u := a.userOf(s)
 	if u == nil {
@@ -45,44 +47,67 @@ func (a *App) password(w http.ResponseWriter, r *http.Request, s *Session) {
 		refuse(p)
 		return
 	}
-	attempt, err := a.guard.Password(a.proxies.Address(r), u.ID)
+	ctx, cancel := context.WithTimeout(r.Context(), passwords.MaxWait)
+	defer cancel()
+	attempt, err := a.guard.Password(ctx, a.proxies.Address(r), u.ID, u.Username)
 	if err != nil {
 		refuse(a.problemOf(r, err))
 		return
 	}
-	err = a.users.ChangePassword(r.Context(), u.ID, in["current_password"], chosen)
+	defer attempt.Return()
+	login, err := a.users.ChangePassword(ctx, u.ID, in["current_password"], chosen)
 	if errors.Is(err, users.ErrWrong) {
+		attempt.Wrong()
 		refuse(&problem{Status: http.StatusForbidden, Text: "The password was not changed.",
 			Fields: map[string]string{"current_password": "this is not your current password"}})
 		return
 	}
-	attempt.Return()
 	if err != nil {
 		refuse(a.problemOf(r, err))
 		return
 	}
-	a.passwordChanged(w, r, s, *u)
+	attempt.Right()
+	a.passwordChanged(w, r, s, login)
 }
 
-func (a *App) passwordChanged(w http.ResponseWriter, r *http.Request, s *Session, u users.User) {
-	ended, err := a.endOthers(r.Context(), a.ownerOf(u.ID), s)
-	if err == nil {
-		err = s.Renew(r.Context())
-	}
+// cleanTime bounds what is done after a password was changed, whether or not the client
+// is still there.
+const cleanTime = 20 * time.Second
+
+// passwordChanged goes on after the change, which has ended all sessions of the user: no
+// request under them is answered any more. The records of the others are removed, which
+// ends their streams at once; where that fails the streams find out by themselves, see
+// [App.followAccount]. This session begins anew, with the new password.
+func (a *App) passwordChanged(w http.ResponseWriter, r *http.Request, s *Session, login users.Login) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), cleanTime)
+	defer cancel()
+	ended, err := a.endOthers(ctx, a.ownerOf(login.User.ID), s)
 	if err != nil {
-		a.log.ErrorContext(r.Context(), "password changed, but sessions may live on", slog.Int64("user", u.ID), slog.Any("error", err))
-		a.writeProblem(w, r, &problem{Status: http.StatusServiceUnavailable, After: retrySession,
-			Text: "The password is changed, but your other sessions could not be ended. Change it once more in a moment."},
-			passwordView(u, nil))
-		return
+		a.log.WarnContext(ctx, "password changed; the records of the sessions that it ended are left to expire", slog.Int64("user", login.User.ID), slog.Any("error", err))
 	}
-	a.log.InfoContext(r.Context(), "password changed", slog.Int64("user", u.ID), slog.Int("ended", ended))
-	if !wantsPage(r.Header) {
+	// Last, since it ends the streams of this browser's other pages, which come back with
+	// the new cookie as soon as it has left.
+	failed := a.signIn(ctx, s, login, s.Data().Device)
+	a.log.InfoContext(ctx, "password changed", slog.Int64("user", login.User.ID), slog.Int("ended", ended))
+	switch {
+	case failed != nil:
+		a.log.ErrorContext(ctx, "password changed, but its user could not be logged in again", slog.Int64("user", login.User.ID), slog.Any("error", failed))
+		p := problem{Status: http.StatusServiceUnavailable, After: retrySession,
+			Text: "Your password is changed, and you are logged out everywhere. Log in with the new password in a moment."}
+		if word, ok := r.Context().Value(lastWordKey{}).(*lastWord); ok {
+			word.problem = &p
+		}
+		a.writeProblem(w, r, &p, loginView(login.User.Username, nil))
+	case !wantsPage(r.Header):
 		a.writeJSON(w, r, http.StatusOK, map[string]int{"ended_sessions": ended})
-		return
+	default:
+		where := endedInWords(ended)
+		if err != nil {
+			where = "You are logged out everywhere else."
+		}
+		s.Update(func(d *Account) { d.Notice = "Your password is changed. " + where })
+		seeOther(w, "/me")
 	}
-	s.Update(func(d *Account) { d.Notice = "Your password is changed. " + endedInWords(ended) })
-	seeOther(w, "/me")
 }
 
 func endedInWords(n int) string {
@@ -102,5 +127,6 @@ func passwordView(u users.User, p *problem) view {
 		Form:  passwordForm(u.Username, p),
 		Links: []link{{Text: "Back to your account", URL: "/me"}},
 		Live:  endURL,
+		User:  u.ID,
 	}
 }

@@ -47,6 +47,9 @@ func invalid(fields map[string]string) *problem {
 // errSession marks what a session's own methods return.
 var errSession = errors.New("web: session")
 
+// errUsers marks that it is not known whether a session's user may go on.
+var errUsers = errors.New("web: users")
+
 var notLoggedIn = problem{Status: http.StatusUnauthorized, Text: "You are not logged in."}
 
 // problemOf words an error for the client. What it does not know is ours, and
@@ -57,14 +60,23 @@ func (a *App) problemOf(r *http.Request, err error) *problem {
 	case errors.As(err, &tooMany):
 		return &problem{Status: http.StatusTooManyRequests, After: tooMany.After,
 			Text: "Too many attempts. Try again in " + inWords(tooMany.After) + "."}
-	case errors.Is(err, passwords.ErrBusy):
-		return &problem{Status: http.StatusServiceUnavailable, After: time.Second,
+	case errors.Is(err, passwords.ErrBusy), errors.Is(err, throttle.ErrBusy):
+		// By then everybody who waits now has had a turn, or has gone.
+		return &problem{Status: http.StatusServiceUnavailable, After: passwords.MaxWait,
 			Text: "Too many people are logging in at once. Try again in a moment."}
 	}
-	a.log.ErrorContext(r.Context(), "request failed", slog.String("route", r.Pattern), slog.Any("error", err))
+	level := slog.LevelError
+	if r.Context().Err() != nil {
+		level = slog.LevelInfo // the client left
+	}
+	a.log.Log(r.Context(), level, "request failed", slog.String("route", r.Pattern), slog.Any("error", err))
 	if errors.Is(err, errSession) {
 		return &problem{Status: http.StatusServiceUnavailable, After: retrySession,
 			Text: "Your session cannot be reached right now. Try again in a moment."}
+	}
+	if errors.Is(err, errUsers) {
+		return &problem{Status: http.StatusServiceUnavailable, After: retrySession,
+			Text: "Your account cannot be reached right now. Try again in a moment."}
 	}
 	return &problem{Status: http.StatusInternalServerError, Text: "Something went wrong on our side. Nothing is wrong with what you sent."}
 }

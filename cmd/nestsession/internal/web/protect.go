@@ -60,6 +60,10 @@ func (a *App) explainMisses(mux *http.ServeMux) http.Handler {
 		answer := &discard{header: http.Header{}}
 		h.ServeHTTP(answer, r)
 		p := &problem{Status: answer.status, Text: "There is nothing at this address."}
+		if answer.status < http.StatusBadRequest {
+			// The mux would send on to a cleaner path, at which there is nothing either.
+			p.Status = http.StatusNotFound
+		}
 		if allow := answer.header.Get("Allow"); allow != "" {
 			w.Header().Set("Allow", allow)
 			p.Text = "This address answers " + allow + ", not " + r.Method + "."

@@ -36,7 +36,7 @@ func (a *App) register(w http.ResponseWriter, r *http.Request, s *Session) {
 		refuse(p)
 		return
 	}
-	if err := a.guard.Register(a.proxies.Address(r)); err != nil {
+	if err := a.guard.Register(r.Context(), a.proxies.Address(r)); err != nil {
 		refuse(a.problemOf(r, err))
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
@@ -31,7 +32,7 @@ func (a *App) answerList(w http.ResponseWriter, r *http.Request, s *Session, u u
 		return
 	}
 	list := seenBy(all, s)
-	v := view{Title: "Your devices", Devices: &list, Live: listEventsURL,
+	v := view{Title: "Your devices", Devices: &list, Live: listEventsURL, User: u.ID,
 		Links: []link{{Text: "Back to your account", URL: "/me"}}}
 	switch {
 	case p != nil:
@@ -44,7 +45,7 @@ func (a *App) answerList(w http.ResponseWriter, r *http.Request, s *Session, u u
 	}
 }
 
-// logoutOne ends one session of the user's (ASVS 7.4.5).
+// logoutOne ends one session of the user's, who has shown the password lately (ASVS 7.5.2).
 func (a *App) logoutOne(w http.ResponseWriter, r *http.Request, s *Session) {
 	u := a.userOf(s)
 	if u == nil {
@@ -54,6 +55,9 @@ func (a *App) logoutOne(w http.ResponseWriter, r *http.Request, s *Session) {
 	digest := r.PathValue("session")
 	if digest == s.Digest() {
 		a.logout(w, r, s)
+		return
+	}
+	if !a.confirmed(w, r, s, "/sessions/"+url.PathEscape(digest)+"/logout") {
 		return
 	}
 	ctx := r.Context()
@@ -88,11 +92,14 @@ func (a *App) logoutOne(w http.ResponseWriter, r *http.Request, s *Session) {
 	seeOther(w, "/sessions")
 }
 
-// logoutOthers ends all sessions of the user's but this one.
+// logoutOthers ends all sessions of the user's but this one, in the same way.
 func (a *App) logoutOthers(w http.ResponseWriter, r *http.Request, s *Session) {
 	u := a.userOf(s)
 	if u == nil {
 		a.askToLogIn(w, r, s)
+		return
+	}
+	if !a.confirmed(w, r, s, "/sessions/logout-others") {
 		return
 	}
 	ended, err := a.endOthers(r.Context(), a.ownerOf(u.ID), s)

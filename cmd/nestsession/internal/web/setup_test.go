@@ -33,7 +33,9 @@ type site struct {
 	url      string
 	accounts *users.Store
 	hasher   *hasher
-	clock    *clock
+	clock    *clock        // of the guard; it stands still
+	later    *atomic.Int64 // how much later it is for the sessions, in nanoseconds
+	path     string        // of the users' file
 	sessions *brittle
 	log      *buffer
 	app      *web.App
@@ -51,11 +53,14 @@ func setupLists(t *testing.T, every time.Duration) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sessions := memstore.New(memstore.Config{})
+	later := new(atomic.Int64)
+	now := func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	sessions := memstore.New(memstore.Config{Now: now})
 	t.Cleanup(func() { _ = sessions.Close() })
-	s := &site{T: t, hasher: &hasher{Hasher: inner}, clock: &clock{at: time.Unix(1_800_000_000, 0)},
+	s := &site{T: t, hasher: &hasher{Hasher: inner}, clock: &clock{at: time.Unix(1_800_000_000, 0)}, later: later,
+		path:     filepath.Join(t.TempDir(), "users.db"),
 		sessions: &brittle{Store: sessions}, log: &buffer{}}
-	s.accounts, err = users.Open(t.Context(), filepath.Join(t.TempDir(), "users.db"), s.hasher)
+	s.accounts, err = users.Open(t.Context(), s.path, s.hasher)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,6 +72,7 @@ func setupLists(t *testing.T, every time.Duration) *site {
 			Cookie:  session.Cookie{MaxAge: 7 * 24 * time.Hour, Secure: session.SecureAuto},
 			Store:   s.sessions,
 			Logger:  log,
+			Now:     now,
 		},
 		Users:   s.accounts,
 		Guard:   throttle.NewGuard(s.clock.now),
@@ -227,6 +233,7 @@ type hasher struct {
 	*passwords.Hasher
 	verifications, hashes atomic.Int64
 	verified              atomic.Pointer[func()] // after the password was found right or wrong
+	hashed                atomic.Pointer[func()] // after a new one was hashed
 	busy                  atomic.Bool
 }
 
@@ -235,7 +242,11 @@ func (h *hasher) Hash(ctx context.Context, password string) (string, error) {
 	if h.busy.Load() {
 		return "", passwords.ErrBusy
 	}
-	return h.Hasher.Hash(ctx, password)
+	phc, err := h.Hasher.Hash(ctx, password)
+	if f := h.hashed.Swap(nil); f != nil {
+		(*f)()
+	}
+	return phc, err
 }
 
 func (h *hasher) Verify(ctx context.Context, password, phc string) (match, outdated bool, err error) {

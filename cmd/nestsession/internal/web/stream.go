@@ -7,7 +7,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/nestsession/session"
@@ -26,17 +25,36 @@ var errTooManyStreams = problem{Status: http.StatusTooManyRequests, After: 30 * 
 // events is a stream whose one event tells that the session has ended.
 func (a *App) events(w http.ResponseWriter, r *http.Request, s *Session) {
 	a.serveStream(w, r, s, func(ctx context.Context, _ *eventstream.Stream, st *stream) error {
-		if a.sharing != UsersApart {
-			<-ctx.Done()
-			return context.Cause(ctx)
-		}
-		for a.live.pause(ctx, st, 0) {
-			if err := a.loggedOut(ctx, s); err != nil {
+		for {
+			if err := a.followAccount(ctx, s); err != nil {
 				return err
 			}
+			if !a.live.pause(ctx, st, 0) {
+				return context.Cause(ctx)
+			}
 		}
-		return context.Cause(ctx)
 	})
+}
+
+// followAccount ends the stream of a session that does not hold any more, as a request
+// under it would be: the server that changed the account may have died before it ended the
+// session. It returns why the stream is over.
+func (a *App) followAccount(ctx context.Context, s *Session) error {
+	if err := a.loggedOut(ctx, s); err != nil {
+		return err
+	}
+	ended, err := a.recheck(ctx, s)
+	if ended {
+		if a.sharing == UsersApart {
+			return session.ErrRevoked // what others keep in it may live on
+		}
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // listEvents is that with the list of the user's sessions as well, now and whenever it
@@ -74,7 +92,7 @@ func (a *App) followList(ctx context.Context, events *eventstream.Stream, s *Ses
 	var sent []byte
 	failures := 0
 	for {
-		if err := a.loggedOut(ctx, s); err != nil {
+		if err := a.followAccount(ctx, s); err != nil {
 			return err
 		}
 		all, err := a.live.read(ctx, st.watched)
@@ -87,7 +105,7 @@ func (a *App) followList(ctx context.Context, events *eventstream.Stream, s *Ses
 			}
 		default:
 			failures = 0
-			text, err := a.describe(ctx, all, s)
+			text, err := json.Marshal(seenBy(all, s))
 			if err != nil {
 				return err
 			}
@@ -102,16 +120,4 @@ func (a *App) followList(ctx context.Context, events *eventstream.Stream, s *Ses
 			return context.Cause(ctx)
 		}
 	}
-}
-
-// describe is the list for the client in s. A session that is not on it has been renewed
-// since, by a change of the password in another window.
-func (a *App) describe(ctx context.Context, all []device, s *Session) ([]byte, error) {
-	listed := slices.ContainsFunc(all, func(d device) bool { return d.Session == s.Digest() })
-	if len(all) <= maxListed && !listed {
-		if err := s.Reload(ctx); err != nil && ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-	}
-	return json.Marshal(seenBy(all, s))
 }

@@ -98,12 +98,12 @@ func TestAStreamTellsOfDevicesAndOfItsOwnEnd(t *testing.T) {
 	t.Parallel()
 	s := setupLists(t, time.Hour)
 	laptop, phone, lee := s.program().with(firefox), s.program().with(iPhone), s.program()
-	laptop.register("kim", "correct horse")
-	lee.register("lee", "correct horse")
+	laptop.register("kim", "correct horse battery")
+	lee.register("lee", "correct horse battery")
 	stranger := lee.open("/events")
 	list := laptop.open("/sessions/events")
 	list.wantList("Firefox on Linux")
-	phone.login("kim", "correct horse")
+	phone.login("kim", "correct horse battery")
 	list.wantList("Firefox on Linux, Safari on iPhone")
 	quiet := phone.open("/events")
 	phones := phone.open("/sessions/events")
@@ -123,8 +123,8 @@ func TestAStreamFindsWhatHappenedElsewhere(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	laptop, phone := s.program().with(firefox), s.program().with(iPhone)
-	laptop.register("kim", "correct horse")
-	phone.login("kim", "correct horse")
+	laptop.register("kim", "correct horse battery")
+	phone.login("kim", "correct horse battery")
 	list := laptop.open("/sessions/events")
 	list.wantList("Firefox on Linux, Safari on iPhone")
 	for n := s.sessions.lists.Load(); s.sessions.lists.Load() < n+5; { // it looks, and nothing is new
@@ -142,36 +142,42 @@ func TestAStreamFindsWhatHappenedElsewhere(t *testing.T) {
 	}
 }
 
-// A new password changes the id of this session, and ends the others.
-func TestAStreamFollowsANewID(t *testing.T) {
+// A new password ends all streams that were opened under the old one, those of the same
+// browser too: whoever copied its cookie hears nothing more. The browser comes back with
+// the new cookie.
+func TestANewPasswordEndsTheStreamsOfItsOwnSessionToo(t *testing.T) {
 	t.Parallel()
-	s := setup(t)
-	laptop, phone := s.program().with(firefox), s.program().with(iPhone)
-	laptop.register("kim", "correct horse")
-	phone.login("kim", "correct horse")
-	list := laptop.open("/sessions/events")
-	list.wantList("Firefox on Linux, Safari on iPhone")
-	laptop.send(http.MethodPost, "/password", `{"current_password":"correct horse","new_password":"battery staple"}`).want(t, http.StatusOK)
+	s := setupLists(t, time.Hour) // nobody waits until it is time to look
+	laptop, phone, thief := s.program().with(firefox), s.program().with(iPhone), s.program()
+	laptop.register("kim", "correct horse battery")
+	phone.login("kim", "correct horse battery")
+	thief.headers.Set("Cookie", "sid="+laptop.sid())
+	phones, own, stolen := phone.open("/events"), laptop.open("/events"), thief.open("/sessions/events")
+	stolen.wantList("Firefox on Linux, Safari on iPhone")
+	laptop.send(http.MethodPost, "/password", `{"current_password":"correct horse battery","new_password":"battery staple pile"}`).want(t, http.StatusOK)
+	phones.wantEnd()
+	own.wantEnd()
 	for {
-		e, _ := list.next()
-		var l struct{ Sessions []device }
-		if err := json.Unmarshal([]byte(e.data), &l); err != nil || e.name != "sessions" {
-			t.Fatalf("event %+v, %v", e, err)
+		e, ok := stolen.next()
+		if !ok {
+			t.Fatal("the stream broke without its last event")
 		}
-		if len(l.Sessions) == 1 && l.Sessions[0].Session == laptop.list().Sessions[0].Session {
+		if e.name == "session-end" {
 			break
 		}
+		if e.name != "sessions" || strings.Contains(e.data, laptop.list().Sessions[0].Session) {
+			t.Fatalf("the stream of the old id tells of the new one: %+v", e)
+		}
 	}
-	laptop.send(http.MethodPost, "/logout", nil)
-	list.wantEnd()
+	laptop.open("/sessions/events").wantList("Firefox on Linux")
 }
 
 func TestStreamsAreBounded(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	b, lee := s.program(), s.program()
-	b.register("kim", "correct horse")
-	lee.register("lee", "correct horse")
+	b.register("kim", "correct horse battery")
+	lee.register("lee", "correct horse battery")
 	var all []*stream
 	for range 50 {
 		all = append(all, b.open("/events"))
@@ -196,7 +202,7 @@ func TestAListIsReadOnceForAllWindows(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	b := s.program().with(firefox)
-	b.register("kim", "correct horse")
+	b.register("kim", "correct horse battery")
 	first := b.open("/sessions/events")
 	first.wantList("Firefox on Linux")
 	var others []*stream
@@ -220,7 +226,7 @@ func TestStreamsEndWithTheServer(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	b := s.program().with(firefox)
-	b.register("kim", "correct horse")
+	b.register("kim", "correct horse battery")
 	quiet, list := b.open("/events"), b.open("/sessions/events")
 	list.wantList("Firefox on Linux")
 	s.app.EndStreams()

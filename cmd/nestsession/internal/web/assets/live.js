@@ -3,8 +3,8 @@
 (() => {
 	"use strict";
 
-	const url = document.currentScript.dataset.events;
-	const firstWait = 1000, lastWait = 60000; // ms
+	const {events: url, user} = document.currentScript.dataset;
+	const firstWait = 1000, lastWait = 60000, moment = 200, again = 2000; // ms
 	let source = null, timer = 0, tries = 0, over = false;
 
 	function connect() {
@@ -12,7 +12,10 @@
 		clearTimeout(timer);
 		source = new EventSource(url);
 		source.addEventListener("open", () => { tries = 0; });
-		source.addEventListener("session-end", event => end(event.data === "session expired" ? "expired" : "logged-out"));
+		source.addEventListener("session-end", event => {
+			disconnect();
+			ask(event.data === "session expired" ? "expired" : "logged-out");
+		});
 		source.addEventListener("sessions", event => show(JSON.parse(event.data)));
 		source.addEventListener("error", () => {
 			// A stream that broke is opened again by the browser; one that was refused is not.
@@ -29,15 +32,31 @@
 		source = null;
 	}
 
-	// ask finds out why the stream was refused, which an EventSource does not tell.
-	async function ask() {
+	// same asks whether the browser is logged in as the user of this page: true, false, or
+	// null if the server does not say. Another page of the browser may have changed it.
+	async function same() {
 		try {
-			const answer = await fetch("/me", {headers: {Accept: "application/json"}, cache: "no-store"});
-			if (answer.status === 401) return end("logged-out");
+			const answer = await fetch("/", {headers: {Accept: "application/json"}, cache: "no-store"});
+			if (!answer.ok) return null;
+			const {user: now} = await answer.json();
+			return now !== null && String(now.id) === user;
 		} catch {
-			// The server is not there: later, perhaps.
+			return null; // the server is not there: later, perhaps
 		}
-		const wait = Math.min(firstWait * 2 ** tries++, lastWait);
+	}
+
+	// ask finds out why the stream was refused, which an EventSource does not tell, or what
+	// its end means: after a change of the password in another page of this browser there is a
+	// new session. That page may not have it yet, so who seems logged out is asked once more.
+	async function ask(ended) {
+		if (ended) await new Promise(done => setTimeout(done, moment));
+		const answer = await same();
+		if (answer === false || ended && !answer) {
+			end(ended || "logged-out");
+			setTimeout(async () => { if (await same()) location.replace(url.replace("/events", "") || "/me"); }, again);
+			return;
+		}
+		const wait = ended ? 0 : Math.min(firstWait * 2 ** tries++, lastWait);
 		timer = setTimeout(connect, wait / 2 + Math.random() * wait / 2);
 	}
 

@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/users"
+)
+
+// accountCommands are what an operator does with accounts.
+type accountCommands struct {
+	List    accountsList    `cmd:"" help:"List the accounts."`
+	Disable accountsDisable `cmd:"" help:"Let nobody log in to accounts, and end their sessions."`
+	Enable  accountsEnable  `cmd:"" help:"Let the users of disabled accounts log in again."`
+	Delete  accountsDelete  `cmd:"" help:"Delete accounts for good, and end their sessions."`
+}
+
+// usersFileName is the file of the accounts in the data folder.
+const usersFileName = "users.db"
+
+// accountsHelp is what the help of these commands says beyond the flags.
+const accountsHelp = `The server may be running: what is done counts with the next request to any server on the data folder, ` +
+	`whatever their sessions are kept in, and open pages hear of it within about two seconds.`
+
+// accountFlags say where the accounts are.
+type accountFlags struct {
+	Data string `default:"${folder}" placeholder:"FOLDER" env:"NESTSESSION_DATA" help:"The data folder of the server. Default: ${default}."`
+}
+
+// Help is what is said beyond the flags.
+func (*accountFlags) Help() string { return accountsHelp }
+
+func (f *accountFlags) open(ctx context.Context) (*users.Accounts, error) {
+	folder, err := dataFolder(f.Data, false)
+	if err != nil {
+		return nil, err
+	}
+	return users.OpenAccounts(ctx, filepath.Join(folder, usersFileName))
+}
+
+// accountsList is the flags of `nestsession accounts list`.
+type accountsList struct {
+	accountFlags
+	JSON bool `name:"json" help:"Write a JSON object a line."`
+}
+
+// Help is what `nestsession accounts list --help` says beyond the flags.
+func (*accountsList) Help() string {
+	return `On a terminal the list is a table; otherwise a line an account, with tabs between id, name, creation and when it was ` +
+		`disabled. Times are then as in RFC 3339, "-" is never. The owner of the sessions of account 42 is user:42 for ` +
+		"`nestsession sessions list --owner`."
+}
+
+// accountLine is an account as JSON.
+type accountLine struct {
+	ID       int64      `json:"id"`
+	Username string     `json:"username"`
+	Created  *time.Time `json:"created,omitempty"`
+	Disabled *time.Time `json:"disabled,omitempty"`
+}
+
+// Run lists the accounts in the order in which they were made.
+func (c *accountsList) Run(ctx context.Context, to output) (err error) {
+	accounts, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(to.out)
+	defer func() { err = errors.Join(err, w.Flush(), accounts.Close()) }()
+	table := isTerminal(to.out)
+	if table && !c.JSON {
+		fmt.Fprintf(w, "%-8s %-24s %-20s %s\n", "ID", "NAME", "CREATED", "DISABLED")
+	}
+	return accounts.Each(ctx, func(a users.Account) error {
+		if c.JSON {
+			return json.NewEncoder(w).Encode(accountLine{a.ID, a.Username, known(a.Created), known(a.Disabled)})
+		}
+		layout := "%d\t%s\t%s\t%s\n"
+		if table {
+			layout = "%-8d %-24s %-20s %s\n"
+		}
+		_, err := fmt.Fprintf(w, layout, a.ID, oneLine(a.Username), moment(a.Created), moment(a.Disabled))
+		return err
+	})
+}
+
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// accountNames are the accounts that a command is for.
+type accountNames struct {
+	accountFlags
+	Names []string `arg:"" name:"name" help:"The names of the accounts."`
+}
+
+// each does the same to every account, and says what it did. A name that is nobody's stops
+// nothing, but is an error at the end.
+func (n *accountNames) each(ctx context.Context, out io.Writer, done string, do func(*users.Accounts, context.Context, string) (users.Account, error)) (err error) {
+	accounts, err := n.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, accounts.Close()) }()
+	var failed []error
+	for _, name := range n.Names {
+		a, err := do(accounts, ctx, name)
+		switch {
+		case errors.Is(err, users.ErrUnknown):
+			failed = append(failed, fmt.Errorf("there is no account %q: `nestsession accounts list` shows those that there are", name))
+		case err != nil:
+			return errors.Join(append(failed, err)...)
+		default:
+			fmt.Fprintf(out, "%s %s (user:%d)\n", done, oneLine(a.Username), a.ID)
+		}
+	}
+	return errors.Join(failed...)
+}
+
+type accountsDisable struct{ accountNames }
+
+// Run disables accounts.
+func (c *accountsDisable) Run(ctx context.Context, to output) error {
+	return c.each(ctx, to.out, "disabled", (*users.Accounts).Disable)
+}
+
+type accountsEnable struct{ accountNames }
+
+// Run enables accounts.
+func (c *accountsEnable) Run(ctx context.Context, to output) error {
+	return c.each(ctx, to.out, "enabled", (*users.Accounts).Enable)
+}
+
+type accountsDelete struct {
+	accountNames
+	Yes bool `help:"It is meant."`
+}
+
+// Validate refuses what may be a mistake.
+func (c *accountsDelete) Validate() error {
+	if !c.Yes {
+		return errors.New("a deleted account cannot be had back: write --yes as well if that is meant, or disable it")
+	}
+	return nil
+}
+
+// Run deletes accounts.
+func (c *accountsDelete) Run(ctx context.Context, to output) error {
+	return c.each(ctx, to.out, "deleted", (*users.Accounts).Delete)
+}

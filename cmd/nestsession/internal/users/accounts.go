@@ -1,0 +1,132 @@
+package users
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/sqlitefile"
+)
+
+// ErrUnknown says that there is no account of that name.
+var ErrUnknown = errors.New("users: there is no account of that name")
+
+// Account is one as an operator sees it.
+type Account struct {
+	User
+	Created  time.Time
+	Disabled time.Time // zero: it is not
+}
+
+// Accounts is the accounts in a file, for an operator. A server may use the file at the
+// same time.
+type Accounts struct{ db *sql.DB }
+
+// OpenAccounts opens a file that a server has made. It makes none.
+func OpenAccounts(ctx context.Context, path string) (*Accounts, error) {
+	db, err := open(ctx, path, sqlitefile.Options{})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there are no accounts in %s: name the server's data folder with --data FOLDER", filepath.Dir(path))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Accounts{db}, nil
+}
+
+// Close closes the file.
+func (a *Accounts) Close() error { return a.db.Close() }
+
+const columns = `id, name, created_at, coalesce(disabled_at, 0)`
+
+func scan(row interface{ Scan(...any) error }) (Account, error) {
+	var a Account
+	var created, disabled int64
+	err := row.Scan(&a.ID, &a.Username, &created, &disabled)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return Account{}, ErrUnknown
+	case err != nil:
+		return Account{}, fmt.Errorf("users: %w", err)
+	}
+	a.Created = time.UnixMilli(created).UTC()
+	if disabled != 0 {
+		a.Disabled = time.UnixMilli(disabled).UTC()
+	}
+	return a, nil
+}
+
+// pageSize is how many accounts are read at once, so that listing keeps nobody from writing.
+const pageSize = 500
+
+// Each calls f with every account, in the order of their ids, until it returns an error.
+func (a *Accounts) Each(ctx context.Context, f func(Account) error) error {
+	last := int64(0)
+	for {
+		page, err := a.page(ctx, last)
+		if err != nil {
+			return err
+		}
+		for _, account := range page {
+			if err := f(account); err != nil {
+				return err
+			}
+			last = account.ID
+		}
+		if len(page) < pageSize {
+			return nil
+		}
+	}
+}
+
+func (a *Accounts) page(ctx context.Context, after int64) (page []Account, err error) {
+	rows, err := a.db.QueryContext(ctx, `SELECT `+columns+` FROM users WHERE id > ? ORDER BY id LIMIT ?`, after, pageSize)
+	if err != nil {
+		return nil, fmt.Errorf("users: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		account, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		page = append(page, account)
+	}
+	return page, rows.Err()
+}
+
+// Disable lets nobody log in to an account, and ends its sessions: those that there are
+// hold no longer from this moment on, and do not hold again when it is enabled. One that
+// is disabled stays so. The name is as it was typed. It returns [ErrUnknown].
+func (a *Accounts) Disable(ctx context.Context, name string) (Account, error) {
+	return a.change(ctx, `UPDATE users SET generation = ?1, disabled_at = coalesce(disabled_at, ?2) WHERE name = ?3 RETURNING `+columns,
+		newGeneration(), time.Now().UnixMilli(), stored(name))
+}
+
+// Enable lets the user of an account log in again. It returns [ErrUnknown].
+func (a *Accounts) Enable(ctx context.Context, name string) (Account, error) {
+	return a.change(ctx, `UPDATE users SET disabled_at = NULL WHERE name = ? RETURNING `+columns, stored(name))
+}
+
+// Delete removes an account, and with it ends its sessions. Its id is given to nobody
+// else; its name is free. It returns [ErrUnknown].
+func (a *Accounts) Delete(ctx context.Context, name string) (Account, error) {
+	return a.change(ctx, `DELETE FROM users WHERE name = ? RETURNING `+columns, stored(name))
+}
+
+func (a *Accounts) change(ctx context.Context, statement string, args ...any) (Account, error) {
+	return scan(a.db.QueryRowContext(ctx, statement, args...))
+}
+
+// stored is a name in the form in which it is kept. One that cannot be is nobody's.
+func stored(typed string) string {
+	name, err := Name(typed)
+	if err != nil {
+		return typed
+	}
+	return name
+}

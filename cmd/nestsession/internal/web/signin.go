@@ -1,0 +1,86 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/users"
+)
+
+// signIn makes the session that of a user who has just shown the password, and saves it:
+// under a new id, so that what was known of the old one is worth nothing (ASVS 7.2.4;
+// fixation, CVE-2022-25896), and no stream that was opened under it goes on.
+func (a *App) signIn(ctx context.Context, s *Session, l users.Login, device string) error {
+	if err := a.newID(ctx, s); err != nil {
+		return fmt.Errorf("%w: %w", errSession, err)
+	}
+	a.setUser(s, Own{User: &l.User, Generation: l.Generation, Authenticated: a.now().UnixMilli(), Device: device})
+	if err := s.Save(ctx); err != nil {
+		return fmt.Errorf("%w: %w", errSession, err)
+	}
+	return nil
+}
+
+// authenticatedAt is when the user of the session last showed the password.
+func authenticatedAt(d Account) time.Time { return time.UnixMilli(d.Authenticated) }
+
+// declared passes on sessions that hold: of nobody, or of a user whose account is there,
+// is not disabled and has the password with which the session began. Any other is ended
+// here. So what an account's row says counts on every server with the next request,
+// whatever became of the one that changed it (ASVS 7.4.2, 7.4.3; GO-2026-5414).
+func (a *App) declared(next func(http.ResponseWriter, *http.Request, *Session)) func(http.ResponseWriter, *http.Request, *Session) {
+	return func(w http.ResponseWriter, r *http.Request, s *Session) {
+		if _, err := a.recheck(r.Context(), s); err != nil {
+			a.writeProblem(w, r, a.problemOf(r, err), view{Title: "Not available", Links: toStart})
+			return
+		}
+		next(w, r, s)
+	}
+}
+
+// recheck ends a session that does not hold any more, and reports whether it did.
+func (a *App) recheck(ctx context.Context, s *Session) (ended bool, err error) {
+	u := a.userOf(s)
+	if u == nil {
+		return false, nil
+	}
+	login, known := a.loginOf(s, u)
+	if !known && a.sharing == UsersShared {
+		return false, nil
+	}
+	current, err := a.users.Current(ctx, login)
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", errUsers, err)
+	}
+	if current {
+		return false, nil
+	}
+	a.log.InfoContext(ctx, "session ended: the account is gone or disabled, or its password was changed",
+		slog.Int64("user", u.ID), slog.String("session", s.Digest()))
+	if err := a.leave(ctx, s); err != nil {
+		return false, fmt.Errorf("%w: %w", errSession, err)
+	}
+	return true, nil
+}
+
+// enter makes the session that of a user. It returns [users.ErrWrong] if the account was
+// changed after the password was found right, so that nobody is told to be logged in whom
+// the next request throws out.
+func (a *App) enter(r *http.Request, s *Session, l users.Login) error {
+	ctx := r.Context()
+	if err := a.signIn(ctx, s, l, deviceName(r.UserAgent())); err != nil {
+		return err
+	}
+	current, err := a.users.Current(ctx, l)
+	if err == nil && current {
+		return nil
+	}
+	if err == nil {
+		err = users.ErrWrong
+	}
+	return errors.Join(err, a.leave(ctx, s))
+}
