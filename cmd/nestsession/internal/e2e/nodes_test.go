@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"context"
+	"errors"
 	"net/url"
 	"os"
 	"os/exec"
@@ -67,7 +68,14 @@ func twoNodes(t *testing.T, browser context.Context, store string) {
 // startNode starts `nestsession serve` as a process, and ends it with the test.
 func startNode(t *testing.T, folder, store string) (url string) {
 	t.Helper()
-	node := exec.Command(os.Args[0], "serve", "--data", folder, "--address", "127.0.0.1:0")
+	node, url := launchNode(t, folder, store)
+	t.Cleanup(func() { endNode(t, node) })
+	return url
+}
+
+func launchNode(t *testing.T, folder, store string, flags ...string) (node *exec.Cmd, url string) {
+	t.Helper()
+	node = exec.Command(os.Args[0], append([]string{"serve", "--data", folder, "--address", "127.0.0.1:0"}, flags...)...)
 	node.Env = append(os.Environ(), nodeVariable+"=yes", "NESTSESSION_STORE="+store)
 	node.Stderr = t.Output()
 	out, err := node.StdoutPipe()
@@ -78,18 +86,20 @@ func startNode(t *testing.T, folder, store string) (url string) {
 		t.Fatal(err)
 	}
 	first, err := bufio.NewReader(out).ReadString('\n')
-	t.Cleanup(func() {
-		// Streams that are open do not hold up its end.
-		if err := node.Process.Signal(syscall.SIGINT); err != nil {
-			t.Errorf("ending the server: %v", err)
-		}
-		if err := node.Wait(); err != nil {
-			t.Errorf("the server ended with %v", err)
-		}
-	})
 	_, rest, found := strings.Cut(first, "http://")
 	if err != nil || !found {
-		t.Fatalf("the server said %q: %v", first, err)
+		t.Fatalf("the server said %q: %v", first, errors.Join(err, node.Process.Kill(), node.Wait()))
 	}
-	return "http://" + strings.Fields(rest)[0]
+	return node, "http://" + strings.Fields(rest)[0]
+}
+
+func endNode(t *testing.T, node *exec.Cmd) {
+	t.Helper()
+	// Streams that are open do not hold up its end.
+	if err := node.Process.Signal(syscall.SIGINT); err != nil {
+		t.Errorf("ending the server: %v", err)
+	}
+	if err := node.Wait(); err != nil {
+		t.Errorf("the server ended with %v", err)
+	}
 }

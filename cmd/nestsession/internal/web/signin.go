@@ -15,7 +15,7 @@ import (
 // under a new id, so that what was known of the old one is worth nothing (ASVS 7.2.4;
 // fixation, CVE-2022-25896), and no stream that was opened under it goes on.
 func (a *App) signIn(ctx context.Context, s *Session, l users.Login, device string) error {
-	if err := a.newID(ctx, s); err != nil {
+	if err := a.newID(ctx, s, a.ownerOf(l.User.ID)); err != nil {
 		return fmt.Errorf("%w: %w", errSession, err)
 	}
 	a.setUser(s, Own{User: &l.User, Generation: l.Generation, Authenticated: a.now().UnixMilli(), Device: device})

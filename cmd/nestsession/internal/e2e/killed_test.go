@@ -1,0 +1,255 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite" // to look at the users' file
+
+	"github.com/nestsession/session/internal/servers"
+)
+
+// Three servers on one store answer requests, and one is killed at whatever moment of a
+// change of the password. Afterwards either the old password counts and nothing has
+// changed, or the new one does, and no session of the old one is logged in anywhere.
+func TestAPasswordChangeHoldsThoughItsServerIsKilled(t *testing.T) {
+	t.Parallel()
+	for name, store := range map[string]func(*testing.T) string{
+		"SQLite": func(*testing.T) string { return "" },
+		"Redis": func(t *testing.T) string {
+			r := servers.SharedRedis(t)
+			return "redis://:" + url.QueryEscape(r.Password()) + "@" + r.Addr() + "/0?prefix=" + url.QueryEscape(t.Name()) + ":"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := startCluster(t, store(t))
+			c.load()
+			seed := uint64(time.Now().UnixNano())
+			t.Logf("seed %d", seed)
+			chance := rand.New(rand.NewPCG(seed, 0))
+			passwords := [2]string{"correct horse battery", "battery staple pile"}
+			if status, _ := c.post(0, "/register", "", url.Values{"username": {"kim"}, "password": {passwords[0]}}); status != http.StatusCreated {
+				t.Fatalf("registering: status %d", status)
+			}
+			changed := 0
+			for round := range 8 {
+				if c.round(round, chance, passwords) {
+					changed++
+					passwords[0], passwords[1] = passwords[1], passwords[0]
+				}
+			}
+			t.Logf("%d of 8 changes came through", changed)
+			if changed < 4 {
+				t.Errorf("%d changes came through, though 4 servers were killed right after the change", changed)
+			}
+		})
+	}
+}
+
+// cluster is three servers on one store, and the file of their users.
+type cluster struct {
+	*testing.T
+	folder, store string
+	users         *sql.DB
+	clients       int
+	took          time.Duration // until a change was written, the last time
+
+	mu    sync.Mutex
+	nodes [3]*exec.Cmd
+	urls  [3]string
+}
+
+func startCluster(t *testing.T, store string) *cluster {
+	t.Helper()
+	c := &cluster{T: t, folder: t.TempDir(), store: store}
+	for i := range c.nodes {
+		c.start(i)
+		t.Cleanup(func() { endNode(t, c.nodes[i]) })
+	}
+	var err error
+	if c.users, err = sql.Open("sqlite", filepath.Join(c.folder, "users.db")+"?_pragma=busy_timeout(5000)"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.users.Close() })
+	return c
+}
+
+func (c *cluster) start(i int) {
+	c.Helper()
+	node, url := launchNode(c.T, c.folder, c.store, "--trusted-proxy=127.0.0.1")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nodes[i], c.urls[i] = node, url
+}
+
+func (c *cluster) url(i int) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.urls[i]
+}
+
+// load has somebody else guess at the name and look at pages, on all servers, until the
+// test ends.
+func (c *cluster) load() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	for i := range c.nodes {
+		wg.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				body := url.Values{"username": {"kim"}, "password": {"a wrong guess"}}
+				r, _ := http.NewRequestWithContext(ctx, http.MethodPost, c.url(i)+"/login", strings.NewReader(body.Encode()))
+				if n%4 != 0 {
+					r, _ = http.NewRequestWithContext(ctx, http.MethodGet, c.url(i)+"/login", nil)
+				}
+				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				r.Header.Set("X-Forwarded-For", "198.51.100.1")
+				if response, err := http.DefaultClient.Do(r); err == nil {
+					_ = response.Body.Close()
+				} else {
+					select { // the server is being started again
+					case <-ctx.Done():
+					case <-time.After(10 * time.Millisecond):
+					}
+				}
+			}
+		})
+	}
+	c.Cleanup(func() { cancel(); wg.Wait() })
+}
+
+// post sends a form from an address of its own, and returns the session's cookie that came
+// back. Status 0 is no answer.
+func (c *cluster) post(node int, path, cookie string, form url.Values) (status int, sid string) {
+	c.mu.Lock()
+	c.clients++
+	from := fmt.Sprintf("203.0.%d.%d", 113+c.clients>>8, c.clients&0xff)
+	c.mu.Unlock()
+	r, err := http.NewRequestWithContext(c.Context(), http.MethodPost, c.url(node)+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		c.Error(err)
+		return 0, ""
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("X-Forwarded-For", from)
+	r.Header.Set("Cookie", cookie)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, ""
+	}
+	defer response.Body.Close()
+	for _, k := range response.Cookies() {
+		sid = k.Name + "=" + k.Value
+	}
+	return response.StatusCode, sid
+}
+
+func (c *cluster) login(node int, password string) (status int, sid string) {
+	return c.post(node, "/login", "", url.Values{"username": {"kim"}, "password": {password}})
+}
+
+// get asks with a cookie.
+func (c *cluster) get(node int, path, cookie string) *http.Response {
+	c.Helper()
+	r, err := http.NewRequestWithContext(c.Context(), http.MethodGet, c.url(node)+path, nil)
+	if err != nil {
+		c.Fatal(err)
+	}
+	r.Header.Set("Cookie", cookie)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		c.Fatal(err)
+	}
+	return response
+}
+
+func (c *cluster) generation() (g int64) {
+	c.Helper()
+	if err := c.users.QueryRow(`SELECT generation FROM users WHERE name = 'kim'`).Scan(&g); err != nil {
+		c.Fatal(err)
+	}
+	return g
+}
+
+// round kills a server during a change of the password from the first to the second, and
+// reports whether it is changed.
+func (c *cluster) round(n int, chance *rand.Rand, passwords [2]string) (changed bool) {
+	c.Helper()
+	victim := n % len(c.nodes)
+	var sids [3]string
+	for i := range sids {
+		var status int
+		if status, sids[i] = c.login(i, passwords[0]); status != http.StatusOK {
+			c.Fatalf("round %d: logging in: status %d", n, status)
+		}
+	}
+	elsewhere := (victim + 1) % len(c.nodes)
+	stream := c.get(elsewhere, "/events", sids[elsewhere])
+	defer stream.Body.Close()
+	before := c.generation()
+	answered, began := make(chan int, 1), time.Now()
+	go func() {
+		status, _ := c.post(victim, "/password", sids[victim], url.Values{"current_password": {passwords[0]}, "new_password": {passwords[1]}})
+		answered <- status
+	}()
+	if n%2 == 0 { // as soon as the change is written, and hardly anything after it
+		for c.generation() == before {
+			if time.Since(began) > patience {
+				c.Fatalf("round %d: the password was not changed", n)
+			}
+		}
+		c.took = time.Since(began)
+	} else {
+		<-time.After(time.Duration(chance.Int64N(int64(c.took * 3 / 2))))
+	}
+	if err := c.nodes[victim].Process.Kill(); err != nil {
+		c.Fatal(err)
+	}
+	_ = c.nodes[victim].Wait() // says that it was killed
+	status := <-answered
+	c.start(victim)
+
+	old, _ := c.login(elsewhere, passwords[0])
+	fresh, _ := c.login(elsewhere, passwords[1])
+	changed = fresh == http.StatusOK
+	if changed == (old == http.StatusOK) || status == http.StatusOK && !changed {
+		c.Errorf("round %d: the old password is answered %d and the new one %d, and the change %d", n, old, fresh, status)
+	}
+	for i := range c.nodes {
+		for j, sid := range sids {
+			response := c.get(i, "/me", sid)
+			_ = response.Body.Close()
+			if in := response.StatusCode == http.StatusOK; in == changed {
+				c.Errorf("round %d: the session of server %d is logged in on server %d: %v; the password is changed: %v", n, j, i, in, changed)
+			}
+		}
+	}
+	if changed {
+		c.wantEnd(n, stream)
+	}
+	return changed
+}
+
+// wantEnd expects a stream to tell that its session has ended.
+func (c *cluster) wantEnd(n int, stream *http.Response) {
+	c.Helper()
+	late := time.AfterFunc(patience, func() { _ = stream.Body.Close() })
+	defer late.Stop()
+	for lines := bufio.NewScanner(stream.Body); lines.Scan(); {
+		if lines.Text() == "event: session-end" {
+			return
+		}
+	}
+	c.Errorf("round %d: the stream on another server was not told of the end", n)
+}
