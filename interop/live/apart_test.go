@@ -69,6 +69,16 @@ func TestUsersOfANodeApplicationAreNobodyAtTheLoginServer(t *testing.T) {
 			// Nor does it help to write what the login server writes.
 			ada.atNode(t, node, "POST", "/merge", data{"nestsession": data{"user": data{"id": 1, "username": "grace"}}})
 			ada.at(t, l, "GET", "/me", "").want(t, 401, "as ada at another application")
+			its, _ := grace.atNode(t, node, "GET", "/read", nil).Data["__nestsession"].(data)
+			if its["owner"] == nil {
+				t.Fatalf("the bookkeeping is %v, want an owner in it", its)
+			}
+			ada.atNode(t, node, "POST", "/merge", data{"__nestsession": its, "nestsession": data{"user": data{"id": 1, "username": "grace"}}})
+			ada.at(t, l, "GET", "/me", "").want(t, 401)
+			ada.at(t, l, "POST", "/logout", "").want(t, 204)
+			if n := len(grace.devices(t, l)); n != 1 {
+				t.Errorf("grace has %d devices, want 1", n)
+			}
 
 			grace.at(t, l, "GET", "/me", "").want(t, 200, "grace")
 			if got := ada.atNode(t, node, "GET", "/read", nil).Data["user"]; !reflect.DeepEqual(got, any(adaThere)) {
