@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -12,17 +13,18 @@ import (
 	"github.com/nestsession/session/internal/servers"
 )
 
-// A copy that is broken off with Ctrl-C says how far it came, and is finished by the
+// A copy that is interrupted with Ctrl-C says how far it came, and is finished by the
 // same command.
-func TestMoveIsBrokenOffAndRunAgain(t *testing.T) {
+func TestMoveIsInterruptedAndRunAgain(t *testing.T) {
 	t.Parallel()
 	c := crowd{n: 20_000, expires: time.Now().UTC().Truncate(time.Second).Add(24 * time.Hour)}
 	from := "redis://:" + servers.SharedRedis(t).Password() + "@" + servers.SharedRedis(t).Addr() + "?prefix=broken-off:"
 	to := servers.SharedPostgres(t).NewDatabase(t) + "&create=true"
 	c.fill(t, open(t, from))
 	destination := open(t, to)
+	ledger := filepath.Join(t.TempDir(), "ledger")
 
-	move, err := command(t.Context(), "move", "--workers", "1", "--from", from, "--to", to)
+	move, err := command(t.Context(), "move", "--workers", "1", "--ledger", ledger, "--from", from, "--to", to)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +46,7 @@ func TestMoveIsBrokenOffAndRunAgain(t *testing.T) {
 	if err := move.Wait(); move.ProcessState.ExitCode() != 1 {
 		t.Fatalf("it ended with %v\n%s", err, out.String())
 	}
-	if !strings.Contains(out.String(), "broken off: run the same command again to copy the rest") {
+	if !strings.Contains(out.String(), "interrupted: run the same command again to copy the rest") {
 		t.Errorf("it said\n%s", out.String())
 	}
 	n, err := destination.Estimate(t.Context())
@@ -52,13 +54,13 @@ func TestMoveIsBrokenOffAndRunAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n >= int64(c.n) {
-		t.Fatal("it was done before it was broken off")
+		t.Fatal("it was done before it was interrupted")
 	}
 	if got := regexp.MustCompile(`(\d+) copied\n`).FindStringSubmatch(out.String()); got == nil || got[1] != fmt.Sprint(n) {
 		t.Errorf("%d are there, and it said\n%s", n, out.String())
 	}
 
-	again, err := command(t.Context(), "move", "--from", from, "--to", to)
+	again, err := command(t.Context(), "move", "--ledger", ledger, "--from", from, "--to", to)
 	if err != nil {
 		t.Fatal(err)
 	}

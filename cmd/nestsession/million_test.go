@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -163,7 +164,7 @@ func TestMoveLosesNone(t *testing.T) {
 func moveAll(t *testing.T, n int, from, to string) {
 	t.Helper()
 	begun := time.Now()
-	c, err := command(t.Context(), "move", "--from", from, "--to", to)
+	c, err := command(t.Context(), "move", "--ledger", filepath.Join(t.TempDir(), "ledger"), "--from", from, "--to", to)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,6 +87,7 @@ func TestScripts(t *testing.T) {
 			}
 			s := &server{t: t}
 			e.Values[serverKey{}] = s
+			e.Setenv("HOME", filepath.Join(e.WorkDir, "home")) // where ledgers are, among others
 			e.Defer(s.clear)
 			return nil
 		},

@@ -18,7 +18,9 @@ func TestMain(m *testing.M) {
 		// They wait for sessions to expire, and for servers, more than they compute.
 		_ = flag.Set("test.parallel", "8")
 	}
-	os.Exit(servers.Main(m))
+	status := servers.Main(m)
+	_ = os.RemoveAll(commandFolder)
+	os.Exit(status)
 }
 
 // cases are what has to hold for two programs on one store, whatever the store.

@@ -24,6 +24,7 @@ type nodeSettings struct {
 	Creates  bool      `json:"creates"` // whether the package makes its table
 	Prefix   string    `json:"prefix,omitempty"`
 	Rollback bool      `json:"rollback,omitempty"` // no write-ahead log in SQLite
+	Schema   any       `json:"schema,omitempty"`   // of express-mysql-session
 	Secret   string    `json:"secret"`
 	Apps     []nodeApp `json:"apps"`
 }
@@ -32,6 +33,8 @@ type nodeApp struct {
 	Name    string `json:"name"`
 	MaxAge  int64  `json:"maxAge"` // ms; 0: none
 	Rolling bool   `json:"rolling"`
+	Cookie  string `json:"cookie,omitempty"` // its name; "": connect.sid
+	Domain  string `json:"domain,omitempty"`
 }
 
 // nodeAddresses is what it prints: where the two applications listen.

@@ -87,19 +87,25 @@ func (v *visitor) try(t *testing.T, s side, method, path string, body any) answe
 	if v.cookie != "" {
 		r.Header.Set("Cookie", cookieName+"="+v.cookie)
 	}
+	return v.do(t, s, r)
+}
+
+// do makes a request, and notes the cookie that comes back.
+func (v *visitor) do(t *testing.T, s side, r *http.Request) answer {
+	t.Helper()
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	text, err = io.ReadAll(resp.Body)
+	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := answer{Status: resp.StatusCode}
 	if resp.StatusCode == http.StatusOK && len(text) > 0 {
 		if err := json.Unmarshal(text, &a); err != nil {
-			t.Fatalf("%s answers %s %s: %v", s.name, method, path, err)
+			t.Fatalf("%s answers %s %s: %v", s.name, r.Method, r.URL.Path, err)
 		}
 	}
 	for _, c := range resp.Cookies() {

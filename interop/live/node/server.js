@@ -3,8 +3,9 @@
 // Applications with the real express-session, and one of NestJS, on one store of the
 // real packages. The first argument says which:
 //
-//   { kind, url, file, creates, prefix, rollback, secret, apps: [{ name, maxAge, rolling }] }
+//   { kind, url, file, creates, prefix, rollback, schema, secret, apps: [{ name, maxAge, rolling, cookie, domain }] }
 //
+// schema is express-mysql-session's; cookie is the name of an app's cookie, if it has its own.
 // Each element of apps is served under /<name>. The first line printed is
 // { "express": "host:port", "nest": "host:port" }. The process ends when its standard
 // input is closed, so that it never outlives the test.
@@ -28,14 +29,15 @@ async function main (settings) {
     res.json({})
   })
 
-  for (const { name, maxAge, rolling } of settings.apps) {
+  for (const { name, maxAge, rolling, cookie, domain } of settings.apps) {
     app.use('/' + name, session({
       store: await makeStore(),
+      name: cookie,
       secret: settings.secret,
       resave: false,
       saveUninitialized: false,
       rolling,
-      cookie: { path: '/', maxAge: maxAge || undefined }
+      cookie: { path: '/', maxAge: maxAge || undefined, domain }
     }), routes())
   }
 

@@ -1,7 +1,7 @@
 'use strict'
 
 // The stores that express-session applications run, each as its package's own
-// documentation sets it up. A maker takes { url, file, creates, prefix, rollback } and answers
+// documentation sets it up. A maker takes { url, file, creates, prefix, rollback, schema } and answers
 // { makeStore, raw }: makeStore makes one (each session middleware needs its own:
 // it puts its generator of sessions there), raw is the row or key behind a session, read and
 // written past the package, as a text and an expiry in ms since 1970:
@@ -52,7 +52,7 @@ async function connectPgSimple ({ url, creates }) {
   }
 }
 
-async function expressMySQLSession ({ url, creates }) {
+async function expressMySQLSession ({ url, creates, schema }) {
   const { hostname, port, username, password, pathname } = new URL(url)
   const options = {
     host: hostname,
@@ -66,7 +66,7 @@ async function expressMySQLSession ({ url, creates }) {
   const pool = require('mysql2/promise').createPool(options)
   return {
     makeStore: async () => {
-      const store = new MySQLStore({ createDatabaseTable: creates }, pool)
+      const store = new MySQLStore({ createDatabaseTable: creates, schema }, pool)
       await store.onReady()
       return store
     },

@@ -54,7 +54,7 @@ type accountsList struct {
 func (*accountsList) Help() string {
 	return `On a terminal the list is a table; otherwise a line an account, with tabs between id, name, creation and when it was ` +
 		`disabled. Times are then as in RFC 3339, "-" is never. The owner of the sessions of account 42 is user:42 for ` +
-		"`nestsession sessions list --owner`."
+		"`nestsession sessions list --owner`; of a server with --express, user:42@ and what that shows."
 }
 
 // accountLine is an account as JSON.

@@ -26,7 +26,7 @@ const (
 // grammar is all commands, and what they share.
 type grammar struct {
 	Serve    serve           `cmd:"" help:"Run the login server."`
-	Sessions sessionCommands `cmd:"" help:"List, show, end and count sessions in a store."`
+	Sessions sessionCommands `cmd:"" help:"List, show, end, count and sweep sessions in a store."`
 	Accounts accountCommands `cmd:"" help:"List, disable and delete accounts."`
 	Move     moveCommand     `cmd:"" help:"Copy the sessions of one store to another."`
 	Secret   secretCommands  `cmd:"" help:"Make secrets."`

@@ -21,7 +21,7 @@ type cookieCommands struct {
 type cookieInspect struct {
 	Data       string `default:"${folder}" placeholder:"FOLDER" env:"NESTSESSION_DATA" help:"The data folder of the server, for its secret. Default: ${default}."`
 	SecretFile string `placeholder:"FILE" env:"NESTSESSION_SECRET_FILE" help:"Read the secrets from this file. Default: the file \"secret\" in the data folder."`
-	Name       string `placeholder:"NAME" help:"Look for the cookie of this name in what is read. Default: sid, with any prefix, and connect.sid."`
+	Name       string `placeholder:"NAME" help:"Look for the cookie of this name in what is read. Default: sid, as the servers call it, and connect.sid."`
 	Express    bool   `env:"NESTSESSION_EXPRESS" help:"The session is shared with express-session: secrets may be short, and the store keeps the id itself."`
 }
 

@@ -29,9 +29,9 @@ type serve struct {
 
 	NearCache size `default:"" placeholder:"SIZE" env:"NESTSESSION_NEAR_CACHE" help:"Keep so much of the sessions in this process, in front of the store, so that most requests need not ask it; 0: nothing. What another process changed is seen within milliseconds, and where the store does not tell of changes (SQLite, MySQL) within two seconds. Default: 64MiB for Redis and PostgreSQL, if they tell of changes."`
 
-	MaxAge age `default:"168h" placeholder:"DURATION" env:"NESTSESSION_MAX_AGE" help:"A session that is not used for so long ends, and so does its cookie. 0: the cookie ends with the browser. Default: 168h, a week."`
+	cookieFlags
 
-	Secure string `default:"auto" enum:"auto,always,never" placeholder:"WHEN" env:"NESTSESSION_SECURE" help:"When cookies are for HTTPS alone: auto, if the request came by HTTPS; always; never. Default: ${default}."`
+	UsersAreShared bool `env:"NESTSESSION_USERS_ARE_SHARED" help:"With --express: the applications have the same users as this server, so that the user in their sessions is logged in here. Default: their users are others, with whom this server has nothing to do."`
 
 	TrustedProxy []string `placeholder:"ADDRESS" env:"NESTSESSION_TRUSTED_PROXY" help:"Believe X-Forwarded-For and X-Forwarded-Proto from these addresses and networks, such as 127.0.0.1,10.0.0.0/8. Default: from nobody."`
 
@@ -96,6 +96,12 @@ func (c *serve) Validate() error {
 	}
 	if err := c.storeFlags.validate(); err != nil {
 		return err
+	}
+	if err := c.cookieFlags.validate(); err != nil {
+		return err
+	}
+	if c.UsersAreShared && !c.Express {
+		return errors.New("--users-are-shared: only sessions that are shared with --express have users of other applications: add it, or leave this out")
 	}
 	if t, err := storeurl.Parse(c.Store, c.Express); c.Store != "" && err == nil && t.Kind == storeurl.Memory && c.NearCache.bytes > 0 {
 		return errors.New("--near-cache: the sessions of --store memory: are in this process already: leave one of them out")

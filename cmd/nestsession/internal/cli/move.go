@@ -24,6 +24,8 @@ type moveCommand struct {
 	KeepIDs          bool   `name:"keep-ids" help:"Keep sessions under the keys that they have, though one store is keyed by hashes of ids and the other by ids."`
 	Workers          int    `default:"${workers}" placeholder:"N" help:"How many sessions are under way at once. Default: ${default}."`
 	Verbose          bool   `short:"v" help:"Write a line for each session that is left, with its digest."`
+	Ledger           string `placeholder:"FILE" help:"Remember in this file what was copied, so that a later run does not bring back what was ended at --to. Default: a file in the folder \"moves\" of the data folder, for these two stores."`
+	NewLedger        bool   `help:"Forget what earlier runs copied: what --to does not have is copied, even if it was ended there."`
 	naming
 
 	source, dest *storeurl.Target
@@ -31,8 +33,10 @@ type moveCommand struct {
 
 // Help is what `nestsession move --help` says beyond the flags.
 func (*moveCommand) Help() string {
-	return `Copies the live sessions of one store to another, with owner, data and expiry. It can be broken off with Ctrl-C at any time, and ` +
-		`run again to be finished: what is there already is seen to be, and what is newer there is left. ` +
+	return `Copies the live sessions of one store to another, with owner, data and expiry. It can be interrupted with Ctrl-C at any time, and ` +
+		`run again to be finished: what is there already is seen to be, what is newer there is left, and what was copied and has been ended ` +
+		`there since stays ended. For that a ledger is kept, a file with a digest of each session that was copied: run again ` +
+		`on the same machine, or take the file along and name it with --ledger. Without it a store that has sessions is no destination. ` +
 		`How many were copied and left, and why, is written at the end; the exit status is 1 if some were left that should not have been.
 
 To move an application: copy once while it runs, which takes the time; stop it; copy again with --end-missing, which brings ` +
@@ -97,8 +101,14 @@ func (c *moveCommand) Run(ctx context.Context, to output) (err error) {
 	if err != nil {
 		return err
 	}
+	ledger, err := c.openLedger(ctx, dest)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ledger.Close()) }()
 	m := move.New(from, dest, move.Options{
 		Workers:   c.Workers,
+		Ledger:    ledger,
 		HashIDs:   c.hashes(),
 		Ownerless: keepsNoOwner(dest.Target),
 		Left:      told,
@@ -190,10 +200,10 @@ func summarize(w io.Writer, r move.Report, took time.Duration) {
 // verdict is the error of a copy that is not what was asked for.
 func verdict(ctx context.Context, r move.Report, err error) error {
 	if ctx.Err() != nil {
-		return errors.New("broken off: run the same command again to copy the rest")
+		return errors.New("interrupted: run the same command again to copy the rest; what is ended at --to until then stays ended")
 	}
 	if err != nil {
-		return fmt.Errorf("%w; when that is mended, run the same command again to copy the rest", err)
+		return fmt.Errorf("%w; when that is mended, run the same command again to copy the rest; what is ended at --to until then stays ended", err)
 	}
 	if n := r.Failed(); n > 0 {
 		return fmt.Errorf("%d of the sessions are not at --to as they are at --from; --verbose says which", n)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
 	"github.com/nestsession/session/cmd/nestsession/internal/stores"
 	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
+	"github.com/nestsession/session/cmd/nestsession/internal/throttle"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
 	"github.com/nestsession/session/cmd/nestsession/internal/web"
 	"github.com/nestsession/session/express"
@@ -55,6 +57,9 @@ func (c *serve) Run(ctx context.Context, to output) error {
 	if err != nil {
 		return err
 	}
+	if err := place.permissions(log); err != nil {
+		return err
+	}
 	hasher, err := passwords.NewHasher(passwords.Recommended(), 0)
 	if err != nil {
 		return err
@@ -67,12 +72,7 @@ func (c *serve) Run(ctx context.Context, to output) error {
 	if err != nil {
 		return errors.Join(err, accounts.Close())
 	}
-	app, err := web.New(web.Config{
-		Session: c.session(place.secrets, kept, log),
-		Users:   accounts,
-		Proxies: c.proxies,
-		Logger:  log,
-	})
+	app, err := c.site(place.secrets, accounts, kept, log)
 	if err != nil {
 		return errors.Join(err, kept.Close(), accounts.Close())
 	}
@@ -158,13 +158,54 @@ func (c *serve) warn(log *slog.Logger, at net.Addr) {
 	}
 }
 
+// site makes the pages on the store.
+func (c *serve) site(secrets []string, accounts *users.Store, kept *stores.Opened, log *slog.Logger) (*site, error) {
+	guard := throttle.NewGuard(nil)
+	app := func(flags cookieFlags) (*web.App, error) {
+		return web.New(web.Config{
+			Session: c.session(flags, accounts.Issuer(), secrets, kept, log),
+			Sharing: c.sharing(),
+			Users:   accounts,
+			Guard:   guard,
+			Proxies: c.proxies,
+			Logger:  log,
+		})
+	}
+	plain, err := app(c.cookieFlags)
+	if err != nil {
+		return nil, err
+	}
+	s := &site{secure: plain, plain: plain, proxies: c.proxies, path: c.CookiePath, untrusted: &untrusted{proxies: c.proxies, log: log}}
+	if c.Express || c.CookieName != "" || c.Secure != "auto" || len(c.proxies) == 0 {
+		return s, nil // the name is given, or requests come in one way only
+	}
+	flags := c.cookieFlags
+	flags.Secure = "always"
+	if s.secure, err = app(flags); err != nil {
+		return nil, errors.Join(err, plain.Close())
+	}
+	return s, nil
+}
+
+func (c *serve) sharing() web.Sharing {
+	switch {
+	case c.UsersAreShared:
+		return web.UsersShared
+	case c.Express:
+		return web.UsersApart
+	}
+	return web.Alone
+}
+
 // session configures the sessions: as this library has them, or as express-session.
-func (c *serve) session(secrets []string, kept *stores.Opened, log *slog.Logger) session.Config {
-	cfg := session.Config{Secrets: secrets, Cookie: c.cookie()}
+func (c *serve) session(flags cookieFlags, issuer string, secrets []string, kept *stores.Opened, log *slog.Logger) session.Config {
+	cfg := session.Config{Secrets: secrets, Name: flags.nameFor(issuer)}
 	if c.Express {
 		cfg = express.Config(secrets...)
-		cfg.Cookie.MaxAge, cfg.Cookie.Secure = c.cookie().MaxAge, c.cookie().Secure
+		cfg.Name = cmp.Or(flags.CookieName, cfg.Name)
+		cfg.KeepDeadCookie = false // ours to expire at a logout
 	}
+	cfg.Cookie, cfg.Rolling = flags.cookie(), flags.Rolling
 	cfg.Store, cfg.Logger = kept, log
 	if !kept.Watches {
 		cfg.RecheckInterval = recheckInterval
@@ -172,20 +213,9 @@ func (c *serve) session(secrets []string, kept *stores.Opened, log *slog.Logger)
 	return cfg
 }
 
-func (c *serve) cookie() session.Cookie {
-	modes := map[string]session.Secure{"auto": session.SecureAuto, "always": session.SecureAlways, "never": session.Insecure}
-	return session.Cookie{MaxAge: time.Duration(c.MaxAge), Secure: modes[c.Secure]}
-}
-
-func (c *serve) lifetime() string {
-	if c.MaxAge == 0 {
-		return age(session.DefaultIdleTimeout).String()
-	}
-	return c.MaxAge.String()
-}
-
 // place is where the server keeps what outlives it.
 type place struct {
+	folder       string
 	users        string
 	sessions     *storeurl.Target
 	secrets      []string
@@ -197,7 +227,7 @@ func (c *serve) place(to output) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &place{users: filepath.Join(folder, usersFileName)}
+	p := &place{folder: folder, users: filepath.Join(folder, usersFileName)}
 	if p.sessions, err = c.target(folder, to); err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ type sessionCommands struct {
 	Show   sessionsShow   `cmd:"" help:"Show what one session holds."`
 	Revoke sessionsRevoke `cmd:"" help:"End sessions: one, those of an owner, or all."`
 	Count  sessionsCount  `cmd:"" help:"Count the sessions, of all users or of one."`
+	Sweep  sessionsSweep  `cmd:"" help:"Remove the expired sessions, from cron."`
 }
 
 // naming says how sessions are named to people.

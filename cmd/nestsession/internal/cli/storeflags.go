@@ -32,6 +32,7 @@ const storesHelp = `A store is named by a URL:
 
 Parameters follow a question mark: table, schema, prefix, create=true to have the table made, layout for the table of ` +
 	`an npm package (connect-pg-simple, express-mysql-session, connect-sqlite3, better-sqlite3-session-store, connect-redis), ` +
+	`column.sid, column.data and column.expires for columns of other names, ` +
 	`owner-column, ttl and time-zone with these, sslmode and tls. PostgreSQL tells a server of changes by a trigger, which create=true ` +
 	`makes, and Redis by CLIENT TRACKING, which its user has to be allowed; with notify=false a server goes without, and asks every two seconds.
 

@@ -64,6 +64,24 @@ func (p Proxies) Secure(r *http.Request) bool {
 	return strings.EqualFold(strings.TrimSpace(first), "https")
 }
 
+// forwarding are the fields in which proxies tell of their clients.
+var forwarding = []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-Ip", "Forwarded"}
+
+// Disbelieved returns which field of a proxy's the request has that is not believed, and
+// who sent it; "" if there is none, or the peer is trusted.
+func (p Proxies) Disbelieved(r *http.Request) (from netip.Addr, field string) {
+	from = peer(r)
+	if p.trust(from) {
+		return from, ""
+	}
+	for _, name := range forwarding {
+		if len(r.Header[name]) > 0 {
+			return from, name
+		}
+	}
+	return from, ""
+}
+
 func (p Proxies) trust(a netip.Addr) bool {
 	for _, n := range p {
 		if n.Contains(a) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/nestsession/session/cookie"
@@ -17,8 +19,9 @@ type Found struct {
 	Secret int    // the index of the secret that made the signature
 }
 
-// names are those that sessions' cookies have by default.
-var names = []string{"sid", "__Host-sid", "__Secure-sid", "connect.sid"}
+// usual are the names that sessions' cookies have by default: those of this program with
+// what tells one server's users from another's, and express-session's.
+var usual = regexp.MustCompile(`^((__Host-|__Secure-)?sid(-[0-9a-f]{8})?|connect\.sid)$`)
 
 // Cookie looks at a cookie: its value, pairs as in a Cookie field, or a whole line of
 // a header. name is the cookie's, "" for those that sessions have by default. The
@@ -60,23 +63,39 @@ func pick(text, name string) (value, found string, err error) {
 	if !strings.Contains(text, "=") {
 		return text, "", nil
 	}
-	wanted := names
 	if name != "" {
 		if err := cookie.ValidName(name); err != nil {
 			return "", "", err
 		}
-		wanted = []string{name}
+	} else if name, err = session(text); err != nil {
+		return "", "", err
 	}
-	for _, name := range wanted {
-		v, n := cookie.Lookup([]string{text}, name)
-		if n > 1 {
-			return "", name, fmt.Errorf("there are %d cookies of this name: the server takes none of them, because another subdomain may have planted one", n)
-		}
-		if n == 1 {
-			return v, name, nil
+	value, n := cookie.Lookup([]string{text}, name)
+	switch n {
+	case 0:
+		return "", "", fmt.Errorf("no cookie is called %s: say with --name what the session's is called", name)
+	case 1:
+		return value, name, nil
+	}
+	return "", name, fmt.Errorf("there are %d cookies of this name: the server takes none of them, because another subdomain may have planted one", n)
+}
+
+// session is the name of the one cookie in text that is a session's by its name.
+func session(text string) (string, error) {
+	var found []string
+	for pair := range strings.SplitSeq(text, ";") {
+		name, _, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		if usual.MatchString(name) && !slices.Contains(found, name) {
+			found = append(found, name)
 		}
 	}
-	return "", "", fmt.Errorf("no cookie is called %s: say with --name what the session's is called", strings.Join(wanted, ", "))
+	switch len(found) {
+	case 0:
+		return "", errors.New("no cookie is called sid, sid- and eight digits, or connect.sid, with or without __Host- in front: say with --name what the session's is called")
+	case 1:
+		return found[0], nil
+	}
+	return "", fmt.Errorf("the cookies %s are of several servers: say with --name which one is meant", strings.Join(found, ", "))
 }
 
 // signatureLength is that of a signature: 32 bytes in base64 without padding.

@@ -11,7 +11,7 @@ import (
 // written is what a document says of when it was written.
 type written struct {
 	at      int64 // ms since 1970; 0: it does not say
-	pointer bool  // it is what Renew left behind, and was the last to be written there
+	pointer bool  // it is what the end of the session or its new id left behind, the last to be written there
 }
 
 // age reads it from a document: this library notes when a session was last saved; of
@@ -28,8 +28,9 @@ func age(document []byte) written {
 	var notes struct {
 		Used      int64  `json:"used"`
 		Successor string `json:"successor"`
+		Ended     any    `json:"ended"`
 	}
-	if json.Unmarshal(members.Notes, &notes) == nil && notes.Successor != "" {
+	if json.Unmarshal(members.Notes, &notes) == nil && (notes.Successor != "" || notes.Ended != nil) {
 		return written{pointer: true}
 	}
 	var cookie struct {

@@ -1,6 +1,7 @@
 // Package move copies sessions from one store to another while both stay what they
-// are: nothing of the source is changed, and nothing newer at the destination is
-// overwritten, so that a copy that was broken off is run again to be finished.
+// are: nothing of the source is changed, nothing newer at the destination is overwritten,
+// and nothing that was ended there is brought back, so that a copy that was interrupted is
+// run again to be finished.
 package move
 
 import (
@@ -30,6 +31,9 @@ type Options struct {
 
 	// Ownerless says that the destination keeps no owner but that in the document.
 	Ownerless bool
+
+	// Ledger remembers what the destination has had. Nil: it is taken to have had nothing.
+	Ledger *Ledger
 
 	// Left is told of each record that was not copied, one at a time: the key at the
 	// source, and why. Nil: nobody is.

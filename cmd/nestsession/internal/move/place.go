@@ -19,22 +19,29 @@ const maxTries = 20
 
 // place brings a record to the destination, unless what is there is newer.
 func (m *Mover) place(ctx context.Context, r store.Record) (Outcome, error) {
+	had := m.o.Ledger.had(r.ID, m.o.Now())
 	for range maxTries {
-		_, err := m.to.Create(ctx, r)
-		if err == nil {
-			return Copied, nil
-		}
-		if !errors.Is(err, store.ErrExists) {
-			return "", err
+		if !had {
+			_, err := m.to.Create(ctx, r)
+			if err == nil {
+				return m.noted(Copied, nil, r.ID, r.Expires)
+			}
+			if !errors.Is(err, store.ErrExists) {
+				return "", err
+			}
 		}
 		there, err := m.to.Load(ctx, r.ID)
 		if errors.Is(err, store.ErrNotFound) {
+			if had {
+				return EndedThere, nil
+			}
 			continue // it has just ended
 		}
 		if err != nil {
 			return "", err
 		}
 		why, err := m.settle(ctx, r, there)
+		why, err = m.noted(why, err, r.ID, longer(r, there))
 		if err == nil || !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrNotFound) {
 			return why, err
 		}
@@ -80,6 +87,9 @@ func (m *Mover) persist(ctx context.Context, r store.Record) (Outcome, error) {
 		why, err := m.try(ctx, r)
 		if err == nil {
 			return why, nil
+		}
+		if errors.Is(err, errLedger) {
+			return "", err
 		}
 		if errors.Is(err, store.ErrFull) {
 			return "", fmt.Errorf("the destination is full: %w", err)

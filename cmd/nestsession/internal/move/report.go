@@ -16,8 +16,10 @@ const (
 	Extended Outcome = "there already, and live longer now"
 	Same     Outcome = "there already"
 
-	Newer     Outcome = "left: what is there is newer"
-	Unclear   Outcome = "left: what is there differs, and nothing tells which is newer"
+	Newer      Outcome = "left: what is there is newer"
+	Unclear    Outcome = "left: what is there differs, and nothing tells which is newer"
+	EndedThere Outcome = "left: ended at the destination since an earlier run brought them there"
+
 	Expired   Outcome = "left: expired on the way"
 	Refused   Outcome = "left: the destination refused them"
 	OwnerLost Outcome = "left: the destination would not keep whose they are"
@@ -27,7 +29,7 @@ const (
 )
 
 // Outcomes are all of them, in the order in which people want to read them.
-var Outcomes = []Outcome{Copied, Replaced, Extended, Same, Newer, Unclear, Expired, Refused, OwnerLost, Pointer, Ended}
+var Outcomes = []Outcome{Copied, Replaced, Extended, Same, Newer, EndedThere, Unclear, Expired, Refused, OwnerLost, Pointer, Ended}
 
 func (o Outcome) left() bool {
 	switch o {
@@ -55,7 +57,7 @@ func (r Report) Failed() int64 {
 // tally counts.
 type tally struct {
 	read   atomic.Int64
-	counts [11]atomic.Int64 // by the index in Outcomes
+	counts [12]atomic.Int64 // by the index in Outcomes
 	mu     sync.Mutex
 	first  error
 }

@@ -6,9 +6,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"modernc.org/sqlite" // the driver "sqlite", without cgo
@@ -19,6 +21,9 @@ type Options struct {
 	// Make makes the file if it is not there, readable by its owner alone. Without it,
 	// that it is not there is an error.
 	Make bool
+
+	// Private refuses a file that every user of the machine can read or write.
+	Private bool
 
 	// KeepJournal leaves the file's journal mode as it is, for one that another program
 	// uses as well. Without it the mode is WAL, in which readers do not wait for writers.
@@ -36,8 +41,13 @@ func Open(path string, o Options) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Close(); err != nil {
+	// Asked of the open file: the one that is used is the one that was checked.
+	info, err := f.Stat()
+	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, err
+	}
+	if who := access(path, info); o.Private && who.Anybody() && runtime.GOOS != "windows" {
+		return nil, fmt.Errorf("%v; whoever has used that may know or have changed what is in it", who)
 	}
 	return sql.Open("sqlite", dataSource(path, o.KeepJournal))
 }

@@ -57,7 +57,7 @@ var words = strings.NewReplacer(
 	"set Config.Direct to a pool whose connections go to the server itself", "name the server itself in the URL, or add notify=false to its parameters to do without them",
 	"set Config.Create, or run:", "add create=true to the URL's parameters to have it made, or run:",
 	"let Config.Create add it", "let create=true in the URL add it",
-	"Config.OwnerColumn", "owner-column", "Config.TimeZone", "time-zone", "Config.Prefix", "prefix",
+	"Config.OwnerColumn", "owner-column", "Config.Columns.ID", "column.sid", "Config.Columns.Data", "column.data", "Config.Columns.Expires", "column.expires", "Config.TimeZone", "time-zone", "Config.Prefix", "prefix",
 	"Config.Schema", "schema", "Config.Table", "table", "Config.TTL", "ttl",
 )
 

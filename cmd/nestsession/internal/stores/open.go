@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/nestsession/session/cmd/nestsession/internal/sqlitefile"
 	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
@@ -61,12 +62,27 @@ type Opened struct {
 	// NearCache is how many bytes of sessions are kept in front of the store; 0: none.
 	NearCache int64
 
-	count func(context.Context) (int64, error)
-	close []func() error // in their order
+	count  func(context.Context) (int64, error)
+	health *sqlitefile.Health // of a file of SQLite; else nil
+	close  []func() error     // in their order
 }
 
 // Unwrap shows what else the store can do.
 func (o *Opened) Unwrap() store.Store { return o.Store }
+
+// Ping returns nil if the store answers, and a file is still the one that was opened and
+// can be written.
+func (o *Opened) Ping(ctx context.Context) error {
+	if o.health != nil {
+		if err := o.health.Check(ctx); err != nil {
+			return err
+		}
+	}
+	if p, ok := store.As[store.Pinger](o.Store); ok {
+		return p.Ping(ctx)
+	}
+	return nil // in memory
+}
 
 // Estimate is about how many sessions there are, expired ones included, without
 // reading them.

@@ -9,6 +9,7 @@ import (
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
 	"github.com/nestsession/session/pgxstore"
+	"github.com/nestsession/session/store/sqlstore"
 )
 
 // openPostgres opens a database that tells of changes.
@@ -38,6 +39,7 @@ func openPostgres(ctx context.Context, t *storeurl.Target, o Options) (opened *O
 		Layout:      sqlLayouts[t.Layout],
 		Schema:      t.Schema,
 		Table:       t.Table,
+		Columns:     sqlstore.Columns(t.Columns),
 		OwnerColumn: t.OwnerColumn,
 		TimeZone:    t.TimeZone,
 		TTL:         t.TTL,

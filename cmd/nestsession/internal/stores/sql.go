@@ -3,6 +3,7 @@ package stores
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"time"
@@ -54,6 +55,7 @@ func openSQL(ctx context.Context, t *storeurl.Target, o Options) (opened *Opened
 		Layout:      sqlLayouts[t.Layout],
 		Schema:      t.Schema,
 		Table:       t.Table,
+		Columns:     sqlstore.Columns(t.Columns),
 		OwnerColumn: t.OwnerColumn,
 		TimeZone:    t.TimeZone,
 		TTL:         t.TTL,
@@ -77,11 +79,17 @@ func openSQL(ctx context.Context, t *storeurl.Target, o Options) (opened *Opened
 	if err != nil {
 		return nil, err
 	}
+	var health *sqlitefile.Health
+	if t.Kind == storeurl.SQLite {
+		if health, err = sqlitefile.NewHealth(t.Path, db, !t.PlainIDs()); err != nil {
+			return nil, errors.Join(err, kept.Close())
+		}
+	}
 	count := func(ctx context.Context) (n int64, err error) {
 		err = db.QueryRowContext(ctx, "SELECT count(*) FROM "+t.QuotedTable()).Scan(&n)
 		return n, err
 	}
-	return &Opened{Store: kept, Target: t, count: count, close: []func() error{kept.Close, db.Close}}, nil
+	return &Opened{Store: kept, Target: t, count: count, health: health, close: []func() error{kept.Close, db.Close}}, nil
 }
 
 // postgresURL is without the password, which an error could quote.

@@ -11,11 +11,14 @@ import (
 	"time"
 )
 
+// columns name the columns of a table that are called otherwise than in its layout.
+var columns = []string{"column.sid", "column.data", "column.expires"}
+
 // ours are the parameters of each kind that this program reads itself.
 var ours = map[Kind][]string{
-	SQLite:   {"create", "layout", "owner-column", "table", "ttl"},
-	Postgres: {"create", "layout", "notify", "owner-column", "schema", "table", "time-zone", "ttl"},
-	MySQL:    {"create", "layout", "owner-column", "table", "ttl"},
+	SQLite:   slices.Concat(columns, []string{"create", "layout", "owner-column", "table", "ttl"}),
+	Postgres: slices.Concat(columns, []string{"create", "layout", "notify", "owner-column", "schema", "table", "time-zone", "ttl"}),
+	MySQL:    slices.Concat(columns, []string{"create", "layout", "owner-column", "table", "ttl"}),
 	Redis:    {"layout", "notify", "prefix", "ttl"},
 }
 
@@ -56,6 +59,7 @@ func (t *Target) parameters(s scheme, query string, express bool) error {
 		}
 	}
 	t.Table, t.Schema, t.Prefix = values.Get("table"), values.Get("schema"), values.Get("prefix")
+	t.Columns = Columns{ID: values.Get(columns[0]), Data: values.Get(columns[1]), Expires: values.Get(columns[2])}
 	t.OwnerColumn, t.TimeZone, t.Master = values.Get("owner-column"), values.Get("time-zone"), values.Get("master")
 	if s.sentinel && t.Master == "" {
 		return errors.New("the sentinels want to be asked for a master by its name: add ?master=NAME, as their configuration has it (sentinel monitor NAME …)")
@@ -84,10 +88,29 @@ func (t *Target) parameters(s scheme, query string, express bool) error {
 			t.Driver[name] = values[name]
 		}
 	}
+	if err := t.Columns.check(t.OwnerColumn); err != nil {
+		return err
+	}
 	if err := t.layout(values.Get("layout"), express); err != nil {
 		return err
 	}
 	return t.ttl(values.Get("ttl"))
+}
+
+// check refuses one column for two things.
+func (c Columns) check(owner string) error {
+	seen := map[string]string{}
+	for i, name := range []string{c.ID, c.Data, c.Expires, owner} {
+		if name == "" {
+			continue
+		}
+		parameter := append(slices.Clone(columns), "owner-column")[i]
+		if other, twice := seen[strings.ToLower(name)]; twice {
+			return fmt.Errorf("the parameters %s and %s name one column: write another for one of them", other, parameter)
+		}
+		seen[strings.ToLower(name)] = parameter
+	}
+	return nil
 }
 
 // layout settles which one it is, and what goes with it.

@@ -90,6 +90,12 @@ func TestParameters(t *testing.T) {
 	if got.OwnerColumn != "user_id" || got.TimeZone != "Asia/Seoul" || got.TTL != 12*time.Hour || got.Create == nil || !*got.Create || got.Driver.Get("connect_timeout") != "3" {
 		t.Errorf("read as %+v", *got)
 	}
+	for _, text := range []string{"sqlite:s.db", "postgres://h/d", "mysql://h/d"} {
+		got := parse(t, text+"?table=web&column.sid=id&column.data=body&column.expires=until", true)
+		if want := (storeurl.Columns{ID: "id", Data: "body", Expires: "until"}); got.Columns != want || got.Table != "web" {
+			t.Errorf("%s: the columns are read as %+v", text, *got)
+		}
+	}
 	got = parse(t, "redis+sentinel://h?master=m&sentinel-auth=true", false)
 	if got.Master != "m" || !got.SentinelAuth {
 		t.Errorf("read as %+v", *got)
@@ -131,7 +137,11 @@ var mistakes = map[string]string{
 	"redis+sentinel://h":                      "add ?master=NAME",
 	"redis://h?master=m":                      `no parameter "master" for Redis: write one of layout, notify, prefix, ttl`,
 	"redis://h?table=t":                       `no parameter "table" for Redis`,
-	"sqlite:s.db?tabel=t":                     `no parameter "tabel" for SQLite: write one of create, layout, owner-column, table, ttl`,
+	"sqlite:s.db?tabel=t":                     `no parameter "tabel" for SQLite: write one of column.data, column.expires, column.sid, create, layout, owner-column, table, ttl`,
+	"sqlite:s.db?column.id=i":                 `no parameter "column.id" for SQLite: write one of column.data, column.expires, column.sid,`,
+	"redis://h?column.sid=i":                  `no parameter "column.sid" for Redis: write one of layout, notify, prefix, ttl`,
+	"mysql://h/d?column.sid=":                 "column.sid wants one value",
+	"mysql://h/d?column.sid=a&column.data=A":  "column.sid and column.data name one column",
 	"mysql://h/d?sslmode=require":             `no parameter "sslmode" for MySQL`,
 	"postgres://h/d?password=hunter2":         `no parameter "password" for PostgreSQL`,
 	"postgres://h/d?sslmode=on":               "sslmode is one of disable, allow",

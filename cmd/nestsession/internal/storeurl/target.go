@@ -76,6 +76,9 @@ type Target struct {
 
 	Table, Schema, Prefix, OwnerColumn, TimeZone string
 
+	// Columns are the names of the columns that are not the layout's.
+	Columns Columns
+
 	// TTL is how long a session without an expiry lives in the layout of an npm package;
 	// 0: not said.
 	TTL time.Duration
@@ -91,6 +94,9 @@ type Target struct {
 
 	password string
 }
+
+// Columns are names of a table's columns; "" is the layout's name.
+type Columns struct{ ID, Data, Expires string }
 
 // PlainIDs reports whether the store is keyed by the ids of the cookies, as
 // express-session's are, rather than by hashes of them.
@@ -147,6 +153,21 @@ func (t Target) String() string {
 		b.WriteString(", as " + string(t.Layout) + " has it")
 	}
 	return b.String()
+}
+
+// Place names the place that the URL leads to, the same for each way of writing it that
+// Same knows.
+func (t *Target) Place() string {
+	hosts := make([]string, len(t.Hosts))
+	for i, host := range t.Hosts {
+		hosts[i] = realHost(host)
+	}
+	slices.Sort(hosts)
+	path := t.Path
+	if path != "" {
+		path = realPath(path)
+	}
+	return strings.Join([]string{string(t.Kind), string(t.Layout), path, strings.Join(hosts, ","), t.Master, t.Database, t.Schema, t.Table, t.Prefix}, "\x00")
 }
 
 // Same reports whether both name one place, as far as their text tells.

@@ -3,6 +3,7 @@ package users_test
 import (
 	"database/sql"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -195,6 +196,9 @@ func TestAFileOfTheFirstVersionIsBroughtUpToDate(t *testing.T) {
 		}
 	}
 	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil { // as Open had made it
 		t.Fatal(err)
 	}
 	s := open(t, path, h)

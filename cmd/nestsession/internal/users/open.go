@@ -22,11 +22,28 @@ const version = 2
 // Open opens the file at path, or makes it, readable by its owner alone, with the
 // tables it needs. It refuses a file of a later version of the schema.
 func Open(ctx context.Context, path string, hasher Hasher) (*Store, error) {
-	db, err := open(ctx, path, sqlitefile.Options{Make: true})
+	db, err := open(ctx, path, sqlitefile.Options{Make: true, Private: true})
 	if err != nil {
 		return nil, err
 	}
-	return &Store{db: db, hasher: hasher}, nil
+	s := &Store{db: db, hasher: hasher}
+	if err := s.begin(ctx, path); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("users: %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// begin learns what the file is called among others, and begins to watch over it.
+func (s *Store) begin(ctx context.Context, path string) (err error) {
+	if s.issuer, err = ensureIssuer(ctx, s.db); err != nil {
+		return err
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return err
+	}
+	s.health, err = sqlitefile.NewHealth(path, s.db, true)
+	return err
 }
 
 func open(ctx context.Context, path string, o sqlitefile.Options) (*sql.DB, error) {

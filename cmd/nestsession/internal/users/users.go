@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
+	"github.com/nestsession/session/cmd/nestsession/internal/sqlitefile"
 )
 
 var (
@@ -46,6 +47,8 @@ type Hasher interface {
 type Store struct {
 	db     *sql.DB
 	hasher Hasher
+	issuer string
+	health *sqlitefile.Health
 }
 
 // Register makes an account. The name is as [Name] returned it, the password as
@@ -117,10 +120,14 @@ func (s *Store) rehash(ctx context.Context, l Login, password string) error {
 	return nil
 }
 
-// Ping returns nil if the file answers.
+// Ping returns nil if the file answers, is still the one that was opened, and can be
+// written.
 func (s *Store) Ping(ctx context.Context) error {
 	var n int
 	if err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM users WHERE id = 0`).Scan(&n); err != nil {
+		return fmt.Errorf("users: %w", err)
+	}
+	if err := s.health.Check(ctx); err != nil {
 		return fmt.Errorf("users: %w", err)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/nestsession/session"
@@ -19,16 +20,6 @@ import (
 	"github.com/nestsession/session/store/memstore"
 )
 
-// Account is what a session holds.
-type Account struct {
-	User   *users.User `json:"user,omitempty"`
-	Device string      `json:"device,omitempty"` // where the user logged in, see deviceName
-	Notice string      `json:"notice,omitempty"` // shown once, on the next page
-
-	Generation    int64 `json:"generation,omitempty"`    // of the account when the user showed the password, see users.Store.Current
-	Authenticated int64 `json:"authenticated,omitempty"` // when that was, in milliseconds since 1970
-}
-
 // Session is the session of a request.
 type Session = session.Session[Account]
 
@@ -37,6 +28,9 @@ type Config struct {
 	// Session configures the sessions. New sets its ErrorHandler, Proxy and IsSecure,
 	// and listens to its OnEvent. Without a Store they are in memory.
 	Session session.Config
+
+	// Sharing says who else keeps what in the sessions. Default: [Alone].
+	Sharing Sharing
 
 	// ListInterval is how often a page that lists the user's sessions looks for those
 	// that began or ended on other nodes. Default: [DefaultListInterval].
@@ -63,6 +57,8 @@ type App struct {
 	sessions *session.Manager[Account]
 	owned    io.Closer // the store of the sessions, if New made it
 	live     *live
+	sharing  Sharing
+	visitor  *visitor // nil but for UsersApart
 	users    *users.Store
 	guard    *throttle.Guard
 	devices  *throttle.Devices
@@ -70,11 +66,14 @@ type App struct {
 	log      *slog.Logger
 	now      func() time.Time
 	handler  http.Handler
+
+	unhealthy sync.Map // what /healthz last said was unavailable
 }
 
 // New returns an App, or what is wrong with the configuration.
 func New(cfg Config) (*App, error) {
 	a := &App{
+		sharing: cfg.Sharing,
 		users:   cfg.Users,
 		guard:   cfg.Guard,
 		proxies: cfg.Proxies,
@@ -104,7 +103,14 @@ func New(cfg Config) (*App, error) {
 	if a.sessions, err = session.New[Account](cfg.Session); err != nil {
 		return nil, err
 	}
-	a.handler = a.protect(a.routes())
+	routes := a.routes()
+	if a.sharing == UsersApart {
+		if a.visitor, err = newVisitor(cfg.Session); err != nil {
+			return nil, err
+		}
+		routes = noteLoads(routes)
+	}
+	a.handler = a.protect(routes)
 	return a, nil
 }
 

@@ -28,12 +28,13 @@ var (
 // request, which then has a new session id. Otherwise it answers: action is where the
 // password is to be sent.
 func (a *App) confirmed(w http.ResponseWriter, r *http.Request, s *Session, action string) bool {
-	d := s.Data()
-	if age := a.now().Sub(authenticatedAt(d)); age >= -time.Minute && age < freshTime {
+	d, u := s.Data(), a.userOf(s)
+	_, here := a.loginOf(s, u)
+	if age := a.now().Sub(authenticatedAt(d)); here && age >= -time.Minute && age < freshTime {
 		return true
 	}
 	refuse := func(p *problem) bool {
-		a.writeProblem(w, r, p, confirmView(action, *d.User, p))
+		a.writeProblem(w, r, p, confirmView(action, *u, p))
 		return false
 	}
 	in, p := readFields(w, r, "current_password")
@@ -46,12 +47,12 @@ func (a *App) confirmed(w http.ResponseWriter, r *http.Request, s *Session, acti
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), passwords.MaxWait)
 	defer cancel()
-	attempt, err := a.guard.Password(ctx, a.proxies.Address(r), d.User.ID, d.User.Username)
+	attempt, err := a.guard.Password(ctx, a.proxies.Address(r), u.ID, u.Username)
 	if err != nil {
 		return refuse(a.problemOf(r, err))
 	}
 	defer attempt.Return()
-	l, err := a.users.Verify(ctx, d.User.ID, in["current_password"])
+	l, err := a.users.Verify(ctx, u.ID, in["current_password"])
 	if errors.Is(err, users.ErrWrong) {
 		attempt.Wrong()
 		p := errNotConfirmed

@@ -78,11 +78,14 @@ func (a *App) welcome(w http.ResponseWriter, r *http.Request, u users.User, stat
 }
 
 func (a *App) loginPage(w http.ResponseWriter, r *http.Request, s *Session) {
-	if s.Data().User != nil {
+	if a.userOf(s) != nil {
 		seeOther(w, "/me")
 		return
 	}
 	v := loginView("", nil)
+	if name := a.elsewhere(s); name != "" {
+		v.Lead = elsewhereText(name)
+	}
 	if r.URL.Query().Has("logged-out") {
 		v.Notice = "You are logged out."
 	}
@@ -98,9 +101,12 @@ func loginView(username string, p *problem) view {
 }
 
 func (a *App) logout(w http.ResponseWriter, r *http.Request, s *Session) {
-	if err := s.Destroy(r.Context()); err != nil {
-		a.sessionFailed(w, r, err)
-		return
+	// Who is logged in at another application alone is not logged in here, and stays so there.
+	if a.sharing != UsersApart || a.userOf(s) != nil {
+		if err := a.leave(r.Context(), s); err != nil {
+			a.sessionFailed(w, r, err)
+			return
+		}
 	}
 	// ASVS 14.3.1. Not "cookies": the session's own is expired by its destruction, and
 	// the others include those of every service under the same domain.

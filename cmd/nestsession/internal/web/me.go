@@ -8,39 +8,45 @@ import (
 
 // home says who is logged in, or how to be.
 func (a *App) home(w http.ResponseWriter, r *http.Request, s *Session) {
+	elsewhere := a.elsewhere(s)
 	if !wantsPage(r.Header) {
 		a.writeJSON(w, r, http.StatusOK, struct {
-			User   *users.User `json:"user"`
-			Routes []string    `json:"routes"`
-		}{s.Data().User, []string{"POST /register", "POST /login", "GET /me", "POST /password", "POST /logout", "GET /sessions", "GET /sessions/events", "POST /sessions/{session}/logout", "POST /sessions/logout-others", "GET /events", "GET /healthz"}})
+			User      *users.User `json:"user"`
+			Elsewhere string      `json:"elsewhere,omitempty"`
+			Routes    []string    `json:"routes"`
+		}{a.userOf(s), elsewhere, []string{"POST /register", "POST /login", "GET /me", "POST /password", "POST /logout", "GET /sessions", "GET /sessions/events", "POST /sessions/{session}/logout", "POST /sessions/logout-others", "GET /events", "GET /healthz"}})
 		return
 	}
-	if s.Data().User != nil {
+	if a.userOf(s) != nil {
 		seeOther(w, "/me")
 		return
 	}
+	lead := "A login that stays on the server. Make an account, or log in to yours."
+	if elsewhere != "" {
+		lead = elsewhereText(elsewhere)
+	}
 	a.writePage(w, r, http.StatusOK, view{
 		Title:   "Welcome",
-		Lead:    "A login that stays on the server. Make an account, or log in to yours.",
+		Lead:    lead,
 		Actions: []link{{Text: "Sign up", URL: "/register"}, {Text: "Log in", URL: "/login"}},
 	})
 }
 
 // me says who is logged in.
 func (a *App) me(w http.ResponseWriter, r *http.Request, s *Session) {
-	d := s.Data()
+	u := a.userOf(s)
 	switch {
-	case d.User == nil:
-		a.writeProblem(w, r, &notLoggedIn, loginView("", nil))
+	case u == nil:
+		a.askToLogIn(w, r, s)
 	case !wantsPage(r.Header):
-		a.writeJSON(w, r, http.StatusOK, d.User)
+		a.writeJSON(w, r, http.StatusOK, u)
 	default:
 		a.writePage(w, r, http.StatusOK, view{
-			Title:   "Hello, " + d.User.Username,
+			Title:   "Hello, " + u.Username,
 			Notice:  notice(s),
-			Account: &account{User: *d.User, Since: s.Created(), Expires: s.Expires()},
+			Account: &account{User: *u, Since: s.Created(), Expires: s.Expires()},
 			Live:    endURL,
-			User:    d.User.ID,
+			User:    u.ID,
 		})
 	}
 }

@@ -13,9 +13,9 @@ import (
 )
 
 func (a *App) passwordPage(w http.ResponseWriter, r *http.Request, s *Session) {
-	u := s.Data().User
+	u := a.userOf(s)
 	if u == nil {
-		a.writeProblem(w, r, &notLoggedIn, loginView("", nil))
+		a.askToLogIn(w, r, s)
 		return
 	}
 	a.writePage(w, r, http.StatusOK, passwordView(*u, nil))
@@ -24,9 +24,9 @@ func (a *App) passwordPage(w http.ResponseWriter, r *http.Request, s *Session) {
 // password changes the password, which ends all sessions that the old one began
 // (ASVS 7.4.3), and begins this one anew under another id (ASVS 7.2.4).
 func (a *App) password(w http.ResponseWriter, r *http.Request, s *Session) {
-	u := s.Data().User
+	u := a.userOf(s)
 	if u == nil {
-		a.writeProblem(w, r, &notLoggedIn, loginView("", nil))
+		a.askToLogIn(w, r, s)
 		return
 	}
 	refuse := func(p *problem) { a.writeProblem(w, r, p, passwordView(*u, p)) }
@@ -81,7 +81,7 @@ const cleanTime = 20 * time.Second
 func (a *App) passwordChanged(w http.ResponseWriter, r *http.Request, s *Session, login users.Login) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), cleanTime)
 	defer cancel()
-	ended, err := a.sessions.RevokeOwner(ctx, ownerOf(login.User.ID), s)
+	ended, err := a.endOthers(ctx, a.ownerOf(login.User.ID), s)
 	if err != nil {
 		a.log.WarnContext(ctx, "password changed; the records of the sessions that it ended are left to expire", slog.Int64("user", login.User.ID), slog.Any("error", err))
 	}

@@ -20,6 +20,8 @@ type problem struct {
 	Text   string            // a sentence, for the whole request
 	Fields map[string]string // for single fields, worded to stand beside them
 	After  time.Duration     // when to try again, in Retry-After
+
+	Elsewhere string // who another application says is logged in there
 }
 
 // MarshalJSON follows RFC 9457, with the members that this API has beyond it.
@@ -29,7 +31,9 @@ func (p *problem) MarshalJSON() ([]byte, error) {
 		Status int               `json:"status"`
 		Error  string            `json:"error"`
 		Fields map[string]string `json:"fields,omitempty"`
-	}{http.StatusText(p.Status), p.Status, p.Text, p.Fields})
+
+		Elsewhere string `json:"elsewhere,omitempty"`
+	}{http.StatusText(p.Status), p.Status, p.Text, p.Fields, p.Elsewhere})
 }
 
 // invalid is the problem of fields that cannot be accepted, or nil if there is none.

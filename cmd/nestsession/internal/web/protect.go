@@ -16,6 +16,10 @@ const policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-actio
 // but us, and may not make HTML out of text.
 const livePolicy = policy + "; script-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'"
 
+// strictTransport keeps a browser from plain HTTP for a year (RFC 6797; ASVS 3.4.1). Other
+// hosts of the domain are not this server's to decide for.
+const strictTransport = "max-age=31536000"
+
 // protect sets the header fields that every response has, and refuses what another
 // site makes a browser send (cross-site request forgery).
 func (a *App) protect(next http.Handler) http.Handler {
@@ -29,6 +33,9 @@ func (a *App) protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
+		if a.proxies.Secure(r) {
+			h.Set("Strict-Transport-Security", strictTransport)
+		}
 		h.Set("X-Content-Type-Options", "nosniff")
 		// Not no-referrer: browsers would then send "Origin: null" with our own forms.
 		h.Set("Referrer-Policy", "same-origin")

@@ -9,7 +9,7 @@ import (
 )
 
 func (a *App) registerPage(w http.ResponseWriter, r *http.Request, s *Session) {
-	if s.Data().User != nil {
+	if a.userOf(s) != nil {
 		seeOther(w, "/me")
 		return
 	}

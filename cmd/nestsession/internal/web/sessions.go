@@ -16,9 +16,9 @@ var errNoSuchSession = problem{Status: http.StatusNotFound,
 
 // listSessions says where the user is logged in (ASVS 7.5.2).
 func (a *App) listSessions(w http.ResponseWriter, r *http.Request, s *Session) {
-	u := s.Data().User
+	u := a.userOf(s)
 	if u == nil {
-		a.writeProblem(w, r, &notLoggedIn, loginView("", nil))
+		a.askToLogIn(w, r, s)
 		return
 	}
 	a.answerList(w, r, s, *u, nil)
@@ -26,7 +26,7 @@ func (a *App) listSessions(w http.ResponseWriter, r *http.Request, s *Session) {
 
 // answerList answers with the list, and what went wrong before, if anything did.
 func (a *App) answerList(w http.ResponseWriter, r *http.Request, s *Session, u users.User, p *problem) {
-	all, err := a.list(r.Context(), ownerOf(u.ID))
+	all, err := a.list(r.Context(), a.ownerOf(u.ID))
 	if err != nil {
 		a.writeProblem(w, r, a.problemOf(r, err), view{Title: "Not available", Links: toStart})
 		return
@@ -47,9 +47,9 @@ func (a *App) answerList(w http.ResponseWriter, r *http.Request, s *Session, u u
 
 // logoutOne ends one session of the user's, who has shown the password lately (ASVS 7.5.2).
 func (a *App) logoutOne(w http.ResponseWriter, r *http.Request, s *Session) {
-	u := s.Data().User
+	u := a.userOf(s)
 	if u == nil {
-		a.writeProblem(w, r, &notLoggedIn, loginView("", nil))
+		a.askToLogIn(w, r, s)
 		return
 	}
 	digest := r.PathValue("session")
@@ -64,7 +64,7 @@ func (a *App) logoutOne(w http.ResponseWriter, r *http.Request, s *Session) {
 	noted, listing := note(ctx)
 	var found *session.Info
 	var name string
-	for info, err := range a.sessions.List(listing, ownerOf(u.ID)) {
+	for info, err := range a.sessions.List(listing, a.ownerOf(u.ID)) {
 		if err != nil {
 			a.writeProblem(w, r, a.problemOf(r, fmt.Errorf("%w: %w", errSession, err)), view{Title: "Not available", Links: toStart})
 			return
@@ -79,7 +79,7 @@ func (a *App) logoutOne(w http.ResponseWriter, r *http.Request, s *Session) {
 		a.answerList(w, r, s, *u, &p)
 		return
 	}
-	if err := a.sessions.Revoke(ctx, *found); err != nil {
+	if err := a.end(ctx, *found, *noted); err != nil {
 		a.writeProblem(w, r, a.problemOf(r, fmt.Errorf("%w: %w", errSession, err)), view{Title: "Not available", Links: toStart})
 		return
 	}
@@ -94,15 +94,15 @@ func (a *App) logoutOne(w http.ResponseWriter, r *http.Request, s *Session) {
 
 // logoutOthers ends all sessions of the user's but this one, in the same way.
 func (a *App) logoutOthers(w http.ResponseWriter, r *http.Request, s *Session) {
-	u := s.Data().User
+	u := a.userOf(s)
 	if u == nil {
-		a.writeProblem(w, r, &notLoggedIn, loginView("", nil))
+		a.askToLogIn(w, r, s)
 		return
 	}
 	if !a.confirmed(w, r, s, "/sessions/logout-others") {
 		return
 	}
-	ended, err := a.sessions.RevokeOwner(r.Context(), ownerOf(u.ID), s)
+	ended, err := a.endOthers(r.Context(), a.ownerOf(u.ID), s)
 	if err != nil {
 		a.writeProblem(w, r, a.problemOf(r, errors.Join(errSession, err)), view{Title: "Not available", Links: toStart})
 		return

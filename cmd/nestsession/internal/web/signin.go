@@ -6,27 +6,19 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
 )
 
-// ownerOf is whose a user's sessions are, in the session store.
-func ownerOf(id int64) string { return "user:" + strconv.FormatInt(id, 10) }
-
 // signIn makes the session that of a user who has just shown the password, and saves it:
 // under a new id, so that what was known of the old one is worth nothing (ASVS 7.2.4;
 // fixation, CVE-2022-25896), and no stream that was opened under it goes on.
 func (a *App) signIn(ctx context.Context, s *Session, l users.Login, device string) error {
-	if err := s.Regenerate(ctx); err != nil {
+	if err := a.newID(ctx, s, a.ownerOf(l.User.ID)); err != nil {
 		return fmt.Errorf("%w: %w", errSession, err)
 	}
-	s.SetOwner(ownerOf(l.User.ID))
-	at := a.now().UnixMilli()
-	s.Update(func(d *Account) {
-		*d = Account{User: &l.User, Generation: l.Generation, Authenticated: at, Device: device}
-	})
+	a.setUser(s, Own{User: &l.User, Generation: l.Generation, Authenticated: a.now().UnixMilli(), Device: device})
 	if err := s.Save(ctx); err != nil {
 		return fmt.Errorf("%w: %w", errSession, err)
 	}
@@ -35,9 +27,6 @@ func (a *App) signIn(ctx context.Context, s *Session, l users.Login, device stri
 
 // authenticatedAt is when the user of the session last showed the password.
 func authenticatedAt(d Account) time.Time { return time.UnixMilli(d.Authenticated) }
-
-// login is the one that began the session.
-func (d *Account) login() users.Login { return users.Login{User: *d.User, Generation: d.Generation} }
 
 // declared passes on sessions that hold: of nobody, or of a user whose account is there,
 // is not disabled and has the password with which the session began. Any other is ended
@@ -55,11 +44,15 @@ func (a *App) declared(next func(http.ResponseWriter, *http.Request, *Session)) 
 
 // recheck ends a session that does not hold any more, and reports whether it did.
 func (a *App) recheck(ctx context.Context, s *Session) (ended bool, err error) {
-	d := s.Data()
-	if d.User == nil {
+	u := a.userOf(s)
+	if u == nil {
 		return false, nil
 	}
-	current, err := a.users.Current(ctx, d.login())
+	login, known := a.loginOf(s, u)
+	if !known && a.sharing == UsersShared {
+		return false, nil
+	}
+	current, err := a.users.Current(ctx, login)
 	if err != nil {
 		return false, fmt.Errorf("%w: %w", errUsers, err)
 	}
@@ -67,8 +60,8 @@ func (a *App) recheck(ctx context.Context, s *Session) (ended bool, err error) {
 		return false, nil
 	}
 	a.log.InfoContext(ctx, "session ended: the account is gone or disabled, or its password was changed",
-		slog.Int64("user", d.User.ID), slog.String("session", s.Digest()))
-	if err := s.Destroy(ctx); err != nil {
+		slog.Int64("user", u.ID), slog.String("session", s.Digest()))
+	if err := a.leave(ctx, s); err != nil {
 		return false, fmt.Errorf("%w: %w", errSession, err)
 	}
 	return true, nil
@@ -89,5 +82,5 @@ func (a *App) enter(r *http.Request, s *Session, l users.Login) error {
 	if err == nil {
 		err = users.ErrWrong
 	}
-	return errors.Join(err, s.Destroy(ctx))
+	return errors.Join(err, a.leave(ctx, s))
 }

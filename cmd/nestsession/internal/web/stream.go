@@ -40,8 +40,14 @@ func (a *App) events(w http.ResponseWriter, r *http.Request, s *Session) {
 // under it would be: the server that changed the account may have died before it ended the
 // session. It returns why the stream is over.
 func (a *App) followAccount(ctx context.Context, s *Session) error {
+	if err := a.loggedOut(ctx, s); err != nil {
+		return err
+	}
 	ended, err := a.recheck(ctx, s)
 	if ended {
+		if a.sharing == UsersApart {
+			return session.ErrRevoked // what others keep in it may live on
+		}
 		<-ctx.Done()
 		return context.Cause(ctx)
 	}
@@ -60,12 +66,12 @@ func (a *App) listEvents(w http.ResponseWriter, r *http.Request, s *Session) {
 }
 
 func (a *App) serveStream(w http.ResponseWriter, r *http.Request, s *Session, handle func(context.Context, *eventstream.Stream, *stream) error) {
-	u := s.Data().User
+	u := a.userOf(s)
 	if u == nil {
-		a.writeProblem(w, r, &notLoggedIn, loginView("", nil))
+		a.askToLogIn(w, r, s)
 		return
 	}
-	st := a.live.join(ownerOf(u.ID))
+	st := a.live.join(a.ownerOf(u.ID))
 	if st == nil {
 		p := errTooManyStreams
 		a.writeProblem(w, r, &p, view{Title: "Too many pages", Links: toStart})

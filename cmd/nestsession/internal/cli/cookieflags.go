@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nestsession/session"
+	"github.com/nestsession/session/cookie"
+)
+
+// cookieFlags say how the session's cookie is set.
+type cookieFlags struct {
+	CookieName   string `placeholder:"NAME" env:"NESTSESSION_COOKIE_NAME" help:"The cookie's name. Default: \"sid-\" and what tells this server's users from those of others on the host, with __Host- in front over HTTPS; with --express connect.sid."`
+	CookieDomain string `placeholder:"DOMAIN" env:"NESTSESSION_COOKIE_DOMAIN" help:"Send the cookie to the subdomains of this domain as well. Default: to this host only."`
+	CookiePath   string `default:"/" placeholder:"PATH" env:"NESTSESSION_COOKIE_PATH" help:"Send the cookie only below this path, where the routes are then as well: /login is under /app/login. Default: everywhere."`
+
+	MaxAge age `default:"168h" placeholder:"DURATION" env:"NESTSESSION_MAX_AGE" help:"A session that is not used for so long ends, and so does its cookie. 0: the cookie ends with the browser. Default: 168h, a week."`
+
+	Secure   string `default:"auto" enum:"auto,always,never" placeholder:"WHEN" env:"NESTSESSION_SECURE" help:"When cookies are for HTTPS alone: auto, if the request came by HTTPS; always; never. Default: ${default}."`
+	SameSite string `default:"lax" enum:"lax,strict,none,omit" placeholder:"WHICH" env:"NESTSESSION_SAME_SITE" help:"With which requests from other sites the cookie travels: lax, links; strict, none; none, all, for which --secure always is needed; omit, the browser decides. Default: ${default}."`
+	Rolling  bool   `env:"NESTSESSION_ROLLING" help:"Send the cookie with every response, as express-session's rolling."`
+}
+
+var (
+	secureModes   = map[string]session.Secure{"auto": session.SecureAuto, "always": session.SecureAlways, "never": session.Insecure}
+	sameSiteModes = map[string]session.SameSite{"lax": session.SameSiteLax, "strict": session.SameSiteStrict, "none": session.SameSiteNone, "omit": session.SameSiteOmit}
+)
+
+// validate refuses what no browser would keep, in the words of the flags.
+func (f *cookieFlags) validate() error {
+	if f.CookieName != "" {
+		if err := cookie.ValidName(f.CookieName); err != nil {
+			return fmt.Errorf("--cookie-name: %q is no name of a cookie: write letters, digits, - . and _", f.CookieName)
+		}
+	}
+	if (&cookie.Attributes{Domain: f.CookieDomain}).Validate() != nil {
+		return fmt.Errorf("--cookie-domain: %q is no name of a host: write one such as example.com", f.CookieDomain)
+	}
+	if !strings.HasPrefix(f.CookiePath, "/") || (&cookie.Attributes{Path: f.CookiePath}).Validate() != nil {
+		return fmt.Errorf("--cookie-path: %q is no path: write one that begins with a slash, such as /app", f.CookiePath)
+	}
+	if f.SameSite == "none" && f.Secure != "always" {
+		return errors.New("--same-site none: browsers take such a cookie over HTTPS only: add --secure always, or write --same-site lax")
+	}
+	name := strings.ToLower(f.CookieName) // as browsers match the prefixes
+	host := strings.HasPrefix(name, "__host-")
+	if (host || strings.HasPrefix(name, "__secure-")) && f.Secure != "always" {
+		return fmt.Errorf("--cookie-name: browsers take %q over HTTPS only: add --secure always, or leave out the prefix", f.CookieName)
+	}
+	if host && (f.CookieDomain != "" || f.CookiePath != "/") {
+		return errors.New("--cookie-name: browsers take a name with __Host- only without --cookie-domain and --cookie-path: leave them out, or write __Secure-")
+	}
+	return nil
+}
+
+// cookie is what the flags say.
+func (f *cookieFlags) cookie() session.Cookie {
+	return session.Cookie{
+		Domain: f.CookieDomain, Path: f.CookiePath,
+		MaxAge: time.Duration(f.MaxAge), Secure: secureModes[f.Secure], SameSite: sameSiteModes[f.SameSite],
+	}
+}
+
+// nameFor is the cookie's name of a server whose accounts are called issuer. Cookies do not
+// know ports, so that two servers on one host need names of their own, and the name stays
+// when secrets are rotated and ports change.
+func (f *cookieFlags) nameFor(issuer string) string {
+	if f.CookieName != "" {
+		return f.CookieName
+	}
+	name := "sid-" + issuer
+	switch {
+	case f.Secure != "always":
+		return name
+	case f.CookieDomain == "" && f.CookiePath == "/":
+		return "__Host-" + name
+	}
+	return "__Secure-" + name
+}
+
+func (f *cookieFlags) lifetime() string {
+	if f.MaxAge == 0 {
+		return age(session.DefaultIdleTimeout).String()
+	}
+	return f.MaxAge.String()
+}

@@ -1,0 +1,40 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/sqlitefile"
+	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
+)
+
+// permissions refuses files with which every user of the machine could log in as anybody,
+// and warns of what else others than their owner may do with them.
+func (p *place) permissions(log *slog.Logger) error {
+	folder, err := sqlitefile.AccessTo(p.folder)
+	users, err2 := sqlitefile.AccessTo(p.users)
+	if err := errors.Join(err, err2); err != nil {
+		return err
+	}
+	if folder.AnybodyWrites() {
+		return fmt.Errorf("the data folder %v: everybody could put other users and another secret into it", folder)
+	}
+	found := []sqlitefile.Access{folder, users} // users.Open refuses what everybody can use
+	if p.sessions.Kind == storeurl.SQLite {
+		sessions, err := sqlitefile.AccessTo(p.sessions.Path)
+		if err != nil {
+			return err
+		}
+		if sessions.AnybodyWrites() && !p.sessions.PlainIDs() {
+			return fmt.Errorf("the sessions' file %v: everybody could put a session of any user into it", sessions)
+		}
+		found = append(found, sessions)
+	}
+	for _, a := range found {
+		if text := a.String(); text != "" {
+			log.Warn("others can use what is the server's: " + text)
+		}
+	}
+	return nil
+}

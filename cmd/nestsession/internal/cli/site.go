@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/client"
+	"github.com/nestsession/session/cmd/nestsession/internal/web"
+)
+
+// site is the server's pages as requests reach them: one app, or one for those that come by
+// HTTPS, whose cookie says so in its name, and another for the rest. A cookie that was
+// sent over plain HTTP, or was planted there, is then none over HTTPS.
+type site struct {
+	secure, plain *web.App // the same one, if there is one
+	proxies       client.Proxies
+	path          string // of the cookie
+	untrusted     *untrusted
+}
+
+// ServeHTTP answers a request.
+func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.untrusted.look(r)
+	app := s.plain
+	if s.proxies.Secure(r) {
+		app = s.secure
+	}
+	if s.path == "/" || r.URL.Path == "/healthz" {
+		app.ServeHTTP(w, r)
+		return
+	}
+	prefix := strings.TrimSuffix(s.path, "/")
+	if rest, below := strings.CutPrefix(r.URL.Path, prefix); below && (rest == "" || rest[0] == '/') {
+		if rest == "" {
+			r = withPath(r, "/")
+		} else {
+			r = withPath(r, rest)
+		}
+		app.ServeHTTP(w, r)
+		return
+	}
+	// Links and forms of the pages lead to the root, where the cookie is not sent.
+	target := *r.URL
+	target.Path = prefix + target.Path
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Location", target.RequestURI())
+	w.WriteHeader(http.StatusTemporaryRedirect) // the same method and body again
+}
+
+// withPath is the request for another path. What came over the line stays as it was, by
+// which the session's cookie is judged.
+func withPath(r *http.Request, path string) *http.Request {
+	u := *r.URL
+	u.Path, u.RawPath = path, ""
+	other := *r
+	other.URL = &u
+	return &other
+}
+
+// EndStreams ends what pages keep open.
+func (s *site) EndStreams() {
+	for _, app := range s.apps() {
+		app.EndStreams()
+	}
+}
+
+// Close releases what the apps have made.
+func (s *site) Close() error {
+	var errs []error
+	for _, app := range s.apps() {
+		errs = append(errs, app.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (s *site) apps() []*web.App {
+	if s.secure == s.plain {
+		return []*web.App{s.plain}
+	}
+	return []*web.App{s.plain, s.secure}
+}
+
+// maxUntrusted bounds how many addresses are warned of, since anybody can write the fields.
+const maxUntrusted = 8
+
+// untrusted warns, once an address, of what looks like a proxy that was not named.
+type untrusted struct {
+	proxies client.Proxies
+	log     *slog.Logger
+
+	mu     sync.Mutex
+	warned map[netip.Addr]bool
+}
+
+func (u *untrusted) look(r *http.Request) {
+	from, field := u.proxies.Disbelieved(r)
+	if field == "" {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.warned[from] || len(u.warned) == maxUntrusted {
+		return
+	}
+	if u.warned == nil {
+		u.warned = map[netip.Addr]bool{}
+	}
+	u.warned[from] = true
+	u.log.WarnContext(r.Context(), "a request has "+field+" from an address that is not trusted, so it is not believed: if that is your proxy, "+
+		"name it with --trusted-proxy; until then cookies are not Secure, and all clients behind it share one limit of logins",
+		slog.Any("from", from))
+}

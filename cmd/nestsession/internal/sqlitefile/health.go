@@ -1,0 +1,130 @@
+package sqlitefile
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Health tells whether a file that is open can still be used: that it was not deleted or
+// replaced, of which an open file notices nothing, and that it can be written. It is
+// safe for concurrent use.
+type Health struct {
+	db    *sql.DB
+	path  string
+	write bool
+	file  os.FileInfo // as it was opened
+
+	turn chan struct{} // holds a token; who has it owns what follows
+	at   time.Time     // when last was found; zero: never
+	last error
+}
+
+const (
+	// freshness is for how long what a write has shown is believed, so that whoever asks
+	// for the health often does not make the disk busy.
+	freshness = time.Second
+
+	// room is how much of the disk has to be free: more than the largest usual write.
+	room = 64 << 10
+)
+
+// NewHealth begins to watch over the file at an absolute path, which db has open. Without
+// write nothing is written to it, for a file that is another program's.
+func NewHealth(path string, db *sql.DB, write bool) (*Health, error) {
+	file, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	h := &Health{db: db, path: path, write: write, file: file, turn: make(chan struct{}, 1)}
+	h.turn <- struct{}{}
+	return h, nil
+}
+
+// Check returns nil if the file can be used.
+func (h *Health) Check(ctx context.Context) error {
+	if err := h.inPlace(); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-h.turn:
+		defer func() { h.turn <- struct{}{} }()
+	}
+	if now := time.Now(); h.at.IsZero() || now.Sub(h.at) >= freshness {
+		h.last = h.writes(ctx)
+		h.at = now
+	}
+	return h.last
+}
+
+// inPlace looks whether the path still leads to the file that is open.
+func (h *Health) inPlace() error {
+	now, err := os.Stat(h.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s was deleted while it is in use: what is written is lost; restore it and restart the server", h.path)
+	case err != nil:
+		return err
+	case !os.SameFile(h.file, now):
+		return fmt.Errorf("%s was replaced while it is in use: the server reads and writes the old one; restart it", h.path)
+	}
+	return nil
+}
+
+// writes tries whether the database and its disk take a write.
+func (h *Health) writes(ctx context.Context) error {
+	tx, err := h.db.BeginTx(ctx, nil) // takes the lock for writing, see dataSource
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it has nothing to do
+	if h.write {
+		if err := rewrite(ctx, tx, h.path); err != nil {
+			return err
+		}
+	}
+	return h.roomy()
+}
+
+// rewrite writes a page of the database with what it has.
+func rewrite(ctx context.Context, tx *sql.Tx, path string) error {
+	var version int
+	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", version)); err != nil {
+		return err
+	}
+	var journal string
+	if err := tx.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&journal); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	if journal != "wal" {
+		return nil
+	}
+	if _, err := os.Stat(path + "-wal"); err != nil {
+		return fmt.Errorf("the journal was deleted while it is in use, and what is written with it; restart the server: %w", err)
+	}
+	return nil
+}
+
+// roomy looks whether there is room beside the file: a full disk takes a small write for a
+// while, where SQLite has reserved room before.
+func (h *Health) roomy() error {
+	probe, err := os.CreateTemp(filepath.Dir(h.path), ".probe-*")
+	if err != nil {
+		return err
+	}
+	_, err = probe.Write(make([]byte, room))
+	return errors.Join(err, probe.Close(), os.Remove(probe.Name()))
+}

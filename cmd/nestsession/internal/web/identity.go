@@ -1,0 +1,175 @@
+package web
+
+import (
+	"cmp"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/users"
+)
+
+// Sharing says who else keeps what in the sessions.
+type Sharing int
+
+const (
+	// Alone: the sessions are this server's.
+	Alone Sharing = iota
+
+	// UsersApart: other applications use the same sessions, with users of their own. Who is
+	// logged in there is nobody here: user 1 of theirs is not user 1 of ours.
+	UsersApart
+
+	// UsersShared: they have the same users, who are logged in here if they are there.
+	UsersShared
+)
+
+// Account is what a session holds.
+type Account struct {
+	Own `json:"nestsession,omitzero"`
+
+	// Where other applications keep their users: express-session's usual member, and that
+	// of Passport. They stay as they stand, unless the users are shared.
+	Elsewhere json.RawMessage `json:"user,omitempty"`
+	Passport  json.RawMessage `json:"passport,omitempty"`
+}
+
+// Own is what this server keeps in it, in a member of its own.
+type Own struct {
+	User   *users.User `json:"user,omitempty"`
+	Device string      `json:"device,omitempty"` // where the user logged in, see deviceName
+	Notice string      `json:"notice,omitempty"` // shown once, on the next page
+
+	Generation    int64 `json:"generation,omitempty"`    // of the account when the user showed the password, see users.Store.Current
+	Authenticated int64 `json:"authenticated,omitempty"` // when that was, in milliseconds since 1970
+}
+
+// userOf is who is logged in here, nil for nobody. What a session's data say is not
+// enough for that: an application that shares the session can write them all. Its owner is
+// set by a login here only, and names the accounts that the user is of.
+func (a *App) userOf(s *Session) *users.User {
+	d := s.Data()
+	if a.sharing == UsersShared {
+		var u users.User
+		if json.Unmarshal(d.Elsewhere, &u) != nil || u.ID <= 0 || u.Username == "" {
+			return nil
+		}
+		return &u
+	}
+	if d.User == nil || s.Owner() != a.ownerOf(d.User.ID) {
+		return nil
+	}
+	return d.User
+}
+
+// setUser makes the session that of a user.
+func (a *App) setUser(s *Session, own Own) {
+	s.SetOwner(a.ownerOf(own.User.ID))
+	shared, err := json.Marshal(own.User)
+	s.Update(func(d *Account) {
+		d.Own = own
+		if a.sharing == UsersShared && err == nil {
+			d.Elsewhere = shared
+		}
+	})
+}
+
+// loginOf is the login that began the session of u. One of an application that has the
+// same users is none of this server's, and not known.
+func (a *App) loginOf(s *Session, u *users.User) (l users.Login, known bool) {
+	d := s.Data()
+	return users.Login{User: *u, Generation: d.Generation}, d.User != nil && d.User.ID == u.ID && d.Generation != 0
+}
+
+// ownerOf is whose a user's sessions are, in the session store. Beside applications with
+// other users the accounts are named as well.
+func (a *App) ownerOf(id int64) string {
+	owner := "user:" + strconv.FormatInt(id, 10)
+	if a.sharing == UsersApart {
+		owner += "@" + a.users.Issuer()
+	}
+	return owner
+}
+
+// elsewhere is who another application says is logged in there, "" for nobody. It is for
+// people to read, and nothing is done in that name.
+func (a *App) elsewhere(s *Session) string {
+	if a.sharing != UsersApart {
+		return ""
+	}
+	d := s.Data()
+	var passport struct {
+		User json.RawMessage `json:"user"`
+	}
+	_ = json.Unmarshal(d.Passport, &passport) // of another form it names nobody
+	return cmp.Or(nameIn(d.Elsewhere), nameIn(passport.User))
+}
+
+// maxForeignName is how much of another application's name is shown, in characters.
+const maxForeignName = 64
+
+// nameIn finds what a person would call the user that is written there.
+func nameIn(value json.RawMessage) string {
+	var v any
+	if json.Unmarshal(value, &v) != nil {
+		return ""
+	}
+	if members, ok := v.(map[string]any); ok {
+		v = nil
+		for _, key := range []string{"username", "name", "displayName", "login", "email", "id", "_id", "sub"} {
+			if name := scalar(members[key]); name != "" {
+				v = name
+				break
+			}
+		}
+		if v == nil && len(members) > 0 {
+			v = "somebody"
+		}
+	}
+	return scalar(v)
+}
+
+// scalar is a text, or a number that names somebody, as a line of bounded length.
+func scalar(v any) string {
+	var text string
+	switch v := v.(type) {
+	case string:
+		text = v
+	case float64:
+		if v != 0 {
+			text = "user " + strconv.FormatFloat(v, 'f', -1, 64)
+		}
+	case bool:
+		if v {
+			text = "somebody"
+		}
+	}
+	text = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text))
+	if utf8.RuneCountInString(text) > maxForeignName {
+		text = string([]rune(text)[:maxForeignName]) + "…"
+	}
+	return text
+}
+
+// askToLogIn answers who is not logged in here, and says who is elsewhere.
+func (a *App) askToLogIn(w http.ResponseWriter, r *http.Request, s *Session) {
+	p := notLoggedIn
+	if name := a.elsewhere(s); name != "" {
+		p.Text = "You are not logged in here. " + elsewhereText(name)
+		p.Elsewhere = name
+	}
+	a.writeProblem(w, r, &p, loginView("", nil))
+}
+
+// elsewhereText says who another application has logged in.
+func elsewhereText(name string) string {
+	return "You are logged in as " + name + " at another application, whose users are not ours. Log in to go on here; there you stay logged in."
+}
