@@ -63,7 +63,7 @@ func FuzzDocument(f *testing.F) {
 // sealingCodec is a codec for tests, with a secret.
 func sealingCodec[T any]() (codec[T], error) {
 	c, err := newCodec[T](nil)
-	c.seal = newSealer([]string{"a secret for tests"}, true)
+	c.seal = newSealer(&Config{Secrets: []string{"a secret for tests"}, ExpressRules: true})
 	return c, err
 }
 

@@ -45,8 +45,14 @@ func (c *core) key(id string) string {
 	if c.plainIDs {
 		return id
 	}
+	return RecordID(c.scope, id)
+}
+
+// RecordID returns what stores know the session of an id by: for tools that look into a
+// store, or bring sessions into one that had no hashes. scope is Config.Scope.
+func RecordID(scope, id string) string {
 	var space [128]byte
-	return hashed(append(append(append(space[:0], c.scope...), 0), id...))
+	return hashed(append(append(append(space[:0], scope...), 0), id...))
 }
 
 // linkKey is what the store knows the record by that leads from the id of a session

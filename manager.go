@@ -75,7 +75,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	if err != nil {
 		return nil, refuse("Secrets", "%v", err)
 	}
-	codec.seal = newSealer(cfg.Secrets, cfg.ExpressRules)
+	codec.seal = newSealer(&cfg)
 	m := &Manager[T]{codec: codec, core: core{
 		store: cfg.Store, signer: signer, seal: codec.seal, former: cfg.FormerCookies, scope: cfg.Scope, cookies: newCookieCache(), name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
 		genID: cfg.GenID, isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, errorHandler: cfg.ErrorHandler, now: cfg.Now,

@@ -18,6 +18,8 @@ import (
 type sealer struct {
 	states  sync.Pool // of *sealState: keyed hashes are costly to make and cheap to reset
 	ids     [][]byte  // one key per secret, for ids
+	scope   string    // Config.Scope, where ids are not hashed
+	plain   bool      // they are not
 	lenient bool      // other programs write the records too: what they have put there does not count
 }
 
@@ -27,8 +29,9 @@ type sealState struct {
 	sum  [sha256.Size]byte
 }
 
-func newSealer(secrets []string, lenient bool) *sealer {
-	s := &sealer{lenient: lenient}
+func newSealer(cfg *Config) *sealer {
+	s := &sealer{scope: cfg.Scope, plain: cfg.InsecurePlainIDs, lenient: cfg.ExpressRules}
+	secrets := cfg.Secrets
 	keys := make([][]byte, len(secrets))
 	for i, secret := range secrets {
 		keys[i] = derive([]byte(secret), "nest session: bookkeeping")
@@ -55,6 +58,7 @@ const sealLength = 22
 
 // seal returns the MAC of the bookkeeping of the record under key.
 func (s *sealer) seal(key string, m *meta) string {
+	key = s.bound(key)
 	st := s.states.Get().(*sealState)
 	defer s.states.Put(st)
 	return string(st.mac(0, key, m))
@@ -67,6 +71,7 @@ func (s *sealer) sealed(key string, m *meta) int {
 	if len(m.MAC) != sealLength {
 		return -1
 	}
+	key = s.bound(key)
 	st := s.states.Get().(*sealState)
 	defer s.states.Put(st)
 	for i := range st.macs {
@@ -75,6 +80,15 @@ func (s *sealer) sealed(key string, m *meta) int {
 		}
 	}
 	return -1
+}
+
+// bound is what the MAC of the record under key is bound to: its hash in any case, so
+// that sessions can be moved to where ids are hashed.
+func (s *sealer) bound(key string) string {
+	if s.plain {
+		return RecordID(s.scope, key)
+	}
+	return key
 }
 
 func (st *sealState) mac(secret int, key string, m *meta) []byte {

@@ -27,7 +27,7 @@ func (c Config) withDefaults() Config {
 		c.Name = c.defaultName()
 	}
 	if c.Scope == "" {
-		c.Scope = bareName(c.Name)
+		c.Scope = cookie.BareName(c.Name)
 	}
 	c.FormerCookies = slices.Clone(c.FormerCookies)
 	for i := range c.FormerCookies {
@@ -70,17 +70,6 @@ func (c *Config) defaultName() string {
 		return "__Host-sid"
 	}
 	return "__Secure-sid"
-}
-
-// bareName is a cookie's name without the prefix that asks browsers for more care
-// (RFC 6265bis section 4.1.3).
-func bareName(name string) string {
-	for _, prefix := range []string{"__Host-", "__Secure-"} {
-		if len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
-			return name[len(prefix):]
-		}
-	}
-	return name
 }
 
 func (c *Config) validate() error {

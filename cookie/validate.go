@@ -164,3 +164,14 @@ var kinds = func() (kinds [256]uint8) {
 	}
 	return kinds
 }()
+
+// BareName returns a cookie's name without the prefix "__Host-" or "__Secure-", by which
+// browsers take more care of it (RFC 6265bis section 4.1.3).
+func BareName(name string) string {
+	for _, prefix := range []string{"__Host-", "__Secure-"} {
+		if len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
+			return name[len(prefix):]
+		}
+	}
+	return name
+}

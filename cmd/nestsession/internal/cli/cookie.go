@@ -2,14 +2,14 @@ package cli
 
 import (
 	"bufio"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 
+	"github.com/nestsession/session"
 	"github.com/nestsession/session/cmd/nestsession/internal/inspect"
 	"github.com/nestsession/session/cmd/nestsession/internal/sessions"
+	"github.com/nestsession/session/cookie"
 )
 
 // cookieCommands are what there is to do with cookies.
@@ -64,8 +64,7 @@ func (c *cookieInspect) Run(to output, in input) error {
 	fmt.Fprintf(to.out, "signature  made with %s, %s\n", which(found.Secret, len(secrets)), sourceWords(from))
 	key := found.ID
 	if !c.Express {
-		sum := sha256.Sum256([]byte(found.ID))
-		key = base64.RawURLEncoding.EncodeToString(sum[:])
+		key = session.RecordID(cookie.BareName(found.Name), found.ID)
 	}
 	view, err := sessions.New(nil, secrets, c.Express)
 	if err != nil {
@@ -75,7 +74,7 @@ func (c *cookieInspect) Run(to output, in input) error {
 	if c.Express {
 		fmt.Fprintln(to.out, "key        the id in the cookie, behind the store's prefix if it has one; not shown, because it is a credential")
 	} else {
-		fmt.Fprintf(to.out, "key        %s, the SHA-256 of the id\n", key)
+		fmt.Fprintf(to.out, "key        %s, the SHA-256 of the cookie's name and the id\n", key)
 	}
 	return nil
 }

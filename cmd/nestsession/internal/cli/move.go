@@ -22,6 +22,7 @@ type moveCommand struct {
 	ToPasswordFile   string `placeholder:"FILE" env:"NESTSESSION_TO_PASSWORD_FILE" help:"Read the password for --to from this file."`
 	EndMissing       bool   `help:"Afterwards end the sessions at --to that --from has no more. Only while no server uses --to, because those that began there would end as well."`
 	KeepIDs          bool   `name:"keep-ids" help:"Keep sessions under the keys that they have, though one store is keyed by hashes of ids and the other by ids."`
+	Scope            string `default:"connect.sid" placeholder:"NAME" help:"What the application at --to has as its Scope, where ids are hashed on the way: by default the name of its cookie, without __Host- or __Secure-. Default: ${default}."`
 	Workers          int    `default:"${workers}" placeholder:"N" help:"How many sessions are under way at once. Default: ${default}."`
 	Verbose          bool   `short:"v" help:"Write a line for each session that is left, with its digest."`
 	Ledger           string `placeholder:"FILE" help:"Remember in this file what was copied, so that a later run does not bring back what was ended at --to. Default: a file in the folder \"moves\" of the data folder, for these two stores."`
@@ -42,7 +43,7 @@ func (*moveCommand) Help() string {
 To move an application: copy once while it runs, which takes the time; stop it; copy again with --end-missing, which brings ` +
 		`what has changed, and ends what was ended meanwhile; start it with the new store.
 
-Sessions of express-session are moved into a native store under the hashes of their ids, where this library finds them; a native ` +
+Sessions of express-session are moved into a native store under the hashes of their ids, where this library finds them if its Scope, by default the cookie's name, is --scope; a native ` +
 		`store's cannot be moved into a layout of express-session, because the ids cannot be told from their hashes.
 
 ` + storesHelp
@@ -110,6 +111,7 @@ func (c *moveCommand) Run(ctx context.Context, to output) (err error) {
 		Workers:   c.Workers,
 		Ledger:    ledger,
 		HashIDs:   c.hashes(),
+		Scope:     c.Scope,
 		Ownerless: keepsNoOwner(dest.Target),
 		Left:      told,
 	})

@@ -6,13 +6,12 @@ package move
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
+	"github.com/nestsession/session"
 	"github.com/nestsession/session/store"
 )
 
@@ -26,8 +25,10 @@ type Options struct {
 	Workers int
 
 	// HashIDs keeps records under the hash of their id: the source is keyed by the ids
-	// of cookies, the destination by hashes of them.
+	// of cookies, the destination by hashes of them and of Scope, which is
+	// session.Config.Scope there.
 	HashIDs bool
+	Scope   string
 
 	// Ownerless says that the destination keeps no owner but that in the document.
 	Ownerless bool
@@ -157,8 +158,7 @@ func (m *Mover) prepare(r *store.Record) (Outcome, error) {
 		if age(r.Data).pointer {
 			return Pointer, nil // the key that it points to is in its document, as an id
 		}
-		sum := sha256.Sum256([]byte(r.ID))
-		r.ID = base64.RawURLEncoding.EncodeToString(sum[:])
+		r.ID = session.RecordID(m.o.Scope, r.ID)
 	}
 	return "", nil
 }

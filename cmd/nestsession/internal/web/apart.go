@@ -48,20 +48,6 @@ func (n *noting) Load(ctx context.Context, id string) (store.Record, error) {
 	return rec, err
 }
 
-// newID gives the session a new id at the login of owner. What other applications keep in
-// it stays, whoever was logged in here before.
-func (a *App) newID(ctx context.Context, s *Session, owner string) error {
-	if a.sharing != UsersApart {
-		return s.Regenerate(ctx)
-	}
-	if before := s.Owner(); before != "" && before != owner {
-		if err := a.release(ctx, s); err != nil {
-			return err
-		}
-	}
-	return s.Renew(ctx)
-}
-
 // leave logs the session out: it ends, unless other applications keep something in it,
 // which is then all that stays.
 func (a *App) leave(ctx context.Context, s *Session) error {

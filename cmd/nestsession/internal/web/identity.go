@@ -67,7 +67,6 @@ func (a *App) userOf(s *Session) *users.User {
 
 // setUser makes the session that of a user.
 func (a *App) setUser(s *Session, own Own) {
-	s.SetOwner(a.ownerOf(own.User.ID))
 	shared, err := json.Marshal(own.User)
 	s.Update(func(d *Account) {
 		d.Own = own

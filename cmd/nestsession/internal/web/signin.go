@@ -15,7 +15,14 @@ import (
 // under a new id, so that what was known of the old one is worth nothing (ASVS 7.2.4;
 // fixation, CVE-2022-25896), and no stream that was opened under it goes on.
 func (a *App) signIn(ctx context.Context, s *Session, l users.Login, device string) error {
-	if err := a.newID(ctx, s, a.ownerOf(l.User.ID)); err != nil {
+	owner := a.ownerOf(l.User.ID)
+	// What other applications keep in the session stays, whoever was logged in here before.
+	if before := s.Owner(); a.sharing == UsersApart && before != "" && before != owner {
+		if err := a.release(ctx, s); err != nil {
+			return fmt.Errorf("%w: %w", errSession, err)
+		}
+	}
+	if err := s.Login(ctx, owner); err != nil {
 		return fmt.Errorf("%w: %w", errSession, err)
 	}
 	a.setUser(s, Own{User: &l.User, Generation: l.Generation, Authenticated: a.now().UnixMilli(), Device: device})
