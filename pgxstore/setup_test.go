@@ -135,7 +135,7 @@ func (e *ear) hear(ev store.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
-	case ev.ID != "":
+	case ev.Digest != store.Digest{}:
 		e.events = append(e.events, ev)
 	case ev.Whole.IsZero():
 		e.lost++

@@ -109,10 +109,11 @@ var watchCases = []testCase{
 
 	rule("CallsStore", "a Store must let a watcher's function call it",
 		func(ctx context.Context, e *env) error {
+			var changed atomic.Value // the id of the record
 			w, err := e.watch(ctx, func(ev store.Event) {
-				if ev.ID != "" {
-					_, _ = e.Store.Load(ctx, ev.ID)
-					_ = e.Store.Delete(ctx, ev.ID)
+				if id, ok := changed.Load().(string); ok && ev.Concerns(id) {
+					_, _ = e.Store.Load(ctx, id)
+					_ = e.Store.Delete(ctx, id)
 				}
 			})
 			if err != nil {
@@ -123,6 +124,7 @@ var watchCases = []testCase{
 			if err != nil {
 				return err
 			}
+			changed.Store(r.ID)
 			r.Data = doc("changed")
 			if _, err := e.Store.Update(ctx, r); err != nil {
 				return fmt.Errorf("Update: %w", err)

@@ -94,11 +94,11 @@ func (w *watching) sees(ctx context.Context, id string) error {
 
 // saw is true as well if the store said that it may have missed something.
 func (w *watching) saw(id string) bool {
-	return w.some(func(ev store.Event) bool { return ev.ID == id || ev.ID == "" && ev.Whole.IsZero() })
+	return w.some(func(ev store.Event) bool { return ev.Concerns(id) })
 }
 
 func (w *watching) sawEnd(id string) bool {
-	return w.some(func(ev store.Event) bool { return ev.ID == id && ev.Ended })
+	return w.some(func(ev store.Event) bool { return ev.Ended && ev.Concerns(id) })
 }
 
 func (w *watching) any() bool {
