@@ -198,8 +198,8 @@ func TestMissedEvents(t *testing.T) {
 // store's answer and the event come.
 func TestFillThatRacedAnInvalidation(t *testing.T) {
 	for name, e := range map[string]func(b *bench) store.Event{
-		"changed":       func(b *bench) store.Event { return b.change(b.t, "a", "2") },
-		"touched":       func(b *bench) store.Event { b.change(b.t, "a", "2"); return store.Event{ID: "a"} },
+		"changed": func(b *bench) store.Event { return b.change(b.t, "a", "2") },
+		"touched": func(b *bench) store.Event { b.change(b.t, "a", "2"); return store.Event{ID: "a"} },
 		"by its digest": func(b *bench) store.Event {
 			return store.Event{Digest: store.DigestOf("a"), Version: b.change(b.t, "a", "2").Version}
 		},
