@@ -25,6 +25,10 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := s.ready(ctx); err != nil {
 		return err
 	}
+	// The file first: connections that are opened from now on find another one.
+	if err := s.file.check(); err != nil {
+		return s.failed(ctx, "ping", "", err)
+	}
 	err := s.try(ctx, func() error {
 		_, err := s.loadOnce(ctx, pingID)
 		if errors.Is(err, store.ErrNotFound) {
@@ -40,9 +44,6 @@ func (s *Store) Ping(ctx context.Context) error {
 
 func (s *Store) pingWrite(ctx context.Context) error {
 	if s.shape.dialect == SQLite {
-		if err := s.file.check(); err != nil {
-			return err
-		}
 		return s.rewriteHeader(ctx)
 	}
 	v, _ := s.values(store.Record{ID: pingID})

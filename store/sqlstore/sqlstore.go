@@ -81,11 +81,6 @@ func (s *Store) open(ctx context.Context) error {
 	if err := s.try(ctx, func() error { return s.config.probe(ctx) }); err != nil {
 		return s.failed(ctx, "asking the database what it is", "", err)
 	}
-	if s.config.Dialect == SQLite {
-		if err := s.try(ctx, func() error { return s.findFile(ctx) }); err != nil {
-			return s.failed(ctx, "looking for the file", "", err)
-		}
-	}
 	found, err := s.ensure(ctx)
 	if err != nil {
 		return err
@@ -99,6 +94,11 @@ func (s *Store) open(ctx context.Context) error {
 	s.q = s.shape.statements(s.config.OwnerColumn != "")
 	if err := s.tryOut(ctx, found); err != nil {
 		return err
+	}
+	if s.config.Dialect == SQLite {
+		if err := s.try(ctx, func() error { return s.findFile(ctx) }); err != nil {
+			return s.failed(ctx, "looking for the file", "", err)
+		}
 	}
 	if s.config.Dialect == SQLite && !s.hasJSON(ctx) {
 		s.loads, s.q.loads = nil, statement{}
