@@ -20,6 +20,7 @@ type Store struct {
 	file    file                 // SQLite's
 	loads   *line.Line[loading]  // that go together; nil: none do
 	updates *line.Line[updating] // likewise
+	deletes *line.Line[deleting] // likewise
 	line    chan struct{}        // SQLite: whose turn it is to write; nil: nobody waits
 	closed  atomic.Bool
 	ended   context.Context // ends with Close
@@ -61,8 +62,11 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	if c.Dialect != MySQL {
 		s.loads = s.loadLine()
 	}
-	if c.Dialect == Postgres && c.Layout == Native {
-		s.updates = s.updateLine()
+	if c.Dialect == Postgres {
+		s.deletes = s.deleteLine()
+		if c.Layout == Native {
+			s.updates = s.updateLine()
+		}
 	}
 	s.ended, s.end = context.WithCancel(context.Background())
 	if err := s.open(ctx); err != nil {
@@ -124,7 +128,7 @@ func (s *Store) hasJSON(ctx context.Context) bool {
 // each are the statements that there are.
 func (q *statements) each() []*statement {
 	all := []*statement{
-		&q.load, &q.loads, &q.insert, &q.replace, &q.update, &q.updates, &q.old, &q.touch, &q.delete,
+		&q.load, &q.loads, &q.insert, &q.replace, &q.update, &q.updates, &q.old, &q.touch, &q.delete, &q.deletes,
 		&q.list, &q.listOwner, &q.listUnowned, &q.sweep, &q.expired,
 	}
 	var there []*statement
