@@ -27,7 +27,7 @@ func works(t *testing.T, dsn string, c pgxstore.Config) {
 	if err := here.Delete(t.Context(), r.ID); err != nil {
 		t.Fatal(err)
 	}
-	if got := e.only("a deletion"); got != (store.Event{ID: r.ID, Ended: true}) {
+	if got := e.only("a deletion"); got != (store.Event{Digest: store.DigestOf(r.ID), Ended: true}) {
 		t.Errorf("heard %+v", got)
 	}
 }

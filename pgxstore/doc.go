@@ -33,6 +33,15 @@
 //   - Rows that are deleted when they are over, as sweeps do, by the database's clock and
 //     with a few seconds' allowance for the nodes' clocks.
 //
+// # Who else hears it
+//
+// PostgreSQL lets every role that may connect LISTEN and NOTIFY, whatever its rights on
+// the table. So what is told names a session by a digest ([store.Event.Digest]), which a
+// node finds among the ids that it keeps, and which is of no use to others. A forged
+// notification has nodes look at a session, or at all of them; it ends none, and no node
+// believes a heartbeat that it has not sent. The version and the time of each change are
+// there for all to see. To keep others out: REVOKE CONNECT ON DATABASE … FROM PUBLIC.
+//
 // # The connection
 //
 // As long as somebody watches, the Store has one connection more than the pool, which it

@@ -92,20 +92,20 @@ func ExampleStore_Watch() {
 	}
 	err = kept.Watch(ctx, func(e store.Event) {
 		switch {
-		case e.ID != "":
-			fmt.Println("changed or ended:", e.ID, e.Ended)
-			stop()
-		case e.Whole.IsZero():
+		case e == store.Event{}:
 			fmt.Println("look at everything")
 			if _, err := pool.Exec(ctx, `DELETE FROM session WHERE sid = 'id'`); err != nil {
 				log.Fatal(err)
 			}
+		case e.Concerns("id"):
+			fmt.Println("changed or ended; ended:", e.Ended)
+			stop()
 		}
 	})
 	fmt.Println(err)
 	// Output:
 	// look at everything
-	// changed or ended: id true
+	// changed or ended; ended: true
 	// context canceled
 }
 

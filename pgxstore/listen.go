@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,21 +21,19 @@ type wire struct {
 	*listening
 	conn  *pgx.Conn
 	table found
-	node  string // tells our heartbeats from those of others
 	beats []beat // those that have not come back, the oldest first
-	sent  uint64
 }
 
 // beat is a heartbeat on its way.
 type beat struct {
-	text string
+	text string // which nobody else can know before it is sent
 	at   time.Time
 }
 
 // listen tells of changes until the connection breaks or ctx ends; whole is called when
 // the first heartbeat has come back.
 func (l *listening) listen(ctx context.Context, whole func()) error {
-	w := &wire{listening: l, node: rand.Text()}
+	w := &wire{listening: l}
 	if err := w.open(ctx); err != nil {
 		return err
 	}
@@ -118,8 +115,7 @@ func (w *wire) beat(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.store.patience())
 	defer cancel()
-	w.sent++
-	b := beat{text: w.node + " " + strconv.FormatUint(w.sent, 10), at: time.Now()}
+	b := beat{text: rand.Text(), at: time.Now()}
 	var mark, nothing string
 	err := w.conn.QueryRow(ctx, `SELECT `+marking+`, pg_notify($3, $4)::text FROM pg_class c
 		LEFT JOIN pg_proc p ON p.pronamespace = c.relnamespace AND p.proname = $2 AND p.pronargs = 0 AND p.prorettype = 'trigger'::regtype

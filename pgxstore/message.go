@@ -10,12 +10,18 @@ import (
 
 // The words that messages begin with:
 //
-//	changed VERSION ID    the row has another content, or ends earlier
-//	ended VERSION ID      the row is gone, or has expired; VERSION may be 0
-//	all                   anything may have changed
-//	beat NODE NUMBER      a heartbeat, which is its sender's alone
+//	changed VERSION DIGEST    the row has another content, or ends earlier
+//	ended VERSION DIGEST      the row is gone, or has expired; VERSION may be 0
+//	all                       anything may have changed
+//	beat TEXT                 a heartbeat, which is its sender's alone
 //
-// Ids are in hexadecimal, because a message is text in the database's encoding.
+// PostgreSQL lets every role that may connect LISTEN to any channel, whatever its rights
+// on the table. So a message holds no id, only the digest of one ([store.DigestOf]) in
+// hexadecimal: it names the record to a node that has it and is of no use to others.
+//
+// Every role may NOTIFY as well. A forged message costs a look at the record, or at all
+// of them, and can do no more: watchers take events for hints, and the text of a
+// heartbeat cannot be guessed before it is sent.
 const (
 	wordChanged = "changed"
 	wordEnded   = "ended"
@@ -30,7 +36,7 @@ type message struct {
 }
 
 // read takes a message apart. One that is not understood may be about anything: the
-// event is then one without an ID.
+// event is then the zero one.
 func read(payload string) message {
 	word, rest, _ := strings.Cut(payload, " ")
 	switch word {
@@ -42,11 +48,13 @@ func read(payload string) message {
 		if err != nil {
 			break
 		}
-		id, err := hex.DecodeString(key)
-		if err != nil {
+		e := store.Event{Ended: word == wordEnded, Version: store.Version(version)}
+		digest, err := hex.DecodeString(key)
+		if err != nil || len(digest) != len(e.Digest) {
 			break
 		}
-		return message{event: store.Event{ID: string(id), Ended: word == wordEnded, Version: store.Version(version)}}
+		e.Digest = store.Digest(digest)
+		return message{event: e}
 	}
 	return message{}
 }

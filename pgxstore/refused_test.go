@@ -88,7 +88,7 @@ func TestDirect(t *testing.T) {
 	if err := s.Delete(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
-	if got := e.only("a deletion"); got != (store.Event{ID: "a", Ended: true}) {
+	if got := e.only("a deletion"); got != (store.Event{Digest: store.DigestOf("a"), Ended: true}) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -141,7 +141,7 @@ func TestStandby(t *testing.T) {
 	if err := s.Delete(context.Background(), r.ID); err != nil {
 		t.Fatal(err)
 	}
-	if got := e.only("a deletion"); got != (store.Event{ID: r.ID, Ended: true}) {
+	if got := e.only("a deletion"); got != (store.Event{Digest: store.DigestOf(r.ID), Ended: true}) {
 		t.Errorf("%+v", got)
 	}
 }

@@ -2,9 +2,11 @@ package pgxstore
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 
+	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/sqlstore"
 )
 
@@ -77,10 +79,10 @@ func (c Config) trigger(schema, zone string) trigger {
 	return t
 }
 
-// maxHex is how long an id is, in hexadecimal, that a Store keeps at the most. Rows of a
-// longer one it does not answer, so that nobody waits for news of them; a notification
-// has no room for any length, and one that is too long would make the write fail.
-const maxHex = 2 * sqlstore.MaxID
+// digestOf is the expression for [store.DigestOf] an id that is bytes, in hexadecimal.
+func digestOf(id string) string {
+	return fmt.Sprintf("left(encode(sha256(%s), 'hex'), %d)", id, hex.EncodedLen(len(store.Digest{})))
+}
 
 // allowance is for how much longer than by the database's clock a session may live, in
 // seconds, since nodes go by their own.
@@ -120,7 +122,7 @@ func (c Config) body() string {
 	return fmt.Sprintf(`
 DECLARE
 	word text := '%s';
-	key text := '';
+	digest text := '';
 BEGIN
 	IF TG_OP = 'DELETE' THEN
 		IF %s THEN
@@ -136,16 +138,13 @@ BEGIN
 		END IF;
 	END IF;
 	IF word <> '%s' THEN
-		key := encode(%s, 'hex');
-		IF length(key) > %d THEN
-			RETURN NULL;
-		END IF;
+		digest := %s;
 	END IF;
-	PERFORM pg_notify(%s, word || key);
+	PERFORM pg_notify(%s, word || digest);
 	RETURN NULL;
 END
 `, wordAll, over("OLD", since), wordEnded, id("OLD"), id("NEW"), strings.Join(unchanged, " AND "), over("NEW", ""), wordEnded, wordChanged,
-		wordAll, id("OLD"), maxHex, channelOf("TG_TABLE_SCHEMA", "TG_TABLE_NAME"))
+		wordAll, digestOf(id("OLD")), channelOf("TG_TABLE_SCHEMA", "TG_TABLE_NAME"))
 }
 
 // nativeOwner is the column for the owner in the native table.

@@ -79,3 +79,14 @@ func ExampleStore() {
 	// second: store: session changed meanwhile true
 	// second again: <nil>
 }
+
+// A node that is told a digest finds the record among those that it keeps.
+func ExampleDigestOf() {
+	kept := map[store.Digest]string{}
+	for _, id := range []string{"session-1", "session-2"} {
+		kept[store.DigestOf(id)] = id
+	}
+	told := store.Event{Digest: store.DigestOf("session-2"), Ended: true}
+	fmt.Println(kept[told.Digest], told.Concerns("session-1"), told.Concerns("session-2"))
+	// Output: session-2 false true
+}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"iter"
 	"time"
 )
@@ -20,8 +21,13 @@ type Lister interface {
 // Event tells of a change that a [Watcher] saw.
 type Event struct {
 	// ID is the record that changed or ended. "" means that some events may have
-	// been missed: recheck everything.
+	// been missed: recheck everything. If Digest is set, that record is enough.
 	ID string
+
+	// Digest, in an event without an ID, is the [DigestOf] the ID of the one record
+	// that changed or ended. A store sends it in place of the ID if others can read
+	// what it is told: a database, for example, shows notifications to every role.
+	Digest Digest
 
 	// Ended says that the record is gone, or has expired. Without it, the record has
 	// changed, or the store cannot tell: load it to know.
@@ -31,18 +37,39 @@ type Event struct {
 	// missed nothing. 0: not known.
 	Version Version
 
-	// Whole, in an event without an ID, makes it another one: nothing was missed, and
+	// Whole, in an event without an ID and a Digest, makes it another one: nothing was missed, and
 	// every change that was made before that moment has been told. A watcher of a
 	// store behind a network sends it every second or so, so that a connection that
 	// is dead without saying so is noticed by its absence.
 	Whole time.Time
 }
 
+// Concerns reports whether the record kept under id may have changed or ended by what
+// the event tells.
+func (e Event) Concerns(id string) bool {
+	switch {
+	case e.ID != "":
+		return e.ID == id
+	case e.Digest != Digest{}:
+		return e.Digest == DigestOf(id)
+	}
+	return e.Whole.IsZero()
+}
+
+// Digest names a record to those who know its ID, and tells nobody else the ID.
+type Digest [16]byte
+
+// DigestOf is the first half of the SHA-256 of id.
+func DigestOf(id string) Digest {
+	sum := sha256.Sum256([]byte(id))
+	return Digest(sum[:len(Digest{})])
+}
+
 // Watcher is a [Store] that reports changes, whoever made them. Without it,
 // callers poll.
 type Watcher interface {
 	// Watch calls fn for each event until ctx ends, and returns the reason. The first
-	// event is one without an ID: all changes from then on are told, those before it
+	// event is the zero one: all changes from then on are told, those before it
 	// may have been missed. Watch goes on by itself when a connection breaks, and then
 	// sends such an event again. It
 	// returns early, with an error, only if it cannot go on; callers then recheck
@@ -61,9 +88,13 @@ type Sweeper interface {
 	Sweep(ctx context.Context) (removed int, err error)
 }
 
-// Pinger is a [Store] that can be asked whether it answers. Without it, a health
-// check loads an id that does not exist.
+// Pinger is a [Store] that can be asked whether sessions can be loaded and saved.
+// Without it, a health check loads an id that does not exist, which says nothing of
+// saves.
 type Pinger interface {
+	// Ping is nil if a session could be loaded and saved at this moment. A server that
+	// takes no writes, a full disk or a file that was deleted is an error. It keeps
+	// nothing, and is cheap enough to be called every second.
 	Ping(ctx context.Context) error
 }
 

@@ -42,8 +42,13 @@ var (
 
 // Version says which writing of a record was read. It is opaque: compare for
 // equality only, with a version of the same id. Zero is no version, and no store
-// hands it out. Stores that share their table with programs that are not ours
-// derive it from what is stored, so that a foreign write is seen as well.
+// hands it out.
+//
+// An id never gets a version that it had before, not by an Update that writes what is
+// there already, and not after Delete and Create: who holds an old one would take another
+// record for that which he has read. The exception are stores that share their table with
+// programs that are not ours. They may derive it from what is stored, so that a foreign
+// write is seen as well; then the same content has the same version.
 type Version uint64
 
 // Record is a session as a store keeps it.
@@ -73,7 +78,7 @@ type Record struct {
 // ends, and never answer a record whose Expires is not after the present.
 type Store interface {
 	// Load returns the live record kept under id, or [ErrNotFound] (perhaps as
-	// [ErrExpired]).
+	// [ErrExpired]). The record's ID is id: never is another one answered.
 	Load(ctx context.Context, id string) (Record, error)
 
 	// Create keeps a new record and returns its version; r.Version is ignored. A

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nestsession/session/internal/digest"
 	"github.com/nestsession/session/store"
 )
 
@@ -43,6 +44,7 @@ type Hub struct {
 
 	mu       sync.Mutex
 	sessions map[string]*session // by key
+	digests  digest.Index        // of the keys
 	due      schedule            // the same, by when to look next
 	queue    []*session          // to be looked at now
 	workers  int
@@ -151,6 +153,7 @@ func (h *Hub) join(w *Waiter, key string, until time.Time) {
 	if s == nil {
 		s = &session{key: key, until: until, waiters: map[*Waiter]struct{}{}}
 		h.sessions[key] = s
+		h.digests.Add(key)
 		h.due.add(s, time.Now().Add(h.Recheck))
 	}
 	w.session = s
@@ -173,6 +176,7 @@ func (h *Hub) dismiss(s *session) (told []*Waiter) {
 
 func (h *Hub) forget(s *session) {
 	delete(h.sessions, s.key)
+	h.digests.Remove(s.key)
 	h.due.remove(s)
 	s.waiters = nil
 	if len(h.sessions) == 0 && h.stop != nil {

@@ -142,6 +142,27 @@ func TestEventIsAHintOnly(t *testing.T) {
 	})
 }
 
+// A store may name a record by the digest of its key alone.
+func TestEventWithADigest(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world, h *watch.Hub) {
+		for _, key := range []string{"a", "b"} { // b is waited for when a digest was heard already
+			var e, other ear
+			h.Add(key, time.Time{}, &e)
+			h.Add("other", time.Time{}, &other)
+			synctest.Wait()
+			w.set(func() { w.ended[key] = errOver })
+			looked := w.looked("other")
+			w.events <- store.Event{Digest: store.DigestOf("nobody's")}
+			e.want(t, nil)
+			w.events <- store.Event{Digest: store.DigestOf(key)}
+			e.want(t, errOver)
+			if w.looked("other") != looked {
+				t.Error("others were looked at as well")
+			}
+		}
+	})
+}
+
 // An end before the hub has begun to watch, one whose event was lost and one that comes
 // while the session is looked at are seen all the same.
 func TestEndsThatNoEventTells(t *testing.T) {

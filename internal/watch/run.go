@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/nestsession/session/internal/feed"
@@ -36,8 +37,12 @@ func (h *Hub) ear(ctx context.Context) func(store.Event) {
 		defer h.mu.Unlock()
 		switch {
 		case ctx.Err() != nil: // of an earlier run
-		case e.ID != "":
-			if s := h.sessions[e.ID]; s != nil {
+		case e.ID != "" || e.Digest != store.Digest{}:
+			key := e.ID
+			if key == "" {
+				key = h.digests.Find(e.Digest, maps.Keys(h.sessions))
+			}
+			if s := h.sessions[key]; s != nil {
 				h.enqueue(s)
 			}
 		case e.Whole.IsZero():

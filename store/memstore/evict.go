@@ -79,7 +79,7 @@ func (sh *shard) evict(except string, now int64, onlyExpired bool) bool {
 		return true
 	}
 	slot := sh.lru.tail
-	if slot != none && sh.slots.items[slot].rec.ID == except {
+	if slot != none && sh.slots.items[slot].id == except {
 		slot = sh.lru.links[slot].newer
 	}
 	if slot == none || onlyExpired {

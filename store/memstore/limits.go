@@ -36,8 +36,10 @@ func (l *limits) init(c Config) {
 }
 
 // recordSize is what r counts.
-func recordSize(r store.Record) int64 {
-	return int64(len(r.ID)+len(r.Owner)+len(r.Data)) + RecordOverhead
+func recordSize(r store.Record) int64 { return sizeOf(r.ID, r.Owner, r.Data) }
+
+func sizeOf(id, owner string, data []byte) int64 {
+	return int64(len(id)+len(owner)+len(data)) + RecordOverhead
 }
 
 // reserve takes room for so many more, or nothing. A negative size gives back.

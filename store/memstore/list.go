@@ -56,7 +56,7 @@ func (sh *shard) page(buf []store.Record, owner string, cur *cursor, now int64) 
 		end := min(cur.slot+page, len(sh.slots.items))
 		for ; cur.slot < end; cur.slot++ {
 			if e := sh.slots.items[cur.slot]; e != nil && e.expires > now {
-				buf = append(buf, e.rec)
+				buf = append(buf, e.record())
 			}
 		}
 		cur.done = cur.slot >= len(sh.slots.items)
@@ -69,10 +69,10 @@ func (sh *shard) page(buf []store.Record, owner string, cur *cursor, now int64) 
 			break
 		}
 		if e.expires > now {
-			buf = append(buf, e.rec)
+			buf = append(buf, e.record())
 		}
-		cur.last, cur.seq = e, e.ownerSeq
-		e = e.ownerNext
+		cur.last, cur.seq = e, e.more.seq
+		e = e.more.next
 	}
 	return buf, nil
 }

@@ -108,7 +108,7 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 		return store.Record{}, err
 	}
 	sh.use(e, now)
-	r := e.rec
+	r := e.record()
 	sh.mu.Unlock()
 	return r, nil
 }

@@ -1,13 +1,13 @@
 package memstore
 
 // chain is the list of an owner's entries in one shard, in the order in which
-// they came to the owner. ownerSeq grows along it.
+// they came to the owner. more.seq grows along it.
 type chain struct {
 	head, tail *entry
 }
 
 func (sh *shard) joinOwner(e *entry) {
-	owner := e.rec.Owner
+	owner := e.owner()
 	if owner == "" {
 		return
 	}
@@ -16,10 +16,10 @@ func (sh *shard) joinOwner(e *entry) {
 	}
 	c := sh.owners[owner]
 	sh.seq++
-	e.ownerSeq = sh.seq
-	e.ownerPrev = c.tail
+	e.more.seq = sh.seq
+	e.more.prev = c.tail
 	if c.tail != nil {
-		c.tail.ownerNext = e
+		c.tail.more.next = e
 	} else {
 		c.head = e
 	}
@@ -28,22 +28,23 @@ func (sh *shard) joinOwner(e *entry) {
 }
 
 func (sh *shard) leaveOwner(e *entry) {
-	owner := e.rec.Owner
+	owner := e.owner()
 	if owner == "" {
 		return
 	}
 	c := sh.owners[owner]
-	if e.ownerPrev != nil {
-		e.ownerPrev.ownerNext = e.ownerNext
+	m := e.more
+	if m.prev != nil {
+		m.prev.more.next = m.next
 	} else {
-		c.head = e.ownerNext
+		c.head = m.next
 	}
-	if e.ownerNext != nil {
-		e.ownerNext.ownerPrev = e.ownerPrev
+	if m.next != nil {
+		m.next.more.prev = m.prev
 	} else {
-		c.tail = e.ownerPrev
+		c.tail = m.prev
 	}
-	e.ownerNext, e.ownerPrev, e.ownerSeq = nil, nil, 0
+	m.next, m.prev, m.seq = nil, nil, 0
 	if c.head == nil {
 		delete(sh.owners, owner)
 	} else {
@@ -55,12 +56,12 @@ func (sh *shard) leaveOwner(e *entry) {
 // last is that one, if there is one: as long as it is the owner's still, nothing
 // has to be searched.
 func (sh *shard) ownedAfter(owner string, last *entry, seq uint64) *entry {
-	if last != nil && last.ownerSeq == seq {
-		return last.ownerNext
+	if last != nil && last.more != nil && last.more.seq == seq {
+		return last.more.next
 	}
 	e := sh.owners[owner].head
-	for e != nil && e.ownerSeq <= seq {
-		e = e.ownerNext
+	for e != nil && e.more.seq <= seq {
+		e = e.more.next
 	}
 	return e
 }

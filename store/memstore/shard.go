@@ -16,20 +16,6 @@ var errNoRoom = errors.New("memstore: no room")
 // kept. Larger ones are dropped, as they do not shrink.
 const keepTables = 64
 
-// entry is a record and its place in the shard's orders.
-type entry struct {
-	rec     store.Record
-	expires int64 // rec.Expires as an instant
-	used    int64 // when it was last loaded, written or touched
-
-	ownerNext, ownerPrev *entry // the owner's others, in the order in which they came
-	ownerSeq             uint64 // its place in that order
-
-	slot int32 // its number in the shard, by which the orders know it
-}
-
-func (e *entry) size() int64 { return recordSize(e.rec) }
-
 // shard is one part of the store under a lock of its own. Everything below mu is
 // guarded by it. No code holds two shards' locks.
 type shard struct {
@@ -124,8 +110,7 @@ func (sh *shard) create(r store.Record, now int64) (store.Version, error) {
 	}
 	sh.seq++
 	r.Version = store.Version(sh.seq)
-	e := &entry{rec: r, expires: deadline(r.Expires), used: now}
-	sh.insert(e)
+	sh.insert(newEntry(r, now))
 	sh.publish()
 	return r.Version, nil
 }
@@ -137,7 +122,7 @@ func (sh *shard) update(r store.Record, now int64) (store.Version, error) {
 	if e == nil || e.expires <= now {
 		return 0, sh.missing(e)
 	}
-	if e.rec.Version != r.Version {
+	if e.version != r.Version {
 		return 0, store.ErrConflict
 	}
 	if !sh.store.limits.reserve(0, recordSize(r)-e.size()) {
@@ -145,18 +130,17 @@ func (sh *shard) update(r store.Record, now int64) (store.Version, error) {
 		return 0, errNoRoom
 	}
 	sh.seq++
-	if e.rec.Owner != r.Owner {
+	e.data, e.version = r.Data, store.Version(sh.seq)
+	if e.owner() != r.Owner {
 		sh.leaveOwner(e)
-		e.rec.Owner = r.Owner
+		e.setOwner(r.Owner)
 		sh.joinOwner(e)
 	}
-	e.rec.Data = r.Data
-	e.rec.Version = store.Version(sh.seq)
 	sh.expireAt(e, r.Expires)
 	sh.use(e, now)
 	sh.publish()
-	sh.store.feed.Send(store.Event{ID: e.rec.ID, Version: e.rec.Version})
-	return e.rec.Version, nil
+	sh.store.feed.Send(store.Event{ID: e.id, Version: e.version})
+	return e.version, nil
 }
 
 func (sh *shard) touch(id string, expires time.Time, now int64) error {
@@ -169,7 +153,7 @@ func (sh *shard) touch(id string, expires time.Time, now int64) error {
 	sh.expireAt(e, expires)
 	sh.use(e, now)
 	sh.publish()
-	sh.store.feed.Send(store.Event{ID: e.rec.ID})
+	sh.store.feed.Send(store.Event{ID: e.id})
 	return nil
 }
 
@@ -190,7 +174,7 @@ func (sh *shard) delete(id string) error {
 func (sh *shard) end(e *entry) {
 	sh.unlink(e)
 	sh.store.limits.release(1, e.size())
-	sh.store.feed.Send(store.Event{ID: e.rec.ID, Ended: true})
+	sh.store.feed.Send(store.Event{ID: e.id, Ended: true})
 }
 
 // insert puts e, for which room has been reserved, into all orders.
@@ -198,7 +182,7 @@ func (sh *shard) insert(e *entry) {
 	if sh.records == nil {
 		sh.records = make(map[string]*entry)
 	}
-	sh.records[e.rec.ID] = e
+	sh.records[e.id] = e
 	e.slot = sh.slots.add(e)
 	if e.expires != never {
 		sh.due.add(e.slot, e.expires)
@@ -211,7 +195,7 @@ func (sh *shard) insert(e *entry) {
 
 // unlink takes e out of all orders.
 func (sh *shard) unlink(e *entry) {
-	delete(sh.records, e.rec.ID)
+	delete(sh.records, e.id)
 	sh.slots.remove(e.slot)
 	if e.expires != never {
 		sh.due.remove(e.slot)
@@ -226,9 +210,8 @@ func (sh *shard) unlink(e *entry) {
 }
 
 func (sh *shard) expireAt(e *entry, expires time.Time) {
-	e.rec.Expires = expires
 	was := e.expires
-	e.expires = deadline(expires)
+	e.setExpires(expires)
 	switch {
 	case e.expires == was:
 	case e.expires == never:

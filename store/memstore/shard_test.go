@@ -78,7 +78,7 @@ func TestRoomTakenByARecordOnItsWay(t *testing.T) {
 	if _, err := s.Create(ending, store.Record{ID: other}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Create whose context ends while it tries: %v", err)
 	}
-	sh.insert(&entry{rec: r, expires: never})
+	sh.insert(newEntry(r, 0))
 	sh.publish()
 	sh.mu.Unlock()
 	if err := <-result; err != nil {

@@ -154,6 +154,8 @@ func TestChangesElsewhere(t *testing.T) {
 		b.tell(store.Event{ID: "a"}) // a touch: the version is the same, the expiry is not
 		b.want("3", true)
 		_ = b.Store.Delete(t.Context(), "a")
+		b.tell(store.Event{Digest: store.DigestOf("b"), Ended: true})
+		b.want("3", false)
 		b.tell(store.Event{ID: "a", Ended: true})
 		b.want("", true)
 	})
@@ -196,8 +198,11 @@ func TestMissedEvents(t *testing.T) {
 // store's answer and the event come.
 func TestFillThatRacedAnInvalidation(t *testing.T) {
 	for name, e := range map[string]func(b *bench) store.Event{
-		"changed":       func(b *bench) store.Event { return b.change(b.t, "a", "2") },
-		"touched":       func(b *bench) store.Event { b.change(b.t, "a", "2"); return store.Event{ID: "a"} },
+		"changed": func(b *bench) store.Event { return b.change(b.t, "a", "2") },
+		"touched": func(b *bench) store.Event { b.change(b.t, "a", "2"); return store.Event{ID: "a"} },
+		"by its digest": func(b *bench) store.Event {
+			return store.Event{Digest: store.DigestOf("a"), Version: b.change(b.t, "a", "2").Version}
+		},
 		"missed events": func(b *bench) store.Event { b.change(b.t, "a", "2"); return store.Event{} },
 		"changed twice": func(b *bench) store.Event { b.tell(b.change(b.t, "a", "x")); return b.change(b.t, "a", "2") },
 	} {

@@ -1,8 +1,10 @@
 package nearcache
 
 import (
+	"maps"
 	"sync"
 
+	"github.com/nestsession/session/internal/digest"
 	"github.com/nestsession/session/store"
 )
 
@@ -13,7 +15,8 @@ const overhead = 256
 type shard struct {
 	mu      sync.Mutex
 	entries map[string]*entry
-	ring    entry // the entries; ring.next was read last, ring.prev goes first
+	digests digest.Index // of the entries' ids
+	ring    entry        // the entries; ring.next was read last, ring.prev goes first
 	size    int64
 	room    int64
 	flights map[string]*flight
@@ -129,6 +132,7 @@ func (sh *shard) keep(f *flight, rec store.Record, asked int64) {
 		sh.counts.evicted.Add(1)
 	}
 	sh.entries[f.id] = e
+	sh.digests.Add(f.id)
 	sh.size += e.size()
 	sh.link(e)
 }
@@ -138,11 +142,28 @@ func (sh *shard) keep(f *flight, rec store.Record, asked int64) {
 func (sh *shard) drop(ev store.Event) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if e := sh.entries[ev.ID]; e != nil && (ev.Ended || e.rec.Version != ev.Version) {
+	sh.dropID(ev.ID, ev)
+}
+
+// dropDigest does so by the digest of the id, which may be one of another shard.
+func (sh *shard) dropDigest(ev store.Event) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	id := sh.digests.Find(ev.Digest, maps.Keys(sh.entries))
+	for underway := range sh.flights {
+		if id == "" && ev.Concerns(underway) {
+			id = underway
+		}
+	}
+	sh.dropID(id, ev)
+}
+
+func (sh *shard) dropID(id string, ev store.Event) {
+	if e := sh.entries[id]; e != nil && (ev.Ended || e.rec.Version != ev.Version) {
 		sh.remove(e)
 		sh.counts.dropped.Add(1)
 	}
-	for f := sh.flights[ev.ID]; f != nil; f = f.next {
+	for f := sh.flights[id]; f != nil; f = f.next {
 		f.tell(ev.Version)
 		f.spoil = f.spoil || ev.Ended
 	}
@@ -153,6 +174,7 @@ func (sh *shard) clear() {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	clear(sh.entries)
+	sh.digests.Clear()
 	sh.ring.prev, sh.ring.next = &sh.ring, &sh.ring
 	sh.size = 0
 	for id := range sh.flights {
@@ -210,6 +232,7 @@ func (sh *shard) remove(e *entry) {
 		return
 	}
 	delete(sh.entries, e.rec.ID)
+	sh.digests.Remove(e.rec.ID)
 	sh.size -= e.size()
 	sh.unlink(e)
 }

@@ -26,6 +26,10 @@ func (n *Cache) heard(e store.Event) {
 	switch {
 	case e.ID != "":
 		n.shard(e.ID).drop(e)
+	case e.Digest != store.Digest{}:
+		for i := range n.shards {
+			n.shards[i].dropDigest(e)
+		}
 	case e.Whole.IsZero():
 		for i := range n.shards {
 			n.shards[i].clear()

@@ -1,20 +1,30 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/nestsession/session/store"
 )
 
 // fits checks that the table is one for sessions at all, before anything is added to
 // what may be another program's.
 func (s *Store) fits(is table) error {
 	c := s.config
+	if is.kind != "" {
+		// PostgreSQL, for one, tells of none of them the xmin of what was written.
+		return fmt.Errorf("sqlstore: %s is %s, and sessions need an ordinary table: name one", s.shape.table, is.kind)
+	}
 	for _, name := range []string{c.Columns.ID, c.Columns.Data, c.Columns.Expires} {
-		if is.column(name) == nil {
+		switch col := is.column(name); {
+		case col == nil:
 			return fmt.Errorf("sqlstore: the table %s has no column %q; it has %s", s.shape.table, name, is.names())
+		case col.generated:
+			return fmt.Errorf("sqlstore: the column %q of %s is a generated one, which the store cannot write: make it an ordinary column", name, s.shape.table)
 		}
 	}
 	if s.shape.native {
@@ -43,7 +53,11 @@ func (s *Store) adopt(ctx context.Context, is table) error {
 		return nil
 	}
 	s.limits.utf8 = true
-	if owner := is.column(c.OwnerColumn); owner != nil && owner.generated != s.shape.derived {
+	owner := is.column(c.OwnerColumn)
+	if owner != nil && !s.shape.derived {
+		s.limits.owner = int(min(int64(MaxOwner), cmp.Or(owner.bytes, owner.runes, MaxOwner)))
+	}
+	if owner != nil && owner.generated != s.shape.derived {
 		if s.shape.derived {
 			return fmt.Errorf("sqlstore: the column %q of %s is one that can be written, and the program whose table it is inserts rows without naming columns: it would fail; drop the column and let Config.Create add it", c.OwnerColumn, s.shape.table)
 		}
@@ -54,6 +68,27 @@ func (s *Store) adopt(ctx context.Context, is table) error {
 		return s.adoptPostgres(ctx, is)
 	case MySQL:
 		return s.adoptMySQL(is)
+	}
+	return nil
+}
+
+// What a column is at the least, and what an error advises.
+const (
+	roomyID    = 128
+	roomyOwner = 64
+)
+
+// roomy refuses columns that are too narrow for what package session writes. What is
+// longer databases refuse, or cut.
+func (s *Store) roomy() error {
+	record := store.Record{ID: trialID(s.shape.native), Data: make([]byte, trialData)}
+	switch {
+	case s.limits.id(record.ID) != nil:
+		return fmt.Errorf("sqlstore: the column %q of %s is too narrow: ids have up to %d characters; make it a varchar(%d)", s.config.Columns.ID, s.shape.table, len(record.ID), roomyID)
+	case s.limits.data > 0 && s.limits.data < trialData:
+		return fmt.Errorf("sqlstore: the column %q of %s is too narrow: it keeps %d bytes, and a session can have %d and more; make it as large as Statements has it", s.config.Columns.Data, s.shape.table, s.limits.data, trialData)
+	case s.limits.owner < roomyOwner:
+		return fmt.Errorf("sqlstore: the column %q of %s is too narrow: it keeps %d bytes; make it as large as Statements has it", s.config.OwnerColumn, s.shape.table, s.limits.owner)
 	}
 	return nil
 }
@@ -146,6 +181,7 @@ func (s *Store) adoptPostgres(ctx context.Context, is table) error {
 	}
 	switch id := is.column(c.Columns.ID); id.typ {
 	case "character varying", "text", "citext":
+		s.limits.idRunes = int(id.runes)
 	default:
 		return refuse(id, "varchar") // char cannot tell how many spaces an id ends with
 	}

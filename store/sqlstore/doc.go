@@ -43,8 +43,8 @@
 // # Calls at the same time
 //
 // Loads that come while others are on their way go together, in one statement, with
-// PostgreSQL and SQLite; with PostgreSQL's native table updates do, too. Each is answered as
-// it would be alone, and none waits for another's locked row.
+// PostgreSQL and SQLite; with PostgreSQL deletions do, too, and with its native table
+// updates. Each is answered as it would be alone, and none waits for another's locked row.
 //
 // # Ids
 //
@@ -88,5 +88,12 @@
 // # Rights
 //
 // The store needs SELECT, INSERT, UPDATE and DELETE on the table; [Config.Create] needs
-// to create it only if something is missing.
+// to create it only if something is missing. New tries them out, and whatever else of the
+// table could keep a session from being written, in a transaction that it rolls back.
+//
+// # Errors
+//
+// No error of this package holds an id, a row or a part of one, also where the database's
+// own does, in its details, for example. It has the same code: [errors.As] finds the
+// driver's error type, without those fields.
 package sqlstore

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
 
 	"github.com/nestsession/session/store"
 )
@@ -26,12 +25,12 @@ func (s *Store) failed(ctx context.Context, what, id string, err error) error {
 	}
 	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
 		// Drivers have words of their own for it ("interrupted").
-		return fmt.Errorf("sqlstore: %s: %w (%w)", what, ended, discreet{err, id})
+		return fmt.Errorf("sqlstore: %s: %w (%w)", what, ended, newDiscreet(err, id))
 	}
 	if isDenied(err) {
-		return fmt.Errorf("sqlstore: %s: %w; the user needs GRANT SELECT, INSERT, UPDATE, DELETE ON %s", what, discreet{err, id}, s.shape.table)
+		return fmt.Errorf("sqlstore: %s: %w; the user needs GRANT SELECT, INSERT, UPDATE, DELETE ON %s", what, newDiscreet(err, id), s.shape.table)
 	}
-	return fmt.Errorf("sqlstore: %s: %w", what, discreet{err, id})
+	return fmt.Errorf("sqlstore: %s: %w", what, newDiscreet(err, id))
 }
 
 // isDenied says that a right is missing.
@@ -60,32 +59,6 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// discreet is an error of a driver without the id, and without the values that
-// MySQL puts into quotes, such as the duplicate key or parts of the data.
-type discreet struct {
-	error
-	id string
-}
-
-func (d discreet) Unwrap() error { return d.error }
-
-func (d discreet) Error() string {
-	text := d.error.Error()
-	if _, ok := d.error.(refusal); ok {
-		return text
-	}
-	if d.id != "" {
-		text = strings.ReplaceAll(text, d.id, "…")
-	}
-	switch number(d.error, "Number") {
-	case mysqlDuplicate, mysqlWrongString, mysqlWrongValue, mysqlWrongValueForType:
-		if before, _, ok := strings.Cut(text, "'"); ok {
-			return before + "…"
-		}
-	}
-	return text
-}
-
 // The errors of MySQL that matter here, by number.
 const (
 	mysqlDuplicate         = 1062
@@ -96,6 +69,8 @@ const (
 	mysqlWrongValue        = 1292
 	mysqlWrongString       = 1366
 	mysqlWrongValueForType = 1411
+	mysqlNoPartition       = 1526
+	mysqlOutOfRange        = 1690
 )
 
 func isDuplicate(err error) bool { return number(err, "Number") == mysqlDuplicate }

@@ -17,8 +17,11 @@ type (
 		SQLState [5]byte
 		Message  string
 	}
-	pgError     struct{ state string } // pgx, lib/pq
-	modernError struct{ code int }     // modernc.org/sqlite
+	pgError    struct{ state string } // pgx, lib/pq
+	pgDetailed struct {               // pgx, lib/pq
+		Code, Message, Detail, Hint, Where, InternalQuery string
+	}
+	modernError struct{ code int } // modernc.org/sqlite
 	errNo       int
 	mattnError  struct { // github.com/mattn/go-sqlite3
 		Code         errNo
@@ -30,6 +33,8 @@ type (
 func (e *mysqlError) Error() string     { return e.Message }
 func (e *pgError) Error() string        { return e.state }
 func (e *pgError) SQLState() string     { return e.state }
+func (e *pgDetailed) Error() string     { return e.Message }
+func (e *pgDetailed) SQLState() string  { return e.Code }
 func (e *modernError) Error() string    { return fmt.Sprint(e.code) }
 func (e *modernError) Code() int        { return e.code }
 func (e mattnError) Error() string      { return fmt.Sprint(e.Code) }
@@ -74,12 +79,30 @@ func TestErrorsTellNoValues(t *testing.T) {
 	tests := map[string]error{
 		"duplicate": &mysqlError{Number: 1062, Message: "Duplicate entry 'the-id' for key 'PRIMARY'"},
 		"string":    &mysqlError{Number: 1366, Message: `Incorrect string value: '\xF0\x9Fsecret' for column 'data'`},
+		"partition": &mysqlError{Number: 1526, Message: "Table has no partition for value from secret"},
 		"any":       errors.New("something about the-id"),
+		"details": &pgDetailed{
+			Code: "23505", Message: "duplicate key, says a trigger of the-id", Detail: "Key (sid)=(the-id) already exists.",
+			Hint: "secret", Where: "secret", InternalQuery: "secret",
+		},
 	}
 	for name, err := range tests {
 		got := s.failed(t.Context(), "create", "the-id", err)
-		if strings.Contains(got.Error(), "the-id") || strings.Contains(got.Error(), "secret") || !strings.HasPrefix(got.Error(), "sqlstore: create: ") {
+		if !strings.HasPrefix(got.Error(), "sqlstore: create: ") {
 			t.Errorf("%s: %v", name, got)
+		}
+		for part := got; part != nil; part = errors.Unwrap(part) {
+			text := fmt.Sprintf("%v", part)
+			var pg *pgDetailed
+			if errors.As(part, &pg) {
+				text += fmt.Sprintf(" %+v", *pg)
+			}
+			if name != "any" && (strings.Contains(text, "the-id") || strings.Contains(text, "secret")) || strings.Contains(got.Error(), "the-id") {
+				t.Errorf("%s: %s", name, text)
+			}
+		}
+		if number(err, "Number") != number(got, "Number") || state(err) != state(got) {
+			t.Errorf("%s: the database's code is lost", name)
 		}
 		if !errors.Is(got, err) {
 			t.Errorf("%s: the driver's error is lost", name)

@@ -10,7 +10,9 @@ import (
 // table is what the database says of a table.
 type table struct {
 	exists  bool
-	exact   bool // names of columns are told apart by case
+	exact   bool   // names of columns are told apart by case
+	kind    string // "" for an ordinary table, else what it is: "a view"
+	hidden  bool   // rows may be kept from this user, by row level security
 	columns []column
 	indexes []index
 }
@@ -20,8 +22,8 @@ type column struct {
 	typ       string // in lower case, as the database calls it
 	collation string // MySQL's
 	charset   string // MySQL's
-	runes     int64  // MySQL's limit of characters, 0: none
-	bytes     int64  // and of bytes
+	runes     int64  // limit of characters, 0: none
+	bytes     int64  // MySQL's of bytes
 	generated bool
 }
 
@@ -66,9 +68,10 @@ func (t table) unique(name string) bool {
 	return false
 }
 
-// queryer is a database or one connection of it.
+// queryer is a database, one connection of it or a transaction.
 type queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
@@ -100,10 +103,7 @@ func each(ctx context.Context, q queryer, text string, args []any, scan func(*sq
 
 func (c Config) inspectSQLite(ctx context.Context, q queryer) (table, error) {
 	var t table
-	schema := c.Schema
-	if schema == "" {
-		schema = "main"
-	}
+	schema := c.schema()
 	err := each(ctx, q, "SELECT name, lower(type), hidden FROM pragma_table_xinfo(?, ?)", []any{c.Table, schema}, func(rows *sql.Rows) error {
 		var col column
 		var hidden int
@@ -116,6 +116,13 @@ func (c Config) inspectSQLite(ctx context.Context, q queryer) (table, error) {
 	})
 	t.exists = len(t.columns) > 0
 	if err != nil || !t.exists {
+		return t, err
+	}
+	err = each(ctx, q, "SELECT CASE WHEN type = 'view' THEN 'a view' WHEN sql LIKE 'CREATE VIRTUAL%' THEN 'a virtual table' ELSE '' END FROM "+
+		c.Dialect.quote(schema)+".sqlite_master WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE", []any{c.Table}, func(rows *sql.Rows) error {
+		return rows.Scan(&t.kind)
+	})
+	if err != nil {
 		return t, err
 	}
 	err = t.readIndexes(ctx, q, `SELECT l.name, l."unique" AND NOT l.partial, coalesce(i.name, '') FROM pragma_index_list(?, ?) AS l, pragma_index_info(l.name, ?) AS i ORDER BY l.name, i.seqno`,

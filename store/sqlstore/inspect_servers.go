@@ -8,11 +8,11 @@ import (
 func (c Config) inspectPostgres(ctx context.Context, q queryer) (table, error) {
 	t := table{exact: true}
 	name := []any{c.tableName()}
-	err := each(ctx, q, `SELECT a.attname, format_type(a.atttypid, NULL), a.attgenerated <> ''
+	err := each(ctx, q, `SELECT a.attname, format_type(a.atttypid, NULL), CASE WHEN a.atttypid = 'varchar'::regtype AND a.atttypmod > 0 THEN a.atttypmod - 4 ELSE 0 END, a.attgenerated <> ''
 		FROM pg_attribute a WHERE a.attrelid = to_regclass($1::text) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`, name,
 		func(rows *sql.Rows) error {
 			var col column
-			if err := rows.Scan(&col.name, &col.typ, &col.generated); err != nil {
+			if err := rows.Scan(&col.name, &col.typ, &col.runes, &col.generated); err != nil {
 				return err
 			}
 			t.columns = append(t.columns, col)
@@ -20,6 +20,11 @@ func (c Config) inspectPostgres(ctx context.Context, q queryer) (table, error) {
 		})
 	t.exists = len(t.columns) > 0
 	if err != nil || !t.exists {
+		return t, err
+	}
+	err = q.QueryRowContext(ctx, `SELECT CASE relkind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view' WHEN 'f' THEN 'a foreign table' WHEN 'p' THEN 'a partitioned table' ELSE '' END,
+		row_security_active(oid) FROM pg_class WHERE oid = to_regclass($1::text)`, name...).Scan(&t.kind, &t.hidden)
+	if err != nil {
 		return t, err
 	}
 	err = t.readIndexes(ctx, q, `SELECT i.indexrelid::text, i.indisunique AND i.indpred IS NULL AND i.indimmediate AND i.indisvalid, coalesce(a.attname, '')
@@ -48,6 +53,10 @@ func (c Config) inspectMySQL(ctx context.Context, q queryer) (table, error) {
 		})
 	t.exists = len(t.columns) > 0
 	if err != nil || !t.exists {
+		return t, err
+	}
+	err = q.QueryRowContext(ctx, `SELECT CASE WHEN TABLE_TYPE LIKE '%VIEW%' THEN 'a view' ELSE '' END FROM information_schema.TABLES`+where, name...).Scan(&t.kind)
+	if err != nil {
 		return t, err
 	}
 	err = t.readIndexes(ctx, q, `SELECT INDEX_NAME, NON_UNIQUE = 0 AND SUB_PART IS NULL, COALESCE(COLUMN_NAME, '')

@@ -11,7 +11,7 @@ import (
 
 // A page of a listing is what is in memory at once.
 const (
-	pageRows  = 256
+	pageRows  = 1024
 	pageBytes = 4 << 20
 )
 
@@ -90,7 +90,7 @@ func (s *Store) pages(ctx context.Context, st *statement, owner string, yield fu
 // page reads up to limit records, and stops early where they are large.
 func (s *Store) page(ctx context.Context, st *statement, owner, after string, limit int) (records []store.Record, more bool, err error) {
 	var v values
-	v[pAfter], v[pOwner], v[pLimit] = s.text(after), s.text(owner), int64(limit)
+	v[pAfter], v[pOwner], v[pLimit] = s.text(after), s.text(owner), int64(limit+1) // one more tells whether there are more
 	v[pNow] = s.shape.times.now(s.present())
 	rows, err := st.rows(ctx, s.config.DB, &v)
 	if err != nil {
@@ -98,7 +98,10 @@ func (s *Store) page(ctx context.Context, st *statement, owner, after string, li
 	}
 	defer func() { _ = rows.Close() }()
 	size := 0
-	for size < pageBytes && rows.Next() {
+	for rows.Next() {
+		if len(records) == limit || size >= pageBytes {
+			return records, true, nil
+		}
 		var row found
 		if err := rows.Scan(row.dest(s.shape.dialect, true)...); err != nil {
 			return nil, false, err
@@ -106,5 +109,5 @@ func (s *Store) page(ctx context.Context, st *statement, owner, after string, li
 		records = append(records, s.record(&row))
 		size += len(row.data)
 	}
-	return records, len(records) == limit || size >= pageBytes, rows.Err()
+	return records, false, rows.Err()
 }

@@ -60,10 +60,7 @@ func (c Config) probeSQLite(ctx context.Context) error {
 	if c.DB.Stats().MaxOpenConnections == 1 {
 		return nil
 	}
-	schema := c.Schema
-	if schema == "" {
-		schema = "main"
-	}
+	schema := c.schema()
 	var file sql.NullString
 	err := c.DB.QueryRowContext(ctx, "SELECT file FROM pragma_database_list WHERE name = ? COLLATE NOCASE", schema).Scan(&file)
 	if errors.Is(err, sql.ErrNoRows) {

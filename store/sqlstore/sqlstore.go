@@ -17,8 +17,10 @@ type Store struct {
 	q       *statements
 	limits  limits
 	zone    string               // of the column's times; "": they are instants
+	file    file                 // SQLite's
 	loads   *line.Line[loading]  // that go together; nil: none do
 	updates *line.Line[updating] // likewise
+	deletes *line.Line[deleting] // likewise
 	line    chan struct{}        // SQLite: whose turn it is to write; nil: nobody waits
 	closed  atomic.Bool
 	ended   context.Context // ends with Close
@@ -33,13 +35,18 @@ var (
 	_ store.Pinger  = (*Store)(nil)
 )
 
-// New looks at the table, and makes it if it is to, prepares its statements and
-// starts to sweep. Close the Store in the end.
+// New looks at the table, and makes it if it is to, tries it out, prepares its
+// statements and starts to sweep. Close the Store in the end.
+//
+// To try the table out, it creates two sessions there, loads, saves, touches and deletes
+// them, in a transaction that it rolls back. Triggers run, and sequences count on;
+// nothing else is left.
 //
 // Errors: of a Config that cannot work, of a database that cannot be reached or
 // speaks another dialect, of a missing table or column, with the statement that would
-// make it, of a column that cannot keep sessions, of a missing right. None of them
-// holds the connection string.
+// make it, of a column that cannot keep sessions, of what keeps sessions from being
+// written: a missing right, another column that wants a value, a constraint, a trigger,
+// a partition, a server that takes no writes. None of them holds the connection string.
 func New(ctx context.Context, c Config) (*Store, error) {
 	c, err := c.withDefaults()
 	if err != nil {
@@ -55,8 +62,11 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	if c.Dialect != MySQL {
 		s.loads = s.loadLine()
 	}
-	if c.Dialect == Postgres && c.Layout == Native {
-		s.updates = s.updateLine()
+	if c.Dialect == Postgres {
+		s.deletes = s.deleteLine()
+		if c.Layout == Native {
+			s.updates = s.updateLine()
+		}
 	}
 	s.ended, s.end = context.WithCancel(context.Background())
 	if err := s.open(ctx); err != nil {
@@ -82,7 +92,18 @@ func (s *Store) open(ctx context.Context) error {
 	if err := s.adopt(ctx, found); err != nil {
 		return err
 	}
+	if err := s.roomy(); err != nil {
+		return err
+	}
 	s.q = s.shape.statements(s.config.OwnerColumn != "")
+	if err := s.tryOut(ctx, found); err != nil {
+		return err
+	}
+	if s.config.Dialect == SQLite {
+		if err := s.try(ctx, func() error { return s.findFile(ctx) }); err != nil {
+			return s.failed(ctx, "looking for the file", "", err)
+		}
+	}
 	if s.config.Dialect == SQLite && !s.hasJSON(ctx) {
 		s.loads, s.q.loads = nil, statement{}
 	}
@@ -107,7 +128,7 @@ func (s *Store) hasJSON(ctx context.Context) bool {
 // each are the statements that there are.
 func (q *statements) each() []*statement {
 	all := []*statement{
-		&q.load, &q.loads, &q.insert, &q.replace, &q.update, &q.updates, &q.old, &q.touch, &q.delete,
+		&q.load, &q.loads, &q.insert, &q.replace, &q.update, &q.updates, &q.old, &q.touch, &q.delete, &q.deletes,
 		&q.list, &q.listOwner, &q.listUnowned, &q.sweep, &q.expired,
 	}
 	var there []*statement
@@ -146,24 +167,6 @@ func (s *Store) Close() error {
 	}
 	return nil
 }
-
-// Ping implements [store.Pinger]: the database answers, and the table is there.
-func (s *Store) Ping(ctx context.Context) error {
-	if err := s.ready(ctx); err != nil {
-		return err
-	}
-	err := s.try(ctx, func() error {
-		_, err := s.loadOnce(ctx, pingID)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		return err
-	})
-	return s.failed(ctx, "ping", "", err)
-}
-
-// pingID is an id that no session has.
-const pingID = "ping"
 
 // ready is an error if there is no use in asking the database.
 func (s *Store) ready(ctx context.Context) error {

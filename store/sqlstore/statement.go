@@ -84,7 +84,7 @@ func (st *statement) args(v *values) []any {
 	return args
 }
 
-func (st *statement) exec(ctx context.Context, db *sql.DB, v *values) (affected int64, err error) {
+func (st *statement) exec(ctx context.Context, db queryer, v *values) (affected int64, err error) {
 	var r sql.Result
 	if st.prepared != nil {
 		r, err = st.prepared.ExecContext(ctx, st.args(v)...)
@@ -97,14 +97,14 @@ func (st *statement) exec(ctx context.Context, db *sql.DB, v *values) (affected 
 	return r.RowsAffected()
 }
 
-func (st *statement) row(ctx context.Context, db *sql.DB, v *values, dest ...any) error {
+func (st *statement) row(ctx context.Context, db queryer, v *values, dest ...any) error {
 	if st.prepared != nil {
 		return st.prepared.QueryRowContext(ctx, st.args(v)...).Scan(dest...)
 	}
 	return db.QueryRowContext(ctx, st.text, st.args(v)...).Scan(dest...)
 }
 
-func (st *statement) rows(ctx context.Context, db *sql.DB, v *values) (*sql.Rows, error) {
+func (st *statement) rows(ctx context.Context, db queryer, v *values) (*sql.Rows, error) {
 	if st.prepared != nil {
 		return st.prepared.QueryContext(ctx, st.args(v)...)
 	}

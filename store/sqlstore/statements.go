@@ -44,7 +44,7 @@ func (s shape) writesOwner() bool { return s.owner != "" && !s.derived }
 // statements are all that a Store sends after New.
 type statements struct {
 	load, insert, replace, update, old, touch, delete statement
-	loads, updates                                    statement // of many rows
+	loads, updates, deletes                           statement // of many rows
 	list, listOwner, listUnowned                      statement
 	sweep, expired                                    statement
 }
@@ -67,6 +67,7 @@ func (s shape) statements(narrow bool) *statements {
 	set := []any{"UPDATE ", s.table, " SET ", s.assign(), " WHERE ", match, " AND "}
 	switch d {
 	case Postgres:
+		q.deletes = s.deleteMany()
 		id := s.id
 		if s.native {
 			q.updates = s.updateMany()

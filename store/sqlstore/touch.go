@@ -51,12 +51,11 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	if s.limits.id(id) != nil {
 		return nil
 	}
-	var v values
-	v[pID] = s.text(id)
-	err := s.write(ctx, func() error {
-		_, err := s.q.delete.exec(ctx, s.config.DB, &v)
-		return err
-	})
+	del := s.deleteAlone
+	if s.deletes != nil && plain(id) {
+		del = s.deleteTogether
+	}
+	err := del(ctx, id)
 	return s.failed(ctx, "delete", id, err)
 }
 

@@ -55,7 +55,10 @@ func (s *Store) updateAll(ctx context.Context, all []*updating) {
 		byID[u.record.ID] = u // one statement changes a row once
 	}
 	if err := s.updateMany(ctx, byID); err != nil && !isUndone(err) {
-		// Nobody knows what was done.
+		// Nobody knows what was done. The error may name any of them, and goes to all.
+		for id := range byID {
+			err = newDiscreet(err, id)
+		}
 		for _, u := range byID {
 			u.err, u.apart = err, false
 		}

@@ -79,15 +79,25 @@ func capabilityErrors(o Opened, without map[Capability]string) (errs []error) {
 		case present(o) && named:
 			errs = append(errs, fmt.Errorf("the store has %s, but Options.Without names it", c))
 		case !present(o) && !named:
-			errs = append(errs, fmt.Errorf("the store has no %s: implement it, or name it with the reason in Options.Without", c))
+			errs = append(errs, fmt.Errorf("the store has no %s, and its cases are left out: implement it, or name it with the reason in Options.Without", c))
 		}
 	}
 	return errs
 }
 
-// lacks reports whether the store is said not to have what a case is about.
+// missing are the capabilities that the store's methods show it not to have.
+func missing(o Opened) (all []Capability) {
+	for c, present := range interfaces {
+		if !present(o) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// lacks reports whether the store does not have what a case is about, or is said not to.
 func (o Options) lacks(c Capability) bool {
-	if _, named := o.Without[c]; named {
+	if _, named := o.Without[c]; named || slices.Contains(o.missing, c) {
 		return true
 	}
 	return c == TouchEvents && o.lacks(Watcher)

@@ -22,8 +22,8 @@
 // The optional interfaces of package store and some properties are a
 // [Capability]. The kit demands all of them; one that a store does without is
 // named in [Options.Without] together with the reason. One that is missing and
-// not named is a failure, so that a store does not lose it unnoticed, and so is
-// one that is named and there.
+// not named is a failure of one line, so that a store does not lose it unnoticed, and
+// its cases are left out. One that is named and there is a failure as well.
 //
 // # Time
 //

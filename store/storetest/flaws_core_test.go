@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nestsession/session/store"
@@ -44,6 +45,37 @@ var coreFlaws = []flaw{
 			r, err := b.table.Load(ctx, id)
 			r.Version = 0
 			return r, err
+		}
+	}},
+	{"Load/TheOneAskedFor", "answers without an id", func(b *bent) {
+		b.load = func(ctx context.Context, id string) (store.Record, error) {
+			r, err := b.table.Load(ctx, id)
+			r.ID = ""
+			return r, err
+		}
+	}},
+	{"Load/TheOneAskedFor", "answers what was loaded last", func(b *bent) {
+		last := make(chan store.Record, 1)
+		b.load = func(ctx context.Context, id string) (store.Record, error) {
+			select {
+			case r := <-last:
+				last <- r
+				return r, nil
+			default:
+			}
+			r, err := b.table.Load(ctx, id)
+			if err == nil {
+				last <- r
+			}
+			return r, err
+		}
+	}},
+	{"Load/TheOneAskedFor", "mixes up two who ask at once", func(b *bent) {
+		var asked atomic.Pointer[string]
+		b.load = func(ctx context.Context, id string) (store.Record, error) {
+			asked.Store(&id)
+			pause()
+			return b.table.Load(ctx, *asked.Load())
 		}
 	}},
 	{"Load/Nobodys", "gives nobody's records to somebody", func(b *bent) {

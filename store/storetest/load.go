@@ -27,6 +27,28 @@ var loadCases = []testCase{
 			return e.holds(ctx, e.Store, r)
 		}),
 
+	rule("TheOneAskedFor", "a Store must answer the record that was asked for, with its own ID, also to many who ask at once and where records are alike",
+		func(ctx context.Context, e *env) error {
+			var all []store.Record
+			for range callers {
+				r := e.record()
+				r.Data = doc("alike")
+				r, err := create(ctx, e.Store, r)
+				if err != nil {
+					return err
+				}
+				all = append(all, r)
+			}
+			for _, r := range all {
+				if err := e.holds(ctx, e.Store, r); err != nil {
+					return err
+				}
+			}
+			return e.together(4*len(all), func(i int, s store.Store) error {
+				return e.holds(ctx, s, all[i%len(all)])
+			})
+		}),
+
 	rule("Nobodys", "a Store must keep a record that belongs to no owner",
 		func(ctx context.Context, e *env) error {
 			r := e.record()

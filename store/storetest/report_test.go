@@ -1,10 +1,13 @@
 package storetest
 
 import (
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // childVariable makes TestInChild run the kit against a broken store.
@@ -44,6 +47,53 @@ func TestRunFailsTheTest(t *testing.T) {
 	if t.Failed() {
 		t.Logf("%s", out)
 	}
+}
+
+// A store with the five methods alone gets one line for each thing that it does not have,
+// the rest of the kit, and no wait: nothing is to be known about Options for that.
+func TestZeroOptions(t *testing.T) {
+	t.Parallel()
+	child := exec.Command(os.Args[0], "-test.run=^TestFiveMethodsInChild$", "-test.v")
+	child.Env = append(os.Environ(), childVariable+"=1")
+	began := time.Now()
+	out, err := child.CombinedOutput()
+	if err == nil {
+		t.Error("what is missing is no failure")
+	}
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	text := string(out)
+	for _, name := range slices.Collect(maps.Keys(interfaces)) {
+		if n := strings.Count(text, "the store has no "+string(name)); n != 1 {
+			t.Errorf("that there is no %s is said %d times", name, n)
+		}
+	}
+	for _, unwanted := range []string{"panic", "nil pointer", "goroutine "} {
+		if strings.Contains(text, unwanted) {
+			t.Errorf("the output says %q", unwanted)
+		}
+	}
+	if n := strings.Count(text, "--- FAIL"); n != 2 || !strings.Contains(text, "--- FAIL: TestFiveMethodsInChild/Capabilities") {
+		t.Errorf("%d failures, want that of Capabilities alone", n)
+	}
+	if n := strings.Count(text, "--- PASS"); n < 30 {
+		t.Errorf("%d cases have passed, want those of the five methods", n)
+	}
+	if t.Failed() {
+		t.Logf("%s", out)
+	}
+}
+
+func TestFiveMethodsInChild(t *testing.T) {
+	if os.Getenv(childVariable) == "" {
+		return // runs in the child of TestZeroOptions alone
+	}
+	Run(t, func(t *testing.T) Opened {
+		tab := newTable()
+		t.Cleanup(func() { close(tab.quit) })
+		return Opened{Store: five{simple{tab}}}
+	}, Options{})
 }
 
 func TestInChild(t *testing.T) {

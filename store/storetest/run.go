@@ -54,12 +54,13 @@ type Opened struct {
 	Advance func(time.Duration)
 }
 
-// Options says what is special about a store. The zero value demands all.
+// Options says what is special about a store. The zero value demands all; what the store
+// does not have is a failure of one line, and its cases are left out.
 type Options struct {
 	// Without names what the store does not have, and why.
 	Without map[Capability]string
 
-	// Timeout ends a case that hangs. 0: 30 seconds.
+	// Timeout ends a case that hangs. 0: two minutes.
 	Timeout time.Duration
 
 	// Resolution is how exactly the store keeps an expiry. 0: a millisecond, as
@@ -81,6 +82,8 @@ type Options struct {
 	// Synctest runs each case, with the open that belongs to it, in a bubble of
 	// testing/synctest, where waiting takes no time.
 	Synctest bool
+
+	missing []Capability // what the store turns out not to have
 }
 
 // Run runs every case against a store of its own. open makes it, empty, and
@@ -89,10 +92,13 @@ type Options struct {
 func Run(t *testing.T, open func(t *testing.T) Opened, o Options) {
 	t.Helper()
 	o = o.withDefaults()
-	o.subtest(t, "Capabilities", func(t *testing.T) {
-		for _, err := range capabilityErrors(open(t), o.Without) {
+	// Before the others, which depend on it: never in parallel.
+	o.alone(t, "Capabilities", func(t *testing.T) {
+		opened := open(t)
+		for _, err := range capabilityErrors(opened, o.Without) {
 			t.Error(err)
 		}
+		o.missing = missing(opened)
 	})
 	for _, topic := range topics {
 		t.Run(topic.name, func(t *testing.T) {
@@ -122,7 +128,7 @@ func (o Options) withDefaults() Options {
 			*d = v
 		}
 	}
-	def(&o.Timeout, 30*time.Second)
+	def(&o.Timeout, 2*time.Minute)
 	def(&o.Resolution, time.Millisecond)
 	def(&o.Skew, 50*time.Millisecond)
 	return o
@@ -133,12 +139,21 @@ func (o Options) subtest(t *testing.T, name string, f func(t *testing.T)) {
 		if o.Parallel {
 			t.Parallel()
 		}
-		if o.Synctest {
-			synctest.Test(t, f)
-			return
-		}
-		f(t)
+		o.bubble(t, f)
 	})
+}
+
+// alone is a subtest that nothing runs beside.
+func (o Options) alone(t *testing.T, name string, f func(t *testing.T)) {
+	t.Run(name, func(t *testing.T) { o.bubble(t, f) })
+}
+
+func (o Options) bubble(t *testing.T, f func(t *testing.T)) {
+	if o.Synctest {
+		synctest.Test(t, f)
+		return
+	}
+	f(t)
 }
 
 // testCase is one rule and how it is checked.

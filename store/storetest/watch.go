@@ -110,9 +110,9 @@ var watchCases = []testCase{
 	rule("CallsStore", "a Store must let a watcher's function call it",
 		func(ctx context.Context, e *env) error {
 			w, err := e.watch(ctx, func(ev store.Event) {
-				if ev.ID != "" {
-					_, _ = e.Store.Load(ctx, ev.ID)
-					_ = e.Store.Delete(ctx, ev.ID)
+				if ev.ID != "" || ev.Digest != (store.Digest{}) {
+					_, _ = e.Store.Load(ctx, ev.ID+"another")
+					_ = e.Store.Delete(ctx, ev.ID+"another")
 				}
 			})
 			if err != nil {

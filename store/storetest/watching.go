@@ -10,7 +10,7 @@ import (
 )
 
 // patience is how long the kit waits for what is to happen by itself.
-const patience = 5 * time.Second
+const patience = 20 * time.Second
 
 // watching is a Watch that is under way.
 type watching struct {
@@ -94,11 +94,11 @@ func (w *watching) sees(ctx context.Context, id string) error {
 
 // saw is true as well if the store said that it may have missed something.
 func (w *watching) saw(id string) bool {
-	return w.some(func(ev store.Event) bool { return ev.ID == id || ev.ID == "" && ev.Whole.IsZero() })
+	return w.some(func(ev store.Event) bool { return ev.Concerns(id) })
 }
 
 func (w *watching) sawEnd(id string) bool {
-	return w.some(func(ev store.Event) bool { return ev.ID == id && ev.Ended })
+	return w.some(func(ev store.Event) bool { return ev.Ended && ev.Concerns(id) })
 }
 
 func (w *watching) any() bool {

@@ -32,11 +32,12 @@ var mayImport = map[string][]string{
 	"sessiontest":         {"", "cookie", "store", "store/memstore"},
 	"store/storetest":     {"store"},
 	"store/memstore":      {"store", "internal/feed"},
-	"store/nearcache":     {"store", "internal/feed"},
+	"store/nearcache":     {"store", "internal/feed", "internal/digest"},
 	"internal/line":       {},
 	"internal/jitter":     {},
+	"internal/digest":     {"store"},
 	"internal/feed":       {"store", "internal/jitter"},
-	"internal/watch":      {"store", "internal/feed", "internal/jitter"},
+	"internal/watch":      {"store", "internal/digest", "internal/feed", "internal/jitter"},
 	"internal/simulation": {"", "store", "store/memstore", "store/nearcache", "internal/jitter"},
 }
 

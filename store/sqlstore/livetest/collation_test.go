@@ -129,11 +129,11 @@ func TestWhatTheColumnCannotKeep(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t, sqlstore.MySQL)
 	pool := db.open(t, "?sql_mode=''")
-	run(t, pool, "CREATE TABLE sessions (session_id varchar(10) PRIMARY KEY, expires int unsigned NOT NULL, data text) CHARSET utf8mb3")
+	run(t, pool, "CREATE TABLE sessions (session_id varchar(64) PRIMARY KEY, expires int unsigned NOT NULL, data text) CHARSET utf8mb3")
 	s := newStore(t, sqlstore.Config{DB: pool, Dialect: sqlstore.MySQL, Layout: sqlstore.ExpressMySQLSession})
-	ten := create(t, s, store.Record{ID: strings.Repeat("세", 10), Data: []byte(`{}`)}) // characters, not bytes
+	widest := create(t, s, store.Record{ID: strings.Repeat("세", 64), Data: []byte(`{}`)}) // characters, not bytes
 	refused := map[string]store.Record{
-		"long":             {ID: strings.Repeat("x", 11), Data: []byte(`{}`)},
+		"long":             {ID: strings.Repeat("x", 65), Data: []byte(`{}`)},
 		"no text":          {ID: "a\xff", Data: []byte(`{}`)},
 		"NUL":              {ID: "a\x00", Data: []byte(`{}`)},
 		"four bytes":       {ID: "🍪", Data: []byte(`{}`)},
@@ -160,13 +160,13 @@ func TestWhatTheColumnCannotKeep(t *testing.T) {
 			}
 		}
 		if r.ID == "a" {
-			r.ID, r.Version = ten.ID, ten.Version
+			r.ID, r.Version = widest.ID, widest.Version
 			if _, err := s.Update(t.Context(), r); err == nil || errors.Is(err, store.ErrConflict) {
 				t.Errorf("%s: Update: %v", name, err)
 			}
 		}
 	}
-	wantListed(t, s, "", ten.ID)
+	wantListed(t, s, "", widest.ID)
 }
 
 // The native tables keep any bytes as an id, and as an owner.

@@ -23,7 +23,7 @@ func TestListWithOneConnection(t *testing.T) {
 				c.DB, c.Create, c.OwnerOf = db.open(t, db.hasty()), true, ownerOf
 				c.DB.SetMaxOpenConns(1)
 				s := newStore(t, c)
-				const sessions = 600 // more than two pages
+				const sessions = 1100 // more than a page
 				for i := range sessions {
 					create(t, s, store.Record{ID: fmt.Sprint(i), Owner: "user:1", Data: []byte(`{"__nestsession":{"owner":"user:1"}}`), Expires: time.Now().Add(time.Hour)})
 				}
