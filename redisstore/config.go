@@ -35,10 +35,8 @@ type Config struct {
 	// Client is connected to the servers. It stays the caller's: Close does not
 	// close it, and other code may use it too. Of rueidis.ClientOption, SelectDB is
 	// the database. ConnWriteTimeout, 10 seconds, is after how long a connection to
-	// a server that hangs is given up. DisableRetry lets a read fail at once where
-	// the server cannot be reached, rather than try until the context ends. With
-	// Sentinel, set Sentinel.TopologyRefreshInterval too, so that a failover is not
-	// missed.
+	// a server that hangs is given up. With Sentinel, set
+	// Sentinel.TopologyRefreshInterval too, so that a failover is not missed.
 	Client rueidis.Client
 
 	// Prefix is put before the id. "": [DefaultPrefix], with Express

@@ -30,8 +30,9 @@
 //
 // Compare-and-swap is a script on the server. A write whose answer was lost is an
 // error, not sent again: whether it was done is for the next load to see. Reads go
-// to the primary, whatever the client does with other reads, and are sent again
-// by rueidis until the context ends.
+// to the primary, whatever the client does with other reads. What met a connection
+// that has just ended is sent again, reads and what cannot have arrived; where the
+// server refuses connections that takes some 20 milliseconds, and then it is an error.
 //
 // What an acknowledged write survives is up to the server: with appendfsync
 // always a crash, with everysec all but the last second, without persistence

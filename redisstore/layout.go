@@ -37,13 +37,12 @@ func milli(t time.Time) int64 {
 	return max(1, min(t.UnixMilli(), maxMilli))
 }
 
-// read is a command that rueidis sends again when the connection breaks, and that
-// goes to the primary even if the client sends reads to replicas: what was ended
+// read is a command that [Store.read] may send again, and that goes to the primary even if the client sends reads to replicas: what was ended
 // must not be answered because a replica lags behind.
 func read(b rueidis.Builder, name, key string, args ...string) rueidis.Completed {
-	return again(b.Arbitrary(name).Keys(key).Args(args...).Build())
+	return pinned(b.Arbitrary(name).Keys(key).Args(args...).Build())
 }
 
-// again lets rueidis send the command again. Such a command must not be recycled: the
-// old connection may still be reading it when the new one has its answer.
-func again(cmd rueidis.Completed) rueidis.Completed { return cmd.ToRetryable().Pin() }
+// pinned keeps rueidis from recycling a command that may be sent again: the old
+// connection may still be reading it when the new one has its answer.
+func pinned(cmd rueidis.Completed) rueidis.Completed { return cmd.Pin() }

@@ -89,9 +89,9 @@ func (s *Store) scanNode(ctx context.Context, c rueidis.Client, prefix, kind str
 	var server identity
 	b := c.B()
 	for cursor := uint64(0); ; {
-		answers := s.doMulti(ctx, c, rueidis.Commands{
-			again(b.Arbitrary("SCAN", strconv.FormatUint(cursor, 10), "MATCH", pattern(prefix), "COUNT", number(page), "TYPE", kind).Build()),
-			again(b.Arbitrary("INFO", "server").Build()),
+		answers := s.read(ctx, c, rueidis.Commands{
+			pinned(b.Arbitrary("SCAN", strconv.FormatUint(cursor, 10), "MATCH", pattern(prefix), "COUNT", number(page), "TYPE", kind).Build()),
+			pinned(b.Arbitrary("INFO", "server").Build()),
 		})
 		e, err := answers[0].AsScanEntry()
 		if err != nil {

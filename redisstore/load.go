@@ -21,7 +21,7 @@ func (s *Store) loadAll(ctx context.Context, entries []entry) ([]store.Record, [
 	for _, e := range entries {
 		cmds = s.layout.reads(cmds, s.key(e.id))
 	}
-	answers := s.doMulti(ctx, s.client, cmds)
+	answers := s.read(ctx, s.client, cmds)
 	each := len(cmds) / len(entries)
 	records, errs := make([]store.Record, len(entries)), make([]error, len(entries))
 	for i, e := range entries {

@@ -83,8 +83,8 @@ func (s *Store) listOwner(ctx context.Context, owner string, yield func(store.Re
 	var server identity
 	for cursor := uint64(0); ; {
 		scan := read(s.b, "ZSCAN", key, strconv.FormatUint(cursor, 10), "COUNT", number(page))
-		info := again(s.b.Arbitrary("INFO", "server").Build().SetSlot(key))
-		answers := s.doMulti(ctx, s.client, rueidis.Commands{scan, info})
+		info := pinned(s.b.Arbitrary("INFO", "server").Build().SetSlot(key))
+		answers := s.read(ctx, s.client, rueidis.Commands{scan, info})
 		e, err := answers[0].AsScanEntry()
 		if err != nil {
 			return err

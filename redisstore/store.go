@@ -76,7 +76,7 @@ func start(ctx context.Context, c Config, t *tracking) (*Store, error) {
 
 		tracking: t,
 	}
-	s.reads, s.writes = exchanges(c.Client), exchanges(c.Client)
+	s.reads, s.writes = exchanges(c.Client, true), exchanges(c.Client, false)
 	s.fetches = &line.Line[fetch]{Send: s.fetchAll, Trips: maxTrips, Together: maxTogether}
 	s.swaps = s.swapping(c.Client)
 	s.layout = native{s.b, c.Now}
@@ -116,7 +116,7 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	var r store.Record
 	var err error
 	if s.cluster || s.config.Express {
-		r, err = s.layout.record(id, s.doMulti(ctx, s.client, s.layout.reads(nil, s.key(id))))
+		r, err = s.layout.record(id, s.read(ctx, s.client, s.layout.reads(nil, s.key(id))))
 	} else {
 		var value []byte
 		if value, err = s.fetch(ctx, s.key(id)); err == nil {

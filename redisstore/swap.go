@@ -48,12 +48,14 @@ func (w *writing) swap(ctx context.Context) (outcome int64, err error) {
 
 // swapping is the line of updates.
 func (s *Store) swapping(client rueidis.Client) *line.Line[swap] {
-	send := func(ctx context.Context, all []*swap) { s.swapAll(ctx, client, all) }
-	return &line.Line[swap]{Send: send, Trips: maxTrips, Together: maxSwaps}
+	swapAll := func(ctx context.Context, all []*swap) { s.swapAll(ctx, client, all) }
+	return &line.Line[swap]{Send: swapAll, Trips: maxTrips, Together: maxSwaps}
 }
 
 func (s *Store) swapAll(ctx context.Context, client rueidis.Client, all []*swap) {
-	send := func(cmd rueidis.Completed) rueidis.RedisResult { return client.Do(ctx, cmd) }
+	send := func(cmd rueidis.Completed) rueidis.RedisResult {
+		return send(ctx, client, false, rueidis.Commands{cmd})[0]
+	}
 	if len(all) == 1 {
 		all[0].answer = s.layout.scripts().swap.run(s.b, all[0].keys, all[0].args, send)
 		return

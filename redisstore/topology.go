@@ -92,7 +92,7 @@ func (s *Store) refresh(ctx context.Context) {
 	for i := range cmds {
 		cmds[i] = s.b.Arbitrary("EXISTS").Keys(s.key(number(int64(i)))).Build()
 	}
-	s.doMulti(ctx, s.client, cmds)
+	s.read(ctx, s.client, cmds)
 }
 
 // unchanged checks that the primaries are the same as before, with the same slots.

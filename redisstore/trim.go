@@ -36,7 +36,7 @@ func (s *Store) trimOwner(ctx context.Context, key string) (removed int, err err
 	before := s.dueBefore()
 	for {
 		cmd := read(s.b, "ZRANGEBYSCORE", key, "-inf", number(before), "WITHSCORES", "LIMIT", "0", number(page))
-		found, err := s.do(ctx, s.client, cmd).AsZScores()
+		found, err := s.read(ctx, s.client, rueidis.Commands{cmd})[0].AsZScores()
 		if err != nil {
 			return removed, err
 		}
