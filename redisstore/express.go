@@ -31,7 +31,7 @@ func (e *express) reads(cmds rueidis.Commands, key string) rueidis.Commands {
 func (e *express) record(id string, answers []rueidis.RedisResult) (store.Record, error) {
 	value, err := answers[0].AsBytes()
 	if err != nil {
-		return store.Record{}, err
+		return foreign(id, err)
 	}
 	left, err := answers[1].AsInt64()
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 type layout interface {
 	// reads appends the commands that read the session under the key.
 	reads(cmds rueidis.Commands, key string) rueidis.Commands
-	// record makes a record of their answers.
+	// record makes a record of their answers. With [errForeign] comes one that is there
+	// and makes no sense.
 	record(id string, answers []rueidis.RedisResult) (store.Record, error)
 	// owner is whose session a value is.
 	owner(value []byte) string

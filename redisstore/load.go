@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 
 	"github.com/redis/rueidis"
 
@@ -33,7 +34,7 @@ func (s *Store) loadAll(ctx context.Context, entries []entry) ([]store.Record, [
 // absent reports whether err says that there is no session under the key, none at
 // all or something else.
 func absent(err error) bool {
-	return rueidis.IsRedisNil(err) || err == errForeign
+	return rueidis.IsRedisNil(err) || errors.Is(err, errForeign)
 }
 
 // deleteOwned deletes a session, and lets the entry in its owner's index fall due
@@ -44,6 +45,8 @@ func (s *Store) deleteOwned(ctx context.Context, id string) error {
 	switch {
 	case rueidis.IsRedisNil(err):
 		return nil
+	case isWrongType(err):
+		return s.do(ctx, s.client, s.b.Del().Key(s.key(id)).Build()).Error()
 	case err != nil:
 		return err
 	}

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"crypto/sha1"
 	"encoding/hex"
+	"strings"
 
 	"github.com/redis/rueidis"
 )
@@ -76,8 +77,8 @@ return list(KEYS[1], ARGV[1], ARGV[2], ARGV[3])`)
 // swapsOf is the script swaps of a layout, whose conditions set r for a session of which w
 // is kept: to an outcome, or to what the last command answered. Where MGET finds
 // nothing, there may be something that is no string.
-func swapsOf(conditions string) script {
-	return newScript(`
+func swapsOf(functions, conditions string) script {
+	return newScript(functions + `
 local pcall, sub, left = redis.pcall, string.sub, {}
 for i, w in ipairs(redis.call('MGET', unpack(KEYS))) do
 	local a = 4 * i
@@ -94,7 +95,15 @@ end
 return left`)
 }
 
-const setNative = listing + `
+// nativeVersion is a function: the version in a value, nil if there is none, as in
+// parseHeader.
+var nativeVersion = `
+local function version(v)
+	local hex = string.match(v, '^n1:(` + strings.Repeat("[0-9a-f]", 16) + `):` + strings.Repeat("%d", 15) + `:')
+	return hex ~= '0000000000000000' and hex or nil
+end`
+
+var setNative = listing + isForeign + nativeVersion + `
 local function set(listed)
 	local r = listed and list(KEYS[2], ARGV[3], ARGV[4], ARGV[5]) or 3
 	if ARGV[2] == '0' then redis.call('SET', KEYS[1], ARGV[1])
@@ -103,8 +112,7 @@ local function set(listed)
 	return r
 end`
 
-// The place of the version is 4 to 19, of the owner from 37 on, of the expiry
-// from 21 on, for SETRANGE 20. PEXPIREAT comes first since a server that is out of
+// The owner's place is from 37 on, of the expiry from 21 on, for SETRANGE 20. PEXPIREAT comes first since a server that is out of
 // memory lets it through, and then the rest of the script; it removes the key if
 // the time has passed.
 var nativeScripts = scripts{
@@ -112,31 +120,33 @@ var nativeScripts = scripts{
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 return set(KEYS[2])`),
 	swap: newScript(setNative + `
-local h = redis.call('GETRANGE', KEYS[1], 0, 35 + #ARGV[7])
-if h == '' then return 0 end
-if string.sub(h, 4, 19) ~= ARGV[6] then return 1 end
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local h = redis.pcall('GETRANGE', KEYS[1], 0, 35 + #ARGV[7])
+if type(h) ~= 'string' then h = '' end
+if not (version(h) == ARGV[6] or not version(h) and foreign(KEYS[1], ARGV[6])) then return 1 end
 local moves = string.sub(h, 37) ~= ARGV[7] and ARGV[7] ~= '0:'
 if moves and not KEYS[2] and ARGV[8] ~= '1' then return 2 end
 return set(moves and KEYS[2])`),
-	swaps: swapsOf(`
-	elseif sub(w, 4, 19) ~= ARGV[a - 1] then r = 1
+	swaps: swapsOf(nativeVersion, `
+	elseif (version(w) or sub(redis.sha1hex(w), 1, 16)) ~= ARGV[a - 1] then r = 1
 	elseif sub(w, 37, 36 + #ARGV[a]) ~= ARGV[a] and ARGV[a] ~= '0:' then r = 4
 	elseif lifetime == '0' then r = pcall('SET', key, value)
 	elseif lifetime == '-1' then r = pcall('DEL', key) == 1 and 3 or 4
 	else r = pcall('SET', key, value, 'PXAT', lifetime)`),
-	touch: newScript(`
+	touch: newScript(nativeVersion + `
+local h = redis.pcall('GETRANGE', KEYS[1], 0, 35)
+if type(h) ~= 'string' or not version(h) then return 0 end
 if ARGV[1] == '0' then
-	if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 	redis.call('PERSIST', KEYS[1])
 else
-	if redis.call('PEXPIREAT', KEYS[1], ARGV[1]) == 0 then return 0 end
+	redis.call('PEXPIREAT', KEYS[1], ARGV[1])
 	if redis.call('EXISTS', KEYS[1]) == 0 then return 3 end
 end
 redis.call('SETRANGE', KEYS[1], 20, string.format('%015d', ARGV[1]))
 return 3`),
 }
 
-const setExpress = listing + `
+const setExpress = listing + isForeign + `
 local function set()
 	local r = KEYS[2] and list(KEYS[2], ARGV[3], ARGV[4], ARGV[5]) or 3
 	if ARGV[2] == '' then redis.call('SET', KEYS[1], ARGV[1])
@@ -150,11 +160,10 @@ var expressScripts = scripts{
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 return set()`),
 	swap: newScript(setExpress + `
-local v = redis.call('GET', KEYS[1])
-if not v then return 0 end
-if string.sub(redis.sha1hex(v), 1, 16) ~= ARGV[6] then return 1 end
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+if not foreign(KEYS[1], ARGV[6]) then return 1 end
 return set()`),
-	swaps: swapsOf(`
+	swaps: swapsOf("", `
 	elseif sub(redis.sha1hex(w), 1, 16) ~= ARGV[a - 1] then r = 1
 	elseif lifetime == '' then r = pcall('SET', key, value)
 	elseif lifetime == '0' then r = pcall('DEL', key) == 1 and 3 or 4

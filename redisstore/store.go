@@ -34,6 +34,8 @@ type Store struct {
 	fetches       *line.Line[fetch]
 	swaps         *line.Line[swap]
 
+	warnForeign sync.Once
+
 	tracking *tracking // nil: the store was not opened, and cannot be watched
 }
 
@@ -108,7 +110,10 @@ func (s *Store) ready(ctx context.Context) error {
 
 func (s *Store) key(id string) string { return s.config.Prefix + id }
 
-// Load implements [store.Store], in one round trip.
+// Load implements [store.Store], in one round trip. What is kept under the id and is no
+// session, because it was cut, is another program's, or is a list, hash or set, is
+// answered with a version and without data (with Express, what text there is), so that the caller sees a record that it
+// cannot decode, and can replace or delete it. The first time, [Config.Logger] hears of it.
 func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	if err := s.ready(ctx); err != nil {
 		return store.Record{}, err
@@ -119,9 +124,12 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 		r, err = s.layout.record(id, s.read(ctx, s.client, s.layout.reads(nil, s.key(id))))
 	} else {
 		var value []byte
-		if value, err = s.fetch(ctx, s.key(id)); err == nil {
-			r, err = parse(id, value)
-		}
+		value, err = s.fetch(ctx, s.key(id))
+		r, err = parse(id, value, err)
+	}
+	if errors.Is(err, errForeign) {
+		s.warnForeign.Do(func() { s.config.Logger.WarnContext(ctx, "redisstore: "+err.Error()) })
+		return r, nil
 	}
 	return r, s.wrap(ctx, "load", err)
 }
