@@ -48,6 +48,9 @@ func (s *Store) fetchMany(ctx context.Context, all []*fetch) (left []*fetch) {
 	}
 	mget := pinned(s.b.Arbitrary("MGET").Keys(keys...).Build())
 	values, err := send(ctx, s.client, true, rueidis.Commands{mget})[0].ToArray()
+	if isTryAgain(err) { // of a tag that moves: some are on either node
+		return all
+	}
 	for i, f := range all {
 		if f.err = err; err != nil {
 			continue

@@ -41,7 +41,7 @@ func (s *Store) listAll(ctx context.Context, yield func(store.Record) bool) erro
 		for chunk := range slices.Chunk(keys, page) {
 			entries = entries[:0]
 			for _, key := range chunk {
-				if seen.add(key) {
+				if !isOwn(s.config.Prefix, key) && seen.add(key) {
 					entries = append(entries, entry{id: key[len(s.config.Prefix):]})
 				}
 			}

@@ -19,10 +19,6 @@ type entry struct {
 	score int64
 }
 
-func (s *Store) ownerKey(owner string) string {
-	return ownerKeys + s.config.Prefix + owner
-}
-
 // settleScript takes an entry out, or gives it another score, if it is as it was
 // seen. Arguments: id, score seen, score to set or "".
 var settleScript = newScript(`
@@ -43,7 +39,7 @@ return n`)
 // None that lives is taken out. To bring one back, or to this owner, a writer
 // first sets a score that is not due; then the entry is not as it was seen.
 func (s *Store) settle(ctx context.Context, key string, entries []entry) (removed int64, err error) {
-	owner := key[len(ownerKeys)+len(s.config.Prefix):]
+	owner := s.ownerOf(key)
 	args := make([]string, 0, 3*len(entries))
 	records, errs := s.loadAll(ctx, entries)
 	for i, e := range entries {

@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"cmp"
 	"testing"
 	"time"
 
@@ -63,7 +64,7 @@ func TestRoundTripsCluster(t *testing.T) {
 func countTurns(t *testing.T, o rueidis.ClientOption, c redisstore.Config, turns func() int64, want map[string]int64) {
 	o.Dialer.KeepAlive = time.Hour // no pings in between
 	c.Client = connect(t, o)
-	c.Prefix = newPrefix()
+	c.Prefix = cmp.Or(c.Prefix, newPrefix())
 	s := newStore(t, c)
 	ctx := t.Context()
 	var err error

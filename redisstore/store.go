@@ -23,7 +23,8 @@ type Store struct {
 	b       rueidis.Builder
 	config  Config
 	layout  layout
-	cluster bool // an owner's index may be on another server than the session
+	cluster bool // there may be several servers
+	spread  bool // an owner's index may be on another server than the session
 	owned   bool // sessions have owners
 	closed  atomic.Bool
 	stop    context.CancelFunc
@@ -74,6 +75,7 @@ func start(ctx context.Context, c Config, t *tracking) (*Store, error) {
 		b:       c.Client.B(),
 		config:  c,
 		cluster: c.Client.Mode() == rueidis.ClientModeCluster,
+		spread:  c.Client.Mode() == rueidis.ClientModeCluster && !tagged(c.Prefix),
 		owned:   !c.Express || c.OwnerOf != nil,
 
 		tracking: t,
@@ -108,8 +110,6 @@ func (s *Store) ready(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) key(id string) string { return s.config.Prefix + id }
-
 // Load implements [store.Store], in one round trip. What is kept under the id and is no
 // session, because it was cut, is another program's, or is a list, hash or set, is
 // answered with a version and without data (with Express, what text there is), so that the caller sees a record that it
@@ -120,7 +120,7 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	}
 	var r store.Record
 	var err error
-	if s.cluster || s.config.Express {
+	if s.spread || s.config.Express {
 		r, err = s.layout.record(id, s.read(ctx, s.client, s.layout.reads(nil, s.key(id))))
 	} else {
 		var value []byte

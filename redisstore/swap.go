@@ -27,11 +27,11 @@ type swap struct {
 }
 
 // swap replaces the version that the caller knows, and says what came of it. In a Cluster
-// each goes by itself; so does a long value, and with connect-redis's layout what has an
+// whose sessions have no common hash tag each goes by itself; so does a long value, and with connect-redis's layout what has an
 // owner, since its index is written each time.
 func (w *writing) swap(ctx context.Context) (outcome int64, err error) {
 	sc := &w.s.layout.scripts().swap
-	if w.s.cluster || len(w.args[0]) > maxValue || w.s.config.Express && w.listed {
+	if w.s.spread || len(w.args[0]) > maxValue || w.s.config.Express && w.listed {
 		return w.run(ctx, sc)
 	}
 	sw, ok := w.s.swaps.Do(ctx, swap{keys: w.scriptKeys(), args: w.args[:]})
@@ -75,6 +75,9 @@ func (s *Store) swapAll(ctx context.Context, client rueidis.Client, all []*swap)
 		}
 	}
 	left, err := s.layout.scripts().swaps.run(s.b, keys, args, send).AsIntSlice()
+	if isTryAgain(err) {
+		return // one by one
+	}
 	for _, sw := range first {
 		sw.outcome, sw.err = done, err
 	}

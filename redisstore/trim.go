@@ -18,7 +18,7 @@ func (s *Store) TrimOwners(ctx context.Context) (removed int, err error) {
 	if err := s.ready(ctx); err != nil {
 		return 0, err
 	}
-	err = s.scan(ctx, ownerKeys+s.config.Prefix, "zset", func(keys []string) (bool, error) {
+	err = s.scan(ctx, s.ownerKey(""), "zset", func(keys []string) (bool, error) {
 		for _, key := range keys {
 			n, err := s.trimOwner(ctx, key)
 			removed += n
@@ -81,7 +81,7 @@ func (s *Store) trimRegularly(ctx context.Context) {
 func (s *Store) trimInTurn(ctx context.Context, interval time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, interval)
 	defer cancel()
-	turn := s.b.Set().Key(trimKeys + s.config.Prefix).Value("1").Nx().PxMilliseconds(max(1, interval.Milliseconds()/2)).Build()
+	turn := s.b.Set().Key(s.trimKey()).Value("1").Nx().PxMilliseconds(max(1, interval.Milliseconds()/2)).Build()
 	switch err := s.do(ctx, s.client, turn).Error(); {
 	case rueidis.IsRedisNil(err):
 		return nil

@@ -30,7 +30,7 @@ func (s *Store) writing(r store.Record) *writing {
 	w.keys[0] = s.key(r.ID)
 	w.args = [8]string{0: value, 1: s.layout.lifetime(r.Expires), 5: version(r.Version), 6: owner}
 	if w.listed {
-		w.apart = s.cluster
+		w.apart = s.spread
 		w.keys[1] = s.ownerKey(r.Owner)
 		w.args[2], w.args[3], w.args[4] = r.ID, number(milli(r.Expires)), number(s.dueBefore())
 	}
