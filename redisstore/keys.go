@@ -32,6 +32,31 @@ func (s *Store) trimKey() string { return trimKeys + s.space() }
 // ownerKey is that of an owner's index.
 func (s *Store) ownerKey(owner string) string { return ownerKeys + s.space() + owner }
 
+// countKey is that of how many entries an owner's index has. In a Cluster it is in the
+// index's slot.
+func (s *Store) countKey(owner string) string {
+	name := s.space() + owner
+	index := ownerKeys + name
+	switch {
+	case !s.spread || tagged(name):
+		return ownerKeys + countKeys + name
+	case !strings.ContainsAny(name, "{}"):
+		return ownerKeys + countKeys + "{" + index + "}"
+	}
+	slot := func(key string) uint16 {
+		cmd := s.b.Arbitrary("GET").Keys(key).Build()
+		return cmd.Slot()
+	}
+	for want, i := slot(index), int64(0); ; i++ {
+		if key := ownerKeys + countKeys + "{" + number(i) + "}" + name; slot(key) == want {
+			return key
+		}
+	}
+}
+
+// wholeKey says that the indexes are whole: see [Store.trusted].
+func (s *Store) wholeKey() string { return ownerKeys + countKeys + s.space() }
+
 // ownerOf is the owner whose index has the key.
 func (s *Store) ownerOf(key string) string { return key[len(s.ownerKey("")):] }
 

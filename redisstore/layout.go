@@ -15,6 +15,10 @@ type layout interface {
 	// record makes a record of their answers. With [errForeign] comes one that is there
 	// and makes no sense.
 	record(id string, answers []rueidis.RedisResult) (store.Record, error)
+	// lists is what reads a session beside GET when an owner's are listed by a script;
+	// "GET" if nothing does. listed makes a record of the answers.
+	lists() string
+	listed(id string, values []rueidis.RedisMessage) (store.Record, error)
 	// owner is whose session a value is.
 	owner(value []byte) string
 	// value is what is kept for r, its version, and the owner as scripts compare

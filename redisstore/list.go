@@ -35,6 +35,21 @@ func (s *Store) List(ctx context.Context, owner string) iter.Seq2[store.Record, 
 }
 
 func (s *Store) listAll(ctx context.Context, yield func(store.Record) bool) error {
+	return s.eachRecord(ctx, func(records []store.Record) (bool, error) {
+		for _, r := range records {
+			if err := s.ready(ctx); err != nil {
+				return false, err
+			}
+			if !yield(r) {
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+}
+
+// eachRecord calls fn with all sessions, in pages, until it wants no more.
+func (s *Store) eachRecord(ctx context.Context, fn func([]store.Record) (more bool, err error)) error {
 	var seen window
 	return s.scan(ctx, s.config.Prefix, "string", func(keys []string) (more bool, err error) {
 		entries := make([]entry, 0, page)
@@ -45,19 +60,18 @@ func (s *Store) listAll(ctx context.Context, yield func(store.Record) bool) erro
 					entries = append(entries, entry{id: key[len(s.config.Prefix):]})
 				}
 			}
-			records, errs := s.loadAll(ctx, entries)
-			for i, r := range records {
-				if err := errs[i]; absent(err) {
-					continue
-				} else if err != nil {
-					return false, err
+			all, err := s.records(ctx, entries, nil)
+			if err != nil {
+				return false, err
+			}
+			records := make([]store.Record, 0, len(all))
+			for _, l := range all {
+				if l.err == nil {
+					records = append(records, l.record)
 				}
-				if err := s.ready(ctx); err != nil {
-					return false, err
-				}
-				if !yield(r) {
-					return false, nil
-				}
+			}
+			if more, err := fn(records); err != nil || !more {
+				return false, err
 			}
 		}
 		return true, nil

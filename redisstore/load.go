@@ -37,10 +37,13 @@ func absent(err error) bool {
 	return rueidis.IsRedisNil(err) || errors.Is(err, errForeign)
 }
 
-// deleteOwned deletes a session, and lets the entry in its owner's index fall due
-// once the grace is over, rather than at the session's expiry. That the second
-// fails is no failure.
+// deleteOwned deletes a session, and its entry in its owner's index with it, where a
+// script can read the owner and reach the index. Else it lets the entry fall due once the
+// grace is over, rather than at the session's expiry; that this fails is no failure.
 func (s *Store) deleteOwned(ctx context.Context, id string) error {
+	if sc := &s.layout.scripts().remove; !s.spread && sc.text != "" {
+		return s.eval(ctx, sc, []string{s.key(id)}, []string{id, s.indexes, s.counts}).Error()
+	}
 	value, err := s.do(ctx, s.client, s.b.Getdel().Key(s.key(id)).Build()).AsBytes()
 	switch {
 	case rueidis.IsRedisNil(err):
@@ -51,7 +54,7 @@ func (s *Store) deleteOwned(ctx context.Context, id string) error {
 		return err
 	}
 	if owner := s.layout.owner(value); owner != "" {
-		_ = s.fallDue(ctx, s.ownerKey(owner), []string{id})
+		_ = s.fallDue(ctx, owner, []string{id})
 	}
 	return nil
 }

@@ -44,6 +44,13 @@ func (n native) record(id string, answers []rueidis.RedisResult) (store.Record, 
 	return parse(id, value, err)
 }
 
+func (n native) lists() string { return "GET" }
+
+func (n native) listed(id string, values []rueidis.RedisMessage) (store.Record, error) {
+	value, err := values[0].AsBytes()
+	return parse(id, value, err)
+}
+
 // parse takes a value apart, or the error that came in its place. The record's data is
 // part of it. Of a value that is none of this layout it is nothing, whatever that holds.
 func parse(id string, value []byte, err error) (store.Record, error) {

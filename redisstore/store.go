@@ -26,16 +26,22 @@ type Store struct {
 	cluster bool // there may be several servers
 	spread  bool // an owner's index may be on another server than the session
 	owned   bool // sessions have owners
-	closed  atomic.Bool
-	stop    context.CancelFunc
-	running sync.WaitGroup
+
+	// What the keys of owners' indexes, and of their counts, begin with, for scripts; if
+	// they are on the session's server.
+	indexes, counts string
+	closed          atomic.Bool
+	life            context.Context // until Close
+	stop            context.CancelFunc
+	running         sync.WaitGroup
 
 	// Where calls stand in line that go together if client is one server.
 	reads, writes *line.Line[exchange]
 	fetches       *line.Line[fetch]
 	swaps         *line.Line[swap]
 
-	warnForeign sync.Once
+	repair                repair
+	warnForeign, warnLost sync.Once
 
 	tracking *tracking // nil: the store was not opened, and cannot be watched
 }
@@ -80,6 +86,9 @@ func start(ctx context.Context, c Config, t *tracking) (*Store, error) {
 
 		tracking: t,
 	}
+	if !s.spread {
+		s.indexes, s.counts = s.ownerKey(""), s.countKey("")
+	}
 	s.reads, s.writes = exchanges(c.Client, true), exchanges(c.Client, false)
 	s.fetches = &line.Line[fetch]{Send: s.fetchAll, Trips: maxTrips, Together: maxTogether}
 	s.swaps = s.swapping(c.Client)
@@ -90,7 +99,8 @@ func start(ctx context.Context, c Config, t *tracking) (*Store, error) {
 	if err := s.inspect(ctx); err != nil {
 		return nil, err
 	}
-	ctx, s.stop = context.WithCancel(context.Background())
+	s.life, s.stop = context.WithCancel(context.Background())
+	ctx = s.life
 	s.trimRegularly(ctx)
 	if t != nil {
 		s.running.Go(func() { (&pulse{store: s}).run(ctx) })
@@ -238,6 +248,8 @@ func (s *Store) Close() error {
 		s.client.Close()
 		s.tracking.feed.Close()
 	}
+	s.repair.mu.Lock() // nothing begins from here on
+	s.repair.mu.Unlock()
 	s.running.Wait()
 	return nil
 }

@@ -64,7 +64,7 @@ func (s *Store) swapAll(ctx context.Context, client rueidis.Client, all []*swap)
 	// first are for later.
 	sent := make(map[string]bool, len(all))
 	first := all[:0:0]
-	keys, args := make([]string, 0, len(all)), make([]string, 0, 4*len(all))
+	keys, args := make([]string, 0, len(all)), make([]string, 0, 4*len(all)+3)
 	for _, sw := range all {
 		sw.shared, sw.outcome = true, apart
 		if key := sw.keys[0]; !sent[key] {
@@ -74,6 +74,7 @@ func (s *Store) swapAll(ctx context.Context, client rueidis.Client, all []*swap)
 			args = append(args, sw.args[0], sw.args[1], sw.args[5], sw.args[6])
 		}
 	}
+	args = append(args, s.indexes, s.counts, number(int64(len(s.config.Prefix))))
 	left, err := s.layout.scripts().swaps.run(s.b, keys, args, send).AsIntSlice()
 	if isTryAgain(err) {
 		return // one by one

@@ -47,7 +47,7 @@ func (s *Store) trimOwner(ctx context.Context, key string) (removed int, err err
 		for i, z := range found {
 			due[i] = entry{z.Member, int64(z.Score)}
 		}
-		n, err := s.settle(ctx, key, due)
+		n, err := s.settle(ctx, s.ownerOf(key), due)
 		removed += int(n)
 		if err != nil || len(found) < page {
 			return removed, err
@@ -66,6 +66,9 @@ func (s *Store) trimRegularly(ctx context.Context) {
 		return
 	}
 	s.running.Go(func() {
+		if p, err := s.indexPage(ctx, "", 0); err == nil && !p.trusted {
+			s.beginRebuild() // rather than when the first owner is asked for
+		}
 		for {
 			if !jitter.Pause(ctx, interval*9/10+jitter.Below(interval/5+1)) {
 				return
