@@ -11,9 +11,10 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// List implements [store.Lister]. Those of an owner are found by the index, all by
-// SCAN on each primary, a page at a time. What is
-// under the prefix and is no session is passed over.
+// List implements [store.Lister]. Those of an owner are found by the index, on a single
+// server in one round trip for each hundred; all, and an owner's if his index may not be
+// whole, by SCAN on each primary, a page at a time. What is under the prefix and is no
+// session is passed over.
 //
 // Where the servers change while all are listed, by a failover or by slots that
 // move, some could be missed: then it ends with an error that says so.

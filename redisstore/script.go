@@ -1,8 +1,10 @@
 package redisstore
 
 import (
+	"context"
 	"crypto/sha1"
 	"encoding/hex"
+	"time"
 
 	"github.com/redis/rueidis"
 )
@@ -28,6 +30,25 @@ func newScript(text string) script {
 
 func (s *script) byDigest(b rueidis.Builder, keys, args []string) rueidis.Completed {
 	return b.Evalsha().Sha1(s.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
+}
+
+// introduce lets the server know the scripts, so that not each first call of one takes a
+// round trip more. One that is slow or refuses gets them when they are run, and so do a
+// Cluster's nodes, to some of which nothing else is sent.
+func (s *Store) introduce(ctx context.Context) {
+	if s.cluster {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	own := s.layout.scripts()
+	var cmds rueidis.Commands
+	for _, sc := range []*script{&own.create, &own.swap, &own.swaps, &own.touch, &own.remove, &listScript, &pageScript, &settleScript, &relistScript} {
+		if sc.text != "" {
+			cmds = append(cmds, pinned(s.b.ScriptLoad().Script(sc.text).Build()))
+		}
+	}
+	s.read(ctx, s.client, cmds)
 }
 
 // run sends the script, and runs it once: the server that does not know its digest has

@@ -99,6 +99,7 @@ func start(ctx context.Context, c Config, t *tracking) (*Store, error) {
 	if err := s.inspect(ctx); err != nil {
 		return nil, err
 	}
+	s.introduce(ctx)
 	s.life, s.stop = context.WithCancel(context.Background())
 	ctx = s.life
 	s.trimRegularly(ctx)
