@@ -172,6 +172,19 @@ func TestRefusals(t *testing.T) {
 					t.Errorf("Load after Touch: %v, %v; want %v", got.Expires, err, expires)
 				}
 			}
+			ended := r // as a logout keeps it for a while
+			ended.Owner, ended.Data, ended.Expires = "", []byte(`{}`), in(time.Minute)
+			var err error
+			if ended.Version, err = s.Update(ctx, ended); err != nil {
+				t.Errorf("Update to something smaller on a full server: %v", err)
+			}
+			if got, err := s.Load(ctx, r.ID); err != nil || string(got.Data) != `{}` || got.Owner != "" || got.Expires.IsZero() {
+				t.Errorf("Load after that: %+v, %v", got, err)
+			}
+			ended.Data = nil
+			if _, err = s.Update(ctx, ended); err != nil {
+				t.Errorf("Update of nobody's session to something smaller on a full server: %v", err)
+			}
 			if err := s.Delete(ctx, r.ID); err != nil {
 				t.Errorf("Delete on a full server: %v", err)
 			}

@@ -90,7 +90,7 @@ func (s *Store) refresh(ctx context.Context) {
 	const many = 500
 	cmds := make(rueidis.Commands, many)
 	for i := range cmds {
-		cmds[i] = s.b.Arbitrary("EXISTS").Keys(ownerKeys + number(int64(i))).Build()
+		cmds[i] = read(s.b, "EXISTS", ownerKeys+number(int64(i)))
 	}
 	s.read(ctx, s.client, cmds)
 }
