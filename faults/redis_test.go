@@ -130,3 +130,39 @@ func wantAnswer(t *testing.T, a answer, status int, body string) {
 		t.Errorf("%v, want %d %q", a, status, body)
 	}
 }
+
+// TestRedisRefused: a Redis that is down refuses connections, and nobody waits for it:
+// requests get the error response at once, and their pages as soon as it is back. One that
+// is silent is waited for until the deadline.
+func TestRedisRefused(t *testing.T) {
+	watchGoroutines(t)
+	t.Run("redis", func(t *testing.T) {
+		const timeout = time.Minute
+		r := servers.StartRedis(t, servers.RedisOptions{Password: password, AppendOnly: "always"})
+		b := redisBackend(r)
+		n := newNode(t, b.open(t, r.Addr()), timeout)
+		ada, eve := newBrowser(t, "ada"), newBrowser(t, "eve")
+		ada.mustLogin(n)
+		eve.mustLogin(n)
+		r.Kill()
+		for what, a := range map[string]answer{"reading": ada.look(n), "saving": ada.add(n), "login": newBrowser(t, "new").login(n), "logout": eve.logout(n, "/logout")} {
+			if a.status != http.StatusServiceUnavailable || a.took > timeout/12 {
+				t.Errorf("%s while connections are refused: %v, want the error response at once", what, a)
+			}
+		}
+		r.Restart()
+		if a := ada.look(n); a.status != http.StatusOK {
+			t.Errorf("reading once it is back: %v", a)
+		}
+		ada.settled(n)
+		eve.settled(n)
+
+		const short = time.Second
+		hasty := newNode(t, b.open(t, r.Addr()), short)
+		r.Freeze()
+		if a := ada.look(hasty); a.status != http.StatusServiceUnavailable || a.took < short*9/10 || a.took > 10*short {
+			t.Errorf("reading from a silent server with a deadline of %v: %v", short, a)
+		}
+		r.Thaw()
+	})
+}

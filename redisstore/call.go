@@ -21,40 +21,36 @@ type exchange struct {
 
 // exchanges is a line whose calls are sent as they are, at once. rueidis sends together
 // by itself as well, but only what comes while it is writing.
-func exchanges(client rueidis.Client) *line.Line[exchange] {
-	send := func(ctx context.Context, all []*exchange) {
-		if len(all) == 1 && len(all[0].cmds) == 1 {
-			all[0].answers = []rueidis.RedisResult{client.Do(ctx, all[0].cmds[0])}
-			return
-		}
+func exchanges(client rueidis.Client, reads bool) *line.Line[exchange] {
+	exchangeAll := func(ctx context.Context, all []*exchange) {
 		var cmds rueidis.Commands
 		for _, e := range all {
 			cmds = append(cmds, e.cmds...)
 		}
-		answers := client.DoMulti(ctx, cmds...)
+		answers := send(ctx, client, reads, cmds)
 		for _, e := range all {
 			n := len(e.cmds)
 			e.answers, answers = answers[:n:n], answers[n:]
 		}
 	}
-	return &line.Line[exchange]{Send: send, Trips: maxTrips, Together: maxTogether}
+	return &line.Line[exchange]{Send: exchangeAll, Trips: maxTrips, Together: maxTogether}
 }
 
 // line is the one that the commands stand in. In a Cluster, where commands that go
 // together wait for the slowest server, each has one to itself; and so have the many
-// of a listing. Reads and writes stand in lines of their own, since rueidis tries again
-// after a lost connection if it was all reads.
-func (s *Store) line(client rueidis.Client, cmds rueidis.Commands) *line.Line[exchange] {
+// of a listing. Reads and writes stand in lines of their own, since only reads are sent
+// again after a lost connection.
+func (s *Store) line(client rueidis.Client, reads bool, cmds rueidis.Commands) *line.Line[exchange] {
 	switch {
 	case s.cluster || client != s.client || len(cmds) > 2:
-		return exchanges(client)
-	case cmds[0].IsRetryable():
+		return exchanges(client, reads)
+	case reads:
 		return s.reads
 	}
 	return s.writes
 }
 
-// doMulti sends commands together. It returns when the servers have answered or ctx
+// read sends commands together that may be sent again. It returns when the servers have answered or ctx
 // ends, whichever is first.
 //
 // rueidis alone would not always: a connection has room for a number of commands
@@ -62,8 +58,12 @@ func (s *Store) line(client rueidis.Client, cmds rueidis.Commands) *line.Line[ex
 // the next caller waits for room whatever its context says; likewise behind
 // somebody else's attempt to connect. What is left behind then ends by rueidis's
 // own timeouts. Whether it was done is not known.
-func (s *Store) doMulti(ctx context.Context, client rueidis.Client, cmds rueidis.Commands) []rueidis.RedisResult {
-	e, ok := s.line(client, cmds).Do(ctx, exchange{cmds: cmds})
+func (s *Store) read(ctx context.Context, client rueidis.Client, cmds rueidis.Commands) []rueidis.RedisResult {
+	return s.exchange(ctx, client, true, cmds)
+}
+
+func (s *Store) exchange(ctx context.Context, client rueidis.Client, reads bool, cmds rueidis.Commands) []rueidis.RedisResult {
+	e, ok := s.line(client, reads, cmds).Do(ctx, exchange{cmds: cmds})
 	if !ok {
 		e.answers = make([]rueidis.RedisResult, len(cmds))
 		for i := range e.answers {
@@ -73,9 +73,9 @@ func (s *Store) doMulti(ctx context.Context, client rueidis.Client, cmds rueidis
 	return e.answers
 }
 
-// do sends a command.
+// do sends a command, and not again if it may have arrived.
 func (s *Store) do(ctx context.Context, client rueidis.Client, cmd rueidis.Completed) rueidis.RedisResult {
-	return s.doMulti(ctx, client, rueidis.Commands{cmd})[0]
+	return s.exchange(ctx, client, false, rueidis.Commands{cmd})[0]
 }
 
 // eval runs a script, once.

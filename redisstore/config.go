@@ -19,15 +19,12 @@ const (
 	DefaultHeartbeat     = 500 * time.Millisecond
 )
 
+// NoPrefix as [Config.Prefix] puts nothing before the id, as connect-redis does with
+// prefix: "". The database then holds nothing else.
+const NoPrefix = "\x00"
+
 // NoTTL as [Config.TTL] keeps a session without an expiry for good.
 const NoTTL time.Duration = -1
-
-// The keys that are no session's begin with these, so that nothing that looks for
-// sessions by their prefix, ours or a Node application's, comes across them.
-const (
-	ownerKeys = "nest-owner:"
-	trimKeys  = "nest-trim:"
-)
 
 // Config says where a [Store] keeps its sessions. Only Client is needed, and by [New]
 // alone.
@@ -35,16 +32,15 @@ type Config struct {
 	// Client is connected to the servers. It stays the caller's: Close does not
 	// close it, and other code may use it too. Of rueidis.ClientOption, SelectDB is
 	// the database. ConnWriteTimeout, 10 seconds, is after how long a connection to
-	// a server that hangs is given up. DisableRetry lets a read fail at once where
-	// the server cannot be reached, rather than try until the context ends. With
-	// Sentinel, set Sentinel.TopologyRefreshInterval too, so that a failover is not
-	// missed.
+	// a server that hangs is given up. With Sentinel, set
+	// Sentinel.TopologyRefreshInterval too, so that a failover is not missed.
 	Client rueidis.Client
 
 	// Prefix is put before the id. "": [DefaultPrefix], with Express
-	// [DefaultExpressPrefix]. Stores in one database need prefixes of which none
-	// begins with another. In a Cluster it must not hold a brace, which would put
-	// all sessions on one node.
+	// [DefaultExpressPrefix]. For none at all: [NoPrefix]. Stores in one database need
+	// prefixes of which none begins with another. In a Cluster, one with a hash tag
+	// ("{sess}.") puts all sessions on one node, where they are served as by a single
+	// server.
 	Prefix string
 
 	// Express keeps sessions as connect-redis 9 does, for Node applications to
@@ -94,6 +90,12 @@ func (c Config) withDefaults() (Config, error) {
 			return c, fmt.Errorf("redisstore: Config.Prefix %q overlaps with %q, which the store needs for itself: choose another", c.Prefix, own)
 		}
 	}
+	if strings.HasPrefix(c.Prefix, countKeys) {
+		return c, fmt.Errorf("redisstore: Config.Prefix %q begins with %q, which the store needs for itself: choose another", c.Prefix, countKeys)
+	}
+	if c.Prefix == NoPrefix {
+		c.Prefix = ""
+	}
 	switch {
 	case c.TTL == 0:
 		c.TTL = DefaultTTL
@@ -121,10 +123,11 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// checkCluster checks what is only known of a client.
+// checkCluster checks what is only known of a client. Half a hash tag could be made a whole
+// one by what an id or an owner holds.
 func (c Config) checkCluster() error {
-	if c.Client.Mode() == rueidis.ClientModeCluster && strings.ContainsAny(c.Prefix, "{}") {
-		return fmt.Errorf("redisstore: Config.Prefix %q holds a brace, which in a Cluster puts all sessions on one node: leave it out", c.Prefix)
+	if c.Client.Mode() == rueidis.ClientModeCluster && strings.ContainsAny(c.Prefix, "{}") && !tagged(c.Prefix) {
+		return fmt.Errorf("redisstore: Config.Prefix %q holds a brace and no hash tag: write {…} with something in it, or leave the brace out", c.Prefix)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -35,7 +36,7 @@ func TestContractSentinel(t *testing.T) {
 		Sentinel:    rueidis.SentinelOption{MasterSet: sentinel.MasterName},
 	}
 	// The other layout's commands are the same as with a single server.
-	storetest.Run(t, opener(clients(t, o), redisstore.Config{}), nativeOptions)
+	storetest.Run(t, opener(clients(t, o), redisstore.Config{}, "%s"), nativeOptions)
 }
 
 // clients are one for each instance of the store.
@@ -51,11 +52,11 @@ func contract(t *testing.T, o rueidis.ClientOption) {
 	all := clients(t, o)
 	t.Run("Native", func(t *testing.T) {
 		t.Parallel()
-		storetest.Run(t, opener(all, redisstore.Config{}), nativeOptions)
+		storetest.Run(t, opener(all, redisstore.Config{}, "%s"), nativeOptions)
 	})
 	t.Run("Express", func(t *testing.T) {
 		t.Parallel()
-		storetest.Run(t, opener(all, expressConfig), expressOptions)
+		storetest.Run(t, opener(all, expressConfig, "%s"), expressOptions)
 	})
 }
 
@@ -78,11 +79,11 @@ var (
 	}
 )
 
-// opener opens stores on keys of their own, one a client.
-func opener(clients []rueidis.Client, c redisstore.Config) func(t *testing.T) storetest.Opened {
+// opener opens stores on keys of their own, one a client, with a prefix in the format.
+func opener(clients []rueidis.Client, c redisstore.Config, format string) func(t *testing.T) storetest.Opened {
 	return func(t *testing.T) storetest.Opened {
 		c := c
-		c.Prefix = newPrefix()
+		c.Prefix = fmt.Sprintf(format, newPrefix())
 		var all []store.Store
 		for _, client := range clients {
 			c.Client = client

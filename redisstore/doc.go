@@ -22,7 +22,7 @@
 //
 // A read is one round trip, and so is a save without conflict, with one exception:
 // in a Cluster a save that gives a session an owner has to reach the owner's
-// index first. That is each first save of an owner, and with [Config.Express]
+// index first, unless [Config.Prefix] has a hash tag. That is each first save of an owner, and with [Config.Express]
 // each save of an owned session.
 //
 // What comes while other calls are on their way to a single server goes with the next
@@ -30,25 +30,31 @@
 //
 // Compare-and-swap is a script on the server. A write whose answer was lost is an
 // error, not sent again: whether it was done is for the next load to see. Reads go
-// to the primary, whatever the client does with other reads, and are sent again
-// by rueidis until the context ends.
+// to the primary, whatever the client does with other reads. What met a connection
+// that has just ended is sent again, reads and what cannot have arrived; where the
+// server refuses connections that takes some 20 milliseconds, and then it is an error.
 //
 // What an acknowledged write survives is up to the server: with appendfsync
 // always a crash, with everysec all but the last second, without persistence
 // nothing. Replication is asynchronous: a failover may lose the last writes. With
-// maxmemory-policy noeviction a full server refuses writes, [store.ErrFull]; with
-// volatile-ttl it ends the sessions that would end next. The allkeys-* policies
-// are not for sessions: they may throw away the index that finds them by owner.
+// maxmemory-policy noeviction a full server refuses writes, [store.ErrFull], unless
+// a session becomes smaller; with volatile-ttl it ends the sessions that would end
+// next. The allkeys-* policies are not for sessions: they throw live ones away, and
+// the indexes that find them by owner.
 //
 // # Owners
 //
 // The sessions of an owner are found by an index, a sorted set an owner. It may
 // name a session that is gone, never miss one that lives: an entry is written
-// before its session (on a single server with it), and goes only when it is due,
-// more than an hour past, and the session is seen to be gone. It is
-// trimmed as sessions are added, listed, and by [Store.TrimOwners] for owners who
-// never come back. The one thing that it cannot know is a session that a Node
-// application wrote back more than an hour after its end.
+// before its session (on a single server with it), and goes with it where a script
+// sees both, else only when it is due, more than an hour past, and the session is
+// seen to be gone. It is trimmed as sessions are added, listed, and by
+// [Store.TrimOwners] for owners who never come back. The one thing that it cannot
+// know is a session that a Node application wrote back more than an hour after its
+// end.
+//
+// That an index was lost, deleted or evicted, is noticed by a count kept beside it.
+// Then the sessions are looked for among all, and the indexes are written again.
 //
 // # Watching
 //

@@ -16,7 +16,7 @@ import (
 // script ran into inside of another error, so the words are looked for anywhere.
 var hints = []struct{ word, hint string }{
 	{"OOM command", "the server is out of memory (maxmemory): raise it, or let it end the sessions that would end next (maxmemory-policy volatile-ttl)"},
-	{"WRONGTYPE", "a key that a session or an owner's index would have holds something else: choose another Config.Prefix"},
+	{"WRONGTYPE", "a key of the store's own holds something else: choose another Config.Prefix"},
 	{"READONLY", "the server is a read-only replica: connect to the primary, or through Sentinel"},
 	{"MISCONF", "the server refuses writes because it cannot save to disk"},
 	{"NOREPLICAS", "the server refuses writes for want of replicas (min-replicas-to-write)"},

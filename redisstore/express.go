@@ -31,12 +31,31 @@ func (e *express) reads(cmds rueidis.Commands, key string) rueidis.Commands {
 func (e *express) record(id string, answers []rueidis.RedisResult) (store.Record, error) {
 	value, err := answers[0].AsBytes()
 	if err != nil {
-		return store.Record{}, err
+		return foreign(id, err)
 	}
 	left, err := answers[1].AsInt64()
 	if err != nil {
 		return store.Record{}, err
 	}
+	return e.make(id, value, left)
+}
+
+func (e *express) lists() string { return "PTTL" }
+
+func (e *express) listed(id string, values []rueidis.RedisMessage) (store.Record, error) {
+	value, err := values[0].AsBytes()
+	if err != nil {
+		return store.Record{}, err
+	}
+	left, err := values[1].AsInt64()
+	if err != nil {
+		return store.Record{}, err
+	}
+	return e.make(id, value, left)
+}
+
+// make makes a record of a value and how many ms it has left.
+func (e *express) make(id string, value []byte, left int64) (store.Record, error) {
 	r := store.Record{ID: id, Data: value[:len(value):len(value)], Version: digest(value)}
 	switch {
 	case left == -2: // ended between the two commands

@@ -259,3 +259,26 @@ func TestExpressWithoutOwners(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Any text is an id, such as those of the records that lead from one session to another.
+func TestExpressOddIDs(t *testing.T) {
+	t.Parallel()
+	deployments(t, func(t *testing.T, o rueidis.ClientOption, c redisstore.Config) {
+		c.Client = connect(t, o)
+		s := newStore(t, c)
+		for _, id := range []string{"nestsession:link:3q2+7w==", "nestsession:link:_-8", "a b", "{}", "*", "sess:", "\x00", strings.Repeat("x", 1000)} {
+			r := mustCreate(t, s, owned(id, "user:1", in(time.Hour)))
+			if _, err := s.Update(t.Context(), r); err != nil {
+				t.Errorf("Update of %q: %v", id, err)
+			}
+			wantListed(t, s, "", id)
+			wantListed(t, s, "user:1", id)
+			if err := s.Delete(t.Context(), id); err != nil {
+				t.Errorf("Delete of %q: %v", id, err)
+			}
+			if _, err := s.Load(t.Context(), id); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("Load of %q, deleted: %v", id, err)
+			}
+		}
+	})
+}

@@ -34,11 +34,7 @@ func (s *Store) fetchAll(ctx context.Context, all []*fetch) {
 	for i, f := range all {
 		cmds[i] = read(s.b, "GET", f.key)
 	}
-	if len(cmds) == 1 {
-		all[0].value, all[0].err = s.client.Do(ctx, cmds[0]).AsBytes()
-		return
-	}
-	for i, answer := range s.client.DoMulti(ctx, cmds...) {
+	for i, answer := range send(ctx, s.client, true, cmds) {
 		all[i].value, all[i].err = answer.AsBytes()
 	}
 }
@@ -50,7 +46,11 @@ func (s *Store) fetchMany(ctx context.Context, all []*fetch) (left []*fetch) {
 	for i, f := range all {
 		keys[i] = f.key
 	}
-	values, err := s.client.Do(ctx, again(s.b.Arbitrary("MGET").Keys(keys...).Build())).ToArray()
+	mget := pinned(s.b.Arbitrary("MGET").Keys(keys...).Build())
+	values, err := send(ctx, s.client, true, rueidis.Commands{mget})[0].ToArray()
+	if isTryAgain(err) { // of a tag that moves: some are on either node
+		return all
+	}
 	for i, f := range all {
 		if f.err = err; err != nil {
 			continue

@@ -34,8 +34,11 @@ func (s *Store) inspect(ctx context.Context) error {
 	if err != nil {
 		return s.wrap(ctx, "connect", err)
 	}
-	if policy := field(memory, "maxmemory_policy"); strings.HasPrefix(policy, "allkeys-") && field(memory, "maxmemory") != "0" {
-		s.config.Logger.WarnContext(ctx, "redisstore: the server may throw away the indexes of owners, and any live session, when its memory is full: set maxmemory-policy to noeviction or volatile-ttl", "maxmemory-policy", policy)
+	switch policy := field(memory, "maxmemory_policy"); {
+	case policy == "" && s.owned:
+		s.config.Logger.WarnContext(ctx, "redisstore: the server does not say whether it throws away keys when its memory is full, so that the sessions of an owner are looked for among all: allow the user INFO")
+	case mayEvict(policy, field(memory, "maxmemory")):
+		s.config.Logger.WarnContext(ctx, "redisstore: the server may throw away any live session, and the indexes of owners, whose sessions then have to be looked for among all, when its memory is full: set maxmemory-policy to noeviction or volatile-ttl", "maxmemory-policy", policy)
 	}
 	return nil
 }

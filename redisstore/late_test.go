@@ -71,7 +71,7 @@ func TestWriteAfterALaterRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			h := held{s.client, make(chan struct{}, 4), make(chan struct{})}
-			s.writes, s.swaps = exchanges(h), s.swapping(h)
+			s.writes, s.swaps = exchanges(h, false), s.swapping(h)
 			ctx, cancel := context.WithCancel(t.Context())
 			written := make(chan error)
 			go func() { written <- write(ctx, n, r) }()

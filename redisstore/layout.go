@@ -12,8 +12,13 @@ import (
 type layout interface {
 	// reads appends the commands that read the session under the key.
 	reads(cmds rueidis.Commands, key string) rueidis.Commands
-	// record makes a record of their answers.
+	// record makes a record of their answers. With [errForeign] comes one that is there
+	// and makes no sense.
 	record(id string, answers []rueidis.RedisResult) (store.Record, error)
+	// lists is what reads a session beside GET when an owner's are listed by a script;
+	// "GET" if nothing does. listed makes a record of the answers.
+	lists() string
+	listed(id string, values []rueidis.RedisMessage) (store.Record, error)
 	// owner is whose session a value is.
 	owner(value []byte) string
 	// value is what is kept for r, its version, and the owner as scripts compare
@@ -37,13 +42,12 @@ func milli(t time.Time) int64 {
 	return max(1, min(t.UnixMilli(), maxMilli))
 }
 
-// read is a command that rueidis sends again when the connection breaks, and that
-// goes to the primary even if the client sends reads to replicas: what was ended
+// read is a command that [Store.read] may send again, and that goes to the primary even if the client sends reads to replicas: what was ended
 // must not be answered because a replica lags behind.
 func read(b rueidis.Builder, name, key string, args ...string) rueidis.Completed {
-	return again(b.Arbitrary(name).Keys(key).Args(args...).Build())
+	return pinned(b.Arbitrary(name).Keys(key).Args(args...).Build())
 }
 
-// again lets rueidis send the command again. Such a command must not be recycled: the
-// old connection may still be reading it when the new one has its answer.
-func again(cmd rueidis.Completed) rueidis.Completed { return cmd.ToRetryable().Pin() }
+// pinned keeps rueidis from recycling a command that may be sent again: the old
+// connection may still be reading it when the new one has its answer.
+func pinned(cmd rueidis.Completed) rueidis.Completed { return cmd.Pin() }

@@ -25,10 +25,10 @@ func linearizable(t *testing.T, o rueidis.ClientOption) {
 	all := clients(t, o)
 	t.Run("Native", func(t *testing.T) {
 		t.Parallel()
-		linear.Check(t, opener(all, redisstore.Config{}), linear.Options{})
+		linear.Check(t, opener(all, redisstore.Config{}, "%s"), linear.Options{})
 	})
 	t.Run("Express", func(t *testing.T) {
 		t.Parallel()
-		linear.Check(t, opener(all, expressConfig), linear.Options{Resolution: expressOptions.Resolution})
+		linear.Check(t, opener(all, expressConfig, "%s"), linear.Options{Resolution: expressOptions.Resolution})
 	})
 }

@@ -11,9 +11,10 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// List implements [store.Lister]. Those of an owner are found by the index, all by
-// SCAN on each primary, a page at a time. What is
-// under the prefix and is no session is passed over.
+// List implements [store.Lister]. Those of an owner are found by the index, on a single
+// server in one round trip for each hundred; all, and an owner's if his index may not be
+// whole, by SCAN on each primary, a page at a time. What is under the prefix and is no
+// session is passed over.
 //
 // Where the servers change while all are listed, by a failover or by slots that
 // move, some could be missed: then it ends with an error that says so.
@@ -35,29 +36,43 @@ func (s *Store) List(ctx context.Context, owner string) iter.Seq2[store.Record, 
 }
 
 func (s *Store) listAll(ctx context.Context, yield func(store.Record) bool) error {
+	return s.eachRecord(ctx, func(records []store.Record) (bool, error) {
+		for _, r := range records {
+			if err := s.ready(ctx); err != nil {
+				return false, err
+			}
+			if !yield(r) {
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+}
+
+// eachRecord calls fn with all sessions, in pages, until it wants no more.
+func (s *Store) eachRecord(ctx context.Context, fn func([]store.Record) (more bool, err error)) error {
 	var seen window
 	return s.scan(ctx, s.config.Prefix, "string", func(keys []string) (more bool, err error) {
 		entries := make([]entry, 0, page)
 		for chunk := range slices.Chunk(keys, page) {
 			entries = entries[:0]
 			for _, key := range chunk {
-				if seen.add(key) {
+				if !isOwn(s.config.Prefix, key) && seen.add(key) {
 					entries = append(entries, entry{id: key[len(s.config.Prefix):]})
 				}
 			}
-			records, errs := s.loadAll(ctx, entries)
-			for i, r := range records {
-				if err := errs[i]; absent(err) {
-					continue
-				} else if err != nil {
-					return false, err
+			all, err := s.records(ctx, entries, nil)
+			if err != nil {
+				return false, err
+			}
+			records := make([]store.Record, 0, len(all))
+			for _, l := range all {
+				if l.err == nil {
+					records = append(records, l.record)
 				}
-				if err := s.ready(ctx); err != nil {
-					return false, err
-				}
-				if !yield(r) {
-					return false, nil
-				}
+			}
+			if more, err := fn(records); err != nil || !more {
+				return false, err
 			}
 		}
 		return true, nil
@@ -89,9 +104,9 @@ func (s *Store) scanNode(ctx context.Context, c rueidis.Client, prefix, kind str
 	var server identity
 	b := c.B()
 	for cursor := uint64(0); ; {
-		answers := s.doMulti(ctx, c, rueidis.Commands{
-			again(b.Arbitrary("SCAN", strconv.FormatUint(cursor, 10), "MATCH", pattern(prefix), "COUNT", number(page), "TYPE", kind).Build()),
-			again(b.Arbitrary("INFO", "server").Build()),
+		answers := s.read(ctx, c, rueidis.Commands{
+			pinned(b.Arbitrary("SCAN", strconv.FormatUint(cursor, 10), "MATCH", pattern(prefix), "COUNT", number(page), "TYPE", kind).Build()),
+			pinned(b.Arbitrary("INFO", "server").Build()),
 		})
 		e, err := answers[0].AsScanEntry()
 		if err != nil {

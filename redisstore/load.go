@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 
 	"github.com/redis/rueidis"
 
@@ -21,7 +22,7 @@ func (s *Store) loadAll(ctx context.Context, entries []entry) ([]store.Record, [
 	for _, e := range entries {
 		cmds = s.layout.reads(cmds, s.key(e.id))
 	}
-	answers := s.doMulti(ctx, s.client, cmds)
+	answers := s.read(ctx, s.client, cmds)
 	each := len(cmds) / len(entries)
 	records, errs := make([]store.Record, len(entries)), make([]error, len(entries))
 	for i, e := range entries {
@@ -33,22 +34,27 @@ func (s *Store) loadAll(ctx context.Context, entries []entry) ([]store.Record, [
 // absent reports whether err says that there is no session under the key, none at
 // all or something else.
 func absent(err error) bool {
-	return rueidis.IsRedisNil(err) || err == errForeign
+	return rueidis.IsRedisNil(err) || errors.Is(err, errForeign)
 }
 
-// deleteOwned deletes a session, and lets the entry in its owner's index fall due
-// once the grace is over, rather than at the session's expiry. That the second
-// fails is no failure.
+// deleteOwned deletes a session, and its entry in its owner's index with it, where a
+// script can read the owner and reach the index. Else it lets the entry fall due once the
+// grace is over, rather than at the session's expiry; that this fails is no failure.
 func (s *Store) deleteOwned(ctx context.Context, id string) error {
+	if sc := &s.layout.scripts().remove; !s.spread && sc.text != "" {
+		return s.eval(ctx, sc, []string{s.key(id)}, []string{id, s.indexes, s.counts}).Error()
+	}
 	value, err := s.do(ctx, s.client, s.b.Getdel().Key(s.key(id)).Build()).AsBytes()
 	switch {
 	case rueidis.IsRedisNil(err):
 		return nil
+	case isWrongType(err):
+		return s.do(ctx, s.client, s.b.Del().Key(s.key(id)).Build()).Error()
 	case err != nil:
 		return err
 	}
 	if owner := s.layout.owner(value); owner != "" {
-		_ = s.fallDue(ctx, s.ownerKey(owner), []string{id})
+		_ = s.fallDue(ctx, owner, []string{id})
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"bytes"
-	"errors"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -29,8 +28,6 @@ const (
 	ownerAt   = expiryAt + 15 + 1
 )
 
-var errForeign = errors.New("a value under the prefix was not written in this layout: are these the keys of a Node application (set Config.Express), or of something else (choose another Config.Prefix)?")
-
 type native struct {
 	b   rueidis.Builder
 	now func() time.Time
@@ -44,38 +41,55 @@ func (n native) reads(cmds rueidis.Commands, key string) rueidis.Commands {
 
 func (n native) record(id string, answers []rueidis.RedisResult) (store.Record, error) {
 	value, err := answers[0].AsBytes()
-	if err != nil {
-		return store.Record{}, err
-	}
-	return parse(id, value)
+	return parse(id, value, err)
 }
 
-// parse takes a value apart. The record's data is part of it.
-func parse(id string, value []byte) (store.Record, error) {
-	if len(value) < ownerAt || string(value[:versionAt]) != magic {
-		return store.Record{}, errForeign
+func (n native) lists() string { return "GET" }
+
+func (n native) listed(id string, values []rueidis.RedisMessage) (store.Record, error) {
+	value, err := values[0].AsBytes()
+	return parse(id, value, err)
+}
+
+// parse takes a value apart, or the error that came in its place. The record's data is
+// part of it. Of a value that is none of this layout it is nothing, whatever that holds.
+func parse(id string, value []byte, err error) (store.Record, error) {
+	if err != nil {
+		return foreign(id, err)
 	}
-	version, err1 := strconv.ParseUint(string(value[versionAt:expiryAt-1]), 16, 64)
-	expiry, err2 := strconv.ParseInt(string(value[expiryAt:ownerAt-1]), 10, 64)
-	rest := value[ownerAt:]
-	colon := bytes.IndexByte(rest, ':')
-	if err1 != nil || err2 != nil || colon < 0 {
-		return store.Record{}, errForeign
+	version, expiry, rest, ok := parseHeader(value)
+	if !ok {
+		return store.Record{ID: id, Version: digest(value)}, errForeign
 	}
-	length, err := strconv.ParseUint(string(rest[:colon]), 10, 31)
-	rest = rest[colon+1:]
+	r := store.Record{ID: id, Version: version}
+	digits, rest, _ := bytes.Cut(rest, []byte{':'})
+	length, err := strconv.ParseUint(string(digits), 10, 31)
 	if err != nil || int(length) > len(rest) {
-		return store.Record{}, errForeign
+		return r, errForeign // with the version that it has after a touch, too
 	}
-	r := store.Record{ID: id, Owner: string(rest[:length]), Data: rest[length:len(rest):len(rest)], Version: store.Version(version)}
+	r.Owner, r.Data = string(rest[:length]), rest[length:len(rest):len(rest)]
 	if expiry != 0 {
 		r.Expires = time.UnixMilli(expiry)
 	}
 	return r, nil
 }
 
+// parseHeader reads what has its fixed place.
+func parseHeader(value []byte) (v store.Version, expiry int64, rest []byte, ok bool) {
+	if len(value) < ownerAt || string(value[:versionAt]) != magic || value[expiryAt-1] != ':' || value[ownerAt-1] != ':' {
+		return 0, 0, nil, false
+	}
+	hex := value[versionAt : expiryAt-1]
+	version, err1 := strconv.ParseUint(string(hex), 16, 64)
+	expiry, err2 := strconv.ParseInt(string(value[expiryAt:ownerAt-1]), 10, 64)
+	if err1 != nil || err2 != nil || expiry < 0 || version == 0 || bytes.ContainsAny(hex, "ABCDEF") { // scripts compare the text
+		return 0, 0, nil, false
+	}
+	return store.Version(version), expiry, value[ownerAt:], true
+}
+
 func (n native) owner(value []byte) string {
-	r, _ := parse("", value)
+	r, _ := parse("", value, nil)
 	return r.Owner
 }
 

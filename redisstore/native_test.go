@@ -1,9 +1,7 @@
 package redisstore_test
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -75,81 +73,5 @@ func TestNativeOddExpiries(t *testing.T) {
 		if _, err := s.Load(ctx, "past"); err == nil {
 			t.Errorf("a session that expired at %v is answered", past)
 		}
-	}
-}
-
-// Keys under the prefix that this layout did not write are told from sessions, in
-// an error that says what to do and not what is in them.
-func TestNativeForeignValues(t *testing.T) {
-	t.Parallel()
-	client := connect(t, single(servers.SharedRedis(t)))
-	prefix := newPrefix()
-	s := newStore(t, redisstore.Config{Client: client, Prefix: prefix})
-	ctx := t.Context()
-	if _, err := s.Create(ctx, store.Record{ID: "session", Owner: "user:1", Expires: time.Now().Add(time.Hour)}); err != nil {
-		t.Fatal(err)
-	}
-	header := "n1:0123456789abcdef:000000000000000:"
-	for _, value := range []string{
-		"", "n1:", "n2" + header[2:] + "0:", `{"cookie":{"path":"/"},"secret":"hush"}` + strings.Repeat(" ", 50),
-		header, header + "0", header + ":", header + "x:", header + "5:hush", header + "99999999999999999999:hush",
-		"n1:0123456789abcdex:000000000000000:0:", "n1:0123456789abcdef:00000000000000x:0:", header + "-1:",
-	} {
-		if err := client.Do(ctx, client.B().Set().Key(prefix+"secret-id").Value(value).Build()).Error(); err != nil {
-			t.Fatal(err)
-		}
-		_, err := s.Load(ctx, "secret-id")
-		if err == nil || !strings.Contains(err.Error(), "Config.Express") || strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), "secret-id") {
-			t.Errorf("Load of %q: %v; want an error that says what to do, without id or value", value, err)
-		}
-		for r, err := range s.List(ctx, "") {
-			if err != nil || r.ID != "session" {
-				t.Errorf("List beside %q yields %q, %v", value, r.ID, err)
-			}
-		}
-	}
-}
-
-// A key that holds no string is an error that says what to do, in every method.
-func TestWrongType(t *testing.T) {
-	t.Parallel()
-	client := connect(t, single(servers.SharedRedis(t)))
-	for name, c := range map[string]redisstore.Config{"native": {}, "express": expressConfig} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c.Client, c.Prefix = client, newPrefix()
-			s := newStore(t, c)
-			ctx := t.Context()
-			for _, key := range []string{c.Prefix + "secret-id", "nest-owner:" + c.Prefix + "user:1"} {
-				if err := client.Do(ctx, client.B().Lpush().Key(key).Element("x").Build()).Error(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			r := store.Record{ID: "secret-id", Data: []byte("{}"), Expires: time.Now().Add(time.Hour)}
-			owned := store.Record{ID: "other", Owner: "user:1", Data: []byte("{}"), Expires: time.Now().Add(time.Hour)}
-			calls := map[string]func() error{
-				"Load":                   func() error { _, err := s.Load(ctx, r.ID); return err },
-				"Update":                 func() error { _, err := s.Update(ctx, r); return err },
-				"Create beside an index": func() error { _, err := s.Create(ctx, owned); return err },
-				"Delete":                 func() error { return s.Delete(ctx, r.ID) },
-				"List": func() (err error) {
-					for _, err = range s.List(ctx, "user:1") {
-					}
-					return err
-				},
-			}
-			if name == "native" { // connect-redis's EXPIRE does not mind
-				calls["Touch"] = func() error { return s.Touch(ctx, r.ID, r.Expires) }
-			}
-			for method, call := range calls {
-				err := call()
-				if err == nil || !strings.Contains(err.Error(), "choose another Config.Prefix") || strings.Contains(err.Error(), "secret-id") {
-					t.Errorf("%s: %v; want an error that says what to do, without the id", method, err)
-				}
-			}
-			if _, err := s.Load(ctx, "other"); !errors.Is(err, store.ErrNotFound) {
-				t.Error("a session that its owner's index could not take was written")
-			}
-		})
 	}
 }

@@ -110,7 +110,9 @@ func checkOption(o rueidis.ClientOption) error {
 
 // option makes of o what Open needs.
 func (t *tracking) option(o rueidis.ClientOption) rueidis.ClientOption {
-	o.ClientTrackingOptions = []string{"BCAST", "PREFIX", t.prefix}
+	if o.ClientTrackingOptions = []string{"BCAST"}; t.prefix != "" {
+		o.ClientTrackingOptions = append(o.ClientTrackingOptions, "PREFIX", t.prefix)
+	}
 	o.OnInvalidations = t.changed
 	o.DialCtxFn, o.DialFn = t.dialer(o), nil
 	o.PipelineMultiplex = -1 // one connection; 0 is up to 4

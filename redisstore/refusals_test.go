@@ -47,7 +47,10 @@ func TestNewRefuses(t *testing.T) {
 		"no client":           {t.Context(), redisstore.Config{}, "rueidis.NewClient"},
 		"closed client":       {t.Context(), redisstore.Config{Client: closed}, "Config.Client is closed"},
 		"ended context":       {ended, redisstore.Config{Client: client}, "context canceled"},
-		"brace in a cluster":  {t.Context(), redisstore.Config{Client: cluster, Prefix: "{app}:"}, "brace"},
+		"no hash tag":         {t.Context(), redisstore.Config{Client: cluster, Prefix: "{app:"}, "brace"},
+		"empty hash tag":      {t.Context(), redisstore.Config{Client: cluster, Prefix: "{}app:"}, "brace"},
+		"brace that closes":   {t.Context(), redisstore.Config{Client: cluster, Prefix: "app}:"}, "brace"},
+		"counts' prefix":      {t.Context(), redisstore.Config{Client: client, Prefix: "#:x"}, "choose another"},
 		"index's prefix":      {t.Context(), redisstore.Config{Client: client, Prefix: "nest-owner:"}, "choose another"},
 		"in index's prefix":   {t.Context(), redisstore.Config{Client: client, Prefix: "nest-owner:x"}, "choose another"},
 		"before the index's":  {t.Context(), redisstore.Config{Client: client, Prefix: "nest-"}, "choose another"},
@@ -168,6 +171,19 @@ func TestRefusals(t *testing.T) {
 				if got, err := s.Load(ctx, r.ID); err != nil || got.Expires.IsZero() != expires.IsZero() || got.Expires.Sub(expires).Abs() > 2*time.Second {
 					t.Errorf("Load after Touch: %v, %v; want %v", got.Expires, err, expires)
 				}
+			}
+			ended := r // as a logout keeps it for a while
+			ended.Owner, ended.Data, ended.Expires = "", []byte(`{}`), in(time.Minute)
+			var err error
+			if ended.Version, err = s.Update(ctx, ended); err != nil {
+				t.Errorf("Update to something smaller on a full server: %v", err)
+			}
+			if got, err := s.Load(ctx, r.ID); err != nil || string(got.Data) != `{}` || got.Owner != "" || got.Expires.IsZero() {
+				t.Errorf("Load after that: %+v, %v", got, err)
+			}
+			ended.Data = nil
+			if _, err = s.Update(ctx, ended); err != nil {
+				t.Errorf("Update of nobody's session to something smaller on a full server: %v", err)
 			}
 			if err := s.Delete(ctx, r.ID); err != nil {
 				t.Errorf("Delete on a full server: %v", err)

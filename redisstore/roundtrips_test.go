@@ -1,6 +1,8 @@
 package redisstore_test
 
 import (
+	"cmp"
+	"fmt"
 	"testing"
 	"time"
 
@@ -15,13 +17,16 @@ import (
 func TestRoundTripsSingle(t *testing.T) {
 	t.Parallel()
 	server := servers.SharedRedis(t)
-	for name, c := range map[string]redisstore.Config{"native": {}, "express": expressConfig} {
+	for name, test := range map[string]struct {
+		config redisstore.Config
+		delete int64
+	}{"native": {redisstore.Config{}, 1}, "express": {expressConfig, 2}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newProxy(t, server.Addr())
 			o := through(single(server), map[string]*proxy{server.Addr(): p})
-			countTurns(t, o, c, p.turns.Load, map[string]int64{
-				"load": 1, "update": 1, "new owner": 1, "create": 1, "touch": 1, "delete": 2,
+			countTurns(t, o, test.config, p.turns.Load, map[string]int64{
+				"load": 1, "update": 1, "new owner": 1, "create": 1, "touch": 1, "delete": test.delete,
 			})
 		})
 	}
@@ -63,7 +68,7 @@ func TestRoundTripsCluster(t *testing.T) {
 func countTurns(t *testing.T, o rueidis.ClientOption, c redisstore.Config, turns func() int64, want map[string]int64) {
 	o.Dialer.KeepAlive = time.Hour // no pings in between
 	c.Client = connect(t, o)
-	c.Prefix = newPrefix()
+	c.Prefix = cmp.Or(c.Prefix, newPrefix())
 	s := newStore(t, c)
 	ctx := t.Context()
 	var err error
@@ -99,5 +104,60 @@ func countTurns(t *testing.T, o rueidis.ClientOption, c redisstore.Config, turns
 		})
 		measure("touch", func() error { return s.Touch(ctx, r.ID, time.Now().Add(2*time.Hour)) })
 		measure("delete", func() error { return s.Delete(ctx, r.ID) })
+	}
+}
+
+// To find the sessions of an owner, if there are any, is one round trip, and to end n of
+// them at most n more.
+func TestRoundTripsOfAnOwner(t *testing.T) {
+	t.Parallel()
+	server := servers.SharedRedis(t)
+	for name, c := range map[string]redisstore.Config{"native": {}, "express": expressConfig} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProxy(t, server.Addr())
+			o := through(single(server), map[string]*proxy{server.Addr(): p})
+			o.Dialer.KeepAlive = time.Hour
+			c.Client, c.Prefix = connect(t, o), newPrefix()
+			s := newStore(t, c)
+			const many = 50
+			for i := range many {
+				mustCreate(t, s, owned(fmt.Sprint("id", i), "user:1", in(time.Hour)))
+			}
+			wantListed(t, s, "user:2")
+			turns := func(what string, most int64, call func()) {
+				t.Helper()
+				before := p.turns.Load()
+				call()
+				if n := p.turns.Load() - before; n > most {
+					t.Errorf("%s took %d round trips, want %d", what, n, most)
+				}
+			}
+			turns("an owner without sessions", 1, func() { wantListed(t, s, "user:2") })
+			var records []store.Record
+			turns("an owner's sessions", 1, func() {
+				for r, err := range s.List(t.Context(), "user:1") {
+					if err != nil {
+						t.Fatal(err)
+					}
+					records = append(records, r)
+				}
+			})
+			if len(records) != many {
+				t.Fatalf("%d sessions are listed, want %d", len(records), many)
+			}
+			turns("ending them", many, func() {
+				for _, r := range records {
+					r.Owner, r.Data, r.Expires = "", []byte(`{}`), in(30*time.Second)
+					if _, err := s.Update(t.Context(), r); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+			turns("looking again", 1, func() { wantListed(t, s, "user:1") })
+			if got := indexed(t, c.Client, c.Prefix, "user:1"); !c.Express && len(got) > 0 {
+				t.Errorf("the index holds %q, of sessions that have ended", got)
+			}
+		})
 	}
 }

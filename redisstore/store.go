@@ -23,16 +23,25 @@ type Store struct {
 	b       rueidis.Builder
 	config  Config
 	layout  layout
-	cluster bool // an owner's index may be on another server than the session
+	cluster bool // there may be several servers
+	spread  bool // an owner's index may be on another server than the session
 	owned   bool // sessions have owners
-	closed  atomic.Bool
-	stop    context.CancelFunc
-	running sync.WaitGroup
+
+	// What the keys of owners' indexes, and of their counts, begin with, for scripts; if
+	// they are on the session's server.
+	indexes, counts string
+	closed          atomic.Bool
+	life            context.Context // until Close
+	stop            context.CancelFunc
+	running         sync.WaitGroup
 
 	// Where calls stand in line that go together if client is one server.
 	reads, writes *line.Line[exchange]
 	fetches       *line.Line[fetch]
 	swaps         *line.Line[swap]
+
+	repair                repair
+	warnForeign, warnLost sync.Once
 
 	tracking *tracking // nil: the store was not opened, and cannot be watched
 }
@@ -72,11 +81,15 @@ func start(ctx context.Context, c Config, t *tracking) (*Store, error) {
 		b:       c.Client.B(),
 		config:  c,
 		cluster: c.Client.Mode() == rueidis.ClientModeCluster,
+		spread:  c.Client.Mode() == rueidis.ClientModeCluster && !tagged(c.Prefix),
 		owned:   !c.Express || c.OwnerOf != nil,
 
 		tracking: t,
 	}
-	s.reads, s.writes = exchanges(c.Client), exchanges(c.Client)
+	if !s.spread {
+		s.indexes, s.counts = s.ownerKey(""), s.countKey("")
+	}
+	s.reads, s.writes = exchanges(c.Client, true), exchanges(c.Client, false)
 	s.fetches = &line.Line[fetch]{Send: s.fetchAll, Trips: maxTrips, Together: maxTogether}
 	s.swaps = s.swapping(c.Client)
 	s.layout = native{s.b, c.Now}
@@ -86,7 +99,9 @@ func start(ctx context.Context, c Config, t *tracking) (*Store, error) {
 	if err := s.inspect(ctx); err != nil {
 		return nil, err
 	}
-	ctx, s.stop = context.WithCancel(context.Background())
+	s.introduce(ctx)
+	s.life, s.stop = context.WithCancel(context.Background())
+	ctx = s.life
 	s.trimRegularly(ctx)
 	if t != nil {
 		s.running.Go(func() { (&pulse{store: s}).run(ctx) })
@@ -106,22 +121,26 @@ func (s *Store) ready(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) key(id string) string { return s.config.Prefix + id }
-
-// Load implements [store.Store], in one round trip.
+// Load implements [store.Store], in one round trip. What is kept under the id and is no
+// session, because it was cut, is another program's, or is a list, hash or set, is
+// answered with a version and without data (with Express, what text there is), so that the caller sees a record that it
+// cannot decode, and can replace or delete it. The first time, [Config.Logger] hears of it.
 func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	if err := s.ready(ctx); err != nil {
 		return store.Record{}, err
 	}
 	var r store.Record
 	var err error
-	if s.cluster || s.config.Express {
-		r, err = s.layout.record(id, s.doMulti(ctx, s.client, s.layout.reads(nil, s.key(id))))
+	if s.spread || s.config.Express {
+		r, err = s.layout.record(id, s.read(ctx, s.client, s.layout.reads(nil, s.key(id))))
 	} else {
 		var value []byte
-		if value, err = s.fetch(ctx, s.key(id)); err == nil {
-			r, err = parse(id, value)
-		}
+		value, err = s.fetch(ctx, s.key(id))
+		r, err = parse(id, value, err)
+	}
+	if errors.Is(err, errForeign) {
+		s.warnForeign.Do(func() { s.config.Logger.WarnContext(ctx, "redisstore: "+err.Error()) })
+		return r, nil
 	}
 	return r, s.wrap(ctx, "load", err)
 }
@@ -230,6 +249,8 @@ func (s *Store) Close() error {
 		s.client.Close()
 		s.tracking.feed.Close()
 	}
+	s.repair.mu.Lock() // nothing begins from here on
+	s.repair.mu.Unlock()
 	s.running.Wait()
 	return nil
 }

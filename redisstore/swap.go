@@ -27,11 +27,11 @@ type swap struct {
 }
 
 // swap replaces the version that the caller knows, and says what came of it. In a Cluster
-// each goes by itself; so does a long value, and with connect-redis's layout what has an
+// whose sessions have no common hash tag each goes by itself; so does a long value, and with connect-redis's layout what has an
 // owner, since its index is written each time.
 func (w *writing) swap(ctx context.Context) (outcome int64, err error) {
 	sc := &w.s.layout.scripts().swap
-	if w.s.cluster || len(w.args[0]) > maxValue || w.s.config.Express && w.listed {
+	if w.s.spread || len(w.args[0]) > maxValue || w.s.config.Express && w.listed {
 		return w.run(ctx, sc)
 	}
 	sw, ok := w.s.swaps.Do(ctx, swap{keys: w.scriptKeys(), args: w.args[:]})
@@ -48,12 +48,14 @@ func (w *writing) swap(ctx context.Context) (outcome int64, err error) {
 
 // swapping is the line of updates.
 func (s *Store) swapping(client rueidis.Client) *line.Line[swap] {
-	send := func(ctx context.Context, all []*swap) { s.swapAll(ctx, client, all) }
-	return &line.Line[swap]{Send: send, Trips: maxTrips, Together: maxSwaps}
+	swapAll := func(ctx context.Context, all []*swap) { s.swapAll(ctx, client, all) }
+	return &line.Line[swap]{Send: swapAll, Trips: maxTrips, Together: maxSwaps}
 }
 
 func (s *Store) swapAll(ctx context.Context, client rueidis.Client, all []*swap) {
-	send := func(cmd rueidis.Completed) rueidis.RedisResult { return client.Do(ctx, cmd) }
+	send := func(cmd rueidis.Completed) rueidis.RedisResult {
+		return send(ctx, client, false, rueidis.Commands{cmd})[0]
+	}
 	if len(all) == 1 {
 		all[0].answer = s.layout.scripts().swap.run(s.b, all[0].keys, all[0].args, send)
 		return
@@ -62,7 +64,7 @@ func (s *Store) swapAll(ctx context.Context, client rueidis.Client, all []*swap)
 	// first are for later.
 	sent := make(map[string]bool, len(all))
 	first := all[:0:0]
-	keys, args := make([]string, 0, len(all)), make([]string, 0, 4*len(all))
+	keys, args := make([]string, 0, len(all)), make([]string, 0, 4*len(all)+3)
 	for _, sw := range all {
 		sw.shared, sw.outcome = true, apart
 		if key := sw.keys[0]; !sent[key] {
@@ -72,7 +74,11 @@ func (s *Store) swapAll(ctx context.Context, client rueidis.Client, all []*swap)
 			args = append(args, sw.args[0], sw.args[1], sw.args[5], sw.args[6])
 		}
 	}
+	args = append(args, s.indexes, s.counts, number(int64(len(s.config.Prefix))))
 	left, err := s.layout.scripts().swaps.run(s.b, keys, args, send).AsIntSlice()
+	if isTryAgain(err) {
+		return // one by one
+	}
 	for _, sw := range first {
 		sw.outcome, sw.err = done, err
 	}

@@ -90,9 +90,9 @@ func (s *Store) refresh(ctx context.Context) {
 	const many = 500
 	cmds := make(rueidis.Commands, many)
 	for i := range cmds {
-		cmds[i] = s.b.Arbitrary("EXISTS").Keys(s.key(number(int64(i)))).Build()
+		cmds[i] = read(s.b, "EXISTS", ownerKeys+number(int64(i)))
 	}
-	s.doMulti(ctx, s.client, cmds)
+	s.read(ctx, s.client, cmds)
 }
 
 // unchanged checks that the primaries are the same as before, with the same slots.

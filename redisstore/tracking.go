@@ -77,7 +77,7 @@ func (t *tracking) changed(keys []rueidis.RedisMessage) {
 			t.lost()
 			return
 		}
-		if id, ok := strings.CutPrefix(key, t.prefix); ok && !t.setAside(id) {
+		if id, ok := strings.CutPrefix(key, t.prefix); ok && !isOwn(t.prefix, key) && !t.setAside(id) {
 			t.feed.Send(store.Event{ID: id})
 		}
 	}

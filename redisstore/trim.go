@@ -18,7 +18,7 @@ func (s *Store) TrimOwners(ctx context.Context) (removed int, err error) {
 	if err := s.ready(ctx); err != nil {
 		return 0, err
 	}
-	err = s.scan(ctx, ownerKeys+s.config.Prefix, "zset", func(keys []string) (bool, error) {
+	err = s.scan(ctx, s.ownerKey(""), "zset", func(keys []string) (bool, error) {
 		for _, key := range keys {
 			n, err := s.trimOwner(ctx, key)
 			removed += n
@@ -36,7 +36,7 @@ func (s *Store) trimOwner(ctx context.Context, key string) (removed int, err err
 	before := s.dueBefore()
 	for {
 		cmd := read(s.b, "ZRANGEBYSCORE", key, "-inf", number(before), "WITHSCORES", "LIMIT", "0", number(page))
-		found, err := s.do(ctx, s.client, cmd).AsZScores()
+		found, err := s.read(ctx, s.client, rueidis.Commands{cmd})[0].AsZScores()
 		if err != nil {
 			return removed, err
 		}
@@ -47,7 +47,7 @@ func (s *Store) trimOwner(ctx context.Context, key string) (removed int, err err
 		for i, z := range found {
 			due[i] = entry{z.Member, int64(z.Score)}
 		}
-		n, err := s.settle(ctx, key, due)
+		n, err := s.settle(ctx, s.ownerOf(key), due)
 		removed += int(n)
 		if err != nil || len(found) < page {
 			return removed, err
@@ -66,6 +66,9 @@ func (s *Store) trimRegularly(ctx context.Context) {
 		return
 	}
 	s.running.Go(func() {
+		if p, err := s.indexPage(ctx, "", 0); err == nil && !p.trusted {
+			s.beginRebuild() // rather than when the first owner is asked for
+		}
 		for {
 			if !jitter.Pause(ctx, interval*9/10+jitter.Below(interval/5+1)) {
 				return
@@ -81,7 +84,7 @@ func (s *Store) trimRegularly(ctx context.Context) {
 func (s *Store) trimInTurn(ctx context.Context, interval time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, interval)
 	defer cancel()
-	turn := s.b.Set().Key(trimKeys + s.config.Prefix).Value("1").Nx().PxMilliseconds(max(1, interval.Milliseconds()/2)).Build()
+	turn := s.b.Set().Key(s.trimKey()).Value("1").Nx().PxMilliseconds(max(1, interval.Milliseconds()/2)).Build()
 	switch err := s.do(ctx, s.client, turn).Error(); {
 	case rueidis.IsRedisNil(err):
 		return nil

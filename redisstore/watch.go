@@ -68,7 +68,7 @@ func (s *Store) lookAt(ctx context.Context, changes []told) {
 	for _, c := range changes {
 		cmds = s.layout.reads(cmds, s.key(c.id))
 	}
-	answers := s.client.DoMulti(ctx, cmds...)
+	answers := send(ctx, s.client, true, cmds)
 	each := len(cmds) / len(changes)
 	for i, c := range changes {
 		r, err := s.layout.record(c.id, answers[i*each:(i+1)*each])

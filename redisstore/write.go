@@ -14,8 +14,9 @@ import (
 type writing struct {
 	s       *Store
 	id      string
-	keys    [2]string // of the session, and of the owner's index
-	args    [8]string // see scripts
+	owner   string
+	keys    [3]string  // of the session, of the owner's index, and of its count
+	args    [10]string // see scripts
 	version store.Version
 	listed  bool // there is an owner to be listed
 	apart   bool // and its index has to be written before, by itself
@@ -24,15 +25,15 @@ type writing struct {
 }
 
 func (s *Store) writing(r store.Record) *writing {
-	w := &writing{s: s, id: r.ID, listed: s.owned && r.Owner != ""}
+	w := &writing{s: s, id: r.ID, owner: r.Owner, listed: s.owned && r.Owner != ""}
 	value, v, owner := s.layout.value(r)
 	w.version = v
 	w.keys[0] = s.key(r.ID)
-	w.args = [8]string{0: value, 1: s.layout.lifetime(r.Expires), 5: version(r.Version), 6: owner}
+	w.args = [10]string{0: value, 1: s.layout.lifetime(r.Expires), 2: r.ID, 5: version(r.Version), 6: owner, 8: s.indexes, 9: s.counts}
 	if w.listed {
-		w.apart = s.cluster
-		w.keys[1] = s.ownerKey(r.Owner)
-		w.args[2], w.args[3], w.args[4] = r.ID, number(milli(r.Expires)), number(s.dueBefore())
+		w.apart = s.spread
+		w.keys[1], w.keys[2] = s.ownerKey(r.Owner), s.countKey(r.Owner)
+		w.args[3], w.args[4] = number(milli(r.Expires)), number(s.dueBefore())
 	}
 	if s.tracking != nil {
 		s.tracking.expect(r, v)
@@ -103,7 +104,7 @@ func (w *writing) outcome(answer rueidis.RedisResult) (outcome int64, err error)
 // of the write: somebody else will see to them.
 func (w *writing) trim(ctx context.Context) {
 	if len(w.due) > 0 {
-		_, _ = w.s.settle(ctx, w.keys[1], w.due)
+		_, _ = w.s.settle(ctx, w.owner, w.due)
 	}
 }
 

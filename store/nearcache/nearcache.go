@@ -27,6 +27,7 @@ package nearcache
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
@@ -77,7 +78,11 @@ func New(inner store.Store, c Config) (*Cache, error) {
 	return n, nil
 }
 
-// Load implements [store.Store].
+// errWrongRecord keeps one session's record from being taken for another's.
+var errWrongRecord = errors.New("nearcache: the store answered another record than the one that was asked for")
+
+// Load implements [store.Store]. A record of another id than the one asked for is an
+// error, and is not kept.
 func (n *Cache) Load(ctx context.Context, id string) (store.Record, error) {
 	if err := n.ready(ctx); err != nil {
 		return store.Record{}, err
@@ -94,6 +99,9 @@ func (n *Cache) Load(ctx context.Context, id string) (store.Record, error) {
 	}
 	n.counts.misses.Add(1)
 	rec, err := n.inner.Load(ctx, id)
+	if err == nil && rec.ID != id {
+		rec, err = store.Record{}, errWrongRecord
+	}
 	sh.land(f, rec, asked, err == nil)
 	return rec, err
 }
