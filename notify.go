@@ -154,7 +154,7 @@ func (c *core) look(ctx context.Context, key string, until time.Time) (watch.Sta
 		case m.Login:
 			return watch.State{Ended: ErrLoggedIn}, nil
 		case m.Successor == "":
-			if c.over(m.Created, rec.Expires) {
+			if c.over(m.Created) {
 				return watch.State{Ended: ErrExpired}, nil
 			}
 			until := rec.Expires

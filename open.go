@@ -186,7 +186,7 @@ func (m *Manager[T]) load(ctx context.Context, key, id string) (loaded[T], error
 		switch {
 		case info.Successor == "":
 			found := loaded[T]{rec, doc, key, id}
-			if m.over(info.Created, rec.Expires) {
+			if m.over(info.Created) {
 				return found, errAbsolute
 			}
 			return found, nil
@@ -234,15 +234,11 @@ func (c *core) graceEnd(more instant) instant {
 	return instant(max(c.grace, 0)/time.Millisecond) + more
 }
 
-// over reports whether the absolute timeout has ended a session. Each save and
-// touch keeps the record's expiry within it, so that the clock need be asked only
-// about records that another program, or another Config, has written.
-func (c *core) over(created instant, expires time.Time) bool {
+// over reports whether the absolute timeout has ended a session. The store keeps the
+// record a while longer, or as long as another program or another Config has said.
+func (c *core) over(created instant) bool {
 	end := c.end(created)
-	if end == 0 || !expires.IsZero() && instantOf(expires) <= end {
-		return false
-	}
-	return c.present() >= end
+	return end != 0 && c.present() >= end
 }
 
 // adopt makes a record what s knows of the session. What this request has set and

@@ -107,7 +107,7 @@ func (m *Manager[T]) describe(rec store.Record) (Info, bool) {
 	s.m = m
 	s.settle(&m.cookie)
 	s.adopt(loaded[T]{rec: rec, doc: doc, key: rec.ID})
-	if m.over(doc.meta.Created, rec.Expires) {
+	if m.over(doc.meta.Created) {
 		return info, false
 	}
 	if doc.meta.Created != 0 {

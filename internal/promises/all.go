@@ -1,0 +1,24 @@
+package promises
+
+import "testing"
+
+// All runs the promises, each in a subtest named for it.
+func All(t *testing.T, env Env) {
+	for _, p := range []struct {
+		name string
+		test func(*testing.T, Env)
+	}{
+		{"Promise13_AResponseNeverTakesANewerCookieAway", NeverTakesANewerCookieAway},
+		{"Promise14_AfterALoginTheOldIDReadsNothing", OldIDReadsNothing},
+		{"Login", LoginKeepsAndDrops},
+		{"Promise15_ALostRenewalIsRepaired", LostRenewalIsRepaired},
+		{"Promise16_TheCookieLivesAsLongAsTheSession", CookieLivesAsLongAsTheSession},
+		{"Promise17_EachEndIsOneEvent", EachEndIsOneEvent},
+		{"Promise20_BookkeepingIsAuthenticated", BookkeepingIsAuthenticated},
+	} {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			p.test(t, env)
+		})
+	}
+}
