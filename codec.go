@@ -17,7 +17,7 @@ type codec[T any] struct {
 	copier   *copier
 	fields   map[string]bool // the keys of a struct's fields; nil where T takes any key
 	anyKeys  bool            // T can bring keys that New has not seen
-	reserved []string
+	reserved map[string]bool
 	empty    *document[T] // of a session that nothing was put into
 	cache    documentCache[T]
 }
@@ -41,7 +41,10 @@ type document[T any] struct {
 }
 
 func newCodec[T any](reserved []string) (codec[T], error) {
-	c := codec[T]{reserved: reserved}
+	c := codec[T]{reserved: make(map[string]bool, len(reserved))}
+	for _, key := range reserved {
+		c.reserved[key] = true
+	}
 	t := reflect.TypeFor[T]()
 	p := reflect.PointerTo(t)
 	custom := p.Implements(marshaler) || p.Implements(unmarshaler)
@@ -102,7 +105,7 @@ func fieldNames(t reflect.Type, names map[string]bool, within ...reflect.Type) {
 }
 
 func (c *codec[T]) isReserved(key string) bool {
-	return key == cookieKey || key == metaKey || slices.Contains(c.reserved, key)
+	return key == cookieKey || key == metaKey || c.reserved[key]
 }
 
 var encoders = sync.Pool{New: func() any {
@@ -141,16 +144,13 @@ func (c *codec[T]) encode(v *T) ([]byte, error) {
 }
 
 func (c *codec[T]) checkKeys(body []byte) error {
-	members, err := parseMembers(body)
-	if err != nil {
-		return fmt.Errorf("session: data cannot be stored: %w", err)
-	}
-	for _, m := range members {
-		if c.isReserved(m.key) {
-			return fmt.Errorf("%w: %q; choose another key", ErrReservedKey, m.key)
+	return eachMember(body, func(quoted, _ []byte, _ int) error {
+		key, err := unquote(quoted)
+		if err == nil && c.isReserved(key) {
+			err = fmt.Errorf("%w: %q; choose another key", ErrReservedKey, key)
 		}
-	}
-	return nil
+		return err
+	})
 }
 
 // bodyOf returns the encoding of the document's value.
@@ -249,9 +249,9 @@ func (c *codec[T]) decode(key string, data []byte) (*document[T], error) {
 		case cookieKey:
 			hasCookie = true
 			d.cookie = new(Cookie)
-			*d.cookie, d.lifetime, err = parseCookie(m.value)
+			*d.cookie, d.lifetime, err = parseCookie(m.value())
 		case metaKey:
-			err = json.Unmarshal(m.value, &d.meta)
+			err = json.Unmarshal(m.value(), &d.meta)
 		default:
 			if c.anyKeys && c.isReserved(m.key) {
 				continue // another program's: data must not have it, so that it is not lost there
@@ -268,11 +268,7 @@ func (c *codec[T]) decode(key string, data []byte) (*document[T], error) {
 	if !hasCookie {
 		return nil, errNoCookie
 	}
-	object, err := appendObject(nil, known)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.decodeValue(object, &d.value); err != nil {
+	if err := c.decodeValue(appendObject(nil, known), &d.value); err != nil {
 		return nil, err
 	}
 	c.cache.put(d)

@@ -26,9 +26,7 @@ func (c *codec[T]) compose(base *document[T], value *T, body []byte, k *Cookie, 
 		if d.others, err = mergeMembers(base.others, was, body); err != nil {
 			return nil, err
 		}
-		if data, err = appendMembers(data, d.others); err != nil {
-			return nil, err
-		}
+		data = appendMembers(data, d.others)
 	}
 	d.data = append(info.append(data), '}')
 	if c.faithful(body) {
@@ -50,26 +48,35 @@ func (c *codec[T]) faithful(body []byte) bool {
 // members that a store has: what T does not know, and what did not change, keeps
 // its text, nested members and integers above 2^53 included.
 func mergeMembers(stored []member, was, is []byte) ([]member, error) {
-	before, err := parseMembers(was)
+	if bytes.Equal(was, is) {
+		return stored, nil
+	}
+	old, err := splitMembers(was)
 	if err != nil {
 		return nil, err
 	}
-	after, err := parseMembers(is)
+	after, err := splitMembers(is)
 	if err != nil {
 		return nil, err
 	}
+	before, now := indexed(old), indexed(after)
+	had := make([]bool, len(after))
 	merged := make([]member, 0, len(stored)+len(after))
 	for _, m := range stored {
-		old, now := find(before, m.key), find(after, m.key)
+		i, was := now.find(m.key), before.get(m.key)
 		switch {
-		case now != nil && !bytes.Equal(old, now):
-			merged = append(merged, member{m.key, now})
-		case now != nil || old == nil:
-			merged = append(merged, m)
+		case i >= 0:
+			had[i] = true
+			if !bytes.Equal(was, after[i].value()) {
+				m = after[i]
+			}
+		case was != nil:
+			continue // T had it, and has it no more
 		}
+		merged = append(merged, m)
 	}
-	for _, m := range after {
-		if find(stored, m.key) == nil {
+	for i, m := range after {
+		if !had[i] {
 			merged = append(merged, m)
 		}
 	}

@@ -77,12 +77,8 @@ func successor(data []byte) string { return metaOf(data).Successor }
 
 // metaOf reads the bookkeeping of a stored document, whatever its data's type.
 func metaOf(data []byte) meta {
-	members, err := parseMembers(data)
-	if err != nil {
-		return meta{}
-	}
 	var info meta
-	if err := json.Unmarshal(find(members, metaKey), &info); err != nil {
+	if err := json.Unmarshal(memberOf(data, metaKey), &info); err != nil {
 		return meta{}
 	}
 	return info
