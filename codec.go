@@ -3,7 +3,6 @@ package session
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -17,6 +16,9 @@ type codec[T any] struct {
 	copier   *copier
 	fields   map[string]bool // the keys of a struct's fields; nil where T takes any key
 	anyKeys  bool            // T can bring keys that New has not seen
+	isMap    bool            // T is a map, and encoded as one
+	plain    bool            // T is map[string]any
+	express  bool            // Node reads what is stored
 	reserved map[string]bool
 	empty    *document[T] // of a session that nothing was put into
 	cache    documentCache[T]
@@ -30,18 +32,20 @@ type document[T any] struct {
 	value T
 
 	// others are the members besides cookie and meta as they stand in data, or nil
-	// if they are the inside of body to the letter.
-	others []member
-	body   []byte                 // the encoding of value, if the document was composed of it
-	coded  atomic.Pointer[[]byte] // the same for a document that was loaded, when first asked for
+	// if they are the inside of body to the letter. What T has no field for is not
+	// taken apart: a run of such members is one without a key.
+	others  []member
+	misfits []misfit               // of the others, which value therefore does not have
+	body    []byte                 // the encoding of value, if the document was composed of it
+	coded   atomic.Pointer[[]byte] // the same for a document that was loaded, when first asked for
 
 	cookie   *Cookie // never changed in place
 	lifetime lifetime
 	meta     meta
 }
 
-func newCodec[T any](reserved []string) (codec[T], error) {
-	c := codec[T]{reserved: make(map[string]bool, len(reserved))}
+func newCodec[T any](reserved []string, express bool) (codec[T], error) {
+	c := codec[T]{express: express, reserved: make(map[string]bool, len(reserved))}
 	for _, key := range reserved {
 		c.reserved[key] = true
 	}
@@ -64,6 +68,8 @@ func newCodec[T any](reserved []string) (codec[T], error) {
 			return c, fmt.Errorf("session: New[%v]: the field with the key %q: %w; give it another name with a json tag", t, name, ErrReservedKey)
 		}
 	}
+	c.isMap = t.Kind() == reflect.Map && !custom
+	c.plain = t == reflect.TypeFor[map[string]any]()
 	c.copier, c.cache = compileCopier(t), newDocumentCache[T]()
 	if c.copier.unencodable != nil {
 		return c, fmt.Errorf("session: New[%v]: JSON has no form for %v; leave the field out with the tag `json:\"-\"`", t, c.copier.unencodable)
@@ -122,6 +128,9 @@ type encoder struct {
 
 // encode returns the object that v is, in a buffer of its own.
 func (c *codec[T]) encode(v *T) ([]byte, error) {
+	if m, ok := any(v).(*map[string]any); ok && c.plain {
+		return c.encodeMap(*m)
+	}
 	e := encoders.Get().(*encoder)
 	defer encoders.Put(e)
 	e.text.Reset()
@@ -199,80 +208,6 @@ func (c *codec[T]) copyOf(d *document[T], dst *T) error {
 	var zero T
 	*dst = zero
 	return c.decodeValue(body, dst)
-}
-
-// initMap makes a nil map writable, so that handlers need not.
-func initMap(v reflect.Value) {
-	if v.Kind() == reflect.Map && v.IsNil() {
-		v.Set(reflect.MakeMap(v.Type()))
-	}
-}
-
-func (c *codec[T]) decodeValue(object []byte, dst *T) error {
-	if !c.copier.dynamic {
-		if err := json.Unmarshal(object, dst); err != nil {
-			return err
-		}
-		initMap(reflect.ValueOf(dst).Elem())
-		return nil
-	}
-	d := json.NewDecoder(bytes.NewReader(object))
-	d.UseNumber()
-	if err := d.Decode(dst); err != nil {
-		return err
-	}
-	v := reflect.ValueOf(dst).Elem()
-	if c.copier.fix != nil {
-		c.copier.fix(v) // gives numbers their Go type; refuses nothing that was decoded
-	}
-	initMap(v)
-	return nil
-}
-
-var errNoCookie = errors.New("no cookie member")
-
-// decode reads a record's data. The result comes from the cache if the text is
-// what it was the last time.
-func (c *codec[T]) decode(key string, data []byte) (*document[T], error) {
-	if d := c.cache.get(key, data); d != nil {
-		return d, nil
-	}
-	members, err := parseMembers(data)
-	if err != nil {
-		return nil, err
-	}
-	d := &document[T]{key: key, data: data, others: make([]member, 0, len(members))}
-	hasCookie := false
-	known := make([]member, 0, len(members))
-	for _, m := range members {
-		switch m.key {
-		case cookieKey:
-			hasCookie = true
-			d.cookie = new(Cookie)
-			*d.cookie, d.lifetime, err = parseCookie(m.value())
-		case metaKey:
-			err = json.Unmarshal(m.value(), &d.meta)
-		default:
-			if c.anyKeys && c.isReserved(m.key) {
-				continue // another program's: data must not have it, so that it is not lost there
-			}
-			d.others = append(d.others, m)
-			if c.fields == nil || c.fields[m.key] {
-				known = append(known, m)
-			}
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	if !hasCookie {
-		return nil, errNoCookie
-	}
-	if err := c.decodeValue(appendObject(nil, known), &d.value); err != nil {
-		return nil, err
-	}
-	c.cache.put(d)
-	return d, nil
 }
 
 // detach gives v parts of its own where it refers to what a handler may have kept

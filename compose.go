@@ -23,7 +23,7 @@ func (c *codec[T]) compose(base *document[T], value *T, body []byte, k *Cookie, 
 		if werr != nil {
 			return nil, werr
 		}
-		if d.others, err = mergeMembers(base.others, was, body); err != nil {
+		if d.others, err = c.mergeMembers(base.others, was, body); err != nil {
 			return nil, err
 		}
 		data = appendMembers(data, d.others)
@@ -47,10 +47,7 @@ func (c *codec[T]) faithful(body []byte) bool {
 // mergeMembers carries a change from one encoding of T to another over to the
 // members that a store has: what T does not know, and what did not change, keeps
 // its text, nested members and integers above 2^53 included.
-func mergeMembers(stored []member, was, is []byte) ([]member, error) {
-	if bytes.Equal(was, is) {
-		return stored, nil
-	}
+func (c *codec[T]) mergeMembers(stored []member, was, is []byte) ([]member, error) {
 	old, err := splitMembers(was)
 	if err != nil {
 		return nil, err
@@ -59,10 +56,17 @@ func mergeMembers(stored []member, was, is []byte) ([]member, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.isMap {
+		old, after = trimAlike(old, after) // which the store has: they came from there
+	}
 	before, now := indexed(old), indexed(after)
 	had := make([]bool, len(after))
 	merged := make([]member, 0, len(stored)+len(after))
 	for _, m := range stored {
+		if m.at == 0 { // T has no field for it
+			merged = append(merged, m)
+			continue
+		}
 		i, was := now.find(m.key), before.get(m.key)
 		switch {
 		case i >= 0:
@@ -81,4 +85,16 @@ func mergeMembers(stored []member, was, is []byte) ([]member, error) {
 		}
 	}
 	return merged, nil
+}
+
+// trimAlike leaves off what two lists begin and end with alike. The keys of a map
+// are encoded in order, so that little is left of them.
+func trimAlike(a, b []member) ([]member, []member) {
+	for len(a) > 0 && len(b) > 0 && bytes.Equal(a[0].text, b[0].text) {
+		a, b = a[1:], b[1:]
+	}
+	for len(a) > 0 && len(b) > 0 && bytes.Equal(a[len(a)-1].text, b[len(b)-1].text) {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return a, b
 }

@@ -193,7 +193,7 @@ func TestCopies(t *testing.T) {
 func copies[T any](t *testing.T) {
 	t.Run(strings.TrimPrefix(reflect.TypeFor[T]().String(), "session."), func(t *testing.T) {
 		t.Parallel()
-		c, err := newCodec[T](nil)
+		c, err := newCodec[T](nil, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,7 +224,7 @@ func copied[T any](t *testing.T, c *codec[T], key string, x T) {
 	}
 	text := string(d.data)
 
-	fresh, err := newCodec[T](nil)
+	fresh, err := newCodec[T](nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}

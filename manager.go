@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,7 +63,7 @@ type core struct {
 // session's data, stored as JSON beside the cookie's settings in one object. The
 // error names each field that cannot work and what to write instead.
 func New[T any](cfg Config) (*Manager[T], error) {
-	codec, typeErr := newCodec[T](slices.Clone(cfg.ReservedKeys))
+	codec, typeErr := newCodec[T](cfg.ReservedKeys, cfg.ExpressRules)
 	if err := errors.Join(cfg.validate(), typeErr); err != nil {
 		return nil, err
 	}

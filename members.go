@@ -58,7 +58,7 @@ func parseMembers(text []byte) ([]member, error) {
 func splitMembers(text []byte) ([]member, error) {
 	all := memberSet{list: make([]member, 0, 8)}
 	err := eachMember(text, func(quoted, text []byte, at int) error {
-		key, err := unquote(quoted)
+		key, err := keyOf(quoted)
 		if err == nil {
 			all.put(member{key, text, at})
 		}
