@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
-	"unicode/utf8"
-	"unsafe"
 )
 
 // initMap makes a nil map writable, so that handlers need not.
@@ -85,7 +83,7 @@ func (c *codec[T]) takeApart(d *document[T]) (cookie, meta []byte, err error) {
 	others := memberSet{list: make([]member, 0, 8)}
 	var run *[]byte // what the next member that T has no field for belongs to
 	err = eachMember(d.data, func(quoted, text []byte, at int) error {
-		key, err := keyOf(quoted)
+		key, err := unquote(quoted)
 		if err != nil {
 			return err
 		}
@@ -116,15 +114,6 @@ func (c *codec[T]) takeApart(d *document[T]) (cookie, meta []byte, err error) {
 	return cookie, meta, err
 }
 
-// keyOf reads a member's key. It shares the document's memory, which nobody writes to.
-func keyOf(quoted []byte) (string, error) {
-	inside := quoted[1 : len(quoted)-1]
-	if len(inside) == 0 || bytes.IndexByte(inside, '\\') >= 0 || !utf8.Valid(inside) {
-		return unquote(quoted)
-	}
-	return unsafe.String(&inside[0], len(inside)), nil
-}
-
 // fill decodes the value of d out of its others.
 func (c *codec[T]) fill(d *document[T]) error {
 	if m, ok := any(&d.value).(*map[string]any); ok && c.plain {
@@ -134,7 +123,7 @@ func (c *codec[T]) fill(d *document[T]) error {
 			if err != nil {
 				return err
 			}
-			(*m)[strings.Clone(d.others[i].key)] = v
+			(*m)[d.others[i].key] = v
 		}
 	} else if err := c.decodeValue(appendObject(nil, c.known(d)), &d.value); err != nil {
 		if err = c.fillFitting(d, err); err != nil {
