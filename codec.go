@@ -38,6 +38,7 @@ type document[T any] struct {
 	misfits []misfit               // of the others, which value therefore does not have
 	body    []byte                 // the encoding of value, if the document was composed of it
 	coded   atomic.Pointer[[]byte] // the same for a document that was loaded, when first asked for
+	used    atomic.Bool            // since the cache last looked
 
 	cookie   *Cookie // never changed in place
 	lifetime lifetime

@@ -57,6 +57,8 @@ type core struct {
 
 	hub    *watch.Hub // tells the contexts of NotifyContext
 	ending sync.Map   // key → cause of what this node is removing
+
+	dropDocument func(key string) // of the decode cache, whose type is the data's
 }
 
 // New checks cfg and returns a manager. T is a struct or a map with text keys: the
@@ -83,6 +85,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		keepCookie: cfg.KeepCookie, keepDeadCookie: cfg.KeepDeadCookie,
 		express: cfg.ExpressRules,
 	}}
+	m.dropDocument = m.codec.cache.drop
 	m.overHTTP, m.overHTTPS = m.cookie, m.cookie
 	m.overHTTP.resolve(false)
 	m.overHTTPS.resolve(true)

@@ -157,6 +157,9 @@ var errAbsolute = fmt.Errorf("%w: absolute timeout", store.ErrExpired)
 func (m *Manager[T]) load(ctx context.Context, key string) (loaded[T], error) {
 	for range maxHops {
 		rec, err := m.store.Load(ctx, key)
+		if errors.Is(err, store.ErrNotFound) {
+			m.dropCached(key)
+		}
 		if err != nil {
 			return loaded[T]{}, err
 		}

@@ -84,7 +84,7 @@ func (m *Manager[T]) List(ctx context.Context, owner string) iter.Seq2[Info, err
 // what another program wrote is listed as far as the record tells.
 func (m *Manager[T]) describe(rec store.Record) (Info, bool) {
 	info := Info{Owner: rec.Owner, Digest: m.digest(rec.ID), Expires: rec.Expires, key: &rec.ID}
-	doc, err := m.codec.decode(rec.ID, rec.Data)
+	doc, err := m.codec.read(rec.ID, rec.Data)
 	if err != nil {
 		return info, true
 	}

@@ -25,7 +25,11 @@ func (c *core) remove(ctx context.Context, key string, version store.Version, ca
 	if key == "" {
 		return nil
 	}
-	return c.endFor(cause, key, func() error { return c.removeRecord(ctx, key, version, cause) })
+	err := c.endFor(cause, key, func() error { return c.removeRecord(ctx, key, version, cause) })
+	if err == nil {
+		c.dropCached(key)
+	}
+	return err
 }
 
 func (c *core) removeRecord(ctx context.Context, key string, version store.Version, cause error) error {

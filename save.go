@@ -225,6 +225,7 @@ func (s *Session[T]) revoked(ctx context.Context) error {
 }
 
 func (s *Session[T]) finish() {
+	s.m.dropCached(s.key)
 	s.state = stateEnded
 	s.id = ""
 	s.forget()
