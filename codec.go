@@ -3,12 +3,12 @@ package session
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode/utf8"
 )
 
 // codec turns values of T into documents and back.
@@ -56,7 +56,13 @@ func newCodec[T any](reserved []string, express bool) (codec[T], error) {
 	switch {
 	case t.Kind() == reflect.Struct && !custom:
 		c.fields = map[string]bool{}
-		fieldNames(t, c.fields)
+		err := eachField(t, "", nil, func(_ reflect.StructField, name, _ string) error {
+			c.fields[name] = name != ""
+			return nil
+		})
+		if err != nil {
+			return c, err
+		}
 	case t.Kind() == reflect.Map && t.Key().Kind() == reflect.String, custom && t.Kind() != reflect.Pointer:
 		c.anyKeys = true
 	case t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct:
@@ -72,43 +78,20 @@ func newCodec[T any](reserved []string, express bool) (codec[T], error) {
 	c.isMap = t.Kind() == reflect.Map && !custom
 	c.plain = t == reflect.TypeFor[map[string]any]()
 	c.copier, c.cache = compileCopier(t), newDocumentCache[T]()
-	if c.copier.unencodable != nil {
-		return c, fmt.Errorf("session: New[%v]: JSON has no form for %v; leave the field out with the tag `json:\"-\"`", t, c.copier.unencodable)
+	if err := unstorable(t); err != nil {
+		return c, fmt.Errorf("session: New[%v]: %w", t, err)
 	}
-	var zero T
+	var zero, again T
 	body, err := c.encode(&zero)
 	if err != nil {
 		return c, fmt.Errorf("session: New[%v]: the zero value cannot be stored: %w", t, err)
 	}
+	if err := c.decodeValue(body, &again); err != nil {
+		return c, fmt.Errorf("session: New[%v]: the zero value is stored as %s and cannot be read back: %w", t, body, err)
+	}
 	c.empty = &document[T]{body: body}
 	initMap(reflect.ValueOf(&c.empty.value).Elem())
 	return c, nil
-}
-
-// fieldNames collects the keys that encoding/json may use for a struct's fields.
-func fieldNames(t reflect.Type, names map[string]bool, within ...reflect.Type) {
-	for i := range t.NumField() {
-		f := t.Field(i)
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if f.Anonymous && name == "" {
-			e := f.Type
-			if e.Kind() == reflect.Pointer {
-				e = e.Elem()
-			}
-			if e.Kind() == reflect.Struct {
-				if e != t && !slices.Contains(within, e) {
-					fieldNames(e, names, append(within, t)...)
-				}
-				continue
-			}
-		}
-		if name == "" {
-			name = f.Name
-		}
-		if f.IsExported() && f.Tag.Get("json") != "-" {
-			names[name] = true
-		}
-	}
 }
 
 func (c *codec[T]) isReserved(key string) bool {
@@ -129,6 +112,25 @@ type encoder struct {
 
 // encode returns the object that v is, in a buffer of its own.
 func (c *codec[T]) encode(v *T) ([]byte, error) {
+	body, err := c.appendObject(v)
+	// The encoder writes the replacement of what is not UTF-8 as an escape, and hands on
+	// what a type encodes by itself as it is.
+	if err == nil && utf8.Valid(body) && !bytes.Contains(body, []byte(`\ufffd`)) || errors.Is(err, ErrReservedKey) {
+		return body, err
+	}
+	if f := findFault(reflect.ValueOf(v).Elem(), maxSteps); f != nil {
+		return nil, f.error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnstorable, err)
+	}
+	if !utf8.Valid(body) {
+		return nil, (&fault{why: notUTF8}).error()
+	}
+	return body, nil
+}
+
+func (c *codec[T]) appendObject(v *T) ([]byte, error) {
 	if m, ok := any(v).(*map[string]any); ok && c.plain {
 		return c.encodeMap(*m)
 	}
@@ -136,14 +138,14 @@ func (c *codec[T]) encode(v *T) ([]byte, error) {
 	defer encoders.Put(e)
 	e.text.Reset()
 	if err := e.json.Encode(v); err != nil {
-		return nil, fmt.Errorf("session: data cannot be stored: %w", err)
+		return nil, err
 	}
 	body := bytes.TrimSpace(e.text.Bytes())
 	if string(body) == "null" {
 		return []byte("{}"), nil
 	}
 	if body[0] != '{' {
-		return nil, fmt.Errorf("session: data cannot be stored: %T is encoded as something else than an object", *v)
+		return nil, fmt.Errorf("%T is encoded as something else than an object", *v)
 	}
 	if c.anyKeys {
 		if err := c.checkKeys(body); err != nil {
@@ -212,16 +214,38 @@ func (c *codec[T]) copyOf(d *document[T], dst *T) error {
 }
 
 // detach gives v parts of its own where it refers to what a handler may have kept
-// and go on changing, and the form in which it would come back from a store.
-func (c *codec[T]) detach(v *T) {
+// and go on changing, and the form in which it would come back from a store. What
+// would not come back stays as it is, and the error says what is wrong with it: the
+// save's, since the next function given to Update may put it right.
+func (c *codec[T]) detach(v *T) error {
 	if !c.shares() || c.copier.safe && c.copier.fix(reflect.ValueOf(v).Elem()) {
-		return
+		return nil
 	}
-	// What cannot be encoded stays as it is: the save says what is wrong with it.
-	if body, err := c.encode(v); err == nil {
-		var own T
-		if c.decodeValue(body, &own) == nil {
-			*v = own
-		}
+	body, err := c.encode(v)
+	if err != nil {
+		return err
 	}
+	return c.comeBack(v, body)
+}
+
+// settle gives v, of which body is the encoding, the form in which it comes back from
+// a store, if it may have another.
+func (c *codec[T]) settle(v *T, body []byte) error {
+	if c.copier.faithful && c.copier.safe {
+		return nil
+	}
+	return c.comeBack(v, body)
+}
+
+// comeBack makes v what is decoded from its encoding, if that is alike.
+func (c *codec[T]) comeBack(v *T, body []byte) error {
+	var own T
+	if err := c.decodeValue(body, &own); err != nil {
+		return fmt.Errorf("%w: what is encoded cannot be decoded: %w", ErrUnstorable, fitError("", err))
+	}
+	f := differing{}.find(reflect.ValueOf(v).Elem(), reflect.ValueOf(&own).Elem(), maxSteps)
+	if f == nil {
+		*v = own
+	}
+	return f.error()
 }

@@ -5,7 +5,7 @@ import (
 	"reflect"
 )
 
-// compose makes the document that follows base: value, which nobody else has, and
+// compose makes the document that follows base: value, settled, which nobody else has, and
 // its encoding body in place of base's, and whatever base had besides left as it
 // stood.
 func (c *codec[T]) compose(base *document[T], value *T, body []byte, k *Cookie, l lifetime, expires instant, info meta) (*document[T], error) {
@@ -29,19 +29,9 @@ func (c *codec[T]) compose(base *document[T], value *T, body []byte, k *Cookie, 
 		data = appendMembers(data, d.others)
 	}
 	d.data = append(info.append(data), '}')
-	if c.faithful(body) {
-		d.value = *value
-	} else if err := c.decodeValue(body, &d.value); err != nil {
-		return nil, err
-	}
+	d.value = *value
 	initMap(reflect.ValueOf(&d.value).Elem())
 	return d, nil
-}
-
-// faithful reports whether a copy of the value is what decoding body would give.
-// The encoder replaces invalid UTF-8 and writes the replacement as an escape.
-func (c *codec[T]) faithful(body []byte) bool {
-	return c.copier.faithful && c.copier.safe && !bytes.Contains(body, []byte(`\ufffd`))
 }
 
 // mergeMembers carries a change from one encoding of T to another over to the

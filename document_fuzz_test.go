@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"testing"
 	"time"
@@ -89,10 +90,21 @@ func rewritten[T any](t *testing.T, c *codec[T], text []byte, change func(*T)) {
 		t.Fatalf("the copy of what was decoded of %s is another", text)
 	}
 	change(&value)
-	c.detach(&value)
+	if err := c.detach(&value); err != nil {
+		if utf8.ValidString(fmt.Sprint(value)) {
+			t.Fatalf("detaching what was decoded of %s: %v", text, err)
+		}
+		return
+	}
 	body, err := c.encode(&value)
+	if err == nil {
+		err = c.settle(&value, body)
+	}
 	if err != nil {
-		t.Fatalf("encoding what was decoded of %s: %v", text, err)
+		if utf8.ValidString(fmt.Sprint(value)) {
+			t.Fatalf("encoding what was decoded of %s: %v", text, err)
+		}
+		return
 	}
 	next, err := c.compose(d, &value, body, d.cookie, d.lifetime, 0, d.meta)
 	if err != nil {

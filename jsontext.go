@@ -177,9 +177,5 @@ func (c *codec[T]) encodeMap(m map[string]any) ([]byte, error) {
 			return nil, fmt.Errorf("%w: %q; choose another key", ErrReservedKey, key)
 		}
 	}
-	body, err := appendMap(make([]byte, 0, 256), m, maxNesting)
-	if err != nil {
-		return nil, fmt.Errorf("session: data cannot be stored: %w", err)
-	}
-	return body, nil
+	return appendMap(make([]byte, 0, 256), m, maxNesting)
 }

@@ -20,28 +20,35 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 	}
 	// The view has parts of its own already. If nobody else has them, and they turn out
 	// the same, they serve.
-	private := s.viewed && !s.shown && c.copier.safe && !c.copier.dynamic
+	private := s.viewed && !s.shown && c.copier.safe && !c.copier.dynamic && !c.copier.times
+	var unfit error
 	for i, fn := range s.updates {
 		fn(value)
 		if !private || i < len(s.updates)-1 {
-			c.detach(value) // from what fn put in, which the next one may change
+			unfit = c.detach(value) // from what fn put in, which the next one may change
 		}
 	}
 	// First, since what cannot be encoded cannot be compared either: a function, NaN.
 	if body, err = c.encode(value); err != nil {
 		return nil, nil, err
 	}
+	if !private && unfit != nil {
+		return nil, nil, unfit
+	}
 	if s.viewed && !c.same(value, &s.view) {
 		if !private {
 			return nil, nil, ErrUnrepeatable
 		}
 		// Perhaps what fn put in only has another form than the view's.
-		if c.detach(value); !c.same(value, &s.view) {
+		if err := c.detach(value); err != nil {
+			return nil, nil, err
+		}
+		if !c.same(value, &s.view) {
 			return nil, nil, ErrUnrepeatable
 		}
 	}
 	if private {
 		value = &s.view
 	}
-	return value, body, nil
+	return value, body, c.settle(value, body)
 }

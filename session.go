@@ -145,11 +145,11 @@ func (s *Session[T]) Update(fn func(data *T)) {
 	}
 	view := s.look()
 	if s.shown { // leave what Data returned as it is
-		s.m.codec.detach(view)
+		_ = s.m.codec.detach(view)
 		s.shown = false
 	}
 	fn(view)
-	s.m.codec.detach(view)
+	_ = s.m.codec.detach(view) // its error comes from the save
 	if s.updates == nil {
 		s.updates = s.few[:0]
 	}
