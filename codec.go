@@ -213,6 +213,11 @@ func (c *codec[T]) copyOf(d *document[T], dst *T) error {
 	return c.decodeValue(body, dst)
 }
 
+// copyValue copies a value that was detached.
+func (c *codec[T]) copyValue(v, dst *T) error {
+	return c.copyOf(&document[T]{value: *v}, dst)
+}
+
 // detach gives v parts of its own where it refers to what a handler may have kept
 // and go on changing, and the form in which it would come back from a store. What
 // would not come back stays as it is, and the error says what is wrong with it: the

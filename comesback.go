@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // differing finds where two values of a type differ.
@@ -224,4 +225,30 @@ func rawText(raw []byte) []byte {
 		return []byte("null")
 	}
 	return text.Bytes()
+}
+
+// storableAny is what is wrong with a value that an interface is to hold.
+func storableAny(value any) *fault {
+	switch v := value.(type) {
+	case nil, bool, int, int64:
+		return nil
+	case string:
+		if utf8.ValidString(v) {
+			return nil
+		}
+	}
+	v := reflect.ValueOf(value)
+	if f := findFault(v, maxSteps); f != nil {
+		return f
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return &fault{why: err.Error()}
+	}
+	a, b := reflect.New(reflect.TypeFor[any]()).Elem(), reflect.New(reflect.TypeFor[any]()).Elem()
+	a.Set(v)
+	if back := decodeAny(text); back != nil {
+		b.Set(reflect.ValueOf(back))
+	}
+	return differing{}.find(a, b, maxSteps)
 }

@@ -95,7 +95,7 @@ func (s *Session[T]) pending() bool {
 }
 
 func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
-	value, body, err := s.replay()
+	value, body, err := s.replayAtEnd(ctx)
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 	if h == nil && !s.deferred && !s.pending() {
 		return nil // settled when the header left
 	}
-	value, body, err := s.replay()
+	value, body, err := s.replayAtEnd(ctx)
 	if err != nil {
 		return err
 	}

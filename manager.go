@@ -53,6 +53,7 @@ type core struct {
 	keepCookie, keepDeadCookie         bool
 	express                            bool
 	warned                             atomic.Int64 // when cookieNotSent last did, in s since 1970
+	warnedOutside, warnedMember        atomic.Int64 // the same of changedOutside and unreadMembers
 	renews                             atomic.Bool  // Renew was called
 
 	hub    *watch.Hub // tells the contexts of NotifyContext

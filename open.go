@@ -63,6 +63,7 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 		}
 		s.adopt(at)
 		s.origin = s.doc
+		m.unreadMembers(ctx, s.doc.misfits, s.owner, key)
 		return nil
 	case errors.Is(err, store.ErrNotFound):
 		m.reportMissing(ctx, key, err)

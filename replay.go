@@ -10,7 +10,8 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 			return nil, nil, err
 		}
 		if s.viewed && c.shares() && !c.same(&s.doc.value, &s.view) {
-			return nil, nil, ErrUnrepeatable
+			s.told = true
+			return nil, nil, s.unrepeatable(&s.doc.value)
 		}
 		return &s.doc.value, body, nil
 	}
@@ -35,20 +36,30 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 	if !private && unfit != nil {
 		return nil, nil, unfit
 	}
+	if s.outside != "" {
+		return nil, nil, s.unrepeatable(value)
+	}
 	if s.viewed && !c.same(value, &s.view) {
 		if !private {
-			return nil, nil, ErrUnrepeatable
+			return nil, nil, s.unrepeatable(value)
 		}
 		// Perhaps what fn put in only has another form than the view's.
 		if err := c.detach(value); err != nil {
 			return nil, nil, err
 		}
 		if !c.same(value, &s.view) {
-			return nil, nil, ErrUnrepeatable
+			return nil, nil, s.unrepeatable(value)
 		}
 	}
 	if private {
 		value = &s.view
 	}
-	return value, body, c.settle(value, body)
+	if err := c.settle(value, body); err != nil || !c.express {
+		return value, body, err
+	}
+	was, err := c.bodyOf(s.doc)
+	if err == nil {
+		err = c.checkNumbers(was, body)
+	}
+	return value, body, err
 }
