@@ -41,7 +41,7 @@ type UnrepeatableError struct {
 
 func (e *UnrepeatableError) Error() string {
 	if e.Cause == CauseOutside {
-		return fmt.Sprintf("%v: the key %q differs: what Data returned was changed in place; change a copy, or change it within Update", "session: "+string(e.Cause), e.Key)
+		return fmt.Sprintf("session: %s: the key %q differs, since what Data returned was changed in place; change a copy, or change it within Update", e.Cause, e.Key)
 	}
 	where := "one of the functions given to Update"
 	if e.File != "" {
