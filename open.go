@@ -73,7 +73,9 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 	if undecodable := (*undecodableError)(nil); errors.As(err, &undecodable) {
 		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonUndecodable, Err: err}, key)
 		s.begin(m.present())
-		s.alias = key // Destroy and Regenerate remove it
+		if !m.express {
+			s.alias = key // Destroy and Regenerate remove it; a program beside us may read it
+		}
 		return nil
 	}
 	err = &storeError{fmt.Errorf("loading: %w", err)}
