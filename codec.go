@@ -6,10 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode/utf8"
 )
 
 // codec turns values of T into documents and back.
@@ -17,7 +16,10 @@ type codec[T any] struct {
 	copier   *copier
 	fields   map[string]bool // the keys of a struct's fields; nil where T takes any key
 	anyKeys  bool            // T can bring keys that New has not seen
-	reserved []string
+	isMap    bool            // T is a map, and encoded as one
+	plain    bool            // T is map[string]any
+	express  bool            // Node reads what is stored
+	reserved map[string]bool
 	empty    *document[T] // of a session that nothing was put into
 	seal     *sealer
 	cache    documentCache[T]
@@ -31,25 +33,37 @@ type document[T any] struct {
 	value T
 
 	// others are the members besides cookie and meta as they stand in data, or nil
-	// if they are the inside of body to the letter.
-	others []member
-	body   []byte                 // the encoding of value, if the document was composed of it
-	coded  atomic.Pointer[[]byte] // the same for a document that was loaded, when first asked for
+	// if they are the inside of body to the letter. What T has no field for is not
+	// taken apart: a run of such members is one without a key.
+	others  []member
+	misfits []misfit               // of the others, which value therefore does not have
+	body    []byte                 // the encoding of value, if the document was composed of it
+	coded   atomic.Pointer[[]byte] // the same for a document that was loaded, when first asked for
+	used    atomic.Bool            // since the cache last looked
 
 	cookie   *Cookie // never changed in place
 	lifetime lifetime
 	meta     meta
 }
 
-func newCodec[T any](reserved []string) (codec[T], error) {
-	c := codec[T]{reserved: reserved}
+func newCodec[T any](reserved []string, express bool) (codec[T], error) {
+	c := codec[T]{express: express, reserved: make(map[string]bool, len(reserved))}
+	for _, key := range reserved {
+		c.reserved[key] = true
+	}
 	t := reflect.TypeFor[T]()
 	p := reflect.PointerTo(t)
 	custom := p.Implements(marshaler) || p.Implements(unmarshaler)
 	switch {
 	case t.Kind() == reflect.Struct && !custom:
 		c.fields = map[string]bool{}
-		fieldNames(t, c.fields)
+		err := eachField(t, "", nil, func(_ reflect.StructField, name, _ string) error {
+			c.fields[name] = name != ""
+			return nil
+		})
+		if err != nil {
+			return c, err
+		}
 	case t.Kind() == reflect.Map && t.Key().Kind() == reflect.String, custom && t.Kind() != reflect.Pointer:
 		c.anyKeys = true
 	case t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct:
@@ -62,48 +76,27 @@ func newCodec[T any](reserved []string) (codec[T], error) {
 			return c, fmt.Errorf("session: New[%v]: the field with the key %q: %w; give it another name with a json tag", t, name, ErrReservedKey)
 		}
 	}
+	c.isMap = t.Kind() == reflect.Map && !custom
+	c.plain = t == reflect.TypeFor[map[string]any]()
 	c.copier, c.cache = compileCopier(t), newDocumentCache[T]()
-	if c.copier.unencodable != nil {
-		return c, fmt.Errorf("session: New[%v]: JSON has no form for %v; leave the field out with the tag `json:\"-\"`", t, c.copier.unencodable)
+	if err := unstorable(t); err != nil {
+		return c, fmt.Errorf("session: New[%v]: %w", t, err)
 	}
-	var zero T
+	var zero, again T
 	body, err := c.encode(&zero)
 	if err != nil {
 		return c, fmt.Errorf("session: New[%v]: the zero value cannot be stored: %w", t, err)
+	}
+	if err := c.decodeValue(body, &again); err != nil {
+		return c, fmt.Errorf("session: New[%v]: the zero value is stored as %s and cannot be read back: %w", t, body, err)
 	}
 	c.empty = &document[T]{body: body}
 	initMap(reflect.ValueOf(&c.empty.value).Elem())
 	return c, nil
 }
 
-// fieldNames collects the keys that encoding/json may use for a struct's fields.
-func fieldNames(t reflect.Type, names map[string]bool, within ...reflect.Type) {
-	for i := range t.NumField() {
-		f := t.Field(i)
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if f.Anonymous && name == "" {
-			e := f.Type
-			if e.Kind() == reflect.Pointer {
-				e = e.Elem()
-			}
-			if e.Kind() == reflect.Struct {
-				if e != t && !slices.Contains(within, e) {
-					fieldNames(e, names, append(within, t)...)
-				}
-				continue
-			}
-		}
-		if name == "" {
-			name = f.Name
-		}
-		if f.IsExported() && f.Tag.Get("json") != "-" {
-			names[name] = true
-		}
-	}
-}
-
 func (c *codec[T]) isReserved(key string) bool {
-	return key == cookieKey || key == metaKey || slices.Contains(c.reserved, key)
+	return key == cookieKey || key == metaKey || c.reserved[key]
 }
 
 var encoders = sync.Pool{New: func() any {
@@ -120,18 +113,40 @@ type encoder struct {
 
 // encode returns the object that v is, in a buffer of its own.
 func (c *codec[T]) encode(v *T) ([]byte, error) {
+	body, err := c.appendObject(v)
+	// The encoder writes the replacement of what is not UTF-8 as an escape, and hands on
+	// what a type encodes by itself as it is.
+	if err == nil && utf8.Valid(body) && !bytes.Contains(body, []byte(`\ufffd`)) || errors.Is(err, ErrReservedKey) {
+		return body, err
+	}
+	if f := findFault(reflect.ValueOf(v).Elem(), maxSteps); f != nil {
+		return nil, f.error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnstorable, err)
+	}
+	if !utf8.Valid(body) {
+		return nil, (&fault{why: notUTF8}).error()
+	}
+	return body, nil
+}
+
+func (c *codec[T]) appendObject(v *T) ([]byte, error) {
+	if m, ok := any(v).(*map[string]any); ok && c.plain {
+		return c.encodeMap(*m)
+	}
 	e := encoders.Get().(*encoder)
 	defer encoders.Put(e)
 	e.text.Reset()
 	if err := e.json.Encode(v); err != nil {
-		return nil, fmt.Errorf("session: data cannot be stored: %w", err)
+		return nil, err
 	}
 	body := bytes.TrimSpace(e.text.Bytes())
 	if string(body) == "null" {
 		return []byte("{}"), nil
 	}
 	if body[0] != '{' {
-		return nil, fmt.Errorf("session: data cannot be stored: %T is encoded as something else than an object", *v)
+		return nil, fmt.Errorf("%T is encoded as something else than an object", *v)
 	}
 	if c.anyKeys {
 		if err := c.checkKeys(body); err != nil {
@@ -142,16 +157,13 @@ func (c *codec[T]) encode(v *T) ([]byte, error) {
 }
 
 func (c *codec[T]) checkKeys(body []byte) error {
-	members, err := parseMembers(body)
-	if err != nil {
-		return fmt.Errorf("session: data cannot be stored: %w", err)
-	}
-	for _, m := range members {
-		if c.isReserved(m.key) {
-			return fmt.Errorf("%w: %q; choose another key", ErrReservedKey, m.key)
+	return eachMember(body, func(quoted, _ []byte, _ int) error {
+		key, err := unquote(quoted)
+		if err == nil && c.isReserved(key) {
+			err = fmt.Errorf("%w: %q; choose another key", ErrReservedKey, key)
 		}
-	}
-	return nil
+		return err
+	})
 }
 
 // bodyOf returns the encoding of the document's value.
@@ -178,7 +190,9 @@ func (c *codec[T]) same(a, b *T) bool {
 	if c.copier.safe {
 		return c.copier.equal(reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem())
 	}
-	return reflect.DeepEqual(a, b)
+	// A decoder may fill in what was not there, so that a copy is another thing in memory.
+	x, y := reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem()
+	return reflect.DeepEqual(a, b) || differing{}.find(x, y, maxSteps) == nil
 }
 
 // copyOf gives a request a value of its own.
@@ -202,95 +216,44 @@ func (c *codec[T]) copyOf(d *document[T], dst *T) error {
 	return c.decodeValue(body, dst)
 }
 
-// initMap makes a nil map writable, so that handlers need not.
-func initMap(v reflect.Value) {
-	if v.Kind() == reflect.Map && v.IsNil() {
-		v.Set(reflect.MakeMap(v.Type()))
-	}
-}
-
-func (c *codec[T]) decodeValue(object []byte, dst *T) error {
-	if !c.copier.dynamic {
-		if err := json.Unmarshal(object, dst); err != nil {
-			return err
-		}
-		initMap(reflect.ValueOf(dst).Elem())
-		return nil
-	}
-	d := json.NewDecoder(bytes.NewReader(object))
-	d.UseNumber()
-	if err := d.Decode(dst); err != nil {
-		return err
-	}
-	v := reflect.ValueOf(dst).Elem()
-	if c.copier.fix != nil {
-		c.copier.fix(v) // gives numbers their Go type; refuses nothing that was decoded
-	}
-	initMap(v)
-	return nil
-}
-
-var errNoCookie = errors.New("no cookie member")
-
-// decode reads a record's data. The result comes from the cache if the text is
-// what it was the last time.
-func (c *codec[T]) decode(key string, data []byte) (*document[T], error) {
-	if d := c.cache.get(key, data); d != nil {
-		return d, nil
-	}
-	members, err := parseMembers(data)
-	if err != nil {
-		return nil, err
-	}
-	d := &document[T]{key: key, data: data, others: make([]member, 0, len(members))}
-	hasCookie := false
-	known := make([]member, 0, len(members))
-	for _, m := range members {
-		switch m.key {
-		case cookieKey:
-			hasCookie = true
-			d.cookie = new(Cookie)
-			*d.cookie, d.lifetime, err = parseCookie(m.value)
-		case metaKey:
-			d.meta, err = c.seal.read(key, m.value)
-		default:
-			if c.anyKeys && c.isReserved(m.key) {
-				continue // another program's: data must not have it, so that it is not lost there
-			}
-			d.others = append(d.others, m)
-			if c.fields == nil || c.fields[m.key] {
-				known = append(known, m)
-			}
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	if !hasCookie {
-		return nil, errNoCookie
-	}
-	object, err := appendObject(nil, known)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.decodeValue(object, &d.value); err != nil {
-		return nil, err
-	}
-	c.cache.put(d)
-	return d, nil
+// copyValue copies a value that was detached.
+func (c *codec[T]) copyValue(v, dst *T) error {
+	return c.copyOf(&document[T]{value: *v}, dst)
 }
 
 // detach gives v parts of its own where it refers to what a handler may have kept
-// and go on changing, and the form in which it would come back from a store.
-func (c *codec[T]) detach(v *T) {
+// and go on changing, and the form in which it would come back from a store. What
+// would not come back stays as it is, and the error says what is wrong with it: the
+// save's, since the next function given to Update may put it right.
+func (c *codec[T]) detach(v *T) error {
 	if !c.shares() || c.copier.safe && c.copier.fix(reflect.ValueOf(v).Elem()) {
-		return
+		return nil
 	}
-	// What cannot be encoded stays as it is: the save says what is wrong with it.
-	if body, err := c.encode(v); err == nil {
-		var own T
-		if c.decodeValue(body, &own) == nil {
-			*v = own
-		}
+	body, err := c.encode(v)
+	if err != nil {
+		return err
 	}
+	return c.comeBack(v, body)
+}
+
+// settle gives v, of which body is the encoding, the form in which it comes back from
+// a store, if it may have another.
+func (c *codec[T]) settle(v *T, body []byte) error {
+	if c.copier.faithful && c.copier.safe {
+		return nil
+	}
+	return c.comeBack(v, body)
+}
+
+// comeBack makes v what is decoded from its encoding, if that is alike.
+func (c *codec[T]) comeBack(v *T, body []byte) error {
+	var own T
+	if err := c.decodeValue(body, &own); err != nil {
+		return fmt.Errorf("%w: what is encoded cannot be decoded: %w", ErrUnstorable, fitError("", err))
+	}
+	f := differing{}.find(reflect.ValueOf(v).Elem(), reflect.ValueOf(&own).Elem(), maxSteps)
+	if f == nil {
+		*v = own
+	}
+	return f.error()
 }

@@ -102,7 +102,7 @@ func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
 		s.forget()
 		return nil
 	}
-	value, body, err := s.replay()
+	value, body, err := s.replayAtEnd(ctx)
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 	if h == nil && !s.deferred && !s.pending() {
 		return nil // settled when the header left
 	}
-	value, body, err := s.replay()
+	value, body, err := s.replayAtEnd(ctx)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,7 @@ import (
 	"reflect"
 )
 
-// compose makes the document that follows base: value, which nobody else has, and
+// compose makes the document that follows base: value, settled, which nobody else has, and
 // its encoding body in place of base's, and whatever base had besides left as it
 // stood.
 func (c *codec[T]) compose(base *document[T], key string, value *T, body []byte, k *Cookie, l lifetime, expires instant, info meta) (*document[T], error) {
@@ -23,55 +23,68 @@ func (c *codec[T]) compose(base *document[T], key string, value *T, body []byte,
 		if werr != nil {
 			return nil, werr
 		}
-		if d.others, err = mergeMembers(base.others, was, body); err != nil {
+		if d.others, err = c.mergeMembers(base.others, was, body); err != nil {
 			return nil, err
 		}
-		if data, err = appendMembers(data, d.others); err != nil {
-			return nil, err
-		}
+		data = appendMembers(data, d.others)
 	}
 	d.data = append(d.meta.append(data, c.seal, key), '}')
-	if c.faithful(body) {
-		d.value = *value
-	} else if err := c.decodeValue(body, &d.value); err != nil {
-		return nil, err
-	}
+	d.value = *value
 	initMap(reflect.ValueOf(&d.value).Elem())
 	return d, nil
-}
-
-// faithful reports whether a copy of the value is what decoding body would give.
-// The encoder replaces invalid UTF-8 and writes the replacement as an escape.
-func (c *codec[T]) faithful(body []byte) bool {
-	return c.copier.faithful && c.copier.safe && !bytes.Contains(body, []byte(`\ufffd`))
 }
 
 // mergeMembers carries a change from one encoding of T to another over to the
 // members that a store has: what T does not know, and what did not change, keeps
 // its text, nested members and integers above 2^53 included.
-func mergeMembers(stored []member, was, is []byte) ([]member, error) {
-	before, err := parseMembers(was)
+func (c *codec[T]) mergeMembers(stored []member, was, is []byte) ([]member, error) {
+	old, err := splitMembers(was)
 	if err != nil {
 		return nil, err
 	}
-	after, err := parseMembers(is)
+	after, err := splitMembers(is)
 	if err != nil {
 		return nil, err
 	}
+	if c.isMap {
+		old, after = trimAlike(old, after) // which the store has: they came from there
+	}
+	before, now := indexed(old), indexed(after)
+	had := make([]bool, len(after))
 	merged := make([]member, 0, len(stored)+len(after))
 	for _, m := range stored {
-		old, now := find(before, m.key), find(after, m.key)
-		switch {
-		case now != nil && !bytes.Equal(old, now):
-			merged = append(merged, member{m.key, now})
-		case now != nil || old == nil:
+		if m.at == 0 { // T has no field for it
 			merged = append(merged, m)
+			continue
 		}
+		i, was := now.find(m.key), before.get(m.key)
+		switch {
+		case i >= 0:
+			had[i] = true
+			if !bytes.Equal(was, after[i].value()) {
+				m = after[i]
+			}
+		case was != nil:
+			continue // T had it, and has it no more
+		}
+		merged = append(merged, m)
 	}
-	for _, m := range after {
-		if find(stored, m.key) == nil {
+	for i, m := range after {
+		if !had[i] {
 			merged = append(merged, m)
 		}
 	}
 	return merged, nil
+}
+
+// trimAlike leaves off what two lists begin and end with alike. The keys of a map
+// are encoded in order, so that little is left of them.
+func trimAlike(a, b []member) ([]member, []member) {
+	for len(a) > 0 && len(b) > 0 && bytes.Equal(a[0].text, b[0].text) {
+		a, b = a[1:], b[1:]
+	}
+	for len(a) > 0 && len(b) > 0 && bytes.Equal(a[len(a)-1].text, b[len(b)-1].text) {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return a, b
 }

@@ -15,22 +15,47 @@ type verified struct {
 	asSent         bool // value is letter for letter what is sent for the id
 }
 
+// cookieSlots is how many cookies are remembered; a power of two.
+const cookieSlots = 16384
+
 // cookieCache remembers the cookies that were verified last: a browser sends the
 // same one with every request, and its HMAC is a third of what a read would cost.
 // It says nothing about whether the session lives; the store is asked each time.
-// As in documentCache, each value has one slot.
+// Each value has one slot, which the last to come takes, so that there is nothing to
+// evict or lock.
 type cookieCache struct {
-	slots *[cacheSlots]atomic.Pointer[verified]
+	slots *[cookieSlots]atomic.Pointer[verified]
+	keys  *[cookieSlots]atomic.Uint32 // the slot of the cookie of a record's key
 	seed  maphash.Seed
 }
 
 func newCookieCache() cookieCache {
-	return cookieCache{new([cacheSlots]atomic.Pointer[verified]), maphash.MakeSeed()}
+	return cookieCache{new([cookieSlots]atomic.Pointer[verified]), new([cookieSlots]atomic.Uint32), maphash.MakeSeed()}
+}
+
+func (c *cookieCache) slot(text string) uint32 {
+	return uint32(maphash.String(c.seed, text) % cookieSlots)
+}
+
+// drop forgets the cookie of a session that has ended.
+func (c *cookieCache) drop(key string) {
+	slot := &c.slots[c.keys[c.slot(key)].Load()]
+	if v := slot.Load(); v != nil && v.key == key {
+		slot.CompareAndSwap(v, nil)
+	}
+}
+
+// dropCached forgets what this node has kept of a session besides the store, which
+// has it no more: nobody will ask for it, and it is personal data.
+func (c *core) dropCached(key string) {
+	c.dropDocument(key)
+	c.cookies.drop(key)
 }
 
 // verify reads the id out of a cookie's value. The error is the signer's.
 func (c *core) verify(value string) (*verified, error) {
-	slot := &c.cookies.slots[maphash.String(c.cookies.seed, value)%cacheSlots]
+	at := c.cookies.slot(value)
+	slot := &c.cookies.slots[at]
 	// In constant time, as for the signature that the comparison stands for.
 	if v := slot.Load(); v != nil && subtle.ConstantTimeCompare([]byte(v.value), []byte(value)) == 1 {
 		return v, nil
@@ -43,5 +68,6 @@ func (c *core) verify(value string) (*verified, error) {
 	v := &verified{value: value, id: id, key: c.key(id), old: secret > 0}
 	v.asSent = string(c.signer.AppendValue(nil, id)) == value
 	slot.Store(v)
+	c.cookies.keys[c.cookies.slot(v.key)].Store(at)
 	return v, nil
 }

@@ -31,8 +31,8 @@ type copier struct {
 	// dynamic: the type holds interfaces, so that numbers need attention.
 	dynamic bool
 
-	// unencodable is a type in it that JSON has no form for, nil if there is none.
-	unencodable reflect.Type
+	// times: the type holds times, whose form in a store not every one has.
+	times bool
 }
 
 // The types that are never changed in place, whatever they hold inside.
@@ -58,6 +58,7 @@ func compileCopier(t reflect.Type) *copier {
 // breaks the circle of types that refer to themselves.
 func (c *copier) compile(t reflect.Type, seen map[reflect.Type]*func(reflect.Value) bool) func(reflect.Value) bool {
 	if t == immutable[0] {
+		c.times = true
 		return fixTime
 	}
 	if slices.Contains(immutable, t) {
@@ -82,7 +83,7 @@ func (c *copier) compile(t reflect.Type, seen map[reflect.Type]*func(reflect.Val
 		return fixInterface
 	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Array, reflect.Struct:
 	default:
-		c.safe, c.unencodable = false, t
+		c.safe = false
 		return nil
 	}
 	if known := seen[t]; known != nil {
@@ -134,8 +135,11 @@ func (c *copier) compileStruct(t reflect.Type, seen map[reflect.Type]*func(refle
 			c.faithful = false // fields of the same name may hide each other
 			c.safe = c.safe && f.IsExported() && f.Type.Kind() == reflect.Struct
 		}
+		if strings.Contains(options, "string") {
+			c.faithful = false // encoding/json quotes what encodes itself in one direction only
+		}
 		if strings.Contains(options, "omitzero") && f.Type != immutable[0] {
-			if _, own := f.Type.MethodByName("IsZero"); own {
+			if _, own := reflect.PointerTo(f.Type).MethodByName("IsZero"); own {
 				c.faithful = false
 			}
 		}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"math/rand/v2"
@@ -73,20 +74,20 @@ type (
 	shadowed struct {
 		Leaf
 		*Leaf2
-		S string `json:"s"`
+		S string `json:"own"`
 	}
 	Leaf   struct{ S, Only string }
 	Leaf2  struct{ Only2 []string }
-	hiding struct { // embedded by value, and hidden in part
+	hiding struct { // embedded by value, beside others
 		Leaf
-		S string
+		T string
 	}
 	hidingAll struct{ lower } // whose fields are encoded even so
 	lower     struct{ L []int }
 	transient struct { // has what is not stored
 		S     string
 		Cache []int `json:"-"`
-		own   int
+		own   int   `json:"-"`
 	}
 	byNum  struct{ M map[int16][]byte }
 	byText struct{ M map[lowerKey]int }
@@ -198,24 +199,43 @@ func copies[T any](t *testing.T) {
 			t.Fatal(err)
 		}
 		r := rand.New(rand.NewPCG(1, 2))
+		stored := 0
 		for i := range 200 {
 			var x T
 			fill(r, reflect.ValueOf(&x).Elem(), 4)
-			copied(t, &c, fmt.Sprint("k", i), x)
+			if copied(t, &c, fmt.Sprint("k", i), x) {
+				stored++
+			}
 			if t.Failed() {
 				return
 			}
 		}
+		if stored == 0 {
+			t.Error("every value was refused")
+		}
 	})
 }
 
-func copied[T any](t *testing.T, c *codec[T], key string, x T) {
+// copied is false if x is of the kind that a save refuses.
+func copied[T any](t *testing.T, c *codec[T], key string, x T) bool {
 	t.Helper()
 	value := x
-	c.detach(&value)
-	body, err := c.encode(&value)
+	err := c.detach(&value)
 	if err != nil {
-		t.Fatalf("encoding %+v: %v", x, err)
+		if !errors.Is(err, ErrUnstorable) {
+			t.Fatalf("detaching %+v: %v", x, err)
+		}
+		return false
+	}
+	body, err := c.encode(&value)
+	if err == nil {
+		err = c.settle(&value, body)
+	}
+	if err != nil {
+		if !errors.Is(err, ErrUnstorable) {
+			t.Fatalf("encoding %+v: %v", x, err)
+		}
+		return false
 	}
 	k := Cookie{}
 	d, err := c.compose(c.empty, key, &value, body, &k, lifetime{}, 0, meta{})
@@ -265,13 +285,16 @@ func copied[T any](t *testing.T, c *codec[T], key string, x T) {
 		if text, err := c.encode(&b); err != nil || string(text) != string(again) {
 			t.Errorf("changing a copy changed another:\n%s\nwas\n%s", text, again)
 		}
-		c.detach(&b)
+		if err := c.detach(&b); err != nil {
+			t.Errorf("detaching a copy: %v", err)
+		}
 		if text, err := c.encode(&b); err != nil || string(text) != string(again) {
 			t.Errorf("detaching changed a copy:\n%s\nwas\n%s", text, again)
 		}
 		scramble(reflect.ValueOf(&b).Elem(), 0)
 		check("a detached copy", d)
 	}
+	return true
 }
 
 func sameJSON(a, b []byte) bool {
@@ -323,7 +346,7 @@ func fill(r *rand.Rand, v reflect.Value, depth int) {
 	case reflect.Float32, reflect.Float64:
 		v.SetFloat([]float64{0, 0.1, -1e-7, 1e21, float64(r.IntN(100)), 1 << 60, 123456.789}[r.IntN(7)])
 	case reflect.String:
-		v.SetString([]string{"", "a", "A", "é漢🎉", "<&>\u2028", "\x00\"\\", "\xff\xfe", `\ufffd`, "\ufffd", "0"}[r.IntN(10)])
+		v.SetString([]string{"", "a", "A", "é漢🎉", "<&>\u2028", "\x00\"\\", `\ufffd`, "\ufffd", "0"}[r.IntN(9)])
 	case reflect.Pointer:
 		if depth > 0 && r.IntN(4) > 0 {
 			v.Set(reflect.New(v.Type().Elem()))

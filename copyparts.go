@@ -108,14 +108,19 @@ func fixMap(t reflect.Type, fix func(reflect.Value) bool) func(reflect.Value) bo
 }
 
 // fixTime drops the monotonic reading, which no store keeps. A zone may come back
-// from a store under another name for the same offset: the same instant.
+// from a store under another name for the same offset: the same instant. Not so if
+// the offset has seconds, as zones had before 1970.
 func fixTime(v reflect.Value) bool {
 	p, ok := v.Addr().Interface().(*time.Time)
 	if !ok {
 		return false
 	}
 	*p = p.Round(0)
-	return true
+	if p.Location() == time.UTC {
+		return true
+	}
+	_, offset := p.Zone()
+	return offset%60 == 0
 }
 
 func fixInterface(v reflect.Value) bool {

@@ -11,6 +11,9 @@ import (
 // not have, since every request that looks at its session is compared once. Two
 // NaN are alike: what counts is whether somebody has changed something.
 func compileEqual(t reflect.Type, seen map[reflect.Type]*func(a, b reflect.Value) bool) func(a, b reflect.Value) bool {
+	if t == reflect.TypeFor[map[string]any]() || t == reflect.TypeFor[any]() {
+		return func(a, b reflect.Value) bool { return sameAny(a.Interface(), b.Interface()) }
+	}
 	switch t.Kind() {
 	case reflect.String:
 		return func(a, b reflect.Value) bool { return a.String() == b.String() }

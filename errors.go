@@ -31,6 +31,9 @@ var (
 	// outside Update (through a map, a slice or a pointer that Data returned). Such
 	// a change would be lost at the first conflict between two requests, so it
 	// fails now. Read clocks and random sources before Update, and capture the values.
+	// The error is an [*UnrepeatableError], which says the key and the function. Data
+	// that were changed in place by a request with no Update fail Save alone: at the
+	// request's end nothing of them is saved, [ReasonOutside] tells, the page goes out.
 	ErrUnrepeatable = errors.New("session: a function given to Update is not repeatable, or data were changed outside Update")
 
 	// ErrHeaderSent says that the response's header has left, so that the client

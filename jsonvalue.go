@@ -1,9 +1,10 @@
 package session
 
 import (
-	"bytes"
 	"encoding/json"
+	"maps"
 	"math"
+	"reflect"
 )
 
 // maxExact is 2^53: up to there a float64 holds every integer.
@@ -23,21 +24,21 @@ func copyNested(value any, room int) (any, bool) {
 	}
 	switch v := value.(type) {
 	case nil, bool, string:
-		return v, true
+		return value, true
 	case float64:
-		return v, math.Abs(v) < maxExact
+		return value, math.Abs(v) < maxExact
 	case json.Number:
-		f, err := v.Float64()
-		if err != nil || math.Abs(f) >= maxExact {
-			return v, true
-		}
-		return f, true
+		return number(v), true
 	case map[string]any:
 		if v == nil {
 			return nil, false
 		}
-		m := make(map[string]any, len(v))
+		m := maps.Clone(v)
 		for key, e := range v {
+			switch e.(type) {
+			case nil, bool, string:
+				continue
+			}
 			c, ok := copyNested(e, room-1)
 			if !ok {
 				return nil, false
@@ -61,14 +62,50 @@ func copyNested(value any, room int) (any, bool) {
 	return nil, false
 }
 
-// decodeAny reads a JSON value as the data of a map session have it.
-func decodeAny(text []byte) any {
-	var v any
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	if err := d.Decode(&v); err != nil {
-		return nil
+// number gives a number the type that it has in data of type any.
+func number(n json.Number) any {
+	f, err := n.Float64()
+	if err != nil || math.Abs(f) >= maxExact {
+		return n
 	}
-	v, _ = copyJSON(v)
-	return v
+	return f
+}
+
+// sameAny is reflect.DeepEqual of what decoding JSON into an interface gives, and
+// takes two NaN for alike.
+func sameAny(a, b any) bool {
+	switch x := a.(type) {
+	case map[string]any:
+		y, ok := b.(map[string]any)
+		return ok && sameMaps(x, y)
+	case []any:
+		y, ok := b.([]any)
+		if !ok || len(x) != len(y) || (x == nil) != (y == nil) {
+			return false
+		}
+		for i := range x {
+			if !sameAny(x[i], y[i]) {
+				return false
+			}
+		}
+		return true
+	case float64:
+		y, ok := b.(float64)
+		return ok && (x == y || x != x && y != y)
+	case nil, bool, string, json.Number:
+		return a == b
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+func sameMaps(a, b map[string]any) bool {
+	if len(a) != len(b) || (a == nil) != (b == nil) {
+		return false
+	}
+	for key, x := range a {
+		if y, ok := b[key]; !ok || !sameAny(x, y) {
+			return false
+		}
+	}
+	return true
 }

@@ -99,7 +99,6 @@ func (s *Session[T]) remove(ctx context.Context, e Event, cause error, keys ...s
 		}
 		ended, err := s.m.remove(ctx, key, version, cause)
 		if ended || err == nil && s.unsure {
-			s.m.codec.cache.drop(key)
 			s.m.emit(ctx, e, key)
 			s.ended, s.unsure = true, false
 		}

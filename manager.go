@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,17 +55,20 @@ type core struct {
 	keepCookie, keepDeadCookie         bool
 	express                            bool
 	warned, warnedCopies, warnedAge    atomic.Int64 // when warn last did, in s since 1970
+	warnedOutside, warnedMember        atomic.Int64
 	former                             []FormerCookie
 
 	hub    *watch.Hub // tells the contexts of NotifyContext
 	ending sync.Map   // key → cause of what this node is removing
+
+	dropDocument func(key string) // of the decode cache, whose type is the data's
 }
 
 // New checks cfg and returns a manager. T is a struct or a map with text keys: the
 // session's data, stored as JSON beside the cookie's settings in one object. The
 // error names each field that cannot work and what to write instead.
 func New[T any](cfg Config) (*Manager[T], error) {
-	codec, typeErr := newCodec[T](slices.Clone(cfg.ReservedKeys))
+	codec, typeErr := newCodec[T](cfg.ReservedKeys, cfg.ExpressRules)
 	if err := errors.Join(cfg.validate(), typeErr); err != nil {
 		return nil, err
 	}
@@ -87,6 +89,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		keepCookie: cfg.KeepCookie, keepDeadCookie: cfg.KeepDeadCookie,
 		express: cfg.ExpressRules,
 	}}
+	m.dropDocument = m.codec.cache.drop
 	m.overHTTP, m.overHTTPS = m.cookie, m.cookie
 	m.overHTTP.resolve(false)
 	m.overHTTPS.resolve(true)

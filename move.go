@@ -123,7 +123,7 @@ func (s *Session[T]) moveOnce(ctx context.Context, mv *moving) error {
 func (s *Session[T]) moved(ctx context.Context, mv *moving, doc *document[T], expires time.Time) {
 	old := s.key
 	s.keep(doc, mv.next.Version, expires)
-	s.m.codec.cache.drop(old)
+	s.m.dropCached(old)
 	s.setID(mv.id)
 	e := Event{Kind: EventRenewed, Owner: s.owner, Former: s.m.digest(old)}
 	if mv.login == "" {

@@ -64,6 +64,7 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 		}
 		s.adopt(at)
 		s.origin = s.doc
+		m.unreadMembers(ctx, s.doc.misfits, s.owner, s.key)
 		return nil
 	}
 	if superseded := (*supersededError)(nil); errors.As(err, &superseded) && !superseded.past {
@@ -81,7 +82,9 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 	if undecodable := (*undecodableError)(nil); errors.As(err, &undecodable) {
 		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonUndecodable, Err: err}, sent.key)
 		s.begin(m.present())
-		s.alias = sent.key // Destroy, Regenerate and Login remove it
+		if !m.express {
+			s.alias = sent.key // Destroy, Regenerate and Login remove it; a program beside us may read it
+		}
 		return nil
 	}
 	err = &storeError{fmt.Errorf("loading: %w", err)}
@@ -169,7 +172,7 @@ func (m *Manager[T]) load(ctx context.Context, key, id string) (loaded[T], error
 	for hop := range maxHops {
 		rec, err := m.loadRecord(ctx, key)
 		if err != nil {
-			m.codec.cache.drop(key)
+			m.dropCached(key)
 			return loaded[T]{}, err
 		}
 		doc, err := m.codec.decode(rec.ID, rec.Data)

@@ -48,7 +48,7 @@ func OwnerOf(document []byte) string {
 	var m struct {
 		Owner string `json:"owner"`
 	}
-	if json.Unmarshal(metaIn(document), &m) != nil {
+	if json.Unmarshal(memberOf(document, metaKey), &m) != nil {
 		return ""
 	}
 	return m.Owner
@@ -96,7 +96,7 @@ func (m *Manager[T]) List(ctx context.Context, owner string) iter.Seq2[Info, err
 // what another program wrote is listed as far as the record tells.
 func (m *Manager[T]) describe(rec store.Record) (Info, bool) {
 	info := Info{Owner: rec.Owner, Digest: m.digest(rec.ID), Expires: rec.Expires, key: &rec.ID}
-	doc, err := m.codec.decode(rec.ID, rec.Data)
+	doc, err := m.codec.read(rec.ID, rec.Data)
 	if err != nil {
 		return info, true
 	}

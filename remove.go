@@ -31,6 +31,7 @@ func (c *core) remove(ctx context.Context, key string, version store.Version, ca
 	ended, err = c.removeRecord(ctx, key, version, cause)
 	if err == nil {
 		c.hub.End(key, cause)
+		c.dropCached(key)
 	}
 	return ended, err
 }

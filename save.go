@@ -95,52 +95,6 @@ func (s *Session[T]) reportSave(ctx context.Context, err error) {
 	s.m.emit(ctx, e, s.key)
 }
 
-// replay runs the recorded functions on a fresh copy of the last known data. Where
-// the view was made from the same version it must come out the same: a function
-// for which it does not would lose data at the first conflict.
-func (s *Session[T]) replay() (value *T, body []byte, err error) {
-	c := &s.m.codec
-	if len(s.updates) == 0 {
-		if body, err = c.bodyOf(s.doc); err != nil {
-			return nil, nil, err
-		}
-		if s.viewed && c.shares() && !c.same(&s.doc.value, &s.view) {
-			return nil, nil, ErrUnrepeatable
-		}
-		return &s.doc.value, body, nil
-	}
-	value = new(T)
-	if err := c.copyOf(s.doc, value); err != nil {
-		return nil, nil, err
-	}
-	// The view has parts of its own already. If nobody else has them, and they turn out
-	// the same, they serve.
-	private := s.viewed && !s.shown && c.copier.safe && !c.copier.dynamic
-	for i, fn := range s.updates {
-		fn(value)
-		if !private || i < len(s.updates)-1 {
-			c.detach(value) // from what fn put in, which the next one may change
-		}
-	}
-	// First, since what cannot be encoded cannot be compared either: a function, NaN.
-	if body, err = c.encode(value); err != nil {
-		return nil, nil, err
-	}
-	if s.viewed && !c.same(value, &s.view) {
-		if !private {
-			return nil, nil, ErrUnrepeatable
-		}
-		// Perhaps what fn put in only has another form than the view's.
-		if c.detach(value); !c.same(value, &s.view) {
-			return nil, nil, ErrUnrepeatable
-		}
-	}
-	if private {
-		value = &s.view
-	}
-	return value, body, nil
-}
-
 // compose makes the next document of the session, to be kept under key, and the record
 // around it.
 func (s *Session[T]) compose(key string, value *T, body []byte) (*document[T], store.Record, error) {
@@ -396,7 +350,7 @@ func (s *Session[T]) revoked(ctx context.Context) error {
 }
 
 func (s *Session[T]) finish() {
-	s.m.codec.cache.drop(s.key)
+	s.m.dropCached(s.key)
 	s.state = stateEnded
 	s.id = ""
 	s.forget()

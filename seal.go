@@ -124,7 +124,7 @@ func (s *sealer) read(key string, text []byte) (meta, error) {
 
 // metaOf reads the bookkeeping of a stored document, whatever its data's type.
 func (c *core) metaOf(key string, data []byte) meta {
-	text := metaIn(data)
+	text := memberOf(data, metaKey)
 	if text == nil {
 		return meta{}
 	}
@@ -133,15 +133,6 @@ func (c *core) metaOf(key string, data []byte) meta {
 		return meta{}
 	}
 	return m
-}
-
-// metaIn finds the bookkeeping in a stored document, nil if there is none.
-func metaIn(data []byte) []byte {
-	members, err := parseMembers(data)
-	if err != nil {
-		return nil
-	}
-	return find(members, metaKey)
 }
 
 var errSealedID = errors.New("session: the successor's id cannot be opened")

@@ -42,6 +42,9 @@ type Session[T any] struct {
 	updates []func(*T)
 	few     [2]func(*T) // where updates begins, to spare an allocation
 
+	outside   string // the key of what was changed outside Update, if that was noticed
+	reference *T     // what the view was when Data handed it out, if there were updates
+
 	settings *Cookie // resolved; shared, never changed in place
 	lifetime lifetime
 
@@ -55,6 +58,7 @@ type Session[T any] struct {
 	secure    bool // the request came over HTTPS
 	ownCookie bool // settings and lifetime are the session's own
 
+	told                   bool // Save has returned that data were changed outside Update
 	viewed, shown          bool // there is a view; Data has handed it out as it is
 	touched, regenerated   bool // by this request
 	settingsChanged        bool // by this request, and not saved
@@ -136,7 +140,7 @@ func (s *Session[T]) Data() T {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	view := s.look()
-	s.shown = true
+	s.show()
 	return *view
 }
 
@@ -169,12 +173,13 @@ func (s *Session[T]) Update(fn func(data *T)) {
 		return
 	}
 	view := s.look()
+	s.noticeOutside()
 	if s.shown { // leave what Data returned as it is
-		s.m.codec.detach(view)
+		_ = s.m.codec.detach(view)
 		s.shown = false
 	}
 	fn(view)
-	s.m.codec.detach(view)
+	_ = s.m.codec.detach(view) // its error comes from the save
 	if s.updates == nil {
 		s.updates = s.few[:0]
 	}
@@ -191,6 +196,7 @@ func (s *Session[T]) forget() {
 func (s *Session[T]) unview() {
 	var none T
 	s.view, s.viewed, s.shown = none, false, false
+	s.outside, s.reference = "", nil
 }
 
 // Touch counts as use: the idle timeout begins anew, and the store is told when the

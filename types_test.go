@@ -34,17 +34,17 @@ type (
 	Other struct {
 		Extra string `json:"extra,omitempty"`
 	}
-	hiddenBy struct {
-		Shown
-		ID string `json:"id"` // hides Shown's
-	}
 	mutualA struct {
-		*mutualB
+		*MutualB
 		A int
 	}
-	mutualB struct {
-		*mutualA
+	MutualB struct {
+		*MutualC
 		B int
+	}
+	MutualC struct {
+		*MutualB
+		C int
 	}
 	namedMap map[string]any
 	namedKey string
@@ -157,8 +157,6 @@ func TestTypesThatCanBeStored(t *testing.T) {
 		func(v withEmbedded) bool { return v.ID == 1 && v.Name == "n" && v.Note == "note" })
 	accepted(t, func(v *withShown) { v.ID, v.Other, v.Name = 1, &Other{"x"}, "n" },
 		func(v withShown) bool { return v.ID == 1 && v.Other != nil && v.Extra == "x" && v.Name == "n" })
-	accepted(t, func(v *hiddenBy) { v.Shown.ID, v.ID = 1, "two" },
-		func(v hiddenBy) bool { return v.Shown.ID == 0 && v.ID == "two" })
 	accepted(t, func(v *struct {
 		Shown `json:"shown"`
 	}) {
@@ -197,7 +195,6 @@ func TestTypesThatCanBeStored(t *testing.T) {
 		return v.F == nil
 	})
 	accepted(t, func(v *struct{ S string }) { v.S = "<b>&\u2028\"\\\x00é漢🎉" }, func(v struct{ S string }) bool { return v.S == "<b>&\u2028\"\\\x00é漢🎉" })
-	accepted(t, func(v *struct{ S string }) { v.S = "\xff" }, func(v struct{ S string }) bool { return v.S == "\ufffd" })
 	accepted(t, func(v *struct {
 		A [3]*int
 		B [][]byte

@@ -38,6 +38,9 @@ func shares(t reflect.Type) bool {
 // that JSON has no form for fails the save.
 func Put(s *Session[map[string]any], key string, value any) {
 	text, err := json.Marshal(value)
+	if err == nil {
+		err = storableAny(value).error()
+	}
 	s.Update(func(data *map[string]any) {
 		if err != nil {
 			(*data)[key] = value // the save says what is wrong with it

@@ -1,0 +1,139 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/store/memstore"
+)
+
+// crowded is a document of n keys and about size bytes.
+func crowded(n, size int) []byte {
+	var text strings.Builder
+	text.WriteString(`{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}`)
+	filler := strings.Repeat("v", max(size/n-len(`,"k12345":""`), 0))
+	for i := range n {
+		fmt.Fprintf(&text, `,"k%05d":"%s"`, i, filler)
+	}
+	text.WriteString(`,"__nestsession":{"owner":"user:1"}}`)
+	return []byte(text.String())
+}
+
+type few struct {
+	Visits int `json:"visits"`
+}
+
+// Whatever keys somebody makes, looking one up is no walk over the others: of members
+// that T has no field for nothing is made, and many are found by a map.
+func TestManyKeysAreNotLookedAtOneByOne(t *testing.T) { // not parallel: it counts allocations
+	text := crowded(60_000, 1_000_000)
+	c, err := sealingCodec[few]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(1, func() {
+		if d, err := c.read("key", text); err != nil || len(d.others) != 1 {
+			t.Errorf("read: %v", err)
+		}
+	}); n > 100 {
+		t.Errorf("reading a document of 60,000 unknown keys takes %v allocations", n)
+	}
+	if n := testing.AllocsPerRun(1, func() {
+		if OwnerOf(text) != "user:1" {
+			t.Error("the owner is another")
+		}
+	}); n > 20 {
+		t.Errorf("reading its owner takes %v allocations", n)
+	}
+	members, err := parseMembers(text)
+	if err != nil || len(members) != 60_002 {
+		t.Fatalf("%d members, %v", len(members), err)
+	}
+	if set := indexed(members); set.at == nil || set.find("k59999") != 60_000 || set.find("other") != -1 {
+		t.Error("many members are not indexed")
+	}
+}
+
+// Of a key that stands twice the last counts, be they few or many.
+func TestOfAKeyTwiceTheLastCounts(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, fewMembers, 1000} {
+		text := crowded(n, 20*n)
+		text = append(bytes.TrimSuffix(text, []byte("}")), `,"k00000":"last"}`...)
+		members, err := parseMembers(text)
+		if all := indexed(members); err != nil || len(members) != n+2 || string(all.get("k00000")) != `"last"` {
+			t.Errorf("of %d keys: %s %v", n, all.get("k00000"), err)
+		}
+		c, err := sealingCodec[map[string]any]()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, err := c.read("key", text); err != nil || d.value["k00000"] != "last" || len(d.others) != n {
+			t.Errorf("of %d keys: %v", n, err)
+		}
+	}
+}
+
+// What 60,000 keys cost, beside 60 in a document of the same size.
+func BenchmarkKeys(b *testing.B) {
+	const size = 1_000_000
+	for _, n := range []int{60, 60_000} {
+		text := crowded(n, size)
+		b.Run(fmt.Sprintf("owner/%d", n), func(b *testing.B) {
+			for b.Loop() {
+				OwnerOf(text)
+			}
+		})
+		benchKeys(b, "struct", n, text, func(v *few) { v.Visits++ })
+		benchKeys(b, "any", n, text, func(v *map[string]any) { (*v)["visits"] = "1" })
+		benchKeys(b, "string", n, text, func(v *map[string]string) { (*v)["visits"] += "1" })
+	}
+}
+
+func benchKeys[T any](b *testing.B, name string, n int, text []byte, change func(*T)) {
+	st := memstore.New(memstore.Config{})
+	defer func() { _ = st.Close() }()
+	m, err := New[T](Config{Secrets: []string{"0123456789abcdef"}, Store: st, MaxBytes: 4 << 20, InsecurePlainIDs: true, Name: "sid", Cookie: Cookie{Secure: SecureAuto}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	id := strings.Repeat("a", 32)
+	b.Run(fmt.Sprintf("%s/decode/%d", name, n), func(b *testing.B) {
+		for b.Loop() {
+			if _, err := m.codec.decode("k", text); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	visit := func(h func(*Session[T])) func(*testing.B) {
+		return func(b *testing.B) {
+			_ = st.Delete(context.Background(), id)
+			if _, err := st.Create(context.Background(), store.Record{ID: id, Data: text}); err != nil {
+				b.Fatal(err)
+			}
+			r := httptest.NewRequest("GET", "/", nil)
+			r.Header.Set("Cookie", "sid="+string(m.signer.AppendValue(nil, id)))
+			for b.Loop() {
+				w := httptest.NewRecorder()
+				m.HandlerFunc(func(_ http.ResponseWriter, r *http.Request, s *Session[T]) {
+					if s.IsNew() {
+						b.Fatal("new")
+					}
+					h(s)
+				})(w, r)
+				if w.Code != 200 {
+					b.Fatal(w.Code)
+				}
+			}
+		}
+	}
+	b.Run(fmt.Sprintf("%s/read/%d", name, n), visit(func(s *Session[T]) { s.Data() }))
+	b.Run(fmt.Sprintf("%s/save/%d", name, n), visit(func(s *Session[T]) { s.Update(change) }))
+}

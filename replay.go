@@ -1,0 +1,65 @@
+package session
+
+// replay runs the recorded functions on a fresh copy of the last known data. Where
+// the view was made from the same version it must come out the same: a function
+// for which it does not would lose data at the first conflict.
+func (s *Session[T]) replay() (value *T, body []byte, err error) {
+	c := &s.m.codec
+	if len(s.updates) == 0 {
+		if body, err = c.bodyOf(s.doc); err != nil {
+			return nil, nil, err
+		}
+		if s.viewed && c.shares() && !c.same(&s.doc.value, &s.view) {
+			s.told = true
+			return nil, nil, s.unrepeatable(&s.doc.value)
+		}
+		return &s.doc.value, body, nil
+	}
+	value = new(T)
+	if err := c.copyOf(s.doc, value); err != nil {
+		return nil, nil, err
+	}
+	// The view has parts of its own already. If nobody else has them, and they turn out
+	// the same, they serve.
+	private := s.viewed && !s.shown && c.copier.safe && !c.copier.dynamic && !c.copier.times
+	var unfit error
+	for i, fn := range s.updates {
+		fn(value)
+		if !private || i < len(s.updates)-1 {
+			unfit = c.detach(value) // from what fn put in, which the next one may change
+		}
+	}
+	// First, since what cannot be encoded cannot be compared either: a function, NaN.
+	if body, err = c.encode(value); err != nil {
+		return nil, nil, err
+	}
+	if !private && unfit != nil {
+		return nil, nil, unfit
+	}
+	if s.outside != "" {
+		return nil, nil, s.unrepeatable(value)
+	}
+	if s.viewed && !c.same(value, &s.view) {
+		if !private {
+			return nil, nil, s.unrepeatable(value)
+		}
+		// Perhaps what fn put in only has another form than the view's.
+		if err := c.detach(value); err != nil {
+			return nil, nil, err
+		}
+		if !c.same(value, &s.view) {
+			return nil, nil, s.unrepeatable(value)
+		}
+	}
+	if private {
+		value = &s.view
+	}
+	if err := c.settle(value, body); err != nil || !c.express {
+		return value, body, err
+	}
+	was, err := c.bodyOf(s.doc)
+	if err == nil {
+		err = c.checkNumbers(was, body)
+	}
+	return value, body, err
+}
