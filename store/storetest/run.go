@@ -59,7 +59,7 @@ type Options struct {
 	// Without names what the store does not have, and why.
 	Without map[Capability]string
 
-	// Timeout ends a case that hangs. 0: 30 seconds.
+	// Timeout ends a case that hangs. 0: 2 minutes.
 	Timeout time.Duration
 
 	// Resolution is how exactly the store keeps an expiry. 0: a millisecond, as
@@ -122,7 +122,7 @@ func (o Options) withDefaults() Options {
 			*d = v
 		}
 	}
-	def(&o.Timeout, 30*time.Second)
+	def(&o.Timeout, 2*time.Minute)
 	def(&o.Resolution, time.Millisecond)
 	def(&o.Skew, 50*time.Millisecond)
 	return o
