@@ -19,5 +19,8 @@ if [ "$(id -u)" -ne 0 ]; then
 	sudo=sudo
 fi
 export DEBIAN_FRONTEND=noninteractive
-$sudo apt-get update
-$sudo apt-get install -y --no-install-recommends chromium fonts-liberation
+say=$(dirname "$0")/say
+echo "setup: installing chromium"
+"$say" "setup: apt-get update" $sudo apt-get update -qq
+"$say" "setup: installing chromium" \
+	sh -c "$sudo apt-get install -y -qq --no-install-recommends chromium fonts-liberation >/dev/null"

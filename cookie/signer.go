@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"hash"
 	"strings"
 	"sync"
@@ -14,14 +15,20 @@ import (
 
 var (
 	// ErrMalformed says that a cookie's value is not "s:", an id, a dot and a
-	// signature, or is over [MaxSize]: no [Signer] wrote it, nor express-session.
+	// signature, or is over [MaxSize]: no [Signer] wrote it as it is, nor
+	// express-session. Where the reason is a %-escape that is not whole, as in a
+	// value that was cut off within one, the error's text says so.
 	ErrMalformed = errors.New("cookie: not a signed value")
 
 	// ErrSignature says that a value has that form and that none of the secrets
-	// made its signature: it was tampered with, cut off on its way, or signed
-	// with a secret that has been dropped.
+	// made its signature: it was tampered with, cut off on its way (but not
+	// within a %-escape), or signed with a secret that has been dropped.
 	ErrSignature = errors.New("cookie: signature does not match")
 )
+
+// errEscape is ErrMalformed of a value that begins as an escaped one does and can't be
+// unescaped, so that nothing of it is, the "s:" included.
+var errEscape = fmt.Errorf("%w: it has a broken %%-escape: was it cut off?", ErrMalformed)
 
 const (
 	prefix        = "s:" // tells express-session that the value is signed
@@ -143,6 +150,9 @@ func (st *state) verify(value string) (string, int, error) {
 	text := st.text
 	dot := bytes.LastIndexByte(text, '.') // an id may have dots, a signature has none
 	if dot <= len(prefix) || string(text[:len(prefix)]) != prefix {
+		if strings.HasPrefix(string(text), escapedPrefix) || strings.HasPrefix(string(text), "s%3a") {
+			return "", 0, errEscape // else it would be unescaped
+		}
 		return "", 0, ErrMalformed
 	}
 	id, mac := text[len(prefix):dot], text[dot+1:]

@@ -121,6 +121,38 @@ func TestVerifyRefusesEveryChange(t *testing.T) {
 	}
 }
 
+// A cookie that was cut off is refused wherever it was cut: as a signature that does not
+// match, or, within a %-escape, as a value that is malformed and says why.
+func TestVerifyOfCutValues(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t, "k")
+	within := 0
+	for i := range 100 {
+		value := string(s.AppendValue(nil, fmt.Sprint("user/", i)))
+		signature := strings.LastIndexByte(value, '.') + 1
+		for n := signature; n < len(value); n++ {
+			cut := value[:n]
+			_, _, err := s.Verify(cut)
+			if cut[n-1] != '%' && cut[n-2] != '%' {
+				if !errors.Is(err, cookie.ErrSignature) {
+					t.Errorf("%q: %v, want ErrSignature", cut, err)
+				}
+				continue
+			}
+			within++
+			if !errors.Is(err, cookie.ErrMalformed) || !strings.Contains(err.Error(), "cut off") {
+				t.Errorf("%q: %v, want ErrMalformed that says why", cut, err)
+			}
+		}
+	}
+	if within == 0 {
+		t.Error("no value was cut within an escape")
+	}
+	if _, _, err := s.Verify("not signed, 100%"); err != cookie.ErrMalformed {
+		t.Errorf("a value that was never escaped: %v", err)
+	}
+}
+
 func TestZeroSignerIsHarmless(t *testing.T) {
 	t.Parallel()
 	var s cookie.Signer

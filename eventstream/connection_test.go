@@ -21,7 +21,7 @@ func TestServerTimeouts(t *testing.T) {
 	for version, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
-			const timeout = 200 * time.Millisecond
+			const timeout = 2 * time.Second
 			n := newNode(t, newStore(t), session.Config{}).listen(t, func(s *httptest.Server) {
 				s.EnableHTTP2 = http2
 				s.Config.WriteTimeout, s.Config.ReadTimeout, s.Config.IdleTimeout = timeout, timeout, timeout

@@ -90,15 +90,24 @@ func routes(m *session.Manager[counts], timeout time.Duration) http.Handler {
 
 // node is one of the application's processes.
 type node struct {
-	url     string
-	timeout time.Duration // of each load and each save
-	log     *journal      // nil: a process of its own
+	url      string
+	patience time.Duration // for a whole request, see [patience]
+	log      *journal      // nil: a process of its own
 }
+
+// patience is for how long anything may take on a busy machine before it is said to hang.
+const patience = 2 * time.Minute
+
+// The deadlines of a node for each load and each save.
+const (
+	hurried   = 2 * time.Second  // for tests that wait for it
+	unhurried = 30 * time.Second // for those in which nothing is to hang
+)
 
 // newNode starts a node on the store, which answers within the timeout or not at all.
 func newNode(t testing.TB, s store.Store, timeout time.Duration) *node {
 	t.Helper()
-	n := &node{timeout: timeout, log: &journal{}}
+	n := &node{patience: patience, log: &journal{}}
 	m, err := sessions(s, timeout, slog.New(slog.NewTextHandler(n.log, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +152,6 @@ func (j *journal) tail() string {
 // until polls the condition, and fails the test if it does not come to hold.
 func until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	const patience = 30 * time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)

@@ -55,7 +55,7 @@ func clusterFailover(t *testing.T) {
 
 // failover replaces the master by the replica under users who go on.
 func failover(t *testing.T, stores [2]store.Store, master, replica *servers.Redis) {
-	nodes := []*node{newNode(t, stores[0], 2*time.Second), newNode(t, stores[1], 2*time.Second)}
+	nodes := []*node{newNode(t, stores[0], hurried), newNode(t, stores[1], hurried)}
 	before := newCrowd(t, nodes...)
 	before.saves(100)
 	before.end()
@@ -117,7 +117,7 @@ func frozenMaster(t *testing.T) {
 		Password: password, Replicas: 2,
 		Extra: []string{"min-replicas-to-write 1", "min-replicas-max-lag 2"},
 	})
-	c := newCrowd(t, newNode(t, openSentinel(t, s), 2*time.Second), newNode(t, openSentinel(t, s), 2*time.Second))
+	c := newCrowd(t, newNode(t, openSentinel(t, s), hurried), newNode(t, openSentinel(t, s), hurried))
 	c.saves(100)
 	c.end()
 	for _, r := range s.Replicas {
@@ -151,7 +151,7 @@ func TestScriptFlush(t *testing.T) {
 	t.Run("redis", func(t *testing.T) {
 		r := servers.StartRedis(t, servers.RedisOptions{Password: password})
 		b := redisBackend(r)
-		c := newCrowd(t, newNode(t, b.open(t, r.Addr()), 10*time.Second), newNode(t, b.open(t, r.Addr()), 10*time.Second))
+		c := newCrowd(t, newNode(t, b.open(t, r.Addr()), unhurried), newNode(t, b.open(t, r.Addr()), unhurried))
 		for range 30 {
 			if _, err := r.Do(t.Context(), "SCRIPT", "FLUSH"); err != nil {
 				t.Fatal(err)

@@ -1,15 +1,12 @@
 package faults
 
-import (
-	"testing"
-	"time"
-)
+import "testing"
 
 // TestKilledServer: a server that is killed in the middle of saves has, when it is
 // started again, all that it acknowledged, and nothing that had ended.
 func TestKilledServer(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
-		c := newCrowd(t, newNode(t, b.open(t, b.Addr()), 2*time.Second), newNode(t, b.open(t, b.Addr()), 2*time.Second))
+		c := newCrowd(t, newNode(t, b.open(t, b.Addr()), hurried), newNode(t, b.open(t, b.Addr()), hurried))
 		for range 2 {
 			c.saves(50)
 			b.Kill()

@@ -5,7 +5,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nestsession/session/internal/servers"
 )
@@ -91,13 +90,11 @@ func redisDo(t *testing.T) func(r *servers.Redis, command ...string) {
 
 // readOnly has users before, during and after the time in which nothing is written.
 func readOnly(t *testing.T, b backend, reason string, begin, end func()) {
-	nodes := []*node{newNode(t, b.open(t, b.Addr()), 2*time.Second), newNode(t, b.open(t, b.Addr()), 2*time.Second)}
+	nodes := []*node{newNode(t, b.open(t, b.Addr()), unhurried), newNode(t, b.open(t, b.Addr()), unhurried)}
 	ada, eve := newBrowser(t, "ada"), newBrowser(t, "eve")
 	for _, u := range []*browser{ada, eve} {
 		u.mustLogin(nodes[0])
-		if a := u.add(nodes[1]); a.status != http.StatusOK {
-			t.Fatalf("%v", a)
-		}
+		u.mustAdd(nodes[1])
 	}
 	begin()
 	for _, n := range nodes {

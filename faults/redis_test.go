@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nestsession/session/internal/servers"
 )
@@ -17,7 +16,7 @@ func TestMemoryFull(t *testing.T) {
 	t.Run("redis", func(t *testing.T) {
 		r := servers.StartRedis(t, servers.RedisOptions{Password: password, Extra: []string{"maxmemory-policy noeviction"}})
 		do, b := redisDo(t), redisBackend(r)
-		n := newNode(t, b.open(t, r.Addr()), 2*time.Second)
+		n := newNode(t, b.open(t, r.Addr()), unhurried)
 		ada, eve, bob := newBrowser(t, "ada"), newBrowser(t, "eve"), newBrowser(t, "bob")
 		for _, u := range []*browser{ada, eve, bob} {
 			u.mustLogin(n)
@@ -38,9 +37,7 @@ func TestMemoryFull(t *testing.T) {
 			t.Errorf("the log does not tell the reason:\n%s", log)
 		}
 		do(r, "CONFIG", "SET", "maxmemory", "0")
-		if a := ada.add(n); a.status != http.StatusOK {
-			t.Errorf("saving again: %v", a)
-		}
+		ada.mustAdd(n)
 		for _, u := range []*browser{ada, eve, bob} {
 			u.settled(n)
 		}
@@ -66,7 +63,7 @@ func everySecond(t *testing.T) {
 	t.Parallel()
 	r := servers.StartRedis(t, servers.RedisOptions{Password: password, AppendOnly: "everysec"})
 	b := redisBackend(r)
-	c := newCrowd(t, newNode(t, b.open(t, r.Addr()), 2*time.Second), newNode(t, b.open(t, r.Addr()), 2*time.Second))
+	c := newCrowd(t, newNode(t, b.open(t, r.Addr()), hurried), newNode(t, b.open(t, r.Addr()), hurried))
 	c.saves(200)
 	c.end()
 	until(t, "all is written", func() bool {
@@ -84,7 +81,7 @@ func snapshots(t *testing.T) {
 	t.Parallel()
 	r := servers.StartRedis(t, servers.RedisOptions{Password: password, Extra: []string{"save 3600 1000000"}})
 	b := redisBackend(r)
-	n := newNode(t, b.open(t, r.Addr()), 2*time.Second)
+	n := newNode(t, b.open(t, r.Addr()), unhurried)
 	ada, eve, bob := newBrowser(t, "ada"), newBrowser(t, "eve"), newBrowser(t, "bob")
 	ada.mustLogin(n)
 	eve.mustLogin(n)
@@ -107,7 +104,7 @@ func nothing(t *testing.T) {
 	t.Parallel()
 	r := servers.StartRedis(t, servers.RedisOptions{Password: password})
 	b := redisBackend(r)
-	n := newNode(t, b.open(t, r.Addr()), 2*time.Second)
+	n := newNode(t, b.open(t, r.Addr()), unhurried)
 	var users []*browser
 	for i := range 5 {
 		u := newBrowser(t, fmt.Sprintf("user%d", i))

@@ -96,7 +96,7 @@ func startNode(t *testing.T, apps ...nodeApp) string {
 	}
 	t.Cleanup(func() {
 		stdin.Close()
-		defer time.AfterFunc(10*time.Second, func() { node.Process.Kill() }).Stop()
+		defer time.AfterFunc(time.Minute, func() { node.Process.Kill() }).Stop()
 		if err := node.Wait(); err != nil {
 			t.Errorf("node ended with %v\n%s", err, complaints.String())
 		}

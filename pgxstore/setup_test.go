@@ -23,7 +23,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(servers.Main(m)) }
 
 // patience is how long a test waits for what is to happen by itself.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // newPool is a node's, which ends with the test. more goes to the end of the connection
 // string.

@@ -86,7 +86,7 @@ func TestWriteAfterALaterRead(t *testing.T) {
 				}
 			}
 			close(h.release)
-			for deadline := time.Now().Add(20 * time.Second); ; <-time.After(time.Millisecond) {
+			for deadline := time.Now().Add(2 * time.Minute); ; <-time.After(time.Millisecond) {
 				if got, err := n.Load(t.Context(), "id"); err != nil || string(got.Data) != "old" {
 					break
 				}

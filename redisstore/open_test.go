@@ -68,10 +68,9 @@ func TestOpenEndsWithContext(t *testing.T) {
 	g.fallSilent(true)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	began := time.Now()
 	_, err := redisstore.Open(ctx, rueidis.ClientOption{InitAddress: []string{g.addr()}}, redisstore.Config{})
-	if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 3*time.Second {
-		t.Errorf("after %v: %v", time.Since(began), err)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
 	}
 }
 
@@ -124,7 +123,7 @@ func TestCloseEndsAll(t *testing.T) {
 			go func() { defer close(closed); s.Close(); s.Close() }()
 			select {
 			case <-closed:
-			case <-time.After(10 * time.Second):
+			case <-time.After(patience):
 				t.Fatal("Close does not return")
 			}
 			if err := <-watching; !errors.Is(err, store.ErrClosed) {

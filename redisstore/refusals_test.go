@@ -108,7 +108,7 @@ func TestNewWithoutAServer(t *testing.T) {
 	}
 	do2("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 	eventually(t, "the old password is refused", func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		_, err := redisstore.New(ctx, redisstore.Config{Client: client})
 		if err == nil || errors.Is(err, ctx.Err()) || strings.Contains(err.Error(), "EOF") {

@@ -58,7 +58,7 @@ func (p *party) join(t *testing.T, call func()) {
 	waiting := func() int { return p.store.fetches.Waiting() + p.store.swaps.Waiting() }
 	before := waiting()
 	p.wg.Go(call)
-	for deadline := time.Now().Add(10 * time.Second); waiting() == before; <-time.After(time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); waiting() == before; <-time.After(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("a call does not stand in line")
 		}
@@ -152,7 +152,7 @@ func TestReadsTogetherFail(t *testing.T) {
 	server := servers.StartRedis(t, servers.RedisOptions{})
 	s := sharing(t, server, Config{})
 	s.mustCreate(t, store.Record{ID: "0", Expires: time.Now().Add(time.Hour)})
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	p := hold(t, s, func() { _, _ = s.Load(ctx, "0") })
 	for range 3 {

@@ -66,10 +66,10 @@ func TestCPU(t *testing.T) {
 	}
 	own := processes{own: true}
 	before := own.cpu()
-	for begun := time.Now(); time.Since(begun) < 50*time.Millisecond; {
+	for begun := time.Now(); own.cpu() <= before; { // a busy machine gives little at a time
 		_ = documents()
-	}
-	if spent := own.cpu() - before; spent <= 0 {
-		t.Errorf("50 ms of work cost %v", spent)
+		if time.Since(begun) > 2*time.Minute {
+			t.Fatal("two minutes of work cost nothing")
+		}
 	}
 }

@@ -242,7 +242,7 @@ func (s *server) clear() {
 }
 
 // patience is what a slow machine has for what takes milliseconds.
-const patience = 10 * time.Second
+const patience = 2 * time.Minute
 
 func loggedOut(ts *testscript.TestScript, _ bool, args []string) {
 	for end := time.Now().Add(patience); time.Now().Before(end); {

@@ -19,7 +19,7 @@ func handedOver(t *testing.T, r *servers.Redis) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.After(time.Minute)
+	limit := time.After(2 * time.Minute)
 	for {
 		info, err := r.Info(t.Context())
 		if err != nil {

@@ -4,8 +4,10 @@ package servers
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -28,10 +30,9 @@ func within(t *testing.T, d time.Duration) context.Context {
 
 // refuses reports whether nothing listens at the address.
 func refuses(addr string) bool {
-	conn, err := net.DialTimeout("tcp", addr, time.Second)
-	if err != nil {
-		return true
+	conn, err := net.DialTimeout("tcp", addr, patience)
+	if err == nil {
+		conn.Close()
 	}
-	conn.Close()
-	return false
+	return errors.Is(err, syscall.ECONNREFUSED)
 }

@@ -18,9 +18,13 @@ import (
 	"time"
 )
 
-// patience bounds every wait for a server: its start, its end, its answers. Ten times
-// what a slow machine needs.
-const patience = 60 * time.Second
+// patience bounds every wait for a server: its start, its end, its answers. It is to
+// end what hangs, and is many times what a busy machine needs.
+const patience = 2 * time.Minute
+
+// attempt bounds one of the tries that make such a wait, so that one which got lost is
+// made again.
+const attempt = 10 * time.Second
 
 // plan says how a kind of server is started and ended.
 type plan struct {

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // RedisOptions say how a Redis server is started. The zero value is a server without a
@@ -122,7 +121,7 @@ func (o RedisOptions) lines(dir string, port int) string {
 		conf = append(conf, "replicaof 127.0.0.1 "+o.ReplicaOf.Port())
 	}
 	if o.cluster {
-		conf = append(conf, "cluster-enabled yes", "cluster-config-file nodes.conf", "cluster-node-timeout 2000")
+		conf = append(conf, "cluster-enabled yes", "cluster-config-file nodes.conf", "cluster-node-timeout 5000")
 	}
 	return strings.Join(append(conf, o.Extra...), "\n") + "\n"
 }
@@ -136,7 +135,7 @@ func (r *Redis) configured(conf string, port int) bool {
 // isReady reports whether the server answers, is the process that was started, and has
 // its master's data.
 func (r *Redis) isReady(ctx context.Context, p *process, replica bool) bool {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, attempt)
 	defer cancel()
 	info, err := p.info(ctx, r.password)
 	if err != nil || info["process_id"] != strconv.Itoa(p.PID()) || info["loading"] == "1" {

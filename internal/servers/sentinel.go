@@ -37,7 +37,7 @@ type SentinelOptions struct {
 }
 
 // Sentinel is a Redis master with replicas and three sentinels, which make a replica the
-// master within some two seconds after it stopped answering.
+// master some seconds after it stopped answering.
 type Sentinel struct {
 	// MasterName is what clients ask the sentinels for.
 	MasterName string
@@ -115,8 +115,8 @@ func (s *Sentinel) lines(dir string, port int, password string) string {
 		"dir " + dir,
 		"daemonize no",
 		"sentinel monitor " + s.MasterName + " 127.0.0.1 " + s.Master.Port() + " 2",
-		"sentinel down-after-milliseconds " + s.MasterName + " 1000",
-		"sentinel failover-timeout " + s.MasterName + " 5000",
+		"sentinel down-after-milliseconds " + s.MasterName + " 3000",
+		"sentinel failover-timeout " + s.MasterName + " 10000",
 	}
 	if password != "" {
 		conf = append(conf, "sentinel auth-pass "+s.MasterName+" "+password)

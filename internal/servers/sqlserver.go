@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // The user of the databases, for PostgreSQL and MariaDB, and a password that is odd
@@ -39,9 +38,9 @@ func (s *sqlServer) Exec(t testing.TB, database, sql string) string {
 	return out
 }
 
-// answers reports whether the server takes connections, by a talk of a second at most.
+// answers reports whether the server takes connections, by one attempt at most.
 func (p *process) answers(ctx context.Context, talk func(conn net.Conn) bool) bool {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, attempt)
 	defer cancel()
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", p.Addr())

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -125,7 +127,8 @@ func (h *history) follow(number, node int, ctx context.Context) {
 func (h *history) settle(visit func(cookie, path string) *http.Response) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for number, l := range h.logins {
+	for _, number := range slices.Sorted(maps.Keys(h.logins)) {
+		l := h.logins[number]
 		for i, c := range l.cookies {
 			h.mu.Unlock() // a stream may end meanwhile
 			got, count := seen(visit(c, "/read"))

@@ -109,3 +109,20 @@ func (q *queue) take(c *chance) (store.Event, bool) {
 	q.events = q.events[1:]
 	return e, true
 }
+
+// attentive is a cache whose watch takes a moment to begin. A manager begins it at the
+// moment at which it looks at the session that it watches for: which of the two comes
+// first is decided here, and not by the machine.
+type attentive struct{ store.Store }
+
+// Unwrap shows what else the cache can do.
+func (a attentive) Unwrap() store.Store { return a.Store }
+
+// Watch implements [store.Watcher].
+func (a attentive) Watch(ctx context.Context, fn func(store.Event)) error {
+	if err := pause(ctx, time.Nanosecond); err != nil {
+		return err
+	}
+	w, _ := store.As[store.Watcher](a.Store)
+	return w.Watch(ctx, fn)
+}

@@ -16,7 +16,7 @@ import (
 
 // Patience is how long a request may take. No handler of a scenario waits for
 // anything, so who needs longer hangs.
-const Patience = 20 * time.Second
+const Patience = 2 * time.Minute
 
 // Request is what is written to the server.
 type Request struct {

@@ -83,8 +83,9 @@ func Document(doc any) any {
 	if !ok {
 		return doc
 	}
-	out := maps.Clone(object)
-	out["cookie"] = cookie(member)
+	out, seen := maps.Clone(object), cookie(member)
+	delete(seen, "maxAge") // express-session reads it, and never writes it
+	out["cookie"] = seen
 	return out
 }
 
@@ -98,7 +99,8 @@ var cookieMembers = []string{
 // missing (the format says so), path and httpOnly have defaults, and what is
 // spelled in several ways has one. Truth values that are off count as missing, for
 // a field of a Go struct knows no third state, and express-session makes nothing of
-// the difference either. (Not so false as a lifetime, which is not null there.)
+// the difference either. (Not so false as a lifetime, which is not null there;
+// as a date beside another lifetime it is forgotten at the next touch.)
 func cookie(member map[string]any) map[string]any {
 	out := map[string]any{"path": "/", "httpOnly": true}
 	for _, name := range cookieMembers {
@@ -110,6 +112,14 @@ func cookie(member map[string]any) map[string]any {
 		case "originalMaxAge": // a fraction of a millisecond has no effect
 			if ms, ok := v.(float64); ok {
 				v = math.Trunc(ms)
+			}
+		case "expires": // a text that is no date is none, nor is 0
+			if _, isText := v.(string); isText || v == 0.0 || v == false && member["originalMaxAge"] != false {
+				v = nil
+			}
+		case "maxAge": // false as the date is
+			if v == false && member["originalMaxAge"] != false {
+				v = nil
 			}
 		case "httpOnly":
 			v = v == true

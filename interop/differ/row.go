@@ -31,6 +31,7 @@ type Row struct {
 type Place struct {
 	Scenario *scenario.Scenario
 	Step     *scenario.Step
+	Before   scenario.Store   // when the step began
 	Want     *scenario.Result // of the step
 	Got      *scenario.Result
 }

@@ -112,7 +112,7 @@ func layers(p *Place) []scenario.Layer {
 // applied are those that are mounted where the request goes.
 func applied(p *Place) []scenario.Layer {
 	var out []scenario.Layer
-	path, _, _ := strings.Cut(p.Step.Path, "?")
+	path := scenario.TargetPath(p.Step.Path)
 	for _, l := range layers(p) {
 		if l.Covers(path) {
 			out = append(out, l)
@@ -140,7 +140,7 @@ func shareStore(p *Place) bool {
 
 // withinWord tells a request to "/foobar" where the cookie's path is "/foo".
 func withinWord(p *Place) bool {
-	path, _, _ := strings.Cut(p.Step.Path, "?")
+	path := scenario.TargetPath(p.Step.Path)
 	for _, l := range applied(p) {
 		cookie, _ := l.Options.CookieFor(path).Get("path").(string)
 		rest, is := strings.CutPrefix(path, cookie)

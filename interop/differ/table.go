@@ -70,28 +70,41 @@ var Table = []Row{
 		Tag:     "quirk:reserved-keys",
 		Differs: "the record is touched and not written, so that the keys stay in it",
 		Reason:  "keys that express-session cannot have as data are left to the program that wrote them",
-		Allows: func(p *Place, d *compare.Difference) bool {
-			switch d.Field {
-			case compare.Calls:
-				return unchanged(p, d)
-			case compare.Stored:
-				want, _ := data(d.Expected).(map[string]any)
-				got, _ := data(d.Got).(map[string]any)
-				for key, v := range want {
-					if text, same := got[key]; !same || text != v {
-						return false
-					}
-				}
-				return want != nil && got != nil
-			}
-			return false
-		},
+		Allows:  keysStay,
 	},
 	{
 		Tag:     "quirk:id-collision",
 		Differs: "the second session gets another id, and the first stays as it is",
 		Reason:  "an id that is in use is never given to somebody else",
 		Allows:  anotherID,
+	},
+	{
+		Rule:    "the record was removed while the request was under way",
+		Is:      func(p *Place) bool { return hasOutcome(p.Got, " gone") },
+		Differs: "the record stays away, its write is refused, and no cookie is sent for it",
+		Reason:  "see the note resurrected",
+		Allows:  staysDead,
+	},
+	{
+		Rule:    "a record has a reserved member",
+		Is:      hasReserved,
+		Differs: "it is touched and not written, so that the member stays in it",
+		Reason:  "see the tag quirk:reserved-keys",
+		Allows:  keysStay,
+	},
+	{
+		Rule:    "the generator gives an id that is in use",
+		Is:      repeats,
+		Differs: "the session gets another id, and the first stays as it is",
+		Reason:  "see the tag quirk:id-collision",
+		Allows:  anotherID,
+	},
+	{
+		Rule:    "a record's cookie has a maxAge, or a date that is a number",
+		Is:      oddLifetime,
+		Differs: "the handler sees the session's lifetime as it is stored, and no cookie is sent again for it",
+		Reason:  "express-session reads such a lifetime, forgets it at the next touch, and writes none",
+		Allows:  lifetimeUnseen,
 	},
 	{
 		Rule:    "the request's path goes on within the last word of the cookie's path",

@@ -83,10 +83,7 @@ func (w *World) frameworkSaysSecure(r *http.Request) bool {
 }
 
 // rawPath is the path as it stands in the request line.
-func rawPath(r *http.Request) string {
-	path, _, _ := strings.Cut(r.RequestURI, "?")
-	return path
-}
+func rawPath(r *http.Request) string { return scenario.TargetPath(r.RequestURI) }
 
 // baseCookie is a cookie to which no option was given.
 var baseCookie = session.Cookie{Secure: session.Insecure, SameSite: session.SameSiteOmit}

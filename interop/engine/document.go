@@ -21,15 +21,11 @@ func (s *Store) put(id string, doc map[string]any) error {
 	if err != nil {
 		return err
 	}
-	expires, err := expiryOf(doc)
-	if err != nil {
-		return err
-	}
 	ctx := context.Background()
 	if err := s.inner.Delete(ctx, id); err != nil {
 		return err
 	}
-	_, err = s.inner.Create(ctx, store.Record{ID: id, Data: text, Expires: expires})
+	_, err = s.inner.Create(ctx, store.Record{ID: id, Data: text, Expires: expiryOf(doc)})
 	return err
 }
 
@@ -57,9 +53,7 @@ func (s *Store) patch(id string, set map[string]any, unset []string) error {
 		cookie = cookie || key == "cookie"
 	}
 	if cookie {
-		if rec.Expires, err = expiryOf(doc); err != nil {
-			return err
-		}
+		rec.Expires = expiryOf(doc)
 	}
 	if rec.Data, err = json.Marshal(doc); err != nil {
 		return err
@@ -84,20 +78,24 @@ func (s *Store) clear() error {
 }
 
 // expiryOf reads the date in a document's cookie member, as MemoryStore does: a
-// text, or a number of ms since 1970; what has no date does not expire.
-func expiryOf(doc map[string]any) (time.Time, error) {
+// text, or a number of ms since 1970. What is no date does not expire.
+func expiryOf(doc map[string]any) time.Time {
 	cookie, _ := doc["cookie"].(map[string]any)
 	switch v := cookie["expires"].(type) {
-	case nil, bool:
-		return time.Time{}, nil
+	case bool:
+		if v { // JavaScript takes it for the number 1
+			return time.UnixMilli(1)
+		}
 	case float64:
-		return time.UnixMilli(int64(v)), nil
+		if v != 0 { // JavaScript takes it for no date
+			return time.UnixMilli(int64(v))
+		}
 	case string:
 		if t, ok := scenario.ParseDate(v); ok {
-			return t, nil
+			return t
 		}
 	}
-	return time.Time{}, fmt.Errorf("a stored expiry of %v is no date", cookie["expires"])
+	return time.Time{}
 }
 
 // resolve replaces {"in":ms} in a document by the time that it stands for.
@@ -129,7 +127,9 @@ func (s *Store) documents(start time.Time) (map[string]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		docs[rec.ID] = show(rec, start)
+		if !isOwn(rec.ID) && !isTombstone(rec) {
+			docs[rec.ID] = show(rec, start)
+		}
 	}
 	return docs, nil
 }
@@ -144,6 +144,9 @@ func show(rec store.Record, start time.Time) any {
 	object, _ := doc.(map[string]any)
 	cookie, _ := object["cookie"].(map[string]any)
 	if cookie == nil {
+		return doc
+	}
+	if ms, isNumber := cookie["expires"].(float64); isNumber && rec.Expires.Equal(time.UnixMilli(int64(ms))) {
 		return doc
 	}
 	if !rec.Expires.IsZero() {

@@ -110,16 +110,15 @@ func TestFaultsFailAfterSoManyCalls(t *testing.T) {
 func TestWhatCannotBeReplayedFails(t *testing.T) {
 	t.Parallel()
 	for name, handler := range map[string]string{
-		"counting up a text":         `{"op":"set","key":"n","value":"x"},{"op":"incr","key":"n"}`,
-		"appending to nothing":       `{"op":"push","key":"l","value":1}`,
-		"assigning inside a number":  `{"op":"set","key":"n","value":1},{"op":"setIn","path":["n","x"],"value":1}`,
-		"assigning beyond a list":    `{"op":"set","key":"l","value":[]},{"op":"setIn","path":["l",3],"value":1}`,
-		"the id of an empty jar":     `{"op":"storeRemove","id":{"jar":"connect.sid"}}`,
-		"a date that is none":        `{"op":"setCookie","set":{"expires":{"at":"soon"}}}`,
-		"a lifetime out of range":    `{"op":"setMaxAge","value":1e300}`,
-		"a record with a bad expiry": `{"op":"storePut","id":{"literal":"a"},"doc":{"cookie":{"expires":"soon"}}}`,
-		"a part of an empty jar":     `{"op":"nested","step":{"method":"GET","path":"/","cookies":{"lines":[[{"jar":"x"}]]},"handler":[]}}`,
-		"a variant that is not":      `{"op":"nested","step":{"method":"GET","path":"/","cookies":"none","variant":"v","handler":[]}}`,
+		"counting up a text":        `{"op":"set","key":"n","value":"x"},{"op":"incr","key":"n"}`,
+		"appending to nothing":      `{"op":"push","key":"l","value":1}`,
+		"assigning inside a number": `{"op":"set","key":"n","value":1},{"op":"setIn","path":["n","x"],"value":1}`,
+		"assigning beyond a list":   `{"op":"set","key":"l","value":[]},{"op":"setIn","path":["l",3],"value":1}`,
+		"the id of an empty jar":    `{"op":"storeRemove","id":{"jar":"connect.sid"}}`,
+		"a date that is none":       `{"op":"setCookie","set":{"expires":{"at":"soon"}}}`,
+		"a lifetime out of range":   `{"op":"setMaxAge","value":1e300}`,
+		"a part of an empty jar":    `{"op":"nested","step":{"method":"GET","path":"/","cookies":{"lines":[[{"jar":"x"}]]},"handler":[]}}`,
+		"a variant that is not":     `{"op":"nested","step":{"method":"GET","path":"/","cookies":"none","variant":"v","handler":[]}}`,
 	} {
 		w := world(t, strings.Replace(small, `"handler":[]`, `"handler":[`+handler+`]`, 1))
 		if r, err := w.Step(&w.scenario.Steps[0], &scenario.Result{}); err == nil {

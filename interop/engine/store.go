@@ -62,6 +62,9 @@ func (s *Store) note(call, id, outcome string) {
 
 // Load implements [store.Store].
 func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
+	if isOwn(id) {
+		return s.inner.Load(ctx, id)
+	}
 	s.mu.Lock()
 	quiet := s.reread[id]
 	delete(s.reread, id)
@@ -94,6 +97,9 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 
 // Create implements [store.Store].
 func (s *Store) Create(ctx context.Context, rec store.Record) (store.Version, error) {
+	if isOwn(rec.ID) {
+		return s.inner.Create(ctx, rec)
+	}
 	if err := s.w.failing("set"); err != nil {
 		s.note("set", rec.ID, "error")
 		return 0, err
@@ -102,6 +108,7 @@ func (s *Store) Create(ctx context.Context, rec store.Record) (store.Version, er
 	switch {
 	case errors.Is(err, store.ErrExists):
 		s.note("set", rec.ID, "taken")
+		s.w.isTaken()
 	case err != nil:
 		s.note("set", rec.ID, "error")
 	default:
@@ -113,6 +120,12 @@ func (s *Store) Create(ctx context.Context, rec store.Record) (store.Version, er
 
 // Update implements [store.Store], but for conflicts: see [Store].
 func (s *Store) Update(ctx context.Context, rec store.Record) (store.Version, error) {
+	if isOwn(rec.ID) {
+		return s.inner.Update(ctx, rec)
+	}
+	if isTombstone(rec) {
+		return s.bury(ctx, rec)
+	}
 	call := "set"
 	if r := s.w.current(); r != nil && r.leavesDataAlone(rec) {
 		call = "touch"
@@ -153,6 +166,16 @@ func (s *Store) Update(ctx context.Context, rec store.Record) (store.Version, er
 	return v, err
 }
 
+// bury puts a tombstone in a record's place, whoever has written that.
+func (s *Store) bury(ctx context.Context, rec store.Record) (store.Version, error) {
+	kept, err := s.inner.Load(ctx, rec.ID)
+	if err != nil {
+		return 0, err
+	}
+	rec.Version = kept.Version
+	return s.inner.Update(ctx, rec)
+}
+
 // notTouched is a touch of a store that cannot: nothing comes of it.
 func (s *Store) notTouched(ctx context.Context, rec store.Record) (store.Version, error) {
 	kept, err := s.inner.Load(ctx, rec.ID)
@@ -167,6 +190,9 @@ func (s *Store) wrote(rec store.Record) {
 
 // Touch implements [store.Store].
 func (s *Store) Touch(ctx context.Context, id string, expires time.Time) error {
+	if isOwn(id) {
+		return s.inner.Touch(ctx, id, expires)
+	}
 	if !s.touches {
 		return nil
 	}
@@ -185,6 +211,9 @@ func (s *Store) Touch(ctx context.Context, id string, expires time.Time) error {
 
 // Delete implements [store.Store].
 func (s *Store) Delete(ctx context.Context, id string) error {
+	if isOwn(id) {
+		return s.inner.Delete(ctx, id)
+	}
 	if err := s.w.failing("destroy"); err != nil {
 		s.note("destroy", id, "error")
 		return err

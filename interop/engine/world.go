@@ -28,6 +28,7 @@ type World struct {
 	mu      sync.Mutex
 	now     time.Time
 	planned []string       // ids yet to be returned
+	taken   bool           // the last one was in use, so that the library asks once more
 	born    map[string]int // generated ids, by when
 	jars    map[string]*client.Jar
 	active  []*request // the innermost last
@@ -87,7 +88,8 @@ func (w *World) newID(*http.Request) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var id string
-	if len(w.planned) > 0 {
+	defer func() { w.taken = false }()
+	if len(w.planned) > 0 && !w.taken { // express-session asks once a session
 		id, w.planned = w.planned[0], w.planned[1:]
 	} else {
 		sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte("id"), uint64(len(w.born))))
@@ -97,6 +99,13 @@ func (w *World) newID(*http.Request) (string, error) {
 		w.born[id] = len(w.born)
 	}
 	return id, nil
+}
+
+// isTaken notes that the last id was in use.
+func (w *World) isTaken() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.taken = true
 }
 
 // placeholder is an id that stands for one which the library never made.

@@ -121,17 +121,20 @@ func (r *rig) raw(t *testing.T, method, id string, body, into any) {
 	}
 }
 
+// patience is for how long anything may take on a busy machine before it is said to hang.
+const patience = 2 * time.Minute
+
 // eventually looks again and again until it sees what it looks for.
-func eventually(t *testing.T, what string, within time.Duration, look func() bool) {
+func eventually(t *testing.T, what string, look func() bool) {
 	t.Helper()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
-	deadline := time.After(within)
+	deadline := time.After(patience)
 	for !look() {
 		select {
 		case <-again.C:
 		case <-deadline:
-			t.Fatalf("not within %v: %s", within, what)
+			t.Fatalf("not within %v: %s", patience, what)
 		}
 	}
 }

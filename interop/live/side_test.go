@@ -27,7 +27,7 @@ type data = map[string]any
 // apps are the applications that both programs serve on the store, alike.
 var apps = []nodeApp{
 	{Name: "hour", MaxAge: time.Hour.Milliseconds()},
-	{Name: "short", MaxAge: 2000},
+	{Name: "short", MaxAge: shortLife.Milliseconds()},
 	{Name: "open"}, // without maxAge
 	{Name: "rolling", MaxAge: time.Hour.Milliseconds(), Rolling: true},
 }

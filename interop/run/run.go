@@ -102,7 +102,7 @@ func One(c scenario.Case) Outcome {
 		}
 		w.Expect(want)
 		found := compare.Results(before, want, got)
-		place := differ.Place{Scenario: c.Scenario, Step: step, Want: want, Got: got}
+		place := differ.Place{Scenario: c.Scenario, Step: step, Before: before, Want: want, Got: got}
 		for _, d := range found {
 			out.Findings = append(out.Findings, Finding{i, d, differ.Find(&place, &d)})
 		}

@@ -106,6 +106,7 @@ func (d *Date) Time(now time.Time) (time.Time, bool) {
 // which no scenario can mean.
 var dateForms = []string{
 	time.RFC3339Nano, "2006-01-02T15:04Z07:00", "2006-01-02", "2006-01", "2006",
+	time.RFC1123, // of toUTCString, which JavaScript reads as well
 }
 
 // ParseDate reads a date of JSON to the millisecond.

@@ -3,6 +3,7 @@ package scenario
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -22,6 +23,20 @@ type Step struct {
 
 // DefaultClient is the client of a step that names none.
 const DefaultClient = "main"
+
+// TargetPath is the path in the target of a request, which may be a whole URL (RFC 9112,
+// section 3.2.2). Express looks at no more of it either.
+func TargetPath(target string) string {
+	path, _, _ := strings.Cut(target, "?")
+	if strings.HasPrefix(path, "/") {
+		return path
+	}
+	if _, rest, absolute := strings.Cut(path, "://"); absolute {
+		_, path, _ = strings.Cut(rest, "/")
+		return "/" + path
+	}
+	return path
+}
 
 // Header is a field of a request or response with one or several lines.
 type Header struct {

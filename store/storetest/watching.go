@@ -10,7 +10,7 @@ import (
 )
 
 // patience is how long the kit waits for what is to happen by itself.
-const patience = 20 * time.Second
+const patience = 30 * time.Second
 
 // watching is a Watch that is under way.
 type watching struct {

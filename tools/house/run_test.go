@@ -130,7 +130,7 @@ func waitForServer(t *testing.T, address string) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.After(time.Minute)
+	limit := time.After(5 * time.Minute)
 	for {
 		c, err := net.Dial("tcp", address)
 		if err == nil {

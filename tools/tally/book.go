@@ -2,63 +2,102 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 )
 
 // count is how many of a command's tests went which way.
-type count struct{ passed, failed, skipped int }
+type count struct {
+	Passed  int `json:"passed"`
+	Failed  int `json:"failed"`
+	Skipped int `json:"skipped"`
+}
 
-// book is the file in which the counts of a run are kept.
+func (c *count) add(other count) {
+	c.Passed += other.Passed
+	c.Failed += other.Failed
+	c.Skipped += other.Skipped
+}
+
+// failure is one test, package or check that failed, for the end of the run.
+type failure struct {
+	What  string `json:"what"`  // the test and its package, or the check
+	Why   string `json:"why"`   // "" if its output says it all
+	Where string `json:"where"` // the module; "" of a check
+	Again string `json:"again"` // the command that runs it alone
+}
+
+// entry is what a command came to: a line of the book.
+type entry struct {
+	count
+	Label    string    `json:"label"`
+	Failures []failure `json:"failures,omitempty"`
+}
+
+// book is the file in which a run is counted.
 type book struct{ path string }
 
-func (b book) add(c count, label string) error {
+func (b book) add(e entry) error {
+	line, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
 	f, err := os.OpenFile(b.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	if _, err = fmt.Fprintf(f, "%d %d %d %s\n", c.passed, c.failed, c.skipped, label); err != nil {
+	if _, err = f.Write(append(line, '\n')); err != nil {
 		f.Close()
 		return err
 	}
 	return f.Close()
 }
 
-// sum prints what failed, and the line that counts everything. Nothing counted is a
-// failure: then nothing was run.
-func (b book) sum() error {
+// sum prints each failure with the command that repeats it, and then the line that
+// counts everything, and reports whether all passed. Nothing counted is a failure: then
+// nothing was run.
+func (b book) sum(w io.Writer) (ok bool, err error) {
 	f, err := os.Open(b.path)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer f.Close()
 	var total count
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		var c count
-		if _, err := fmt.Sscan(lines.Text(), &c.passed, &c.failed, &c.skipped); err != nil {
-			return fmt.Errorf("%s: %q: %w", b.path, lines.Text(), err)
+	lines := bufio.NewReader(f)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if err == io.EOF && len(line) == 0 {
+			break
 		}
-		total.passed += c.passed
-		total.failed += c.failed
-		total.skipped += c.skipped
-		if c.failed > 0 {
-			fmt.Printf("failed: %s\n", lines.Text())
+		var e entry
+		if err := json.Unmarshal(line, &e); err != nil {
+			return false, fmt.Errorf("%s: %q: %w", b.path, line, err)
+		}
+		total.add(e.count)
+		for _, f := range e.Failures {
+			f.print(w)
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return err
+	if total.Passed == 0 && total.Failed == 0 {
+		total.Failed = 1
 	}
-	if total.passed == 0 && total.failed == 0 {
-		total.failed = 1
+	fmt.Fprintf(w, "%d passed, %d failed", total.Passed, total.Failed)
+	if total.Skipped > 0 {
+		fmt.Fprintf(w, ", %d skipped", total.Skipped)
 	}
-	fmt.Printf("%d passed, %d failed", total.passed, total.failed)
-	if total.skipped > 0 {
-		fmt.Printf(", %d skipped", total.skipped)
+	fmt.Fprintln(w)
+	return total.Failed == 0, nil
+}
+
+func (f failure) print(w io.Writer) {
+	fmt.Fprintf(w, "failed: %s", f.What)
+	if f.Where != "" {
+		fmt.Fprintf(w, ", module %s", f.Where)
 	}
-	fmt.Println()
-	if total.failed > 0 {
-		os.Exit(1)
+	if f.Why != "" {
+		fmt.Fprintf(w, ": %s", f.Why)
 	}
-	return nil
+	fmt.Fprintf(w, "\n        %s\n", f.Again)
 }

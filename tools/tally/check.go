@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"time"
@@ -11,47 +12,61 @@ import (
 
 // runCheck runs a command that passes or fails as a whole. Its output is of interest
 // only if it failed.
-func runCheck(label string, args []string) (count, error) {
+func runCheck(w *pulse, label string, args []string) entry {
 	var out bytes.Buffer
 	c := exec.Command(args[0], args[1:]...)
 	c.Stdout, c.Stderr = &out, &out
-	began := time.Now()
-	err := c.Run()
-	took := time.Since(began).Round(100 * time.Millisecond)
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run() }()
+	err, _ := during(w, ended, func() string { return fmt.Sprintf("%s, %v", label, w.ran()) })
+	took := time.Since(w.began).Round(100 * time.Millisecond)
 	if err == nil {
-		fmt.Printf("ok    %s  %v\n", label, took)
-		return count{passed: 1}, nil
+		fmt.Fprintf(w, "ok    %s  %v\n", label, took)
+		return entry{Label: label, count: count{Passed: 1}}
 	}
-	fmt.Printf("FAIL  %s  %v: %v\n", label, took, err)
-	os.Stdout.Write(out.Bytes())
-	return count{failed: 1}, nil
+	fmt.Fprintf(w, "FAIL  %s  %v: %v\n", label, took, err)
+	w.Write(out.Bytes())
+	w.endLine()
+	return entry{
+		Label: label, count: count{Failed: 1},
+		Failures: []failure{{What: label, Why: err.Error(), Again: shell(args)}},
+	}
 }
 
-// runTests runs `go test -json ...` and counts its tests.
-func runTests(label string, args []string, strict bool) (count, error) {
-	fmt.Printf("====  %s\n", label)
+// runTests runs `go test -json ...` in a module's folder and counts its tests.
+func runTests(w *pulse, folder string, args []string, strict bool) (entry, error) {
+	fmt.Fprintf(w, "====  module %s\n", folder)
+	m, err := moduleIn(folder, args)
+	if err != nil {
+		return entry{}, err
+	}
 	c := exec.Command(args[0], args[1:]...)
+	c.Dir, c.Env = folder, append(os.Environ(), "GOWORK=off")
 	c.Stderr = os.Stderr
 	stdout, err := c.StdoutPipe()
 	if err != nil {
-		return count{}, err
+		return entry{}, err
 	}
 	if err := c.Start(); err != nil {
-		return count{}, err
+		return entry{}, err
 	}
-	r := newReport(os.Stdout, strict)
+	r := newReport(w, m, strict)
 	readErr := r.read(stdout)
-	err = c.Wait()
-	total := r.finish()
 	if readErr != nil {
-		return total, readErr
+		io.Copy(io.Discard, stdout) // the command is to come to its end
+	}
+	err = c.Wait()
+	e := r.finish()
+	if readErr != nil {
+		return e, readErr
 	}
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
-		return total, err
+		return e, err
 	}
-	if err != nil && total.failed == 0 {
-		fmt.Printf("FAIL  %s: %v\n", label, err)
-		total.failed++
+	if err != nil && e.Failed == 0 {
+		fmt.Fprintf(w, "FAIL  module %s: %v\n", folder, err)
+		e.Failed = 1
+		e.Failures = []failure{{What: "the module's tests as a whole", Where: folder, Why: err.Error(), Again: m.again("./...", "")}}
 	}
-	return total, nil
+	return e, nil
 }

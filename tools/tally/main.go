@@ -1,10 +1,14 @@
 // Command tally runs a command, says how it went, and keeps count, so that the last
-// line of a run can say honestly what passed.
+// lines of a run can say honestly what passed, what failed, and how to run that alone.
 //
-//	tally tests LABEL go test -json ...   counts each test that the command ran
+//	tally tests FOLDER go test -json ...  counts each test that the command runs in the module
 //	tally check LABEL COMMAND ...         counts the command itself
 //	tally skip LABEL WHY                  counts something that was not run
-//	tally sum                             prints `N passed, N failed, N skipped`
+//	tally sum                             prints what failed, and `N passed, N failed, N skipped`
+//
+// A failed subtest counts once: the tests around it, which failed with it, count neither
+// as failed nor as passed. While a command runs and prints nothing, tally says what it
+// is at.
 //
 // The counts are kept in the file that TALLY_FILE names, a line each. The exit status
 // is 1 if anything failed. With CI=true a test that skips itself has failed: what it
@@ -17,44 +21,42 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	ok, err := run(os.Args[1:])
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "tally:", err)
 		os.Exit(2)
 	}
+	if !ok {
+		os.Exit(1)
+	}
 }
 
-func run(args []string) error {
+func run(args []string) (ok bool, err error) {
 	book := book{path: os.Getenv("TALLY_FILE")}
 	if book.path == "" {
-		return fmt.Errorf("TALLY_FILE is not set: name a file to count in")
+		return false, fmt.Errorf("TALLY_FILE is not set: name a file to count in")
 	}
 	if len(args) == 1 && args[0] == "sum" {
-		return book.sum()
+		return book.sum(os.Stdout)
 	}
 	if len(args) < 3 {
-		return fmt.Errorf("write: tally tests|check|skip LABEL COMMAND..., or tally sum")
+		return false, fmt.Errorf("write: tally tests|check|skip LABEL COMMAND..., or tally sum")
 	}
-	var c count
-	var err error
+	var e entry
+	out := newPulse(os.Stdout)
 	switch label := args[1]; args[0] {
 	case "tests":
-		c, err = runTests(label, args[2:], os.Getenv("CI") == "true")
+		e, err = runTests(out, label, args[2:], os.Getenv("CI") == "true")
 	case "check":
-		c, err = runCheck(label, args[2:])
+		e = runCheck(out, label, args[2:])
 	case "skip":
-		fmt.Printf("SKIP  %s: %s\n", label, args[2])
-		c.skipped = 1
+		fmt.Fprintf(out, "SKIP  %s: %s\n", label, args[2])
+		e = entry{Label: label, count: count{Skipped: 1}}
 	default:
 		err = fmt.Errorf("%q is none of tests, check, skip and sum", args[0])
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
-	if err := book.add(c, args[1]); err != nil {
-		return err
-	}
-	if c.failed > 0 {
-		os.Exit(1)
-	}
-	return nil
+	return e.Failed == 0, book.add(e)
 }

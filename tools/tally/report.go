@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // event is a line of `go test -json`; see `go doc test2json` and `go help buildjson`.
@@ -21,46 +22,64 @@ type event struct {
 	FailedBuild string // the ImportPath whose build-output says why
 }
 
-// pkg is what is known of a package while its tests run.
-type pkg struct {
-	count
-	running map[string]bool     // tests that have not said how they ended
-	output  map[string][]string // by test; "" is the package's own
-	ended   bool
-}
-
 // report turns the events of a `go test -json` into counts and into what somebody
 // who has to mend it wants to read: the output of what failed, whole.
 type report struct {
-	w      io.Writer
+	w      *pulse
+	module module
 	strict bool // a skip is a failure
 	pkgs   map[string]*pkg
 	builds map[string][]string // output of the compiler, by ImportPath
-	total  count
+	total  entry
 }
 
-func newReport(w io.Writer, strict bool) *report {
-	return &report{w: w, strict: strict, pkgs: map[string]*pkg{}, builds: map[string][]string{}}
+func newReport(w *pulse, m module, strict bool) *report {
+	return &report{
+		w: w, module: m, strict: strict, pkgs: map[string]*pkg{}, builds: map[string][]string{},
+		total: entry{Label: "module " + m.folder},
+	}
 }
 
+// read takes events until there are no more, and says what is running meanwhile.
 func (r *report) read(from io.Reader) error {
-	lines := bufio.NewReader(from)
-	for {
-		line, err := lines.ReadString('\n')
-		if strings.TrimSpace(line) != "" {
-			var e event
-			if json.Unmarshal([]byte(line), &e) != nil {
-				fmt.Fprint(r.w, line) // not from test2json: it is for a person
-			} else {
-				r.take(e)
+	lines, stop := make(chan string), make(chan struct{})
+	defer close(stop)
+	var readErr error // set before lines is closed
+	go func() {
+		defer close(lines)
+		in := bufio.NewReader(from)
+		for {
+			line, err := in.ReadString('\n')
+			if line != "" {
+				select {
+				case lines <- line:
+				case <-stop:
+					return
+				}
+			}
+			if err != nil {
+				if err != io.EOF {
+					readErr = err
+				}
+				return
 			}
 		}
-		if err == io.EOF {
-			return nil
+	}()
+	for {
+		line, ok := during(r.w, lines, r.running)
+		if !ok {
+			return readErr
 		}
-		if err != nil {
-			return err
+		if strings.TrimSpace(line) == "" {
+			continue
 		}
+		var e event
+		if json.Unmarshal([]byte(line), &e) != nil {
+			fmt.Fprint(r.w, line) // not from test2json: it is for a person
+			continue
+		}
+		r.take(e)
+		r.w.beat(r.running) // events may come without pause, and none of them is shown
 	}
 }
 
@@ -74,89 +93,145 @@ func (r *report) take(e event) {
 	}
 	p := r.pkgs[e.Package]
 	if p == nil {
-		p = &pkg{running: map[string]bool{}, output: map[string][]string{}}
+		p = newPkg(e.Package)
 		r.pkgs[e.Package] = p
 	}
 	switch e.Action {
 	case "run":
-		p.running[e.Test] = true
+		p.tests[e.Test] = &test{since: time.Now()}
+	case "pause", "cont":
+		if t := p.tests[e.Test]; t != nil {
+			t.paused, t.since = e.Action == "pause", time.Now()
+		}
 	case "output":
-		p.output[e.Test] = append(p.output[e.Test], e.Output)
+		p.wrote(e.Test, e.Output)
 	case "pass", "fail", "skip":
 		if e.Test == "" {
 			r.endPackage(p, e)
 			return
 		}
-		delete(p.running, e.Test)
 		r.endTest(p, e)
 	}
 }
 
 func (r *report) endTest(p *pkg, e event) {
+	t := p.tests[e.Test]
+	if t == nil { // which ended without having begun, such as an example that cannot be run
+		t = &test{}
+		p.tests[e.Test] = t
+	}
+	t.ended = true
 	switch {
 	case e.Action == "pass":
-		p.passed++
+		p.Passed++
+		p.keepOf(t)
+		t.why = "" // it only wrote something of the kind
 	case e.Action == "skip" && !r.strict:
-		p.skipped++
+		p.Skipped++
 		fmt.Fprintf(r.w, "SKIP  %s %s\n", e.Package, e.Test)
+		r.show(t.output)
 	case e.Action == "skip":
-		p.failed++
-		r.show(p, e.Package, e.Test, "skipped itself, which counts as failed in CI")
-		return
+		r.failTest(p, e.Test, "skipped itself, which counts as failed in CI")
+	case t.failedBelow: // that is what failed
+		p.explain(e.Test, t.why)
+		if t.speaks() {
+			fmt.Fprintf(r.w, "----  %s %s, around it\n", e.Package, e.Test)
+			r.show(t.output)
+		}
 	default:
-		p.failed++
-		r.show(p, e.Package, e.Test, "failed")
-		return
+		r.failTest(p, e.Test, t.why)
 	}
-	delete(p.output, e.Test)
+	t.output = nil
 }
 
-// show prints what a test wrote, once.
-func (r *report) show(p *pkg, path, test, verdict string) {
-	fmt.Fprintf(r.w, "----  %s %s %s\n", path, test, verdict)
-	for _, line := range p.output[test] {
+// failTest counts a test as failed, and shows what it wrote.
+func (r *report) failTest(p *pkg, name, why string) {
+	for at := range around(name) {
+		if t := p.tests[at]; t != nil {
+			t.failedBelow = true
+		}
+	}
+	p.Failed++
+	p.failures = append(p.failures, &failure{
+		What: p.path + " " + name, Why: why, Where: r.module.folder, Again: r.module.again(r.module.pkg(p.path), name),
+	})
+	verdict := "failed"
+	if why != "" {
+		verdict += ": " + why
+	}
+	fmt.Fprintf(r.w, "----  %s %s %s\n", p.path, name, verdict)
+	if t := p.tests[name]; t != nil {
+		r.show(t.output)
+		t.output = nil
+	}
+}
+
+// show prints what something wrote.
+func (r *report) show(output []string) {
+	for _, line := range output {
 		fmt.Fprint(r.w, line)
 	}
-	delete(p.output, test)
+	r.w.endLine()
 }
 
 func (r *report) endPackage(p *pkg, e event) {
 	p.ended = true
 	if e.Action == "fail" {
-		r.failPackage(p, e.Package, e.FailedBuild)
+		r.failPackage(p, e.FailedBuild)
 	}
-	r.total.passed += p.passed
-	r.total.failed += p.failed
-	r.total.skipped += p.skipped
+	r.total.add(p.count)
+	for _, f := range p.failures {
+		r.total.Failures = append(r.total.Failures, *f)
+	}
 	verdict := "ok   "
 	switch {
-	case p.failed > 0:
+	case p.Failed > 0:
 		verdict = "FAIL "
-	case p.passed == 0 && p.skipped == 0:
+	case p.Passed == 0 && p.Skipped == 0:
 		return // no tests
 	}
-	fmt.Fprintf(r.w, "%s %s  %d passed, %d failed  %.1fs\n", verdict, e.Package, p.passed, p.failed, e.Elapsed)
+	fmt.Fprintf(r.w, "%s %s  %d passed, %d failed  %.1fs\n", verdict, e.Package, p.Passed, p.Failed, e.Elapsed)
 }
 
-// failPackage accounts for a package that failed: tests that never ended (a panic, a
-// timeout) have failed, and if no test has, the package itself (it does not build, or
-// TestMain gave up).
-func (r *report) failPackage(p *pkg, path, build string) {
-	for _, line := range r.builds[build] {
-		fmt.Fprint(r.w, line)
+// failPackage accounts for a package that failed: for the tests that never ended, and
+// for the package itself where no test has failed (it does not build, or TestMain gave
+// up) or it says so beside its tests.
+func (r *report) failPackage(p *pkg, build string) {
+	r.show(r.builds[build])
+	var interrupted []string
+	for _, name := range p.unended() {
+		switch {
+		case p.hung[name]:
+			r.failTest(p, name, p.fatal())
+		case p.fatal() == "":
+			r.failTest(p, name, "did not end")
+		case p.tests[name].why != "":
+			r.failTest(p, name, p.tests[name].why)
+		default:
+			interrupted = append(interrupted, name)
+		}
 	}
-	for _, test := range slices.Sorted(maps.Keys(p.running)) {
-		p.failed++
-		r.show(p, path, test, "did not end")
+	if why := p.verdict(build); why != "" {
+		p.Failed++
+		p.failures = append(p.failures, &failure{
+			What: p.path, Why: why, Where: r.module.folder, Again: r.module.again(r.module.pkg(p.path), ""),
+		})
+		fmt.Fprintf(r.w, "----  %s %s\n", p.path, why)
+	} else {
+		fmt.Fprintf(r.w, "----  %s (the package)\n", p.path)
 	}
-	if p.failed == 0 {
-		p.failed++
+	if len(interrupted) > 0 {
+		fmt.Fprintf(r.w, "      not run to the end because of that, and not counted: %s\n", strings.Join(interrupted, ", "))
+		for _, name := range interrupted {
+			r.show(p.tests[name].output)
+		}
 	}
-	r.show(p, path, "", "(the package)")
+	r.show(p.kept)
+	r.show(p.output)
 }
 
 // finish returns the counts. A package of which no end was heard has failed.
-func (r *report) finish() count {
+func (r *report) finish() entry {
 	for _, path := range slices.Sorted(maps.Keys(r.pkgs)) {
 		if p := r.pkgs[path]; !p.ended {
 			r.endPackage(p, event{Action: "fail", Package: path})

@@ -21,7 +21,7 @@ func TestReportCounts(t *testing.T) {
 {"Action":"output","Package":"p","Test":"TestA","Output":"noise\n"}
 {"Action":"pass","Package":"p","Test":"TestA"}
 {"Action":"pass","Package":"p","Elapsed":1}`,
-			want: count{passed: 1}, shown: "p  1 passed, 0 failed",
+			want: count{Passed: 1}, shown: "p  1 passed, 0 failed",
 		},
 		{
 			name: "failed, with its output",
@@ -29,7 +29,7 @@ func TestReportCounts(t *testing.T) {
 {"Action":"output","Package":"p","Test":"TestA","Output":"the reason\n"}
 {"Action":"fail","Package":"p","Test":"TestA"}
 {"Action":"fail","Package":"p"}`,
-			want: count{failed: 1}, shown: "the reason",
+			want: count{Failed: 1}, shown: "the reason",
 		},
 		{
 			name: "a panic fails what was running",
@@ -38,7 +38,7 @@ func TestReportCounts(t *testing.T) {
 {"Action":"run","Package":"p","Test":"TestB"}
 {"Action":"output","Package":"p","Test":"TestB","Output":"panic: boom\n"}
 {"Action":"fail","Package":"p"}`,
-			want: count{passed: 1, failed: 1}, shown: "panic: boom",
+			want: count{Passed: 1, Failed: 1}, shown: "panic: boom",
 		},
 		{
 			name: "does not build",
@@ -46,26 +46,26 @@ func TestReportCounts(t *testing.T) {
 {"ImportPath":"p [p.test]","Action":"build-fail"}
 {"Action":"start","Package":"p"}
 {"Action":"fail","Package":"p","FailedBuild":"p [p.test]"}`,
-			want: count{failed: 1}, shown: "undefined: y",
+			want: count{Failed: 1}, shown: "undefined: y",
 		},
 		{
 			name:   "the process was killed",
 			events: `{"Action":"run","Package":"p","Test":"TestA"}`,
-			want:   count{failed: 1}, shown: "did not end",
+			want:   count{Failed: 1}, shown: "did not end",
 		},
 		{
 			name: "a skip is not a pass",
 			events: `{"Action":"run","Package":"p","Test":"TestA"}
 {"Action":"skip","Package":"p","Test":"TestA"}
 {"Action":"pass","Package":"p"}`,
-			want: count{skipped: 1}, shown: "SKIP  p TestA",
+			want: count{Skipped: 1}, shown: "SKIP  p TestA",
 		},
 		{
 			name: "in CI a skip is a failure", strict: true,
 			events: `{"Action":"run","Package":"p","Test":"TestA"}
 {"Action":"skip","Package":"p","Test":"TestA"}
 {"Action":"pass","Package":"p"}`,
-			want: count{failed: 1}, shown: "skipped itself",
+			want: count{Failed: 1}, shown: "skipped itself",
 		},
 		{
 			name:   "a package without tests counts nothing",
@@ -75,11 +75,11 @@ func TestReportCounts(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			r := newReport(&out, test.strict)
+			r := newReport(newPulse(&out), module{folder: "m"}, test.strict)
 			if err := r.read(strings.NewReader(test.events)); err != nil {
 				t.Fatal(err)
 			}
-			if got := r.finish(); got != test.want {
+			if got := r.finish().count; got != test.want {
 				t.Errorf("counted %+v, want %+v", got, test.want)
 			}
 			if !strings.Contains(out.String(), test.shown) {

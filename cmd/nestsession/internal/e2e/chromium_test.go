@@ -23,7 +23,7 @@ import (
 )
 
 // patience is for a whole scenario, on a slow machine under the race detector.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 // startChromium starts a browser with a profile of its own, and returns the
 // context in which tabs are opened.

@@ -24,7 +24,7 @@ const (
 
 // soon bounds what a page hears at once; on one node that is some milliseconds, the rest
 // is patience with a slow machine.
-const soon = 20 * time.Second
+const soon = time.Minute
 
 // devices logs the same user in with several browsers, at the addresses of one or
 // several servers.

@@ -39,7 +39,7 @@ func Cookie(text, name string, secrets []string) (Found, error) {
 	f.ID, f.Secret, err = signer.Verify(value)
 	switch {
 	case errors.Is(err, cookie.ErrMalformed):
-		return f, malformed(value)
+		return f, malformed(value, len(secrets))
 	case errors.Is(err, cookie.ErrSignature):
 		return f, unsigned(value, len(secrets))
 	}
@@ -101,15 +101,25 @@ func session(text string) (string, error) {
 // signatureLength is that of a signature: 32 bytes in base64 without padding.
 const signatureLength = 43
 
-// malformed says what of the form is missing.
-func malformed(value string) error {
-	raw, err := url.PathUnescape(value)
+// malformed says what of the form is missing. A value that ends within a %-escape is
+// judged without the part of it, as one that was cut off in another place.
+func malformed(value string, n int) error {
+	if len(value) > cookie.MaxSize {
+		return fmt.Errorf("the cookie has %d bytes: browsers keep up to %d, and this library none that is longer", len(value), cookie.MaxSize)
+	}
+	whole := partOfEscape.ReplaceAllString(value, "")
+	raw, err := url.PathUnescape(whole)
 	if err != nil {
-		raw = value // as Node reads it
+		raw = whole // as Node reads it
 	}
 	switch {
-	case len(value) > cookie.MaxSize:
-		return fmt.Errorf("the cookie has %d bytes: browsers keep up to %d, and this library none that is longer", len(value), cookie.MaxSize)
+	case strings.HasPrefix(raw, "s:") && strings.Contains(raw, ".") && len(whole) < len(value):
+		if len(raw)-strings.LastIndexByte(raw, '.')-1 == signatureLength {
+			return errors.New("the cookie ends with a part of a %-escape, which is one thing too many: something was appended to it")
+		}
+		return unsigned(whole, n)
+	case err != nil && !strings.HasPrefix(raw, "s:"):
+		return errors.New("the cookie has a broken %-escape, so that none is undone: was it changed on its way?")
 	case !strings.HasPrefix(raw, "s:"):
 		return errors.New(`the cookie is not signed: it does not begin with "s:", or "s%3A"`)
 	case !strings.Contains(raw, "."):
@@ -117,6 +127,9 @@ func malformed(value string) error {
 	}
 	return errors.New(`the cookie is not of the form "s:", id, dot, signature`)
 }
+
+// partOfEscape is what is left of a %-escape at the end of a value.
+var partOfEscape = regexp.MustCompile(`%[0-9A-Fa-f]?$`)
 
 // unsigned says of a signature that does not verify what can be seen.
 func unsigned(value string, n int) error {

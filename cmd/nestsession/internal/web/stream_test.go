@@ -60,7 +60,7 @@ func (b *browser) open(path string) *stream {
 	return st
 }
 
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 func (st *stream) next() (e event, ok bool) {
 	st.Helper()

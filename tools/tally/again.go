@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+)
+
+// module is one whose tests are run.
+type module struct {
+	folder string   // as it was given
+	path   string   // as it is imported; "" if that cannot be told
+	flags  []string // of go test, those that somebody who repeats a test wants too
+}
+
+// moduleIn looks at the module in a folder and at the command that tests it.
+func moduleIn(folder string, args []string) (module, error) {
+	m := module{folder: folder}
+	if _, err := os.Stat(folder); err != nil {
+		return m, err
+	}
+	c := exec.Command("go", "list", "-m")
+	c.Dir = folder
+	c.Env = append(os.Environ(), "GOWORK=off")
+	// What is wrong with the module go test says by itself.
+	if out, err := c.Output(); err == nil {
+		m.path = strings.TrimSpace(string(out))
+	}
+	for _, flag := range args {
+		switch name, _, _ := strings.Cut(strings.TrimLeft(flag, "-"), "="); {
+		case !strings.HasPrefix(flag, "-"):
+		case name == "json", name == "count", name == "timeout":
+		default:
+			m.flags = append(m.flags, flag)
+		}
+	}
+	return m, nil
+}
+
+// pkg is a package as the go command takes it within the module.
+func (m module) pkg(path string) string {
+	if m.path == "" {
+		return path
+	}
+	if rest, ok := strings.CutPrefix(path, m.path); ok && (rest == "" || rest[0] == '/') {
+		return "." + rest
+	}
+	return path
+}
+
+// again is the command that runs a test alone, or with test "" a package.
+func (m module) again(pkg, test string) string {
+	args := append([]string{"go", "test"}, m.flags...)
+	if test != "" {
+		args = append(args, "-run", pattern(test))
+	}
+	return fmt.Sprintf("(cd %s && GOWORK=off %s)", quoted(m.folder), shell(append(args, pkg)))
+}
+
+// pattern is the -run that matches a test and nothing else.
+func pattern(test string) string {
+	names := strings.Split(test, "/")
+	for i, name := range names {
+		names[i] = "^" + regexp.QuoteMeta(name) + "$"
+	}
+	return strings.Join(names, "/")
+}
+
+// shell is a command as one types it.
+func shell(args []string) string {
+	words := make([]string, len(args))
+	for i, arg := range args {
+		words[i] = quoted(arg)
+	}
+	return strings.Join(words, " ")
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=,@%+-]+$`)
+
+func quoted(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

@@ -1,0 +1,9 @@
+package broken
+
+import (
+	"testing"
+
+	_ "example.com/nowhere"
+)
+
+func TestNever(*testing.T) {}

@@ -1,0 +1,5 @@
+package undefined
+
+import "testing"
+
+func TestUndefined(*testing.T) { nobodyHasDefinedThis() }
