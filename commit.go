@@ -68,7 +68,7 @@ func (s *Session[T]) endAgain(ctx context.Context) error {
 	d := s.m.outlive(ctx)
 	defer d.end()
 	for ; len(s.doomed) > 0; s.doomed = s.doomed[1:] {
-		if err := s.m.remove(d, s.doomed[0], 0, ErrRegenerated); err != nil {
+		if _, err := s.m.remove(d, s.doomed[0], 0, ErrRegenerated); err != nil {
 			return &storeError{fmt.Errorf("deleting: %w", err)}
 		}
 	}

@@ -90,7 +90,7 @@ func (s *Session[T]) end(ctx context.Context) error {
 }
 
 func (s *Session[T]) remove(ctx context.Context, cause error) error {
-	err := s.m.remove(ctx, s.key, s.version, cause)
+	_, err := s.m.remove(ctx, s.key, s.version, cause)
 	if err == nil && s.alias != "" {
 		err = s.m.store.Delete(ctx, s.alias)
 	}

@@ -113,7 +113,7 @@ func (m *Manager[T]) Revoke(ctx context.Context, info Info) error {
 	}
 	d := within(ctx, m.saveTimeout)
 	defer d.end()
-	if err := m.remove(d, *info.key, 0, ErrRevoked); err != nil {
+	if _, err := m.remove(d, *info.key, 0, ErrRevoked); err != nil {
 		return &storeError{fmt.Errorf("revoking: %w", err)}
 	}
 	m.emit(ctx, Event{Kind: EventRevoked, Owner: info.Owner}, *info.key)

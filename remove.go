@@ -20,44 +20,49 @@ import (
 // Under ExpressRules, whose traffic with the store is express-session's, the swap is
 // left out until this manager has renewed a session: express-session never does.
 //
-// cause is what those are told who wait for the end on this node.
-func (c *core) remove(ctx context.Context, key string, version store.Version, cause error) error {
+// cause is what those are told who wait for the end on this node. ended is true for the
+// one caller who ended the session; others find it ended.
+func (c *core) remove(ctx context.Context, key string, version store.Version, cause error) (ended bool, err error) {
 	if key == "" {
-		return nil
+		return false, nil
 	}
-	return c.endFor(cause, key, func() error { return c.removeRecord(ctx, key, version, cause) })
+	err = c.endFor(cause, key, func() error {
+		ended, err = c.removeRecord(ctx, key, version, cause)
+		return err
+	})
+	return ended, err
 }
 
-func (c *core) removeRecord(ctx context.Context, key string, version store.Version, cause error) error {
+func (c *core) removeRecord(ctx context.Context, key string, version store.Version, cause error) (ended bool, err error) {
 	if c.express && !c.renews.Load() {
-		return c.store.Delete(ctx, key)
+		return true, c.store.Delete(ctx, key)
 	}
 	for try := 0; ; try++ {
 		if version != 0 {
 			_, err := c.store.Update(ctx, c.tombstone(key, version))
 			if err == nil || errors.Is(err, store.ErrNotFound) {
-				return c.store.Delete(ctx, key)
+				return err == nil, c.store.Delete(ctx, key)
 			}
 			if !errors.Is(err, store.ErrConflict) || try == maxConflicts {
-				return err
+				return false, err
 			}
 			if err := backoff(ctx, try); err != nil {
-				return err
+				return false, err
 			}
 		}
 		rec, err := c.store.Load(ctx, key)
 		if errors.Is(err, store.ErrNotFound) {
-			return c.store.Delete(ctx, key) // what an earlier try may have left
+			return false, c.store.Delete(ctx, key) // what an earlier try may have left
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 		if next := successor(rec.Data); next != "" && next != key {
 			// A pointer is never swapped again, so that nothing can come in between.
-			if err := c.remove(ctx, next, 0, cause); err != nil {
-				return err
+			if ended, err = c.remove(ctx, next, 0, cause); err != nil {
+				return ended, err
 			}
-			return c.store.Delete(ctx, key)
+			return ended, c.store.Delete(ctx, key)
 		}
 		version = rec.Version
 	}
