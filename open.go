@@ -198,9 +198,7 @@ func (s *Session[T]) adopt(at loaded[T]) {
 	s.learn(&at)
 	info := &at.doc.meta
 	if !s.ownerMoved {
-		if s.owner = info.Owner; s.owner == "" {
-			s.owner = at.rec.Owner
-		}
+		s.owner = s.m.ownerIn(&at.rec, info)
 	}
 	s.created, s.used = info.Created, info.Used
 	if s.created == 0 && s.m.absolute > 0 {

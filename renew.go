@@ -107,7 +107,7 @@ func (s *Session[T]) renewTo(ctx context.Context, value *T, body []byte, old str
 		return err
 	}
 	until := s.now + instant(max(s.m.grace, 0)/time.Millisecond)
-	pointer := store.Record{ID: old, Version: s.version, Expires: (until + linger).time()}
+	pointer := store.Record{ID: old, Owner: s.owner, Version: s.version, Expires: (until + linger).time()}
 	rec.ID, rec.Version, doc.key = next.ID, next.Version, next.ID
 	write := s.m.store.Update
 	if next.Version == 0 {
@@ -119,7 +119,7 @@ func (s *Session[T]) renewTo(ctx context.Context, value *T, body []byte, old str
 	}
 	next.Version = version
 	data := appendCookie([]byte(`{"`+cookieKey+`":`), s.settings, s.lifetime, until)
-	info := meta{Successor: next.ID, Until: until}
+	info := meta{Owner: s.owner, Successor: next.ID, Until: until} // the owner's, so that visits find it
 	pointer.Data = append(info.append(data), '}')
 	if err = s.point(ctx, pointer, next.ID); err != nil {
 		return &storeError{fmt.Errorf("renewing: %w", err)}
