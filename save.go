@@ -216,6 +216,9 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 		if value, body, err = s.replay(); err != nil {
 			return err
 		}
+		if s.unneeded != nil && s.unneeded() {
+			return nil
+		}
 	}
 }
 

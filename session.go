@@ -57,9 +57,11 @@ type Session[T any] struct {
 	touched, regenerated        bool // by this request
 	settingsChanged, ownerMoved bool // by this request, and not saved
 	headerSent, cookieSent      bool
-	written, deferred           bool  // by Commit: the store was told; there is more to tell it at the end
-	keepExpiry                  bool  // the write at hand does not count as use
-	was                         state // before Discard
+	written, deferred           bool // by Commit: the store was told; there is more to tell it at the end
+	keepExpiry                  bool // the write at hand does not count as use
+
+	unneeded func() bool // there is nothing left to write, see Take; may be nil
+	was      state       // before Discard
 }
 
 // state is where a session is in its life.
@@ -126,6 +128,10 @@ func (s *Session[T]) look() *T {
 		if err := s.m.codec.copyOf(s.doc, &s.view); err == nil {
 			s.viewed = true
 		}
+		for _, fn := range s.updates { // of a save that has met another version, and failed
+			fn(&s.view)
+			s.m.codec.detach(&s.view)
+		}
 	}
 	return &s.view
 }
@@ -135,14 +141,19 @@ func (s *Session[T]) look() *T {
 // it again on the stored data, and once more on each version that another request
 // saved first, so that no concurrent update is lost. So fn only changes what it is
 // given, by values captured before: it reads no clock, no random source, nothing
-// that changes, and calls no method of the session. What fn puts in is copied: a
-// change of it afterwards is not seen. On a session that has ended it does nothing.
+// that changes, and calls no method of the session. It may set a variable of the
+// caller's, which after a Save without an error says what the run did that was stored;
+// [Take] does both. What fn puts in is copied: a change of it afterwards is not seen.
+// On a session that has ended it does nothing.
 func (s *Session[T]) Update(fn func(data *T)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state > stateStored {
-		return
+	if s.state <= stateStored {
+		s.update(fn)
 	}
+}
+
+func (s *Session[T]) update(fn func(*T)) {
 	view := s.look()
 	if s.shown { // leave what Data returned as it is
 		s.m.codec.detach(view)
