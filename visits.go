@@ -64,6 +64,7 @@ func (v *visits[T]) pass(ctx context.Context, pass int) (visited int, err error)
 	var c crew
 	pointers := map[string]string{}
 	var later []string
+	var doubtful []*listed[T]
 	for rec, listErr := range v.m.records(ctx, v.owner) {
 		if err = listErr; err != nil {
 			break
@@ -76,12 +77,29 @@ func (v *visits[T]) pass(ctx context.Context, pass int) (visited int, err error)
 		case !l.live:
 		case pass > 0:
 			later = append(later, l.key) // it may be one that was visited under an older id
-		case v.claim(l.key):
-			visited++
-			c.begin(func() error { return v.visit(ctx, &l) })
+		case !v.claim(l.key):
+		default:
+			switch kept, perhaps := v.kept(&l); {
+			case kept:
+			case perhaps:
+				doubtful = append(doubtful, &l)
+			default:
+				visited++
+				c.begin(func() error { return v.do(ctx, &l) })
+			}
 		}
 		if c.failed() {
 			break
+		}
+	}
+	if err == nil && len(doubtful) > 0 {
+		var kept map[string]bool
+		kept, err = v.keptNow(ctx)
+		for _, l := range doubtful {
+			if err == nil && !kept[l.key] {
+				visited++
+				c.begin(func() error { return v.do(ctx, l) })
+			}
 		}
 	}
 	if err = errors.Join(c.wait(), err); err != nil {
@@ -97,8 +115,11 @@ func (v *visits[T]) pass(ctx context.Context, pass int) (visited int, err error)
 		}
 		l, err := v.m.follow(ctx, key)
 		if err == nil && l != nil && l.owner == v.owner && v.claim(l.key) {
-			visited++
-			err = v.visit(ctx, l)
+			var kept map[string]bool
+			if kept, err = v.keptNow(ctx); err == nil && !kept[l.key] {
+				visited++
+				err = v.do(ctx, l)
+			}
 		}
 		if err != nil {
 			return visited, err
@@ -107,13 +128,39 @@ func (v *visits[T]) pass(ctx context.Context, pass int) (visited int, err error)
 	return visited, nil
 }
 
-func (v *visits[T]) visit(ctx context.Context, l *listed[T]) error {
+// kept reports whether a session is one of those to keep, or perhaps is. Another request
+// may have renewed one since, but that has left the time as it was at which it was
+// created.
+func (v *visits[T]) kept(l *listed[T]) (kept, perhaps bool) {
 	for _, s := range v.keep {
-		if kept, err := s.leadsTo(ctx, l); kept || err != nil {
-			return err
+		s.mu.Lock()
+		created := s.doc.meta.Created
+		kept = kept || s.key == l.key
+		perhaps = perhaps || s.state != stateNew && l.doc != nil && (created == 0 || created == l.doc.meta.Created)
+		s.mu.Unlock()
+	}
+	return kept, perhaps
+}
+
+// keptNow asks the store under which keys the sessions to keep are or have been.
+func (v *visits[T]) keptNow(ctx context.Context) (map[string]bool, error) {
+	keys := map[string]bool{}
+	for _, s := range v.keep {
+		s.mu.Lock()
+		key := s.key
+		s.mu.Unlock()
+		for range maxHops {
+			if keys[key] = true; key == "" {
+				break
+			}
+			l, err := v.m.at(ctx, key)
+			if err != nil {
+				return nil, err
+			}
+			key = l.successor
 		}
 	}
-	return v.do(ctx, l)
+	return keys, nil
 }
 
 // find returns the owner's session for which the digest stands, nil if there is none.
@@ -146,19 +193,10 @@ func (m *Manager[T]) find(ctx context.Context, owner, digest string) (*listed[T]
 // follow looks for a session where it was last seen, and where it was renewed to,
 // however long ago. It returns nil if it has ended.
 func (m *Manager[T]) follow(ctx context.Context, key string) (*listed[T], error) {
-	d := within(ctx, m.loadTimeout)
-	defer d.end()
 	for range maxHops {
-		rec, err := m.store.Load(d, key)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, &storeError{fmt.Errorf("loading: %w", err)}
-		}
-		l := m.read(rec)
-		if l.live {
-			return &l, nil
+		l, err := m.at(ctx, key)
+		if l.live || err != nil {
+			return &l, err
 		}
 		if key = l.successor; key == "" {
 			break
@@ -167,31 +205,18 @@ func (m *Manager[T]) follow(ctx context.Context, key string) (*listed[T], error)
 	return nil, nil
 }
 
-// leadsTo reports whether the record is the session's, which another request may have
-// renewed since this one looked. A renewal keeps the time at which a session was
-// created, so that the store is asked only about records that have it in common.
-func (s *Session[T]) leadsTo(ctx context.Context, l *listed[T]) (bool, error) {
-	s.mu.Lock()
-	at, state, created := s.key, s.state, s.doc.meta.Created
-	s.mu.Unlock()
-	if at == l.key || state == stateNew || l.doc == nil || created != 0 && created != l.doc.meta.Created {
-		return at == l.key, nil
-	}
-	d := within(ctx, s.m.loadTimeout)
+// at reads the record under key; if there is none, it is neither live nor a pointer.
+func (m *Manager[T]) at(ctx context.Context, key string) (listed[T], error) {
+	d := within(ctx, m.loadTimeout)
 	defer d.end()
-	for range maxHops {
-		rec, err := s.m.store.Load(d, at)
-		if errors.Is(err, store.ErrNotFound) {
-			break
-		}
-		if err != nil {
-			return false, &storeError{fmt.Errorf("loading: %w", err)}
-		}
-		if at = s.m.read(rec).successor; at == "" || at == l.key {
-			break
-		}
+	rec, err := m.store.Load(d, key)
+	switch {
+	case err == nil:
+		return m.read(rec), nil
+	case errors.Is(err, store.ErrNotFound):
+		return listed[T]{}, nil
 	}
-	return at == l.key, nil
+	return listed[T]{}, &storeError{fmt.Errorf("loading: %w", err)}
 }
 
 // crew does jobs, several at a time, and begins none after one has failed.
