@@ -82,7 +82,6 @@ func New(cfg Config) (*App, error) {
 		kept := memstore.New(memstore.Config{Now: cfg.Session.Now})
 		cfg.Session.Store, a.owned = kept, kept
 	}
-	cfg.Session.Store = &noting{cfg.Session.Store}
 	a.live = newLive(a.list, cmp.Or(cfg.ListInterval, DefaultListInterval))
 	cfg.Session.OnEvent = a.live.listenTo(cfg.Session.OnEvent)
 	var err error

@@ -3,15 +3,12 @@ package web
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strconv"
 	"time"
 
-	"github.com/nestsession/session/store"
+	"github.com/nestsession/session"
 )
 
 // maxListed bounds how many of a user's sessions are read to be shown. Who has more sees
@@ -48,7 +45,6 @@ func (*devices) Blank() device { return device{} }
 func (a *App) list(ctx context.Context, owner string) ([]device, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	noted, ctx := note(ctx)
 	var all []device
 	for info, err := range a.sessions.List(ctx, owner) {
 		if err != nil {
@@ -56,7 +52,7 @@ func (a *App) list(ctx context.Context, owner string) ([]device, error) {
 		}
 		// One more than are shown, so that it is known that there are more.
 		if all = append(all, device{
-			Session: info.Digest, Device: deviceOf(noted.Data),
+			Session: info.Digest, Device: deviceOf(info),
 			Created: seconds(info.Created), LastUsed: seconds(info.LastUsed), Expires: seconds(info.Expires),
 			used: info.LastUsed, since: info.Created,
 		}); len(all) > maxListed {
@@ -108,44 +104,5 @@ func seenBy(all []device, s *Session) devices {
 	return d
 }
 
-// deviceOf reads a session's device from its document.
-func deviceOf(document []byte) string {
-	var account Account
-	_ = json.Unmarshal(document, &account) // what another program wrote has a device of no name
-	return cmp.Or(account.Device, unknownDevice)
-}
-
-// noting is the store of the sessions, and lets who lists them look at the records that
-// the listing is made of, since that tells nothing of a session's data.
-type noting struct{ store.Store }
-
-// Unwrap shows what else the store can do.
-func (n *noting) Unwrap() store.Store { return n.Store }
-
-// noteKey is where a context holds the record that a listing has come to.
-type noteKey struct{}
-
-func note(ctx context.Context) (*store.Record, context.Context) {
-	record := new(store.Record)
-	return record, context.WithValue(ctx, noteKey{}, record)
-}
-
-// List is the store's.
-func (n *noting) List(ctx context.Context, owner string) iter.Seq2[store.Record, error] {
-	return func(yield func(store.Record, error) bool) {
-		l, ok := store.As[store.Lister](n.Store)
-		if !ok {
-			yield(store.Record{}, fmt.Errorf("%T: %w", n.Store, errors.ErrUnsupported))
-			return
-		}
-		place, _ := ctx.Value(noteKey{}).(*store.Record)
-		for rec, err := range l.List(ctx, owner) {
-			if place != nil {
-				*place = rec
-			}
-			if !yield(rec, err) {
-				return
-			}
-		}
-	}
-}
+// deviceOf is the device that a session is on.
+func deviceOf(info session.Info[Account]) string { return cmp.Or(info.Data.Device, unknownDevice) }

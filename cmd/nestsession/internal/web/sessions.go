@@ -57,16 +57,14 @@ func (a *App) logoutOne(w http.ResponseWriter, r *http.Request, s *Session) {
 		return
 	}
 	ctx := r.Context()
-	noted, listing := note(ctx)
-	var found *session.Info
-	var name string
-	for info, err := range a.sessions.List(listing, ownerOf(u.ID)) {
+	var found *session.Info[Account]
+	for info, err := range a.sessions.List(ctx, ownerOf(u.ID)) {
 		if err != nil {
 			a.writeProblem(w, r, a.problemOf(r, fmt.Errorf("%w: %w", errSession, err)), view{Title: "Not available", Links: toStart})
 			return
 		}
 		if info.Digest == digest {
-			found, name = &info, deviceOf(noted.Data)
+			found = &info
 			break
 		}
 	}
@@ -84,7 +82,7 @@ func (a *App) logoutOne(w http.ResponseWriter, r *http.Request, s *Session) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	s.Update(func(d *Account) { d.Notice = name + " is logged out." })
+	s.Update(func(d *Account) { d.Notice = deviceOf(*found) + " is logged out." })
 	seeOther(w, "/sessions")
 }
 
