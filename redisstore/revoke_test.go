@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/nestsession/session"
-	"github.com/nestsession/session/express"
+	preset "github.com/nestsession/session/express"
 	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/redisstore"
 )
@@ -25,7 +25,7 @@ func TestRoundTripsOfRevokingAnOwner(t *testing.T) {
 			c.Prefix = newPrefix()
 			cfg := session.Config{Secrets: []string{"a secret of this test"}}
 			if c.Express {
-				cfg = express.Config(cfg.Secrets...)
+				cfg = preset.Config(cfg.Secrets...)
 			}
 			cfg.Store = newStore(t, c)
 			m, err := session.New[struct{ N int }](cfg)
