@@ -14,24 +14,32 @@ func (c *codec[T]) compose(base *document[T], key string, value *T, body []byte,
 	data = append(data, `{"`+cookieKey+`":`...)
 	data = appendCookie(data, k, l, expires)
 	var err error
-	if base.others == nil {
-		if len(body) > len("{}") {
-			data = append(append(data, ','), body[1:len(body)-1]...)
-		}
-	} else {
-		was, werr := c.bodyOf(base)
-		if werr != nil {
-			return nil, werr
-		}
-		if d.others, err = c.mergeMembers(base.others, was, body); err != nil {
-			return nil, err
-		}
-		data = appendMembers(data, d.others)
+	if data, d.others, err = c.appendData(data, base, body); err != nil {
+		return nil, err
 	}
 	d.data = append(d.meta.append(data, c.seal, key), '}')
 	d.value = *value
 	initMap(reflect.ValueOf(&d.value).Elem())
 	return d, nil
+}
+
+// appendData writes the members of a document that are not the library's: those of base,
+// with what body has in place of base's value. others is as in document.
+func (c *codec[T]) appendData(dst []byte, base *document[T], body []byte) (data []byte, others []member, err error) {
+	if base.others == nil {
+		if len(body) > len("{}") {
+			dst = append(append(dst, ','), body[1:len(body)-1]...)
+		}
+		return dst, nil, nil
+	}
+	was, err := c.bodyOf(base)
+	if err != nil {
+		return nil, nil, err
+	}
+	if others, err = c.mergeMembers(base.others, was, body); err != nil {
+		return nil, nil, err
+	}
+	return appendMembers(dst, others), others, nil
 }
 
 // mergeMembers carries a change from one encoding of T to another over to the

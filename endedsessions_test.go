@@ -90,7 +90,7 @@ func TestTheCachesForgetEndedSessions(t *testing.T) {
 			})
 		},
 		"Revoke": func(t *testing.T, m *Manager[profile], _ *memstore.Store, _ string) {
-			for info, err := range m.List(t.Context(), "") {
+			for info, err := range m.ListAll(t.Context()) {
 				if err = errors.Join(err, m.Revoke(t.Context(), info)); err != nil {
 					t.Error(err)
 				}
@@ -157,7 +157,7 @@ func TestAListingFillsNoCache(t *testing.T) {
 		}
 	}
 	n := 0
-	for _, err := range m.List(t.Context(), "") {
+	for _, err := range m.ListAll(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,8 +20,10 @@ var (
 	ErrExpired     = fmt.Errorf("%w: timeout", ErrRevoked)
 	ErrLoggedIn    = fmt.Errorf("%w: the user logged in, which began another", ErrRevoked)
 
-	// ErrNoOwner says that the empty text was given as an owner, which is nobody's name.
-	ErrNoOwner = errors.New("session: no owner given")
+	// ErrNoOwner says that a method that takes an owner was given "". A visitor who is not
+	// logged in has no owner, and must not be taken for everybody.
+	ErrNoOwner = errors.New(`session: the owner is "", which names nobody: log in first; ` +
+		`an operator who wants the sessions of everybody calls Manager.ListAll`)
 
 	// ErrClosed says that the manager was closed.
 	ErrClosed = errors.New("session: manager was closed")

@@ -82,7 +82,7 @@ func ExampleManager_List() {
 }
 
 // The user ends one session of the list: a telephone that was lost.
-func ExampleManager_Revoke() {
+func ExampleManager_RevokeSession() {
 	type Account struct{ User string }
 	accounts, err := session.New[Account](session.Config{Secrets: []string{"a secret of 16 bytes or more"}})
 	if err != nil {
@@ -100,14 +100,9 @@ func ExampleManager_Revoke() {
 		fmt.Fprint(w, s.Digest()) // as the page of the sessions would show it
 	}))
 	mux.HandleFunc("POST /end", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
-		for info, err := range accounts.List(r.Context(), s.Owner()) { // of nobody else's
-			if err == nil && info.Digest == r.FormValue("digest") {
-				err = accounts.Revoke(r.Context(), info)
-			}
-			if err != nil {
-				http.Error(w, "try again", http.StatusServiceUnavailable)
-				return
-			}
+		// Whatever the form says, it ends none of another user's.
+		if _, err := accounts.RevokeSession(r.Context(), s.Owner(), r.FormValue("digest")); err != nil {
+			http.Error(w, "try again", http.StatusServiceUnavailable)
 		}
 	}))
 	mux.HandleFunc("GET /me", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {

@@ -103,8 +103,15 @@ func (s *Session[T]) moveOnce(ctx context.Context, mv *moving) error {
 		write = s.m.store.Create
 	}
 	version, err := write(ctx, rec)
-	if errors.Is(err, store.ErrNotFound) {
-		mv.next.Version = 0 // an earlier attempt's has expired
+	if rec.Version != 0 && (errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict)) {
+		// What an earlier attempt has stored has expired, or was changed by who found it in
+		// a listing (UpdateOwner), and who then thinks that it is done with.
+		s.undoMove(ctx, mv.next.ID)
+		id, failed := s.m.makeID(s.r)
+		if failed != nil {
+			return failed
+		}
+		mv.id, mv.next = id, store.Record{ID: s.m.key(id)}
 	}
 	if err != nil {
 		return &storeError{fmt.Errorf("giving a new id: %w", err)}
@@ -154,6 +161,9 @@ func (s *Session[T]) dropData() {
 // as after its own regenerate.
 func (s *Session[T]) supersede(ctx context.Context, mv *moving) error {
 	info := meta{Successor: mv.next.ID, Login: mv.login != "", Carry: mv.login != "" && !mv.dropped}
+	if !info.Login {
+		info.Owner = s.owner // so that who ends or changes the owner's sessions finds it, see visits
+	}
 	expires := s.now + s.m.graceEnd(linger)
 	switch {
 	case info.Login, s.m.grace <= 0:
@@ -175,7 +185,7 @@ func (s *Session[T]) supersede(ctx context.Context, mv *moving) error {
 	}
 	begin := appendCookie([]byte(`{"`+cookieKey+`":`), s.settings, s.lifetime, info.Until)
 	pointer := func(key string) store.Record {
-		return store.Record{ID: key, Expires: expires.time(), Data: append(info.append(begin[:len(begin):len(begin)], s.m.seal, key), '}')}
+		return store.Record{ID: key, Owner: info.Owner, Expires: expires.time(), Data: append(info.append(begin[:len(begin):len(begin)], s.m.seal, key), '}')}
 	}
 	old := pointer(s.key)
 	old.Version = s.version

@@ -6,25 +6,45 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"time"
 
 	"github.com/nestsession/session/store"
 )
 
 // Info describes a session to those who list sessions: its user, an operator. It
-// holds no id.
-type Info struct {
+// holds no id. Printing it shows neither the data nor where the session is kept.
+type Info[T any] struct {
 	Owner string
 
 	// Digest stands for the session, as in [Event]; [Session.Digest] tells which one
-	// a request is in. It is safe to show to the owner and to send back.
+	// a request is in. It is safe to show to the owner and to send back, for
+	// [Manager.RevokeSession].
 	Digest string
+
+	// Data is a copy of the session's data; the zero value if it is Undecodable.
+	Data T
+
+	// Undecodable says that what is stored does not fit T, so that its client has a
+	// new session at the next visit.
+	Undecodable bool
 
 	Created  time.Time // zero if not kept; see [Session.Created]
 	LastUsed time.Time // as exactly as Config.TouchInterval asks; zero if not known
 	Expires  time.Time // unless used before; zero: never
 
-	key *string // of the record; a pointer, so that printing an Info does not show it
+	key     string
+	version store.Version
+}
+
+// Format prints the owner and the digest, whatever the verb.
+func (i Info[T]) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "session %s of %q", i.Digest, i.Owner)
+}
+
+// LogValue is Format for log/slog.
+func (i Info[T]) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("session", i.Digest), slog.String("owner", i.Owner))
 }
 
 // Digest stands for the session in events and in [Info]: the same on every node,
@@ -43,7 +63,7 @@ func (s *Session[T]) Digest() string {
 // Config, since those programs keep the document's members and know no owner besides.
 //
 // It believes what the document says, which is enough for an index: a manager believes
-// what it has sealed itself (see [Manager.List]).
+// what it has sealed itself.
 func OwnerOf(document []byte) string {
 	var m struct {
 		Owner string `json:"owner"`
@@ -54,19 +74,43 @@ func OwnerOf(document []byte) string {
 	return m.Owner
 }
 
-// maxPasses bounds how often RevokeOwner looks again for sessions that were being
-// renewed while it worked.
-const maxPasses = 8
+// List yields the live sessions of an owner, in no particular order, without holding
+// them all in memory (ASVS 7.5.2). For everybody's sessions see [Manager.ListAll].
+//
+// An error is yielded last: [ErrNoOwner] for the owner ""; the store's, which has
+// Config.LoadTimeout to find each next session; [errors.ErrUnsupported] if that is no
+// [store.Lister].
+func (m *Manager[T]) List(ctx context.Context, owner string) iter.Seq2[Info[T], error] {
+	if owner == "" {
+		return func(yield func(Info[T], error) bool) { yield(Info[T]{}, ErrNoOwner) }
+	}
+	return m.list(ctx, owner)
+}
 
-// List yields the live sessions of an owner, or with owner "" all, in no particular
-// order, without holding them all in memory (ASVS 7.5.2). An error is yielded last:
-// the store's, which has Config.LoadTimeout to find each next session, or
-// [errors.ErrUnsupported] if that is no [store.Lister].
-func (m *Manager[T]) List(ctx context.Context, owner string) iter.Seq2[Info, error] {
-	return func(yield func(Info, error) bool) {
+// ListAll yields the live sessions of everybody, those without an owner included, as
+// [Manager.List] does those of one: for operators and exports, not for the users' pages.
+func (m *Manager[T]) ListAll(ctx context.Context) iter.Seq2[Info[T], error] { return m.list(ctx, "") }
+
+func (m *Manager[T]) list(ctx context.Context, owner string) iter.Seq2[Info[T], error] {
+	return func(yield func(Info[T], error) bool) {
+		for rec, err := range m.records(ctx, owner) {
+			if err != nil {
+				yield(Info[T]{}, err)
+				return
+			}
+			if l := m.read(rec); l.live && (owner == "" || l.owner == owner) && !yield(m.describe(&l), nil) {
+				return
+			}
+		}
+	}
+}
+
+// records yields what the store lists, and bounds how long it takes for each record.
+func (m *Manager[T]) records(ctx context.Context, owner string) iter.Seq2[store.Record, error] {
+	return func(yield func(store.Record, error) bool) {
 		l, ok := store.As[store.Lister](m.store)
 		if !ok {
-			yield(Info{}, fmt.Errorf("session: listing: %T does not list: %w", m.store, errors.ErrUnsupported))
+			yield(store.Record{}, fmt.Errorf("session: listing: %T does not list: %w", m.store, errors.ErrUnsupported))
 			return
 		}
 		ctx, cancel := context.WithCancelCause(ctx)
@@ -79,12 +123,10 @@ func (m *Manager[T]) List(ctx context.Context, owner string) iter.Seq2[Info, err
 				err = fmt.Errorf("%w: %w", cause, err)
 			}
 			if err != nil {
-				yield(Info{}, &storeError{fmt.Errorf("listing: %w", err)})
+				yield(store.Record{}, &storeError{fmt.Errorf("listing: %w", err)})
 				return
 			}
-			info, live := m.describe(rec)
-			// An index may name a session that has changed hands since.
-			if live = live && (owner == "" || info.Owner == owner); live && !yield(info, nil) {
+			if !yield(rec, nil) {
 				return
 			}
 			patience.Reset(m.loadTimeout)
@@ -92,110 +134,48 @@ func (m *Manager[T]) List(ctx context.Context, owner string) iter.Seq2[Info, err
 	}
 }
 
-// describe reads a record for List. What points to a renewed session is none, and
-// what another program wrote is listed as far as the record tells.
-func (m *Manager[T]) describe(rec store.Record) (Info, bool) {
-	info := Info{Owner: rec.Owner, Digest: m.digest(rec.ID), Expires: rec.Expires, key: &rec.ID}
+// listed is a record that was found by its owner, and not by a client's id.
+type listed[T any] struct {
+	loaded[T]        // doc is nil if it cannot be decoded
+	owner     string // an index may name a session that has changed hands since
+	live      bool   // it is a session's
+	successor string // it is what is left under the old id of a renewed one
+}
+
+// read reads a record. Nobody can use a session that cannot be decoded, so that it
+// is described as far as the record tells.
+func (m *Manager[T]) read(rec store.Record) listed[T] {
+	l := listed[T]{loaded: loaded[T]{rec: rec, key: rec.ID}}
 	doc, err := m.codec.read(rec.ID, rec.Data)
 	if err != nil {
-		return info, true
+		l.owner, l.live = rec.Owner, true
+		return l
 	}
-	if doc.meta.Successor != "" || doc.meta.Ended {
-		return info, false
+	l.doc, l.owner = doc, m.ownerOf(&rec, &doc.meta)
+	switch info := &doc.meta; {
+	case info.Ended, info.Login:
+	case info.Successor != "":
+		l.successor = info.Successor
+	default:
+		l.live = !m.over(info.Created)
+	}
+	return l
+}
+
+// describe is what a listing says of a session.
+func (m *Manager[T]) describe(l *listed[T]) Info[T] {
+	info := Info[T]{Owner: l.owner, Digest: m.digest(l.key), Expires: l.rec.Expires, key: l.key, version: l.rec.Version}
+	if l.doc == nil || m.codec.copyOf(l.doc, &info.Data) != nil {
+		info.Undecodable = true
+		return info
 	}
 	var s Session[T]
 	s.m = m
 	s.settle(&m.cookie)
-	s.adopt(loaded[T]{rec: rec, doc: doc, key: rec.ID})
-	if m.over(doc.meta.Created) {
-		return info, false
-	}
-	if doc.meta.Created != 0 {
+	s.adopt(l.loaded)
+	if l.doc.meta.Created != 0 {
 		info.Created = s.created.time()
 	}
-	info.Owner, info.LastUsed, info.Expires = s.owner, s.lastUsed().time(), s.expires.time()
-	return info, true
-}
-
-// Revoke ends one session of a listing, wherever it is in use (ASVS 7.4.5). That it
-// has ended already is no error.
-func (m *Manager[T]) Revoke(ctx context.Context, info Info) error {
-	if info.key == nil {
-		return errors.New("session: Revoke takes an Info that List yielded")
-	}
-	d := within(ctx, m.saveTimeout)
-	defer d.end()
-	ended, err := m.remove(d, *info.key, 0, ErrRevoked)
-	if ended {
-		m.emit(ctx, Event{Kind: EventRevoked, Owner: info.Owner}, *info.key)
-	}
-	if err != nil {
-		return &storeError{fmt.Errorf("revoking: %w", err)}
-	}
-	return nil
-}
-
-// RevokeOwner ends the sessions of an owner on every node, and returns how many:
-// all of them when an account is disabled (ASVS 7.4.2), or all but keep, the
-// request's own, when its password has changed (ASVS 7.4.3, GO-2026-5414). Sessions
-// that are renewed at the same time are found; new logins are not waited for.
-//
-// Errors: the store's, [errors.ErrUnsupported] as with List. Some sessions may have
-// been ended before it; calling it again ends the others.
-func (m *Manager[T]) RevokeOwner(ctx context.Context, owner string, keep ...*Session[T]) (ended int, err error) {
-	if owner == "" {
-		return 0, errors.New("session: RevokeOwner needs an owner; to end all sessions, revoke what List yields for \"\"")
-	}
-	for range maxPasses {
-		found := 0
-		for info, err := range m.List(ctx, owner) {
-			if err != nil {
-				return ended, err
-			}
-			kept := false
-			for _, s := range keep {
-				if kept, err = s.leadsTo(ctx, *info.key); kept || err != nil {
-					break
-				}
-			}
-			if err != nil {
-				return ended, err
-			}
-			if kept {
-				continue
-			}
-			if err := m.Revoke(ctx, info); err != nil {
-				return ended, err
-			}
-			found++
-		}
-		if ended += found; found == 0 {
-			break
-		}
-	}
-	return ended, nil
-}
-
-// leadsTo reports whether the record under key is the session's, which another
-// request may have renewed since this one looked.
-func (s *Session[T]) leadsTo(ctx context.Context, key string) (bool, error) {
-	s.mu.Lock()
-	at := s.key
-	s.mu.Unlock()
-	for range maxHops {
-		if at == key || at == "" {
-			return at == key, nil
-		}
-		d := within(ctx, s.m.loadTimeout)
-		rec, err := s.m.loadRecord(d, at)
-		d.end()
-		if errors.Is(err, store.ErrNotFound) {
-			return false, nil
-		}
-		if err != nil {
-			return false, &storeError{fmt.Errorf("revoking: %w", err)}
-		}
-		at = s.m.metaOf(rec.ID, rec.Data).Successor
-	}
-	return false, nil
+	info.LastUsed, info.Expires = s.lastUsed().time(), s.expires.time()
+	return info
 }

@@ -22,7 +22,7 @@ var endings = map[string]func(t *testing.T, m *session.Manager[account], b *brow
 	},
 	"Regenerate": func(t *testing.T, m *session.Manager[account], b *browser) { login(t, m, b, "bob") },
 	"Revoke": func(t *testing.T, m *session.Manager[account], _ *browser) {
-		for info, err := range m.List(t.Context(), "") {
+		for info, err := range m.ListAll(t.Context()) {
 			if err != nil {
 				t.Fatalf("List: %v", err)
 			}

@@ -311,7 +311,7 @@ func TestPromise06_AFailingGeneratorIsAnErrorAndNotAWeakID(t *testing.T) {
 				s.Update(func(a *account) { a.User = &user{Name: "ada"} })
 			})
 			wantErrorAlone(t, res, http.StatusInternalServerError)
-			for info := range m.List(t.Context(), "") {
+			for info := range m.ListAll(t.Context()) {
 				t.Errorf("a session was stored: %v", info.Digest)
 			}
 		})

@@ -67,7 +67,7 @@ func TestPromise11_NothingThatLeavesTheProcessHoldsAnID(t *testing.T) {
 				secrets[b.cookie()], secrets[sig] = true, true
 				fmt.Fprintf(&w, "%v %+v %#v %s\n", ses, ses, ses, ses)
 				slog.New(slog.NewJSONHandler(&w, nil)).Info("seen", "session", ses)
-				for info, err := range m.List(t.Context(), "") {
+				for info, err := range m.ListAll(t.Context()) {
 					fmt.Fprintf(&w, "%v %+v %#v %v\n", info, info, info, err)
 				}
 				for _, err := range errs {

@@ -216,17 +216,20 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 		} // under ExpressRules Login and Renew delete the record, and leave a link
 		err = s.reload(ctx)
 		if superseded := (*supersededError)(nil); errors.As(err, &superseded) {
+			if s.taking {
+				return s.revoked(ctx)
+			}
 			return s.follow(ctx, superseded.successor)
 		}
 		if err != nil {
 			return err
 		}
 		s.m.emit(ctx, Event{Kind: EventConflict, Owner: s.owner}, s.key)
-		if s.enough != nil && s.enough() {
-			return nil
-		}
 		if value, body, err = s.replay(); err != nil {
 			return err
+		}
+		if s.enough != nil && s.enough() {
+			return nil
 		}
 	}
 }

@@ -72,6 +72,7 @@ type Session[T any] struct {
 	ended                  bool  // by this request
 	unsure                 bool  // the store has failed in it, and may have done it all the same
 	renewing               bool  // the write at hand is a renewal's
+	taking                 bool  // the write at hand is Take's, which reads what it changes
 	checked                bool  // by Commit: the store has shown that the session lives
 
 	enough func() bool // whether what another request has saved makes a swap needless
@@ -152,7 +153,7 @@ func (s *Session[T]) look() *T {
 			s.viewed = true
 			for _, fn := range s.updates { // of a view that a failed save has dropped
 				fn(&s.view)
-				s.m.codec.detach(&s.view)
+				_ = s.m.codec.detach(&s.view)
 			}
 		}
 	}
@@ -164,14 +165,19 @@ func (s *Session[T]) look() *T {
 // it again on the stored data, and once more on each version that another request
 // saved first, so that no concurrent update is lost. So fn only changes what it is
 // given, by values captured before: it reads no clock, no random source, nothing
-// that changes, and calls no method of the session. What fn puts in is copied: a
-// change of it afterwards is not seen. On a session that has ended it does nothing.
+// that changes, and calls no method of the session. It may set a variable of the
+// caller's, which after a Save without an error says what the run did that was stored;
+// [Take] does both. What fn puts in is copied: a change of it afterwards is not seen.
+// On a session that has ended it does nothing.
 func (s *Session[T]) Update(fn func(data *T)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state > stateStored {
-		return
+	if s.state <= stateStored {
+		s.update(fn)
 	}
+}
+
+func (s *Session[T]) update(fn func(*T)) {
 	view := s.look()
 	s.noticeOutside()
 	if s.shown { // leave what Data returned as it is

@@ -19,7 +19,12 @@ func me(w http.ResponseWriter, r *http.Request, s *Session) {
 		http.Error(w, "not logged in", http.StatusUnauthorized)
 		return
 	}
-	fmt.Fprintf(w, "%s %q %q", s.Data().User, s.Data().Roles, Flashes(s))
+	flashes, err := Flashes(r.Context(), s)
+	if err != nil {
+		http.Error(w, "try again", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintf(w, "%s %q %q", s.Data().User, s.Data().Roles, flashes)
 }
 
 func login(w http.ResponseWriter, r *http.Request, s *Session) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -234,9 +235,10 @@ func TestFlashesAreShownOnceAndNoneIsLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []*fromgorilla.Session{first, second} {
-		if got := fromgorilla.Flashes(s); len(got) != 1 || got[0] != "welcome back" {
-			t.Errorf("Flashes() = %q", got)
+	for i, s := range []*fromgorilla.Session{first, second} {
+		want := []string{"welcome back"}[i:] // shown by one of two pages that are loaded at once
+		if got, err := fromgorilla.Flashes(t.Context(), s); err != nil || !slices.Equal(got, want) {
+			t.Errorf("Flashes() = %q, %v; want %q", got, err, want)
 		}
 	}
 	fromgorilla.AddFlash(adding, "ordered")

@@ -17,7 +17,7 @@ const hostile = "kim\x1b[2J\u009b1m\u202e\tx\n"
 
 func TestNothingThatIsShownMovesTheCursor(t *testing.T) {
 	t.Parallel()
-	s := sessions.Session{Info: session.Info{Digest: "0123", Owner: hostile, Expires: time.Unix(1, 0)}}
+	s := sessions.Session{Info: session.Info[map[string]any]{Digest: "0123", Owner: hostile, Expires: time.Unix(1, 0)}}
 	for name, write := range map[string]func(*bytes.Buffer) error{
 		"a row":  func(b *bytes.Buffer) error { return writeRow(b, s, false) },
 		"a line": func(b *bytes.Buffer) error { return writeLine(b, s, false) },
@@ -45,7 +45,7 @@ func TestATableHasItsColumnsUnderTheirHeadings(t *testing.T) {
 	var b bytes.Buffer
 	writeHeading(&b, false)
 	used := time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local)
-	for _, s := range []session.Info{
+	for _, s := range []session.Info[map[string]any]{
 		{Digest: strings.Repeat("a", 24), Owner: "user:1", LastUsed: used, Expires: used, Created: used},
 		{Digest: strings.Repeat("b", 24)},
 	} {

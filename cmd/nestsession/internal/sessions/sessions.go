@@ -16,7 +16,7 @@ import (
 
 // Session is one of a listing. What prints it shows neither key nor data.
 type Session struct {
-	session.Info
+	session.Info[map[string]any]
 	record *store.Record
 }
 
@@ -82,7 +82,11 @@ func (v *View) All(ctx context.Context, owner string) iter.Seq2[Session, error] 
 			yield(Session{}, err)
 			return
 		}
-		for info, err := range m.List(ctx, owner) {
+		listing := m.ListAll(ctx)
+		if owner != "" {
+			listing = m.List(ctx, owner)
+		}
+		for info, err := range listing {
 			if !yield(Session{info, over.latest}, err) {
 				return
 			}
@@ -95,7 +99,7 @@ func (v *View) Digest(key string) string {
 	v.asked.Lock()
 	defer v.asked.Unlock()
 	v.lone.record.ID = key
-	for info := range v.namer.List(context.Background(), "") {
+	for info := range v.namer.ListAll(context.Background()) {
 		return info.Digest
 	}
 	return ""

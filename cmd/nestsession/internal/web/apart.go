@@ -70,7 +70,7 @@ func (a *App) release(ctx context.Context, s *Session) error {
 }
 
 // end logs out one session of a listing, which document is of.
-func (a *App) end(ctx context.Context, info session.Info, rec store.Record) error {
+func (a *App) end(ctx context.Context, info session.Info[Account], rec store.Record) error {
 	if a.sharing != UsersApart || !hasForeign(rec.Data) {
 		return a.sessions.Revoke(ctx, info)
 	}

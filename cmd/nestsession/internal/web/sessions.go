@@ -62,7 +62,7 @@ func (a *App) logoutOne(w http.ResponseWriter, r *http.Request, s *Session) {
 	}
 	ctx := r.Context()
 	noted, listing := note(ctx)
-	var found *session.Info
+	var found *session.Info[Account]
 	var name string
 	for info, err := range a.sessions.List(listing, a.ownerOf(u.ID)) {
 		if err != nil {

@@ -1,0 +1,22 @@
+package onetime
+
+import (
+	"context"
+
+	"github.com/nestsession/session"
+)
+
+// AddFlash keeps a message for the next page.
+func AddFlash(s *Session, message string) {
+	s.Update(func(a *Account) { a.Flashes = append(a.Flashes, message) })
+}
+
+// Flashes returns the messages and takes them out. Of several pages that are loaded at
+// once one shows them.
+func Flashes(ctx context.Context, s *Session) ([]string, error) {
+	return session.Take(ctx, s, func(a *Account) []string {
+		messages := a.Flashes
+		a.Flashes = nil
+		return messages
+	})
+}

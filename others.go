@@ -1,0 +1,156 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/nestsession/session/store"
+)
+
+// UpdateOwner applies fn to the data of each session of an owner, but keep, on every
+// node, and returns how many it has changed: a role that is taken away. Their next
+// requests see it, and requests under way replay what they change on top of it. It is
+// no use of the sessions: none is created, revived, or lives longer for it. Sessions
+// that are renewed or begin at the same time are found.
+//
+// fn is as in [Session.Update], and may be called several times. It sets values rather
+// than add to them: a session that is renewed at the same moment may be changed twice.
+//
+// Errors: [ErrNoOwner], [ErrUnrepeatable], [ErrTooLarge], [ErrReservedKey], the store's,
+// [errors.ErrUnsupported] as with List; another one, once all others are changed, if
+// there are sessions that cannot be decoded. Some sessions may have been changed before it;
+// calling it again changes the others.
+func (m *Manager[T]) UpdateOwner(ctx context.Context, owner string, fn func(data *T), keep ...*Session[T]) (changed int, err error) {
+	var n, undecodable atomic.Int64
+	v := visits[T]{m: m, owner: owner, keep: keep}
+	one := revision[T]{m: m, owner: owner, fn: fn, claim: v.claim}
+	v.do = func(ctx context.Context, l *listed[T]) error {
+		if l.doc == nil {
+			undecodable.Add(1)
+			return nil
+		}
+		done, err := one.apply(ctx, l)
+		if done {
+			n.Add(1)
+		}
+		return err
+	}
+	err = v.all(ctx)
+	if u := undecodable.Load(); err == nil && u > 0 {
+		err = fmt.Errorf("session: updating: %d sessions of %q cannot be decoded and are as they were; end them with RevokeOwner", u, owner)
+	}
+	return int(n.Load()), err
+}
+
+// UpdateSession applies fn to the data of the owner's session for which the digest
+// stands, as [Manager.UpdateOwner] does to all, and reports whether that has changed
+// them. Where the owner has no such session it returns false and no error.
+func (m *Manager[T]) UpdateSession(ctx context.Context, owner, digest string, fn func(data *T)) (changed bool, err error) {
+	l, err := m.findOwned(ctx, owner, digest)
+	if l == nil || err != nil {
+		return false, err
+	}
+	if l.doc == nil {
+		return false, fmt.Errorf("session: updating: the session %s cannot be decoded; end it with RevokeSession", digest)
+	}
+	one := revision[T]{m: m, owner: owner, fn: fn, claim: func(string) bool { return true }}
+	return one.apply(ctx, l)
+}
+
+// revision is a change of sessions from outside of their requests.
+type revision[T any] struct {
+	m     *Manager[T]
+	owner string
+	fn    func(*T)
+	claim func(key string) bool // as in visits
+	mu    sync.Mutex            // fn is called for one session at a time
+}
+
+// apply changes one session by compare-and-swap. It writes nothing where fn changes
+// nothing, and in place of the members that have changed only: the cookie, the
+// bookkeeping and the expiry stay as they are.
+func (r *revision[T]) apply(ctx context.Context, l *listed[T]) (changed bool, err error) {
+	d := within(ctx, r.m.saveTimeout)
+	defer d.end()
+	for try := 0; ; try++ {
+		data, err := r.outcome(l.doc)
+		if data == nil || err != nil {
+			return false, err
+		}
+		next := l.rec
+		next.Data = data
+		_, err = r.m.store.Update(d, next)
+		switch {
+		case err == nil:
+			return true, nil
+		case errors.Is(err, store.ErrNotFound):
+			return false, nil // it has ended
+		case errors.Is(err, store.ErrConflict) && try < maxConflicts:
+			err = backoff(d, try)
+		}
+		if err != nil {
+			return false, &storeError{fmt.Errorf("updating: %w", err)}
+		}
+		was := l.key
+		if l, err = r.m.follow(d, was); err != nil {
+			return false, err
+		}
+		if l == nil || l.owner != r.owner || l.key != was && !r.claim(l.key) {
+			return false, nil
+		}
+		if l.doc == nil {
+			return false, fmt.Errorf("session: updating: what another program has stored meanwhile cannot be decoded")
+		}
+	}
+}
+
+// outcome is the document once fn was applied; nil if that changes nothing.
+func (r *revision[T]) outcome(doc *document[T]) ([]byte, error) {
+	c := &r.m.codec
+	was, err := c.bodyOf(doc)
+	if err != nil {
+		return nil, err
+	}
+	body, err := r.run(doc)
+	if err != nil || bytes.Equal(was, body) {
+		return nil, err
+	}
+	again, err := r.run(doc)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(body, again) {
+		return nil, ErrUnrepeatable
+	}
+	data := append([]byte(`{"`+cookieKey+`":`), memberOf(doc.data, cookieKey)...)
+	if data, _, err = c.appendData(data, doc, body); err != nil {
+		return nil, err
+	}
+	if text := memberOf(doc.data, metaKey); text != nil {
+		data = append(append(data, `,"`+metaKey+`":`...), text...)
+	}
+	if data = append(data, '}'); len(data) > r.m.maxBytes {
+		err = fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, len(data), r.m.maxBytes)
+	}
+	return data, err
+}
+
+// run applies fn to a copy of the document's data, and encodes it.
+func (r *revision[T]) run(doc *document[T]) ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var value T
+	if err := r.m.codec.copyOf(doc, &value); err != nil {
+		return nil, err
+	}
+	r.fn(&value)
+	body, err := r.m.codec.encode(&value)
+	if err == nil {
+		err = r.m.codec.settle(&value, body)
+	}
+	return body, err
+}

@@ -1,0 +1,271 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/nestsession/session/store"
+)
+
+const (
+	// maxPasses bounds how often an owner's sessions are listed again.
+	maxPasses = 8
+	// maxVisits is how many sessions are visited at a time. Stores send calls together
+	// that come together.
+	maxVisits = 16
+)
+
+// visits does something to each session of an owner, once, several at a time.
+//
+// A store does not list all records at the same instant: a session that is renewed
+// meanwhile may be seen under neither id, its new record being too new and the old one
+// pointing to it by then. But that pointer is the owner's too, and is seen for certain.
+type visits[T any] struct {
+	m     *Manager[T]
+	owner string
+	keep  []*Session[T] // are not visited
+	again int           // the owner is listed again after more visits than these
+	do    func(context.Context, *listed[T]) error
+
+	mu   sync.Mutex
+	seen map[string]bool // keys of what was visited
+}
+
+// claim reports whether the session under key is yet to be visited, which the caller
+// then does.
+func (v *visits[T]) claim(key string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.seen[key] {
+		return false
+	}
+	v.seen[key] = true
+	return true
+}
+
+// all makes the visits. After an error none begins, but those that have begun are
+// ended, so that it is known what they have done.
+func (v *visits[T]) all(ctx context.Context) error {
+	if v.owner == "" {
+		return ErrNoOwner
+	}
+	v.seen = map[string]bool{}
+	for pass := range maxPasses {
+		if n, err := v.pass(ctx, pass); err != nil || n <= v.again {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *visits[T]) pass(ctx context.Context, pass int) (visited int, err error) {
+	var c crew
+	pointers := map[string]string{}
+	var later []string
+	var doubtful []*listed[T]
+	for rec, listErr := range v.m.records(ctx, v.owner) {
+		if err = listErr; err != nil {
+			break
+		}
+		switch l := v.m.read(rec); {
+		case l.owner != v.owner:
+		case l.successor != "":
+			pointers[l.key] = l.successor
+			later = append(later, l.key)
+		case !l.live:
+		case pass > 0:
+			later = append(later, l.key) // it may be one that was visited under an older id
+		case !v.claim(l.key):
+		default:
+			switch kept, perhaps := v.kept(&l); {
+			case kept:
+			case perhaps:
+				doubtful = append(doubtful, &l)
+			default:
+				visited++
+				c.begin(func() error { return v.do(ctx, &l) })
+			}
+		}
+		if c.failed() {
+			break
+		}
+	}
+	if err == nil && len(doubtful) > 0 {
+		var kept map[string]bool
+		kept, err = v.keptNow(ctx)
+		for _, l := range doubtful {
+			if err == nil && !kept[l.key] {
+				visited++
+				c.begin(func() error { return v.do(ctx, l) })
+			}
+		}
+	}
+	if err = errors.Join(c.wait(), err); err != nil {
+		return visited, err
+	}
+	for from, to := range pointers {
+		for visited := v.seen[from]; visited && to != "" && v.claim(to); to = pointers[to] {
+		}
+	}
+	for _, key := range later {
+		if v.seen[key] || v.seen[pointers[key]] {
+			continue
+		}
+		l, err := v.m.follow(ctx, key)
+		if err == nil && l != nil && l.owner == v.owner && v.claim(l.key) {
+			var kept map[string]bool
+			if kept, err = v.keptNow(ctx); err == nil && !kept[l.key] {
+				visited++
+				err = v.do(ctx, l)
+			}
+		}
+		if err != nil {
+			return visited, err
+		}
+	}
+	return visited, nil
+}
+
+// kept reports whether a session is one of those to keep, or perhaps is. Another request
+// may have renewed one since, but that has left the time as it was at which it was
+// created.
+func (v *visits[T]) kept(l *listed[T]) (kept, perhaps bool) {
+	for _, s := range v.keep {
+		s.mu.Lock()
+		created := s.doc.meta.Created
+		kept = kept || s.key == l.key
+		perhaps = perhaps || s.state != stateNew && l.doc != nil && (created == 0 || created == l.doc.meta.Created)
+		s.mu.Unlock()
+	}
+	return kept, perhaps
+}
+
+// keptNow asks the store under which keys the sessions to keep are or have been.
+func (v *visits[T]) keptNow(ctx context.Context) (map[string]bool, error) {
+	keys := map[string]bool{}
+	for _, s := range v.keep {
+		s.mu.Lock()
+		key := s.key
+		s.mu.Unlock()
+		for range maxHops {
+			if keys[key] = true; key == "" {
+				break
+			}
+			l, err := v.m.at(ctx, key)
+			if err != nil {
+				return nil, err
+			}
+			key = l.successor
+		}
+	}
+	return keys, nil
+}
+
+// findOwned returns the owner's session for which the digest stands, nil if there is none.
+func (m *Manager[T]) findOwned(ctx context.Context, owner, digest string) (*listed[T], error) {
+	if owner == "" {
+		return nil, ErrNoOwner
+	}
+	for rec, err := range m.records(ctx, owner) {
+		if err != nil {
+			return nil, err
+		}
+		if m.digest(rec.ID) != digest {
+			continue
+		}
+		l := m.read(rec)
+		found := &l
+		if l.owner == owner && l.successor != "" {
+			if found, err = m.follow(ctx, l.successor); found == nil || err != nil {
+				return nil, err
+			}
+		}
+		if found.owner != owner || !found.live {
+			return nil, nil
+		}
+		return found, nil
+	}
+	return nil, nil
+}
+
+// follow looks for a session where it was last seen, and where it was renewed to,
+// however long ago. It returns nil if it has ended.
+func (m *Manager[T]) follow(ctx context.Context, key string) (*listed[T], error) {
+	for range maxHops {
+		l, err := m.at(ctx, key)
+		if l.live || err != nil {
+			return &l, err
+		}
+		if key = l.successor; key == "" {
+			break
+		}
+	}
+	return nil, nil
+}
+
+// at reads the record under key; if there is none, it is neither live nor a pointer.
+func (m *Manager[T]) at(ctx context.Context, key string) (listed[T], error) {
+	d := within(ctx, m.loadTimeout)
+	defer d.end()
+	rec, err := m.loadRecord(d, key)
+	switch {
+	case err == nil:
+		return m.read(rec), nil
+	case errors.Is(err, store.ErrNotFound):
+		return listed[T]{}, nil
+	}
+	return listed[T]{}, &storeError{fmt.Errorf("loading: %w", err)}
+}
+
+// crew does jobs, several at a time, and begins none after one has failed.
+type crew struct {
+	jobs  sync.WaitGroup
+	slots chan struct{}
+
+	mu       sync.Mutex
+	err      error
+	panicked any
+}
+
+func (c *crew) begin(job func() error) {
+	if c.slots == nil {
+		c.slots = make(chan struct{}, maxVisits)
+	}
+	c.slots <- struct{}{}
+	if c.failed() {
+		return
+	}
+	c.jobs.Go(func() {
+		defer func() {
+			if p := recover(); p != nil {
+				c.mu.Lock()
+				c.panicked = p
+				c.mu.Unlock()
+			}
+			<-c.slots
+		}()
+		if err := job(); err != nil {
+			c.mu.Lock()
+			c.err = errors.Join(c.err, err)
+			c.mu.Unlock()
+		}
+	})
+}
+
+func (c *crew) failed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err != nil || c.panicked != nil
+}
+
+// wait waits for the jobs, and returns their errors. The caller panics as a job has, so
+// that a server that recovers from a handler's panic does so.
+func (c *crew) wait() error {
+	c.jobs.Wait()
+	if c.panicked != nil {
+		panic(c.panicked)
+	}
+	return c.err
+}
