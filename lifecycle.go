@@ -123,7 +123,7 @@ func (s *Session[T]) Regenerate(ctx context.Context) error {
 		return ErrRevoked
 	}
 	stored := was == stateStored || was == stateEnding
-	if s.headerSent && (stored || s.cookieSent) {
+	if s.headerSent {
 		return ErrHeaderSent
 	}
 	var failed error

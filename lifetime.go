@@ -74,6 +74,7 @@ func (s *Session[T]) SetMaxAge(d time.Duration) {
 }
 
 func (s *Session[T]) set(c Cookie) {
+	s.changing()
 	s.settle(&c)
 	s.ownCookie, s.settingsChanged = true, true
 	s.expires = s.expiry(s.m.present())

@@ -76,6 +76,9 @@ func (s *Session[T]) reportSave(ctx context.Context, err error) {
 // for which it does not would lose data at the first conflict.
 func (s *Session[T]) replay() (value *T, body []byte, err error) {
 	c := &s.m.codec
+	if s.mu.misuse != nil {
+		return nil, nil, s.mu.misuse
+	}
 	if len(s.updates) == 0 {
 		if body, err = c.bodyOf(s.doc); err != nil {
 			return nil, nil, err
@@ -93,10 +96,13 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 	// the same, they serve.
 	private := s.viewed && !s.shown && c.copier.safe && !c.copier.dynamic
 	for i, fn := range s.updates {
-		fn(value)
+		s.apply(fn, value)
 		if !private || i < len(s.updates)-1 {
 			c.detach(value) // from what fn put in, which the next one may change
 		}
+	}
+	if s.mu.misuse != nil {
+		return nil, nil, s.mu.misuse
 	}
 	// First, since what cannot be encoded cannot be compared either: a function, NaN.
 	if body, err = c.encode(value); err != nil {

@@ -2,7 +2,6 @@ package session
 
 import (
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,7 +17,7 @@ import (
 type Session[T any] struct {
 	m  *Manager[T]
 	r  *http.Request
-	mu sync.Mutex
+	mu lock
 
 	state state
 	id    string    // in the cookie; "" until there is need of one
@@ -60,6 +59,12 @@ type Session[T any] struct {
 	written, deferred           bool  // by Commit: the store was told; there is more to tell it at the end
 	keepExpiry                  bool  // the write at hand does not count as use
 	was                         state // before Discard
+
+	traced         atomic.Bool // changing notes who calls
+	trace          trace
+	ownerBefore    string // SetOwner
+	failed         bool   // the handler panicked, and what it had changed was dropped
+	over, overTold bool   // the request is over, and a change after it was reported
 }
 
 // state is where a session is in its life.
@@ -140,15 +145,16 @@ func (s *Session[T]) look() *T {
 func (s *Session[T]) Update(fn func(data *T)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state > stateStored {
+	if s.state > stateStored || s.mu.nested > 0 {
 		return
 	}
+	s.changing()
 	view := s.look()
 	if s.shown { // leave what Data returned as it is
 		s.m.codec.detach(view)
 		s.shown = false
 	}
-	fn(view)
+	s.apply(fn, view)
 	s.m.codec.detach(view)
 	if s.updates == nil {
 		s.updates = s.few[:0]
@@ -199,6 +205,10 @@ func (s *Session[T]) SetOwner(owner string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.owner != owner {
+		s.changing()
+		if !s.ownerMoved {
+			s.ownerBefore = s.owner
+		}
 		s.owner, s.ownerMoved = owner, true
 	}
 }
