@@ -22,6 +22,7 @@ import (
 // session has ended meanwhile is no error: the changes are dropped, the cookie is
 // expired, an event says so.
 func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) error {
+	ctx = s.m.quiet(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if h == nil {

@@ -103,7 +103,7 @@ func (s *Session[T]) left(stack []string) bool {
 				return false
 			}
 		}
-		if first != "" && (outerFunction(function) != "" || module(function) != module(first)) {
+		if first != "" && (outerFunction(function) != "" || !sameModule(function, first)) {
 			return true // middleware, or the framework: farther out is not the handler
 		}
 		if first == "" {
@@ -113,31 +113,35 @@ func (s *Session[T]) left(stack []string) bool {
 	return first != ""
 }
 
-// outerFunction is the function in which a function literal stands; "" if it is none.
+// outerFunction is the function in which a function literal, or the body of a range over
+// a function, stands; "" if it is none.
 func outerFunction(name string) string {
-	i := strings.LastIndexByte(name, '.')
+	i := strings.LastIndexAny(name, ".-")
 	if i < 0 {
 		return ""
 	}
-	last := strings.TrimPrefix(name[i+1:], "func")
-	if last == "" || strings.Trim(last, "0123456789-") != "" {
+	last := strings.TrimPrefix(strings.TrimPrefix(name[i+1:], "func"), "range")
+	if last == "" || strings.Trim(last, "0123456789") != "" {
 		return ""
 	}
 	return name[:i]
 }
 
-// module is the part of a function's name that the packages of one application share.
+// sameModule reports whether two functions are probably one application's.
+func sameModule(a, b string) bool {
+	a, b = module(a), module(b)
+	return a == b || a == "main" || b == "main"
+}
+
+// module is the path of a function's module, as far as its name tells.
 func module(function string) string {
-	parts := strings.SplitN(function, "/", 4)
-	if len(parts) == 4 {
-		return strings.Join(parts[:3], "/") // host, owner, repository
+	slash := strings.LastIndexByte(function, '/') + 1
+	name, _, _ := strings.Cut(function[slash:], ".")
+	parts := strings.Split(function[:slash]+name, "/")
+	if !strings.Contains(parts[0], ".") {
+		return parts[0]
 	}
-	path := parts[0]
-	if len(parts) > 1 {
-		return path
-	}
-	name, _, _ := strings.Cut(path, ".")
-	return name
+	return strings.Join(parts[:min(len(parts), 3)], "/") // host, owner, repository
 }
 
 // rollBack drops what the request has changed and not saved. The session is as it was

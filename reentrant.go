@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -21,12 +22,22 @@ var ErrReentrant = errors.New("session: session was asked for while it is locked
 // callback is the request for a callback of the Config. In its context Load returns
 // ErrReentrant: the session is locked while the callback runs.
 func (c *core) callback(r *http.Request) *http.Request {
-	for x, _ := r.Context().Value(chainKey).(chained); x != nil; x = x.farther() {
-		if x.manager() == c {
-			return r.WithContext(quietContext{r.Context(), c})
-		}
+	ctx := r.Context()
+	if quiet := c.quiet(ctx); quiet != ctx {
+		return r.WithContext(quiet)
 	}
 	return r
+}
+
+// quiet is ctx, without the session if that is in it.
+func (c *core) quiet(ctx context.Context) context.Context {
+	x, _ := ctx.Value(chainKey).(chained)
+	for ; x != nil; x = x.farther() {
+		if x.manager() == c {
+			return quietContext{ctx, c}
+		}
+	}
+	return ctx
 }
 
 // lock is a session's lock. While a function given to Update runs, which happens under
