@@ -10,7 +10,8 @@ import (
 // HandlerFunc serves a route that declares a session: it is loaded before next
 // runs, and saved before the first byte of the response leaves. If the store does
 // not answer, next does not run and the client gets the error response. Routes
-// that declare none do no store work.
+// that declare none do no store work. If next panics, nothing of what it has changed is
+// saved, whoever recovers.
 //
 // Within next, [Manager.From] finds the same session in the request's context.
 func (m *Manager[T]) HandlerFunc(next func(http.ResponseWriter, *http.Request, *Session[T])) http.HandlerFunc {
@@ -75,7 +76,9 @@ func (x *exchange[T]) declare() (*Session[T], bool) {
 // Handler gives the requests that reach next a session, to be had with
 // [Manager.From] or [Manager.Load]. It is loaded when one of them is first called,
 // so that a route that calls neither does no store work; with Config.Rolling,
-// Resave or SaveUninitialized it is loaded for every request.
+// Resave or SaveUninitialized it is loaded for every request. What a panicking handler
+// has changed is not saved. To see every panic, Handler stands within the recoverer; it
+// may stand in the chain more than once.
 func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 	eager := m.rolling || m.resave || m.saveUninitialized
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

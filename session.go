@@ -140,8 +140,9 @@ func (s *Session[T]) look() *T {
 // it again on the stored data, and once more on each version that another request
 // saved first, so that no concurrent update is lost. So fn only changes what it is
 // given, by values captured before: it reads no clock, no random source, nothing
-// that changes, and calls no method of the session. What fn puts in is copied: a
-// change of it afterwards is not seen. On a session that has ended it does nothing.
+// that changes, and calls no method of the session, which fails the save with
+// [ErrReentrant]. What fn puts in is copied: a change of it afterwards is not seen. On a
+// session that has ended it does nothing. When the request is over, only Save stores it.
 func (s *Session[T]) Update(fn func(data *T)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
