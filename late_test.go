@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nestsession/session"
@@ -113,14 +114,14 @@ func TestWhatATimeoutHandlerAbandons(t *testing.T) {
 	late := map[string]func(http.ResponseWriter, *http.Request){
 		"writes": func(w http.ResponseWriter, r *http.Request) {
 			<-r.Context().Done()
-			time.Sleep(1)
+			synctest.Wait()
 			fmt.Fprint(w, "late")
 		},
-		"returns": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done(); time.Sleep(1) },
+		"returns": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done(); synctest.Wait() },
 		"wrote": func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprint(w, "early")
 			<-r.Context().Done()
-			time.Sleep(1)
+			synctest.Wait()
 		},
 	}
 	for how, wait := range late {
