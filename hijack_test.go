@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nestsession/session"
 )
@@ -215,5 +216,24 @@ func TestAnUpgradeThroughAReverseProxyCarriesTheCookie(t *testing.T) {
 	}
 	if got := log.kinds(); got != "created" {
 		t.Errorf("events: %q", got)
+	}
+}
+
+// A cookie that was due before a Hijack that failed is in the response that goes on.
+func TestAFailedHijackKeepsTheCookie(t *testing.T) {
+	t.Parallel()
+	m := newManager[account](t, session.Config{})
+	b := newBrowser()
+	login(t, m, b, "ada")
+	rec := httptest.NewRecorder()
+	m.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
+		s.SetMaxAge(time.Hour)
+		if _, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			t.Error("Hijack succeeded")
+		}
+		fmt.Fprint(w, "the fallback")
+	})(unwilling{rec}, b.request("GET", "/"))
+	if got := rec.Result().Cookies(); len(got) != 1 || got[0].Expires.IsZero() {
+		t.Errorf("cookies: %v, want one that expires", got)
 	}
 }
