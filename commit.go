@@ -13,7 +13,9 @@ import (
 // Commit ends the request's work with a session that [Manager.Open] gave: it saves
 // what has changed, else moves the expiry if it is time to, and adds the cookie to
 // h if one is due. Call it before the response's header leaves and, if the handler
-// goes on after that, once more at the end with h nil. It goes on when ctx is
+// goes on after that, once more at the end with h nil. An adapter does not call it for a
+// handler that has panicked. Within Handler it puts the cookie into a header that
+// net/http does not write: that of a WebSocket's upgrade. It goes on when ctx is
 // canceled (the client has gone, the changes count), for Config.SaveTimeout at the
 // most.
 //
@@ -21,6 +23,7 @@ import (
 // has ended meanwhile is no error: the changes are dropped, and an event says so. The
 // cookie stays as it is then, since the browser may have a newer one.
 func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) error {
+	ctx = s.m.quiet(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if h == nil {

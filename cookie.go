@@ -171,7 +171,7 @@ func (p Priority) attribute() cookie.Priority {
 // settings are the Config's for a request, unresolved.
 func (c *core) settings(r *http.Request) *Cookie {
 	if c.cookieFunc != nil {
-		k := c.cookieFunc(r)
+		k := c.cookieFunc(c.callback(r))
 		return &k
 	}
 	return &c.cookie
@@ -216,7 +216,7 @@ func (c *core) secure(r *http.Request) bool {
 		proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
 		return strings.EqualFold(strings.TrimSpace(proto), "https")
 	case ProxyUnset:
-		return c.isSecure != nil && c.isSecure(r)
+		return c.isSecure != nil && c.isSecure(c.callback(r))
 	}
 	return false
 }

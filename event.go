@@ -94,6 +94,16 @@ func (e *Event) level() slog.Level {
 		return slog.LevelError
 	case EventTouchFailed:
 		return slog.LevelWarn
+	case EventDropped:
+		switch e.Reason {
+		case ReasonEnded, ReasonSuperseded, ReasonInsecure, ReasonOutside: // the last two are warned of once a minute
+		default:
+			return slog.LevelWarn
+		}
+	case EventCookieNotSent:
+		if e.Reason != ReasonInsecure { // of which cookieNotSent warns
+			return slog.LevelWarn
+		}
 	case EventRejected:
 		if e.Reason == ReasonUndecodable {
 			return slog.LevelWarn
@@ -144,10 +154,27 @@ type quietContext struct {
 }
 
 func (q quietContext) Value(key any) any {
-	if key == any(q.c) {
-		return nil
+	if key == chainKey {
+		outer, _ := q.Context.Value(key).(chained)
+		return lockedExchange{q.c, outer}
 	}
 	return q.Context.Value(key)
+}
+
+// lockedExchange hides an exchange from callbacks.
+type lockedExchange struct {
+	c     *core
+	outer chained
+}
+
+func (l lockedExchange) manager() *core   { return l.c }
+func (l lockedExchange) farther() chained { return l.outer }
+func (l lockedExchange) locked() bool     { return true }
+func (l lockedExchange) level() int {
+	if l.outer == nil {
+		return -1
+	}
+	return l.outer.level()
 }
 
 // cookieNotSent reports a Secure cookie that a plain connection cannot carry. The

@@ -23,11 +23,11 @@ type FormerCookie struct {
 // maxCopies bounds how many cookies of one name are looked at in a request.
 const maxCopies = 8
 
-// find looks for the session that the request's cookies name. sent is nil if there is
+// identify looks for the session that the request's cookies name. sent is nil if there is
 // none that is well signed; else at and err are what [Manager.load] says of it. With
 // several cookies of the name it is the one that is well signed and names a session that
 // lives, if there is exactly one of that kind.
-func (m *Manager[T]) find(ctx context.Context, s *Session[T]) (sent *verified, at loaded[T], err error) {
+func (m *Manager[T]) identify(ctx context.Context, s *Session[T]) (sent *verified, at loaded[T], err error) {
 	lines := s.r.Header["Cookie"]
 	value, n := cookie.Lookup(lines, m.name)
 	if n == 0 {

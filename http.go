@@ -10,30 +10,55 @@ import (
 // HandlerFunc serves a route that declares a session: it is loaded before next
 // runs, and saved before the first byte of the response leaves. If the store does
 // not answer, next does not run and the client gets the error response. Routes
-// that declare none do no store work.
+// that declare none do no store work. If next panics, nothing of what it has changed is
+// saved, whoever recovers.
 //
 // Within next, [Manager.From] finds the same session in the request's context.
 func (m *Manager[T]) HandlerFunc(next func(http.ResponseWriter, *http.Request, *Session[T])) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if x := m.exchange(r.Context()); x != nil { // within Handler
+		if x := m.exchange(r.Context()); x != nil { // within Handler, which finishes
 			if s, ok := x.declare(); ok {
-				returned := false
-				defer func() {
-					if !returned { // whoever recovers from the panic writes an error page, which saves
-						s.Discard()
-					}
-				}()
-				next(w, r, s)
-				returned = true
+				x.nested(func() { next(w, r, s) })
 			}
-			return // Handler finishes
+			return
 		}
 		x := m.newExchange(w, r)
-		if s, ok := x.declare(); ok {
-			next(&x.response, x.r, s)
-		}
-		x.response.finish()
+		x.declared = next
+		x.serve()
 	}
+}
+
+// serve runs the handler and finishes. A panic goes on to whoever recovers.
+func (x *exchange[T]) serve() {
+	returned := false
+	defer func() { x.end(returned) }()
+	serves[x.depth%len(serves)](x)
+	x.response.finish()
+	returned = true
+}
+
+// run is called by one of the functions that mark where an exchange begins.
+func (x *exchange[T]) run() {
+	if x.handler != nil {
+		x.handler.ServeHTTP(&x.response, x.r)
+	} else if s, ok := x.declare(); ok {
+		x.declared(&x.response, x.r, s)
+	}
+}
+
+// nested runs a handler within the exchange. If it panics, what it has changed is
+// dropped: whoever recovers from that writes an error page, which saves.
+func (x *exchange[T]) nested(handle func()) {
+	returned := false
+	x.inner.Add(1)
+	defer func() {
+		x.inner.Add(-1)
+		if !returned && x.gate.passed() {
+			x.s.rollBack(x.ctx.Context, ReasonPanicked)
+		}
+	}()
+	handle()
+	returned = true
 }
 
 // declare opens the session for a route that cannot do without.
@@ -51,23 +76,25 @@ func (x *exchange[T]) declare() (*Session[T], bool) {
 // Handler gives the requests that reach next a session, to be had with
 // [Manager.From] or [Manager.Load]. It is loaded when one of them is first called,
 // so that a route that calls neither does no store work; with Config.Rolling,
-// Resave or SaveUninitialized it is loaded for every request.
+// Resave or SaveUninitialized it is loaded for every request. What a panicking handler
+// has changed is not saved. To see every panic, Handler stands within the recoverer; it
+// may stand in the chain more than once.
 func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 	eager := m.rolling || m.resave || m.saveUninitialized
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if m.exchange(r.Context()) != nil { // twice in one chain
-			next.ServeHTTP(w, r)
+		if x := m.exchange(r.Context()); x != nil { // twice in one chain
+			x.nested(func() { next.ServeHTTP(w, r) })
 			return
 		}
 		x := m.newExchange(w, r)
+		x.handler = next
 		if eager {
 			if _, err := x.session(&x.ctx); err != nil && !errors.Is(err, ErrOutsidePath) {
 				x.response.finish()
 				return
 			}
 		}
-		next.ServeHTTP(&x.response, x.r)
-		x.response.finish()
+		x.serve()
 	})
 }
 
@@ -81,14 +108,18 @@ func (m *Manager[T]) From(ctx context.Context) (*Session[T], bool) {
 	return s, err == nil
 }
 
-// Load is [Manager.From] with the reason: [ErrNoHandler], [ErrOutsidePath], or the
-// store's error.
+// Load is [Manager.From] with the reason: [ErrNoHandler], [ErrOutsidePath],
+// [ErrReentrant], or the store's error.
 func (m *Manager[T]) Load(ctx context.Context) (*Session[T], error) {
-	x := m.exchange(ctx)
-	if x == nil {
-		return nil, ErrNoHandler
+	x, err := m.find(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return x.session(ctx)
+	s, err := x.session(ctx)
+	if err == nil && !s.traced.Load() {
+		s.traced.Store(true)
+	}
+	return s, err
 }
 
 // exchange is one request's way through a manager: its context, its response
@@ -101,10 +132,33 @@ type exchange[T any] struct {
 	s        Session[T]
 	gate     gate
 
+	handler  http.Handler // what is served: this, or
+	declared func(http.ResponseWriter, *http.Request, *Session[T])
+
+	outer chained      // the exchange of another manager farther out, if any
+	depth int          // how many of those there are
+	inner atomic.Int32 // handlers of HandlerFunc and Handler that run within this one
+
 	// broken is why the response cannot be the handler's. It is answered when that
 	// would leave, by the goroutine that writes, whichever found out.
 	broken atomic.Pointer[error]
 }
+
+// chained is an exchange of whatever type, in the chain of a request's.
+type chained interface {
+	manager() *core
+	farther() chained
+	level() int
+	locked() bool // the session is locked, and not to be had
+}
+
+func (x *exchange[T]) manager() *core   { return &x.m.core }
+func (x *exchange[T]) farther() chained { return x.outer }
+func (x *exchange[T]) level() int       { return x.depth }
+func (x *exchange[T]) locked() bool     { return false }
+
+// chainKey is the key of the innermost exchange in a context.
+var chainKey any = new(int)
 
 // exchangeContext is the request's context with the exchange in it. Stores and
 // events get the one without: the session is locked while they are called.
@@ -114,19 +168,38 @@ type exchangeContext[T any] struct {
 }
 
 func (c *exchangeContext[T]) Value(key any) any {
-	if key == any(&c.x.m.core) {
+	if key == chainKey {
 		return c.x
 	}
 	return c.Context.Value(key)
 }
 
+// exchange is this manager's exchange that ctx belongs to, nil if there is none.
 func (m *Manager[T]) exchange(ctx context.Context) *exchange[T] {
-	x, _ := ctx.Value(&m.core).(*exchange[T])
+	x, _ := m.find(ctx)
 	return x
+}
+
+// find is exchange with the reason.
+func (m *Manager[T]) find(ctx context.Context) (*exchange[T], error) {
+	next, _ := ctx.Value(chainKey).(chained)
+	for ; next != nil; next = next.farther() {
+		if next.manager() != &m.core {
+			continue
+		}
+		if next.locked() {
+			return nil, ErrReentrant
+		}
+		return next.(*exchange[T]), nil
+	}
+	return nil, ErrNoHandler
 }
 
 func (m *Manager[T]) newExchange(w http.ResponseWriter, r *http.Request) *exchange[T] {
 	x := &exchange[T]{m: m}
+	if outer, ok := r.Context().Value(chainKey).(chained); ok {
+		x.outer, x.depth = outer, outer.level()+1
+	}
 	x.ctx = exchangeContext[T]{r.Context(), x}
 	x.r = r.WithContext(&x.ctx)
 	x.response.begin(w, x)
@@ -160,9 +233,20 @@ func (x *exchange[T]) open(ctx context.Context) error {
 
 func (x *exchange[T]) breakOff(err error) { x.broken.Store(&err) }
 
-// commit saves the session if it was opened. h is nil when the header has left.
-func (x *exchange[T]) commit(h http.Header) error {
+// commit saves the session if it was opened, unless the handler has failed. h is nil
+// when the header has left, code the status that is about to; 0 for a normal return.
+func (x *exchange[T]) commit(h http.Header, code int) error {
 	if !x.gate.passed() {
+		return nil
+	}
+	saves, idle := x.s.outlook()
+	if saves {
+		if reason := x.failure(code); reason != "" {
+			x.s.rollBack(x.ctx.Context, reason)
+			_, idle = x.s.outlook()
+		}
+	}
+	if idle {
 		return nil
 	}
 	return x.m.Commit(x.ctx.Context, &x.s, h)

@@ -138,7 +138,7 @@ func (s *Session[T]) Regenerate(ctx context.Context) error {
 func (s *Session[T]) anew(ctx context.Context) error {
 	was := s.state
 	stored := was == stateStored || was == stateEnding
-	if s.headerSent && (stored || s.cookieSent || !s.m.express) {
+	if s.headerSent {
 		return ErrHeaderSent
 	}
 	var failed error

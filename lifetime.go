@@ -76,6 +76,7 @@ func (s *Session[T]) SetMaxAge(d time.Duration) {
 }
 
 func (s *Session[T]) set(c Cookie) {
+	s.changing()
 	s.settle(&c)
 	s.ownCookie, s.settingsChanged = true, true
 	if life := c.MaxAge; life > s.m.absolute && s.m.absolute > 0 && !s.m.express {

@@ -65,6 +65,9 @@ func (s *Session[T]) login(ctx context.Context, owner string) error {
 		}
 	}
 	s.id, s.key, s.alias, s.follows, s.superseded = "", "", "", "", false
+	if s.changing(); !s.ownerMoved {
+		s.ownerBefore = s.owner
+	}
 	now := s.m.present()
 	s.owner, s.ownerMoved, s.created, s.authenticated = owner, true, now, now
 	s.expires = s.expiry(now)

@@ -46,7 +46,7 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 	s.m, s.r, s.secure = m, r, m.secure(r)
 	s.settle(settings)
 	s.opening.timeout, s.opening.parent, s.opening.follows = m.loadTimeout, ctx, true
-	sent, at, err := m.find(&s.opening, s)
+	sent, at, err := m.identify(&s.opening, s)
 	if s.sent = sent; sent == nil && err == nil {
 		s.opening.end()
 		s.begin(m.present())

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -79,8 +80,6 @@ func ways(t *testing.T) map[string]func(http.ResponseWriter, *http.Request) {
 		},
 		"Flush":                  func(w http.ResponseWriter, _ *http.Request) { w.(http.Flusher).Flush() },
 		"ResponseController":     func(w http.ResponseWriter, _ *http.Request) { _ = http.NewResponseController(w).Flush() },
-		"Hijack":                 func(w http.ResponseWriter, _ *http.Request) { hijack(w.(http.Hijacker).Hijack()) },
-		"controlled Hijack":      func(w http.ResponseWriter, _ *http.Request) { hijack(http.NewResponseController(w).Hijack()) },
 		"Redirect":               func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/next", http.StatusSeeOther) },
 		"Error":                  func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusForbidden) },
 		"NotFound":               func(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) },
@@ -92,6 +91,12 @@ func ways(t *testing.T) map[string]func(http.ResponseWriter, *http.Request) {
 		"103 and then the final": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusEarlyHints); w.WriteHeader(200) },
 		"return":                 func(http.ResponseWriter, *http.Request) {},
 	}
+}
+
+// hijacks are the ways in which a handler can take the connection over.
+var hijacks = map[string]func(http.ResponseWriter, *http.Request){
+	"Hijack":            func(w http.ResponseWriter, _ *http.Request) { hijack(w.(http.Hijacker).Hijack()) },
+	"controlled Hijack": func(w http.ResponseWriter, _ *http.Request) { hijack(http.NewResponseController(w).Hijack()) },
 }
 
 func hijack(c net.Conn, _ *bufio.ReadWriter, err error) {
@@ -201,6 +206,8 @@ func TestPromise05_AFailedSaveKeepsTheConnection(t *testing.T) {
 	t.Parallel()
 	s := newHooked(t)
 	m := newManager[account](t, session.Config{Store: s})
+	b := newBrowser()
+	login(t, m, b, "ada")
 	w := &firstByte{ResponseRecorder: httptest.NewRecorder()}
 	w.left = func(how string) {
 		if how == "Hijack" {
@@ -209,18 +216,20 @@ func TestPromise05_AFailedSaveKeepsTheConnection(t *testing.T) {
 	}
 	m.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, ses *session.Session[account]) {
 		ses.Update(func(a *account) { a.Count++ })
-		s.before = failing("create")
+		s.before = failing("update")
 		if c, _, err := http.NewResponseController(w).Hijack(); err == nil || c != nil {
 			t.Error("Hijack succeeded")
 		}
-	})(w, newBrowser().request("GET", "/"))
+	})(w, b.request("GET", "/"))
 	wantErrorAlone(t, w.Result(), http.StatusServiceUnavailable)
 }
 
 // "Changes after the header are saved at return."
 func TestPromise05_ChangesAfterTheHeaderAreSavedAtReturn(t *testing.T) {
 	t.Parallel()
-	for name, send := range ways(t) {
+	all := ways(t)
+	maps.Copy(all, hijacks)
+	for name, send := range all {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := newManager[account](t, session.Config{})
@@ -291,79 +300,6 @@ func TestPromise05_ANewSessionAfterTheHeaderIsDroppedAndReported(t *testing.T) {
 	})
 	if who := whoami(m, b); who != "ada" {
 		t.Errorf("logged in as %q, want ada", who)
-	}
-}
-
-// "A panicking handler saves nothing."
-func TestPromise05_APanickingHandlerSavesNothing(t *testing.T) {
-	t.Parallel()
-	for _, reason := range []any{"oops", http.ErrAbortHandler} {
-		s := newHooked(t)
-		m := newManager[account](t, session.Config{Store: s})
-		b := newBrowser()
-		login(t, m, b, "ada")
-		s.calls()
-		func() {
-			defer func() {
-				if got := recover(); got != reason {
-					t.Errorf("recovered %v, want the handler's panic %v", got, reason)
-				}
-			}()
-			do(m, b, func(_ http.ResponseWriter, _ *http.Request, ses *session.Session[account]) {
-				ses.Update(func(a *account) { a.Count++ })
-				panic(reason)
-			})
-		}()
-		if got := strings.Join(s.calls(), " "); got != "load" {
-			t.Errorf("calls of the store: %s, want the load alone", got)
-		}
-		if got := peek(m, b).Count; got != 0 {
-			t.Errorf("the counter is %d, want 0", got)
-		}
-	}
-}
-
-// Middleware that recovers from the panic and answers, on whichever side of Handler,
-// does not save what the handler left half done.
-func TestPromise05_ARecoveredPanicSavesNothing(t *testing.T) {
-	t.Parallel()
-	recovering := func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			defer func() {
-				if recover() != nil {
-					http.Error(w, "sorry", http.StatusInternalServerError)
-				}
-			}()
-			next.ServeHTTP(w, r)
-		})
-	}
-	for name, chain := range map[string]func(*session.Manager[account], http.Handler) http.Handler{
-		"outside": func(m *session.Manager[account], h http.Handler) http.Handler { return recovering(m.Handler(h)) },
-		"inside":  func(m *session.Manager[account], h http.Handler) http.Handler { return m.Handler(recovering(h)) },
-		"alone":   func(_ *session.Manager[account], h http.Handler) http.Handler { return recovering(h) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newHooked(t)
-			m := newManager[account](t, session.Config{Store: s})
-			b := newBrowser()
-			login(t, m, b, "ada")
-			s.calls()
-			res := b.visit(chain(m, m.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request, ses *session.Session[account]) {
-				ses.Update(func(a *account) { a.Count++ })
-				ses.SetOwner("user:1")
-				panic("oops")
-			})), "/")
-			if got := body(t, res); res.StatusCode != http.StatusInternalServerError || got != "sorry\n" {
-				t.Errorf("answered %d %q", res.StatusCode, got)
-			}
-			if got := strings.Join(s.calls(), " "); got != "load" {
-				t.Errorf("calls of the store: %s", got)
-			}
-			if data := peek(m, b); data.Count != 0 || data.name() != "ada" {
-				t.Errorf("stored %+v", data)
-			}
-		})
 	}
 }
 

@@ -5,6 +5,9 @@ package session
 // for which it does not would lose data at the first conflict.
 func (s *Session[T]) replay() (value *T, body []byte, err error) {
 	c := &s.m.codec
+	if s.mu.misuse != nil {
+		return nil, nil, s.mu.misuse
+	}
 	if len(s.updates) == 0 {
 		if body, err = c.bodyOf(s.doc); err != nil {
 			return nil, nil, err
@@ -24,10 +27,13 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 	private := s.viewed && !s.shown && c.copier.safe && !c.copier.dynamic && !c.copier.times
 	var unfit error
 	for i, fn := range s.updates {
-		fn(value)
+		s.apply(fn, value)
 		if !private || i < len(s.updates)-1 {
 			unfit = c.detach(value) // from what fn put in, which the next one may change
 		}
+	}
+	if s.mu.misuse != nil {
+		return nil, nil, s.mu.misuse
 	}
 	// First, since what cannot be encoded cannot be compared either: a function, NaN.
 	if body, err = c.encode(value); err != nil {

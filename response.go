@@ -1,11 +1,9 @@
 package session
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"sync/atomic"
 )
@@ -23,6 +21,9 @@ type response[T any] struct {
 	before http.Header // what the header held when the handler got it, if anything
 	sent   atomic.Bool // the header has left, or the connection was taken over
 	failed bool        // and it was the error response's
+
+	hijacked bool     // the connection was taken over
+	carried  []string // cookies that are due since a Hijack that failed
 }
 
 func (w *response[T]) begin(under http.ResponseWriter, x *exchange[T]) {
@@ -45,17 +46,31 @@ func (w *response[T]) Header() http.Header {
 }
 
 // release saves the session before the header leaves, once. It reports whether the
-// handler's response may go on.
-func (w *response[T]) release() bool {
+// handler's response may go on. code is the status that is to leave; 0 at the handler's
+// return.
+func (w *response[T]) release(code int) bool {
 	if w.sent.Swap(true) {
 		return !w.failed
 	}
 	if broken := w.x.broken.Load(); broken != nil {
 		w.fail(*broken)
-	} else if err := w.x.commit(w.w.Header()); err != nil {
+	} else if err := w.commit(code); err != nil {
 		w.fail(err)
 	}
 	return !w.failed
+}
+
+// commit saves the session and sees to the cookies.
+func (w *response[T]) commit(code int) error {
+	h := w.w.Header()
+	before := len(h["Set-Cookie"])
+	err := w.x.commit(h, code)
+	if len(h["Set-Cookie"]) == before { // else they are replaced
+		for _, line := range w.carried {
+			addCookie(h, line)
+		}
+	}
+	return err
 }
 
 // fail answers with the error response in place of the handler's.
@@ -68,11 +83,11 @@ func (w *response[T]) fail(err error) {
 }
 
 // finish is the handler's return: what it has changed since the header left is
-// saved. A handler that panics does not get here, and saves nothing.
+// saved. A handler whose panic nobody within recovers from does not get here.
 func (w *response[T]) finish() {
-	if w.release() && w.x.gate.passed() && w.x.s.unsettled() {
+	if w.release(0) && w.x.gate.passed() && w.x.s.unsettled() {
 		// The header is gone, so that the client cannot be told. commit reports it.
-		_ = w.x.commit(nil)
+		w.failed = w.x.commit(nil, 0) != nil
 	}
 }
 
@@ -85,20 +100,23 @@ func (w *response[T]) WriteHeader(code int) {
 		}
 		return
 	}
-	if w.release() {
+	if w.sent.Load() {
+		w.x.recoveredLate()
+	}
+	if w.release(code) {
 		w.w.WriteHeader(code)
 	}
 }
 
 func (w *response[T]) Write(p []byte) (int, error) {
-	if !w.release() {
+	if !w.release(http.StatusOK) {
 		return 0, errAnswered
 	}
 	return w.w.Write(p)
 }
 
 func (w *response[T]) WriteString(s string) (int, error) {
-	if !w.release() {
+	if !w.release(http.StatusOK) {
 		return 0, errAnswered
 	}
 	return io.WriteString(w.w, s)
@@ -106,7 +124,7 @@ func (w *response[T]) WriteString(s string) (int, error) {
 
 // ReadFrom lets the underlying writer send a file by its own means.
 func (w *response[T]) ReadFrom(r io.Reader) (int64, error) {
-	if !w.release() {
+	if !w.release(http.StatusOK) {
 		return 0, errAnswered
 	}
 	return io.Copy(w.w, r)
@@ -116,16 +134,8 @@ func (w *response[T]) ReadFrom(r io.Reader) (int64, error) {
 func (w *response[T]) Flush() { _ = w.FlushError() }
 
 func (w *response[T]) FlushError() error {
-	if !w.release() {
+	if !w.release(http.StatusOK) {
 		return errAnswered
 	}
 	return http.NewResponseController(w.w).Flush()
-}
-
-// Hijack saves the session and hands the connection over.
-func (w *response[T]) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if !w.release() {
-		return nil, nil, errAnswered
-	}
-	return http.NewResponseController(w.w).Hijack()
 }

@@ -289,7 +289,10 @@ func (s *Session[T]) follow(ctx context.Context, key string) error {
 		s.ownerMoved, s.settingsChanged = false, false
 	}
 	for range maxHops {
-		t := &Session[T]{m: s.m, r: s.r, secure: s.secure, now: s.m.present(), updates: s.updates}
+		t := &Session[T]{m: s.m, r: s.r, secure: s.secure, now: s.m.present()}
+		for _, fn := range s.updates {
+			t.updates = append(t.updates, func(data *T) { s.apply(fn, data) })
+		}
 		t.settle(s.m.settings(s.r))
 		at, err := s.m.load(ctx, key, "")
 		if superseded := (*supersededError)(nil); errors.As(err, &superseded) && superseded.carry {
@@ -304,6 +307,9 @@ func (s *Session[T]) follow(ctx context.Context, key string) error {
 		}
 		t.adopt(at)
 		value, body, err := t.replay()
+		if err == nil {
+			err = s.mu.misuse
+		}
 		if err == nil {
 			err = t.swap(ctx, value, body)
 		}

@@ -2,7 +2,6 @@ package session
 
 import (
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,7 +17,7 @@ import (
 type Session[T any] struct {
 	m  *Manager[T]
 	r  *http.Request
-	mu sync.Mutex
+	mu lock
 
 	state state
 	id    string    // in the cookie; "" until there is need of one
@@ -74,6 +73,12 @@ type Session[T any] struct {
 	renewing               bool  // the write at hand is a renewal's
 	taking                 bool  // the write at hand is Take's, which reads what it changes
 	checked                bool  // by Commit: the store has shown that the session lives
+
+	traced         atomic.Bool // changing notes who calls
+	trace          trace
+	ownerBefore    string // SetOwner
+	failed         bool   // the handler panicked, and what it had changed was dropped
+	over, overTold bool   // the request is over, and a change after it was reported
 
 	enough func() bool // whether what another request has saved makes a swap needless
 }
@@ -152,7 +157,7 @@ func (s *Session[T]) look() *T {
 		if err := s.m.codec.copyOf(s.doc, &s.view); err == nil {
 			s.viewed = true
 			for _, fn := range s.updates { // of a view that a failed save has dropped
-				fn(&s.view)
+				s.apply(fn, &s.view)
 				_ = s.m.codec.detach(&s.view)
 			}
 		}
@@ -165,26 +170,28 @@ func (s *Session[T]) look() *T {
 // it again on the stored data, and once more on each version that another request
 // saved first, so that no concurrent update is lost. So fn only changes what it is
 // given, by values captured before: it reads no clock, no random source, nothing
-// that changes, and calls no method of the session. It may set a variable of the
-// caller's, which after a Save without an error says what the run did that was stored;
-// [Take] does both. What fn puts in is copied: a change of it afterwards is not seen.
-// On a session that has ended it does nothing.
+// that changes, and calls no method of the session, which fails the save with
+// [ErrReentrant]. It may set a variable of the caller's, which after a Save without an
+// error says what the run did that was stored; [Take] does both. What fn puts in is
+// copied: a change of it afterwards is not seen. On a session that has ended it does
+// nothing. When the request is over, only Save stores it.
 func (s *Session[T]) Update(fn func(data *T)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state <= stateStored {
+	if s.state <= stateStored && s.mu.nested == 0 {
 		s.update(fn)
 	}
 }
 
 func (s *Session[T]) update(fn func(*T)) {
+	s.changing()
 	view := s.look()
 	s.noticeOutside()
 	if s.shown { // leave what Data returned as it is
 		_ = s.m.codec.detach(view)
 		s.shown = false
 	}
-	fn(view)
+	s.apply(fn, view)
 	_ = s.m.codec.detach(view) // its error comes from the save
 	if s.updates == nil {
 		s.updates = s.few[:0]
@@ -241,6 +248,10 @@ func (s *Session[T]) SetOwner(owner string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.owner != owner {
+		s.changing()
+		if !s.ownerMoved {
+			s.ownerBefore = s.owner
+		}
 		s.owner, s.ownerMoved = owner, true
 	}
 }

@@ -31,6 +31,9 @@ func Take[T, V any](ctx context.Context, s *Session[T], fn func(data *T) V) (V, 
 	defer d.end()
 	s.catchUp()
 	var taken, none V
+	if s.mu.nested > 0 {
+		return none, s.mu.misuse
+	}
 	if s.state > stateStored || s.follows != "" {
 		return none, ErrRevoked
 	}

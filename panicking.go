@@ -1,0 +1,144 @@
+package session
+
+import (
+	"runtime"
+	"strings"
+	"sync"
+)
+
+// A recoverer answers in a deferred function, while the panic is still on the stack:
+// runtime.gopanic has called that function. So whether what is being answered is a
+// panic can be read off the stack, whoever recovers. Only what was called within the
+// exchange counts, since a handler may itself run in a deferred function of a panic
+// that is none of its own. Where the exchange begins is seen by one of the functions
+// below, which differ so that managers in one chain are told apart.
+
+// served is what an exchange runs.
+type served interface{ run() }
+
+//go:noinline
+func serve0(x served) { x.run() }
+
+//go:noinline
+func serve1(x served) { x.run() }
+
+//go:noinline
+func serve2(x served) { x.run() }
+
+//go:noinline
+func serve3(x served) { x.run() }
+
+var serves = [...]func(served){serve0, serve1, serve2, serve3}
+
+// The program counters, as runtime.Callers gives them, of the calls of deferred
+// functions by a panic and by runtime.Goexit, and of the handlers by the functions
+// above. They are looked up once, so that a stack is compared and not spelled.
+var (
+	learn     = sync.OnceFunc(learnCounters)
+	unwinding [2]uintptr
+	begins    [len(serves)]uintptr
+)
+
+type probe struct{ at *uintptr }
+
+func (p probe) run() {
+	var pcs [2]uintptr
+	runtime.Callers(1, pcs[:]) // this function, and who serves it
+	*p.at = pcs[1]
+}
+
+func learnCounters() {
+	for i, serve := range serves {
+		serve(probe{&begins[i]})
+	}
+	find := func(i int, name string) {
+		var pcs [8]uintptr
+		frames := runtime.CallersFrames(pcs[:runtime.Callers(0, pcs[:])])
+		for j := 0; ; j++ {
+			f, more := frames.Next()
+			if f.Function == name {
+				unwinding[i] = pcs[j]
+				return
+			}
+			if !more {
+				return
+			}
+		}
+	}
+	func() {
+		defer func() { _ = recover() }()
+		defer find(0, "runtime.gopanic")
+		panic("learning what a panic looks like")
+	}()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer find(1, "runtime.Goexit")
+		runtime.Goexit()
+	}()
+	<-done
+}
+
+// panicking reports whether this goroutine runs deferred functions of a panic, or of
+// runtime.Goexit, that began within the exchange of the depth. A panic that was
+// recovered, and whose deferred functions have returned, is over.
+func panicking(depth int) bool {
+	learn()
+	begin := begins[depth%len(begins)]
+	var pcs [16]uintptr
+	for skip := 2; ; skip += len(pcs) {
+		n := runtime.Callers(skip, pcs[:])
+		for _, pc := range pcs[:n] {
+			switch pc {
+			case unwinding[0], unwinding[1]:
+				return true
+			case begin:
+				return false
+			}
+		}
+		if n < len(pcs) {
+			return false // a goroutine of the handler's own
+		}
+	}
+}
+
+// stackWithin is the names of the functions on this goroutine's stack, innermost
+// first, as far as they are within the exchange of the depth.
+func stackWithin(depth int) []string {
+	learn()
+	begin := begins[depth%len(begins)]
+	pcs := make([]uintptr, 64)
+	n := runtime.Callers(2, pcs)
+	for n == len(pcs) {
+		pcs = make([]uintptr, 2*len(pcs))
+		n = runtime.Callers(2, pcs)
+	}
+	for i, pc := range pcs[:n] {
+		if pc == begin {
+			n = i
+			break
+		}
+	}
+	return names(pcs[:n])
+}
+
+func names(pcs []uintptr) (all []string) {
+	if len(pcs) == 0 {
+		return nil
+	}
+	frames := runtime.CallersFrames(pcs)
+	for {
+		f, more := frames.Next()
+		if f.Function != "" {
+			all = append(all, f.Function)
+		}
+		if !more {
+			return all
+		}
+	}
+}
+
+// own reports whether a function is this package's.
+func own(function string) bool {
+	return strings.HasPrefix(function, "github.com/nestsession/session.")
+}
