@@ -2,14 +2,13 @@ package web_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"iter"
 	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/nestsession/session"
 	"github.com/nestsession/session/store"
 )
 
@@ -91,8 +90,7 @@ func (b *brittle) deleteSilently(t *testing.T, cookie string) {
 		t.Fatal(err)
 	}
 	id, _, _ := strings.Cut(strings.TrimPrefix(raw, "s:"), ".")
-	sum := sha256.Sum256([]byte(id))
-	key := base64.RawURLEncoding.EncodeToString(sum[:])
+	key := session.RecordID("sid", id)
 	if _, err := b.Store.Load(t.Context(), key); err != nil {
 		t.Fatal(err)
 	}
