@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"bytes"
 	"context"
 	"iter"
 	"net/url"
@@ -22,6 +23,7 @@ type brittle struct {
 
 	listsDown atomic.Bool
 	onList    atomic.Pointer[func()] // before the next list
+	onEnd     atomic.Pointer[func()] // before the next session is ended
 }
 
 func (b *brittle) Unwrap() store.Store { return b.Store }
@@ -48,6 +50,15 @@ func (b *brittle) Create(ctx context.Context, r store.Record) (store.Version, er
 		return 0, err
 	}
 	return b.Store.Create(ctx, r)
+}
+
+func (b *brittle) Update(ctx context.Context, r store.Record) (store.Version, error) {
+	if bytes.Contains(r.Data, []byte(`"ended":true`)) {
+		if f := b.onEnd.Swap(nil); f != nil {
+			(*f)()
+		}
+	}
+	return b.Store.Update(ctx, r)
 }
 
 func (b *brittle) Delete(ctx context.Context, id string) error {
