@@ -21,14 +21,14 @@ type cookieCommands struct {
 type cookieInspect struct {
 	Data       string `default:"${folder}" placeholder:"FOLDER" env:"NESTSESSION_DATA" help:"The data folder of the server, for its secret. Default: ${default}."`
 	SecretFile string `placeholder:"FILE" env:"NESTSESSION_SECRET_FILE" help:"Read the secrets from this file. Default: the file \"secret\" in the data folder."`
-	Name       string `placeholder:"NAME" help:"Look for the cookie of this name in what is read. Default: sid, as the servers call it, and connect.sid."`
+	Name       string `placeholder:"NAME" help:"The cookie's name, which is looked for in what is read. Default: that of the one cookie there that is called as the servers call it, or connect.sid."`
 	Express    bool   `env:"NESTSESSION_EXPRESS" help:"The session is shared with express-session: secrets may be short, and the store keeps the id itself."`
 }
 
 // Help is what `nestsession cookie inspect --help` says beyond the flags.
 func (*cookieInspect) Help() string {
 	return `The cookie is read from standard input, because it is as good as a password and every user of the machine ` +
-		`can read a command line: its value alone, or the whole line "Cookie: …" or "Set-Cookie: …".
+		`can read a command line: the whole line "Cookie: …" or "Set-Cookie: …", or its value alone with --name.
 
     nestsession cookie inspect < file-with-the-cookie
 
@@ -62,6 +62,10 @@ func (c *cookieInspect) Run(to output, in input) error {
 		return fmt.Errorf("%w (secrets are %s)", err, sourceWords(from))
 	}
 	fmt.Fprintf(to.out, "signature  made with %s, %s\n", which(found.Secret, len(secrets)), sourceWords(from))
+	if found.Name == "" && !c.Express {
+		fmt.Fprintln(to.out, "session    not known: its digest and key are made of the cookie's name too; paste the whole line, or give --name NAME")
+		return nil
+	}
 	key := found.ID
 	if !c.Express {
 		key = session.RecordID(cookie.BareName(found.Name), found.ID)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/nestsession/session/cmd/nestsession/internal/document"
 	"github.com/nestsession/session/cmd/nestsession/internal/move"
 	"github.com/nestsession/session/cmd/nestsession/internal/stores"
 	"github.com/nestsession/session/store"
@@ -55,8 +56,10 @@ func hasSessions(ctx context.Context, s store.Store) (bool, error) {
 	if !ok {
 		return false, fmt.Errorf("%T: listing: %w", s, errors.ErrUnsupported)
 	}
-	for _, err := range lister.List(ctx, "") {
-		return err == nil, err
+	for r, err := range lister.List(ctx, "") {
+		if notes, _ := document.Read(r.Data); err != nil || !notes.Over() {
+			return err == nil, err
+		}
 	}
 	return false, nil
 }

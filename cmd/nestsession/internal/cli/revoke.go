@@ -54,12 +54,10 @@ func (c *sessionsRevoke) Run(ctx context.Context, to output) (err error) {
 	defer func() { err = errors.Join(err, opened.Close()) }()
 	n := 0
 	switch {
-	case c.All:
-		n, err = revokeAll(ctx, view)
-	case c.Owner != "":
-		n, err = view.RevokeOwner(ctx, c.Owner)
-	default:
+	case len(c.Sessions) > 0:
 		n, err = c.named(ctx, view)
+	default:
+		n, err = view.RevokeAll(ctx, c.Owner)
 	}
 	if n != 0 || err == nil {
 		fmt.Fprintln(to.out, endedText(n))
@@ -82,28 +80,6 @@ func (c *sessionsRevoke) named(ctx context.Context, view *sessions.View) (n int,
 			return n, err
 		}
 		n++
-	}
-	return n, nil
-}
-
-// revokePasses bounds how often sessions are looked for that were renewed meanwhile.
-const revokePasses = 8
-
-func revokeAll(ctx context.Context, view *sessions.View) (n int, err error) {
-	for range revokePasses {
-		before := n
-		for s, err := range view.All(ctx, "") {
-			if err != nil {
-				return n, err
-			}
-			if err := view.Revoke(ctx, s); err != nil {
-				return n, err
-			}
-			n++
-		}
-		if n == before {
-			break
-		}
 	}
 	return n, nil
 }

@@ -14,7 +14,7 @@ import (
 
 // Found is a cookie that was looked at.
 type Found struct {
-	Name   string // "" if a value alone was given
+	Name   string // "" if a value alone was given, and no name
 	ID     string // as the signature confirms it; a credential
 	Secret int    // the index of the secret that made the signature
 }
@@ -48,6 +48,11 @@ func Cookie(text, name string, secrets []string) (Found, error) {
 
 // pick finds the value, and its cookie's name if that is there.
 func pick(text, name string) (value, found string, err error) {
+	if name != "" {
+		if err := cookie.ValidName(name); err != nil {
+			return "", "", err
+		}
+	}
 	text = strings.TrimSpace(text)
 	for _, field := range []string{"cookie:", "set-cookie:"} {
 		if len(text) > len(field) && strings.EqualFold(text[:len(field)], field) {
@@ -58,17 +63,15 @@ func pick(text, name string) (value, found string, err error) {
 		return "", "", errors.New("nothing was read: give the cookie on standard input")
 	}
 	if strings.HasPrefix(text, "s:") || strings.HasPrefix(strings.ToLower(text), "s%3a") {
-		return strings.TrimSuffix(text, ";"), "", nil
+		return strings.TrimSuffix(text, ";"), name, nil
 	}
 	if !strings.Contains(text, "=") {
-		return text, "", nil
+		return text, name, nil
 	}
-	if name != "" {
-		if err := cookie.ValidName(name); err != nil {
+	if name == "" {
+		if name, err = session(text); err != nil {
 			return "", "", err
 		}
-	} else if name, err = session(text); err != nil {
-		return "", "", err
 	}
 	value, n := cookie.Lookup([]string{text}, name)
 	switch n {
@@ -77,7 +80,7 @@ func pick(text, name string) (value, found string, err error) {
 	case 1:
 		return value, name, nil
 	}
-	return "", name, fmt.Errorf("there are %d cookies of this name: the server takes none of them, because another subdomain may have planted one", n)
+	return "", name, fmt.Errorf("there are %d cookies of this name, one of which another host of the domain may have set: look at each alone; the server takes the one whose session lives, if that is one alone", n)
 }
 
 // session is the name of the one cookie in text that is a session's by its name.

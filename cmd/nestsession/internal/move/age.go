@@ -1,44 +1,28 @@
 package move
 
 import (
-	"encoding/json"
-	"time"
-
 	"github.com/nestsession/session"
+	"github.com/nestsession/session/cmd/nestsession/internal/document"
 	"github.com/nestsession/session/store"
 )
 
 // written is what a document says of when it was written.
 type written struct {
 	at      int64 // ms since 1970; 0: it does not say
-	pointer bool  // it is what the end of the session or its new id left behind, the last to be written there
+	pointer bool  // it is what the new id of the session left behind, the last to be written there
+	over    bool  // it is what the end of the session left behind, or another login
 }
 
 // age reads it from a document: this library notes when a session was last saved; of
 // what express-session saved, it is the expiry in the text less the lifetime.
 // The later of the two counts, because express-session keeps our note as it was.
-func age(document []byte) written {
-	var members struct {
-		Cookie json.RawMessage `json:"cookie"`
-		Notes  json.RawMessage `json:"__nestsession"`
-	}
-	if json.Unmarshal(document, &members) != nil {
-		return written{}
-	}
-	var notes struct {
-		Used      int64  `json:"used"`
-		Successor string `json:"successor"`
-		Ended     any    `json:"ended"`
-	}
-	if json.Unmarshal(members.Notes, &notes) == nil && (notes.Successor != "" || notes.Ended != nil) {
-		return written{pointer: true}
-	}
-	var cookie struct {
-		MaxAge  float64   `json:"originalMaxAge"`
-		Expires time.Time `json:"expires"`
+func age(text []byte) written {
+	notes, cookie := document.Read(text)
+	if notes.Over() || notes.Moved() {
+		return written{pointer: notes.Moved(), over: notes.Over()}
 	}
 	var at int64
-	if json.Unmarshal(members.Cookie, &cookie) == nil && cookie.MaxAge > 0 && !cookie.Expires.IsZero() {
+	if cookie.MaxAge > 0 && !cookie.Expires.IsZero() {
 		at = cookie.Expires.UnixMilli() - int64(cookie.MaxAge)
 	}
 	return written{at: max(at, notes.Used)}

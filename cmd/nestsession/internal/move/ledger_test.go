@@ -82,9 +82,9 @@ func TestAnEndIsNewerThanTheSession(t *testing.T) {
 	t.Parallel()
 	from, to := newPlace(t), newPlace(t)
 	from.put(t, "a", "", saved("ada", 9), soon)
-	end := `{"cookie":{"originalMaxAge":null},"__nestsession":{"ended":1}}`
+	end := `{"cookie":{"originalMaxAge":null},"__nestsession":{"ended":true}}`
 	to.put(t, "a", "", end, soon)
-	run(t, from, to, move.Options{}, map[move.Outcome]int64{move.Newer: 1})
+	run(t, from, to, move.Options{}, map[move.Outcome]int64{move.EndedThere: 1})
 	to.is(t, "a", "", end, soon)
 }
 

@@ -39,6 +39,9 @@ func (m *Mover) EndMissing(ctx context.Context) error {
 		if failed = err; err != nil || ctx.Err() != nil {
 			break
 		}
+		if age(r.Data).over {
+			continue // it has ended there too
+		}
 		select {
 		case keys <- r.ID:
 		case <-ctx.Done():
@@ -57,6 +60,26 @@ func (m *Mover) endIfMissing(ctx context.Context, key string) error {
 	if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
+	return m.end(ctx, key)
+}
+
+// endThere ends a session at the destination that has ended at the source after an
+// earlier copy.
+func (m *Mover) endThere(ctx context.Context, key string) error {
+	there, err := m.to.Load(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("ending a session at the destination: %w", err)
+	}
+	if at := age(there.Data); at.over || at.pointer {
+		return nil // it has ended there too, or has another id there, under which it lives on
+	}
+	return m.end(ctx, key)
+}
+
+func (m *Mover) end(ctx context.Context, key string) error {
 	if err := m.to.Delete(ctx, key); err != nil {
 		return fmt.Errorf("ending a session at the destination: %w", err)
 	}

@@ -124,6 +124,13 @@ func (m *Mover) feed(ctx context.Context, lister store.Lister, records chan<- st
 func (m *Mover) one(ctx context.Context, r store.Record) {
 	key := r.ID
 	why, err := m.prepare(&r)
+	if why == ended {
+		m.tally.read.Add(-1) // it is no session any more
+		if err := m.endThere(ctx, r.ID); err != nil {
+			m.stop(err)
+		}
+		return
+	}
 	if why == "" {
 		why, err = m.persist(ctx, r)
 	}
@@ -148,14 +155,21 @@ func (m *Mover) one(ctx context.Context, r store.Record) {
 
 // prepare sees whether a record can be copied at all, and under which key.
 func (m *Mover) prepare(r *store.Record) (Outcome, error) {
-	if m.over(r) {
+	at := age(r.Data)
+	if at.over && m.o.HashIDs {
+		r.ID = session.RecordID(m.o.Scope, r.ID)
+	}
+	switch {
+	case at.over:
+		return ended, nil
+	case m.over(r):
 		return Expired, nil
 	}
 	if m.o.Ownerless && ownerLost(r) {
 		return OwnerLost, nil
 	}
 	if m.o.HashIDs {
-		if age(r.Data).pointer {
+		if at.pointer {
 			return Pointer, nil // the key that it points to is in its document, as an id
 		}
 		r.ID = session.RecordID(m.o.Scope, r.ID)

@@ -2,14 +2,13 @@ package move_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/nestsession/session"
 	"github.com/nestsession/session/cmd/nestsession/internal/move"
 	"github.com/nestsession/session/store"
 )
@@ -138,9 +137,8 @@ func TestIdsBecomeTheHashesThatThisLibraryLooksFor(t *testing.T) {
 	from, to := newPlace(t), newPlace(t)
 	from.put(t, "plain", "", savedByNode("ada", 1), soon)
 	from.put(t, "renewed", "", pointer, soon)
-	run(t, from, to, move.Options{HashIDs: true}, map[move.Outcome]int64{move.Copied: 1, move.Pointer: 1})
-	sum := sha256.Sum256([]byte("plain"))
-	to.is(t, base64.RawURLEncoding.EncodeToString(sum[:]), "", savedByNode("ada", 1), soon)
+	run(t, from, to, move.Options{HashIDs: true, Scope: "connect.sid"}, map[move.Outcome]int64{move.Copied: 1, move.Pointer: 1})
+	to.is(t, session.RecordID("connect.sid", "plain"), "", savedByNode("ada", 1), soon)
 	to.isNot(t, "plain")
 }
 

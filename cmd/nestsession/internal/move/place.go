@@ -60,6 +60,9 @@ func (m *Mover) settle(ctx context.Context, r, there store.Record) (Outcome, err
 		}
 		return Extended, m.to.Touch(ctx, r.ID, r.Expires)
 	}
+	if age(there.Data).over {
+		return EndedThere, nil
+	}
 	switch compare(r.Data, there.Data) {
 	case newer:
 		r.Version = there.Version

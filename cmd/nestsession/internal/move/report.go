@@ -26,6 +26,10 @@ const (
 	Pointer   Outcome = "left: the ends of renewed sessions, whose ids cannot be translated"
 
 	Ended Outcome = "ended at the destination, because the source has them no more"
+
+	// ended is what the end of a session has left at the source for a while. It is no
+	// session, and not counted.
+	ended Outcome = "ended"
 )
 
 // Outcomes are all of them, in the order in which people want to read them.

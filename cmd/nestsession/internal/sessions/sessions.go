@@ -54,6 +54,7 @@ func New(s store.Store, secrets []string, plain bool) (*View, error) {
 		InsecureShortSecrets: true,
 		Store:                s,
 		InsecurePlainIDs:     plain,
+		ExpressRules:         plain, // so that an end leaves nothing that express-session would take for a session
 		// The lifetime of each session is what it says itself: the servers' settings
 		// are not known here.
 		KeepCookie:      true,
@@ -74,7 +75,7 @@ func New(s store.Store, secrets []string, plain bool) (*View, error) {
 // order, without holding them all in memory. An error is yielded last.
 func (v *View) All(ctx context.Context, owner string) iter.Seq2[Session, error] {
 	return func(yield func(Session, error) bool) {
-		over := &tee{Store: v.store}
+		over := &tee{Store: v.store, owner: owner}
 		cfg := v.config
 		cfg.Store = over
 		m, err := session.New[map[string]any](cfg)
@@ -82,12 +83,14 @@ func (v *View) All(ctx context.Context, owner string) iter.Seq2[Session, error] 
 			yield(Session{}, err)
 			return
 		}
-		listing := m.ListAll(ctx)
-		if owner != "" {
-			listing = m.List(ctx, owner)
-		}
-		for info, err := range listing {
-			if !yield(Session{info, over.latest}, err) {
+		for info, err := range m.ListAll(ctx) {
+			if err != nil {
+				yield(Session{}, err)
+				return
+			}
+			s, is := v.complete(Session{info, over.latest})
+			// An index may name a session that has changed hands since.
+			if is && (owner == "" || s.Owner == owner) && !yield(s, nil) {
 				return
 			}
 		}
@@ -108,30 +111,49 @@ func (v *View) Digest(key string) string {
 // Revoke ends one session of All, wherever it is in use.
 func (v *View) Revoke(ctx context.Context, s Session) error { return v.whole.Revoke(ctx, s.Info) }
 
-// RevokeOwner ends all sessions of an owner, those included that are renewed at the
-// same time, and returns how many.
-func (v *View) RevokeOwner(ctx context.Context, owner string) (int, error) {
-	return v.whole.RevokeOwner(ctx, owner)
+// passes bounds how often sessions are looked for that were renewed meanwhile.
+const passes = 8
+
+// RevokeAll ends all sessions of an owner, or with owner "" those of everybody, those
+// included that are renewed at the same time, and returns how many.
+func (v *View) RevokeAll(ctx context.Context, owner string) (n int, err error) {
+	for range passes {
+		before := n
+		for s, err := range v.All(ctx, owner) {
+			if err != nil {
+				return n, err
+			}
+			if err := v.Revoke(ctx, s); err != nil {
+				return n, err
+			}
+			n++
+		}
+		if n == before {
+			break
+		}
+	}
+	return n, nil
 }
 
-// tee remembers the record that a listing has come to.
+// tee lists the sessions of an owner, and remembers the record that it has come to.
 type tee struct {
 	store.Store
+	owner  string
 	latest *store.Record
 }
 
 // Unwrap shows what else the store can do.
 func (t *tee) Unwrap() store.Store { return t.Store }
 
-// List is the store's.
-func (t *tee) List(ctx context.Context, owner string) iter.Seq2[store.Record, error] {
+// List is the store's, of the owner.
+func (t *tee) List(ctx context.Context, _ string) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
 		l, ok := store.As[store.Lister](t.Store)
 		if !ok {
 			yield(store.Record{}, fmt.Errorf("%T: %w", t.Store, errors.ErrUnsupported))
 			return
 		}
-		for rec, err := range l.List(ctx, owner) {
+		for rec, err := range l.List(ctx, t.owner) {
 			t.latest = &rec
 			if !yield(rec, err) {
 				return

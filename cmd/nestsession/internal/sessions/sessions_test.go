@@ -184,8 +184,8 @@ func TestRevoke(t *testing.T) {
 	if n := len(list(t, v, "")); n != 2 {
 		t.Errorf("%d are left, want 2", n)
 	}
-	if n, err := v.RevokeOwner(t.Context(), "user:1"); n != 2 || err != nil {
-		t.Errorf("RevokeOwner: %d, %v", n, err)
+	if n, err := v.RevokeAll(t.Context(), "user:1"); n != 2 || err != nil {
+		t.Errorf("RevokeAll: %d, %v", n, err)
 	}
 	if n := len(list(t, v, "")); n != 0 {
 		t.Errorf("%d are left, want none", n)

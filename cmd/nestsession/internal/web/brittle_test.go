@@ -1,15 +1,16 @@
 package web_test
 
 import (
+	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"iter"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/nestsession/session"
 	"github.com/nestsession/session/store"
 )
 
@@ -23,6 +24,7 @@ type brittle struct {
 
 	listsDown atomic.Bool
 	onList    atomic.Pointer[func()] // before the next list
+	onEnd     atomic.Pointer[func()] // before the next session is ended
 }
 
 func (b *brittle) Unwrap() store.Store { return b.Store }
@@ -49,6 +51,15 @@ func (b *brittle) Create(ctx context.Context, r store.Record) (store.Version, er
 		return 0, err
 	}
 	return b.Store.Create(ctx, r)
+}
+
+func (b *brittle) Update(ctx context.Context, r store.Record) (store.Version, error) {
+	if bytes.Contains(r.Data, []byte(`"ended":true`)) {
+		if f := b.onEnd.Swap(nil); f != nil {
+			(*f)()
+		}
+	}
+	return b.Store.Update(ctx, r)
 }
 
 func (b *brittle) Delete(ctx context.Context, id string) error {
@@ -91,12 +102,29 @@ func (b *brittle) deleteSilently(t *testing.T, cookie string) {
 		t.Fatal(err)
 	}
 	id, _, _ := strings.Cut(strings.TrimPrefix(raw, "s:"), ".")
-	sum := sha256.Sum256([]byte(id))
-	key := base64.RawURLEncoding.EncodeToString(sum[:])
+	key := session.RecordID("sid", id)
 	if _, err := b.Store.Load(t.Context(), key); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Store.Delete(t.Context(), key); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// buffer keeps a log that several goroutines write.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
 }

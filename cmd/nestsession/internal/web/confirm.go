@@ -30,7 +30,7 @@ var (
 func (a *App) confirmed(w http.ResponseWriter, r *http.Request, s *Session, action string) bool {
 	d, u := s.Data(), a.userOf(s)
 	_, here := a.loginOf(s, u)
-	if age := a.now().Sub(authenticatedAt(d)); here && age >= -time.Minute && age < freshTime {
+	if age := a.now().Sub(s.AuthenticatedAt()); here && age >= -time.Minute && age < freshTime {
 		return true
 	}
 	refuse := func(p *problem) bool {

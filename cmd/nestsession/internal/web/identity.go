@@ -43,8 +43,7 @@ type Own struct {
 	Device string      `json:"device,omitempty"` // where the user logged in, see deviceName
 	Notice string      `json:"notice,omitempty"` // shown once, on the next page
 
-	Generation    int64 `json:"generation,omitempty"`    // of the account when the user showed the password, see users.Store.Current
-	Authenticated int64 `json:"authenticated,omitempty"` // when that was, in milliseconds since 1970
+	Generation int64 `json:"generation,omitempty"` // of the account when the user showed the password, see users.Store.Current
 }
 
 // userOf is who is logged in here, nil for nobody. What a session's data say is not

@@ -76,7 +76,7 @@ func (l *live) leave(s *stream) {
 func (l *live) listenTo(before func(context.Context, session.Event)) func(context.Context, session.Event) {
 	return func(ctx context.Context, e session.Event) {
 		switch e.Kind {
-		case session.EventCreated, session.EventRenewed, session.EventRegenerated, session.EventDestroyed, session.EventRevoked:
+		case session.EventCreated, session.EventLoggedIn, session.EventRenewed, session.EventRegenerated, session.EventDestroyed, session.EventRevoked:
 			l.changed(e.Owner)
 		}
 		if before != nil {

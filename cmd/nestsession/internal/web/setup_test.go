@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -65,6 +64,13 @@ func setupLists(t *testing.T, every time.Duration) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.accounts.Close() })
+	s.app, s.url = s.serve(t, every, now)
+	return s
+}
+
+// serve starts a server of the site.
+func (s *site) serve(t *testing.T, every time.Duration, now func() time.Time) (app *web.App, url string) {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	app, err := web.New(web.Config{
 		Session: session.Config{
@@ -84,12 +90,10 @@ func setupLists(t *testing.T, every time.Duration) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.app = app
 	t.Cleanup(func() { _ = app.Close() })
 	server := httptest.NewServer(app)
 	t.Cleanup(server.Close)
-	s.url = server.URL
-	return s
+	return app, server.URL
 }
 
 // browser keeps cookies and comes from one address.
@@ -277,22 +281,4 @@ func (c *clock) forward(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = c.at.Add(d)
-}
-
-// buffer keeps a log that several goroutines write.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
 )
@@ -25,15 +24,12 @@ func (a *App) signIn(ctx context.Context, s *Session, l users.Login, device stri
 	if err := s.Login(ctx, owner); err != nil {
 		return fmt.Errorf("%w: %w", errSession, err)
 	}
-	a.setUser(s, Own{User: &l.User, Generation: l.Generation, Authenticated: a.now().UnixMilli(), Device: device})
+	a.setUser(s, Own{User: &l.User, Generation: l.Generation, Device: device})
 	if err := s.Save(ctx); err != nil {
 		return fmt.Errorf("%w: %w", errSession, err)
 	}
 	return nil
 }
-
-// authenticatedAt is when the user of the session last showed the password.
-func authenticatedAt(d Account) time.Time { return time.UnixMilli(d.Authenticated) }
 
 // declared passes on sessions that hold: of nobody, or of a user whose account is there,
 // is not disabled and has the password with which the session began. Any other is ended

@@ -105,6 +105,8 @@ func TestAStreamTellsOfDevicesAndOfItsOwnEnd(t *testing.T) {
 	list.wantList("Firefox on Linux")
 	phone.login("kim", "correct horse battery")
 	list.wantList("Firefox on Linux, Safari on iPhone")
+	phone.login("kim", "correct horse battery") // is another session, under another name
+	list.wantList("Firefox on Linux, Safari on iPhone")
 	quiet := phone.open("/events")
 	phones := phone.open("/sessions/events")
 	phones.wantList("Safari on iPhone, Firefox on Linux")
