@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"iter"
 	"net/http"
 	"sync"
 	"testing"
@@ -204,4 +205,40 @@ func TestUpdateOwnerPanicsInTheCaller(t *testing.T) {
 		}
 	}()
 	_, _ = m.UpdateOwner(t.Context(), "user:1", func(*account) { panic("a bug") })
+}
+
+// beforeList is a store that runs a function before it lists for the nth time.
+type beforeList struct {
+	*hooked
+	lists int
+	runs  func(nth int)
+}
+
+func (s *beforeList) List(ctx context.Context, owner string) iter.Seq2[store.Record, error] {
+	s.lists++
+	s.runs(s.lists)
+	l, _ := store.As[store.Lister](s.inner)
+	return l.List(ctx, owner)
+}
+
+// The owner's sessions are listed again, for those that began meanwhile. One that has
+// another id by then was changed already.
+func TestUpdateOwnerLooksAgain(t *testing.T) {
+	t.Parallel()
+	kept := &beforeList{hooked: newHooked(t)}
+	m := newManager[account](t, session.Config{Store: kept})
+	b := loginAs(t, m, "user:1")
+	var late *browser
+	kept.runs = func(nth int) {
+		if nth == 2 {
+			do(m, b, func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Renew(r.Context()) })
+			late = loginAs(t, m, "user:1")
+		}
+	}
+	if n, err := m.UpdateOwner(t.Context(), "user:1", func(a *account) { a.Count++ }); n != 2 || err != nil {
+		t.Errorf("UpdateOwner: %d, %v; want 2", n, err)
+	}
+	if x, y := peek(m, b).Count, peek(m, late).Count; x != 1 || y != 1 {
+		t.Errorf("changed %d and %d times, want once each", x, y)
+	}
 }
