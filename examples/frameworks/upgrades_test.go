@@ -102,7 +102,7 @@ func check(t *testing.T, m *manager, res *http.Response, want bool) {
 		t.Errorf("the session holds %+v", stored(m, cookies[0]))
 	}
 	n := 0
-	for _, err := range m.List(t.Context(), "") {
+	for _, err := range m.ListAll(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -38,7 +38,8 @@ var mayImport = map[string][]string{
 	"internal/digest":     {"store"},
 	"internal/feed":       {"store", "internal/jitter"},
 	"internal/watch":      {"store", "internal/digest", "internal/feed", "internal/jitter"},
-	"internal/simulation": {"", "store", "store/memstore", "store/nearcache", "internal/jitter"},
+	"internal/promises":   {"", "express", "store"},
+	"internal/simulation": {"", "express", "store", "store/memstore", "store/nearcache", "internal/jitter"},
 }
 
 // allowed returns what a package may import. Every store imports the contract, and what
