@@ -34,6 +34,9 @@ func openRedis(ctx context.Context, t *storeurl.Target, o Options) (*Opened, err
 		return nil, err
 	}
 	cfg := redisstore.Config{Prefix: t.Prefix, Express: t.Layout == storeurl.ConnectRedis, TTL: t.TTL, Logger: o.Logger}
+	if t.Prefix == storeurl.NoPrefix {
+		cfg.Prefix = redisstore.NoPrefix
+	}
 	if cfg.Express {
 		cfg.OwnerOf = session.OwnerOf
 	}

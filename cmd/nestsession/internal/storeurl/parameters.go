@@ -49,7 +49,7 @@ func (t *Target) parameters(s scheme, query string, express bool) error {
 		if !slices.Contains(allowed, name) {
 			return fmt.Errorf("there is no parameter %q for %s: write one of %s", shorten(name), t.Kind, strings.Join(allowed, ", "))
 		}
-		if len(values[name]) > 1 || values.Get(name) == "" {
+		if len(values[name]) > 1 || values.Get(name) == "" && name != "prefix" {
 			return fmt.Errorf("the parameter %s wants one value", name)
 		}
 	}
@@ -59,6 +59,9 @@ func (t *Target) parameters(s scheme, query string, express bool) error {
 		}
 	}
 	t.Table, t.Schema, t.Prefix = values.Get("table"), values.Get("schema"), values.Get("prefix")
+	if values.Has("prefix") && t.Prefix == "" {
+		t.Prefix = NoPrefix
+	}
 	t.Columns = Columns{ID: values.Get(columns[0]), Data: values.Get(columns[1]), Expires: values.Get(columns[2])}
 	t.OwnerColumn, t.TimeZone, t.Master = values.Get("owner-column"), values.Get("time-zone"), values.Get("master")
 	if s.sentinel && t.Master == "" {

@@ -41,6 +41,7 @@ func TestEachFormIsUnderstood(t *testing.T) {
 		"mariadb://db:3307/app?layout=express-mysql-session":             "MySQL at db:3307, database app, as express-mysql-session has it",
 		"redis://localhost":                               "Redis at localhost:6379",
 		"redis://:secret@localhost/0":                     "Redis at localhost:6379",
+		"redis://h?prefix=&layout=connect-redis":          `Redis at h:6379, without a prefix, as connect-redis has it`,
 		"rediss://kim:secret@10.0.0.1:6380/3?prefix=app:": `Redis at 10.0.0.1:6380, database 3, with TLS, prefix "app:"`,
 		"redis+sentinel://a,b:26380,[::1]?master=main":    "Redis, master main of the sentinels at a:26379, b:26380, [::1]:26379",
 		"rediss+cluster://a:7000,b:7001/0":                "Redis Cluster at a:7000, b:7001, with TLS",
@@ -146,7 +147,6 @@ var mistakes = map[string]string{
 	"postgres://h/d?password=hunter2":         `no parameter "password" for PostgreSQL`,
 	"postgres://h/d?sslmode=on":               "sslmode is one of disable, allow",
 	"mysql://h/d?tls=sometimes":               "tls is one of true, false, skip-verify, preferred",
-	"redis://h?prefix=":                       "prefix wants one value",
 	"redis://h?prefix=a&prefix=b":             "prefix wants one value",
 	"redis://h?prefix=%zz":                    "what follows the question mark cannot be read",
 	"sqlite:s.db?create=perhaps":              "create is true or false",
@@ -195,7 +195,7 @@ func TestSame(t *testing.T) {
 		{file, "sqlite:" + filepath.Join(folder, "x", "..", "s.db")},
 	}
 	different := [][2]string{
-		{"redis://h", "redis://h/1"}, {"redis://h", "redis://h:6380"}, {"redis://h?prefix=a:", "redis://h"},
+		{"redis://h", "redis://h/1"}, {"redis://h", "redis://h:6380"}, {"redis://h?prefix=a:", "redis://h"}, {"redis://h?prefix=", "redis://h"},
 		{"postgres://h/d", "mysql://h/d"}, {"postgres://h/d", "postgres://h/e"}, {"postgres://h/d", "postgres://h/d?table=other"},
 		{"redis://h", "redis://h?layout=connect-redis"}, {file, file + "x"}, {"memory:", "memory:"},
 	}

@@ -136,7 +136,11 @@ func (t Target) String() string {
 		if t.TLS {
 			b.WriteString(", with TLS")
 		}
-		if t.Prefix != "" {
+		switch t.Prefix {
+		case "":
+		case NoPrefix:
+			b.WriteString(", without a prefix")
+		default:
 			b.WriteString(", prefix " + strconv.Quote(t.Prefix))
 		}
 	default:
@@ -154,6 +158,9 @@ func (t Target) String() string {
 	}
 	return b.String()
 }
+
+// NoPrefix as Target.Prefix is what `prefix=` says: nothing stands before the ids.
+const NoPrefix = "\x00"
 
 // Place names the place that the URL leads to, the same for each way of writing it that
 // Same knows.
