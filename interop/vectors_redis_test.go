@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -151,8 +152,12 @@ type redis struct {
 func (r *redis) say(words ...string) { r.commands = append(r.commands, words) }
 
 func (r *redis) Load(ctx context.Context, id string) (store.Record, error) {
-	r.say("GET", r.prefix+id)
-	return r.keeping.Load(ctx, r.prefix+id)
+	if !engine.IsOwn(id) {
+		r.say("GET", r.prefix+id)
+	}
+	rec, err := r.keeping.Load(ctx, r.prefix+id)
+	rec.ID = strings.TrimPrefix(rec.ID, r.prefix)
+	return rec, err
 }
 
 func (r *redis) Create(ctx context.Context, rec store.Record) (store.Version, error) {
@@ -164,6 +169,9 @@ func (r *redis) Update(ctx context.Context, rec store.Record) (store.Version, er
 	rec.ID = r.prefix + rec.ID
 	if _, err := r.keeping.Load(ctx, rec.ID); err != nil {
 		return 0, err
+	}
+	if engine.IsTombstone(rec) { // which express-session does not write before it deletes
+		return r.keeping.Create(ctx, rec)
 	}
 	return r.set(ctx, rec)
 }

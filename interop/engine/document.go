@@ -127,7 +127,7 @@ func (s *Store) documents(start time.Time) (map[string]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !isOwn(rec.ID) && !isTombstone(rec) {
+		if !IsOwn(rec.ID) && !IsTombstone(rec) {
 			docs[rec.ID] = show(rec, start)
 		}
 	}

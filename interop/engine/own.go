@@ -10,13 +10,13 @@ import (
 // What the library does in a store for itself, and express-session has no like of: it is
 // left out of the calls and records that are compared.
 
-// isOwn tells the id of a record of the library's own, which leads from a session's old
+// IsOwn tells the id of a record of the library's own, which leads from a session's old
 // id to its new one.
-func isOwn(id string) bool { return strings.HasPrefix(id, "nestsession:link:") }
+func IsOwn(id string) bool { return strings.HasPrefix(id, "nestsession:link:") }
 
-// isTombstone tells a record that says that its session has ended, or goes on under
+// IsTombstone tells a record that says that its session has ended, or goes on under
 // another id: the library swaps a session for one before it removes it.
-func isTombstone(rec store.Record) bool {
+func IsTombstone(rec store.Record) bool {
 	var doc struct {
 		Meta map[string]json.RawMessage `json:"__nestsession"`
 	}

@@ -62,7 +62,7 @@ func (s *Store) note(call, id, outcome string) {
 
 // Load implements [store.Store].
 func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
-	if isOwn(id) {
+	if IsOwn(id) {
 		return s.inner.Load(ctx, id)
 	}
 	s.mu.Lock()
@@ -97,7 +97,7 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 
 // Create implements [store.Store].
 func (s *Store) Create(ctx context.Context, rec store.Record) (store.Version, error) {
-	if isOwn(rec.ID) {
+	if IsOwn(rec.ID) {
 		return s.inner.Create(ctx, rec)
 	}
 	if err := s.w.failing("set"); err != nil {
@@ -120,10 +120,10 @@ func (s *Store) Create(ctx context.Context, rec store.Record) (store.Version, er
 
 // Update implements [store.Store], but for conflicts: see [Store].
 func (s *Store) Update(ctx context.Context, rec store.Record) (store.Version, error) {
-	if isOwn(rec.ID) {
+	if IsOwn(rec.ID) {
 		return s.inner.Update(ctx, rec)
 	}
-	if isTombstone(rec) {
+	if IsTombstone(rec) {
 		return s.bury(ctx, rec)
 	}
 	call := "set"
@@ -190,7 +190,7 @@ func (s *Store) wrote(rec store.Record) {
 
 // Touch implements [store.Store].
 func (s *Store) Touch(ctx context.Context, id string, expires time.Time) error {
-	if isOwn(id) {
+	if IsOwn(id) {
 		return s.inner.Touch(ctx, id, expires)
 	}
 	if !s.touches {
@@ -211,7 +211,7 @@ func (s *Store) Touch(ctx context.Context, id string, expires time.Time) error {
 
 // Delete implements [store.Store].
 func (s *Store) Delete(ctx context.Context, id string) error {
-	if isOwn(id) {
+	if IsOwn(id) {
 		return s.inner.Delete(ctx, id)
 	}
 	if err := s.w.failing("destroy"); err != nil {
