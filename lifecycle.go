@@ -138,7 +138,7 @@ func (s *Session[T]) Regenerate(ctx context.Context) error {
 func (s *Session[T]) anew(ctx context.Context) error {
 	was := s.state
 	stored := was == stateStored || was == stateEnding
-	if s.headerSent {
+	if s.headerSent && (!s.m.express || stored || s.cookieSent) {
 		return ErrHeaderSent
 	}
 	var failed error

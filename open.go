@@ -115,7 +115,9 @@ func requestPath(r *http.Request) string {
 func (m *Manager[T]) endExpired(ctx context.Context, key string, at loaded[T], err error) {
 	if !errors.Is(err, errAbsolute) {
 		m.emit(ctx, Event{Kind: EventExpired, Reason: ReasonIdle}, key)
-		_ = m.store.Delete(ctx, key) // else the store does it, sooner or later
+		if !m.express {
+			_ = m.store.Delete(ctx, key) // else the store does it, sooner or later
+		}
 		return
 	}
 	ended, _ := m.remove(ctx, at.key, at.rec.Version, ErrExpired) // if it fails, the next visit tries again
@@ -216,6 +218,16 @@ func (c *core) loadRecord(ctx context.Context, key string) (store.Record, error)
 		err = errOtherRecord
 	}
 	return rec, err
+}
+
+// gone reports whether nothing is left of the record under key, of which the store has
+// just said that it is not there.
+func (c *core) gone(ctx context.Context, key string) bool {
+	if !c.express {
+		return true
+	}
+	_, err := c.store.Load(ctx, linkKey(key))
+	return errors.Is(err, store.ErrNotFound)
 }
 
 // past reports whether what ended a session no longer counts: then its id is one that

@@ -43,7 +43,11 @@ func (c *core) removeRecord(ctx context.Context, key string, version store.Versi
 			if err == nil {
 				return true, c.clear(ctx, key, cause)
 			}
-			if !errors.Is(err, store.ErrNotFound) {
+			if errors.Is(err, store.ErrNotFound) {
+				if c.gone(ctx, key) {
+					return false, c.clear(ctx, key, cause)
+				}
+			} else {
 				if !errors.Is(err, store.ErrConflict) || try == maxConflicts {
 					return false, err
 				}

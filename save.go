@@ -203,7 +203,7 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 			if err := backoff(ctx, try); err != nil {
 				return &storeError{fmt.Errorf("saving: %w", err)}
 			}
-		case !s.m.express:
+		case s.m.gone(ctx, s.key):
 			return s.revoked(ctx)
 		} // under ExpressRules Login and Renew delete the record, and leave a link
 		err = s.reload(ctx)

@@ -45,6 +45,8 @@ func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error)
 		s.enough, s.checked = nil, err == nil
 	} else if err = s.m.store.Touch(d, s.key, at.time()); err == nil {
 		s.deadline, s.expires, s.touched = at, s.within(at), false
+	} else if errors.Is(err, store.ErrNotFound) && s.m.gone(d, s.key) {
+		return s.revoked(ctx)
 	} else if errors.Is(err, store.ErrNotFound) {
 		err = s.reload(d) // under ExpressRules Renew leaves a link in the record's place
 		if superseded := (*supersededError)(nil); errors.As(err, &superseded) {
