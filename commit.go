@@ -28,7 +28,9 @@ func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) e
 	}
 	s.catchUp()
 	s.now = s.m.present()
-	s.clearCopies(h)
+	if !s.resend { // else with the cookie, for it to be the last line, or not at all
+		s.clearCopies(h)
+	}
 	s.keepExpiry = s.m.express && s.cookieSent // the record is to expire with the cookie
 	err := s.settleUp(ctx, h)
 	if h != nil {
@@ -237,7 +239,7 @@ func (s *Session[T]) sends(body []byte, newCookie bool) (bool, error) {
 		return true, nil
 	case !s.m.express && !s.checked:
 		return false, nil
-	case s.m.rolling || !s.m.express && (newCookie || s.sent.old || s.resend || s.lifetime.set):
+	case s.m.rolling || s.resend || !s.m.express && (newCookie || s.sent.old || s.lifetime.set):
 		return true, nil
 	case s.lifetime.set || s.lifetime.off:
 		// The browser's copy of the expiry moves with each change, as express-session's.

@@ -136,8 +136,8 @@ type Config struct {
 	InsecurePlainIDs bool
 
 	// InsecureFirstCookie takes the first of several cookies of the name, as
-	// express-session does, so that another subdomain can plant one. Default: several
-	// cookies are none.
+	// express-session does, so that another subdomain can plant one. Default: the
+	// one whose session lives; none if two do.
 	InsecureFirstCookie bool
 
 	// KeepCookie lets the attributes in the stored document make the cookie of a

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nestsession/session/cookie"
 )
@@ -14,11 +15,14 @@ import (
 // FormerCookie is a cookie that sessions had before Config.Name or Config.Cookie was
 // changed: what browsers tell cookies apart by (RFC 6265 section 5.3).
 type FormerCookie struct {
-	Name        string // "": Config.Name
+	Name        string // "": Config.Name, or what its default was for such a cookie
 	Domain      string // "": the host alone
 	Path        string // "": "/"
 	Partitioned bool
 }
+
+// warnCopiesEvery is how often the log says that clients come with several cookies.
+const warnCopiesEvery = time.Hour
 
 // maxCopies bounds how many cookies of one name are looked at in a request.
 const maxCopies = 8
@@ -34,7 +38,7 @@ func (m *Manager[T]) identify(ctx context.Context, s *Session[T]) (sent *verifie
 		return m.findFormer(ctx, s)
 	}
 	if n > 1 && !m.firstCookie {
-		return m.findAmong(ctx, s, n)
+		return m.findAmong(ctx, s, m.name, n)
 	}
 	if sent = m.accept(ctx, value); sent == nil {
 		return nil, at, nil
@@ -57,23 +61,35 @@ func (m *Manager[T]) accept(ctx context.Context, value string) *verified {
 	return nil
 }
 
-// findFormer looks for the session under the names that its cookie had before.
+// findFormer looks for the session under the names that its cookie had before, and goes
+// on to the next name where it does not live.
 func (m *Manager[T]) findFormer(ctx context.Context, s *Session[T]) (sent *verified, at loaded[T], err error) {
 	for i := range m.former {
-		if m.former[i].Name == m.name {
+		name := m.former[i].Name
+		if name == m.name || slices.ContainsFunc(m.former[:i], func(f FormerCookie) bool { return f.Name == name }) {
 			continue
 		}
-		value, n := cookie.Lookup(s.r.Header["Cookie"], m.former[i].Name)
-		if n == 0 {
+		value, n := cookie.Lookup(s.r.Header["Cookie"], name)
+		var c candidate[T]
+		switch {
+		case n == 0:
+			continue
+		case n > 1 && !m.firstCookie:
+			c.sent, c.at, c.err = m.findAmong(ctx, s, name, n)
+		default:
+			if c.sent = m.accept(ctx, value); c.sent != nil {
+				c.at, c.err = m.load(ctx, c.sent.key, c.sent.id)
+			}
+		}
+		if c.sent == nil {
 			continue
 		}
-		if sent = m.accept(ctx, value); sent != nil {
-			s.resend = true
-			at, err = m.load(ctx, sent.key, sent.id)
+		if sent, at, err = c.sent, c.at, c.err; err == nil || !c.dead() {
+			s.resend = err == nil
 			return sent, at, err
 		}
 	}
-	return nil, at, nil
+	return sent, at, err
 }
 
 // candidate is a cookie of several, and what it names.
@@ -83,18 +99,26 @@ type candidate[T any] struct {
 	err  error
 }
 
-// findAmong looks at several cookies of the name. They come from a change of Domain, Path
+// dead reports whether the store has answered, and there is no session to be had.
+func (c *candidate[T]) dead() bool {
+	undecodable := (*undecodableError)(nil)
+	return isOver(c.err) || errors.As(c.err, &undecodable)
+}
+
+// findAmong looks at several cookies of a name. They come from a change of Domain, Path
 // or Partitioned, or from somebody on a neighbouring host who has planted one. The
 // response clears those that are not taken.
-func (m *Manager[T]) findAmong(ctx context.Context, s *Session[T], n int) (*verified, loaded[T], error) {
+func (m *Manager[T]) findAmong(ctx context.Context, s *Session[T], name string, n int) (*verified, loaded[T], error) {
 	m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonDuplicate}, "")
-	m.warn(ctx, &m.warnedCopies, "session: a client has sent several cookies of one name: Config.Cookie was changed, or another host of the domain "+
-		"sets one too; the response clears those that are not the session's", "name", m.name, "cookies", n)
-	s.copies = clearOthers
+	if m.now().Unix()-m.warnedCopies.Load() >= int64(warnCopiesEvery.Seconds()) {
+		m.warn(ctx, &m.warnedCopies, "session: a client has sent several cookies of one name: Config.Cookie was changed, or another host of the domain "+
+			"sets one too; the response clears those that are not the session's, and Config.OnEvent tells of each", "name", name, "cookies", n)
+	}
+	s.copies, s.copied = clearOthers, name
 	var alive []candidate[T]
 	var dead candidate[T]
 	var seen []string
-	for value := range cookie.All(s.r.Header["Cookie"], m.name) {
+	for value := range cookie.All(s.r.Header["Cookie"], name) {
 		v, err := m.verify(value)
 		if err != nil || slices.Contains(seen, v.key) {
 			continue
@@ -104,14 +128,14 @@ func (m *Manager[T]) findAmong(ctx context.Context, s *Session[T], n int) (*veri
 		}
 		at, err := m.load(ctx, v.key, v.id)
 		c := candidate[T]{v, at, err}
-		superseded, undecodable := (*supersededError)(nil), (*undecodableError)(nil)
+		superseded := (*supersededError)(nil)
 		switch i := slices.IndexFunc(alive, func(c candidate[T]) bool { return c.at.key == at.key }); {
 		case err == nil && i < 0:
 			alive = append(alive, c)
 		case err == nil && at.key == v.key:
 			alive[i] = c // the session's own id rather than the one before Renew
 		case err == nil:
-		case !isOver(err) && !errors.As(err, &undecodable):
+		case !c.dead():
 			return v, at, err // the store does not answer
 		case dead.sent == nil, errors.As(err, &superseded):
 			dead = c
@@ -137,26 +161,32 @@ const (
 	clearAll
 )
 
-// maxClears bounds by how many lines a response clears cookies.
-const maxClears = 64
+// maxClears bounds by how many lines a response clears cookies. Proxies refuse a header
+// that is much longer.
+const maxClears = 48
 
 // clearCopies takes cookies of the name from the browser wherever this host may have set
 // them, or one above it for all its hosts: a browser does not say which they are. A
-// cookie came with this request, so that its path is a beginning of the request's.
+// cookie came with this request, so that its path is a beginning of the request's. The
+// likely ones come first, for where a long path makes them too many.
 func (s *Session[T]) clearCopies(h http.Header) {
 	if h == nil || s.copies == clearNone {
 		return
 	}
-	own := FormerCookie{Name: s.m.name, Domain: strings.TrimPrefix(s.settings.Domain, "."), Path: s.settings.path(), Partitioned: s.settings.Partitioned}
+	all := s.copies == clearAll
+	s.copies = clearNone
+	own := FormerCookie{s.m.name, domainOf(s.settings.Domain), s.settings.path(), s.settings.Partitioned}
+	hosts := domains(s.r.Host)
+	if !slices.Contains(hosts, own.Domain) {
+		hosts = append(hosts, own.Domain) // behind a proxy that does not pass on the Host
+	}
 	lines := 0
-	for _, domain := range domains(s.r.Host) {
-		for _, path := range paths(requestPath(s.r), own.Path) {
+	for _, path := range paths(requestPath(s.r), own.Path) {
+		for _, domain := range hosts {
 			for _, partitioned := range []bool{false, true} {
-				c := FormerCookie{s.m.name, domain, path, partitioned}
-				if c != own || s.copies == clearAll {
-					if s.clearCookie(h, c) {
-						lines++
-					}
+				c := FormerCookie{s.copied, domain, path, partitioned}
+				if (c != own || all) && s.clearCookie(h, c) {
+					lines++
 				}
 				if lines == maxClears {
 					return
@@ -164,7 +194,6 @@ func (s *Session[T]) clearCopies(h http.Header) {
 			}
 		}
 	}
-	s.copies = clearNone
 }
 
 // clearFormer takes the cookies from the browser that the session had before Config.Cookie
@@ -180,16 +209,17 @@ func (s *Session[T]) clearFormer(h http.Header) {
 func (s *Session[T]) clearCookie(h http.Header, c FormerCookie) bool {
 	lower := strings.ToLower(c.Name)
 	host := strings.HasPrefix(lower, "__host-")
-	if host && (c.Domain != "" || c.Path != "/") || c.Partitioned && !s.secure {
-		return false // browsers keep no such cookie
+	needsSecure := c.Partitioned || host || strings.HasPrefix(lower, "__secure-")
+	if host && (c.Domain != "" || c.Path != "/") || needsSecure && !s.secure {
+		return false // browsers keep no such cookie, or do not let go of it over plain HTTP
 	}
-	a := s.settings.attributes(1)
+	a := s.settings.attributes(0)
 	a.MaxAge, a.Domain, a.Path, a.Partitioned = -1, c.Domain, c.Path, c.Partitioned
-	if a.Secure = s.secure && (a.Secure || c.Partitioned || host || strings.HasPrefix(lower, "__secure-")); c.Partitioned {
+	if a.Secure = s.secure && (a.Secure || needsSecure); c.Partitioned {
 		a.SameSite = cookie.SameSiteNone // else a browser refuses it within another site's page
 	}
 	line := cookie.Append(nil, c.Name, "", &a)
-	if len(line) == 0 {
+	if len(line) == 0 || slices.Contains(h["Set-Cookie"], string(line)) {
 		return false
 	}
 	addCookie(h, string(line))
@@ -212,20 +242,29 @@ func domains(host string) []string {
 	return all
 }
 
-// paths are those of cookies that come with a request for the path, and own.
+// domainOf is a Domain attribute as browsers take it (RFC 6265 section 5.2.3).
+func domainOf(domain string) string { return strings.ToLower(strings.TrimPrefix(domain, ".")) }
+
+// paths are those of cookies that come with a request for the path: "/", own, and then
+// the others from the shortest on, no more than a response clears.
 func paths(path, own string) []string {
 	all := []string{"/"}
-	if own != "/" {
-		all = append(all, own)
-	}
-	for i := 1; i < len(path); i++ {
-		if path[i] == '/' {
-			all = append(all, path[:i], path[:i+1])
+	add := func(p string) {
+		if len(all) < maxClears && p != "/" && (p != own || len(all) == 1) {
+			all = append(all, p)
 		}
 	}
-	if len(path) > 1 && path[len(path)-1] != '/' {
-		all = append(all, path)
+	add(own)
+	for i := 1; i < len(path) && len(all) < maxClears; i++ {
+		if path[i] == '/' {
+			add(path[:i])
+			if i+1 < len(path) && path[i+1] != '/' {
+				add(path[:i+1])
+			}
+		}
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	if len(path) > 1 {
+		add(path)
+	}
+	return all
 }

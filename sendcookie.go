@@ -38,6 +38,7 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 	if len(line) == 0 { // an id is checked when it is made, attributes above
 		return errors.New("session: the cookie cannot be written")
 	}
+	s.clearCopies(h)
 	s.clearFormer(h)
 	addCookie(h, string(line))
 	s.cookieSent = true
@@ -53,6 +54,7 @@ func (s *Session[T]) expireCookie(h http.Header) {
 	if h == nil || s.sent == nil || !s.ended || s.m.keepDeadCookie {
 		return
 	}
+	s.clearCopies(h)
 	s.clearFormer(h)
 	a := s.settings.attributes(1) // just after 1970 began
 	if !s.m.express {

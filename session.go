@@ -26,7 +26,8 @@ type Session[T any] struct {
 	sent  *verified // the well-signed cookie that the request came with
 
 	identity
-	copies     clearing // what becomes of several cookies of the name
+	copies     clearing // what becomes of several cookies of one name
+	copied     string   // that name
 	follows    string   // the record of the login that has superseded the session, which gets the changes
 	superseded bool     // the request's id is one that another request has put out of use
 

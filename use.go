@@ -28,7 +28,7 @@ func (s *Session[T]) outdated() bool {
 
 // wantsCookie reports whether the browser is to get the cookie though nothing has changed.
 func (s *Session[T]) wantsCookie() bool {
-	return s.repair || !s.m.express && (s.m.rolling || s.sent.old || s.resend || s.saved != nil && s.lifetime.set)
+	return s.repair || s.resend || !s.m.express && (s.m.rolling || s.sent.old || s.saved != nil && s.lifetime.set)
 }
 
 // use tells the store that the session was used. Where the browser is to get its cookie

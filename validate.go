@@ -23,20 +23,15 @@ func refuse(field, format string, args ...any) error {
 
 // withDefaults fills in what was left out. It expects a Config that validate accepts.
 func (c Config) withDefaults() Config {
+	c.FormerCookies = slices.Clone(c.FormerCookies)
+	for i := range c.FormerCookies {
+		c.FormerCookies[i] = c.former(c.FormerCookies[i])
+	}
 	if c.Name == "" {
 		c.Name = c.defaultName()
 	}
 	if c.Scope == "" {
 		c.Scope = cookie.BareName(c.Name)
-	}
-	c.FormerCookies = slices.Clone(c.FormerCookies)
-	for i := range c.FormerCookies {
-		if f := &c.FormerCookies[i]; f.Name == "" {
-			f.Name = c.Name
-		}
-		if f := &c.FormerCookies[i]; f.Path == "" {
-			f.Path = "/"
-		}
 	}
 	if c.IdleTimeout == 0 && c.Cookie.MaxAge == 0 && c.Cookie.Expires.IsZero() && c.CookieFunc == nil {
 		c.IdleTimeout = DefaultIdleTimeout
@@ -60,6 +55,23 @@ func (c Config) withDefaults() Config {
 		c.Now = time.Now
 	}
 	return c
+}
+
+// former is a former cookie with its defaults. Where the name was left out, now as then,
+// it is what the default was for such a cookie: "__Host-sid" before a Domain was added.
+func (c *Config) former(f FormerCookie) FormerCookie {
+	if f.Path == "" {
+		f.Path = "/"
+	}
+	if f.Name == "" {
+		then := *c
+		then.Cookie.Domain, then.Cookie.Path = f.Domain, f.Path
+		if f.Name = c.Name; f.Name == "" {
+			f.Name = then.defaultName()
+		}
+	}
+	f.Domain = domainOf(f.Domain)
+	return f
 }
 
 func (c *Config) defaultName() string {
@@ -218,23 +230,37 @@ func (c *Config) validateRest() error {
 	if c.MaxBytes < 0 {
 		errs = append(errs, refuse("MaxBytes", "%d would refuse every session; write a positive number of bytes, or 0 for %d", c.MaxBytes, DefaultMaxBytes))
 	}
-	for i, f := range c.FormerCookies {
-		field := fmt.Sprintf("FormerCookies[%d]", i)
-		a := cookie.Attributes{Domain: f.Domain, Path: f.Path}
-		if err := a.Validate(); err != nil {
-			errs = append(errs, refuse(field, "%v", err))
-		}
-		if f.Name != "" && cookie.ValidName(f.Name) != nil {
-			errs = append(errs, refuse(field+".Name", "%q is not a cookie name (RFC 6265 section 4.1.1); write the name that the cookie had", f.Name))
-		}
-		k := &c.Cookie
-		if (f.Name == "" || f.Name == c.Name) && f.Domain == k.Domain && (f.Path == k.Path || f.Path == "" && k.path() == "/") && f.Partitioned == k.Partitioned && c.CookieFunc == nil {
-			errs = append(errs, refuse(field, "is the cookie as it is now; write what it was before, or leave it out"))
-		}
+	for i := range c.FormerCookies {
+		errs = append(errs, c.validateFormer(fmt.Sprintf("FormerCookies[%d]", i), c.FormerCookies[i]))
 	}
 	// An id of ours and its signature take 90 bytes; the rest is the name's.
 	if len(c.Name)+128 > cookie.MaxSize {
 		errs = append(errs, refuse("Name", "%d bytes leave no room for the value: browsers keep %d bytes of both together", len(c.Name), cookie.MaxSize))
 	}
 	return errors.Join(errs...)
+}
+
+func (c *Config) validateFormer(field string, f FormerCookie) error {
+	a := cookie.Attributes{Domain: f.Domain, Path: f.Path}
+	if err := a.Validate(); err != nil {
+		return refuse(field, "%v", err)
+	}
+	if f.Path != "" && f.Path[0] != '/' {
+		return refuse(field+".Path", "%q does not begin with a slash; write the path that the cookie had", f.Path)
+	}
+	if f.Name != "" && cookie.ValidName(f.Name) != nil {
+		return refuse(field+".Name", "%q is not a cookie name (RFC 6265 section 4.1.1); write the name that the cookie had", f.Name)
+	}
+	f = c.former(f)
+	if strings.HasPrefix(strings.ToLower(f.Name), "__host-") && (f.Domain != "" || f.Path != "/") {
+		return refuse(field, "browsers keep no cookie %q with a Domain or a Path other than /; write what the cookie was", f.Name)
+	}
+	now := FormerCookie{c.Name, domainOf(c.Cookie.Domain), c.Cookie.path(), c.Cookie.Partitioned}
+	if now.Name == "" {
+		now.Name = c.defaultName()
+	}
+	if f == now && c.CookieFunc == nil && c.Cookie.Path != NoPath {
+		return refuse(field, "is the cookie as it is now; write what it was before, or leave it out")
+	}
+	return nil
 }

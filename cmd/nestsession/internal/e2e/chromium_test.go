@@ -27,10 +27,10 @@ const patience = 5 * time.Minute
 
 // startChromium starts a browser with a profile of its own, and returns the
 // context in which tabs are opened.
-func startChromium(t *testing.T) context.Context {
+func startChromium(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	path := findChromium(t)
-	allocator, stop := chromedp.NewExecAllocator(context.Background(),
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), append([]chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(path),
 		chromedp.UserDataDir(t.TempDir()),
 		chromedp.Headless,
@@ -48,7 +48,7 @@ func startChromium(t *testing.T) context.Context {
 		chromedp.Flag("force-color-profile", "srgb"),
 		// Every name but the loopback's is answered with an error: nothing leaves.
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"),
-	)
+	}, more...)...)
 	t.Cleanup(stop)
 	browser, closeBrowser := chromedp.NewContext(allocator)
 	t.Cleanup(closeBrowser)
