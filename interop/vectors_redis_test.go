@@ -1,6 +1,7 @@
 package interop_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -151,8 +152,13 @@ type redis struct {
 func (r *redis) say(words ...string) { r.commands = append(r.commands, words) }
 
 func (r *redis) Load(ctx context.Context, id string) (store.Record, error) {
+	if isLink(id) {
+		return store.Record{}, store.ErrNotFound // express-session has no such thing
+	}
 	r.say("GET", r.prefix+id)
-	return r.keeping.Load(ctx, r.prefix+id)
+	rec, err := r.keeping.Load(ctx, r.prefix+id)
+	rec.ID = id
+	return rec, err
 }
 
 func (r *redis) Create(ctx context.Context, rec store.Record) (store.Version, error) {
@@ -164,6 +170,9 @@ func (r *redis) Update(ctx context.Context, rec store.Record) (store.Version, er
 	rec.ID = r.prefix + rec.ID
 	if _, err := r.keeping.Load(ctx, rec.ID); err != nil {
 		return 0, err
+	}
+	if bytes.Contains(rec.Data, []byte(`"__nestsession":{"ended":true}`)) {
+		return r.keeping.Create(ctx, rec) // for the moment before the DEL, so that the end is one node's
 	}
 	return r.set(ctx, rec)
 }
