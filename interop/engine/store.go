@@ -29,12 +29,13 @@ type Store struct {
 
 	mu           sync.Mutex
 	disconnected bool
-	reread       map[string]bool // loads to come that only a conflict caused
+	reread       map[string]bool // loads to come that only a conflict or an end caused
+	expired      map[string]bool // deletes to come of what was loaded too late, which stores do by themselves
 }
 
 func newStore(w *World, label string, touches bool) *Store {
 	return &Store{
-		w: w, label: label, touches: touches, reread: map[string]bool{},
+		w: w, label: label, touches: touches, reread: map[string]bool{}, expired: map[string]bool{},
 		inner: memstore.New(memstore.Config{Now: w.Now, SweepInterval: -1}),
 	}
 }
@@ -81,6 +82,9 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 		return store.Record{}, err
 	}
 	rec, err := s.inner.Load(ctx, id)
+	s.mu.Lock()
+	s.expired[id] = errors.Is(err, store.ErrExpired)
+	s.mu.Unlock()
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		s.note("get", id, "miss")
@@ -139,9 +143,7 @@ func (s *Store) Update(ctx context.Context, rec store.Record) (store.Version, er
 	}
 	kept, err := s.inner.Load(ctx, rec.ID)
 	if err == nil && call == "touch" && kept.Version != rec.Version {
-		s.mu.Lock()
-		s.reread[rec.ID] = true
-		s.mu.Unlock()
+		s.lookAgain(rec.ID)
 		return 0, store.ErrConflict
 	}
 	var v store.Version
@@ -151,6 +153,9 @@ func (s *Store) Update(ctx context.Context, rec store.Record) (store.Version, er
 		v, err = s.inner.Update(ctx, rec)
 	case errors.Is(err, store.ErrExpired) && call == "set":
 		v, err = s.inner.Create(ctx, rec)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		s.lookAgain(rec.ID) // for where the session went
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound) && call == "set":
@@ -164,6 +169,13 @@ func (s *Store) Update(ctx context.Context, rec store.Record) (store.Version, er
 		}
 	}
 	return v, err
+}
+
+// lookAgain keeps the next load of the id from being noted.
+func (s *Store) lookAgain(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reread[id] = true
 }
 
 // bury puts a tombstone in a record's place, whoever has written that.
@@ -201,6 +213,9 @@ func (s *Store) Touch(ctx context.Context, id string, expires time.Time) error {
 		return err
 	}
 	err := s.inner.Touch(ctx, id, expires)
+	if errors.Is(err, store.ErrNotFound) {
+		s.lookAgain(id)
+	}
 	outcome := ""
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		outcome = "error"
@@ -212,6 +227,13 @@ func (s *Store) Touch(ctx context.Context, id string, expires time.Time) error {
 // Delete implements [store.Store].
 func (s *Store) Delete(ctx context.Context, id string) error {
 	if isOwn(id) {
+		return s.inner.Delete(ctx, id)
+	}
+	s.mu.Lock()
+	quiet := s.expired[id]
+	delete(s.expired, id)
+	s.mu.Unlock()
+	if quiet {
 		return s.inner.Delete(ctx, id)
 	}
 	if err := s.w.failing("destroy"); err != nil {
