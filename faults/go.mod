@@ -7,6 +7,7 @@ require (
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/nestsession/session v0.0.0
+	github.com/nestsession/session/pgxstore v0.0.0
 	github.com/nestsession/session/redisstore v0.0.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/redis/rueidis v1.0.79
@@ -46,6 +47,7 @@ require (
 
 replace (
 	github.com/nestsession/session => ../
+	github.com/nestsession/session/pgxstore => ../pgxstore
 	github.com/nestsession/session/redisstore => ../redisstore
 	github.com/nestsession/session/store/storetest/linear => ../store/storetest/linear
 )

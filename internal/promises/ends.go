@@ -166,7 +166,12 @@ func BookkeepingIsAuthenticated(t *testing.T, env Env) {
 			before, _, _ := strings.Cut(string(attacker.Data), ","+member)
 			attacker.Data = []byte(before + "," + member + plant(attacker, other) + "}")
 			attacker.Owner = "" // what a program leaves in a column that it does not know
-			if _, err := w.store.Update(t.Context(), attacker); err != nil {
+			_, err = w.store.Update(t.Context(), attacker)
+			if err != nil { // there is no such column: the document says it all
+				attacker.Owner = session.OwnerOf(attacker.Data)
+				_, err = w.store.Update(t.Context(), attacker)
+			}
+			if err != nil {
 				t.Fatal(err)
 			}
 			if d, owner := peek(t, w.b, thief); d.User == "ada" || owner == "user:ada" {

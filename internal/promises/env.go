@@ -27,6 +27,8 @@ import (
 type Env struct {
 	// Store returns a store for one test, with no sessions in it.
 	Store func(t *testing.T) store.Store
+	// Node returns what one of the nodes has in front of that store. Nil: nothing.
+	Node func(t *testing.T, s store.Store) store.Store
 	// Express runs the managers under the preset.
 	Express bool
 }
@@ -84,7 +86,11 @@ func begin(t *testing.T, env Env, change func(*session.Config)) *world {
 
 func (w *world) node() *manager {
 	w.t.Helper()
-	m, err := session.New[data](w.cfg)
+	cfg := w.cfg
+	if w.env.Node != nil {
+		cfg.Store = w.env.Node(w.t, w.store)
+	}
+	m, err := session.New[data](cfg)
 	if err != nil {
 		w.t.Fatal(err)
 	}

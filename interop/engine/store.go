@@ -166,8 +166,13 @@ func (s *Store) Update(ctx context.Context, rec store.Record) (store.Version, er
 	return v, err
 }
 
-// bury puts a tombstone in a record's place, whoever has written that.
+// bury puts a tombstone in a record's place, whoever has written that. It is the first
+// half of a removal, and fails where that is to fail.
 func (s *Store) bury(ctx context.Context, rec store.Record) (store.Version, error) {
+	if err := s.w.failing("destroy"); err != nil {
+		s.note("destroy", rec.ID, "error")
+		return 0, err
+	}
 	kept, err := s.inner.Load(ctx, rec.ID)
 	if err != nil {
 		return 0, err

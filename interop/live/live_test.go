@@ -34,6 +34,9 @@ var cases = []struct {
 	{"regenerate", regenerateAtBoth},
 	{"login again elsewhere", loginAgainElsewhere},
 	{"renewed by Go", renewedByGo},
+	{"an old id is as after regenerate", oldIDAsAfterRegenerate},
+	{"logout of what another node renewed", logoutOfWhatAnotherNodeRenewed},
+	{"planted bookkeeping", plantedBookkeeping},
 	{"foreign cookies refused", foreignCookiesRefused},
 
 	{"touch prolongs for both", touchProlongsForBoth},

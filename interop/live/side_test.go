@@ -156,8 +156,8 @@ func startGo(t *testing.T, managers map[string]*session.Manager[data]) side {
 	return side{"Go", server.URL}
 }
 
-// goRoutes are what node/routes.js has, and two that only Go has: the Renew that
-// express-session does not know, and whose session it is.
+// goRoutes are what node/routes.js has, and three that only Go has: the Login and
+// the Renew that express-session does not know, and whose session it is.
 func goRoutes(mux *http.ServeMux, path string, m *session.Manager[data]) {
 	route := func(pattern string, do func(r *http.Request, s *session.Session[data], body data) error) {
 		method, route, _ := strings.Cut(pattern, " ")
@@ -203,6 +203,13 @@ func goRoutes(mux *http.ServeMux, path string, m *session.Manager[data]) {
 	})
 	route("POST /regenerate", func(r *http.Request, s *session.Session[data], _ data) error {
 		return s.Regenerate(r.Context())
+	})
+	route("POST /enter", func(r *http.Request, s *session.Session[data], body data) error {
+		if err := s.Login(r.Context(), "user:42"); err != nil {
+			return err
+		}
+		session.Put(s, "user", body["user"])
+		return nil
 	})
 	route("POST /renew", func(r *http.Request, s *session.Session[data], _ data) error {
 		return s.Renew(r.Context())

@@ -8,6 +8,7 @@ const express = require('express')
 // routes answers a router that follows a session middleware.
 module.exports = function routes () {
   const router = express.Router()
+  const sockets = new Map() // by the id at their handshake
   const body = express.json({ type: '*/*', strict: false })
 
   // A visit that changes nothing: express-session touches the session.
@@ -52,6 +53,24 @@ module.exports = function routes () {
 
   router.post('/logout', (req, res, next) => {
     req.session.destroy((err) => err ? next(err) : res.json({}))
+  })
+
+  // Who is logged in, as a page that needs that.
+  router.get('/me', (req, res) => {
+    if (!req.session.user) return res.status(401).json({ error: 'who are you?' })
+    res.json(req.session.user)
+  })
+
+  // A socket of socket.io keeps the request of its handshake, and reloads its session at
+  // each event, as its documentation shows it.
+  router.post('/handshake', (req, res) => {
+    sockets.set(req.sessionID, req)
+    answer(req, res)
+  })
+
+  router.post('/event', body, (req, res) => {
+    const { session } = sockets.get(req.body.id)
+    session.reload((err) => res.json({ data: err ? { error: err.message } : { user: session.req.session.user } }))
   })
 
   return router

@@ -1,0 +1,195 @@
+package faults
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/nestsession/session"
+	"github.com/nestsession/session/internal/promises"
+	"github.com/nestsession/session/internal/servers"
+	"github.com/nestsession/session/pgxstore"
+	"github.com/nestsession/session/redisstore"
+	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/store/nearcache"
+	"github.com/nestsession/session/store/sqlstore"
+)
+
+// TestPromises13To20: what is promised of ids, logins, cookies and bookkeeping holds on
+// each store, natively and in the layouts of express-session's stores, with a manager for
+// each participant; and behind a cache on each node.
+func TestPromises13To20(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(t *testing.T) promises.Env{
+		"Redis":                 func(t *testing.T) promises.Env { return onRedis(t, redisstore.Config{}) },
+		"connect-redis":         func(t *testing.T) promises.Env { return onRedis(t, expressRedis) },
+		"pgxstore":              func(t *testing.T) promises.Env { return onPgx(t, pgxstore.Config{}) },
+		"connect-pg-simple":     func(t *testing.T) promises.Env { return onPgx(t, expressPgx) },
+		"PostgreSQL":            func(t *testing.T) promises.Env { return onSQL(t, sqlstore.Postgres, sqlstore.Native) },
+		"its connect layout":    func(t *testing.T) promises.Env { return onSQL(t, sqlstore.Postgres, sqlstore.ConnectPgSimple) },
+		"MariaDB":               func(t *testing.T) promises.Env { return onSQL(t, sqlstore.MySQL, sqlstore.Native) },
+		"its express layout":    func(t *testing.T) promises.Env { return onSQL(t, sqlstore.MySQL, sqlstore.ExpressMySQLSession) },
+		"SQLite":                func(t *testing.T) promises.Env { return onSQL(t, sqlstore.SQLite, sqlstore.Native) },
+		"connect-sqlite3":       func(t *testing.T) promises.Env { return onSQL(t, sqlstore.SQLite, sqlstore.ConnectSQLite3) },
+		"better-sqlite3":        func(t *testing.T) promises.Env { return onSQL(t, sqlstore.SQLite, sqlstore.BetterSQLite3SessionStore) },
+		"Redis, cached":         func(t *testing.T) promises.Env { return cached(onWatchedRedis(t, redisstore.Config{})) },
+		"connect-redis, cached": func(t *testing.T) promises.Env { return cached(onWatchedRedis(t, expressRedis)) },
+		"pgxstore, cached":      func(t *testing.T) promises.Env { return cached(onPgx(t, pgxstore.Config{})) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			promises.All(t, open(t))
+		})
+	}
+}
+
+var (
+	expressRedis = redisstore.Config{Express: true, OwnerOf: session.OwnerOf}
+	expressPgx   = pgxstore.Config{Layout: sqlstore.ConnectPgSimple, OwnerColumn: "nest_owner"}
+)
+
+// heartbeat is short, since a cached node is read when the next one has come.
+const heartbeat = 5 * time.Millisecond
+
+var places atomic.Int64
+
+// place is a name of a table, or a prefix of keys, that no other test uses.
+func place() string { return fmt.Sprintf("promises_%d", places.Add(1)) }
+
+func onRedis(t *testing.T, c redisstore.Config) promises.Env {
+	r := servers.SharedRedis(t)
+	option := redisOption(r.Password(), r.Addr())
+	return promises.Env{Express: c.Express, Store: func(t *testing.T) store.Store {
+		c := c
+		c.Prefix = place() + ":"
+		return openRedisAs(t, option, c)
+	}}
+}
+
+// onWatchedRedis is onRedis with stores that tell of changes.
+func onWatchedRedis(t *testing.T, c redisstore.Config) promises.Env {
+	r := servers.SharedRedis(t)
+	option := redisOption(r.Password(), r.Addr())
+	option.DisableCache = false
+	return promises.Env{Express: c.Express, Store: func(t *testing.T) store.Store {
+		c := c
+		c.Prefix, c.Heartbeat = place()+":", heartbeat
+		s, err := redisstore.Open(context.Background(), option, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s
+	}}
+}
+
+func onPgx(t *testing.T, c pgxstore.Config) promises.Env {
+	pool, err := pgxpool.New(context.Background(), servers.SharedPostgres(t).NewDatabase(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return promises.Env{Express: c.Layout != sqlstore.Native, Store: func(t *testing.T) store.Store {
+		c := c
+		c.Table, c.Create, c.OwnerOf, c.Heartbeat = place(), true, session.OwnerOf, heartbeat
+		s, err := pgxstore.New(context.Background(), pool, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s
+	}}
+}
+
+func onSQL(t *testing.T, d sqlstore.Dialect, layout sqlstore.Layout) promises.Env {
+	var db *sql.DB
+	switch d {
+	case sqlstore.Postgres:
+		db = openDB(t, "pgx", servers.SharedPostgres(t).NewDatabase(t))
+	case sqlstore.MySQL:
+		db = openDB(t, "mysql", servers.SharedMariaDB(t).NewDatabase(t))
+	case sqlstore.SQLite:
+		db = openDB(t, "sqlite", sqliteDSN(t.TempDir()+"/sessions.db"))
+	}
+	db.SetMaxOpenConns(8)
+	return promises.Env{Express: layout != sqlstore.Native, Store: func(t *testing.T) store.Store {
+		c := sqlstore.Config{DB: db, Dialect: d, Layout: layout, Table: place(), Create: true}
+		if layout != sqlstore.Native {
+			c.OwnerOf = session.OwnerOf
+		}
+		s, err := sqlstore.New(context.Background(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s
+	}}
+}
+
+// cached puts a cache in front of the store on each node.
+func cached(env promises.Env) promises.Env {
+	env.Node = func(t *testing.T, s store.Store) store.Store {
+		c, err := nearcache.New(s, nearcache.Config{MaxStale: time.Hour}) // it is right by what it is told
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		ctx, cancel := context.WithCancel(context.Background())
+		n := &told{Cache: c}
+		var watch sync.WaitGroup
+		watch.Go(func() {
+			w, _ := store.As[store.Watcher](c)
+			_ = w.Watch(ctx, n.hear)
+		})
+		t.Cleanup(func() {
+			cancel()
+			watch.Wait()
+		})
+		return n
+	}
+	return env
+}
+
+// told is a cache that has been told of all changes before it is read: what it answers
+// later than that is its own tests' business.
+type told struct {
+	*nearcache.Cache
+
+	mu    sync.Mutex
+	whole time.Time // all that happened before it was told
+}
+
+func (n *told) Unwrap() store.Store { return n.Cache }
+
+func (n *told) hear(e store.Event) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !e.Whole.IsZero() {
+		n.whole = e.Whole
+	}
+}
+
+func (n *told) heardSince(moment time.Time) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return !n.whole.Before(moment)
+}
+
+func (n *told) Load(ctx context.Context, id string) (store.Record, error) {
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for asked := time.Now(); !n.heardSince(asked); {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return store.Record{}, ctx.Err()
+		}
+	}
+	return n.Cache.Load(ctx, id)
+}
