@@ -49,6 +49,7 @@ func ExampleConfig_onEvent() {
 		fmt.Println(line)
 	}
 	// Output:
+	// created: "user:42" ""
 	// logged in: "user:42" ""
 	// destroyed: "user:42" ""
 	// rejected: "" "bad signature"
