@@ -95,7 +95,7 @@ func (d *leveledNow) count() int { d.Visits, d.Level = d.Visits+1, "seven"; retu
 
 // configs are the two ways in which nodes are set up.
 var configs = map[string]func(secrets ...string) session.Config{
-	"native":  func(secrets ...string) session.Config { return session.Config{Secrets: secrets} },
+	"native": func(secrets ...string) session.Config { return session.Config{Secrets: secrets} },
 	"express": func(secrets ...string) session.Config {
 		cfg := express.Config(secrets...)
 		cfg.Rolling = true // else an old secret's signature is no reason to send the cookie
