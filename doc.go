@@ -29,7 +29,7 @@
 //			http.Error(w, "wrong username or password", http.StatusUnauthorized)
 //			return
 //		}
-//		if err := s.Regenerate(r.Context()); err != nil {
+//		if err := s.Login(r.Context(), "user:"+user); err != nil {
 //			http.Error(w, "try again", http.StatusServiceUnavailable)
 //			return
 //		}
@@ -52,8 +52,10 @@
 // # Life of a session
 //
 // A visitor without a cookie costs the store nothing until something is put into the
-// session. [Session.Regenerate] at login ends the session and begins an empty one under a
-// new id; [Session.Renew] gives a new id and keeps the data; [Session.Destroy] ends it.
+// session. [Session.Login] is for the moment at which a user has shown who it is: a new
+// id, the owner, and what the visitor had gathered. [Session.Renew] gives the same user's
+// session a new id from time to time; [Session.Regenerate] ends it and begins an empty
+// one; [Session.Destroy] ends it.
 // What has ended stays ended: no request in flight writes it back. Sessions also end when
 // they are not used for Config.IdleTimeout, at Config.AbsoluteTimeout, and by
 // [Manager.Revoke] and [Manager.RevokeOwner].

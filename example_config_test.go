@@ -29,7 +29,9 @@ func ExampleConfig_onEvent() {
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
-		s.SetOwner("user:42") // after Regenerate, see there
+		if err := s.Login(r.Context(), "user:42"); err != nil {
+			http.Error(w, "try again", http.StatusServiceUnavailable)
+		}
 	}))
 	mux.HandleFunc("POST /logout", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
 		if err := s.Destroy(r.Context()); err != nil {
@@ -48,6 +50,7 @@ func ExampleConfig_onEvent() {
 	}
 	// Output:
 	// created: "user:42" ""
+	// logged in: "user:42" ""
 	// destroyed: "user:42" ""
 	// rejected: "" "bad signature"
 }
@@ -159,7 +162,7 @@ func ExampleSession_SetMaxAge() {
 	defer accounts.Close()
 
 	login := accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
-		if err := s.Regenerate(r.Context()); err != nil {
+		if err := s.Login(r.Context(), "user:42"); err != nil {
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 			return
 		}

@@ -10,8 +10,8 @@ import (
 	"github.com/nestsession/session"
 )
 
-// At login the session ends and an empty one begins, under an id that nobody can have
-// planted. What is to outlive that is taken over by hand.
+// The session ends and an empty one begins under another id: nothing of what was there
+// remains, except what is taken over by hand. At a login take Login.
 func ExampleSession_Regenerate() {
 	type Account struct {
 		User string   `json:"user,omitempty"`
@@ -27,7 +27,7 @@ func ExampleSession_Regenerate() {
 	mux.HandleFunc("POST /cart", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
 		s.Update(func(a *Account) { a.Cart = append(a.Cart, "tea") })
 	}))
-	mux.HandleFunc("POST /login", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
+	mux.HandleFunc("POST /begin", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
 		before, cart := s.ID(), s.Data().Cart
 		if err := s.Regenerate(r.Context()); err != nil {
 			http.Error(w, "try again", http.StatusServiceUnavailable)
@@ -40,7 +40,7 @@ func ExampleSession_Regenerate() {
 
 	ada := visitor(mux)
 	ada("POST", "/cart")
-	fmt.Print(ada("POST", "/login"))
+	fmt.Print(ada("POST", "/begin"))
 	// Output:
 	// the same id: false, data: {User: Cart:[]}
 	// data: {User:Ada Cart:[tea]}
@@ -61,7 +61,7 @@ func ExampleSession_Renew() {
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
-		s.Update(func(a *Account) { a.User = "Ada" }) // after Regenerate, see there
+		s.Update(func(a *Account) { a.User = "Ada" }) // after Login, see there
 	}))
 	mux.HandleFunc("POST /admin", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
 		before := s.ID()
@@ -101,7 +101,7 @@ func ExampleSession_Destroy() {
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
-		s.Update(func(a *Account) { a.User = "Ada" }) // after Regenerate, see there
+		s.Update(func(a *Account) { a.User = "Ada" }) // after Login, see there
 	}))
 	mux.HandleFunc("POST /logout", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
 		if err := s.Destroy(r.Context()); err != nil {

@@ -23,7 +23,7 @@ func ExampleManager_UpdateOwner() {
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
-		s.SetOwner("user:42") // after Regenerate, see there
+		s.SetOwner("user:42") // Login does it at a login
 		s.Update(func(a *Account) { a.Roles = []string{"editor", "admin"} })
 	}))
 	mux.HandleFunc("GET /me", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {

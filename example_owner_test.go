@@ -10,7 +10,8 @@ import (
 	"github.com/nestsession/session"
 )
 
-// SetOwner says whose session it is, so that all of a user's can be listed and ended.
+// SetOwner says whose session it is where no login does: Node has checked the password,
+// or a session from before is taken over.
 func ExampleSession_SetOwner() {
 	type Account struct {
 		User string `json:"user,omitempty"`
@@ -22,10 +23,6 @@ func ExampleSession_SetOwner() {
 	defer accounts.Close()
 
 	login := accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
-		if err := s.Regenerate(r.Context()); err != nil {
-			http.Error(w, "try again", http.StatusServiceUnavailable)
-			return
-		}
 		s.Update(func(a *Account) { a.User = "Ada" })
 		s.SetOwner("user:42") // a name of the application's own choice
 	})
@@ -59,7 +56,7 @@ func ExampleManager_List() {
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
-		s.SetOwner("user:42") // after Regenerate, see there
+		s.SetOwner("user:42") // Login does it at a login
 	}))
 	mux.HandleFunc("GET /devices", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
 		for info, err := range accounts.List(r.Context(), s.Owner()) {
@@ -92,7 +89,7 @@ func ExampleManager_RevokeSession() {
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
-		s.SetOwner("user:42") // after Regenerate, see there
+		s.SetOwner("user:42") // Login does it at a login
 		if err := s.Save(r.Context()); err != nil {
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 			return
@@ -131,7 +128,7 @@ func ExampleManager_RevokeOwner() {
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
-		s.SetOwner("user:42") // after Regenerate, see there
+		s.SetOwner("user:42") // Login does it at a login
 	}))
 	mux.HandleFunc("POST /password", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
 		ended, err := accounts.RevokeOwner(r.Context(), s.Owner(), s) // without s: this one, too

@@ -20,7 +20,7 @@ type Member struct {
 
 func signIn(w http.ResponseWriter, r *http.Request, s *session.Session[Member]) {
 	name := r.FormValue("name") // once the password is checked
-	if err := s.Regenerate(r.Context()); err != nil {
+	if err := s.Login(r.Context(), "member:"+name); err != nil {
 		http.Error(w, "try again", http.StatusServiceUnavailable)
 		return
 	}

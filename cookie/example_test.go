@@ -149,3 +149,19 @@ func ExampleValidID() {
 	// <nil>
 	// cookie: ID is empty
 }
+
+// A client may send several cookies of one name; which is which it does not say.
+func ExampleAll() {
+	for value := range cookie.All([]string{"sid=a; theme=dark; sid=b"}, "sid") {
+		fmt.Println(value)
+	}
+	// Output:
+	// a
+	// b
+}
+
+// The prefix is a browser's rule, and no part of what the cookie is called.
+func ExampleBareName() {
+	fmt.Println(cookie.BareName("__Host-sid"), cookie.BareName("__Secure-sid"), cookie.BareName("sid"))
+	// Output: sid sid sid
+}

@@ -59,11 +59,11 @@ func ExampleAfter() {
 	}
 	defer sessions.Close()
 	login := sessions.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
-		if err := s.Regenerate(r.Context()); err != nil {
+		user := r.FormValue("user")
+		if err := s.Login(r.Context(), "user:"+user); err != nil {
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 			return
 		}
-		user := r.FormValue("user")
 		s.Update(func(a *Account) { a.User = user })
 		http.Redirect(w, r, "/me", http.StatusSeeOther)
 	})

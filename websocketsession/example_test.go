@@ -25,11 +25,11 @@ type Account struct {
 func routes(sessions *session.Manager[Account], logger *log.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", sessions.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
-		if err := s.Regenerate(r.Context()); err != nil {
+		if err := s.Login(r.Context(), "user:ada"); err != nil { // once the password is checked
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 			return
 		}
-		s.Update(func(a *Account) { a.User = "ada" }) // once the password is checked
+		s.Update(func(a *Account) { a.User = "ada" })
 	}))
 	mux.HandleFunc("POST /logout", sessions.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
 		if err := s.Destroy(r.Context()); err != nil {

@@ -74,7 +74,7 @@ func (t *Takeover) take(w http.ResponseWriter, r *http.Request) error {
 	over := again && now.Sub(time.UnixMilli(taken)) > grace
 	user, _ := old.Values["user"].(string)
 	if err == nil && !over && user != "" && s.Data().User == "" {
-		if err := s.Renew(r.Context()); err != nil { // a change of privilege: a new id
+		if err := s.Login(r.Context(), "user:"+user); err != nil { // a new id, and the owner
 			return err
 		}
 		roles, _ := old.Values["roles"].([]string)
@@ -83,7 +83,6 @@ func (t *Takeover) take(w http.ResponseWriter, r *http.Request) error {
 			flashes = append(flashes, fmt.Sprint(f))
 		}
 		s.Update(func(a *Account) { a.User, a.Roles, a.Flashes = user, roles, append(a.Flashes, flashes...) })
-		s.SetOwner("user:" + user)
 		if err := s.Save(r.Context()); err != nil {
 			return err
 		}

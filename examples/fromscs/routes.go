@@ -30,12 +30,11 @@ func me(w http.ResponseWriter, r *http.Request, s *Session) {
 
 func login(w http.ResponseWriter, r *http.Request, s *Session) {
 	user := r.FormValue("user") // once its password is checked
-	if err := s.Regenerate(r.Context()); err != nil {
+	if err := s.Login(r.Context(), "user:"+user); err != nil {
 		http.Error(w, "try again", http.StatusServiceUnavailable)
 		return
 	}
 	s.Update(func(a *Account) { a.User = user })
-	s.SetOwner("user:" + user)
 }
 
 func logout(w http.ResponseWriter, r *http.Request, s *Session) {

@@ -55,13 +55,12 @@ func (t *Takeover) take(w http.ResponseWriter, r *http.Request, token string) er
 		return fmt.Errorf("loading the scs session: %w", err)
 	}
 	if user := t.Old.GetString(old, "user"); user != "" && s.Data().User == "" {
-		if err := s.Renew(r.Context()); err != nil { // a change of privilege: a new id
+		if err := s.Login(r.Context(), "user:"+user); err != nil { // a new id, and the owner
 			return err
 		}
 		visits := t.Old.GetInt(old, "visits")
 		cart, _ := t.Old.Get(old, "cart").([]string)
 		s.Update(func(a *Account) { a.User, a.Visits, a.Cart = user, visits, cart })
-		s.SetOwner("user:" + user)
 		if err := s.Save(r.Context()); err != nil {
 			return err
 		}

@@ -46,10 +46,9 @@ func (o *OAuth) Callback(w http.ResponseWriter, r *http.Request, s *Session) {
 		http.Error(w, "the provider did not log you in: begin again", http.StatusForbidden)
 		return
 	}
-	if err := s.Regenerate(r.Context()); err != nil { // a new id: see Session.Regenerate
+	if err := s.Login(r.Context(), "user:"+user); err != nil { // a new id, and the owner
 		http.Error(w, "try again", http.StatusServiceUnavailable)
 		return
 	}
 	s.Update(func(a *Account) { a.User = user })
-	s.SetOwner("user:" + user)
 }

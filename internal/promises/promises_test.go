@@ -7,8 +7,9 @@ import (
 	"github.com/nestsession/session/store/memstore"
 )
 
-func TestAll(t *testing.T) {
-	t.Parallel()
+// both runs a promise natively and under the preset, in memory.
+func both(t *testing.T, promise func(*testing.T, Env)) {
+	t.Helper()
 	for name, env := range map[string]Env{"native": {}, "express": {Express: true}} {
 		env.Store = func(t *testing.T) store.Store {
 			s := memstore.New(memstore.Config{})
@@ -17,7 +18,42 @@ func TestAll(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			All(t, env)
+			promise(t, env)
 		})
 	}
+}
+
+func TestPromise13_AResponseNeverTakesANewerCookieAway(t *testing.T) {
+	t.Parallel()
+	both(t, NeverTakesANewerCookieAway)
+}
+
+func TestPromise14_AfterALoginTheOldIDReadsNothing(t *testing.T) {
+	t.Parallel()
+	both(t, OldIDReadsNothing)
+}
+
+func TestLogin(t *testing.T) {
+	t.Parallel()
+	both(t, LoginKeepsAndDrops)
+}
+
+func TestPromise15_ALostRenewalIsRepaired(t *testing.T) {
+	t.Parallel()
+	both(t, LostRenewalIsRepaired)
+}
+
+func TestPromise16_TheCookieLivesAsLongAsTheSession(t *testing.T) {
+	t.Parallel()
+	both(t, CookieLivesAsLongAsTheSession)
+}
+
+func TestPromise17_EachEndIsOneEvent(t *testing.T) {
+	t.Parallel()
+	both(t, EachEndIsOneEvent)
+}
+
+func TestPromise20_BookkeepingIsAuthenticated(t *testing.T) {
+	t.Parallel()
+	both(t, BookkeepingIsAuthenticated)
 }
