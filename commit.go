@@ -168,7 +168,7 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 	}
 	changed := !bytes.Equal(since, body) || s.ownerMoved
 	newCookie := s.settingsChanged
-	wait := s.m.express && h != nil // what loses nothing is done when the request ends
+	wait := s.m.express && h != nil && !s.repair // what loses nothing is done when the request ends
 	stale := s.settingsChanged || s.m.resave && s.saved == nil
 	if s.m.express && !wait && !changed {
 		if stale, err = s.staleInExpress(body); err != nil {
@@ -224,7 +224,7 @@ func (s *Session[T]) outdated() bool {
 
 // wantsCookie reports whether the browser is to get the cookie though nothing has changed.
 func (s *Session[T]) wantsCookie() bool {
-	return !s.m.express && (s.repair || s.m.rolling || s.sent.old || s.resend || s.saved != nil && s.lifetime.set)
+	return s.repair || !s.m.express && (s.m.rolling || s.sent.old || s.resend || s.saved != nil && s.lifetime.set)
 }
 
 // use tells the store that the session was used. Where the browser is to get its cookie
