@@ -119,6 +119,7 @@ func (b *browser) ask(path string, n *node) *trip {
 	case "/login", "/regenerate":
 		n := h.begin(&life{user: user, browser: b.number})
 		drops := path == "/regenerate" || h.userOf(t) != nobody && h.userOf(t) != user
+		h.lives[n].line = n
 		if c := h.issued[t.cookie]; c != nil && !drops {
 			h.lives[n].line = h.lives[c.life].line
 		}

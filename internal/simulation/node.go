@@ -90,6 +90,9 @@ func newNode(w *world, index int, calm bool) (*node, error) {
 			t.mu.Unlock()
 		}
 		w.history.event(e)
+		if w.plant.twice {
+			w.history.event(e)
+		}
 	}
 	m, err := session.New[data](c)
 	if err != nil {
