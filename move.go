@@ -103,8 +103,13 @@ func (s *Session[T]) moveOnce(ctx context.Context, mv *moving) error {
 		write = s.m.store.Create
 	}
 	version, err := write(ctx, rec)
-	if errors.Is(err, store.ErrNotFound) {
-		mv.next.Version = 0 // an earlier attempt's has expired
+	if rec.Version != 0 && (errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound)) {
+		// An earlier attempt's is over: RevokeOwner has found it. Its id does not come back.
+		id, failed := s.m.makeID(s.r)
+		if failed != nil {
+			return failed
+		}
+		mv.id, mv.next = id, store.Record{ID: s.m.key(id)}
 	}
 	if err != nil {
 		return &storeError{fmt.Errorf("giving a new id: %w", err)}
