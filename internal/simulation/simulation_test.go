@@ -7,7 +7,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 400, "how many worlds to run by each rules")
+	seeds = flag.Int("seeds", 600, "how many worlds to run by each rules")
 	first = flag.Uint64("seed", 1, "the seed of the first of them")
 )
 
