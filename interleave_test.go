@@ -22,7 +22,8 @@ type actor struct {
 	arrived chan struct{} // to the scheduler: before each call, and at the end
 	resume  chan struct{} // from the scheduler
 	next    call          // which it waits for
-	last    int           // when it made its last call, and then answered
+	last    int           // when it made its last call, and then answered; under ExpressRules: before its cookie was settled
+	header  http.Header   // of the answer
 	done    bool
 	res     *http.Response
 }
@@ -119,10 +120,10 @@ func interleave(t *testing.T, setup func() []job, check func(done []*actor, orde
 // order in which another run does not make them.
 func run(jobs []job, choose func(int) int) (actors []*actor, order string, redundant bool) {
 	for i, j := range jobs {
-		a := &actor{index: i, name: j.name, arrived: make(chan struct{}), resume: make(chan struct{})}
+		w := httptest.NewRecorder()
+		a := &actor{index: i, name: j.name, arrived: make(chan struct{}), resume: make(chan struct{}), header: w.Header()}
 		actors = append(actors, a)
 		go func() {
-			w := httptest.NewRecorder()
 			j.h.ServeHTTP(w, j.r.WithContext(context.WithValue(j.r.Context(), actorKey{}, a)))
 			a.res, a.done = w.Result(), true
 			a.arrived <- struct{}{}
@@ -159,7 +160,9 @@ func run(jobs []job, choose func(int) int) (actors []*actor, order string, redun
 			prev = waiting[i]
 		}
 		made = prev.next
-		prev.last = now
+		if len(prev.header["Set-Cookie"]) == 0 {
+			prev.last = now
+		}
 		order += " " + prev.name + "." + made.op
 		prev.resume <- struct{}{}
 		<-prev.arrived

@@ -103,9 +103,9 @@ func (s *Session[T]) moveOnce(ctx context.Context, mv *moving) error {
 		write = s.m.store.Create
 	}
 	version, err := write(ctx, rec)
-	if rec.Version != 0 && (errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict)) {
-		// What an earlier attempt has stored has expired, or was changed by who found it in
-		// a listing (UpdateOwner), and who then thinks that it is done with.
+	if rec.Version != 0 && (errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound)) {
+		// What an earlier attempt has stored is over, or was changed, by who found it in a
+		// listing (RevokeOwner, UpdateOwner), and who is done with it. Its id does not come back.
 		s.undoMove(ctx, mv.next.ID)
 		id, failed := s.m.makeID(s.r)
 		if failed != nil {

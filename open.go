@@ -175,7 +175,7 @@ func (m *Manager[T]) load(ctx context.Context, key, id string) (loaded[T], error
 		rec, err := m.loadRecord(ctx, key)
 		if err != nil {
 			m.dropCached(key)
-			return loaded[T]{}, err
+			return loaded[T]{}, m.expired(rec, err)
 		}
 		doc, err := m.codec.decode(rec.ID, rec.Data)
 		if err != nil {
@@ -201,6 +201,17 @@ func (m *Manager[T]) load(ctx context.Context, key, id string) (loaded[T], error
 		key, id = info.Successor, m.successorID(id, info)
 	}
 	return loaded[T]{}, store.ErrNotFound
+}
+
+// expired is the error of a load, which says that a session has expired only if it was a
+// session: the end of what is left of one that was ended, or renewed, is no news.
+func (c *core) expired(rec store.Record, err error) error {
+	if errors.Is(err, store.ErrExpired) && rec.ID != "" {
+		if info := c.metaOf(rec.ID, rec.Data); info.Ended || info.Successor != "" {
+			return store.ErrNotFound
+		}
+	}
+	return err
 }
 
 // loadRecord reads the record under key, or the link that Login and Renew have left in

@@ -75,10 +75,11 @@ type Record struct {
 }
 
 // Store keeps records. Its methods are safe for concurrent use, return when ctx
-// ends, and never answer a record whose Expires is not after the present.
+// ends, and never answer without an error a record whose Expires is not after the present.
 type Store interface {
 	// Load returns the live record kept under id, or [ErrNotFound] (perhaps as
-	// [ErrExpired]). The record's ID is id: never is another one answered.
+	// [ErrExpired], with the record that was there if it still is, which tells the
+	// caller what has expired). The record's ID is id: never is another one answered.
 	Load(ctx context.Context, id string) (Record, error)
 
 	// Create keeps a new record and returns its version; r.Version is ignored. A

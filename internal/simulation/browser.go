@@ -1,10 +1,9 @@
 package simulation
 
 import (
+	"context"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,187 +16,208 @@ type browser struct {
 	world  *world
 	number int
 	user   int
+	flying sync.WaitGroup // requests
 
-	cookie string
-	login  int // the last that was answered; 0: none
-}
-
-// visit sends a request to a node.
-func visit(n *node, cookie, path string) *http.Response {
-	r := httptest.NewRequest("GET", path, nil)
-	if cookie != "" {
-		r.Header.Set("Cookie", cookie)
-	}
-	w := httptest.NewRecorder()
-	n.mux.ServeHTTP(w, r)
-	return w.Result()
-}
-
-// seen is which login a response has read, and its count; 0 for none.
-func seen(r *http.Response) (login, count int) {
-	login, _ = strconv.Atoi(r.Header.Get("X-Login"))
-	count, _ = strconv.Atoi(r.Header.Get("X-Count"))
-	return login, count
+	mu     sync.Mutex
+	jar    jar
+	newest time.Time // when the store did what the newest answer tells of
+	life   int       // in which the user knows himself to be; 0: none
+	past   []string  // cookies that it has sent
 }
 
 // run is a user's visit: some steps, each of one request or of several at once.
 func (b *browser) run(steps int) {
 	for range steps {
 		time.Sleep(b.wait(3 * time.Second))
-		if b.login == 0 || b.in(80) {
-			b.logIn()
-			continue
+		if b.in(40) {
+			time.Sleep(b.wait(3 * grace)) // he looks at something else
 		}
-		paths := []string{b.one()}
-		for b.in(500) && len(paths) < 4 {
-			paths = append(paths, []string{"/count", "/read"}[b.below(2)])
+		if b.in(150) {
+			b.steal()
 		}
-		b.together(paths)
+		main := b.send(b.one())
+		for range 3 {
+			if !b.in(400) {
+				break
+			}
+			b.send([]string{"/add", "/add", "/read", "/read", "/renew"}[b.below(5)])
+		}
+		if b.in(800) {
+			<-main // the user waits for what he has asked for
+		}
 	}
+	b.flying.Wait()
 }
 
 // one is what the user does.
 func (b *browser) one() string {
-	switch n := b.below(100); {
-	case n < 40:
-		return "/count"
-	case n < 65:
-		return "/read"
-	case n < 78:
-		return "/renew"
-	case n < 90:
-		return "/stream"
-	case n < 96:
-		return "/logout"
-	}
-	return "everywhere"
-}
-
-// together sends requests at the same time, to nodes of chance.
-func (b *browser) together(paths []string) {
-	var done sync.WaitGroup
-	var mu sync.Mutex
-	cookie := b.cookie
-	for _, path := range paths {
-		delay, n := b.wait(20*time.Millisecond), b.world.nodes[b.below(len(b.world.nodes))]
-		done.Go(func() {
-			time.Sleep(delay)
-			if path == "everywhere" {
-				b.revoke(n)
-				return
-			}
-			r := b.ask(n, cookie, path)
-			mu.Lock()
-			defer mu.Unlock()
-			b.take(r)
-		})
-	}
-	done.Wait()
-	if b.cookie == "" {
-		b.login = 0
-	}
-}
-
-// take keeps the cookie of a response.
-func (b *browser) take(r *http.Response) {
-	for _, c := range r.Cookies() {
-		if b.cookie = ""; c.MaxAge >= 0 {
-			b.cookie = c.Name + "=" + c.Value
-			h := b.world.history
-			h.mu.Lock()
-			l := h.logins[b.login]
-			l.cookies = append(l.cookies, b.cookie)
-			h.mu.Unlock()
-		}
-	}
-}
-
-// ask sends a request of a logged-in user, and notes what came of it.
-func (b *browser) ask(n *node, cookie, path string) *http.Response {
-	h, asked, number := b.world.history, time.Now(), b.login
+	h := b.world.history
+	b.mu.Lock()
+	life := b.life
+	b.mu.Unlock()
 	h.mu.Lock()
-	switch path {
-	case "/count":
-		h.logins[number].attempts++
-	case "/logout":
-		h.logins[number].ending = true
-	}
+	visitor := life != 0 && h.lives[life].visitor
 	h.mu.Unlock()
-	r := visit(n, cookie, path)
-	got, count := seen(r)
+	table := "add add add add read read renew renew stream stream login regenerate logout everywhere other read"
+	switch {
+	case life == 0:
+		table = "add add add login login read regenerate"
+	case visitor:
+		table = "add add add login login login read renew stream logout other"
+	}
+	choice := strings.Fields(table)
+	return "/" + choice[b.below(len(choice))]
+}
+
+// send sends a request to a node of chance. The channel is closed when the answer has
+// arrived, or will not: each takes a time of its own.
+func (b *browser) send(path string) <-chan struct{} {
+	out, back := 20*time.Millisecond, 20*time.Millisecond
+	if b.in(100) {
+		out = time.Second
+	}
+	if b.in(200) {
+		back = 3 * time.Second
+	}
+	out, back = b.wait(out), b.wait(back)
+	lost := b.in(30)
+	arrived := make(chan struct{})
+	t := b.ask(path, b.world.nodes[b.below(len(b.world.nodes))])
+	b.flying.Go(func() {
+		defer close(arrived)
+		time.Sleep(out)
+		if path == "/everywhere" {
+			b.revoke(t)
+			return
+		}
+		t.visit()
+		b.world.history.answered(b, t)
+		time.Sleep(back)
+		if !lost {
+			b.take(t)
+		}
+	})
+	return arrived
+}
+
+// ask makes a request with the browser's cookies.
+func (b *browser) ask(path string, n *node) *trip {
+	h := b.world.history
+	b.mu.Lock()
+	t := &trip{node: n, cookie: b.jar.header(page), life: b.life, asked: time.Now()}
+	if t.cookie != "" {
+		b.past = append(b.past, t.cookie)
+	}
+	b.mu.Unlock()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.note("browser %d, node %d: %s since %v: %d, login %d, count %d", b.number, n.index, path, asked.Sub(h.began), r.StatusCode, got, count)
-	if path == "/renew" && r.StatusCode != http.StatusOK && time.Since(asked) >= session.DefaultSaveTimeout {
-		h.logins[number].unknown = true // the new id may have got lost with the answer
-	}
-	h.read(got, count, b.number, moment{asked, n.index})
-	if r.StatusCode != http.StatusOK || got == 0 {
-		return r
+	user := b.user
+	if path == "/other" { // somebody else logs in at the same machine
+		path, user = "/login", (b.user+1)%users
 	}
 	switch path {
-	case "/count":
-		h.counted(got, asked, moment{time.Now(), n.index})
+	case "/login", "/regenerate":
+		n := h.begin(&life{user: user, browser: b.number})
+		drops := path == "/regenerate" || h.userOf(t) != nobody && h.userOf(t) != user
+		h.lives[n].line = n
+		if c := h.issued[t.cookie]; c != nil && !drops {
+			h.lives[n].line = h.lives[c.life].line
+		}
+		h.leaving(t, drops, reasons[path])
+		if h.revoking[user] > 0 { // which may find this one too
+			h.leave(h.lives[n], true, session.EventRevoked)
+		}
+		t.path = fmt.Sprintf("%s?user=%d&number=%d", path, user, n)
+	case "/add":
+		n := h.begin(&life{visitor: true, browser: b.number, user: nobody})
+		t.path = fmt.Sprintf("%s?number=%d", path, n)
 	case "/logout":
-		h.logins[got].end(moment{time.Now(), n.index})
+		h.leaving(t, true, session.EventDestroyed)
+		fallthrough
+	default:
+		t.path = path
 	}
-	return r
+	return t
 }
 
-// logIn logs in, which ends the session that the browser was in.
-func (b *browser) logIn() {
-	h, n := b.world.history, b.world.nodes[b.below(len(b.world.nodes))]
-	h.mu.Lock()
-	number := len(h.logins) + 1
-	h.logins[number] = &login{user: b.user, browser: b.number, ending: h.revoking[b.user] > 0}
-	before := h.logins[b.login]
-	if before != nil {
-		before.ending = true
-	}
-	h.mu.Unlock()
-	r := visit(n, b.cookie, fmt.Sprintf("/login?user=%d&login=%d", b.user, number))
-	h.mu.Lock()
-	h.note("browser %d, node %d: login %d: %d", b.number, n.index, number, r.StatusCode)
-	now := moment{time.Now(), n.index}
-	if r.StatusCode == http.StatusOK {
-		h.logins[number].since = now.at
-		if before != nil {
-			before.end(now)
+// take is what an answer does to the browser. Of those that tell of what the store has
+// done for them, an older one is taken to have arrived before a newer one; the others
+// count when they come.
+func (b *browser) take(t *trip) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	lines := t.header["Set-Cookie"]
+	wrote := t.wrote()
+	if len(lines) > 0 && !wrote.IsZero() {
+		if wrote.Before(b.newest) {
+			return
 		}
-		b.login = number
+		b.newest = wrote
 	}
-	h.mu.Unlock()
-	if r.StatusCode == http.StatusOK {
-		b.take(r)
-	} else {
-		b.cookie, b.login = "", 0 // the user closes the window
+	for _, line := range lines {
+		b.jar.take(page, line)
 	}
+	h := b.world.history
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c := h.issued[t.given()]
+	switch {
+	case t.ok() && c != nil && !wrote.IsZero():
+		b.life = c.life
+		h.lives[b.life].known = true
+	case t.ok() && t.is("/logout") && t.seen.life == b.life, t.seen.ran && t.seen.life == 0 && t.life == b.life && b.life != 0 && h.lives[b.life].ending:
+		b.life = 0
+	}
+}
+
+// steal is what somebody does who has got hold of a cookie that was sent before: he
+// looks what it is worth.
+func (b *browser) steal() {
+	b.mu.Lock()
+	past := len(b.past)
+	b.mu.Unlock()
+	if past == 0 {
+		return
+	}
+	b.mu.Lock()
+	t := &trip{path: "/read", node: b.world.nodes[b.below(len(b.world.nodes))], cookie: b.past[b.below(past)], asked: time.Now()}
+	b.mu.Unlock()
+	b.flying.Go(func() {
+		t.visit()
+		b.world.history.answered(b, t)
+	})
 }
 
 // revoke ends all sessions of the user: those that were there before it was asked for.
 // Those that come meanwhile may end or not.
-func (b *browser) revoke(n *node) {
+func (b *browser) revoke(t *trip) {
 	h := b.world.history
 	h.mu.Lock()
-	var mine []*login
-	for _, l := range h.logins {
+	var mine []*life
+	for _, l := range h.inOrder() {
 		if l.user != b.user {
 			continue
 		}
-		if l.ending = true; !l.since.IsZero() {
+		h.leave(l, true, session.EventRevoked)
+		if !l.since.IsZero() {
 			mine = append(mine, l)
 		}
 	}
 	h.revoking[b.user]++
 	h.mu.Unlock()
-	_, err := n.sessions.RevokeOwner(b.world.ctx, owner(b.user))
+	_, err := t.node.sessions.RevokeOwner(context.WithValue(b.world.ctx, tripKey{}, t), owner(b.user))
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.revoking[b.user]--
-	h.note("browser %d, node %d: user %d logs out everywhere: %v", b.number, n.index, b.user, err)
+	h.note("browser %d, node %d: user %d logs out everywhere: %v", b.number, t.node.index, b.user, err)
+	for _, l := range h.inOrder() {
+		if l.user == b.user && t.failed {
+			l.shaky = true
+		}
+	}
 	if err == nil {
 		for _, l := range mine {
-			l.end(moment{time.Now(), n.index})
+			l.end(moment{time.Now(), t.node.index})
 		}
 	}
 }

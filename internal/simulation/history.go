@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -15,27 +14,61 @@ import (
 
 // history is what was answered to whom, and what that says of the promises.
 type history struct {
-	mu     sync.Mutex
-	began  time.Time
-	logins map[int]*login
-	wrong  []string
-	trace  []string
+	mu    sync.Mutex
+	began time.Time
+	wrong []string
+	trace []string
+
+	lives  map[int]*life
+	lines  map[int]*line
+	items  map[int]int         // the line of each change that was acknowledged
+	issued map[string]*issue   // by the cookie
+	ends   map[string][]string // what events say of ends, by digest
+	former map[string]string   // digests before a renewal
 
 	revoking map[int]int // by user: how many logouts everywhere are under way
 }
 
-// login is the life of one session, from a login on.
-type login struct {
-	user     int
-	browser  int
-	since    time.Time // when the login was answered
-	counts   []moment  // changes that were acknowledged
-	attempts int       // changes that were asked for
-	ended    *moment   // its end, acknowledged
-	ending   bool      // somebody has tried to end it
-	cookies  []string  // all it ever had
-	streams  []*following
-	unknown  bool // a renewal was given up before the store had said what came of it
+func newHistory() *history {
+	return &history{
+		began: time.Now(), lives: map[int]*life{}, lines: map[int]*line{}, items: map[int]int{}, issued: map[string]*issue{},
+		ends: map[string][]string{}, former: map[string]string{}, revoking: map[int]int{},
+	}
+}
+
+// nobody is the user of a visitor's session.
+const nobody = -1
+
+// life is that of a session: a visitor's, or one from a login on.
+type life struct {
+	number  int
+	visitor bool
+	user    int
+	browser int
+	line    int       // as far as it is known
+	before  int       // the life that a login has taken over
+	since   time.Time // when its beginning was answered
+	known   bool      // and the answer has arrived
+	ended   *moment   // its end, acknowledged
+	ending  bool      // somebody has tried to end it
+	cookies []*issue  // all it ever had
+	streams []*following
+
+	ends    map[session.EventKind]bool // that may be told of it
+	silent  bool                       // its end may have been none that is told: a login that took everything over
+	shaky   bool                       // the store has failed to say whether it was ended
+	spare   bool                       // the store may have a record whose id nobody was given: of a move that failed
+	digests map[string]bool
+
+	answering int // how many of its cookies lead to it at the end
+}
+
+// issue is a cookie that an answer has brought.
+type issue struct {
+	life   int
+	cookie string
+	sent   bool      // a request has come with it
+	seen   time.Time // when one was answered whose writes were done
 }
 
 type moment struct {
@@ -59,27 +92,51 @@ func (h *history) note(format string, args ...any) {
 	h.trace = append(h.trace, fmt.Sprintf("%v: ", time.Since(h.began))+fmt.Sprintf(format, args...))
 }
 
-// read holds what a request saw against what it must have seen.
-func (h *history) read(number, count, browser int, at moment) {
-	if number == 0 {
-		return
+// begin gives what a request may begin its number.
+func (h *history) begin(l *life) int {
+	l.number = len(h.lives) + 1
+	l.ends, l.digests = map[session.EventKind]bool{}, map[string]bool{}
+	h.lives[l.number] = l
+	return l.number
+}
+
+func (h *history) inOrder() []*life {
+	return slices.SortedFunc(maps.Values(h.lives), func(a, b *life) int { return a.number - b.number })
+}
+
+// userOf is whose session a request's cookie names.
+func (h *history) userOf(t *trip) int {
+	if c := h.issued[t.cookie]; c != nil {
+		return h.lives[c.life].user
 	}
-	l := h.logins[number]
-	if l == nil || l.browser != browser {
-		h.broken("browser %d is in the session of login %d", browser, number)
-		return
+	return nobody
+}
+
+// leaving notes that a request is to end the session that it comes with. It drops the
+// data, or takes them over.
+func (h *history) leaving(t *trip, drops bool, kind session.EventKind) {
+	lives := []int{t.life}
+	if c := h.issued[t.cookie]; c != nil && c.life != t.life {
+		lives = append(lives, c.life)
 	}
-	if e := l.ended; e != nil && at.at.After(e.at.Add(lag(*e, at))) {
-		h.broken("login %d, which ended on node %d at %v, is known on node %d to a request of %v", number, e.node, e.at.Sub(h.began), at.node, at.at.Sub(h.began))
-	}
-	least := 0
-	for _, c := range l.counts {
-		if at.at.After(c.at.Add(lag(c, at))) {
-			least++
+	for _, number := range lives {
+		if l := h.lives[number]; l != nil {
+			h.leave(l, drops, kind)
 		}
 	}
-	if count < least || count > l.attempts {
-		h.broken("login %d on node %d: a request of %v read %d, want %d to %d", number, at.node, at.at.Sub(h.began), count, least, l.attempts)
+	if c := h.issued[t.cookie]; c != nil && kind == session.EventRegenerated {
+		t.line = h.lineOf(h.lives[c.life].line)
+		t.line.enter()
+	}
+}
+
+func (h *history) leave(l *life, drops bool, kind session.EventKind) {
+	l.ending = true
+	if drops {
+		l.ends[kind] = true
+		h.lineOf(l.line).ending = true
+	} else {
+		l.silent = true
 	}
 }
 
@@ -91,77 +148,27 @@ func lag(done, seen moment) time.Duration {
 	return maxStale
 }
 
-// counted notes a change that was acknowledged.
-func (h *history) counted(number int, asked time.Time, done moment) {
-	l := h.logins[number]
-	if l.ended != nil && asked.After(l.ended.at) {
-		h.broken("login %d has ended, and was changed on node %d", number, done.node)
-	}
-	l.counts = append(l.counts, done)
-}
-
-func (l *login) end(at moment) {
+func (l *life) end(at moment) {
 	if l.ending = true; l.ended == nil {
 		l.ended = &at
 	}
 }
 
 // follow watches a stream, whose session was read a moment ago.
-func (h *history) follow(number, node int, ctx context.Context) {
+func (h *history) follow(number, node int, cookie string, ctx context.Context) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if c := h.issued[cookie]; c != nil {
+		number = c.life
+	}
 	f := &following{node: node, since: time.Now()}
-	h.logins[number].streams = append(h.logins[number].streams, f)
+	h.lives[number].streams = append(h.lives[number].streams, f)
 	context.AfterFunc(ctx, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		f.ended, f.cause = time.Now(), context.Cause(ctx)
-		if l := h.logins[number]; !l.ending && !errors.Is(f.cause, session.ErrClosed) {
-			h.broken("login %d lives, and its stream on node %d ended: %v", number, node, f.cause)
+		if l := h.lives[number]; !l.ending && !errors.Is(f.cause, session.ErrClosed) {
+			h.broken("life %d goes on, and its stream on node %d ended: %v", number, node, f.cause)
 		}
 	})
-}
-
-// settle checks, when the network is whole again, what all that has come to. nodes
-// answer from the store then.
-func (h *history) settle(visit func(cookie, path string) *http.Response) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, number := range slices.Sorted(maps.Keys(h.logins)) {
-		l := h.logins[number]
-		for i, c := range l.cookies {
-			h.mu.Unlock() // a stream may end meanwhile
-			got, count := seen(visit(c, "/read"))
-			h.mu.Lock()
-			last := i == len(l.cookies)-1
-			switch {
-			case got != 0 && got != number:
-				h.broken("the cookie of login %d leads to login %d", number, got)
-			case got != 0 && l.ended != nil:
-				h.broken("login %d lives again at the end", number)
-			case got != 0 && !last:
-				h.broken("login %d answers to an old id when the grace is over", number)
-			case got != 0 && (count < len(l.counts) || count > l.attempts):
-				h.broken("login %d has counted %d, want %d to %d", number, count, len(l.counts), l.attempts)
-			case got == 0 && last && !l.ending && !l.since.IsZero() && !l.unknown:
-				h.broken("login %d is gone, and nobody ended it", number)
-			}
-		}
-		for _, f := range l.streams {
-			switch {
-			case l.ended == nil:
-			case f.ended.IsZero():
-				h.broken("login %d has ended, and its stream on node %d has not", number, f.node)
-			case f.ended.After(latest(l.ended.at, f.since).Add(recheck + 10*time.Second)):
-				h.broken("login %d ended at %v, and its stream on node %d at %v", number, l.ended.at.Sub(h.began), f.node, f.ended.Sub(h.began))
-			}
-		}
-	}
-}
-
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

@@ -39,8 +39,14 @@ func (l *link) chance(op, id string) *chance {
 	return c
 }
 
-func (l *link) call(ctx context.Context, op, id string, do func() error) error {
-	c := l.chance(op, id)
+// call makes a call. It tells the request for which it is made how that went.
+func (l *link) call(ctx context.Context, op, id string, do func() error) (err error) {
+	c, t := l.chance(op, id), tripOf(ctx)
+	defer func() {
+		if err != nil && !definite(err) {
+			t.lost()
+		}
+	}()
 	if l.calm {
 		if err := pause(ctx, c.wait(time.Millisecond)); err != nil {
 			return err
@@ -60,7 +66,7 @@ func (l *link) call(ctx context.Context, op, id string, do func() error) error {
 	if c.in(20) {
 		return errNetwork
 	}
-	err := do()
+	err = do()
 	if err := pause(ctx, c.wait(back)); err != nil {
 		return err
 	}
@@ -68,6 +74,11 @@ func (l *link) call(ctx context.Context, op, id string, do func() error) error {
 		return fmt.Errorf("%w, after the call", errNetwork)
 	}
 	return err
+}
+
+// definite reports whether an error is the store's answer.
+func definite(err error) bool {
+	return errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrExists)
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -87,12 +98,20 @@ func (l *link) Load(ctx context.Context, id string) (r store.Record, err error) 
 }
 
 func (l *link) Create(ctx context.Context, r store.Record) (v store.Version, err error) {
-	err = l.call(ctx, "create", r.ID, func() (err error) { v, err = l.Store.Create(ctx, r); return err })
+	err = l.call(ctx, "create", r.ID, func() (err error) {
+		v, err = l.Store.Create(ctx, r)
+		tripOf(ctx).done(r, !strings.HasPrefix(r.ID, "nestsession:link:"), err)
+		return err
+	})
 	return v, err
 }
 
 func (l *link) Update(ctx context.Context, r store.Record) (v store.Version, err error) {
-	err = l.call(ctx, "update", r.ID, func() (err error) { v, err = l.Store.Update(ctx, r); return err })
+	err = l.call(ctx, "update", r.ID, func() (err error) {
+		v, err = l.Store.Update(ctx, r)
+		tripOf(ctx).done(r, over(r.Data), err)
+		return err
+	})
 	return v, err
 }
 

@@ -2,16 +2,19 @@ package simulation
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
-	"sync/atomic"
+	"strings"
 	"time"
 
 	"github.com/nestsession/session"
-	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/express"
 	"github.com/nestsession/session/store/nearcache"
 )
 
@@ -20,49 +23,88 @@ const (
 	grace    = 10 * time.Second
 	idle     = 2 * time.Hour
 	recheck  = 5 * time.Second
+
+	secret = "the secret of all simulated nodes"
 )
 
-// data is what a session holds: which login it is, and what was counted in it.
-type data struct {
-	Login int `json:"login,omitempty"`
-	Count int `json:"count,omitempty"`
+// rules are those by which the managers of a world work.
+type rules string
+
+const (
+	native        rules = "native"
+	expressPreset rules = "express"
+)
+
+// config is what all managers of a world have in common. In every second world the
+// cookies have a lifetime, so that visits extend them.
+func (r rules) config(seed uint64) session.Config {
+	c := session.Config{Secrets: []string{secret}, IdleTimeout: idle}
+	if r == expressPreset {
+		c = express.Config(secret)
+	}
+	if seed%2 == 1 {
+		c.Cookie.MaxAge = time.Hour
+	}
+	if r == native && seed%4 == 3 {
+		c.Cookie.Secure, c.Cookie.SameSite, c.Cookie.Partitioned = session.SecureAlways, session.SameSiteNone, true
+	}
+	c.TouchInterval = -1 // the more writes the better
+	c.RenewGrace, c.RecheckInterval = grace, recheck
+	c.Logger = slog.New(slog.DiscardHandler)
+	return c
 }
 
-// node is a process of the application.
+// data is what a session holds: which one it is, and what was put in.
+type data struct {
+	Life  int   `json:"life,omitempty"`
+	Line  int   `json:"line,omitempty"`
+	Items []int `json:"items,omitempty"`
+}
+
+// node is a process of the application, with a manager of its own.
 type node struct {
 	index    int
+	world    *world
 	sessions *session.Manager[data]
 	cache    io.Closer
 	mux      *http.ServeMux
-	streams  func(login int, ctx context.Context) // told of each that is opened
+	web      http.Handler // mux, perhaps with a planted bug around it
 }
 
-func newNode(seed uint64, index int, shared store.Store, ids *atomic.Int64, p plant, calm bool) (*node, error) {
+func newNode(w *world, index int, calm bool) (*node, error) {
 	name := fmt.Sprint("node ", index)
-	l := &link{Store: shared, seed: seed, name: name, calm: calm, calls: map[string]*chance{}}
-	near, err := p.cache(&stream{link: l, deaf: p.deaf})
+	l := &link{Store: w.shared, seed: w.seed, name: name, calm: calm, calls: map[string]*chance{}}
+	near, err := w.plant.cache(&stream{link: l, deaf: w.plant.deaf})
 	if err != nil {
 		return nil, err
 	}
-	m, err := session.New[data](session.Config{
-		Secrets:         []string{"the secret of all simulated nodes"},
-		Store:           attentive{near},
-		Cookie:          session.Cookie{Secure: session.Insecure},
-		IdleTimeout:     idle,
-		TouchInterval:   -1, // the more writes the better
-		RenewGrace:      grace,
-		RecheckInterval: recheck,
-		GenID: func(*http.Request) (string, error) {
-			return fmt.Sprintf("the id of a session, number %06d", ids.Add(1)), nil
-		},
-		Logger: slog.New(slog.DiscardHandler),
-	})
+	c := w.rules.config(w.seed)
+	c.Store = attentive{near}
+	c.GenID = func(*http.Request) (string, error) {
+		return fmt.Sprintf("the id of a session, number %06d", w.ids.Add(1)), nil
+	}
+	c.OnEvent = func(ctx context.Context, e session.Event) {
+		if t := tripOf(ctx); t != nil && (e.Reason == session.ReasonSuperseded || e.Reason == session.ReasonEnded) {
+			t.mu.Lock()
+			t.superseded = true
+			t.mu.Unlock()
+		}
+		w.history.event(e)
+		if w.plant.twice {
+			w.history.event(e)
+		}
+	}
+	m, err := session.New[data](c)
 	if err != nil {
 		return nil, err
 	}
-	n := &node{index: index, sessions: m, mux: http.NewServeMux()}
+	n := &node{index: index, world: w, sessions: m, mux: http.NewServeMux()}
 	n.cache, _ = near.(io.Closer)
 	n.route()
+	n.web = n.mux
+	if w.plant.web != nil {
+		n.web = w.plant.web(n.mux)
+	}
 	return n, nil
 }
 
@@ -78,48 +120,85 @@ func owner(user int) string { return fmt.Sprint("user:", user) }
 // route is the application. It answers with what it has read, and with an error status
 // unless what was asked for is known to be done.
 func (n *node) route() {
-	handle := func(path string, h func(http.ResponseWriter, *http.Request, *session.Session[data]) error) {
+	handle := func(path string, anybody bool, h func(*http.Request, *session.Session[data]) error) {
 		n.mux.Handle(path, n.sessions.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[data]) {
 			seen := s.Data()
-			w.Header().Set("X-Login", strconv.Itoa(seen.Login))
-			w.Header().Set("X-Count", strconv.Itoa(seen.Count))
-			if seen.Login == 0 && path != "/login" {
-				http.Error(w, "not logged in", http.StatusUnauthorized)
+			w.Header().Set("X-Life", strconv.Itoa(seen.Life))
+			w.Header().Set("X-Line", strconv.Itoa(seen.Line))
+			w.Header().Set("X-Items", strings.Trim(fmt.Sprint(seen.Items), "[]"))
+			w.Header().Set("X-Digest", s.Digest())
+			if seen.Life == 0 && !anybody {
+				http.Error(w, "no session", http.StatusUnauthorized)
 				return
 			}
-			if err := h(w, r, s); err != nil {
+			if err := h(r, s); err != nil {
 				s.Discard()
 				http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			}
 		}))
 	}
-	handle("/login", func(_ http.ResponseWriter, r *http.Request, s *session.Session[data]) error {
-		login, _ := strconv.Atoi(r.FormValue("login"))
-		user, _ := strconv.Atoi(r.FormValue("user"))
+	handle("/add", true, func(r *http.Request, s *session.Session[data]) error {
+		number, _ := strconv.Atoi(r.FormValue("number"))
+		s.Update(func(d *data) {
+			if d.Life == 0 {
+				d.Life, d.Line = number, number
+			}
+			d.Items = append(d.Items, number)
+		})
+		return s.Save(r.Context())
+	})
+	handle("/login", true, func(r *http.Request, s *session.Session[data]) error {
+		if err := s.Login(r.Context(), owner(n.number(r, "user"))); err != nil {
+			return err
+		}
+		n.enter(r, s)
+		return nil // the response saves
+	})
+	handle("/regenerate", true, func(r *http.Request, s *session.Session[data]) error {
 		if err := s.Regenerate(r.Context()); err != nil {
 			return err
 		}
-		s.SetOwner(owner(user))
-		s.Update(func(d *data) { d.Login = login })
+		s.SetOwner(owner(n.number(r, "user")))
+		n.enter(r, s)
 		return s.Save(r.Context())
 	})
-	handle("/read", func(http.ResponseWriter, *http.Request, *session.Session[data]) error { return nil })
-	handle("/count", func(_ http.ResponseWriter, r *http.Request, s *session.Session[data]) error {
-		s.Update(func(d *data) { d.Count++ })
-		return s.Save(r.Context())
-	})
-	handle("/renew", func(_ http.ResponseWriter, r *http.Request, s *session.Session[data]) error {
-		return s.Renew(r.Context())
-	})
-	handle("/logout", func(_ http.ResponseWriter, r *http.Request, s *session.Session[data]) error {
-		return s.Destroy(r.Context())
-	})
-	handle("/stream", func(_ http.ResponseWriter, _ *http.Request, s *session.Session[data]) error {
+	handle("/read", false, func(*http.Request, *session.Session[data]) error { return nil })
+	handle("/renew", false, func(r *http.Request, s *session.Session[data]) error { return s.Renew(r.Context()) })
+	handle("/logout", false, func(r *http.Request, s *session.Session[data]) error { return s.Destroy(r.Context()) })
+	handle("/stream", false, func(r *http.Request, s *session.Session[data]) error {
 		ctx, _ := s.NotifyContext(context.Background())
-		n.streams(s.Data().Login, ctx)
+		n.world.history.follow(s.Data().Life, n.index, r.Header.Get("Cookie"), ctx)
 		// The look at the session that has begun there comes before the touch at the end
 		// of the request, on any machine.
 		time.Sleep(time.Nanosecond)
 		return nil
 	})
+}
+
+// enter puts a login into the session.
+func (n *node) enter(r *http.Request, s *session.Session[data]) {
+	number := n.number(r, "number")
+	s.Update(func(d *data) {
+		if d.Life = number; d.Line == 0 {
+			d.Line = number
+		}
+	})
+}
+
+func (n *node) number(r *http.Request, name string) int {
+	number, _ := strconv.Atoi(r.FormValue(name))
+	return number
+}
+
+// key is under what the store keeps the session that a cookie names.
+func (n *node) key(cookie string) string {
+	name, value, _ := strings.Cut(cookie, "=")
+	value, _ = url.QueryUnescape(value)
+	value = strings.TrimPrefix(value, "s:")
+	id := value[:max(strings.LastIndexByte(value, '.'), 0)]
+	if n.world.rules == expressPreset {
+		return id
+	}
+	hash := sha256.Sum256([]byte(strings.TrimPrefix(name, "__Host-") + "\x00" + id))
+	return base64.RawURLEncoding.EncodeToString(hash[:])
 }

@@ -1,6 +1,8 @@
 package simulation
 
 import (
+	"net/http"
+
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/nearcache"
 )
@@ -10,6 +12,18 @@ type plant struct {
 	store func(store.Store) store.Store          // in the store that all share
 	near  func(store.Store) (store.Store, error) // in a node's cache
 	deaf  bool                                   // a watch does not say that it has missed events
+	twice bool                                   // an end is told twice
+	http  func() func(http.Handler) http.Handler // in what is around the application, for each world
+
+	web func(http.Handler) http.Handler // the same, of this world
+}
+
+// begin makes the plant of a world.
+func (p plant) begin() plant {
+	if p.http != nil {
+		p.web = p.http()
+	}
+	return p
 }
 
 func (p plant) shared(s store.Store) store.Store {

@@ -11,22 +11,27 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 2000, "how many worlds to run")
+	seeds = flag.Int("seeds", 600, "how many worlds to run by each rules")
 	first = flag.Uint64("seed", 1, "the seed of the first of them")
 )
 
 // TestPromisesHold runs worlds of chance. One that breaks a promise is run again by
-// itself: go test ./internal/simulation -run PromisesHold -seed=N -seeds=1 -v
+// itself: go test ./internal/simulation -run PromisesHold/native -seed=N -seeds=1 -v
 func TestPromisesHold(t *testing.T) {
 	t.Parallel()
-	for seed := *first; seed < *first+uint64(*seeds); seed++ {
-		wrong, trace := Run(t, seed, plant{})
-		if *seeds == 1 {
-			t.Log(strings.Join(trace, "\n"))
-		}
-		if len(wrong) > 0 {
-			t.Fatalf("seed %d:\n%s", seed, strings.Join(wrong, "\n"))
-		}
+	for _, rules := range []rules{native, expressPreset} {
+		t.Run(string(rules), func(t *testing.T) {
+			t.Parallel()
+			for seed := *first; seed < *first+uint64(*seeds); seed++ {
+				wrong, trace := Run(t, seed, rules, plant{})
+				if *seeds == 1 {
+					t.Log(strings.Join(trace, "\n"))
+				}
+				if len(wrong) > 0 {
+					t.Fatalf("seed %d:\n%s", seed, strings.Join(wrong, "\n"))
+				}
+			}
+		})
 	}
 }
 
@@ -68,9 +73,11 @@ const worldsFile = "NESTSESSION_WORLDS"
 
 func writeWorlds(t *testing.T, file string) {
 	var all strings.Builder
-	for seed := range uint64(100) {
-		wrong, trace := Run(t, seed, plant{})
-		fmt.Fprintf(&all, "seed %d\n%s\n%s\n", seed, strings.Join(trace, "\n"), strings.Join(wrong, "\n"))
+	for _, rules := range []rules{native, expressPreset} {
+		for seed := range uint64(30) {
+			wrong, trace := Run(t, seed, rules, plant{})
+			fmt.Fprintf(&all, "%s, seed %d\n%s\n%s\n", rules, seed, strings.Join(trace, "\n"), strings.Join(wrong, "\n"))
+		}
 	}
 	if err := os.WriteFile(file, []byte(all.String()), 0o600); err != nil {
 		t.Fatal(err)

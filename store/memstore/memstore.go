@@ -92,8 +92,8 @@ func (s *Store) shard(id string) *shard {
 	return &s.shards[maphash.String(s.seed, id)&s.mask]
 }
 
-// Load implements [store.Store]. It answers [store.ErrExpired] as long as the
-// expired record has not been swept. It does not allocate.
+// Load implements [store.Store]. It answers [store.ErrExpired], with the record, as long
+// as the expired record has not been swept. It does not allocate.
 func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return store.Record{}, err
@@ -103,9 +103,13 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	sh.mu.Lock()
 	e := sh.records[id]
 	if e == nil || e.expires <= now {
+		var r store.Record
 		err := sh.missing(e)
+		if errors.Is(err, store.ErrExpired) {
+			r = e.record()
+		}
 		sh.mu.Unlock()
-		return store.Record{}, err
+		return r, err
 	}
 	sh.use(e, now)
 	r := e.record()

@@ -25,7 +25,7 @@ func (m *model) live(id string) (store.Record, error) {
 	case !ok:
 		return r, store.ErrNotFound
 	case m.over(r):
-		return store.Record{}, store.ErrExpired
+		return r, store.ErrExpired
 	}
 	return r, nil
 }

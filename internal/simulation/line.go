@@ -1,0 +1,84 @@
+package simulation
+
+import "time"
+
+// line is what is handed on from a visitor's session to that of the login, and to those
+// of later logins of the same user: what was put in.
+type line struct {
+	acked    []item
+	ending   bool // somebody has tried to end it
+	entering int  // logins on their way, or which nobody knows the outcome of
+	forked   bool // there were several: each goes on with what was there when it came
+}
+
+// item is something that was put in.
+type item struct {
+	number int
+	moment
+}
+
+func (n *line) enter() {
+	if n.entering++; n.entering > 1 {
+		n.forked = true
+	}
+}
+
+func (h *history) lineOf(number int) *line {
+	n := h.lines[number]
+	if n == nil {
+		n = &line{}
+		h.lines[number] = n
+	}
+	return n
+}
+
+// added notes a change that was acknowledged.
+func (h *history) added(t *trip, done moment) {
+	number := t.number()
+	l := h.lives[t.seen.life]
+	if l == nil {
+		l = h.lives[number]
+		l.line = number
+	}
+	if e := l.ended; e != nil && t.asked.After(e.at) && !(l.silent && t.asked.Before(e.at.Add(lag(*e, done)))) { // a login takes over the changes of who does not know of it yet
+		h.broken("life %d has ended, and was changed on node %d", l.number, done.node)
+	}
+	if !l.visitor || t.seen.life != 0 {
+		l.line = t.seen.line
+	}
+	n := h.lineOf(l.line)
+	n.acked = append(n.acked, item{number, done})
+	h.items[number] = l.line
+}
+
+// readLine holds what was in a session against what must have been.
+func (h *history) readLine(b *browser, t *trip, at moment) {
+	n := h.lineOf(t.seen.line)
+	in := map[int]bool{}
+	for _, i := range t.seen.items {
+		if in[i] {
+			h.broken("line %d has the change %d twice", t.seen.line, i)
+		}
+		in[i] = true
+		of, acked := h.items[i]
+		if l := h.lives[i]; l == nil || l.browser != b.number || acked && of != t.seen.line {
+			h.broken("line %d has the change %d, which is another's", t.seen.line, i)
+		}
+	}
+	if n.forked {
+		return
+	}
+	for _, i := range n.acked {
+		if !in[i.number] && t.asked.After(i.at.Add(lag(i.moment, at))) {
+			h.broken("line %d on node %d: a request of %v read %v, want the change %d of %v in it",
+				t.seen.line, at.node, t.asked.Sub(h.began), t.seen.items, i.number, i.at.Sub(h.began))
+		}
+	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,191 @@
+package simulation
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/nestsession/session"
+	"github.com/nestsession/session/store"
+)
+
+// event notes what a node's manager tells.
+func (h *history) event(e session.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch e.Kind {
+	case session.EventRenewed:
+		h.former[e.Digest] = e.Former
+	case session.EventDestroyed, session.EventRegenerated, session.EventRevoked, session.EventExpired:
+		h.ends[e.Digest] = append(h.ends[e.Digest], string(e.Kind))
+	}
+}
+
+// settle checks, when the network is whole again, what all that has come to. Its node
+// answers from the store then.
+func (h *history) settle(n *node, browsers []*browser, all []store.Record) {
+	for _, b := range browsers {
+		h.settleBrowser(n, b)
+	}
+	h.settleOldIDs(n)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.settleStore(all)
+	for _, l := range h.inOrder() {
+		h.settleStreams(l)
+		h.settleEvents(l)
+	}
+}
+
+// calm is a visit on a network that is whole.
+func calm(n *node, cookie string) *trip {
+	t := &trip{path: "/read", node: n, cookie: cookie, asked: time.Now()}
+	t.visit()
+	return t
+}
+
+// settleBrowser checks that a user is where he knows himself to be, and that who has
+// missed a new id gets it.
+func (h *history) settleBrowser(n *node, b *browser) {
+	l := h.lives[b.life]
+	if l == nil || l.ending {
+		return
+	}
+	cookie := b.jar.header(page)
+	t := calm(n, cookie)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if t.seen.life != l.number {
+		h.broken("life %d is gone at the end, and nobody ended it: the browser reads %d", l.number, t.seen.life)
+		return
+	}
+	missed := false
+	for i, c := range l.cookies {
+		if c.cookie == cookie {
+			missed = i+1 < len(l.cookies) && !sent(l.cookies[i+1:])
+		}
+	}
+	if missed && t.given() == "" {
+		h.broken("life %d has a new id, and the browser does not get it", l.number)
+	}
+	h.issue(t, 0)
+}
+
+func sent(cookies []*issue) bool {
+	for _, c := range cookies {
+		if c.sent {
+			return true
+		}
+	}
+	return false
+}
+
+// settleOldIDs checks that a session answers to one id when all is seen and the grace is
+// over.
+func (h *history) settleOldIDs(n *node) {
+	for range 2 {
+		for _, l := range h.inOrder() {
+			var answering []string
+			for i := 0; i < len(l.cookies); i++ { // there may be more by then
+				t := calm(n, l.cookies[i].cookie)
+				h.mu.Lock()
+				h.issue(t, 0)
+				switch {
+				case t.seen.life == 0:
+				case t.seen.life != l.number:
+					h.broken("a cookie of life %d leads to life %d", l.number, t.seen.life)
+				case l.ended != nil:
+					h.broken("life %d lives again at the end", l.number)
+				default:
+					answering = append(answering, l.cookies[i].cookie)
+				}
+				h.mu.Unlock()
+			}
+			l.answering = len(answering)
+		}
+		time.Sleep(2 * grace)
+	}
+	for _, l := range h.inOrder() {
+		if l.answering > 1 {
+			h.broken("life %d answers to an old id when the grace is over", l.number)
+		}
+	}
+}
+
+// settleStore checks that nothing is lost that was acknowledged, and that nothing of the
+// dead is stored.
+func (h *history) settleStore(all []store.Record) {
+	in := map[int]map[int]bool{}
+	for _, r := range all {
+		var d data
+		if over(r.Data) || json.Unmarshal(r.Data, &d) != nil {
+			continue
+		}
+		if l := h.lives[d.Life]; l != nil && l.ended != nil && !l.spare {
+			h.broken("life %d has ended, and there is a record of it", d.Life)
+		}
+		if in[d.Line] == nil {
+			in[d.Line] = map[int]bool{}
+		}
+		for _, i := range d.Items {
+			in[d.Line][i] = true
+		}
+	}
+	for number := range len(h.lives) + 1 {
+		n := h.lines[number]
+		if n == nil || n.ending {
+			continue
+		}
+		for _, i := range n.acked {
+			if !in[number][i.number] {
+				h.broken("line %d: the change %d was acknowledged at %v, and is lost; want it in a session", number, i.number, i.at.Sub(h.began))
+			}
+		}
+	}
+}
+
+func (h *history) settleStreams(l *life) {
+	for _, f := range l.streams {
+		switch {
+		case l.ended == nil:
+		case f.ended.IsZero():
+			h.broken("life %d has ended, and its stream on node %d has not", l.number, f.node)
+		case f.ended.After(latest(l.ended.at, f.since).Add(recheck + 10*time.Second)):
+			h.broken("life %d ended at %v, and its stream on node %d at %v", l.number, l.ended.at.Sub(h.began), f.node, f.ended.Sub(h.began))
+		}
+	}
+}
+
+// settleEvents checks that the end of a session was told once, and why.
+func (h *history) settleEvents(l *life) {
+	root := func(digest string) string {
+		for h.former[digest] != "" {
+			digest = h.former[digest]
+		}
+		return digest
+	}
+	roots := map[string]bool{}
+	for d := range l.digests {
+		if d != "" {
+			roots[root(d)] = true
+		}
+	}
+	var told []string
+	for d, kinds := range h.ends {
+		if roots[root(d)] {
+			told = append(told, kinds...)
+		}
+	}
+	for _, kind := range told {
+		if !l.ends[session.EventKind(kind)] {
+			h.broken("life %d: an event says %q, which nobody asked for", l.number, kind)
+		}
+	}
+	switch {
+	case l.shaky || len(roots) == 0:
+	case len(told) > 1:
+		h.broken("life %d has ended once, and events say: %s", l.number, strings.Join(told, ", "))
+	case len(told) == 0 && l.ended != nil && !l.silent:
+		h.broken("life %d has ended, and no event says so", l.number)
+	}
+}
