@@ -28,9 +28,9 @@ const (
 // each field is a safe default; only Secrets must be given.
 type Config struct {
 	// Secrets sign the id in the cookie with HMAC-SHA256. The first signs, all
-	// verify: to rotate, put a new one in front and drop the last when MaxAge has
-	// passed. A session whose cookie an old secret signed gets a new cookie at its
-	// next visit. At least 16 bytes each; `openssl rand -base64 32` makes a good one.
+	// verify. To rotate, add the new one last on every node, then put it first on every
+	// node, and drop the old one when MaxAge has passed: docs/rotating-secrets.md. A
+	// session whose cookie an old secret signed gets a new cookie at its next visit. At least 16 bytes each; `openssl rand -base64 32` makes a good one.
 	Secrets []string
 
 	// InsecureShortSecrets lets New accept secrets under 16 bytes, for sharing
@@ -81,8 +81,11 @@ type Config struct {
 	// timeout. Negative: every visit writes, as express-session does.
 	TouchInterval time.Duration
 
-	// RenewGrace is for how long the old id still answers after Renew, so that
-	// requests in flight are not logged out. Default: 30 seconds. Negative: not at all.
+	// RenewGrace is for how long the old id still answers after Renew, so that requests
+	// in flight are not logged out; it counts from when the client was first seen with
+	// the new id, for at most [MaxRenewRepair]. After Login, Regenerate, Destroy and Revoke
+	// a request that comes with the old id within it stores nothing and is sent no cookie.
+	// Default: 30 seconds. Negative: not at all.
 	RenewGrace time.Duration
 
 	// LoadTimeout bounds each load, so that a store which does not answer costs a
@@ -104,10 +107,10 @@ type Config struct {
 	// MaxBytes is the largest document that is stored. Default: 1 MiB.
 	MaxBytes int
 
-	// Rolling sends the cookie with every response, so that the browser's copy of
-	// the expiry moves too. Default: only when something has changed. A response that
-	// was under way during a Renew can then put the old id back into the browser,
-	// where it dies with the grace: with Rolling, prefer Regenerate.
+	// Rolling sends the cookie with every response, so that the browser's copy of the
+	// expiry moves at each visit. Each visit then writes to the store as well, to be sure
+	// that the session is still the cookie's. Default: when something has changed, or a
+	// visit moves the expiry by TouchInterval.
 	Rolling bool
 
 	// Resave writes the session at every visit, changed or not. For stores that

@@ -50,9 +50,9 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 	return nil
 }
 
-// Destroy ends the session for good: logout. The record is deleted, no request in
-// flight brings it back (CVE-2025-46336), and the browser's cookie is expired with
-// this response. Afterwards the session has no data and takes no changes;
+// Destroy ends the session for good: logout. Its data are deleted, no request in
+// flight brings them back (CVE-2025-46336), and the browser's cookie is expired with
+// this response, if it is this request that has ended the session. Afterwards the session has no data and takes no changes;
 // [Session.Regenerate] begins a new one.
 //
 // An error is the store's; then the delete is tried again before the response
