@@ -55,8 +55,10 @@ type (
 		*embedded
 		Name string
 	}
+	//lint:ignore U1000 New looks at it by reflection
 	namedText  string
 	hiddenText struct {
+		//lint:ignore U1000 New looks at it by reflection
 		namedText
 		Name string
 	}
@@ -193,22 +195,24 @@ func TestWhatComesBackIsStored(t *testing.T) {
 		Valid bool
 	}
 	type usual struct {
-		At     time.Time
-		Addr   netip.Addr
-		ID     idLike
-		IDs    map[idLike]string
-		Level  level
-		Null   null[string]
-		Site   *url.URL
-		Any    map[string]any
-		Big    *big.Int
-		Bytes  []byte
-		Empty  []string `json:"e,omitempty"`
-		Raw    json.RawMessage
-		Text   string
-		Zero   float64
-		_      struct{}
+		At    time.Time
+		Addr  netip.Addr
+		ID    idLike
+		IDs   map[idLike]string
+		Level level
+		Null  null[string]
+		Site  *url.URL
+		Any   map[string]any
+		Big   *big.Int
+		Bytes []byte
+		Empty []string `json:"e,omitempty"`
+		Raw   json.RawMessage
+		Text  string
+		Zero  float64
+		_     struct{}
+		//lint:ignore U1000 New looks at it by reflection
 		unused struct{}
+		//lint:ignore U1000 New looks at it by reflection
 		hidden int `json:"-"`
 	}
 	now := time.Now()

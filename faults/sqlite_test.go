@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/sqlstore"
 )
 
@@ -47,6 +48,16 @@ func TestDiskFull(t *testing.T) {
 		}
 		for i, b := range users[:len(users)/2] {
 			b.mustLogout(n, []string{"/logout", "/everywhere"}[i%2])
+		}
+		// What a logout leaves for the grace is small, and makes room when it is swept.
+		lister, _ := store.As[store.Lister](full)
+		for r, err := range lister.List(t.Context(), "") {
+			if err == nil && strings.Contains(string(r.Data), `"ended":true`) {
+				err = full.Delete(t.Context(), r.ID)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
 		for i := range 3 {
 			b := newBrowser(t, fmt.Sprintf("late%d", i))
@@ -98,30 +109,20 @@ func exclusive(t *testing.T, db *sql.DB) *sql.Tx {
 	return tx
 }
 
-// TestReadOnlyDatabase: a node that may only read the file tells who is logged in.
+// TestReadOnlyDatabase: a node that may only read the file is told so when it starts, and
+// not at the first login; the others go on.
 func TestReadOnlyDatabase(t *testing.T) {
 	watchGoroutines(t)
 	t.Run("sqlite", func(t *testing.T) {
 		file := sqliteDSN(t.TempDir() + "/sessions.db")
-		writes := newNode(t, openSQL(t, "sqlite", file, sqlstore.SQLite), unhurried)
-		reads := newNode(t, openSQL(t, "sqlite", file+"&mode=ro", sqlstore.SQLite), unhurried)
+		n := newNode(t, openSQL(t, "sqlite", file, sqlstore.SQLite), unhurried)
 		ada := newBrowser(t, "ada")
-		ada.mustLogin(writes)
-		if a := ada.look(reads); a.status != http.StatusOK {
-			t.Errorf("reading: %v", a)
+		ada.mustLogin(n)
+		db := openDB(t, "sqlite", file+"&mode=ro")
+		if _, err := sqlstore.New(t.Context(), sqlstore.Config{DB: db, Dialect: sqlstore.SQLite}); err == nil || !strings.Contains(err.Error(), "readonly database") {
+			t.Errorf("New: %v", err)
 		}
-		if a := ada.add(reads); a.status != http.StatusServiceUnavailable {
-			t.Errorf("saving: %v", a)
-		}
-		if a := ada.logout(reads, "/logout"); a.status != http.StatusServiceUnavailable {
-			t.Errorf("logging out: %v", a)
-		}
-		if log := reads.log.String(); !strings.Contains(log, "readonly database") {
-			t.Errorf("the log does not tell the reason:\n%s", log)
-		}
-		if a := ada.add(writes); a.status != http.StatusOK {
-			t.Errorf("%v", a)
-		}
-		ada.settled(reads)
+		ada.mustAdd(n)
+		ada.settled(n)
 	})
 }

@@ -227,7 +227,8 @@ func TestForeignValuesLetLogIn(t *testing.T) {
 			if status := visit(login); status != http.StatusOK {
 				t.Errorf("%s: a login is answered %d, %q", name, status, events)
 			}
-			if r, err := s.Load(t.Context(), ids[0]); err == nil && len(r.Data) == 0 {
+			// Beside express-session it stays, since another program may read it.
+			if r, err := s.Load(t.Context(), ids[0]); err == nil && len(r.Data) == 0 && !c.Express {
 				t.Errorf("%s: the broken record outlived the login", name)
 			}
 			visit(func(ctx context.Context, s *session.Session[account]) {
