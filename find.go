@@ -268,3 +268,18 @@ func paths(path, own string) []string {
 	}
 	return all
 }
+
+// requestPath is the path as the browser knows it, whatever http.StripPrefix took off.
+// A request's target may be a whole URL (RFC 9112 section 3.2.2).
+func requestPath(r *http.Request) string {
+	target, _, _ := strings.Cut(r.RequestURI, "?")
+	if strings.HasPrefix(target, "/") {
+		return target
+	}
+	_, rest, absolute := strings.Cut(target, "://")
+	if !absolute {
+		return r.URL.Path
+	}
+	_, path, _ := strings.Cut(rest, "/")
+	return "/" + path
+}

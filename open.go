@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/nestsession/session/store"
@@ -92,21 +91,6 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 		m.emit(ctx, Event{Kind: EventLoadFailed, Err: err}, sent.key)
 	}
 	return err
-}
-
-// requestPath is the path as the browser knows it, whatever http.StripPrefix took off.
-// A request's target may be a whole URL (RFC 9112 section 3.2.2).
-func requestPath(r *http.Request) string {
-	target, _, _ := strings.Cut(r.RequestURI, "?")
-	if strings.HasPrefix(target, "/") {
-		return target
-	}
-	_, rest, absolute := strings.Cut(target, "://")
-	if !absolute {
-		return r.URL.Path
-	}
-	_, path, _ := strings.Cut(rest, "/")
-	return "/" + path
 }
 
 // endExpired tells of a session that has expired, once: its record goes, so that the
