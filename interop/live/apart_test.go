@@ -169,7 +169,7 @@ func TestPagesBesideANodeApplicationHearOfTheLogout(t *testing.T) {
 	both.atNode(t, node, "POST", "/login", data{"user": adaThere})
 	both.at(t, l, "POST", "/register", credentials("grace")).want(t, 201)
 	phone.at(t, l, "POST", "/login", credentials("grace")).want(t, 200)
-	its := both.devices(t, l)[0]
+	var its string
 	for _, path := range []string{"/events", "/sessions/events"} {
 		both.at(t, l, "POST", "/login", credentials("grace")).want(t, 200)
 		its = both.devices(t, l)[0]
