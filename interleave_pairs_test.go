@@ -150,7 +150,9 @@ func interleaved(t *testing.T, cfg session.Config, which ...int) {
 	m := newManager[account](t, cfg) // before and after
 	var nodes []*session.Manager[account]
 	for range which { // each request comes to a node of its own
-		nodes = append(nodes, newManager[account](t, cfg))
+		n := newManager[account](t, cfg)
+		n.VisitOneByOne()
+		nodes = append(nodes, n)
 	}
 	setup := func() []job {
 		if shared.Store != nil {

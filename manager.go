@@ -57,6 +57,7 @@ type core struct {
 	warned, warnedCopies, warnedAge    atomic.Int64 // when warn last did, in s since 1970
 	warnedOutside, warnedMember        atomic.Int64
 	former                             []FormerCookie
+	visitors                           int // how many of an owner's sessions are visited at a time
 
 	hub    *watch.Hub // tells the contexts of NotifyContext
 	ending sync.Map   // key → cause of what this node is removing
@@ -87,7 +88,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		rolling: cfg.Rolling, resave: cfg.Resave, saveUninitialized: cfg.SaveUninitialized,
 		plainIDs: cfg.InsecurePlainIDs, firstCookie: cfg.InsecureFirstCookie,
 		keepCookie: cfg.KeepCookie, keepDeadCookie: cfg.KeepDeadCookie,
-		express: cfg.ExpressRules,
+		express: cfg.ExpressRules, visitors: maxVisits,
 	}}
 	m.dropDocument = m.codec.cache.drop
 	m.overHTTP, m.overHTTPS = m.cookie, m.cookie

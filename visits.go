@@ -61,7 +61,7 @@ func (v *visits[T]) all(ctx context.Context) error {
 }
 
 func (v *visits[T]) pass(ctx context.Context, pass int) (visited int, err error) {
-	var c crew
+	c := crew{size: v.m.visitors}
 	pointers := map[string]string{}
 	var later []string
 	var doubtful []*listed[T]
@@ -221,6 +221,7 @@ func (m *Manager[T]) at(ctx context.Context, key string) (listed[T], error) {
 
 // crew does jobs, several at a time, and begins none after one has failed.
 type crew struct {
+	size  int // 1: each job is done before begin returns
 	jobs  sync.WaitGroup
 	slots chan struct{}
 
@@ -231,7 +232,7 @@ type crew struct {
 
 func (c *crew) begin(job func() error) {
 	if c.slots == nil {
-		c.slots = make(chan struct{}, maxVisits)
+		c.slots = make(chan struct{}, c.size)
 	}
 	c.slots <- struct{}{}
 	if c.failed() {
@@ -252,6 +253,9 @@ func (c *crew) begin(job func() error) {
 			c.mu.Unlock()
 		}
 	})
+	if c.size == 1 {
+		c.jobs.Wait()
+	}
 }
 
 func (c *crew) failed() bool {

@@ -1,0 +1,5 @@
+package session
+
+// VisitOneByOne makes m visit an owner's sessions one after another, so that the order
+// of its store calls depends on nothing but the order in which a test lets them through.
+func (m *Manager[T]) VisitOneByOne() { m.visitors = 1 }
