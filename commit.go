@@ -164,11 +164,14 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 	if err != nil {
 		return err
 	}
-	since, err := s.m.codec.bodyOf(s.doc)
-	if err != nil {
-		return err
+	changed := s.ownerMoved
+	if body != nil && !changed {
+		since, err := s.m.codec.bodyOf(s.doc)
+		if err != nil {
+			return err
+		}
+		changed = !bytes.Equal(since, body)
 	}
-	changed := !bytes.Equal(since, body) || s.ownerMoved
 	newCookie := s.settingsChanged
 	wait := s.m.express && h != nil && !s.repair // what loses nothing is done when the request ends
 	stale := s.settingsChanged || s.m.resave && s.saved == nil
@@ -210,14 +213,15 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 // changed no data since its last save: what Resave asks for, what Reload has brought
 // that was not there at first, and a changed cookie, as part of its touch.
 func (s *Session[T]) staleInExpress(body []byte) (bool, error) {
-	if s.regenerated || s.saved != nil && !bytes.Equal(body, s.saved.body) {
+	if s.regenerated {
 		return true, nil
 	}
-	if s.saved == nil {
-		modified, err := s.modified(body)
-		if s.m.resave || modified || err != nil {
-			return true, err
-		}
+	since := s.saved
+	if since == nil {
+		since = s.origin
+	}
+	if modified, err := s.differs(body, since); modified || err != nil || s.saved == nil && s.m.resave {
+		return true, err
 	}
 	return s.settingsChanged && s.came(), nil
 }

@@ -7,8 +7,11 @@ import (
 
 // compose makes the document that follows base: value, settled, which nobody else has, and
 // its encoding body in place of base's, and whatever base had besides left as it
-// stood.
+// stood. A body that is nil stands for base's.
 func (c *codec[T]) compose(base *document[T], key string, value *T, body []byte, k *Cookie, l lifetime, expires instant, info meta) (*document[T], error) {
+	if body == nil {
+		body = base.body // nil again if base was loaded, and has its members in others
+	}
 	d := &document[T]{key: key, body: body, cookie: k, lifetime: l, meta: info}
 	data := make([]byte, 0, len(body)+192)
 	data = append(data, `{"`+cookieKey+`":`...)
@@ -31,6 +34,9 @@ func (c *codec[T]) appendData(dst []byte, base *document[T], body []byte) (data 
 			dst = append(append(dst, ','), body[1:len(body)-1]...)
 		}
 		return dst, nil, nil
+	}
+	if body == nil {
+		return appendMembers(dst, base.others), base.others, nil
 	}
 	was, err := c.bodyOf(base)
 	if err != nil {

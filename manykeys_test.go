@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,8 +23,13 @@ func crowded(n, size int) []byte {
 	for i := range n {
 		fmt.Fprintf(&text, `,"k%05d":"%s"`, i, filler)
 	}
-	text.WriteString(`,"__nestsession":{"owner":"user:1"}}`)
+	text.WriteString(`}`)
 	return []byte(text.String())
+}
+
+// ownedBy gives the document an owner, as a program would that has no secret.
+func ownedBy(owner string, text []byte) []byte {
+	return append(slices.Clip(bytes.TrimSuffix(text, []byte("}"))), `,"__nestsession":{"owner":"`+owner+`"}}`...)
 }
 
 type few struct {
@@ -33,7 +39,7 @@ type few struct {
 // Whatever keys somebody makes, looking one up is no walk over the others: of members
 // that T has no field for nothing is made, and many are found by a map.
 func TestManyKeysAreNotLookedAtOneByOne(t *testing.T) { // not parallel: it counts allocations
-	text := crowded(60_000, 1_000_000)
+	text := ownedBy("user:1", crowded(60_000, 1_000_000))
 	c, err := sealingCodec[few]()
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +74,7 @@ func TestOfAKeyTwiceTheLastCounts(t *testing.T) {
 		text := crowded(n, 20*n)
 		text = append(bytes.TrimSuffix(text, []byte("}")), `,"k00000":"last"}`...)
 		members, err := parseMembers(text)
-		if all := indexed(members); err != nil || len(members) != n+2 || string(all.get("k00000")) != `"last"` {
+		if all := indexed(members); err != nil || len(members) != n+1 || string(all.get("k00000")) != `"last"` {
 			t.Errorf("of %d keys: %s %v", n, all.get("k00000"), err)
 		}
 		c, err := sealingCodec[map[string]any]()
@@ -86,9 +92,10 @@ func BenchmarkKeys(b *testing.B) {
 	const size = 1_000_000
 	for _, n := range []int{60, 60_000} {
 		text := crowded(n, size)
+		owned := ownedBy("user:1", text)
 		b.Run(fmt.Sprintf("owner/%d", n), func(b *testing.B) {
 			for b.Loop() {
-				OwnerOf(text)
+				OwnerOf(owned)
 			}
 		})
 		benchKeys(b, "struct", n, text, func(v *few) { v.Visits++ })

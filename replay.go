@@ -2,21 +2,19 @@ package session
 
 // replay runs the recorded functions on a fresh copy of the last known data. Where
 // the view was made from the same version it must come out the same: a function
-// for which it does not would lose data at the first conflict.
+// for which it does not would lose data at the first conflict. body is nil where nothing
+// was recorded: then the document's encoding is not needed, or has been made.
 func (s *Session[T]) replay() (value *T, body []byte, err error) {
 	c := &s.m.codec
 	if s.mu.misuse != nil {
 		return nil, nil, s.mu.misuse
 	}
 	if len(s.updates) == 0 {
-		if body, err = c.bodyOf(s.doc); err != nil {
-			return nil, nil, err
-		}
 		if s.viewed && c.shares() && !c.same(&s.doc.value, &s.view) {
 			s.told = true
 			return nil, nil, s.unrepeatable(&s.doc.value)
 		}
-		return &s.doc.value, body, nil
+		return &s.doc.value, nil, nil
 	}
 	value = new(T)
 	if err := c.copyOf(s.doc, value); err != nil {

@@ -267,7 +267,17 @@ func (s *Session[T]) finish() {
 }
 
 // modified reports whether body is other than what the session began with.
-func (s *Session[T]) modified(body []byte) (bool, error) {
-	began, err := s.m.codec.bodyOf(s.origin)
-	return !bytes.Equal(body, began), err
+func (s *Session[T]) modified(body []byte) (bool, error) { return s.differs(body, s.origin) }
+
+// differs reports whether body, of which nil is the document's own, is other than that of
+// an earlier document.
+func (s *Session[T]) differs(body []byte, since *document[T]) (bool, error) {
+	if body == nil && s.doc == since {
+		return false, nil
+	}
+	was, err := s.m.codec.bodyOf(since)
+	if err == nil && body == nil {
+		body, err = s.m.codec.bodyOf(s.doc)
+	}
+	return !bytes.Equal(body, was), err
 }
