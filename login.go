@@ -42,6 +42,8 @@ func (s *Session[T]) login(ctx context.Context, owner string) error {
 	switch {
 	case owner == "":
 		return ErrNoOwner
+	case checkOwner(owner) != nil:
+		return checkOwner(owner)
 	case s.headerSent:
 		return ErrHeaderSent
 	case s.state == stateDiscarded:

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -308,5 +309,26 @@ func TestListingAsksTheDocument(t *testing.T) {
 	}
 	if who := whoami(m, bob); who != "user:bob" {
 		t.Errorf("bob is %q", who)
+	}
+}
+
+// An owner that would come back as another one is refused where it is given.
+func TestAnOwnerThatIsNoTextIsRefused(t *testing.T) {
+	t.Parallel()
+	m := newManager[account](t, session.Config{})
+	b := newBrowser()
+	login(t, m, b, "ada")
+	do(m, b, func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+		if err := s.Login(r.Context(), "user:\xff"); err == nil || !strings.Contains(err.Error(), "UTF-8") {
+			t.Errorf("Login: %v", err)
+		}
+		s.SetOwner("user:\xff")
+		if err := s.Save(r.Context()); err == nil || !strings.Contains(err.Error(), "UTF-8") {
+			t.Errorf("Save: %v", err)
+		}
+		s.SetOwner("")
+	})
+	if got := peek(m, b).name(); got != "ada" {
+		t.Errorf("afterwards the session is %q's", got)
 	}
 }

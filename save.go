@@ -97,8 +97,8 @@ func (s *Session[T]) compose(key string, value *T, body []byte) (*document[T], s
 	if info.Unseen, info.Seen = s.sight(); key != s.key {
 		info.Unseen, info.Seen = s.renewing && s.m.grace > 0, 0
 	}
-	if !utf8.ValidString(s.owner) {
-		return nil, store.Record{}, errors.New("session: the owner is not UTF-8 text, and would come back as another one; write its number or an encoding of it")
+	if err := checkOwner(s.owner); err != nil {
+		return nil, store.Record{}, err
 	}
 	if s.ownCookie && s.lifetime.set && s.lifetime.ms <= 0 && !s.m.express {
 		return nil, store.Record{}, errors.New("session: the lifetime given to SetMaxAge or SetCookie is over before it begins; give a positive one, or call Destroy to end the session")
@@ -118,6 +118,13 @@ func (s *Session[T]) compose(key string, value *T, body []byte) (*document[T], s
 		return nil, store.Record{}, fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, len(doc.data), s.m.maxBytes)
 	}
 	return doc, store.Record{ID: key, Owner: s.owner, Data: doc.data, Expires: expires.time(), Version: s.version}, nil
+}
+
+func checkOwner(owner string) error {
+	if utf8.ValidString(owner) {
+		return nil
+	}
+	return errors.New("session: the owner is not UTF-8 text, and would come back as another one; write its number or an encoding of it")
 }
 
 // sight is what the bookkeeping says of whether a client has come with the session's id

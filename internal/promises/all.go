@@ -14,6 +14,8 @@ func All(t *testing.T, env Env) {
 		{"Promise15_ALostRenewalIsRepaired", LostRenewalIsRepaired},
 		{"Promise16_TheCookieLivesAsLongAsTheSession", CookieLivesAsLongAsTheSession},
 		{"Promise17_EachEndIsOneEvent", EachEndIsOneEvent},
+		{"Promise18_WhatCannotComeBackIsRefused", ComesBackOrIsRefused},
+		{"Promise19_APanickingHandlerSavesNothing", PanicSavesNothing},
 		{"Promise20_BookkeepingIsAuthenticated", BookkeepingIsAuthenticated},
 	} {
 		t.Run(p.name, func(t *testing.T) {

@@ -1,4 +1,4 @@
-// Package promises holds promises 13 to 17 and 20 against any store, natively and as
+// Package promises holds promises 13 to 20 against any store, natively and as
 // express-session's applications share it. It is for tests: the root module runs it in
 // memory, other modules on the servers that they bring.
 //

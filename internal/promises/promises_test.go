@@ -53,6 +53,16 @@ func TestPromise17_EachEndIsOneEvent(t *testing.T) {
 	both(t, EachEndIsOneEvent)
 }
 
+func TestPromise18_WhatCannotComeBackIsRefused(t *testing.T) {
+	t.Parallel()
+	both(t, ComesBackOrIsRefused)
+}
+
+func TestPromise19_APanickingHandlerSavesNothing(t *testing.T) {
+	t.Parallel()
+	both(t, PanicSavesNothing)
+}
+
 func TestPromise20_BookkeepingIsAuthenticated(t *testing.T) {
 	t.Parallel()
 	both(t, BookkeepingIsAuthenticated)
