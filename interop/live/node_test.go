@@ -20,6 +20,7 @@ import (
 type nodeSettings struct {
 	Kind     string    `json:"kind"` // the npm package of the store
 	URL      string    `json:"url,omitempty"`
+	Nodes    []string  `json:"nodes,omitempty"` // URLs of a Redis Cluster's
 	File     string    `json:"file,omitempty"`
 	Creates  bool      `json:"creates"` // whether the package makes its table
 	Prefix   string    `json:"prefix,omitempty"`

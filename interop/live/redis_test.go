@@ -13,10 +13,30 @@ import (
 )
 
 func inRedis(t *testing.T, s setup) (nodeSettings, func(context.Context) opened) {
-	server := servers.StartRedis(t, servers.RedisOptions{Password: "password-of-the-server"})
-	at := url.URL{Scheme: "redis", User: url.UserPassword("", server.Password()), Host: server.Addr()}
-	return nodeSettings{Kind: "connect-redis", URL: at.String(), Prefix: s.prefix}, func(ctx context.Context) opened {
-		client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{server.Addr()}, Password: server.Password()})
+	server := servers.StartRedis(t, servers.RedisOptions{Password: redisPassword})
+	return nodeSettings{Kind: "connect-redis", URL: redisURL(server.Addr()), Prefix: s.prefix}, openRedis(t, s, server.Addr())
+}
+
+// inRedisCluster is with a prefix whose hash tag keeps all sessions in one slot.
+func inRedisCluster(t *testing.T, s setup) (nodeSettings, func(context.Context) opened) {
+	addrs := servers.StartRedisCluster(t, servers.ClusterOptions{Password: redisPassword}).Addrs()
+	node := nodeSettings{Kind: "connect-redis", URL: redisURL(addrs[0]), Prefix: s.prefix}
+	for _, addr := range addrs {
+		node.Nodes = append(node.Nodes, redisURL(addr))
+	}
+	return node, openRedis(t, s, addrs...)
+}
+
+const redisPassword = "password-of-the-server"
+
+func redisURL(addr string) string {
+	at := url.URL{Scheme: "redis", User: url.UserPassword("", redisPassword), Host: addr}
+	return at.String()
+}
+
+func openRedis(t *testing.T, s setup, addrs ...string) func(context.Context) opened {
+	return func(ctx context.Context) opened {
+		client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: addrs, Password: redisPassword})
 		if err != nil {
 			t.Fatal(err)
 		}

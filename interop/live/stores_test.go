@@ -30,6 +30,8 @@ var setups = []setup{
 	{name: "connect-redis", place: inRedis},
 	{name: "connect-redis, another prefix", place: inRedis, prefix: "shop one:*[s]:"},
 
+	{name: "connect-redis, Cluster", place: inRedisCluster, prefix: "{sess}."},
+
 	{name: "connect-redis, watched", place: inRedisWatched},
 
 	{name: "connect-pg-simple", place: inPostgres},

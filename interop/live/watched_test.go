@@ -2,7 +2,6 @@ package live_test
 
 import (
 	"context"
-	"net/url"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -17,9 +16,8 @@ import (
 
 // inRedisWatched is Redis by a store that hears of what Node writes.
 func inRedisWatched(t *testing.T, _ setup) (nodeSettings, func(context.Context) opened) {
-	server := servers.StartRedis(t, servers.RedisOptions{Password: "password-of-the-server"})
-	at := url.URL{Scheme: "redis", User: url.UserPassword("", server.Password()), Host: server.Addr()}
-	return nodeSettings{Kind: "connect-redis", URL: at.String()}, func(ctx context.Context) opened {
+	server := servers.StartRedis(t, servers.RedisOptions{Password: redisPassword})
+	return nodeSettings{Kind: "connect-redis", URL: redisURL(server.Addr())}, func(ctx context.Context) opened {
 		option := rueidis.ClientOption{InitAddress: []string{server.Addr()}, Password: server.Password()}
 		kept, err := redisstore.Open(ctx, option, redisstore.Config{Express: true, OwnerOf: session.OwnerOf})
 		if err != nil {

@@ -3,7 +3,7 @@
 // Applications with the real express-session, and one of NestJS, on one store of the
 // real packages. The first argument says which:
 //
-//   { kind, url, file, creates, prefix, rollback, schema, secret, apps: [{ name, maxAge, rolling, cookie, domain }] }
+//   { kind, url, nodes, file, creates, prefix, rollback, schema, secret, apps: [{ name, maxAge, rolling, cookie, domain }] }
 //
 // schema is express-mysql-session's; cookie is the name of an app's cookie, if it has its own.
 // Each element of apps is served under /<name>. The first line printed is

@@ -1,7 +1,7 @@
 'use strict'
 
 // The stores that express-session applications run, each as its package's own
-// documentation sets it up. A maker takes { url, file, creates, prefix, rollback, schema } and answers
+// documentation sets it up. A maker takes { url, nodes, file, creates, prefix, rollback, schema } and answers
 // { makeStore, raw }: makeStore makes one (each session middleware needs its own:
 // it puts its generator of sessions there), raw is the row or key behind a session, read and
 // written past the package, as a text and an expiry in ms since 1970:
@@ -11,9 +11,14 @@
 
 const session = require('express-session')
 
-async function connectRedis ({ url, prefix }) {
+async function connectRedis ({ url, nodes, prefix }) {
   const { RedisStore } = require('connect-redis')
-  const client = await require('redis').createClient({ url }).connect()
+  const redis = require('redis')
+  const { password } = new URL(url) // of the nodes that the cluster names
+  const client = nodes
+    ? redis.createCluster({ rootNodes: nodes.map((url) => ({ url })), defaults: { password } })
+    : redis.createClient({ url })
+  await client.connect()
   const key = (id) => (prefix ?? 'sess:') + id
   return {
     makeStore: () => new RedisStore({ client, prefix }),
