@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nestsession/session/internal/jitter"
+	"github.com/nestsession/session/internal/backoff"
 	"github.com/nestsession/session/store"
 )
 
@@ -54,7 +54,7 @@ func (s *Session[T]) move(ctx context.Context, login string) error {
 		case !again:
 			return restore(err)
 		case errors.Is(err, store.ErrConflict):
-			if err := backoff(ctx, try); err != nil {
+			if err := pauseBeforeRetry(ctx, try); err != nil {
 				return restore(undo(err))
 			}
 		}
@@ -217,7 +217,7 @@ func (s *Session[T]) point(ctx context.Context, pointer store.Record, successor 
 				err = failed
 			}
 		}
-		if err == nil || definite(err) || try == maxPoints || !jitter.Pause(ctx, jitter.Backoff(try)) {
+		if err == nil || definite(err) || try == maxPoints || !backoff.Pause(ctx, backoff.Backoff(try)) {
 			return err
 		}
 	}

@@ -90,7 +90,7 @@ func (r *revision[T]) apply(ctx context.Context, l *listed[T]) (changed bool, er
 		case errors.Is(err, store.ErrNotFound):
 			return false, nil // it has ended
 		case errors.Is(err, store.ErrConflict) && try < maxConflicts:
-			err = backoff(d, try)
+			err = pauseBeforeRetry(d, try)
 		}
 		if err != nil {
 			return false, &storeError{fmt.Errorf("updating: %w", err)}

@@ -51,7 +51,7 @@ func (c *core) removeRecord(ctx context.Context, key string, version store.Versi
 				if !errors.Is(err, store.ErrConflict) || try == maxConflicts {
 					return false, err
 				}
-				if err := backoff(ctx, try); err != nil {
+				if err := pauseBeforeRetry(ctx, try); err != nil {
 					return false, err
 				}
 			}

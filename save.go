@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/nestsession/session/internal/jitter"
+	"github.com/nestsession/session/internal/backoff"
 	"github.com/nestsession/session/store"
 )
 
@@ -207,7 +207,7 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 		case !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrNotFound), try == maxConflicts:
 			return &storeError{fmt.Errorf("saving: %w", err)}
 		case errors.Is(err, store.ErrConflict):
-			if err := backoff(ctx, try); err != nil {
+			if err := pauseBeforeRetry(ctx, try); err != nil {
 				return &storeError{fmt.Errorf("saving: %w", err)}
 			}
 		case s.m.gone(ctx, s.key):
@@ -233,14 +233,14 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 	}
 }
 
-// backoff waits before another try: at first hardly, then longer and at random, so
+// pauseBeforeRetry waits before another try: at first hardly, then longer and at random, so
 // that those who collided do not meet again.
-func backoff(ctx context.Context, try int) error {
+func pauseBeforeRetry(ctx context.Context, try int) error {
 	if try < 2 {
 		return ctx.Err()
 	}
 	limit := min(time.Duration(try)*100*time.Microsecond, maxBackoff)
-	if !jitter.Pause(ctx, jitter.Below(limit)) {
+	if !backoff.Pause(ctx, backoff.Below(limit)) {
 		return ctx.Err()
 	}
 	return nil

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/nestsession/session/internal/feed"
-	"github.com/nestsession/session/internal/jitter"
+	"github.com/nestsession/session/internal/backoff"
 	"github.com/nestsession/session/store"
 )
 
@@ -91,7 +91,7 @@ func (l *listening) run(ctx context.Context) {
 				slog.String("table", l.store.config.Table), slog.Any("error", err))
 		}
 		broken = true
-		if !jitter.Pause(ctx, jitter.Backoff(tries)) {
+		if !backoff.Pause(ctx, backoff.Backoff(tries)) {
 			return
 		}
 	}

@@ -5,12 +5,12 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/nestsession/session/internal/line"
+	"github.com/nestsession/session/internal/batch"
 )
 
 const (
-	maxTrips    = 3   // on their way at once: while some are, the next is got ready
-	maxTogether = 256 // calls of a trip
+	maxInFlight = 3   // on their way at once: while some are, the next is got ready
+	maxCalls    = 256 // calls of a trip
 )
 
 // exchange is some commands, and what a server answers.
@@ -21,7 +21,7 @@ type exchange struct {
 
 // exchanges is a line whose calls are sent as they are, at once. rueidis sends together
 // by itself as well, but only what comes while it is writing.
-func exchanges(client rueidis.Client, reads bool) *line.Line[exchange] {
+func exchanges(client rueidis.Client, reads bool) *batch.Queue[exchange] {
 	exchangeAll := func(ctx context.Context, all []*exchange) {
 		var cmds rueidis.Commands
 		for _, e := range all {
@@ -33,14 +33,14 @@ func exchanges(client rueidis.Client, reads bool) *line.Line[exchange] {
 			e.answers, answers = answers[:n:n], answers[n:]
 		}
 	}
-	return &line.Line[exchange]{Send: exchangeAll, Trips: maxTrips, Together: maxTogether}
+	return &batch.Queue[exchange]{Send: exchangeAll, MaxInFlight: maxInFlight, MaxCalls: maxCalls}
 }
 
 // line is the one that the commands stand in. In a Cluster, where commands that go
 // together wait for the slowest server, each has one to itself; and so have the many
 // of a listing. Reads and writes stand in lines of their own, since only reads are sent
 // again after a lost connection.
-func (s *Store) line(client rueidis.Client, reads bool, cmds rueidis.Commands) *line.Line[exchange] {
+func (s *Store) line(client rueidis.Client, reads bool, cmds rueidis.Commands) *batch.Queue[exchange] {
 	switch {
 	case s.cluster || client != s.client || len(cmds) > 2:
 		return exchanges(client, reads)

@@ -5,7 +5,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/nestsession/session/internal/line"
+	"github.com/nestsession/session/internal/batch"
 )
 
 // Reads and writes do not go together, listings and a Cluster's commands with nobody.
@@ -22,7 +22,7 @@ func TestLines(t *testing.T) {
 		t.Error("a write does not stand in the writes' line")
 	}
 	cluster := &Store{client: &client, cluster: true, reads: s.reads, writes: s.writes}
-	for what, l := range map[string]*line.Line[exchange]{
+	for what, l := range map[string]*batch.Queue[exchange]{
 		"many commands":             s.line(&client, true, rueidis.Commands{get, get, get}),
 		"a command to another node": s.line(&other, true, rueidis.Commands{get}),
 		"a command in a Cluster":    cluster.line(&client, true, rueidis.Commands{get}),

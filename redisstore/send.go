@@ -8,7 +8,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/nestsession/session/internal/jitter"
+	"github.com/nestsession/session/internal/backoff"
 )
 
 // pauses are waited for between the attempts to send a command. They bridge a connection
@@ -27,7 +27,7 @@ func send(ctx context.Context, client rueidis.Client, reads bool, cmds rueidis.C
 				failed = append(failed, i)
 			}
 		}
-		if len(failed) == 0 || !jitter.Pause(ctx, pause) {
+		if len(failed) == 0 || !backoff.Pause(ctx, pause) {
 			return answers
 		}
 		rest := make(rueidis.Commands, len(failed))

@@ -10,7 +10,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/nestsession/session/internal/line"
+	"github.com/nestsession/session/internal/batch"
 	"github.com/nestsession/session/store"
 )
 
@@ -36,9 +36,9 @@ type Store struct {
 	running         sync.WaitGroup
 
 	// Where calls stand in line that go together if client is one server.
-	reads, writes *line.Line[exchange]
-	fetches       *line.Line[fetch]
-	swaps         *line.Line[swap]
+	reads, writes *batch.Queue[exchange]
+	fetches       *batch.Queue[fetch]
+	swaps         *batch.Queue[swap]
 
 	repair                repair
 	warnForeign, warnLost sync.Once
@@ -90,7 +90,7 @@ func start(ctx context.Context, c Config, t *tracking) (*Store, error) {
 		s.indexes, s.counts = s.ownerKey(""), s.countKey("")
 	}
 	s.reads, s.writes = exchanges(c.Client, true), exchanges(c.Client, false)
-	s.fetches = &line.Line[fetch]{Send: s.fetchAll, Trips: maxTrips, Together: maxTogether}
+	s.fetches = &batch.Queue[fetch]{Send: s.fetchAll, MaxInFlight: maxInFlight, MaxCalls: maxCalls}
 	s.swaps = s.swapping(c.Client)
 	s.layout = native{s.b, c.Now}
 	if c.Express {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/nestsession/session/internal/line"
+	"github.com/nestsession/session/internal/batch"
 )
 
 // A script swaps that many sessions at most, of values of that many bytes: the server does
@@ -47,9 +47,9 @@ func (w *writing) swap(ctx context.Context) (outcome int64, err error) {
 }
 
 // swapping is the line of updates.
-func (s *Store) swapping(client rueidis.Client) *line.Line[swap] {
+func (s *Store) swapping(client rueidis.Client) *batch.Queue[swap] {
 	swapAll := func(ctx context.Context, all []*swap) { s.swapAll(ctx, client, all) }
-	return &line.Line[swap]{Send: swapAll, Trips: maxTrips, Together: maxSwaps}
+	return &batch.Queue[swap]{Send: swapAll, MaxInFlight: maxInFlight, MaxCalls: maxSwaps}
 }
 
 func (s *Store) swapAll(ctx context.Context, client rueidis.Client, all []*swap) {

@@ -44,8 +44,8 @@ func hold(t *testing.T, s *Store, call func()) *party {
 	g := &gate{Client: s.client, open: make(chan struct{}), came: make(chan struct{}, 1000)}
 	p := &party{store: s, gate: g}
 	s.client, s.swaps = g, s.swapping(g)
-	s.fetches.Patience, s.swaps.Patience = time.Hour, time.Hour
-	for range maxTrips {
+	s.fetches.MaxDelay, s.swaps.MaxDelay = time.Hour, time.Hour
+	for range maxInFlight {
 		p.wg.Go(call)
 		<-g.came
 	}
@@ -71,7 +71,7 @@ func (p *party) finish() int64 {
 	close(p.gate.open)
 	p.wg.Wait()
 	p.store.client = p.gate.Client
-	return p.gate.sent.Load() - maxTrips
+	return p.gate.sent.Load() - maxInFlight
 }
 
 // sharing is a store on a server of the tests.

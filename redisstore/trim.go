@@ -7,7 +7,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/nestsession/session/internal/jitter"
+	"github.com/nestsession/session/internal/backoff"
 )
 
 // TrimOwners takes out of the owners' indexes the entries of sessions that ended
@@ -70,7 +70,7 @@ func (s *Store) trimRegularly(ctx context.Context) {
 			s.beginRebuild() // rather than when the first owner is asked for
 		}
 		for {
-			if !jitter.Pause(ctx, interval*9/10+jitter.Below(interval/5+1)) {
+			if !backoff.Pause(ctx, interval*9/10+backoff.Below(interval/5+1)) {
 				return
 			}
 			if err := s.trimInTurn(ctx, interval); err != nil && ctx.Err() == nil {

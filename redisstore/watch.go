@@ -6,7 +6,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/nestsession/session/internal/jitter"
+	"github.com/nestsession/session/internal/backoff"
 	"github.com/nestsession/session/store"
 )
 
@@ -42,7 +42,7 @@ func (s *Store) look(ctx context.Context) {
 			return
 		case <-s.tracking.wake:
 		}
-		if !jitter.Pause(ctx, together) {
+		if !backoff.Pause(ctx, together) {
 			return
 		}
 		for queue := s.tracking.take(); len(queue) > 0; {

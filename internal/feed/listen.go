@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/nestsession/session/internal/jitter"
+	"github.com/nestsession/session/internal/backoff"
 	"github.com/nestsession/session/store"
 )
 
@@ -18,10 +18,10 @@ func Listen(ctx context.Context, w store.Watcher, heard func(store.Event)) {
 			return
 		}
 		heard(store.Event{})
-		if time.Since(began) > jitter.LastBackoff {
+		if time.Since(began) > backoff.LastBackoff {
 			tries = 0
 		}
-		if !jitter.Pause(ctx, jitter.Backoff(tries)) {
+		if !backoff.Pause(ctx, backoff.Backoff(tries)) {
 			return
 		}
 	}

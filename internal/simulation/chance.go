@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nestsession/session/internal/jitter"
+	"github.com/nestsession/session/internal/backoff"
 )
 
 // chance is what a part of the world draws from: its own, so that the order in which the
@@ -40,4 +40,4 @@ func (c *chance) wait(d time.Duration) time.Duration {
 }
 
 // The library's own waits are to be the same in each run of a seed.
-func init() { jitter.Replace(func(n int64) int64 { return n / 2 }) }
+func init() { backoff.Replace(func(n int64) int64 { return n / 2 }) }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/nestsession/session/internal/feed"
-	"github.com/nestsession/session/internal/jitter"
+	"github.com/nestsession/session/internal/backoff"
 	"github.com/nestsession/session/store"
 )
 
@@ -132,7 +132,7 @@ func (h *Hub) settle(s *session, state State, err error) {
 	case err != nil:
 		left := s.left(h.Now())
 		if left > 0 {
-			h.plan(s, min(jitter.Backoff(s.tries), left))
+			h.plan(s, min(backoff.Backoff(s.tries), left))
 			s.tries++
 			break
 		}

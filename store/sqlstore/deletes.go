@@ -3,7 +3,7 @@ package sqlstore
 import (
 	"context"
 
-	"github.com/nestsession/session/internal/line"
+	"github.com/nestsession/session/internal/batch"
 )
 
 // deleting is a Delete that may go together with others, as those of PostgreSQL do: who
@@ -14,12 +14,12 @@ type deleting struct {
 	apart bool // not done: do it by itself
 }
 
-func (s *Store) deleteLine() *line.Line[deleting] {
-	return &line.Line[deleting]{
-		Alone:    func(ctx context.Context, d *deleting) { d.err = s.deleteAlone(ctx, d.id) },
-		Send:     s.deleteAll,
-		Trips:    maxTrips,
-		Together: maxTogether,
+func (s *Store) deleteLine() *batch.Queue[deleting] {
+	return &batch.Queue[deleting]{
+		Unbatched:   func(ctx context.Context, d *deleting) { d.err = s.deleteAlone(ctx, d.id) },
+		Send:        s.deleteAll,
+		MaxInFlight: maxInFlight,
+		MaxCalls:    maxCalls,
 	}
 }
 

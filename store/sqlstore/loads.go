@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 
-	"github.com/nestsession/session/internal/line"
+	"github.com/nestsession/session/internal/batch"
 	"github.com/nestsession/session/store"
 )
 
 const (
-	maxTrips    = 2  // of loads, or of updates, on their way at most
-	maxTogether = 64 // of them in one statement
+	maxInFlight = 2  // of loads, or of updates, on their way at most
+	maxCalls    = 64 // of them in one statement
 )
 
 // loading is a Load that may go together with others: most of what a statement costs is
@@ -22,12 +22,12 @@ type loading struct {
 	apart  bool // do it by itself
 }
 
-func (s *Store) loadLine() *line.Line[loading] {
-	return &line.Line[loading]{
-		Alone:    func(ctx context.Context, l *loading) { l.record, l.err = s.loadAlone(ctx, l.id) },
-		Send:     s.loadAll,
-		Trips:    maxTrips,
-		Together: maxTogether,
+func (s *Store) loadLine() *batch.Queue[loading] {
+	return &batch.Queue[loading]{
+		Unbatched:   func(ctx context.Context, l *loading) { l.record, l.err = s.loadAlone(ctx, l.id) },
+		Send:        s.loadAll,
+		MaxInFlight: maxInFlight,
+		MaxCalls:    maxCalls,
 	}
 }
 

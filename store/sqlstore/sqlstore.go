@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"github.com/nestsession/session/internal/line"
+	"github.com/nestsession/session/internal/batch"
 	"github.com/nestsession/session/store"
 )
 
@@ -16,12 +16,12 @@ type Store struct {
 	shape   shape
 	q       *statements
 	limits  limits
-	zone    string               // of the column's times; "": they are instants
-	file    file                 // SQLite's
-	loads   *line.Line[loading]  // that go together; nil: none do
-	updates *line.Line[updating] // likewise
-	deletes *line.Line[deleting] // likewise
-	line    chan struct{}        // SQLite: whose turn it is to write; nil: nobody waits
+	zone    string                 // of the column's times; "": they are instants
+	file    file                   // SQLite's
+	loads   *batch.Queue[loading]  // that go together; nil: none do
+	updates *batch.Queue[updating] // likewise
+	deletes *batch.Queue[deleting] // likewise
+	line    chan struct{}          // SQLite: whose turn it is to write; nil: nobody waits
 	closed  atomic.Bool
 	ended   context.Context // ends with Close
 	end     context.CancelFunc

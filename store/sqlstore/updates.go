@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nestsession/session/internal/line"
+	"github.com/nestsession/session/internal/batch"
 	"github.com/nestsession/session/store"
 )
 
@@ -22,12 +22,12 @@ type updating struct {
 	apart   bool // not done: do it by itself
 }
 
-func (s *Store) updateLine() *line.Line[updating] {
-	return &line.Line[updating]{
-		Alone:    func(ctx context.Context, u *updating) { u.version, u.err = s.updateAlone(ctx, u.record) },
-		Send:     s.updateAll,
-		Trips:    maxTrips,
-		Together: maxTogether,
+func (s *Store) updateLine() *batch.Queue[updating] {
+	return &batch.Queue[updating]{
+		Unbatched:   func(ctx context.Context, u *updating) { u.version, u.err = s.updateAlone(ctx, u.record) },
+		Send:        s.updateAll,
+		MaxInFlight: maxInFlight,
+		MaxCalls:    maxCalls,
 	}
 }
 

@@ -24,7 +24,7 @@ func TestRootModuleNeedsNoOther(t *testing.T) {
 
 // mayImport says which packages of ours those of the root module may import.
 var mayImport = map[string][]string{
-	"":                    {"cookie", "store", "store/memstore", "internal/watch", "internal/jitter"},
+	"":                    {"cookie", "store", "store/memstore", "internal/watch", "internal/backoff"},
 	"cookie":              {},
 	"store":               {},
 	"express":             {"", "cookie"},
@@ -33,13 +33,13 @@ var mayImport = map[string][]string{
 	"store/storetest":     {"store"},
 	"store/memstore":      {"store", "internal/feed"},
 	"store/nearcache":     {"store", "internal/feed", "internal/digest"},
-	"internal/line":       {},
-	"internal/jitter":     {},
+	"internal/batch":       {},
+	"internal/backoff":     {},
 	"internal/digest":     {"store"},
-	"internal/feed":       {"store", "internal/jitter"},
-	"internal/watch":      {"store", "internal/digest", "internal/feed", "internal/jitter"},
+	"internal/feed":       {"store", "internal/backoff"},
+	"internal/watch":      {"store", "internal/digest", "internal/feed", "internal/backoff"},
 	"internal/promises":   {"", "express", "store"},
-	"internal/simulation": {"", "express", "store", "store/memstore", "store/nearcache", "internal/jitter"},
+	"internal/simulation": {"", "express", "store", "store/memstore", "store/nearcache", "internal/backoff"},
 }
 
 // allowed returns what a package may import. Every store imports the contract, and what
@@ -49,7 +49,7 @@ func allowed(path string) []string {
 		return rule
 	}
 	if strings.HasPrefix(path, "store/") {
-		return []string{"store", "internal/line"}
+		return []string{"store", "internal/batch"}
 	}
 	return nil
 }

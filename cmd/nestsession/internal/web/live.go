@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/nestsession/session"
-	"github.com/nestsession/session/internal/jitter"
+	"github.com/nestsession/session/internal/backoff"
 )
 
 // maxStreams bounds the streams that a user may have open on a node.
@@ -128,9 +128,9 @@ func (l *live) read(ctx context.Context, w *watched) ([]device, error) {
 // pause waits until the list has changed or it is time to look, and reports whether ctx
 // goes on. After failures it waits longer.
 func (l *live) pause(ctx context.Context, s *stream, failures int) bool {
-	wait := l.every/2 + jitter.Below(l.every)
+	wait := l.every/2 + backoff.Below(l.every)
 	if failures > 0 {
-		wait += jitter.Backoff(failures)
+		wait += backoff.Backoff(failures)
 	}
 	t := time.NewTimer(wait)
 	defer t.Stop()

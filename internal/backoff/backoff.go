@@ -1,7 +1,7 @@
 // Package jitter is how the library waits before it tries again: longer each time, and a
 // part of it at random, so that nodes which have failed together do not come back
 // together.
-package jitter
+package backoff
 
 import (
 	"context"

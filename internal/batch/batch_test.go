@@ -1,4 +1,4 @@
-package line_test
+package batch_test
 
 import (
 	"context"
@@ -8,28 +8,28 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/nestsession/session/internal/line"
+	"github.com/nestsession/session/internal/batch"
 )
 
 // question is one whose answer is its own number.
 type question struct{ number, answer int }
 
-// server answers trips when it is told to.
+// server answers inFlight when it is told to.
 type server struct {
-	line   *line.Line[question]
-	sent   chan []int // the numbers that went together
+	queue  *batch.Queue[question]
+	sent   chan []int // the numbers that went maxCalls
 	answer chan struct{}
 	ended  chan struct{} // a trip was broken off
 }
 
 const (
-	trips    = 2
-	together = 10
+	inFlight = 2
+	maxCalls = 10
 )
 
 func newServer() *server {
 	s := &server{sent: make(chan []int, 100), answer: make(chan struct{}), ended: make(chan struct{}, 100)}
-	s.line = &line.Line[question]{Trips: trips, Together: together, Send: func(ctx context.Context, all []*question) {
+	s.queue = &batch.Queue[question]{MaxInFlight: inFlight, MaxCalls: maxCalls, Send: func(ctx context.Context, all []*question) {
 		var numbers []int
 		for _, q := range all {
 			numbers = append(numbers, q.number)
@@ -52,7 +52,7 @@ func newServer() *server {
 func (s *server) ask(ctx context.Context, t *testing.T, wg *sync.WaitGroup, numbers ...int) {
 	for _, n := range numbers {
 		wg.Go(func() {
-			q, ok := s.line.Do(ctx, question{number: n})
+			q, ok := s.queue.Do(ctx, question{number: n})
 			if ok != (ctx.Err() == nil) || ok && q != (question{n, n}) {
 				t.Errorf("%d was answered with %v, %v", n, q, ok)
 			}
@@ -61,11 +61,11 @@ func (s *server) ask(ctx context.Context, t *testing.T, wg *sync.WaitGroup, numb
 	synctest.Wait()
 }
 
-// busy has as many trips on their way as may be, of numbers below zero.
+// busy has as many inFlight on their way as may be, of numbers below zero.
 func busy(t *testing.T, wg *sync.WaitGroup) *server {
 	t.Helper()
 	s := newServer()
-	for i := range trips {
+	for i := range inFlight {
 		s.ask(t.Context(), t, wg, -1-i)
 		s.mustSend(t, -1-i)
 	}
@@ -79,7 +79,7 @@ func (s *server) mustSend(t *testing.T, want ...int) {
 	select {
 	case got := <-s.sent:
 		if !slices.Equal(got, want) {
-			t.Errorf("%v were sent together, want %v", got, want)
+			t.Errorf("%v were sent maxCalls, want %v", got, want)
 		}
 	default:
 		t.Errorf("nothing was sent, want %v", want)
@@ -93,19 +93,19 @@ func upTo(n int) (all []int) {
 	return all
 }
 
-// Calls that come while others are on their way go together, and each gets its own
+// Calls that come while others are on their way go maxCalls, and each gets its own
 // answer.
 func TestCallsGoTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var wg sync.WaitGroup
 		s := busy(t, &wg)
-		s.ask(t.Context(), t, &wg, upTo(together)...)
+		s.ask(t.Context(), t, &wg, upTo(maxCalls)...)
 		if len(s.sent) > 0 {
-			t.Errorf("%v were sent although %d trips are on their way", <-s.sent, trips)
+			t.Errorf("%v were sent although %d inFlight are on their way", <-s.sent, inFlight)
 		}
 		s.answer <- struct{}{}
-		s.mustSend(t, upTo(together)...)
+		s.mustSend(t, upTo(maxCalls)...)
 		close(s.answer)
 		wg.Wait()
 	})
@@ -117,12 +117,12 @@ func TestNobodyIsLeftBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var wg sync.WaitGroup
 		s := busy(t, &wg)
-		for range 2 * trips {
-			for range trips {
+		for range 2 * inFlight {
+			for range inFlight {
 				s.answer <- struct{}{}
 			}
 			wg.Wait()
-			for i := range trips {
+			for i := range inFlight {
 				s.ask(t.Context(), t, &wg, i)
 				s.mustSend(t, i)
 			}
@@ -138,13 +138,13 @@ func TestTripIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var wg sync.WaitGroup
 		s := busy(t, &wg)
-		for i := range together + 7 {
+		for i := range maxCalls + 7 {
 			s.ask(t.Context(), t, &wg, i)
 		}
 		s.answer <- struct{}{}
-		s.mustSend(t, upTo(together)...)
+		s.mustSend(t, upTo(maxCalls)...)
 		s.answer <- struct{}{}
-		s.mustSend(t, upTo(together + 7)[together:]...)
+		s.mustSend(t, upTo(maxCalls + 7)[maxCalls:]...)
 		close(s.answer)
 		wg.Wait()
 	})
@@ -199,7 +199,7 @@ func TestTripOfNobodyEnds(t *testing.T) {
 }
 
 // Who comes alone goes by himself, within his own context, and those who come meanwhile
-// go together after him.
+// go maxCalls after him.
 func TestAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -207,7 +207,7 @@ func TestAlone(t *testing.T) {
 		s := newServer()
 		alone := make(chan int, 100)
 		failed := errors.New("it is over")
-		s.line.Alone = func(ctx context.Context, q *question) {
+		s.queue.Unbatched = func(ctx context.Context, q *question) {
 			alone <- q.number
 			select {
 			case <-s.answer:
@@ -220,13 +220,13 @@ func TestAlone(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancelCause(t.Context())
 		wg.Go(func() {
-			if q, ok := s.line.Do(ctx, question{number: 7}); !ok || q.answer != 0 {
+			if q, ok := s.queue.Do(ctx, question{number: 7}); !ok || q.answer != 0 {
 				t.Errorf("who went alone and was broken off: %v, %v", q, ok)
 			}
 		})
 		synctest.Wait()
 		s.ask(t.Context(), t, &wg, 8)
-		if len(alone) != trips || <-alone != 7 || <-alone != 8 {
+		if len(alone) != inFlight || <-alone != 7 || <-alone != 8 {
 			t.Errorf("not both went alone")
 		}
 		s.ask(t.Context(), t, &wg, 1, 2, 3)

@@ -1,4 +1,4 @@
-package line_test
+package batch_test
 
 import (
 	"sync"
@@ -6,36 +6,36 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/nestsession/session/internal/line"
+	"github.com/nestsession/session/internal/batch"
 )
 
-// Who waits for a trip that does not come back goes all the same, and no sooner than that.
-func TestPatience(t *testing.T) {
+// A call that waits for a batch that is not answered is sent after MaxDelay, and not before.
+func TestMaxDelay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var wg sync.WaitGroup
 		s := busy(t, &wg)
 		for i := range 3 { // also when those do not come back either
 			s.ask(t.Context(), t, &wg, i)
-			time.Sleep(line.Patience - time.Nanosecond)
+			time.Sleep(batch.DefaultMaxDelay - time.Nanosecond)
 			synctest.Wait()
 			if len(s.sent) > 0 {
 				t.Errorf("%v were sent although others were on their way", <-s.sent)
 			}
 			time.Sleep(time.Nanosecond)
 			s.mustSend(t, i)
-			time.Sleep(10 * line.Patience)
+			time.Sleep(10 * batch.DefaultMaxDelay)
 		}
 		s.ask(t.Context(), t, &wg, 7)
-		time.Sleep(line.Patience / 2)
+		time.Sleep(batch.DefaultMaxDelay / 2)
 		s.ask(t.Context(), t, &wg, 8)
-		for range trips + 3 {
+		for range inFlight + 3 {
 			s.answer <- struct{}{}
 		}
 		s.mustSend(t, 7, 8) // by one that came back
 		s.answer <- struct{}{}
 		wg.Wait()
-		for i := range trips { // as many as before may be on their way, and no more
+		for i := range inFlight { // as many as before may be on their way, and no more
 			s.ask(t.Context(), t, &wg, i)
 			s.mustSend(t, i)
 		}
@@ -48,23 +48,23 @@ func TestPatience(t *testing.T) {
 	})
 }
 
-// It is the last trip that left from which they wait.
-func TestPatienceBeginsAnew(t *testing.T) {
+// MaxDelay counts from when the last batch was sent.
+func TestMaxDelayCountsFromTheLastBatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var wg sync.WaitGroup
 		s := busy(t, &wg)
 		s.ask(t.Context(), t, &wg, 1)
-		time.Sleep(line.Patience / 2)
+		time.Sleep(batch.DefaultMaxDelay / 2)
 		s.answer <- struct{}{}
 		s.mustSend(t, 1)
 		s.ask(t.Context(), t, &wg, 2)
-		time.Sleep(line.Patience - time.Nanosecond)
+		time.Sleep(batch.DefaultMaxDelay - time.Nanosecond)
 		synctest.Wait()
 		if len(s.sent) > 0 {
 			t.Errorf("%v were sent too early", <-s.sent)
 		}
-		time.Sleep(line.Patience)
+		time.Sleep(batch.DefaultMaxDelay)
 		s.mustSend(t, 2)
 		close(s.answer)
 		wg.Wait()

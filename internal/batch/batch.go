@@ -1,0 +1,221 @@
+// Package batch combines concurrent calls to a server into one round trip. A round trip
+// is most of what a call costs, so a busy store makes fewer of them. A call that arrives
+// while few others are in flight is sent at once.
+package batch
+
+import (
+	"cmp"
+	"context"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// DefaultMaxDelay is what a zero [Queue.MaxDelay] stands for.
+const DefaultMaxDelay = 20 * time.Millisecond
+
+// Queue holds the calls that wait to be sent. A T holds a call's question and its answer.
+// The zero value with Send, MaxInFlight and MaxCalls set is ready for use.
+type Queue[T any] struct {
+	// Send makes one round trip: it stores the answer to each question. The context is
+	// canceled when no caller waits for an answer any more.
+	Send func(ctx context.Context, questions []*T)
+
+	// Unbatched, if it is not nil, answers a call that arrives while fewer than MaxInFlight
+	// batches are in flight, in the caller's goroutine. It returns when ctx ends.
+	Unbatched func(ctx context.Context, question *T)
+
+	// MaxInFlight is how many batches may be in flight. The next one fills meanwhile.
+	MaxInFlight int
+
+	// MaxDelay is how long calls wait for a batch in flight to be answered. Then they are
+	// sent anyway: the connection of the others may be dead. 0: [DefaultMaxDelay].
+	MaxDelay time.Duration
+
+	// MaxCalls is the largest size of a batch, so that its first call does not wait for
+	// thousands of others.
+	MaxCalls int
+
+	mu       sync.Mutex
+	waiting  []*call[T]
+	inFlight int  // batches
+	sent     int  // batches so far
+	crowded  bool // the last batch had more than one call
+	timer    *time.Timer
+	ticking  bool
+	sentThen int // sent when the timer was set
+	free     sync.Pool
+}
+
+// call waits to be sent, or for its answer.
+type call[T any] struct {
+	value    T
+	ctx      context.Context
+	done     chan struct{}
+	batch    *batch[T] // guarded by the queue's mu
+	canceled bool      // no caller waits any more; guarded by the queue's mu
+}
+
+// batch is the calls of one round trip.
+type batch[T any] struct {
+	ctx       context.Context
+	cancel    context.CancelFunc
+	calls     []*call[T]
+	questions []*T // the calls'
+	canceled  int  // how many of the calls are; guarded by the queue's mu
+}
+
+// Do returns the answered question, or false if ctx ended first. Then it is not known
+// whether the question was sent.
+func (q *Queue[T]) Do(ctx context.Context, question T) (answered T, ok bool) {
+	q.mu.Lock()
+	goes := q.inFlight < q.MaxInFlight
+	if goes {
+		q.inFlight++
+	}
+	if goes && q.Unbatched != nil {
+		if q.inFlight > 1 || q.crowded {
+			q.mu.Unlock()
+			runtime.Gosched() // as in run; it costs a single caller some microseconds
+			q.mu.Lock()
+		}
+		if q.crowded = len(q.waiting) > 0; !q.crowded {
+			q.mu.Unlock()
+			defer q.unbatchedDone()
+			q.Unbatched(ctx, &question)
+			return question, true
+		}
+	}
+	c, _ := q.free.Get().(*call[T])
+	if c == nil {
+		c = &call[T]{done: make(chan struct{}, 1)}
+	}
+	c.value, c.ctx = question, ctx
+	q.waiting = append(q.waiting, c)
+	if !goes && !q.ticking {
+		q.startTimer()
+	}
+	q.mu.Unlock()
+	if goes {
+		go q.run()
+	}
+	select {
+	case <-c.done:
+		answered = c.value
+		*c = call[T]{done: c.done}
+		q.free.Put(c)
+		return answered, true
+	case <-ctx.Done():
+		q.cancel(c) // c is not reused: it may still be answered
+		return answered, false
+	}
+}
+
+// Waiting returns how many calls wait to be sent. It is for tests.
+func (q *Queue[T]) Waiting() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting)
+}
+
+// startTimer sets the timer. The caller holds mu.
+func (q *Queue[T]) startTimer() {
+	q.ticking, q.sentThen = true, q.sent
+	if q.timer == nil {
+		q.timer = time.AfterFunc(cmp.Or(q.MaxDelay, DefaultMaxDelay), q.delayed)
+		return
+	}
+	q.timer.Reset(cmp.Or(q.MaxDelay, DefaultMaxDelay))
+}
+
+// delayed sends the waiting calls if no batch was sent since the timer was set.
+func (q *Queue[T]) delayed() {
+	q.mu.Lock()
+	q.ticking = false
+	overdue := len(q.waiting) > 0
+	if overdue {
+		if overdue = q.sent == q.sentThen; overdue {
+			q.inFlight++
+		}
+		q.startTimer()
+	}
+	q.mu.Unlock()
+	if overdue {
+		q.run()
+	}
+}
+
+// cancel drops the call if it has not been sent. A batch for which no caller waits is
+// canceled.
+func (q *Queue[T]) cancel(c *call[T]) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	c.canceled = true
+	if t := c.batch; t != nil {
+		if t.canceled++; t.canceled == len(t.calls) {
+			t.cancel()
+		}
+	}
+}
+
+// unbatchedDone ends a round trip that the caller made itself.
+func (q *Queue[T]) unbatchedDone() {
+	if t := q.next(); t != nil {
+		go func() {
+			q.send(t)
+			q.run()
+		}()
+	}
+}
+
+// next returns a batch of the waiting calls. If there are none it returns nil, and one
+// batch fewer is in flight.
+func (q *Queue[T]) next() *batch[T] {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var t batch[T]
+	taken := 0
+	for _, c := range q.waiting {
+		if len(t.calls) == q.MaxCalls {
+			break
+		}
+		taken++
+		if !c.canceled {
+			c.batch = &t
+			t.calls, t.questions = append(t.calls, c), append(t.questions, &c.value)
+		}
+	}
+	rest := copy(q.waiting, q.waiting[taken:])
+	clear(q.waiting[rest:])
+	q.waiting = q.waiting[:rest]
+	if len(t.calls) == 0 {
+		q.inFlight--
+		return nil
+	}
+	q.sent++
+	q.crowded = len(t.calls) > 1
+	// A tracer that looks for its own in the context sees the first caller's.
+	t.ctx, t.cancel = context.WithCancel(context.WithoutCancel(t.calls[0].ctx))
+	return &t
+}
+
+// run sends batches until no call waits. It yields first: callers that were just answered
+// often ask again at once, and would otherwise be sent one by one.
+func (q *Queue[T]) run() {
+	for {
+		runtime.Gosched()
+		t := q.next()
+		if t == nil {
+			return
+		}
+		q.send(t)
+	}
+}
+
+func (q *Queue[T]) send(t *batch[T]) {
+	q.Send(t.ctx, t.questions)
+	for _, c := range t.calls {
+		c.done <- struct{}{}
+	}
+	t.cancel()
+}
