@@ -230,7 +230,7 @@ func (s *Session[T]) staleInExpress(body []byte) (bool, error) {
 func (s *Session[T]) came() bool { return s.sent != nil && s.sent.id == s.id }
 
 // sends reports whether the response carries the cookie of a stored session: one that the
-// browser does not have, or whose expiry moves. Except under ExpressRules it does only if
+// browser does not have, or whose expiry moves. Except under Express.Rules it does only if
 // a write has just shown that the session lives (s.checked): another request may have
 // logged in, and then the browser has, or will have, a newer cookie.
 func (s *Session[T]) sends(body []byte, newCookie bool) (bool, error) {

@@ -64,7 +64,7 @@ func FuzzDocument(f *testing.F) {
 // sealingCodec is a codec for tests, with a secret.
 func sealingCodec[T any]() (codec[T], error) {
 	c, err := newCodec[T](nil, false)
-	c.seal = newSealer(&Config{Secrets: []string{"a secret for tests"}, ExpressRules: true})
+	c.seal = newSealer(&Config{Secrets: []string{"a secret for tests"}, Express: ExpressOptions{Rules: true}})
 	return c, err
 }
 

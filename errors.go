@@ -58,7 +58,7 @@ var (
 	ErrTooLarge = errors.New("session: document is larger than Config.MaxBytes")
 
 	// ErrReservedKey says that the data have a top-level key that belongs to the
-	// stored form or is listed in Config.ReservedKeys.
+	// stored form or is listed in Config.Express.ReservedKeys.
 	ErrReservedKey = errors.New("session: reserved key in the data")
 
 	// ErrInsecure says that a session was not saved because its cookie is Secure

@@ -56,7 +56,7 @@ func RecordID(scope, id string) string {
 }
 
 // linkKey is what the store knows the record by that leads from the id of a session
-// under ExpressRules to its new one.
+// under Express.Rules to its new one.
 func linkKey(key string) string { return "nestsession:link:" + hashed([]byte(key)) }
 
 func hashed(text []byte) string {

@@ -69,7 +69,7 @@ type core struct {
 // session's data, stored as JSON beside the cookie's settings in one object. The
 // error names each field that cannot work and what to write instead.
 func New[T any](cfg Config) (*Manager[T], error) {
-	codec, typeErr := newCodec[T](cfg.ReservedKeys, cfg.ExpressRules)
+	codec, typeErr := newCodec[T](cfg.Express.ReservedKeys, cfg.Express.Rules)
 	if err := errors.Join(cfg.validate(), typeErr); err != nil {
 		return nil, err
 	}
@@ -85,10 +85,10 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		logger: cfg.Logger, proxy: cfg.Proxy, idle: cfg.IdleTimeout, absolute: cfg.AbsoluteTimeout,
 		touchEvery: cfg.TouchInterval, grace: cfg.RenewGrace, maxBytes: cfg.MaxBytes,
 		loadTimeout: cfg.LoadTimeout, saveTimeout: cfg.SaveTimeout,
-		rolling: cfg.Rolling, resave: cfg.Resave, saveUninitialized: cfg.SaveUninitialized,
-		plainIDs: cfg.InsecurePlainIDs, firstCookie: cfg.InsecureFirstCookie,
-		keepCookie: cfg.KeepCookie, keepDeadCookie: cfg.KeepDeadCookie,
-		express: cfg.ExpressRules, visitors: maxVisits,
+		rolling: cfg.Rolling, resave: cfg.Express.Resave, saveUninitialized: cfg.Express.SaveUninitialized,
+		plainIDs: cfg.Express.InsecurePlainIDs, firstCookie: cfg.Express.InsecureFirstCookie,
+		keepCookie: cfg.Express.KeepCookie, keepDeadCookie: cfg.Express.KeepDeadCookie,
+		express: cfg.Express.Rules, visitors: maxVisits,
 	}}
 	m.dropDocument = m.codec.cache.drop
 	m.overHTTP, m.overHTTPS = m.cookie, m.cookie

@@ -107,7 +107,7 @@ func BenchmarkKeys(b *testing.B) {
 func benchKeys[T any](b *testing.B, name string, n int, text []byte, change func(*T)) {
 	st := memstore.New(memstore.Config{})
 	defer func() { _ = st.Close() }()
-	m, err := New[T](Config{Secrets: []string{"0123456789abcdef"}, Store: st, MaxBytes: 4 << 20, InsecurePlainIDs: true, Name: "sid", Cookie: Cookie{Secure: SecureAuto}, Logger: slog.New(slog.DiscardHandler)})
+	m, err := New[T](Config{Secrets: []string{"0123456789abcdef"}, Store: st, MaxBytes: 4 << 20, Express: ExpressOptions{InsecurePlainIDs: true}, Name: "sid", Cookie: Cookie{Secure: SecureAuto}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}

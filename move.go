@@ -156,7 +156,7 @@ func (s *Session[T]) dropData() {
 }
 
 // supersede swaps the record of the session, under its old key, for a pointer to the new
-// one. Under ExpressRules the old key is then deleted, and the pointer goes to a record
+// one. Under Express.Rules the old key is then deleted, and the pointer goes to a record
 // beside it, which express-session knows nothing of: it finds nothing under the old id,
 // as after its own regenerate.
 func (s *Session[T]) supersede(ctx context.Context, mv *moving) error {

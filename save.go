@@ -212,7 +212,7 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 			}
 		case s.m.gone(ctx, s.key):
 			return s.revoked(ctx)
-		} // under ExpressRules Login and Renew delete the record, and leave a link
+		} // under Express.Rules Login and Renew delete the record, and leave a link
 		err = s.reload(ctx)
 		if superseded := (*supersededError)(nil); errors.As(err, &superseded) {
 			if s.taking {

@@ -30,7 +30,7 @@ type sealState struct {
 }
 
 func newSealer(cfg *Config) *sealer {
-	s := &sealer{scope: cfg.Scope, plain: cfg.InsecurePlainIDs, lenient: cfg.ExpressRules}
+	s := &sealer{scope: cfg.Scope, plain: cfg.Express.InsecurePlainIDs, lenient: cfg.Express.Rules}
 	secrets := cfg.Secrets
 	keys := make([][]byte, len(secrets))
 	for i, secret := range secrets {

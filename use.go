@@ -48,7 +48,7 @@ func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error)
 	} else if errors.Is(err, store.ErrNotFound) && s.m.gone(d, s.key) {
 		return s.revoked(ctx)
 	} else if errors.Is(err, store.ErrNotFound) {
-		err = s.reload(d) // under ExpressRules Renew leaves a link in the record's place
+		err = s.reload(d) // under Express.Rules Renew leaves a link in the record's place
 		if superseded := (*supersededError)(nil); errors.As(err, &superseded) {
 			return s.revoked(ctx)
 		}

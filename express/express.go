@@ -22,20 +22,22 @@ import (
 // Short secrets are accepted, since a running application's cannot be chosen here.
 func Config(secrets ...string) session.Config {
 	return session.Config{
-		Secrets:              secrets,
-		InsecureShortSecrets: true,
-		Name:                 "connect.sid",
-		Cookie:               session.Cookie{Secure: session.Insecure, SameSite: session.SameSiteOmit},
-		IdleTimeout:          session.NoTimeout, // MaxAge counts; without it nothing expires
-		AbsoluteTimeout:      session.NoTimeout,
-		TouchInterval:        -1,
-		InsecurePlainIDs:     true,
-		InsecureFirstCookie:  true,
-		KeepCookie:           true,
-		KeepDeadCookie:       true,
-		ExpressRules:         true,
-		ReservedKeys:         ReservedKeys(),
-		ErrorHandler:         internalServerError,
+		Secrets:         secrets,
+		Name:            "connect.sid",
+		Cookie:          session.Cookie{Secure: session.Insecure, SameSite: session.SameSiteOmit},
+		IdleTimeout:     session.NoTimeout, // MaxAge counts; without it nothing expires
+		AbsoluteTimeout: session.NoTimeout,
+		TouchInterval:   -1,
+		ErrorHandler:    internalServerError,
+		Express: session.ExpressOptions{
+			Rules:                true,
+			KeepCookie:           true,
+			KeepDeadCookie:       true,
+			InsecureFirstCookie:  true,
+			InsecurePlainIDs:     true,
+			InsecureShortSecrets: true,
+			ReservedKeys:         ReservedKeys(),
+		},
 	}
 }
 

@@ -179,7 +179,7 @@ func TestForeignValuesLetLogIn(t *testing.T) {
 		for name, by := range broken {
 			var events []string
 			m, err := session.New[account](session.Config{
-				Store: s, Secrets: []string{"a secret of thirty-two characters"}, ExpressRules: c.Express, Logger: c.Logger,
+				Store: s, Secrets: []string{"a secret of thirty-two characters"}, Express: session.ExpressOptions{Rules: c.Express}, Logger: c.Logger,
 				Cookie: session.Cookie{Secure: session.Insecure},
 				OnEvent: func(_ context.Context, e session.Event) {
 					events = append(events, fmt.Sprint(e.Kind, ": ", e.Reason))

@@ -27,7 +27,7 @@ type Manager = session.Manager[Data]
 func NewManager(o *scenario.Options, start time.Time, with func(*session.Config)) (*Manager, error) {
 	cfg := express.Config(o.Secrets...)
 	cfg.Name = o.Name
-	cfg.Rolling, cfg.Resave, cfg.SaveUninitialized = o.Rolling, o.Resave, o.SaveUninitialized
+	cfg.Rolling, cfg.Express.Resave, cfg.Express.SaveUninitialized = o.Rolling, o.Resave, o.SaveUninitialized
 	if o.Proxy != nil {
 		cfg.Proxy = session.ProxyIgnored
 		if *o.Proxy {
