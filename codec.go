@@ -11,6 +11,9 @@ import (
 	"unicode/utf8"
 )
 
+// errReservedKey is session.ErrReservedKey.
+var errReservedKey = errors.New("session: reserved key in the data")
+
 // codec turns values of T into documents and back.
 type codec[T any] struct {
 	copier   *copier
@@ -22,6 +25,7 @@ type codec[T any] struct {
 	reserved map[string]bool
 	empty    *document[T] // of a session that nothing was put into
 	seal     *sealer
+	parse    func(cookie []byte) (settings any, l lifetime, err error) // of the cookie member
 	cache    documentCache[T]
 }
 
@@ -41,13 +45,13 @@ type document[T any] struct {
 	coded   atomic.Pointer[[]byte] // the same for a document that was loaded, when first asked for
 	used    atomic.Bool            // since the cache last looked
 
-	cookie   *Cookie // never changed in place
+	cookie   any // its settings, as parseCookie gave them; never changed in place
 	lifetime lifetime
 	meta     meta
 }
 
-func newCodec[T any](reserved []string, express bool) (codec[T], error) {
-	c := codec[T]{express: express, reserved: make(map[string]bool, len(reserved))}
+func newCodec[T any](reserved []string, express bool, parse func(cookie []byte) (settings any, l lifetime, err error)) (codec[T], error) {
+	c := codec[T]{express: express, parse: parse, reserved: make(map[string]bool, len(reserved))}
 	for _, key := range reserved {
 		c.reserved[key] = true
 	}
@@ -73,7 +77,7 @@ func newCodec[T any](reserved []string, express bool) (codec[T], error) {
 	}
 	for name := range c.fields {
 		if c.isReserved(name) {
-			return c, fmt.Errorf("session: New[%v]: the field with the key %q: %w; give it another name with a json tag", t, name, ErrReservedKey)
+			return c, fmt.Errorf("session: New[%v]: the field with the key %q: %w; give it another name with a json tag", t, name, errReservedKey)
 		}
 	}
 	c.isMap = t.Kind() == reflect.Map && !custom
@@ -116,14 +120,14 @@ func (c *codec[T]) encode(v *T) ([]byte, error) {
 	body, err := c.appendObject(v)
 	// The encoder writes the replacement of what is not UTF-8 as an escape, and hands on
 	// what a type encodes by itself as it is.
-	if err == nil && utf8.Valid(body) && !bytes.Contains(body, []byte(`\ufffd`)) || errors.Is(err, ErrReservedKey) {
+	if err == nil && utf8.Valid(body) && !bytes.Contains(body, []byte(`\ufffd`)) || errors.Is(err, errReservedKey) {
 		return body, err
 	}
 	if f := findFault(reflect.ValueOf(v).Elem(), maxSteps); f != nil {
 		return nil, f.error()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnstorable, err)
+		return nil, fmt.Errorf("%w: %w", errUnstorable, err)
 	}
 	if !utf8.Valid(body) {
 		return nil, (&fault{why: notUTF8}).error()
@@ -160,7 +164,7 @@ func (c *codec[T]) checkKeys(body []byte) error {
 	return eachMember(body, func(quoted, _ []byte, _ int) error {
 		key, err := unquote(quoted)
 		if err == nil && c.isReserved(key) {
-			err = fmt.Errorf("%w: %q; choose another key", ErrReservedKey, key)
+			err = fmt.Errorf("%w: %q; choose another key", errReservedKey, key)
 		}
 		return err
 	})
@@ -249,11 +253,24 @@ func (c *codec[T]) settle(v *T, body []byte) error {
 func (c *codec[T]) comeBack(v *T, body []byte) error {
 	var own T
 	if err := c.decodeValue(body, &own); err != nil {
-		return fmt.Errorf("%w: what is encoded cannot be decoded: %w", ErrUnstorable, fitError("", err))
+		return fmt.Errorf("%w: what is encoded cannot be decoded: %w", errUnstorable, fitError("", err))
 	}
 	f := differing{}.find(reflect.ValueOf(v).Elem(), reflect.ValueOf(&own).Elem(), maxSteps)
 	if f == nil {
 		*v = own
 	}
 	return f.error()
+}
+
+// encodeMap is encode where T is a map[string]any.
+func (c *codec[T]) encodeMap(m map[string]any) ([]byte, error) {
+	if m == nil {
+		return []byte("{}"), nil
+	}
+	for key := range m {
+		if c.isReserved(key) {
+			return nil, fmt.Errorf("%w: %q; choose another key", errReservedKey, key)
+		}
+	}
+	return appendMap(make([]byte, 0, 256), m, maxNesting)
 }

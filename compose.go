@@ -7,15 +7,14 @@ import (
 
 // compose makes the document that follows base: value, settled, which nobody else has, and
 // its encoding body in place of base's, and whatever base had besides left as it
-// stood. A body that is nil stands for base's.
-func (c *codec[T]) compose(base *document[T], key string, value *T, body []byte, k *Cookie, l lifetime, expires instant, info meta) (*document[T], error) {
+// stood. A body that is nil stands for base's. cookie is the cookie member, of settings and l.
+func (c *codec[T]) compose(base *document[T], key string, value *T, body, cookie []byte, settings any, l lifetime, info meta) (*document[T], error) {
 	if body == nil {
 		body = base.body // nil again if base was loaded, and has its members in others
 	}
-	d := &document[T]{key: key, body: body, cookie: k, lifetime: l, meta: info}
+	d := &document[T]{key: key, body: body, cookie: settings, lifetime: l, meta: info}
 	data := make([]byte, 0, len(body)+192)
-	data = append(data, `{"`+cookieKey+`":`...)
-	data = appendCookie(data, k, l, expires)
+	data = append(append(data, `{"`+cookieKey+`":`...), cookie...)
 	var err error
 	if data, d.others, err = c.appendData(data, base, body); err != nil {
 		return nil, err

@@ -222,7 +222,7 @@ func copied[T any](t *testing.T, c *codec[T], key string, x T) bool {
 	value := x
 	err := c.detach(&value)
 	if err != nil {
-		if !errors.Is(err, ErrUnstorable) {
+		if !errors.Is(err, errUnstorable) {
 			t.Fatalf("detaching %+v: %v", x, err)
 		}
 		return false
@@ -232,13 +232,13 @@ func copied[T any](t *testing.T, c *codec[T], key string, x T) bool {
 		err = c.settle(&value, body)
 	}
 	if err != nil {
-		if !errors.Is(err, ErrUnstorable) {
+		if !errors.Is(err, errUnstorable) {
 			t.Fatalf("encoding %+v: %v", x, err)
 		}
 		return false
 	}
-	k := Cookie{}
-	d, err := c.compose(c.empty, key, &value, body, &k, lifetime{}, 0, meta{})
+	const cookie = `{"originalMaxAge":null}`
+	d, err := c.compose(c.empty, key, &value, body, []byte(cookie), cookie, lifetime{}, meta{})
 	if err != nil {
 		t.Fatalf("composing %+v: %v", x, err)
 	}

@@ -65,8 +65,7 @@ func (c *codec[T]) read(key string, data []byte) (*document[T], error) {
 	if cookie == nil {
 		return nil, errNoCookie
 	}
-	d.cookie = new(Cookie)
-	if *d.cookie, d.lifetime, err = parseCookie(cookie); err != nil {
+	if d.cookie, d.lifetime, err = c.parse(cookie); err != nil {
 		return nil, err
 	}
 	if meta != nil {

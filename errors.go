@@ -59,7 +59,12 @@ var (
 
 	// ErrReservedKey says that the data have a top-level key that belongs to the
 	// stored form or is listed in Config.Express.ReservedKeys.
-	ErrReservedKey = errors.New("session: reserved key in the data")
+	ErrReservedKey = errReservedKey
+
+	// ErrUnstorable says that the data hold something that would not come back from a
+	// store as it is: text that is not UTF-8, NaN, what a type's own encoding leaves out.
+	// Nothing is stored. The error names the key, and says what to do.
+	ErrUnstorable = errUnstorable
 
 	// ErrInsecure says that a session was not saved because its cookie is Secure
 	// and the request came over plain HTTP, so that no client could ever return to it.

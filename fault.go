@@ -13,10 +13,8 @@ import (
 	"unicode/utf8"
 )
 
-// ErrUnstorable says that the data hold something that would not come back from a
-// store as it is: text that is not UTF-8, NaN, what a type's own encoding leaves out.
-// Nothing is stored. The error names the key, and says what to do.
-var ErrUnstorable = errors.New("session: data cannot be stored")
+// errUnstorable is session.ErrUnstorable.
+var errUnstorable = errors.New("session: data cannot be stored")
 
 // fault is what is wrong with a part of a value, and where.
 type fault struct {
@@ -36,9 +34,9 @@ func (f *fault) error() error {
 		return nil
 	}
 	if f.path == "" {
-		return fmt.Errorf("%w: %s", ErrUnstorable, f.why)
+		return fmt.Errorf("%w: %s", errUnstorable, f.why)
 	}
-	return fmt.Errorf("%w: %s: %s", ErrUnstorable, strings.TrimPrefix(f.path, "."), f.why)
+	return fmt.Errorf("%w: %s: %s", errUnstorable, strings.TrimPrefix(f.path, "."), f.why)
 }
 
 const (

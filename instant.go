@@ -23,6 +23,3 @@ func (i instant) time() time.Time {
 }
 
 func (i instant) sub(j instant) time.Duration { return time.Duration(i-j) * time.Millisecond }
-
-// present is the moment it is now.
-func (c *core) present() instant { return instant(c.now().UnixMilli()) }

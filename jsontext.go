@@ -3,7 +3,6 @@ package session
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -165,17 +164,4 @@ func appendOther(dst []byte, value any) ([]byte, error) {
 		return nil, err
 	}
 	return append(dst, bytes.TrimSpace(e.text.Bytes())...), nil
-}
-
-// encodeMap is encode where T is a map[string]any.
-func (c *codec[T]) encodeMap(m map[string]any) ([]byte, error) {
-	if m == nil {
-		return []byte("{}"), nil
-	}
-	for key := range m {
-		if c.isReserved(key) {
-			return nil, fmt.Errorf("%w: %q; choose another key", ErrReservedKey, key)
-		}
-	}
-	return appendMap(make([]byte, 0, 256), m, maxNesting)
 }

@@ -5,14 +5,6 @@ import (
 	"time"
 )
 
-// lifetime is express-session's originalMaxAge in ms: how long a cookie, and by
-// default the session, lives from each visit on. Set but zero is already over.
-type lifetime struct {
-	set bool
-	off bool // it says false, rather than nothing
-	ms  int64
-}
-
 // lifetimeOf reads a MaxAge: zero is none; a fraction of a millisecond is cut off.
 func lifetimeOf(maxAge time.Duration) lifetime {
 	if maxAge == 0 || maxAge == UntilClosed {
@@ -21,7 +13,8 @@ func lifetimeOf(maxAge time.Duration) lifetime {
 	return lifetime{set: true, ms: int64(math.Floor(float64(maxAge) / float64(time.Millisecond)))}
 }
 
-func (l lifetime) maxAge() time.Duration {
+// maxAgeOf is the other way round.
+func maxAgeOf(l lifetime) time.Duration {
 	switch {
 	case l.off:
 		return UntilClosed
@@ -31,21 +24,13 @@ func (l lifetime) maxAge() time.Duration {
 	return time.Duration(l.ms) * time.Millisecond
 }
 
-// from is when a visit at t lets it end; zero if never.
-func (l lifetime) from(t instant) instant {
-	if !l.set {
-		return 0
-	}
-	return t + instant(l.ms)
-}
-
 // Cookie returns how this session's cookie is set. MaxAge is the lifetime from each
 // visit on; Expires is always zero, see [Session.Expires].
 func (s *Session[T]) Cookie() Cookie {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := *s.settings
-	c.MaxAge, c.Expires = s.lifetime.maxAge(), time.Time{}
+	c.MaxAge, c.Expires = maxAgeOf(s.lifetime), time.Time{}
 	return c
 }
 

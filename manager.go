@@ -69,7 +69,7 @@ type core struct {
 // session's data, stored as JSON beside the cookie's settings in one object. The
 // error names each field that cannot work and what to write instead.
 func New[T any](cfg Config) (*Manager[T], error) {
-	codec, typeErr := newCodec[T](cfg.Express.ReservedKeys, cfg.Express.Rules)
+	codec, typeErr := newCodec[T](cfg.Express.ReservedKeys, cfg.Express.Rules, parseCookie)
 	if err := errors.Join(cfg.validate(), typeErr); err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	if err != nil {
 		return nil, refuse("Secrets", "%v", err)
 	}
-	codec.seal = newSealer(&cfg)
+	codec.seal = newSealer(cfg.Secrets, cfg.Scope, cfg.Express.InsecurePlainIDs, cfg.Express.Rules)
 	m := &Manager[T]{codec: codec, core: core{
 		store: cfg.Store, signer: signer, seal: codec.seal, former: cfg.FormerCookies, scope: cfg.Scope, cookies: newCookieCache(), name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
 		genID: cfg.GenID, isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, errorHandler: cfg.ErrorHandler, now: cfg.Now,
@@ -139,3 +139,6 @@ func (m *Manager[T]) Ping(ctx context.Context) error {
 	}
 	return err
 }
+
+// present is the moment it is now.
+func (c *core) present() instant { return instant(c.now().UnixMilli()) }

@@ -282,11 +282,24 @@ func (s *Session[T]) learn(at *loaded[T]) {
 	s.deadline = instantOf(at.rec.Expires)
 	if !s.settingsChanged {
 		if s.m.keepCookie || at.doc.meta.OwnCookie {
-			s.settings, s.lifetime = s.m.resolve(at.doc.cookie, s.secure), at.doc.lifetime
+			s.settings, s.lifetime = s.m.resolve(at.doc.cookie.(*Cookie), s.secure), at.doc.lifetime
 		}
 		s.ownCookie = at.doc.meta.OwnCookie
 	}
 	if !s.touched && !s.settingsChanged {
 		s.expires = s.within(s.deadline)
 	}
+}
+
+// metaOf reads the bookkeeping of a stored document, whatever its data's type.
+func (c *core) metaOf(key string, data []byte) meta {
+	text := memberOf(data, metaKey)
+	if text == nil {
+		return meta{}
+	}
+	m, err := c.seal.read(key, text)
+	if err != nil {
+		return meta{}
+	}
+	return m
 }

@@ -110,7 +110,8 @@ func (s *Session[T]) compose(key string, value *T, body []byte) (*document[T], s
 			return nil, store.Record{}, fmt.Errorf("session: the session's cookie cannot be written: %w", err)
 		}
 	}
-	doc, err := s.m.codec.compose(s.doc, key, value, body, s.settings, s.lifetime, ends, info)
+	var space [256]byte
+	doc, err := s.m.codec.compose(s.doc, key, value, body, appendCookie(space[:0], s.settings, s.lifetime, ends), s.settings, s.lifetime, info)
 	if err != nil {
 		return nil, store.Record{}, err
 	}

@@ -29,9 +29,10 @@ type sealState struct {
 	sum  [sha256.Size]byte
 }
 
-func newSealer(cfg *Config) *sealer {
-	s := &sealer{scope: cfg.Scope, plain: cfg.Express.InsecurePlainIDs, lenient: cfg.Express.Rules}
-	secrets := cfg.Secrets
+// newSealer returns the sealer for a configuration. scope is the ids'; plain says that
+// they are stored as they are, lenient that other programs write the records too.
+func newSealer(secrets []string, scope string, plain, lenient bool) *sealer {
+	s := &sealer{scope: scope, plain: plain, lenient: lenient}
 	keys := make([][]byte, len(secrets))
 	for i, secret := range secrets {
 		keys[i] = derive([]byte(secret), "nest session: bookkeeping")
@@ -86,7 +87,7 @@ func (s *sealer) sealed(key string, m *meta) int {
 // that sessions can be moved to where ids are hashed.
 func (s *sealer) bound(key string) string {
 	if s.plain {
-		return RecordID(s.scope, key)
+		return recordID(s.scope, key)
 	}
 	return key
 }
@@ -120,19 +121,6 @@ func (s *sealer) read(key string, text []byte) (meta, error) {
 		return meta{Forged: true}, nil
 	}
 	return meta{}, errForged
-}
-
-// metaOf reads the bookkeeping of a stored document, whatever its data's type.
-func (c *core) metaOf(key string, data []byte) meta {
-	text := memberOf(data, metaKey)
-	if text == nil {
-		return meta{}
-	}
-	m, err := c.seal.read(key, text)
-	if err != nil {
-		return meta{}
-	}
-	return m
 }
 
 var errSealedID = errors.New("session: the successor's id cannot be opened")
@@ -170,4 +158,17 @@ func idBox(key []byte, old string) (cipher.AEAD, error) {
 		return nil, err
 	}
 	return cipher.NewGCMWithRandomNonce(block)
+}
+
+// recordID is the hash of an id under which its record is stored.
+func recordID(scope, id string) string {
+	var space [128]byte
+	return hashed(append(append(append(space[:0], scope...), 0), id...))
+}
+
+func hashed(text []byte) string {
+	sum := sha256.Sum256(text)
+	var hash [43]byte
+	base64.RawURLEncoding.Encode(hash[:], sum[:])
+	return string(hash[:])
 }
