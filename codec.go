@@ -2,11 +2,9 @@ package session
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
-	"sync"
 	"sync/atomic"
 	"unicode/utf8"
 )
@@ -103,18 +101,6 @@ func (c *codec[T]) isReserved(key string) bool {
 	return key == cookieKey || key == metaKey || c.reserved[key]
 }
 
-var encoders = sync.Pool{New: func() any {
-	e := &encoder{}
-	e.json = json.NewEncoder(&e.text)
-	e.json.SetEscapeHTML(false) // the text is for stores and Node, not for a page
-	return e
-}}
-
-type encoder struct {
-	text bytes.Buffer
-	json *json.Encoder
-}
-
 // encode returns the object that v is, in a buffer of its own.
 func (c *codec[T]) encode(v *T) ([]byte, error) {
 	body, err := c.appendObject(v)
@@ -139,13 +125,10 @@ func (c *codec[T]) appendObject(v *T) ([]byte, error) {
 	if m, ok := any(v).(*map[string]any); ok && c.plain {
 		return c.encodeMap(*m)
 	}
-	e := encoders.Get().(*encoder)
-	defer encoders.Put(e)
-	e.text.Reset()
-	if err := e.json.Encode(v); err != nil {
+	body, err := appendOther(nil, v)
+	if err != nil {
 		return nil, err
 	}
-	body := bytes.TrimSpace(e.text.Bytes())
 	if string(body) == "null" {
 		return []byte("{}"), nil
 	}
@@ -157,7 +140,7 @@ func (c *codec[T]) appendObject(v *T) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return bytes.Clone(body), nil
+	return body, nil
 }
 
 func (c *codec[T]) checkKeys(body []byte) error {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -154,6 +155,18 @@ func appendFloat(dst []byte, f float64) ([]byte, error) {
 		return strconv.AppendInt(dst, int64(f), 10), nil
 	}
 	return appendOther(dst, f)
+}
+
+var encoders = sync.Pool{New: func() any {
+	e := &encoder{}
+	e.json = json.NewEncoder(&e.text)
+	e.json.SetEscapeHTML(false) // the text is for stores and Node, not for a page
+	return e
+}}
+
+type encoder struct {
+	text bytes.Buffer
+	json *json.Encoder
 }
 
 func appendOther(dst []byte, value any) ([]byte, error) {

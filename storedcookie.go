@@ -130,4 +130,3 @@ func appendLower(dst []byte, word string) []byte {
 	}
 	return dst
 }
-
