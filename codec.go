@@ -169,6 +169,11 @@ func (c *codec[T]) bodyOf(d *document[T]) ([]byte, error) {
 	return body, nil
 }
 
+// copiesExactly reports whether a copy has the very form that a store gives back.
+func (c *codec[T]) copiesExactly() bool {
+	return c.copier.safe && !c.copier.dynamic && !c.copier.times
+}
+
 // shares reports whether a handler could change a copy's insides without Update.
 func (c *codec[T]) shares() bool { return c.copier.fix != nil || !c.copier.safe }
 

@@ -25,6 +25,19 @@ func (c *codec[T]) compose(base *document[T], key string, value *T, body, cookie
 	return d, nil
 }
 
+// rewrite is the text of base with body in place of its value, and all else as it stands.
+func (c *codec[T]) rewrite(base *document[T], body []byte) ([]byte, error) {
+	data := append([]byte(`{"`+cookieKey+`":`), memberOf(base.data, cookieKey)...)
+	data, _, err := c.appendData(data, base, body)
+	if err != nil {
+		return nil, err
+	}
+	if text := memberOf(base.data, metaKey); text != nil {
+		data = append(append(data, `,"`+metaKey+`":`...), text...)
+	}
+	return append(data, '}'), nil
+}
+
 // appendData writes the members of a document that are not the library's: those of base,
 // with what body has in place of base's value. others is as in document.
 func (c *codec[T]) appendData(dst []byte, base *document[T], body []byte) (data []byte, others []member, err error) {

@@ -122,6 +122,26 @@ func (s *cacheShard[T]) clear(set *cacheSet[T], way int) {
 	set.ways[way].Store(nil)
 }
 
+// keep takes a document into the cache: a version that was just stored.
+func (c *codec[T]) keep(d *document[T]) { c.cache.put(d) }
+
+// forget drops a session that has ended.
+func (c *codec[T]) forget(key string) { c.cache.drop(key) }
+
+// cached counts the documents in the cache. It is for tests.
+func (c *codec[T]) cached() (n int) {
+	for i := range c.cache.shards {
+		for j := range c.cache.shards[i].sets {
+			for k := range c.cache.shards[i].sets[j].ways {
+				if c.cache.shards[i].sets[j].ways[k].Load() != nil {
+					n++
+				}
+			}
+		}
+	}
+	return n
+}
+
 // makeRoom empties a way of a full set.
 func (s *cacheShard[T]) makeRoom(set *cacheSet[T]) int {
 	for {

@@ -90,7 +90,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		keepCookie: cfg.Express.KeepCookie, keepDeadCookie: cfg.Express.KeepDeadCookie,
 		express: cfg.Express.Rules, visitors: maxVisits,
 	}}
-	m.dropDocument = m.codec.cache.drop
+	m.dropDocument = m.codec.forget
 	m.overHTTP, m.overHTTPS = m.cookie, m.cookie
 	m.overHTTP.resolve(false)
 	m.overHTTPS.resolve(true)

@@ -183,9 +183,9 @@ func (s *Session[T]) supersede(ctx context.Context, mv *moving) error {
 			info.NewID = sealed
 		}
 	}
-	begin := appendCookie([]byte(`{"`+cookieKey+`":`), s.settings, s.lifetime, info.Until)
+	cookie := appendCookie(nil, s.settings, s.lifetime, info.Until)
 	pointer := func(key string) store.Record {
-		return store.Record{ID: key, Owner: info.Owner, Expires: expires.time(), Data: append(info.append(begin[:len(begin):len(begin)], s.m.seal, key), '}')}
+		return store.Record{ID: key, Owner: info.Owner, Expires: expires.time(), Data: dataless(cookie, info, s.m.seal, key)}
 	}
 	old := pointer(s.key)
 	old.Version = s.version
@@ -210,7 +210,7 @@ func (s *Session[T]) point(ctx context.Context, pointer store.Record, successor 
 		_, err := s.m.store.Update(ctx, pointer)
 		if try > 0 && errors.Is(err, store.ErrConflict) {
 			rec, failed := s.m.store.Load(ctx, pointer.ID)
-			if failed == nil && s.m.metaOf(rec.ID, rec.Data).Successor == successor {
+			if failed == nil && s.m.seal.metaOf(rec.ID, rec.Data).Successor == successor {
 				return nil // an earlier try did it
 			}
 			if failed != nil {

@@ -147,7 +147,7 @@ func (c *core) look(ctx context.Context, key string, until time.Time) (watch.Sta
 		if err != nil {
 			return watch.State{}, &storeError{err}
 		}
-		m := c.metaOf(rec.ID, rec.Data)
+		m := c.seal.metaOf(rec.ID, rec.Data)
 		switch {
 		case m.Ended:
 			return watch.State{Ended: c.why(key, time.Time{})}, nil

@@ -191,7 +191,7 @@ func (m *Manager[T]) load(ctx context.Context, key, id string) (loaded[T], error
 // session: the end of what is left of one that was ended, or renewed, is no news.
 func (c *core) expired(rec store.Record, err error) error {
 	if errors.Is(err, store.ErrExpired) && rec.ID != "" {
-		if info := c.metaOf(rec.ID, rec.Data); info.Ended || info.Successor != "" {
+		if info := c.seal.metaOf(rec.ID, rec.Data); info.Ended || info.Successor != "" {
 			return store.ErrNotFound
 		}
 	}
@@ -289,17 +289,4 @@ func (s *Session[T]) learn(at *loaded[T]) {
 	if !s.touched && !s.settingsChanged {
 		s.expires = s.within(s.deadline)
 	}
-}
-
-// metaOf reads the bookkeeping of a stored document, whatever its data's type.
-func (c *core) metaOf(key string, data []byte) meta {
-	text := memberOf(data, metaKey)
-	if text == nil {
-		return meta{}
-	}
-	m, err := c.seal.read(key, text)
-	if err != nil {
-		return meta{}
-	}
-	return m
 }

@@ -126,14 +126,8 @@ func (r *revision[T]) outcome(doc *document[T]) ([]byte, error) {
 	if !bytes.Equal(body, again) {
 		return nil, ErrUnrepeatable
 	}
-	data := append([]byte(`{"`+cookieKey+`":`), memberOf(doc.data, cookieKey)...)
-	if data, _, err = c.appendData(data, doc, body); err != nil {
-		return nil, err
-	}
-	if text := memberOf(doc.data, metaKey); text != nil {
-		data = append(append(data, `,"`+metaKey+`":`...), text...)
-	}
-	if data = append(data, '}'); len(data) > r.m.maxBytes {
+	data, err := c.rewrite(doc, body)
+	if err == nil && len(data) > r.m.maxBytes {
 		err = fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, len(data), r.m.maxBytes)
 	}
 	return data, err

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -64,15 +63,7 @@ func (s *Session[T]) Digest() string {
 //
 // It believes what the document says, which is enough for an index: a manager believes
 // what it has sealed itself.
-func OwnerOf(document []byte) string {
-	var m struct {
-		Owner string `json:"owner"`
-	}
-	if json.Unmarshal(memberOf(document, metaKey), &m) != nil {
-		return ""
-	}
-	return m.Owner
-}
+func OwnerOf(data []byte) string { return ownerOf(data) }
 
 // List yields the live sessions of an owner, in no particular order, without holding
 // them all in memory (ASVS 7.5.2). For everybody's sessions see [Manager.ListAll].

@@ -39,7 +39,7 @@ func (c *core) remove(ctx context.Context, key string, version store.Version, ca
 func (c *core) removeRecord(ctx context.Context, key string, version store.Version, cause error) (bool, error) {
 	for try := 0; ; try++ {
 		if version != 0 {
-			_, err := c.store.Update(ctx, c.tombstone(key, version))
+			_, err := c.store.Update(ctx, c.tombstoneOf(key, version))
 			if err == nil {
 				return true, c.clear(ctx, key, cause)
 			}
@@ -63,7 +63,7 @@ func (c *core) removeRecord(ctx context.Context, key string, version store.Versi
 		if err != nil {
 			return false, err
 		}
-		switch info := c.metaOf(rec.ID, rec.Data); {
+		switch info := c.seal.metaOf(rec.ID, rec.Data); {
 		case info.Ended:
 			return false, c.clear(ctx, rec.ID, cause) // which an earlier try may have failed to do
 		case info.Login:
@@ -74,7 +74,7 @@ func (c *core) removeRecord(ctx context.Context, key string, version store.Versi
 				return ended, err
 			}
 			// Nothing swaps a pointer again but this, so that whoever is first has done it.
-			_, err = c.store.Update(ctx, c.tombstone(rec.ID, rec.Version))
+			_, err = c.store.Update(ctx, c.tombstoneOf(rec.ID, rec.Version))
 			if err != nil && !definite(err) {
 				return ended, err
 			}
@@ -93,13 +93,9 @@ func (c *core) clear(ctx context.Context, key string, cause error) error {
 	return nil
 }
 
-// tombstoneData is the document of all tombstones. It holds nothing of the session, and its
-// bytes are there once.
-var tombstoneData = []byte(`{"` + cookieKey + `":{"originalMaxAge":null},"` + metaKey + `":{"ended":true}}`)
-
-// tombstone is what takes the place of the record of a session that is over.
-func (c *core) tombstone(key string, version store.Version) store.Record {
-	return store.Record{ID: key, Data: tombstoneData, Expires: (c.present() + c.graceEnd(0)).time(), Version: version}
+// tombstoneOf is what takes the place of the record of a session that is over.
+func (c *core) tombstoneOf(key string, version store.Version) store.Record {
+	return store.Record{ID: key, Data: tombstone, Expires: (c.present() + c.graceEnd(0)).time(), Version: version}
 }
 
 // definite reports whether a failed write is known not to have happened.

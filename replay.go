@@ -22,7 +22,7 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 	}
 	// The view has parts of its own already. If nobody else has them, and they turn out
 	// the same, they serve.
-	private := s.viewed && !s.shown && c.copier.safe && !c.copier.dynamic && !c.copier.times
+	private := s.viewed && !s.shown && c.copiesExactly()
 	var unfit error
 	for i, fn := range s.updates {
 		s.apply(fn, value)
@@ -58,7 +58,7 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 	if private {
 		value = &s.view
 	}
-	if err := c.settle(value, body); err != nil || !c.express {
+	if err := c.settle(value, body); err != nil || !s.m.express {
 		return value, body, err
 	}
 	was, err := c.bodyOf(s.doc)

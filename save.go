@@ -249,7 +249,7 @@ func pauseBeforeRetry(ctx context.Context, try int) error {
 
 // keep takes over what was written.
 func (s *Session[T]) keep(doc *document[T], version store.Version, expires time.Time) {
-	s.m.codec.cache.put(doc)
+	s.m.codec.keep(doc)
 	s.forget()
 	s.state, s.doc, s.version = stateStored, doc, version
 	s.deadline = instantOf(expires)

@@ -42,6 +42,40 @@ type meta struct {
 	OldSecret bool `json:"-"` // another secret than the first made the MAC
 }
 
+// tombstone is the document of all sessions that are over. It holds nothing of them, and
+// its bytes exist once.
+var tombstone = []byte(`{"` + cookieKey + `":{"originalMaxAge":null},"` + metaKey + `":{"ended":true}}`)
+
+// dataless is a document without data, for the record under key.
+func dataless(cookie []byte, m meta, s *sealer, key string) []byte {
+	return append(m.append(append([]byte(`{"`+cookieKey+`":`), cookie...), s, key), '}')
+}
+
+// metaOf reads the bookkeeping of a stored document, whatever its data's type. There is
+// none where it does not count.
+func (s *sealer) metaOf(key string, data []byte) meta {
+	text := memberOf(data, metaKey)
+	if text == nil {
+		return meta{}
+	}
+	m, err := s.read(key, text)
+	if err != nil {
+		return meta{}
+	}
+	return m
+}
+
+// ownerOf is the owner in a stored document's bookkeeping, authentic or not.
+func ownerOf(data []byte) string {
+	var m struct {
+		Owner string `json:"owner"`
+	}
+	if json.Unmarshal(memberOf(data, metaKey), &m) != nil {
+		return ""
+	}
+	return m.Owner
+}
+
 // append writes the bookkeeping of the record under key as the last member of a
 // document, if there is any.
 func (m *meta) append(dst []byte, s *sealer, key string) []byte {
