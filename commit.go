@@ -166,7 +166,7 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 	}
 	changed := s.ownerMoved
 	if body != nil && !changed {
-		since, err := s.m.codec.bodyOf(s.doc)
+		since, err := s.m.codec.Encoding(s.doc)
 		if err != nil {
 			return err
 		}
@@ -243,9 +243,9 @@ func (s *Session[T]) sends(body []byte, newCookie bool) (bool, error) {
 		return true, nil
 	case !s.m.express && !s.checked:
 		return false, nil
-	case s.m.rolling || s.resend || !s.m.express && (newCookie || s.sent.old || s.lifetime.set):
+	case s.m.rolling || s.resend || !s.m.express && (newCookie || s.sent.old || s.lifetime.Set):
 		return true, nil
-	case s.lifetime.set || s.lifetime.off:
+	case s.lifetime.Set || s.lifetime.Off:
 		// The browser's copy of the expiry moves with each change, as express-session's.
 		return s.modified(body)
 	}

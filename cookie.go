@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nestsession/session/cookie"
+	"github.com/nestsession/session/internal/document"
 )
 
 // Cookie says how the session's cookie is set. The zero value is safe: it ends
@@ -124,11 +125,11 @@ func (c *Cookie) resolve(secure bool) {
 }
 
 // attributes is the cookie on the wire. c is resolved.
-func (c *Cookie) attributes(expires instant) cookie.Attributes {
+func (c *Cookie) attributes(expires document.Instant) cookie.Attributes {
 	a := cookie.Attributes{
 		Domain:      c.Domain,
 		Path:        c.Path,
-		Expires:     expires.time(),
+		Expires:     expires.Time(),
 		HTTPOnly:    !c.InsecureScriptAccess,
 		Secure:      c.Secure == SecureAlways,
 		Partitioned: c.Partitioned,

@@ -130,7 +130,7 @@ func TestTheCachesForgetEndedSessions(t *testing.T) {
 }
 
 func inCaches(m *Manager[profile]) (documents, cookies int) {
-	documents = m.codec.cached()
+	documents = m.codec.Cached()
 	for i := range m.cookies.slots {
 		if m.cookies.slots[i].Load() != nil {
 			cookies++

@@ -3,6 +3,8 @@ package session
 import (
 	"errors"
 	"fmt"
+	"github.com/nestsession/session/internal/clone"
+	"github.com/nestsession/session/internal/document"
 )
 
 // The sentinels of this package; compare with [errors.Is]. Those of the store
@@ -59,12 +61,12 @@ var (
 
 	// ErrReservedKey says that the data have a top-level key that belongs to the
 	// stored form or is listed in Config.Express.ReservedKeys.
-	ErrReservedKey = errReservedKey
+	ErrReservedKey = document.ErrReservedKey
 
 	// ErrUnstorable says that the data hold something that would not come back from a
 	// store as it is: text that is not UTF-8, NaN, what a type's own encoding leaves out.
 	// Nothing is stored. The error names the key, and says what to do.
-	ErrUnstorable = errUnstorable
+	ErrUnstorable = clone.ErrUnstorable
 
 	// ErrInsecure says that a session was not saved because its cookie is Secure
 	// and the request came over plain HTTP, so that no client could ever return to it.

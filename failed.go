@@ -172,7 +172,7 @@ func (s *Session[T]) rollBack(ctx context.Context, reason Reason) {
 		s.expires = s.expiry(s.created)
 		return
 	}
-	s.learn(&loaded[T]{rec: store.Record{Expires: s.deadline.time()}, doc: s.doc})
+	s.learn(&loaded[T]{rec: store.Record{Expires: s.deadline.Time()}, doc: s.doc})
 }
 
 // outlook tells what the end of the request would do: whether something would be saved,

@@ -82,7 +82,7 @@ func (s *Session[T]) abandon(ctx context.Context) {
 		return
 	}
 	s.m.emit(ctx, Event{Kind: EventCookieNotSent, Owner: s.owner, Reason: ReasonTimedOut}, s.key)
-	if s.origin != s.m.codec.empty {
+	if s.origin != s.m.codec.Empty {
 		return // it was renewed, and has the client's data
 	}
 	d := s.m.outlive(ctx)

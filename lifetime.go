@@ -1,27 +1,28 @@
 package session
 
 import (
+	"github.com/nestsession/session/internal/document"
 	"math"
 	"time"
 )
 
 // lifetimeOf reads a MaxAge: zero is none; a fraction of a millisecond is cut off.
-func lifetimeOf(maxAge time.Duration) lifetime {
+func lifetimeOf(maxAge time.Duration) document.Lifetime {
 	if maxAge == 0 || maxAge == UntilClosed {
-		return lifetime{off: maxAge == UntilClosed}
+		return document.Lifetime{Off: maxAge == UntilClosed}
 	}
-	return lifetime{set: true, ms: int64(math.Floor(float64(maxAge) / float64(time.Millisecond)))}
+	return document.Lifetime{Set: true, MS: int64(math.Floor(float64(maxAge) / float64(time.Millisecond)))}
 }
 
 // maxAgeOf is the other way round.
-func maxAgeOf(l lifetime) time.Duration {
+func maxAgeOf(l document.Lifetime) time.Duration {
 	switch {
-	case l.off:
+	case l.Off:
 		return UntilClosed
-	case l.set && l.ms == 0:
+	case l.Set && l.MS == 0:
 		return 1
 	}
-	return time.Duration(l.ms) * time.Millisecond
+	return time.Duration(l.MS) * time.Millisecond
 }
 
 // Cookie returns how this session's cookie is set. MaxAge is the lifetime from each
@@ -76,56 +77,60 @@ func (s *Session[T]) set(c Cookie) {
 func (s *Session[T]) settle(c *Cookie) {
 	s.settings, s.lifetime = s.m.resolve(c, s.secure), lifetimeOf(c.MaxAge)
 	if !c.Expires.IsZero() {
-		s.lifetime = lifetime{set: true, ms: int64(instantOf(c.Expires) - s.m.present())}
+		s.lifetime = document.Lifetime{Set: true, MS: int64(document.InstantOf(c.Expires) - s.m.present())}
 	}
 }
 
 // lastUsed is when the session was last saved or touched: the store's expiry is the
 // idle timeout later, unless the absolute timeout cut it.
-func (s *Session[T]) lastUsed() instant {
+func (s *Session[T]) lastUsed() document.Instant {
 	idle := s.idle()
-	if !idle.set || s.deadline == 0 || s.deadline == s.m.keepUntil(s.created) {
+	if !idle.Set || s.deadline == 0 || s.deadline == s.m.keepUntil(s.created) {
 		return s.used
 	}
-	return max(s.used, min(s.deadline-instant(idle.ms), s.m.present()))
+	return max(s.used, min(s.deadline-document.Instant(idle.MS), s.m.present()))
 }
 
 // idle is how long the session lives from each visit on.
-func (s *Session[T]) idle() lifetime {
+func (s *Session[T]) idle() document.Lifetime {
 	switch {
-	case s.lifetime.set && (s.ownCookie || s.m.idle <= 0):
+	case s.lifetime.Set && (s.ownCookie || s.m.idle <= 0):
 		return s.lifetime
 	case s.m.idle > 0:
 		return lifetimeOf(s.m.idle)
 	case s.m.idle == NoTimeout:
-		return lifetime{}
+		return document.Lifetime{}
 	}
 	return lifetimeOf(DefaultIdleTimeout)
 }
 
 // expiry is when a session that is used now ends: the idle timeout from now,
 // within the absolute one.
-func (s *Session[T]) expiry(now instant) instant { return s.within(s.idle().from(now)) }
+func (s *Session[T]) expiry(now document.Instant) document.Instant {
+	return s.within(s.idle().From(now))
+}
 
 // within is the earlier of a moment and of the absolute timeout; zero is never.
-func (s *Session[T]) within(at instant) instant { return earlier(at, s.m.end(s.created)) }
+func (s *Session[T]) within(at document.Instant) document.Instant {
+	return earlier(at, s.m.end(s.created))
+}
 
 // recordExpiry is until when the store keeps a session that is used now.
-func (s *Session[T]) recordExpiry(now instant) instant {
-	return earlier(s.idle().from(now), s.m.keepUntil(s.created))
+func (s *Session[T]) recordExpiry(now document.Instant) document.Instant {
+	return earlier(s.idle().From(now), s.m.keepUntil(s.created))
 }
 
 // cookieExpiry is until when the browser keeps a cookie that is sent now; zero until it
 // closes.
-func (s *Session[T]) cookieExpiry(now instant) instant {
-	at := s.lifetime.from(now)
+func (s *Session[T]) cookieExpiry(now document.Instant) document.Instant {
+	at := s.lifetime.From(now)
 	if at != 0 && !s.m.express {
 		at = s.within(at)
 	}
 	return at
 }
 
-func earlier(a, b instant) instant {
+func earlier(a, b document.Instant) document.Instant {
 	if a == 0 || b != 0 && b < a {
 		return b
 	}
@@ -133,11 +138,11 @@ func earlier(a, b instant) instant {
 }
 
 // end is when the absolute timeout ends a session; zero if there is none.
-func (c *core) end(created instant) instant {
+func (c *core) end(created document.Instant) document.Instant {
 	if c.absolute <= 0 || created == 0 {
 		return 0
 	}
-	return created + instant(c.absolute/time.Millisecond)
+	return created + document.Instant(c.absolute/time.Millisecond)
 }
 
 // overdue is for how many milliseconds a record is kept that the absolute timeout has
@@ -145,7 +150,7 @@ func (c *core) end(created instant) instant {
 const overdue = 3_600_000
 
 // keepUntil is when the store may forget a session at the latest; zero if never.
-func (c *core) keepUntil(created instant) instant {
+func (c *core) keepUntil(created document.Instant) document.Instant {
 	end := c.end(created)
 	if end != 0 && !c.express {
 		end += overdue

@@ -60,7 +60,7 @@ func (s *Session[T]) login(ctx context.Context, owner string) error {
 		}
 	case stateStored: // another login has superseded it: what was there when this request came stays
 		s.unview()
-		s.state, s.version, s.origin = stateNew, 0, s.m.codec.empty
+		s.state, s.version, s.origin = stateNew, 0, s.m.codec.Empty
 	default:
 		if err := s.anew(ctx); err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nestsession/session/cookie"
+	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/watch"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
@@ -22,7 +23,7 @@ import (
 // application may have several side by side, under different cookie names.
 type Manager[T any] struct {
 	core
-	codec codec[T]
+	codec document.Codec[T]
 	owned io.Closer // the store, if New made it
 }
 
@@ -30,7 +31,7 @@ type Manager[T any] struct {
 type core struct {
 	store     store.Store
 	signer    *cookie.Signer
-	seal      *sealer
+	seal      *document.Sealer
 	cookies   cookieCache
 	digestKey [sha256.Size]byte
 	name      string
@@ -69,7 +70,7 @@ type core struct {
 // session's data, stored as JSON beside the cookie's settings in one object. The
 // error names each field that cannot work and what to write instead.
 func New[T any](cfg Config) (*Manager[T], error) {
-	codec, typeErr := newCodec[T](cfg.Express.ReservedKeys, cfg.Express.Rules, parseCookie)
+	codec, typeErr := document.NewCodec[T](cfg.Express.ReservedKeys, cfg.Express.Rules, parseCookie)
 	if err := errors.Join(cfg.validate(), typeErr); err != nil {
 		return nil, err
 	}
@@ -78,9 +79,9 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	if err != nil {
 		return nil, refuse("Secrets", "%v", err)
 	}
-	codec.seal = newSealer(cfg.Secrets, cfg.Scope, cfg.Express.InsecurePlainIDs, cfg.Express.Rules)
+	codec.Seal = document.NewSealer(cfg.Secrets, cfg.Scope, cfg.Express.InsecurePlainIDs, cfg.Express.Rules)
 	m := &Manager[T]{codec: codec, core: core{
-		store: cfg.Store, signer: signer, seal: codec.seal, former: cfg.FormerCookies, scope: cfg.Scope, cookies: newCookieCache(), name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
+		store: cfg.Store, signer: signer, seal: codec.Seal, former: cfg.FormerCookies, scope: cfg.Scope, cookies: newCookieCache(), name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
 		genID: cfg.GenID, isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, errorHandler: cfg.ErrorHandler, now: cfg.Now,
 		logger: cfg.Logger, proxy: cfg.Proxy, idle: cfg.IdleTimeout, absolute: cfg.AbsoluteTimeout,
 		touchEvery: cfg.TouchInterval, grace: cfg.RenewGrace, maxBytes: cfg.MaxBytes,
@@ -90,7 +91,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		keepCookie: cfg.Express.KeepCookie, keepDeadCookie: cfg.Express.KeepDeadCookie,
 		express: cfg.Express.Rules, visitors: maxVisits,
 	}}
-	m.dropDocument = m.codec.forget
+	m.dropDocument = m.codec.Forget
 	m.overHTTP, m.overHTTPS = m.cookie, m.cookie
 	m.overHTTP.resolve(false)
 	m.overHTTPS.resolve(true)
@@ -141,4 +142,4 @@ func (m *Manager[T]) Ping(ctx context.Context) error {
 }
 
 // present is the moment it is now.
-func (c *core) present() instant { return instant(c.now().UnixMilli()) }
+func (c *core) present() document.Instant { return document.Instant(c.now().UnixMilli()) }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nestsession/session/internal/backoff"
+	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/store"
 )
 
@@ -127,7 +128,7 @@ func (s *Session[T]) moveOnce(ctx context.Context, mv *moving) error {
 }
 
 // moved takes over what was written.
-func (s *Session[T]) moved(ctx context.Context, mv *moving, doc *document[T], expires time.Time) {
+func (s *Session[T]) moved(ctx context.Context, mv *moving, doc *document.Document[T], expires time.Time) {
 	old := s.key
 	s.keep(doc, mv.next.Version, expires)
 	s.m.dropCached(old)
@@ -148,7 +149,7 @@ func (s *Session[T]) moved(ctx context.Context, mv *moving, doc *document[T], ex
 // dropData makes the session one that nothing was put into, but for what this request
 // has changed.
 func (s *Session[T]) dropData() {
-	s.doc = s.m.codec.empty
+	s.doc = s.m.codec.Empty
 	s.settle(s.m.settings(s.r))
 	s.ownCookie, s.settingsChanged = false, false
 	s.storedOwner = ""
@@ -160,7 +161,7 @@ func (s *Session[T]) dropData() {
 // beside it, which express-session knows nothing of: it finds nothing under the old id,
 // as after its own regenerate.
 func (s *Session[T]) supersede(ctx context.Context, mv *moving) error {
-	info := meta{Successor: mv.next.ID, Login: mv.login != "", Carry: mv.login != "" && !mv.dropped}
+	info := document.Meta{Successor: mv.next.ID, Login: mv.login != "", Carry: mv.login != "" && !mv.dropped}
 	if !info.Login {
 		info.Owner = s.owner // so that who ends or changes the owner's sessions finds it, see visits
 	}
@@ -169,14 +170,14 @@ func (s *Session[T]) supersede(ctx context.Context, mv *moving) error {
 	case info.Login, s.m.grace <= 0:
 		info.Until = s.now + s.m.graceEnd(0)
 	default:
-		info.Until = s.now + instant(MaxRenewRepair/time.Millisecond)
+		info.Until = s.now + document.Instant(MaxRenewRepair/time.Millisecond)
 		if end := s.expiry(s.now); end != 0 {
 			info.Until = min(info.Until, end)
 		}
 		expires = info.Until + linger
 		info.Unseen, info.Seen = s.sight()
 		if !s.m.plainIDs {
-			sealed, err := s.m.seal.sealID(s.id, mv.id)
+			sealed, err := s.m.seal.SealID(s.id, mv.id)
 			if err != nil {
 				return err
 			}
@@ -185,7 +186,7 @@ func (s *Session[T]) supersede(ctx context.Context, mv *moving) error {
 	}
 	cookie := appendCookie(nil, s.settings, s.lifetime, info.Until)
 	pointer := func(key string) store.Record {
-		return store.Record{ID: key, Owner: info.Owner, Expires: expires.time(), Data: dataless(cookie, info, s.m.seal, key)}
+		return store.Record{ID: key, Owner: info.Owner, Expires: expires.Time(), Data: document.Dataless(cookie, info, s.m.seal, key)}
 	}
 	old := pointer(s.key)
 	old.Version = s.version
@@ -210,7 +211,7 @@ func (s *Session[T]) point(ctx context.Context, pointer store.Record, successor 
 		_, err := s.m.store.Update(ctx, pointer)
 		if try > 0 && errors.Is(err, store.ErrConflict) {
 			rec, failed := s.m.store.Load(ctx, pointer.ID)
-			if failed == nil && s.m.seal.metaOf(rec.ID, rec.Data).Successor == successor {
+			if failed == nil && s.m.seal.MetaOf(rec.ID, rec.Data).Successor == successor {
 				return nil // an earlier try did it
 			}
 			if failed != nil {

@@ -41,7 +41,7 @@ func (s *Session[T]) NotifyContext(parent context.Context) (ctx context.Context,
 		cancel(ErrRevoked)
 		return ctx, stop
 	}
-	w := s.m.hub.Add(key, until.time(), &follower[T]{s, cancel})
+	w := s.m.hub.Add(key, until.Time(), &follower[T]{s, cancel})
 	forget := func() { s.m.hub.Remove(w) }
 	unhook := context.AfterFunc(parent, forget) // not of ctx, which would take a map for it
 	return ctx, func() {
@@ -128,7 +128,7 @@ func (s *Session[T]) prolong(ctx context.Context, at *loaded[T]) error {
 	if !s.due(until) {
 		return nil
 	}
-	err := s.m.store.Touch(ctx, s.key, until.time())
+	err := s.m.store.Touch(ctx, s.key, until.Time())
 	if err == nil {
 		s.deadline, s.expires = until, s.within(until)
 	}
@@ -147,7 +147,7 @@ func (c *core) look(ctx context.Context, key string, until time.Time) (watch.Sta
 		if err != nil {
 			return watch.State{}, &storeError{err}
 		}
-		m := c.seal.metaOf(rec.ID, rec.Data)
+		m := c.seal.MetaOf(rec.ID, rec.Data)
 		switch {
 		case m.Ended:
 			return watch.State{Ended: c.why(key, time.Time{})}, nil
@@ -158,7 +158,7 @@ func (c *core) look(ctx context.Context, key string, until time.Time) (watch.Sta
 				return watch.State{Ended: ErrExpired}, nil
 			}
 			until := rec.Expires
-			if end := c.end(m.Created).time(); !end.IsZero() && (until.IsZero() || end.Before(until)) {
+			if end := c.end(m.Created).Time(); !end.IsZero() && (until.IsZero() || end.Before(until)) {
 				until = end
 			}
 			return watch.State{Key: key, Until: until}, nil

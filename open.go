@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/store"
 )
 
@@ -59,11 +60,11 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 		s.id = at.id
 		if at.key != sent.key {
 			s.alias = sent.key
-			s.repair = at.id != "" && at.doc.meta.Unseen
+			s.repair = at.id != "" && at.doc.Meta.Unseen
 		}
 		s.adopt(at)
 		s.origin = s.doc
-		m.unreadMembers(ctx, s.doc.misfits, s.owner, s.key)
+		m.unreadMembers(ctx, s.doc.Misfits, s.owner, s.key)
 		return nil
 	}
 	if superseded := (*supersededError)(nil); errors.As(err, &superseded) && !superseded.past {
@@ -106,13 +107,13 @@ func (m *Manager[T]) endExpired(ctx context.Context, key string, at loaded[T], e
 	}
 	ended, _ := m.remove(ctx, at.key, at.rec.Version, ErrExpired) // if it fails, the next visit tries again
 	if ended {
-		m.emit(ctx, Event{Kind: EventExpired, Owner: at.doc.meta.Owner, Reason: ReasonAbsolute}, at.key)
+		m.emit(ctx, Event{Kind: EventExpired, Owner: at.doc.Meta.Owner, Reason: ReasonAbsolute}, at.key)
 	}
 }
 
 // begin makes s a new session.
-func (s *Session[T]) begin(now instant) {
-	s.state, s.doc, s.origin = stateNew, s.m.codec.empty, s.m.codec.empty
+func (s *Session[T]) begin(now document.Instant) {
+	s.state, s.doc, s.origin = stateNew, s.m.codec.Empty, s.m.codec.Empty
 	s.created, s.used = now, now
 	s.owner, s.storedOwner, s.authenticated, s.ownCookie = "", "", 0, false
 	s.version, s.deadline = 0, 0
@@ -123,7 +124,7 @@ func (s *Session[T]) begin(now instant) {
 // "" if that is not known to who looked.
 type loaded[T any] struct {
 	rec store.Record
-	doc *document[T]
+	doc *document.Document[T]
 	key string
 	id  string
 }
@@ -161,11 +162,11 @@ func (m *Manager[T]) load(ctx context.Context, key, id string) (loaded[T], error
 			m.dropCached(key)
 			return loaded[T]{}, m.expired(rec, err)
 		}
-		doc, err := m.codec.decode(rec.ID, rec.Data)
+		doc, err := m.codec.Decode(rec.ID, rec.Data)
 		if err != nil {
 			return loaded[T]{}, &undecodableError{err}
 		}
-		info := &doc.meta
+		info := &doc.Meta
 		if info.Ended || info.Login {
 			return loaded[T]{}, &supersededError{info.Successor, info.Carry, m.past(info, rec.Expires)}
 		}
@@ -191,7 +192,7 @@ func (m *Manager[T]) load(ctx context.Context, key, id string) (loaded[T], error
 // session: the end of what is left of one that was ended, or renewed, is no news.
 func (c *core) expired(rec store.Record, err error) error {
 	if errors.Is(err, store.ErrExpired) && rec.ID != "" {
-		if info := c.seal.metaOf(rec.ID, rec.Data); info.Ended || info.Successor != "" {
+		if info := c.seal.MetaOf(rec.ID, rec.Data); info.Ended || info.Successor != "" {
 			return store.ErrNotFound
 		}
 	}
@@ -227,26 +228,26 @@ func (c *core) gone(ctx context.Context, key string) bool {
 
 // past reports whether what ended a session no longer counts: then its id is one that
 // nobody knows. A touch by a request in flight may have moved the record's expiry.
-func (c *core) past(info *meta, expires time.Time) bool {
+func (c *core) past(info *document.Meta, expires time.Time) bool {
 	now := c.present()
-	return info.Until != 0 && now >= info.Until || info.Until == 0 && instantOf(expires) > now+c.graceEnd(linger)
+	return info.Until != 0 && now >= info.Until || info.Until == 0 && document.InstantOf(expires) > now+c.graceEnd(linger)
 }
 
 // answers reports whether the id that a session had before Renew still leads to it: as
 // long as no request has come with the new one, since the client may not have got that,
 // and for the grace after that.
-func (c *core) answers(info *meta, more instant) bool {
+func (c *core) answers(info *document.Meta, more document.Instant) bool {
 	return info.Unseen && c.grace > 0 || info.Seen != 0 && c.present() < info.Seen+c.graceEnd(more)
 }
 
 // graceEnd is how much later than now the grace ends, and more.
-func (c *core) graceEnd(more instant) instant {
-	return instant(max(c.grace, 0)/time.Millisecond) + more
+func (c *core) graceEnd(more document.Instant) document.Instant {
+	return document.Instant(max(c.grace, 0)/time.Millisecond) + more
 }
 
 // over reports whether the absolute timeout has ended a session. The store keeps the
 // record a while longer, or as long as another program or another Config has said.
-func (c *core) over(created instant) bool {
+func (c *core) over(created document.Instant) bool {
 	end := c.end(created)
 	return end != 0 && c.present() >= end
 }
@@ -255,7 +256,7 @@ func (c *core) over(created instant) bool {
 // not saved stays.
 func (s *Session[T]) adopt(at loaded[T]) {
 	s.state, s.key, s.doc, s.version = stateStored, at.key, at.doc, at.rec.Version
-	info := &at.doc.meta
+	info := &at.doc.Meta
 	s.storedOwner = s.m.ownerOf(&at.rec, info)
 	if !s.ownerMoved {
 		s.owner = s.storedOwner
@@ -270,7 +271,7 @@ func (s *Session[T]) adopt(at loaded[T]) {
 // ownerOf is whose session a record is. Where other programs write records the store may
 // have read the owner out of their data, as the application told it to (Config.OwnerOf
 // of the stores); elsewhere only the sealed bookkeeping counts.
-func (c *core) ownerOf(rec *store.Record, info *meta) string {
+func (c *core) ownerOf(rec *store.Record, info *document.Meta) string {
 	if info.Owner == "" && c.express && !info.Forged {
 		return rec.Owner
 	}
@@ -279,12 +280,12 @@ func (c *core) ownerOf(rec *store.Record, info *meta) string {
 
 // learn takes over from a record how long the session lives.
 func (s *Session[T]) learn(at *loaded[T]) {
-	s.deadline = instantOf(at.rec.Expires)
+	s.deadline = document.InstantOf(at.rec.Expires)
 	if !s.settingsChanged {
-		if s.m.keepCookie || at.doc.meta.OwnCookie {
-			s.settings, s.lifetime = s.m.resolve(at.doc.cookie.(*Cookie), s.secure), at.doc.lifetime
+		if s.m.keepCookie || at.doc.Meta.OwnCookie {
+			s.settings, s.lifetime = s.m.resolve(at.doc.Cookie.(*Cookie), s.secure), at.doc.Lifetime
 		}
-		s.ownCookie = at.doc.meta.OwnCookie
+		s.ownCookie = at.doc.Meta.OwnCookie
 	}
 	if !s.touched && !s.settingsChanged {
 		s.expires = s.within(s.deadline)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/store"
 )
 
@@ -109,9 +110,9 @@ func (r *revision[T]) apply(ctx context.Context, l *listed[T]) (changed bool, er
 }
 
 // outcome is the document once fn was applied; nil if that changes nothing.
-func (r *revision[T]) outcome(doc *document[T]) ([]byte, error) {
+func (r *revision[T]) outcome(doc *document.Document[T]) ([]byte, error) {
 	c := &r.m.codec
-	was, err := c.bodyOf(doc)
+	was, err := c.Encoding(doc)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +127,7 @@ func (r *revision[T]) outcome(doc *document[T]) ([]byte, error) {
 	if !bytes.Equal(body, again) {
 		return nil, ErrUnrepeatable
 	}
-	data, err := c.rewrite(doc, body)
+	data, err := c.Rewrite(doc, body)
 	if err == nil && len(data) > r.m.maxBytes {
 		err = fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, len(data), r.m.maxBytes)
 	}
@@ -134,17 +135,17 @@ func (r *revision[T]) outcome(doc *document[T]) ([]byte, error) {
 }
 
 // run applies fn to a copy of the document's data, and encodes it.
-func (r *revision[T]) run(doc *document[T]) ([]byte, error) {
+func (r *revision[T]) run(doc *document.Document[T]) ([]byte, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var value T
-	if err := r.m.codec.copyOf(doc, &value); err != nil {
+	if err := r.m.codec.Copy(doc, &value); err != nil {
 		return nil, err
 	}
 	r.fn(&value)
-	body, err := r.m.codec.encode(&value)
+	body, err := r.m.codec.Encode(&value)
 	if err == nil {
-		err = r.m.codec.settle(&value, body)
+		err = r.m.codec.Settle(&value, body)
 	}
 	return body, err
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/store"
 )
 
@@ -63,7 +64,7 @@ func (s *Session[T]) Digest() string {
 //
 // It believes what the document says, which is enough for an index: a manager believes
 // what it has sealed itself.
-func OwnerOf(data []byte) string { return ownerOf(data) }
+func OwnerOf(data []byte) string { return document.OwnerOf(data) }
 
 // List yields the live sessions of an owner, in no particular order, without holding
 // them all in memory (ASVS 7.5.2). For everybody's sessions see [Manager.ListAll].
@@ -137,13 +138,13 @@ type listed[T any] struct {
 // is described as far as the record tells.
 func (m *Manager[T]) read(rec store.Record) listed[T] {
 	l := listed[T]{loaded: loaded[T]{rec: rec, key: rec.ID}}
-	doc, err := m.codec.read(rec.ID, rec.Data)
+	doc, err := m.codec.Read(rec.ID, rec.Data)
 	if err != nil {
 		l.owner, l.live = rec.Owner, true
 		return l
 	}
-	l.doc, l.owner = doc, m.ownerOf(&rec, &doc.meta)
-	switch info := &doc.meta; {
+	l.doc, l.owner = doc, m.ownerOf(&rec, &doc.Meta)
+	switch info := &doc.Meta; {
 	case info.Ended, info.Login:
 	case info.Successor != "":
 		l.successor = info.Successor
@@ -156,7 +157,7 @@ func (m *Manager[T]) read(rec store.Record) listed[T] {
 // describe is what a listing says of a session.
 func (m *Manager[T]) describe(l *listed[T]) Info[T] {
 	info := Info[T]{Owner: l.owner, Digest: m.digest(l.key), Expires: l.rec.Expires, key: l.key, version: l.rec.Version}
-	if l.doc == nil || m.codec.copyOf(l.doc, &info.Data) != nil {
+	if l.doc == nil || m.codec.Copy(l.doc, &info.Data) != nil {
 		info.Undecodable = true
 		return info
 	}
@@ -164,9 +165,9 @@ func (m *Manager[T]) describe(l *listed[T]) Info[T] {
 	s.m = m
 	s.settle(&m.cookie)
 	s.adopt(l.loaded)
-	if l.doc.meta.Created != 0 {
-		info.Created = s.created.time()
+	if l.doc.Meta.Created != 0 {
+		info.Created = s.created.Time()
 	}
-	info.LastUsed, info.Expires = s.lastUsed().time(), s.expires.time()
+	info.LastUsed, info.Expires = s.lastUsed().Time(), s.expires.Time()
 	return info
 }

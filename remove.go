@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/store"
 )
 
@@ -63,7 +64,7 @@ func (c *core) removeRecord(ctx context.Context, key string, version store.Versi
 		if err != nil {
 			return false, err
 		}
-		switch info := c.seal.metaOf(rec.ID, rec.Data); {
+		switch info := c.seal.MetaOf(rec.ID, rec.Data); {
 		case info.Ended:
 			return false, c.clear(ctx, rec.ID, cause) // which an earlier try may have failed to do
 		case info.Login:
@@ -95,7 +96,7 @@ func (c *core) clear(ctx context.Context, key string, cause error) error {
 
 // tombstoneOf is what takes the place of the record of a session that is over.
 func (c *core) tombstoneOf(key string, version store.Version) store.Record {
-	return store.Record{ID: key, Data: tombstone, Expires: (c.present() + c.graceEnd(0)).time(), Version: version}
+	return store.Record{ID: key, Data: document.Tombstone, Expires: (c.present() + c.graceEnd(0)).Time(), Version: version}
 }
 
 // definite reports whether a failed write is known not to have happened.

@@ -10,31 +10,31 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 		return nil, nil, s.mu.misuse
 	}
 	if len(s.updates) == 0 {
-		if s.viewed && c.shares() && !c.same(&s.doc.value, &s.view) {
+		if s.viewed && c.Shares() && !c.Same(&s.doc.Value, &s.view) {
 			s.told = true
-			return nil, nil, s.unrepeatable(&s.doc.value)
+			return nil, nil, s.unrepeatable(&s.doc.Value)
 		}
-		return &s.doc.value, nil, nil
+		return &s.doc.Value, nil, nil
 	}
 	value = new(T)
-	if err := c.copyOf(s.doc, value); err != nil {
+	if err := c.Copy(s.doc, value); err != nil {
 		return nil, nil, err
 	}
 	// The view has parts of its own already. If nobody else has them, and they turn out
 	// the same, they serve.
-	private := s.viewed && !s.shown && c.copiesExactly()
+	private := s.viewed && !s.shown && c.CopiesExactly()
 	var unfit error
 	for i, fn := range s.updates {
 		s.apply(fn, value)
 		if !private || i < len(s.updates)-1 {
-			unfit = c.detach(value) // from what fn put in, which the next one may change
+			unfit = c.Detach(value) // from what fn put in, which the next one may change
 		}
 	}
 	if s.mu.misuse != nil {
 		return nil, nil, s.mu.misuse
 	}
 	// First, since what cannot be encoded cannot be compared either: a function, NaN.
-	if body, err = c.encode(value); err != nil {
+	if body, err = c.Encode(value); err != nil {
 		return nil, nil, err
 	}
 	if !private && unfit != nil {
@@ -43,27 +43,27 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 	if s.outside != "" {
 		return nil, nil, s.unrepeatable(value)
 	}
-	if s.viewed && !c.same(value, &s.view) {
+	if s.viewed && !c.Same(value, &s.view) {
 		if !private {
 			return nil, nil, s.unrepeatable(value)
 		}
 		// Perhaps what fn put in only has another form than the view's.
-		if err := c.detach(value); err != nil {
+		if err := c.Detach(value); err != nil {
 			return nil, nil, err
 		}
-		if !c.same(value, &s.view) {
+		if !c.Same(value, &s.view) {
 			return nil, nil, s.unrepeatable(value)
 		}
 	}
 	if private {
 		value = &s.view
 	}
-	if err := c.settle(value, body); err != nil || !s.m.express {
+	if err := c.Settle(value, body); err != nil || !s.m.express {
 		return value, body, err
 	}
-	was, err := c.bodyOf(s.doc)
+	was, err := c.Encoding(s.doc)
 	if err == nil {
-		err = c.checkNumbers(was, body)
+		err = c.CheckNumbers(was, body)
 	}
 	return value, body, err
 }

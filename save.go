@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/nestsession/session/internal/backoff"
+	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/store"
 )
 
@@ -89,8 +90,8 @@ func (s *Session[T]) reportSave(ctx context.Context, err error) {
 
 // compose makes the next document of the session, to be kept under key, and the record
 // around it.
-func (s *Session[T]) compose(key string, value *T, body []byte) (*document[T], store.Record, error) {
-	info := meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie, Authenticated: s.authenticated}
+func (s *Session[T]) compose(key string, value *T, body []byte) (*document.Document[T], store.Record, error) {
+	info := document.Meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie, Authenticated: s.authenticated}
 	if s.m.absolute > 0 || s.owner != "" {
 		info.Created, info.Used = s.created, s.now
 	}
@@ -100,7 +101,7 @@ func (s *Session[T]) compose(key string, value *T, body []byte) (*document[T], s
 	if err := checkOwner(s.owner); err != nil {
 		return nil, store.Record{}, err
 	}
-	if s.ownCookie && s.lifetime.set && s.lifetime.ms <= 0 && !s.m.express {
+	if s.ownCookie && s.lifetime.Set && s.lifetime.MS <= 0 && !s.m.express {
 		return nil, store.Record{}, errors.New("session: the lifetime given to SetMaxAge or SetCookie is over before it begins; give a positive one, or call Destroy to end the session")
 	}
 	expires, ends := s.ends()
@@ -111,14 +112,14 @@ func (s *Session[T]) compose(key string, value *T, body []byte) (*document[T], s
 		}
 	}
 	var space [256]byte
-	doc, err := s.m.codec.compose(s.doc, key, value, body, appendCookie(space[:0], s.settings, s.lifetime, ends), s.settings, s.lifetime, info)
+	doc, err := s.m.codec.Compose(s.doc, key, value, body, appendCookie(space[:0], s.settings, s.lifetime, ends), s.settings, s.lifetime, info)
 	if err != nil {
 		return nil, store.Record{}, err
 	}
-	if len(doc.data) > s.m.maxBytes {
-		return nil, store.Record{}, fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, len(doc.data), s.m.maxBytes)
+	if len(doc.Data) > s.m.maxBytes {
+		return nil, store.Record{}, fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, len(doc.Data), s.m.maxBytes)
 	}
-	return doc, store.Record{ID: key, Owner: s.owner, Data: doc.data, Expires: expires.time(), Version: s.version}, nil
+	return doc, store.Record{ID: key, Owner: s.owner, Data: doc.Data, Expires: expires.Time(), Version: s.version}, nil
 }
 
 func checkOwner(owner string) error {
@@ -130,8 +131,8 @@ func checkOwner(owner string) error {
 
 // sight is what the bookkeeping says of whether a client has come with the session's id
 // since Renew made it. Once the grace is over that need not be kept any more.
-func (s *Session[T]) sight() (unseen bool, seen instant) {
-	unseen, seen = s.doc.meta.Unseen, s.doc.meta.Seen
+func (s *Session[T]) sight() (unseen bool, seen document.Instant) {
+	unseen, seen = s.doc.Meta.Unseen, s.doc.Meta.Seen
 	if unseen && s.came() {
 		return false, s.now
 	}
@@ -142,11 +143,11 @@ func (s *Session[T]) sight() (unseen bool, seen instant) {
 }
 
 // ends is until when what is written now holds: the record and the cookie.
-func (s *Session[T]) ends() (record, cookie instant) {
+func (s *Session[T]) ends() (record, cookie document.Instant) {
 	if !s.keepExpiry {
 		return s.recordExpiry(s.now), s.cookieExpiry(s.now)
 	}
-	if s.lifetime.set {
+	if s.lifetime.Set {
 		cookie = s.expires
 	}
 	return s.expires, cookie
@@ -248,11 +249,11 @@ func pauseBeforeRetry(ctx context.Context, try int) error {
 }
 
 // keep takes over what was written.
-func (s *Session[T]) keep(doc *document[T], version store.Version, expires time.Time) {
-	s.m.codec.keep(doc)
+func (s *Session[T]) keep(doc *document.Document[T], version store.Version, expires time.Time) {
+	s.m.codec.Keep(doc)
 	s.forget()
 	s.state, s.doc, s.version = stateStored, doc, version
-	s.deadline = instantOf(expires)
+	s.deadline = document.InstantOf(expires)
 	s.expires = s.within(s.deadline)
 	s.settingsChanged, s.ownerMoved, s.touched = false, false, false
 	s.storedOwner = s.owner
@@ -279,13 +280,13 @@ func (s *Session[T]) modified(body []byte) (bool, error) { return s.differs(body
 
 // differs reports whether body, of which nil is the document's own, is other than that of
 // an earlier document.
-func (s *Session[T]) differs(body []byte, since *document[T]) (bool, error) {
+func (s *Session[T]) differs(body []byte, since *document.Document[T]) (bool, error) {
 	if body == nil && s.doc == since {
 		return false, nil
 	}
-	was, err := s.m.codec.bodyOf(since)
+	was, err := s.m.codec.Encoding(since)
 	if err == nil && body == nil {
-		body, err = s.m.codec.bodyOf(s.doc)
+		body, err = s.m.codec.Encoding(s.doc)
 	}
 	return !bytes.Equal(body, was), err
 }

@@ -21,7 +21,7 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 	expires := s.cookieExpiry(s.now)
 	a := s.settings.attributes(expires)
 	if expires != 0 && !s.m.express {
-		a.MaxAge = max(1, int(expires.sub(s.now)/time.Second))
+		a.MaxAge = max(1, int(expires.Sub(s.now)/time.Second))
 	}
 	if s.unchecked() {
 		if err := a.Validate(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/store"
 )
 
@@ -31,12 +32,12 @@ type Session[T any] struct {
 	follows    string   // the record of the login that has superseded the session, which gets the changes
 	superseded bool     // the request's id is one that another request has put out of use
 
-	doc      *document[T] // the record's data in the last known version
-	origin   *document[T] // and in the version with which the request, or this id, began
-	saved    *document[T] // and as this request has saved them, if it has
+	doc      *document.Document[T] // the record's data in the last known version
+	origin   *document.Document[T] // and in the version with which the request, or this id, began
+	saved    *document.Document[T] // and as this request has saved them, if it has
 	version  store.Version
-	deadline instant // until when the store keeps the record, as last known
-	expires  instant // the same, with what this request has changed of it
+	deadline document.Instant // until when the store keeps the record, as last known
+	expires  document.Instant // the same, with what this request has changed of it
 
 	view    T // doc's value with updates applied, if viewed
 	updates []func(*T)
@@ -46,12 +47,12 @@ type Session[T any] struct {
 	reference *T     // what the view was when Data handed it out, if there were updates
 
 	settings *Cookie // resolved; shared, never changed in place
-	lifetime lifetime
+	lifetime document.Lifetime
 
 	opening deadlineContext // of the load by Open; here to spare an allocation
 
-	now    instant // of the write at hand
-	doomed *doomed // what Regenerate could not end
+	now    document.Instant // of the write at hand
+	doomed *doomed          // what Regenerate could not end
 
 	successor atomic.Pointer[string] // the record's key since a renewal elsewhere, told by NotifyContext
 
@@ -89,9 +90,9 @@ type identity struct {
 	owner         string
 	storedOwner   string // as the record has it
 	ownerMoved    bool   // by this request, and not saved
-	created       instant
-	used          instant
-	authenticated instant // by Login
+	created       document.Instant
+	used          document.Instant
+	authenticated document.Instant // by Login
 }
 
 // state is where a session is in its life.
@@ -155,11 +156,11 @@ func (s *Session[T]) Data() T {
 // once can be copied, or decoded, again.
 func (s *Session[T]) look() *T {
 	if !s.viewed && s.state <= stateStored {
-		if err := s.m.codec.copyOf(s.doc, &s.view); err == nil {
+		if err := s.m.codec.Copy(s.doc, &s.view); err == nil {
 			s.viewed = true
 			for _, fn := range s.updates { // of a view that a failed save has dropped
 				s.apply(fn, &s.view)
-				_ = s.m.codec.detach(&s.view)
+				_ = s.m.codec.Detach(&s.view)
 			}
 		}
 	}
@@ -189,11 +190,11 @@ func (s *Session[T]) update(fn func(*T)) {
 	view := s.look()
 	s.noticeOutside()
 	if s.shown { // leave what Data returned as it is
-		_ = s.m.codec.detach(view)
+		_ = s.m.codec.Detach(view)
 		s.shown = false
 	}
 	s.apply(fn, view)
-	_ = s.m.codec.detach(view) // its error comes from the save
+	_ = s.m.codec.Detach(view) // its error comes from the save
 	if s.updates == nil {
 		s.updates = s.few[:0]
 	}
@@ -262,7 +263,7 @@ func (s *Session[T]) SetOwner(owner string) {
 func (s *Session[T]) AuthenticatedAt() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.authenticated.time()
+	return s.authenticated.Time()
 }
 
 // Created returns when the session began; Renew does not change it. The zero time
@@ -270,7 +271,7 @@ func (s *Session[T]) AuthenticatedAt() time.Time {
 func (s *Session[T]) Created() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.created.time()
+	return s.created.Time()
 }
 
 // LastUsed returns when the session was last used before this request, as exactly
@@ -278,7 +279,7 @@ func (s *Session[T]) Created() time.Time {
 func (s *Session[T]) LastUsed() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.lastUsed().time()
+	return s.lastUsed().Time()
 }
 
 // Expires returns when the session ends unless it is used before: the earlier of
@@ -286,5 +287,5 @@ func (s *Session[T]) LastUsed() time.Time {
 func (s *Session[T]) Expires() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.expires.time()
+	return s.expires.Time()
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"encoding/json"
 	"errors"
+	"github.com/nestsession/session/internal/document"
 	"strconv"
 	"strings"
 )
@@ -10,10 +11,10 @@ import (
 // parseCookie reads the cookie member of a document, in express-session's layout
 // and with its leniency: a member that is missing has its default there, one of
 // another type counts as not set.
-func parseCookie(text []byte) (settings any, l lifetime, err error) {
+func parseCookie(text []byte) (settings any, l document.Lifetime, err error) {
 	var c map[string]any
 	if err := json.Unmarshal(text, &c); err != nil || c == nil {
-		return nil, lifetime{}, errors.New("no cookie member that is an object")
+		return nil, document.Lifetime{}, errors.New("no cookie member that is an object")
 	}
 	k := &Cookie{Secure: Insecure, SameSite: SameSiteOmit, Path: "/"}
 	if path, given := c["path"]; given {
@@ -40,7 +41,7 @@ func parseCookie(text []byte) (settings any, l lifetime, err error) {
 	} else if c["sameSite"] == true {
 		k.SameSite = SameSiteStrict
 	}
-	return k, parseLifetime(c["originalMaxAge"]), nil
+	return k, document.ParseLifetime(c["originalMaxAge"]), nil
 }
 
 func parseSameSite(text string) SameSite {
@@ -71,12 +72,12 @@ func parsePriority(text string) Priority {
 
 // appendCookie writes the cookie member's value as express-session does: its order,
 // numbers and dates; what is not set is left out.
-func appendCookie(dst []byte, k *Cookie, l lifetime, expires instant) []byte {
+func appendCookie(dst []byte, k *Cookie, l document.Lifetime, expires document.Instant) []byte {
 	dst = append(dst, `{"originalMaxAge":`...)
 	switch {
-	case l.set:
-		dst = strconv.AppendInt(dst, l.ms, 10)
-	case l.off:
+	case l.Set:
+		dst = strconv.AppendInt(dst, l.MS, 10)
+	case l.Off:
 		dst = append(dst, "false"...)
 	default:
 		dst = append(dst, "null"...)
@@ -89,12 +90,12 @@ func appendCookie(dst []byte, k *Cookie, l lifetime, expires instant) []byte {
 	}
 	dst = append(dst, `,"expires":`...)
 	switch {
-	case l.off:
+	case l.Off:
 		dst = append(dst, "false"...)
 	case expires == 0:
 		dst = append(dst, "null"...)
 	default:
-		dst = append(appendDate(append(dst, '"'), expires.time()), '"')
+		dst = append(document.AppendDate(append(dst, '"'), expires.Time()), '"')
 	}
 	switch k.Secure {
 	case SecureAlways:
@@ -106,13 +107,13 @@ func appendCookie(dst []byte, k *Cookie, l lifetime, expires instant) []byte {
 	dst = strconv.AppendBool(dst, !k.InsecureScriptAccess)
 	if k.Domain != "" {
 		dst = append(dst, `,"domain":`...)
-		dst = appendJSONText(dst, k.Domain)
+		dst = document.AppendJSONText(dst, k.Domain)
 	}
 	dst = append(dst, `,"path":`...)
 	if k.Path == NoPath {
 		dst = append(dst, "null"...) // a path that is missing is read as "/"
 	} else {
-		dst = appendJSONText(dst, k.path())
+		dst = document.AppendJSONText(dst, k.path())
 	}
 	switch k.SameSite {
 	case SameSiteAuto:

@@ -40,9 +40,9 @@ func Take[T, V any](ctx context.Context, s *Session[T], fn func(data *T) V) (V, 
 	changed := false
 	before := len(s.updates)
 	s.update(func(data *T) {
-		was, werr := s.m.codec.encode(data)
+		was, werr := s.m.codec.Encode(data)
 		taken = fn(data)
-		is, err := s.m.codec.encode(data)
+		is, err := s.m.codec.Encode(data)
 		changed = werr != nil || err != nil || !bytes.Equal(was, is)
 	})
 	if !changed {

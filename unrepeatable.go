@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/nestsession/session/internal/clone"
 	"log/slog"
 	"reflect"
 	"runtime"
@@ -55,19 +56,19 @@ func (e *UnrepeatableError) Is(target error) bool { return target == ErrUnrepeat
 
 // pathOf is where two values differ, "" if nowhere.
 func pathOf[T any](a, b *T) string {
-	f := differing{exactly: true}.find(reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem(), maxSteps)
+	f := clone.Differing{Exactly: true}.Find(reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem(), clone.MaxDepth)
 	if f == nil {
 		return ""
 	}
-	return strings.TrimPrefix(f.path, ".")
+	return strings.TrimPrefix(f.Path, ".")
 }
 
 // show takes note that Data hands the view out. Once there are updates, what it is then
 // is kept to compare with: of data that nobody has changed the document has it.
 func (s *Session[T]) show() {
-	if !s.shown && len(s.updates) > 0 && s.m.codec.shares() {
+	if !s.shown && len(s.updates) > 0 && s.m.codec.Shares() {
 		var copied T
-		if s.m.codec.copyValue(&s.view, &copied) == nil {
+		if s.m.codec.CopyValue(&s.view, &copied) == nil {
 			s.reference = &copied
 		}
 	}
@@ -77,14 +78,14 @@ func (s *Session[T]) show() {
 // noticeOutside looks whether what Data returned was changed in place, before the view
 // becomes another.
 func (s *Session[T]) noticeOutside() {
-	if s.outside != "" || !s.viewed || !s.shown || !s.m.codec.shares() {
+	if s.outside != "" || !s.viewed || !s.shown || !s.m.codec.Shares() {
 		return
 	}
 	reference := s.reference
 	if len(s.updates) == 0 {
-		reference = &s.doc.value
+		reference = &s.doc.Value
 	}
-	if reference != nil && !s.m.codec.same(reference, &s.view) {
+	if reference != nil && !s.m.codec.Same(reference, &s.view) {
 		s.outside = pathOf(reference, &s.view)
 	}
 	s.reference = nil
@@ -124,19 +125,19 @@ func (s *Session[T]) suspect(key string) func(*T) {
 		return s.updates[0]
 	}
 	var a, b T
-	if c.copyOf(s.doc, &a) != nil || c.copyOf(s.doc, &b) != nil {
+	if c.Copy(s.doc, &a) != nil || c.Copy(s.doc, &b) != nil {
 		return nil
 	}
 	var touching []func(*T)
 	for _, fn := range s.updates {
 		var before T
-		known := c.copyValue(&a, &before) == nil
+		known := c.CopyValue(&a, &before) == nil
 		fn(&a)
 		fn(&b)
-		if c.detach(&a) != nil || c.detach(&b) != nil {
+		if c.Detach(&a) != nil || c.Detach(&b) != nil {
 			return nil
 		}
-		if !c.same(&a, &b) {
+		if !c.Same(&a, &b) {
 			return fn
 		}
 		if known && top(pathOf(&before, &a)) == top(key) {

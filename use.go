@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/store"
 )
 
@@ -23,12 +24,12 @@ func (s *Session[T]) isUse() bool {
 // outdated reports whether the bookkeeping wants to be written anew: the session's new id
 // was seen, or a secret that is to be dropped has sealed it.
 func (s *Session[T]) outdated() bool {
-	return s.doc.meta.Unseen && s.came() || s.doc.meta.OldSecret
+	return s.doc.Meta.Unseen && s.came() || s.doc.Meta.OldSecret
 }
 
 // wantsCookie reports whether the browser is to get the cookie though nothing has changed.
 func (s *Session[T]) wantsCookie() bool {
-	return s.repair || s.resend || !s.m.express && (s.m.rolling || s.sent.old || s.saved != nil && s.lifetime.set)
+	return s.repair || s.resend || !s.m.express && (s.m.rolling || s.sent.old || s.saved != nil && s.lifetime.Set)
 }
 
 // use tells the store that the session was used. Where the browser is to get its cookie
@@ -39,11 +40,11 @@ func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error)
 	d := s.m.outlive(ctx)
 	defer d.end()
 	at, _ := s.ends()
-	if s.outdated() || s.wantsCookie() || s.lifetime.set && !s.m.express {
+	if s.outdated() || s.wantsCookie() || s.lifetime.Set && !s.m.express {
 		s.enough = func() bool { at, _ := s.ends(); return !s.due(at) && !s.outdated() }
 		err = s.swap(d, value, body)
 		s.enough, s.checked = nil, err == nil
-	} else if err = s.m.store.Touch(d, s.key, at.time()); err == nil {
+	} else if err = s.m.store.Touch(d, s.key, at.Time()); err == nil {
 		s.deadline, s.expires, s.touched = at, s.within(at), false
 	} else if errors.Is(err, store.ErrNotFound) && s.m.gone(d, s.key) {
 		return s.revoked(ctx)
@@ -63,7 +64,7 @@ func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error)
 	return nil
 }
 
-func (s *Session[T]) due(at instant) bool {
+func (s *Session[T]) due(at document.Instant) bool {
 	switch {
 	case s.m.touchEvery < 0:
 		return true
@@ -72,10 +73,10 @@ func (s *Session[T]) due(at instant) bool {
 	}
 	every := s.m.touchEvery
 	if every == 0 {
-		every = time.Duration(s.idle().ms) * time.Millisecond / 10
+		every = time.Duration(s.idle().MS) * time.Millisecond / 10
 	}
-	if s.lifetime.set && !s.m.express { // the browser's cookie must not expire in between
-		every = min(every, time.Duration(s.lifetime.ms)*time.Millisecond/10)
+	if s.lifetime.Set && !s.m.express { // the browser's cookie must not expire in between
+		every = min(every, time.Duration(s.lifetime.MS)*time.Millisecond/10)
 	}
-	return at != s.deadline && at.sub(s.deadline).Abs() >= every
+	return at != s.deadline && at.Sub(s.deadline).Abs() >= every
 }

@@ -2,6 +2,8 @@ package session
 
 import (
 	"encoding/json"
+	"github.com/nestsession/session/internal/clone"
+	"github.com/nestsession/session/internal/jsontext"
 	"reflect"
 )
 
@@ -39,14 +41,14 @@ func shares(t reflect.Type) bool {
 func Put(s *Session[map[string]any], key string, value any) {
 	text, err := json.Marshal(value)
 	if err == nil {
-		err = storableAny(value).error()
+		err = clone.CheckValue(value).Err()
 	}
 	s.Update(func(data *map[string]any) {
 		if err != nil {
 			(*data)[key] = value // the save says what is wrong with it
 			return
 		}
-		(*data)[key] = decodeAny(text)
+		(*data)[key] = jsontext.DecodeAny(text)
 	})
 }
 

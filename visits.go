@@ -134,9 +134,9 @@ func (v *visits[T]) pass(ctx context.Context, pass int) (visited int, err error)
 func (v *visits[T]) kept(l *listed[T]) (kept, perhaps bool) {
 	for _, s := range v.keep {
 		s.mu.Lock()
-		created := s.doc.meta.Created
+		created := s.doc.Meta.Created
 		kept = kept || s.key == l.key
-		perhaps = perhaps || s.state != stateNew && l.doc != nil && (created == 0 || created == l.doc.meta.Created)
+		perhaps = perhaps || s.state != stateNew && l.doc != nil && (created == 0 || created == l.doc.Meta.Created)
 		s.mu.Unlock()
 	}
 	return kept, perhaps

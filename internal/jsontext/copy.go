@@ -1,4 +1,4 @@
-package session
+package jsontext
 
 import (
 	"encoding/json"
@@ -7,16 +7,16 @@ import (
 	"reflect"
 )
 
-// maxExact is 2^53: up to there a float64 holds every integer.
-const maxExact = 1 << 53
+// MaxExact is 2^53: up to there a float64 holds every integer.
+const MaxExact = 1 << 53
 
-// copyJSON copies what decoding JSON into an interface gives. A number becomes a
+// CopyJSON copies what decoding JSON into an interface gives. A number becomes a
 // float64 if that holds it, and stays a json.Number otherwise, so that integers
 // above 2^53 survive. It refuses what decoding never gives.
-func copyJSON(value any) (any, bool) { return copyNested(value, maxNesting) }
+func CopyJSON(value any) (any, bool) { return copyNested(value, MaxDepth) }
 
-// maxNesting is how deep encoding/json decodes. What is deeper may be a circle.
-const maxNesting = 10_000
+// MaxDepth is how deep encoding/json decodes. What is deeper may be a circle.
+const MaxDepth = 10_000
 
 func copyNested(value any, room int) (any, bool) {
 	if room == 0 {
@@ -26,7 +26,7 @@ func copyNested(value any, room int) (any, bool) {
 	case nil, bool, string:
 		return value, true
 	case float64:
-		return value, math.Abs(v) < maxExact
+		return value, math.Abs(v) < MaxExact
 	case json.Number:
 		return number(v), true
 	case map[string]any:
@@ -65,15 +65,15 @@ func copyNested(value any, room int) (any, bool) {
 // number gives a number the type that it has in data of type any.
 func number(n json.Number) any {
 	f, err := n.Float64()
-	if err != nil || math.Abs(f) >= maxExact {
+	if err != nil || math.Abs(f) >= MaxExact {
 		return n
 	}
 	return f
 }
 
-// sameAny is reflect.DeepEqual of what decoding JSON into an interface gives, and
+// SameAny is reflect.DeepEqual of what decoding JSON into an interface gives, and
 // takes two NaN for alike.
-func sameAny(a, b any) bool {
+func SameAny(a, b any) bool {
 	switch x := a.(type) {
 	case map[string]any:
 		y, ok := b.(map[string]any)
@@ -84,7 +84,7 @@ func sameAny(a, b any) bool {
 			return false
 		}
 		for i := range x {
-			if !sameAny(x[i], y[i]) {
+			if !SameAny(x[i], y[i]) {
 				return false
 			}
 		}
@@ -103,7 +103,7 @@ func sameMaps(a, b map[string]any) bool {
 		return false
 	}
 	for key, x := range a {
-		if y, ok := b[key]; !ok || !sameAny(x, y) {
+		if y, ok := b[key]; !ok || !SameAny(x, y) {
 			return false
 		}
 	}

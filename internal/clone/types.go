@@ -1,4 +1,4 @@
-package session
+package clone
 
 import (
 	"fmt"
@@ -9,9 +9,9 @@ import (
 	"unicode"
 )
 
-// unstorable says what in a type could not come back from a store as it went in, nil
+// CheckType says what in a type could not come back from a store as it went in, nil
 // if nothing is known. encoding/json leaves most of it out without a word.
-func unstorable(t reflect.Type) error { return findUnstorable(t, "", map[reflect.Type]bool{}) }
+func CheckType(t reflect.Type) error { return findUnstorable(t, "", map[reflect.Type]bool{}) }
 
 func findUnstorable(t reflect.Type, at string, seen map[reflect.Type]bool) error {
 	if seen[t] {
@@ -58,7 +58,7 @@ func onField(at, name string) string {
 // isCustom reports whether a type both encodes and decodes itself.
 func isCustom(t reflect.Type) bool {
 	p := reflect.PointerTo(t)
-	return t.Kind() != reflect.Interface && (p.Implements(marshaler) || p.Implements(textMarshaler)) && (p.Implements(unmarshaler) || p.Implements(textUnmarshaler))
+	return t.Kind() != reflect.Interface && (p.Implements(Marshaler) || p.Implements(textMarshaler)) && (p.Implements(Unmarshaler) || p.Implements(textUnmarshaler))
 }
 
 // hijacker names the embedded field whose encoding a struct has taken over together
@@ -97,7 +97,7 @@ func hijacker(t reflect.Type) string {
 
 func unstorableStruct(t reflect.Type, at string, seen map[reflect.Type]bool) error {
 	names := map[string]string{} // as encoding/json compares them → the field
-	return eachField(t, at, nil, func(f reflect.StructField, name, at string) error {
+	return EachField(t, at, nil, func(f reflect.StructField, name, at string) error {
 		switch {
 		case name == "" && f.Anonymous && f.Type.Kind() == reflect.Pointer:
 			return fmt.Errorf("%sencoding/json cannot fill an embedded pointer to an unexported struct; embed it by value, or export it", onField(at, f.Name))
@@ -113,9 +113,9 @@ func unstorableStruct(t reflect.Type, at string, seen map[reflect.Type]bool) err
 	})
 }
 
-// eachField visits the fields that encoding/json may encode, with their names there,
+// EachField visits the fields that encoding/json may encode, with their names there,
 // those of embedded structs included; and those that it passes over, with the name "".
-func eachField(t reflect.Type, at string, within []reflect.Type, visit func(f reflect.StructField, name, at string) error) error {
+func EachField(t reflect.Type, at string, within []reflect.Type, visit func(f reflect.StructField, name, at string) error) error {
 	for _, outer := range within {
 		if outer == t {
 			return nil
@@ -135,7 +135,7 @@ func eachField(t reflect.Type, at string, within []reflect.Type, visit func(f re
 		var err error
 		switch embedded := f.Anonymous && elem.Kind() == reflect.Struct; {
 		case embedded && name == "" && (f.IsExported() || f.Type.Kind() == reflect.Struct):
-			err = eachField(elem, at+f.Name+".", append(within, t), visit)
+			err = EachField(elem, at+f.Name+".", append(within, t), visit)
 		case f.IsExported():
 			if name == "" {
 				name = f.Name

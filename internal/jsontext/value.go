@@ -1,4 +1,4 @@
-package session
+package jsontext
 
 import (
 	"bytes"
@@ -15,36 +15,36 @@ import (
 // was checked and taken apart already, and encoding/json would do both again and
 // take each value through reflection.
 
-// parseAny reads one value of JSON that is known to be valid, as the data of a map
+// ParseAny reads one value of JSON that is known to be valid, as the data of a map
 // session have it, and returns where it ends.
-func parseAny(text []byte, i int) (any, int, error) {
+func ParseAny(text []byte, i int) (any, int, error) {
 	switch text[i] {
 	case '"':
-		end := skipText(text, i)
-		s, err := unquote(text[i:end])
+		end := SkipText(text, i)
+		s, err := Unquote(text[i:end])
 		return s, end, err
 	case '{':
 		m := map[string]any{}
-		for i = skipSpace(text, i+1); text[i] != '}'; {
-			end := skipText(text, i)
-			key, err := unquote(text[i:end])
+		for i = SkipSpace(text, i+1); text[i] != '}'; {
+			end := SkipText(text, i)
+			key, err := Unquote(text[i:end])
 			if err != nil {
 				return nil, i, err
 			}
-			if m[key], i, err = parseAny(text, skipSpace(text, skipSpace(text, end)+1)); err != nil {
+			if m[key], i, err = ParseAny(text, SkipSpace(text, SkipSpace(text, end)+1)); err != nil {
 				return nil, i, err
 			}
-			i = skipComma(text, i)
+			i = SkipComma(text, i)
 		}
 		return m, i + 1, nil
 	case '[':
 		a := []any{}
-		for i = skipSpace(text, i+1); text[i] != ']'; {
-			v, end, err := parseAny(text, i)
+		for i = SkipSpace(text, i+1); text[i] != ']'; {
+			v, end, err := ParseAny(text, i)
 			if err != nil {
 				return nil, i, err
 			}
-			a, i = append(a, v), skipComma(text, end)
+			a, i = append(a, v), SkipComma(text, end)
 		}
 		return a, i + 1, nil
 	case 't':
@@ -54,20 +54,20 @@ func parseAny(text []byte, i int) (any, int, error) {
 	case 'n':
 		return nil, i + len("null"), nil
 	}
-	end := skipValue(text, i)
+	end := SkipValue(text, i)
 	return number(json.Number(text[i:end])), end, nil
 }
 
-func skipComma(text []byte, i int) int {
-	if i = skipSpace(text, i); text[i] == ',' {
-		i = skipSpace(text, i+1)
+func SkipComma(text []byte, i int) int {
+	if i = SkipSpace(text, i); text[i] == ',' {
+		i = SkipSpace(text, i+1)
 	}
 	return i
 }
 
-// decodeAny reads a JSON value as the data of a map session have it.
-func decodeAny(text []byte) any {
-	v, _, err := parseAny(text, skipSpace(text, 0))
+// DecodeAny reads a JSON value as the data of a map session have it.
+func DecodeAny(text []byte) any {
+	v, _, err := ParseAny(text, SkipSpace(text, 0))
 	if err != nil {
 		return nil
 	}
@@ -78,7 +78,7 @@ func decodeAny(text []byte) any {
 // never gives.
 func appendAny(dst []byte, value any, room int) ([]byte, error) {
 	if room == 0 {
-		return appendOther(dst, value) // a circle: encoding/json says so
+		return AppendAny(dst, value) // a circle: encoding/json says so
 	}
 	var err error
 	switch v := value.(type) {
@@ -91,7 +91,7 @@ func appendAny(dst []byte, value any, room int) ([]byte, error) {
 	case float64:
 		return appendFloat(dst, v)
 	case map[string]any:
-		return appendMap(dst, v, room)
+		return AppendMap(dst, v, room)
 	case []any:
 		if v == nil {
 			return append(dst, "null"...), nil
@@ -107,10 +107,10 @@ func appendAny(dst []byte, value any, room int) ([]byte, error) {
 		}
 		return append(dst, ']'), nil
 	}
-	return appendOther(dst, value)
+	return AppendAny(dst, value)
 }
 
-func appendMap(dst []byte, m map[string]any, room int) ([]byte, error) {
+func AppendMap(dst []byte, m map[string]any, room int) ([]byte, error) {
 	if m == nil {
 		return append(dst, "null"...), nil
 	}
@@ -140,12 +140,12 @@ func appendText(dst []byte, s string) ([]byte, error) {
 	for i := range len(s) {
 		c := s[i]
 		if c < ' ' || c == '"' || c == '\\' {
-			return appendOther(dst, s)
+			return AppendAny(dst, s)
 		}
 		ascii = ascii && c < utf8.RuneSelf
 	}
 	if !ascii && (!utf8.ValidString(s) || strings.ContainsAny(s, "\u2028\u2029")) {
-		return appendOther(dst, s)
+		return AppendAny(dst, s)
 	}
 	return append(append(append(dst, '"'), s...), '"'), nil
 }
@@ -154,7 +154,7 @@ func appendFloat(dst []byte, f float64) ([]byte, error) {
 	if f == math.Trunc(f) && math.Abs(f) < 1e15 && (f != 0 || !math.Signbit(f)) {
 		return strconv.AppendInt(dst, int64(f), 10), nil
 	}
-	return appendOther(dst, f)
+	return AppendAny(dst, f)
 }
 
 var encoders = sync.Pool{New: func() any {
@@ -169,7 +169,7 @@ type encoder struct {
 	json *json.Encoder
 }
 
-func appendOther(dst []byte, value any) ([]byte, error) {
+func AppendAny(dst []byte, value any) ([]byte, error) {
 	e := encoders.Get().(*encoder)
 	defer encoders.Put(e)
 	e.text.Reset()

@@ -1,9 +1,10 @@
-package session
+package clone
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"github.com/nestsession/session/internal/jsontext"
 	"reflect"
 	"strconv"
 	"sync"
@@ -11,23 +12,23 @@ import (
 	"unicode/utf8"
 )
 
-// differing finds where two values of a type differ.
-type differing struct {
+// Differing finds where two values of a type differ.
+type Differing struct {
 	// exactly: as reflect.DeepEqual sees it. Otherwise as who stored a and got b back
 	// would: an empty list is as good as none, a number keeps its value and not its Go
 	// type, what is not stored does not count, and a type's own Equal decides.
-	exactly bool
+	Exactly bool
 }
 
 const changed = "would not come back as it is: what its type encodes, the type decodes as something else"
 
-// find returns where b differs from a, nil if nowhere.
-func (d differing) find(a, b reflect.Value, room int) *fault {
+// Find returns where b differs from a, nil if nowhere.
+func (d Differing) Find(a, b reflect.Value, room int) *Fault {
 	if room == 0 {
 		return nil
 	}
 	t := a.Type()
-	if !d.exactly && t.Kind() != reflect.Interface && t.Kind() != reflect.Pointer {
+	if !d.Exactly && t.Kind() != reflect.Interface && t.Kind() != reflect.Pointer {
 		if same, known := sameByMethod(a, b); known {
 			return unless(same)
 		}
@@ -42,23 +43,23 @@ func (d differing) find(a, b reflect.Value, room int) *fault {
 		if a.IsNil() || b.IsNil() || a.Pointer() == b.Pointer() {
 			return unless(a.IsNil() == b.IsNil())
 		}
-		return d.find(a.Elem(), b.Elem(), room-1)
+		return d.Find(a.Elem(), b.Elem(), room-1)
 	case reflect.Slice, reflect.Array:
 		return d.findList(a, b, room)
 	case reflect.Map:
 		return d.findMap(a, b, room)
 	case reflect.Struct:
-		custom := d.exactly || isCustom(t)
+		custom := d.Exactly || isCustom(t)
 		for i := range t.NumField() {
 			name, stored := fieldStep(t.Field(i))
-			if !stored && t.Field(i).Tag.Get("json") == "-" && !d.exactly {
+			if !stored && t.Field(i).Tag.Get("json") == "-" && !d.Exactly {
 				continue
 			}
-			if f := d.find(a.Field(i), b.Field(i), room-1); f != nil {
+			if f := d.Find(a.Field(i), b.Field(i), room-1); f != nil {
 				if custom && !stored && name == "" {
-					name = step(t.Field(i).Name)
+					name = Step(t.Field(i).Name)
 				}
-				return f.under(name)
+				return f.Under(name)
 			}
 		}
 		return nil
@@ -71,41 +72,41 @@ func (d differing) find(a, b reflect.Value, room int) *fault {
 	return unless(a.Equal(b))
 }
 
-func unless(same bool) *fault {
+func unless(same bool) *Fault {
 	if same {
 		return nil
 	}
-	return &fault{why: changed}
+	return &Fault{Why: changed}
 }
 
-func (d differing) findList(a, b reflect.Value, room int) *fault {
-	if a.Kind() == reflect.Slice && d.exactly && a.IsNil() != b.IsNil() {
-		return &fault{why: changed}
+func (d Differing) findList(a, b reflect.Value, room int) *Fault {
+	if a.Kind() == reflect.Slice && d.Exactly && a.IsNil() != b.IsNil() {
+		return &Fault{Why: changed}
 	}
 	for i := range min(a.Len(), b.Len()) {
-		if f := d.find(a.Index(i), b.Index(i), room-1); f != nil {
-			return f.under(index(i))
+		if f := d.Find(a.Index(i), b.Index(i), room-1); f != nil {
+			return f.Under(Index(i))
 		}
 	}
-	return unless(a.Len() == b.Len()).under(index(min(a.Len(), b.Len())))
+	return unless(a.Len() == b.Len()).Under(Index(min(a.Len(), b.Len())))
 }
 
-func (d differing) findMap(a, b reflect.Value, room int) *fault {
-	if d.exactly && a.IsNil() != b.IsNil() {
-		return &fault{why: changed}
+func (d Differing) findMap(a, b reflect.Value, room int) *Fault {
+	if d.Exactly && a.IsNil() != b.IsNil() {
+		return &Fault{Why: changed}
 	}
 	for it := a.MapRange(); it.Next(); {
 		other := b.MapIndex(it.Key())
 		if !other.IsValid() {
-			return (&fault{why: changed}).under(stepOf(it.Key()))
+			return (&Fault{Why: changed}).Under(stepOf(it.Key()))
 		}
-		if f := d.find(it.Value(), other, room-1); f != nil {
-			return f.under(stepOf(it.Key()))
+		if f := d.Find(it.Value(), other, room-1); f != nil {
+			return f.Under(stepOf(it.Key()))
 		}
 	}
 	for it := b.MapRange(); a.Len() < b.Len() && it.Next(); {
 		if !a.MapIndex(it.Key()).IsValid() {
-			return (&fault{why: changed}).under(stepOf(it.Key()))
+			return (&Fault{Why: changed}).Under(stepOf(it.Key()))
 		}
 	}
 	return nil
@@ -115,29 +116,29 @@ func stepOf(key reflect.Value) string {
 	if !key.CanInterface() {
 		return "[…]"
 	}
-	return step(keyText(key))
+	return Step(keyText(key))
 }
 
 // findAny compares what two interfaces hold. What went into one as some type comes
 // back as JSON's: it must be of a kind from which the type could be read again.
-func (d differing) findAny(a, b reflect.Value, room int) *fault {
+func (d Differing) findAny(a, b reflect.Value, room int) *Fault {
 	switch a.Interface().(type) {
 	case bool, string, map[string]any, []any:
 	default:
-		if !d.exactly {
+		if !d.Exactly {
 			return notBack(a, b)
 		}
 	}
 	if a.Type() != b.Type() {
-		return &fault{why: changed}
+		return &Fault{Why: changed}
 	}
-	return d.find(a, b, room)
+	return d.Find(a, b, room)
 }
 
 // storable remembers what unstorable says of the types that were put in interfaces.
 var storable sync.Map
 
-func notBack(a, b reflect.Value) *fault {
+func notBack(a, b reflect.Value) *Fault {
 	switch a.Kind() {
 	case reflect.Bool, reflect.String, reflect.Float32, reflect.Float64:
 	default:
@@ -146,15 +147,15 @@ func notBack(a, b reflect.Value) *fault {
 		}
 		known, seen := storable.Load(a.Type())
 		if !seen {
-			known, _ = storable.LoadOrStore(a.Type(), unstorable(a.Type()))
+			known, _ = storable.LoadOrStore(a.Type(), CheckType(a.Type()))
 		}
 		if err, bad := known.(error); bad {
-			return &fault{why: err.Error()}
+			return &Fault{Why: err.Error()}
 		}
 	}
 	text, err := json.Marshal(a.Interface())
 	if err != nil {
-		return &fault{why: err.Error()}
+		return &Fault{Why: err.Error()}
 	}
 	if n, ok := b.Interface().(json.Number); ok { // one above 2^53
 		x, errX := strconv.ParseFloat(string(text), 64)
@@ -163,9 +164,9 @@ func notBack(a, b reflect.Value) *fault {
 	}
 	again := reflect.New(a.Type())
 	if err := json.Unmarshal(text, again.Interface()); err != nil {
-		return &fault{why: fmt.Sprintf("what %v encodes, it cannot decode", a.Type())}
+		return &Fault{Why: fmt.Sprintf("what %v encodes, it cannot decode", a.Type())}
 	}
-	return differing{}.find(a, again.Elem(), maxSteps)
+	return Differing{}.Find(a, again.Elem(), MaxDepth)
 }
 
 // sameByMethod compares values of types that know best when they are alike.
@@ -227,8 +228,8 @@ func rawText(raw []byte) []byte {
 	return text.Bytes()
 }
 
-// storableAny is what is wrong with a value that an interface is to hold.
-func storableAny(value any) *fault {
+// CheckValue is what is wrong with a value that an interface is to hold.
+func CheckValue(value any) *Fault {
 	switch v := value.(type) {
 	case nil, bool, int, int64:
 		return nil
@@ -238,17 +239,17 @@ func storableAny(value any) *fault {
 		}
 	}
 	v := reflect.ValueOf(value)
-	if f := findFault(v, maxSteps); f != nil {
+	if f := FindFault(v, MaxDepth); f != nil {
 		return f
 	}
 	text, err := json.Marshal(value)
 	if err != nil {
-		return &fault{why: err.Error()}
+		return &Fault{Why: err.Error()}
 	}
 	a, b := reflect.New(reflect.TypeFor[any]()).Elem(), reflect.New(reflect.TypeFor[any]()).Elem()
 	a.Set(v)
-	if back := decodeAny(text); back != nil {
+	if back := jsontext.DecodeAny(text); back != nil {
 		b.Set(reflect.ValueOf(back))
 	}
-	return differing{}.find(a, b, maxSteps)
+	return Differing{}.Find(a, b, MaxDepth)
 }

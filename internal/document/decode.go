@@ -1,10 +1,12 @@
-package session
+package document
 
 import (
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/nestsession/session/internal/clone"
+	"github.com/nestsession/session/internal/jsontext"
 	"reflect"
 	"strings"
 )
@@ -16,8 +18,8 @@ func initMap(v reflect.Value) {
 	}
 }
 
-func (c *codec[T]) decodeValue(object []byte, dst *T) error {
-	if !c.copier.dynamic {
+func (c *Codec[T]) decodeValue(object []byte, dst *T) error {
+	if !c.copier.Dynamic {
 		if err := json.Unmarshal(object, dst); err != nil {
 			return err
 		}
@@ -30,8 +32,8 @@ func (c *codec[T]) decodeValue(object []byte, dst *T) error {
 		return err
 	}
 	v := reflect.ValueOf(dst).Elem()
-	if c.copier.fix != nil {
-		c.copier.fix(v) // gives numbers their Go type; refuses nothing that was decoded
+	if c.copier.Fix != nil {
+		c.copier.Fix(v) // gives numbers their Go type; refuses nothing that was decoded
 	}
 	initMap(v)
 	return nil
@@ -39,25 +41,25 @@ func (c *codec[T]) decodeValue(object []byte, dst *T) error {
 
 var errNoCookie = errors.New("no cookie member")
 
-// decode reads a record's data for a request. The result comes from the cache if the
+// Decode reads a record's data for a request. The result comes from the cache if the
 // text is what it was the last time.
-func (c *codec[T]) decode(key string, data []byte) (*document[T], error) {
+func (c *Codec[T]) Decode(key string, data []byte) (*Document[T], error) {
 	if d := c.cache.get(key, data); d != nil {
 		return d, nil
 	}
-	d, err := c.read(key, data)
+	d, err := c.Read(key, data)
 	if err == nil {
 		c.cache.put(d)
 	}
 	return d, err
 }
 
-// read is decode without the cache: for who looks at many sessions once.
-func (c *codec[T]) read(key string, data []byte) (*document[T], error) {
+// Read is decode without the cache: for who looks at many sessions once.
+func (c *Codec[T]) Read(key string, data []byte) (*Document[T], error) {
 	if !json.Valid(data) {
-		return nil, errNotJSON
+		return nil, jsontext.ErrNotJSON
 	}
-	d := &document[T]{key: key, data: data}
+	d := &Document[T]{key: key, Data: data}
 	cookie, meta, err := c.takeApart(d)
 	if err != nil {
 		return nil, err
@@ -65,11 +67,11 @@ func (c *codec[T]) read(key string, data []byte) (*document[T], error) {
 	if cookie == nil {
 		return nil, errNoCookie
 	}
-	if d.cookie, d.lifetime, err = c.parse(cookie); err != nil {
+	if d.Cookie, d.Lifetime, err = c.parse(cookie); err != nil {
 		return nil, err
 	}
 	if meta != nil {
-		if d.meta, err = c.seal.read(key, meta); err != nil {
+		if d.Meta, err = c.Seal.read(key, meta); err != nil {
 			return nil, err
 		}
 	}
@@ -78,11 +80,11 @@ func (c *codec[T]) read(key string, data []byte) (*document[T], error) {
 
 // takeApart finds the others of d in its data, and returns the values of the members
 // that are not the data's, nil where there is none.
-func (c *codec[T]) takeApart(d *document[T]) (cookie, meta []byte, err error) {
-	others := memberSet{list: make([]member, 0, 8)}
+func (c *Codec[T]) takeApart(d *Document[T]) (cookie, meta []byte, err error) {
+	others := jsontext.Set{List: make([]jsontext.Member, 0, 8)}
 	var run *[]byte // what the next member that T has no field for belongs to
-	err = eachMember(d.data, func(quoted, text []byte, at int) error {
-		key, err := unquote(quoted)
+	err = jsontext.Each(d.Data, func(quoted, text []byte, at int) error {
+		key, err := jsontext.Unquote(quoted)
 		if err != nil {
 			return err
 		}
@@ -98,33 +100,33 @@ func (c *codec[T]) takeApart(d *document[T]) (cookie, meta []byte, err error) {
 				*run = (*run)[:cap(*run)-cap(text)+len(text)]
 				return nil
 			}
-			others.list = append(others.list, member{text: text})
-			run = &others.list[len(others.list)-1].text
+			others.List = append(others.List, jsontext.Member{Text: text})
+			run = &others.List[len(others.List)-1].Text
 		case c.anyKeys && c.reserved[key]:
 			// Another program's: data must not have it, so that it is not lost there.
 		case c.anyKeys:
-			others.list = append(others.list, member{key, text, at}) // fill looks for pairs
+			others.List = append(others.List, jsontext.Member{Key: key, Text: text, At: at}) // fill looks for pairs
 		default:
-			others.put(member{key, text, at})
+			others.Put(jsontext.Member{Key: key, Text: text, At: at})
 		}
 		return nil
 	})
-	d.others = others.list
+	d.others = others.List
 	return cookie, meta, err
 }
 
 // fill decodes the value of d out of its others.
-func (c *codec[T]) fill(d *document[T]) error {
-	if m, ok := any(&d.value).(*map[string]any); ok && c.plain {
+func (c *Codec[T]) fill(d *Document[T]) error {
+	if m, ok := any(&d.Value).(*map[string]any); ok && c.plain {
 		*m = make(map[string]any, len(d.others))
 		for i := range d.others {
-			v, _, err := parseAny(d.others[i].value(), 0)
+			v, _, err := jsontext.ParseAny(d.others[i].Value(), 0)
 			if err != nil {
 				return err
 			}
-			(*m)[d.others[i].key] = v
+			(*m)[d.others[i].Key] = v
 		}
-	} else if err := c.decodeValue(appendObject(nil, c.known(d)), &d.value); err != nil {
+	} else if err := c.decodeValue(jsontext.AppendObject(nil, c.known(d)), &d.Value); err != nil {
 		if err = c.fillFitting(d, err); err != nil {
 			return err
 		}
@@ -132,34 +134,34 @@ func (c *codec[T]) fill(d *document[T]) error {
 	if !c.anyKeys {
 		return nil
 	}
-	if !c.isMap || reflect.ValueOf(&d.value).Elem().Len() != len(d.others) {
-		last := memberSet{list: make([]member, 0, len(d.others))}
+	if !c.isMap || reflect.ValueOf(&d.Value).Elem().Len() != len(d.others) {
+		last := jsontext.Set{List: make([]jsontext.Member, 0, len(d.others))}
 		for _, m := range d.others {
-			last.put(m)
+			last.Put(m)
 		}
-		d.others = last.list
+		d.others = last.List
 	}
 	return nil
 }
 
 // known are the members of d that T decodes.
-func (c *codec[T]) known(d *document[T]) []member {
+func (c *Codec[T]) known(d *Document[T]) []jsontext.Member {
 	if c.anyKeys {
 		return d.others
 	}
-	known := make([]member, 0, len(d.others))
+	known := make([]jsontext.Member, 0, len(d.others))
 	for _, m := range d.others {
-		if m.at > 0 {
+		if m.At > 0 {
 			known = append(known, m)
 		}
 	}
 	return known
 }
 
-// misfit is a stored member that is not of its field's type.
-type misfit struct {
+// Misfit is a stored member that is not of its field's type.
+type Misfit struct {
 	key string
-	err error
+	Err error
 }
 
 // fillFitting decodes the members that fit T one by one, where they do not all. The
@@ -168,25 +170,25 @@ type misfit struct {
 //
 // Natively, a document that belongs to nobody and of which nothing fits is another
 // type's altogether. Beside Node it is the other program's session in any case.
-func (c *codec[T]) fillFitting(d *document[T], cause error) error {
+func (c *Codec[T]) fillFitting(d *Document[T], cause error) error {
 	var none T
 	known := c.known(d)
-	fits := make([]member, 0, len(known))
-	if reflect.PointerTo(reflect.TypeFor[T]()).Implements(unmarshaler) {
+	fits := make([]jsontext.Member, 0, len(known))
+	if reflect.PointerTo(reflect.TypeFor[T]()).Implements(clone.Unmarshaler) {
 		return fitError("", cause) // it decides for itself
 	}
 	for _, m := range known {
-		d.value = none
-		if err := c.decodeValue(appendObject(nil, []member{m}), &d.value); err != nil {
-			d.misfits = append(d.misfits, misfit{m.key, fitError(m.key, err)})
+		d.Value = none
+		if err := c.decodeValue(jsontext.AppendObject(nil, []jsontext.Member{m}), &d.Value); err != nil {
+			d.Misfits = append(d.Misfits, Misfit{m.Key, fitError(m.Key, err)})
 			continue
 		}
 		fits = append(fits, m)
 	}
-	if d.value = none; len(fits) == 0 && !c.express && d.meta.Owner == "" {
-		return d.misfits[0].err
+	if d.Value = none; len(fits) == 0 && !c.express && d.Meta.Owner == "" {
+		return d.Misfits[0].Err
 	}
-	return c.decodeValue(appendObject(nil, fits), &d.value)
+	return c.decodeValue(jsontext.AppendObject(nil, fits), &d.Value)
 }
 
 // fitError says which member does not fit, and to which type, without its value, which

@@ -1,7 +1,8 @@
-package session
+package clone
 
 import (
 	"bytes"
+	"github.com/nestsession/session/internal/jsontext"
 	"reflect"
 	"unsafe"
 )
@@ -12,7 +13,7 @@ import (
 // NaN are alike: what counts is whether somebody has changed something.
 func compileEqual(t reflect.Type, seen map[reflect.Type]*func(a, b reflect.Value) bool) func(a, b reflect.Value) bool {
 	if t == reflect.TypeFor[map[string]any]() || t == reflect.TypeFor[any]() {
-		return func(a, b reflect.Value) bool { return sameAny(a.Interface(), b.Interface()) }
+		return func(a, b reflect.Value) bool { return jsontext.SameAny(a.Interface(), b.Interface()) }
 	}
 	switch t.Kind() {
 	case reflect.String:

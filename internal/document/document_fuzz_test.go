@@ -1,9 +1,10 @@
-package session
+package document
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"github.com/nestsession/session/internal/jsontext"
 	"reflect"
 	"testing"
 	"time"
@@ -47,7 +48,7 @@ func FuzzDocument(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte, name string, count int) {
 		text = bytes.Clone(text) // as a store's data: nobody writes to it afterwards
-		members, err := parseMembers(text)
+		members, err := jsontext.Parse(text)
 		if json.Valid(text) && bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("{")) != (err == nil) {
 			t.Fatalf("parseMembers: %v", err)
 		}
@@ -61,27 +62,27 @@ func FuzzDocument(f *testing.F) {
 }
 
 // sealingCodec is a codec for tests, with a secret.
-func sealingCodec[T any]() (codec[T], error) {
-	c, err := newCodec[T](nil, false, keepCookie)
-	c.seal = newSealer([]string{"a secret for tests"}, "", false, true)
+func sealingCodec[T any]() (Codec[T], error) {
+	c, err := NewCodec[T](nil, false, keepCookie)
+	c.Seal = NewSealer([]string{"a secret for tests"}, "", false, true)
 	return c, err
 }
 
 // keepCookie has the cookie member as text for its settings.
-func keepCookie(text []byte) (settings any, l lifetime, err error) {
+func keepCookie(text []byte) (settings any, l Lifetime, err error) {
 	var member struct {
 		OriginalMaxAge any `json:"originalMaxAge"`
 	}
 	if err := json.Unmarshal(text, &member); err != nil {
-		return nil, lifetime{}, err
+		return nil, Lifetime{}, err
 	}
-	return string(text), parseLifetime(member.OriginalMaxAge), nil
+	return string(text), ParseLifetime(member.OriginalMaxAge), nil
 }
 
 // sameObject asserts that the members, put together again, are the object.
-func sameObject(t *testing.T, text []byte, members []member) {
+func sameObject(t *testing.T, text []byte, members []jsontext.Member) {
 	t.Helper()
-	again := appendObject(nil, members)
+	again := jsontext.AppendObject(nil, members)
 	var want, got map[string]any
 	if json.Unmarshal(text, &want) != nil { // too deep, or a number too large
 		return
@@ -93,29 +94,29 @@ func sameObject(t *testing.T, text []byte, members []member) {
 
 // rewritten reads a document and saves it with a change, and asserts that the others'
 // members are as they were, and that reading it again gives the changed value.
-func rewritten[T any](t *testing.T, c *codec[T], text []byte, change func(*T)) {
+func rewritten[T any](t *testing.T, c *Codec[T], text []byte, change func(*T)) {
 	t.Helper()
-	d, err := c.decode("key", text)
+	d, err := c.Decode("key", text)
 	if err != nil {
 		return
 	}
 	var value T
-	if err := c.copyOf(d, &value); err != nil {
+	if err := c.Copy(d, &value); err != nil {
 		t.Fatalf("copying what was decoded of %s: %v", text, err)
 	}
-	if !c.same(&value, &d.value) {
+	if !c.Same(&value, &d.Value) {
 		t.Fatalf("the copy of what was decoded of %s is another", text)
 	}
 	change(&value)
-	if err := c.detach(&value); err != nil {
+	if err := c.Detach(&value); err != nil {
 		if utf8.ValidString(fmt.Sprint(value)) {
 			t.Fatalf("detaching what was decoded of %s: %v", text, err)
 		}
 		return
 	}
-	body, err := c.encode(&value)
+	body, err := c.Encode(&value)
 	if err == nil {
-		err = c.settle(&value, body)
+		err = c.Settle(&value, body)
 	}
 	if err != nil {
 		if utf8.ValidString(fmt.Sprint(value)) {
@@ -123,29 +124,29 @@ func rewritten[T any](t *testing.T, c *codec[T], text []byte, change func(*T)) {
 		}
 		return
 	}
-	info := meta{Owner: "user:1", Created: 7}
-	next, err := c.compose(d, "other key", &value, body, []byte(d.cookie.(string)), d.cookie, d.lifetime, info)
+	info := Meta{Owner: "user:1", Created: 7}
+	next, err := c.Compose(d, "other key", &value, body, []byte(d.Cookie.(string)), d.Cookie, d.Lifetime, info)
 	if err != nil {
 		t.Fatalf("composing what was decoded of %s: %v", text, err)
 	}
-	again, err := c.decode("other key", next.data)
+	again, err := c.Decode("other key", next.Data)
 	if err != nil {
-		t.Fatalf("%s was saved as %s, which cannot be read: %v", text, next.data, err)
+		t.Fatalf("%s was saved as %s, which cannot be read: %v", text, next.Data, err)
 	}
-	if !alike(reflect.ValueOf(again.value), reflect.ValueOf(next.value)) {
-		t.Fatalf("%s was saved as %s: read as %+v, kept as %+v", text, next.data, again.value, next.value)
+	if !alike(reflect.ValueOf(again.Value), reflect.ValueOf(next.Value)) {
+		t.Fatalf("%s was saved as %s: read as %+v, kept as %+v", text, next.Data, again.Value, next.Value)
 	}
-	again.meta.MAC = ""
-	if again.meta != info || again.cookie != d.cookie || again.lifetime != d.lifetime {
+	again.Meta.MAC = ""
+	if again.Meta != info || again.Cookie != d.Cookie || again.Lifetime != d.Lifetime {
 		t.Fatalf("%s was saved as %s, with another cookie or other bookkeeping: %+v %+v %+v, were %+v %+v %+v",
-			text, next.data, again.meta, again.cookie, again.lifetime, info, d.cookie, d.lifetime)
+			text, next.Data, again.Meta, again.Cookie, again.Lifetime, info, d.Cookie, d.Lifetime)
 	}
 	if c.fields == nil || !utf8.Valid(text) {
 		return
 	}
 	for _, m := range d.others {
-		if m.at == 0 && !bytes.Contains(next.data, m.text) {
-			t.Fatalf("other programs' members %s are not in %s", m.text, next.data)
+		if m.At == 0 && !bytes.Contains(next.Data, m.Text) {
+			t.Fatalf("other programs' members %s are not in %s", m.Text, next.Data)
 		}
 	}
 }

@@ -1,9 +1,10 @@
-package session
+package document
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/nestsession/session/internal/clone"
 	"math/big"
 	"math/rand/v2"
 	"net/netip"
@@ -156,7 +157,7 @@ func (p skipped) MarshalJSON() ([]byte, error)     { return json.Marshal(p.Tags)
 func (p *skipped) UnmarshalJSON(text []byte) error { return json.Unmarshal(text, &p.Tags) }
 
 // TestCopies: a document that was composed is what decoding its text gives, and
-// shares nothing with the value that it was made of, with the copies that requests
+// Shares nothing with the value that it was made of, with the copies that requests
 // get, or with what these do to each other.
 func TestCopies(t *testing.T) {
 	t.Parallel()
@@ -217,78 +218,78 @@ func copies[T any](t *testing.T) {
 }
 
 // copied is false if x is of the kind that a save refuses.
-func copied[T any](t *testing.T, c *codec[T], key string, x T) bool {
+func copied[T any](t *testing.T, c *Codec[T], key string, x T) bool {
 	t.Helper()
 	value := x
-	err := c.detach(&value)
+	err := c.Detach(&value)
 	if err != nil {
-		if !errors.Is(err, errUnstorable) {
+		if !errors.Is(err, clone.ErrUnstorable) {
 			t.Fatalf("detaching %+v: %v", x, err)
 		}
 		return false
 	}
-	body, err := c.encode(&value)
+	body, err := c.Encode(&value)
 	if err == nil {
-		err = c.settle(&value, body)
+		err = c.Settle(&value, body)
 	}
 	if err != nil {
-		if !errors.Is(err, errUnstorable) {
+		if !errors.Is(err, clone.ErrUnstorable) {
 			t.Fatalf("encoding %+v: %v", x, err)
 		}
 		return false
 	}
 	const cookie = `{"originalMaxAge":null}`
-	d, err := c.compose(c.empty, key, &value, body, []byte(cookie), cookie, lifetime{}, meta{})
+	d, err := c.Compose(c.Empty, key, &value, body, []byte(cookie), cookie, Lifetime{}, Meta{})
 	if err != nil {
 		t.Fatalf("composing %+v: %v", x, err)
 	}
-	text := string(d.data)
+	text := string(d.Data)
 
 	fresh, err := sealingCodec[T]()
 	if err != nil {
 		t.Fatal(err)
 	}
-	decoded, err := fresh.decode(key, d.data)
+	decoded, err := fresh.Decode(key, d.Data)
 	if err != nil {
 		t.Fatalf("decoding %s: %v", text, err)
 	}
-	if !alike(reflect.ValueOf(d.value), reflect.ValueOf(decoded.value)) {
-		t.Errorf("composed\n%#v\ndecoded\n%#v\nof %s", d.value, decoded.value, text)
+	if !alike(reflect.ValueOf(d.Value), reflect.ValueOf(decoded.Value)) {
+		t.Errorf("composed\n%#v\ndecoded\n%#v\nof %s", d.Value, decoded.Value, text)
 	}
-	again, err := c.encode(&d.value)
+	again, err := c.Encode(&d.Value)
 	if err != nil || !sameJSON(again, body) {
 		t.Errorf("encoded again as\n%s\nat first as\n%s (%v)", again, body, err)
 	}
 
-	check := func(whose string, d *document[T]) {
+	check := func(whose string, d *Document[T]) {
 		t.Helper()
-		now, err := c.encode(&d.value)
+		now, err := c.Encode(&d.Value)
 		if err != nil || string(now) != string(again) {
 			t.Errorf("changing %s changed the document:\n%s\nwas\n%s (%v)", whose, now, again, err)
 		}
 	}
 	scramble(reflect.ValueOf(&x).Elem(), 0)
 	check("the value that it was made of", d)
-	for _, d := range []*document[T]{d, decoded} {
+	for _, d := range []*Document[T]{d, decoded} {
 		var a, b T
-		if err := c.copyOf(d, &a); err != nil {
+		if err := c.Copy(d, &a); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.copyOf(d, &b); err != nil {
+		if err := c.Copy(d, &b); err != nil {
 			t.Fatal(err)
 		}
-		if !c.same(&a, &b) || !alike(reflect.ValueOf(a), reflect.ValueOf(d.value)) {
-			t.Errorf("copies differ:\n%#v\n%#v\n%#v", a, b, d.value)
+		if !c.Same(&a, &b) || !alike(reflect.ValueOf(a), reflect.ValueOf(d.Value)) {
+			t.Errorf("copies differ:\n%#v\n%#v\n%#v", a, b, d.Value)
 		}
 		scramble(reflect.ValueOf(&a).Elem(), 0)
 		check("a copy", d)
-		if text, err := c.encode(&b); err != nil || string(text) != string(again) {
+		if text, err := c.Encode(&b); err != nil || string(text) != string(again) {
 			t.Errorf("changing a copy changed another:\n%s\nwas\n%s", text, again)
 		}
-		if err := c.detach(&b); err != nil {
+		if err := c.Detach(&b); err != nil {
 			t.Errorf("detaching a copy: %v", err)
 		}
-		if text, err := c.encode(&b); err != nil || string(text) != string(again) {
+		if text, err := c.Encode(&b); err != nil || string(text) != string(again) {
 			t.Errorf("detaching changed a copy:\n%s\nwas\n%s", text, again)
 		}
 		scramble(reflect.ValueOf(&b).Elem(), 0)
@@ -478,7 +479,7 @@ func scramble(v reflect.Value, depth int) {
 }
 
 // alike is reflect.DeepEqual but for times, which are the same if they are the same
-// instant at the same offset.
+// Instant at the same offset.
 func alike(a, b reflect.Value) bool {
 	if a.IsValid() != b.IsValid() || !a.IsValid() {
 		return a.IsValid() == b.IsValid()

@@ -1,7 +1,8 @@
-package session
+package document
 
 import (
 	"encoding/json"
+	"github.com/nestsession/session/internal/jsontext"
 	"math"
 	"strconv"
 	"time"
@@ -13,25 +14,25 @@ const (
 	metaKey   = "__nestsession" // ours; a name that express-session keeps like any data
 )
 
-// meta is our own bookkeeping in a document. Times are in ms since 1970. It counts
+// Meta is our own bookkeeping in a document. Times are in ms since 1970. It counts
 // only with the MAC that one of the secrets made for this very record, so that a
 // program that can write records can neither change whose they are nor make them lead
 // to others.
-type meta struct {
-	Created       instant `json:"created,omitempty"`
-	Used          instant `json:"used,omitempty"`
-	Authenticated instant `json:"authenticated,omitempty"` // by Login
+type Meta struct {
+	Created       Instant `json:"created,omitempty"`
+	Used          Instant `json:"used,omitempty"`
+	Authenticated Instant `json:"authenticated,omitempty"` // by Login
 	Owner         string  `json:"owner,omitempty"`
 	OwnCookie     bool    `json:"ownCookie,omitempty"` // the session set its own cookie
 
 	// Of a session that Renew has given a new id:
 	Unseen bool    `json:"unseen,omitempty"` // no request has come with it yet
-	Seen   instant `json:"seen,omitempty"`   // when one did; the old id's grace counts from there
+	Seen   Instant `json:"seen,omitempty"`   // when one did; the old id's grace counts from there
 
 	// Of the record that is left under an old id:
 	Successor string  `json:"successor,omitempty"` // the key of the session's record
 	NewID     string  `json:"newID,omitempty"`     // the session's id, sealed for who holds the old one
-	Until     instant `json:"until,omitempty"`     // at most until when it leads there
+	Until     Instant `json:"until,omitempty"`     // at most until when it leads there
 	Login     bool    `json:"login,omitempty"`     // the successor is a login's: nothing of it may be read
 	Carry     bool    `json:"carry,omitempty"`     // and what requests in flight have changed goes there
 	Ended     bool    `json:"ended,omitempty"`     // there is no successor
@@ -42,35 +43,35 @@ type meta struct {
 	OldSecret bool `json:"-"` // another secret than the first made the MAC
 }
 
-// tombstone is the document of all sessions that are over. It holds nothing of them, and
+// Tombstone is the document of all sessions that are over. It holds nothing of them, and
 // its bytes exist once.
-var tombstone = []byte(`{"` + cookieKey + `":{"originalMaxAge":null},"` + metaKey + `":{"ended":true}}`)
+var Tombstone = []byte(`{"` + cookieKey + `":{"originalMaxAge":null},"` + metaKey + `":{"ended":true}}`)
 
-// dataless is a document without data, for the record under key.
-func dataless(cookie []byte, m meta, s *sealer, key string) []byte {
+// Dataless is a document without data, for the record under key.
+func Dataless(cookie []byte, m Meta, s *Sealer, key string) []byte {
 	return append(m.append(append([]byte(`{"`+cookieKey+`":`), cookie...), s, key), '}')
 }
 
-// metaOf reads the bookkeeping of a stored document, whatever its data's type. There is
+// MetaOf reads the bookkeeping of a stored document, whatever its data's type. There is
 // none where it does not count.
-func (s *sealer) metaOf(key string, data []byte) meta {
-	text := memberOf(data, metaKey)
+func (s *Sealer) MetaOf(key string, data []byte) Meta {
+	text := jsontext.Find(data, metaKey)
 	if text == nil {
-		return meta{}
+		return Meta{}
 	}
 	m, err := s.read(key, text)
 	if err != nil {
-		return meta{}
+		return Meta{}
 	}
 	return m
 }
 
-// ownerOf is the owner in a stored document's bookkeeping, authentic or not.
-func ownerOf(data []byte) string {
+// OwnerOf is the owner in a stored document's bookkeeping, authentic or not.
+func OwnerOf(data []byte) string {
 	var m struct {
 		Owner string `json:"owner"`
 	}
-	if json.Unmarshal(memberOf(data, metaKey), &m) != nil {
+	if json.Unmarshal(jsontext.Find(data, metaKey), &m) != nil {
 		return ""
 	}
 	return m.Owner
@@ -78,8 +79,8 @@ func ownerOf(data []byte) string {
 
 // append writes the bookkeeping of the record under key as the last member of a
 // document, if there is any.
-func (m *meta) append(dst []byte, s *sealer, key string) []byte {
-	if *m == (meta{}) {
+func (m *Meta) append(dst []byte, s *Sealer, key string) []byte {
+	if *m == (Meta{}) {
 		return dst
 	}
 	dst = append(dst, `,"`+metaKey+`":{`...)
@@ -93,19 +94,19 @@ func (m *meta) append(dst []byte, s *sealer, key string) []byte {
 
 // onlyEnded reports whether the record says nothing but that its session is over,
 // which gives nobody anything: so it needs no MAC, and all such records are alike.
-func (m *meta) onlyEnded() bool { return *m == meta{Ended: true, MAC: m.MAC} }
+func (m *Meta) onlyEnded() bool { return *m == Meta{Ended: true, MAC: m.MAC} }
 
 // appendMembers writes what the MAC is made of.
-func (m *meta) appendMembers(dst []byte) []byte {
+func (m *Meta) appendMembers(dst []byte) []byte {
 	first := len(dst)
-	moment := func(key string, i instant) {
+	moment := func(key string, i Instant) {
 		if i != 0 {
 			dst = strconv.AppendInt(append(dst, key...), int64(i), 10)
 		}
 	}
 	text := func(key, s string) {
 		if s != "" {
-			dst = appendJSONText(append(dst, key...), s)
+			dst = AppendJSONText(append(dst, key...), s)
 		}
 	}
 	flag := func(key string, set bool) {
@@ -132,27 +133,27 @@ func (m *meta) appendMembers(dst []byte) []byte {
 	return append(dst[:first], dst[first+1:]...) // the comma before the first
 }
 
-// lifetime is express-session's originalMaxAge in ms: how long a cookie, and by
+// Lifetime is express-session's originalMaxAge in ms: how long a cookie, and by
 // default the session, lives from each visit on. Set but zero is already over.
-type lifetime struct {
-	set bool
-	off bool // it says false, rather than nothing
-	ms  int64
+type Lifetime struct {
+	Set bool
+	Off bool // it says false, rather than nothing
+	MS  int64
 }
 
-// from is when a visit at t lets it end; zero if never.
-func (l lifetime) from(t instant) instant {
-	if !l.set {
+// From is when a visit at t lets it end; zero if never.
+func (l Lifetime) From(t Instant) Instant {
+	if !l.Set {
 		return 0
 	}
-	return t + instant(l.ms)
+	return t + Instant(l.MS)
 }
 
-// parseLifetime reads an originalMaxAge. One that is text makes express-session
+// ParseLifetime reads an originalMaxAge. One that is text makes express-session
 // hang; the number that it spells is what was meant.
-func parseLifetime(value any) lifetime {
+func ParseLifetime(value any) Lifetime {
 	if value == false {
-		return lifetime{off: true}
+		return Lifetime{Off: true}
 	}
 	ms, ok := value.(float64)
 	if text, isText := value.(string); isText {
@@ -162,14 +163,14 @@ func parseLifetime(value any) lifetime {
 	}
 	const longest = float64(math.MaxInt64 / int64(time.Millisecond))
 	if !ok || math.IsNaN(ms) || math.Abs(ms) > longest {
-		return lifetime{}
+		return Lifetime{}
 	}
-	return lifetime{set: true, ms: int64(math.Floor(ms))}
+	return Lifetime{Set: true, MS: int64(math.Floor(ms))}
 }
 
-// appendDate writes a date as JavaScript's toISOString, a step at a time: of each
+// AppendDate writes a date as JavaScript's toISOString, a step at a time: of each
 // save it would else be a tenth.
-func appendDate(dst []byte, t time.Time) []byte {
+func AppendDate(dst []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()
 	if year < 0 || year > 9999 {
@@ -188,8 +189,8 @@ func appendDate(dst []byte, t time.Time) []byte {
 	return dst
 }
 
-// appendJSONText writes s as a JSON string; a path or domain seldom needs escaping.
-func appendJSONText(dst []byte, s string) []byte {
+// AppendJSONText writes s as a JSON string; a path or domain seldom needs escaping.
+func AppendJSONText(dst []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
 			text, err := json.Marshal(s)

@@ -1,4 +1,4 @@
-package session
+package document
 
 import (
 	"crypto/aes"
@@ -13,9 +13,9 @@ import (
 	"sync"
 )
 
-// sealer authenticates the bookkeeping in stored documents, and encrypts the ids in
+// Sealer authenticates the bookkeeping in stored documents, and encrypts the ids in
 // it, with keys that it derives from Config.Secrets. The first secret seals, all open.
-type sealer struct {
+type Sealer struct {
 	states  sync.Pool // of *sealState: keyed hashes are costly to make and cheap to reset
 	ids     [][]byte  // one key per secret, for ids
 	scope   string    // Config.Scope, where ids are not hashed
@@ -29,10 +29,10 @@ type sealState struct {
 	sum  [sha256.Size]byte
 }
 
-// newSealer returns the sealer for a configuration. scope is the ids'; plain says that
+// NewSealer returns the sealer for a configuration. scope is the ids'; plain says that
 // they are stored as they are, lenient that other programs write the records too.
-func newSealer(secrets []string, scope string, plain, lenient bool) *sealer {
-	s := &sealer{scope: scope, plain: plain, lenient: lenient}
+func NewSealer(secrets []string, scope string, plain, lenient bool) *Sealer {
+	s := &Sealer{scope: scope, plain: plain, lenient: lenient}
 	keys := make([][]byte, len(secrets))
 	for i, secret := range secrets {
 		keys[i] = derive([]byte(secret), "nest session: bookkeeping")
@@ -57,8 +57,8 @@ func derive(key []byte, text string) []byte {
 // sealLength is that of a MAC as text: 16 bytes.
 const sealLength = 22
 
-// seal returns the MAC of the bookkeeping of the record under key.
-func (s *sealer) seal(key string, m *meta) string {
+// Seal returns the MAC of the bookkeeping of the record under key.
+func (s *Sealer) seal(key string, m *Meta) string {
 	key = s.bound(key)
 	st := s.states.Get().(*sealState)
 	defer s.states.Put(st)
@@ -68,7 +68,7 @@ func (s *sealer) seal(key string, m *meta) string {
 // sealed returns which of the secrets made the bookkeeping's MAC for this very record;
 // negative: none. It is computed from the values, since a program or a database in
 // between may write the same JSON in another form.
-func (s *sealer) sealed(key string, m *meta) int {
+func (s *Sealer) sealed(key string, m *Meta) int {
 	if len(m.MAC) != sealLength {
 		return -1
 	}
@@ -85,14 +85,14 @@ func (s *sealer) sealed(key string, m *meta) int {
 
 // bound is what the MAC of the record under key is bound to: its hash in any case, so
 // that sessions can be moved to where ids are hashed.
-func (s *sealer) bound(key string) string {
+func (s *Sealer) bound(key string) string {
 	if s.plain {
-		return recordID(s.scope, key)
+		return RecordID(s.scope, key)
 	}
 	return key
 }
 
-func (st *sealState) mac(secret int, key string, m *meta) []byte {
+func (st *sealState) mac(secret int, key string, m *Meta) []byte {
 	st.text = append(append(st.text[:0], key...), 0)
 	st.text = m.appendMembers(st.text)
 	h := st.macs[secret]
@@ -105,9 +105,9 @@ func (st *sealState) mac(secret int, key string, m *meta) []byte {
 
 var errForged = errors.New("bookkeeping that was not written with one of Config.Secrets for this record")
 
-// read reads the bookkeeping member of the record under key.
-func (s *sealer) read(key string, text []byte) (meta, error) {
-	var m meta
+// Read reads the bookkeeping member of the record under key.
+func (s *Sealer) read(key string, text []byte) (Meta, error) {
+	var m Meta
 	if err := json.Unmarshal(text, &m); err == nil {
 		if m.onlyEnded() {
 			return m, nil
@@ -118,16 +118,16 @@ func (s *sealer) read(key string, text []byte) (meta, error) {
 		}
 	}
 	if s.lenient {
-		return meta{Forged: true}, nil
+		return Meta{Forged: true}, nil
 	}
-	return meta{}, errForged
+	return Meta{}, errForged
 }
 
 var errSealedID = errors.New("session: the successor's id cannot be opened")
 
-// sealID encrypts the id of a renewed session for those who hold the old one: who can
-// read the store, and has no id, learns nothing from it.
-func (s *sealer) sealID(old, id string) (string, error) {
+// SealID encrypts the id of a renewed session for those who hold the old one: who can
+// Read the store, and has no id, learns nothing from it.
+func (s *Sealer) SealID(old, id string) (string, error) {
 	box, err := idBox(s.ids[0], old)
 	if err != nil {
 		return "", err
@@ -135,7 +135,7 @@ func (s *sealer) sealID(old, id string) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(box.Seal(nil, nil, []byte(id), nil)), nil
 }
 
-func (s *sealer) openID(old, text string) (string, error) {
+func (s *Sealer) OpenID(old, text string) (string, error) {
 	sealed, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
 		return "", errSealedID
@@ -160,13 +160,13 @@ func idBox(key []byte, old string) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// recordID is the hash of an id under which its record is stored.
-func recordID(scope, id string) string {
+// RecordID is the hash of an id under which its record is stored.
+func RecordID(scope, id string) string {
 	var space [128]byte
-	return hashed(append(append(append(space[:0], scope...), 0), id...))
+	return Hashed(append(append(append(space[:0], scope...), 0), id...))
 }
 
-func hashed(text []byte) string {
+func Hashed(text []byte) string {
 	sum := sha256.Sum256(text)
 	var hash [43]byte
 	base64.RawURLEncoding.Encode(hash[:], sum[:])

@@ -1,6 +1,7 @@
-package session
+package clone
 
 import (
+	"github.com/nestsession/session/internal/jsontext"
 	"reflect"
 	"slices"
 	"time"
@@ -82,7 +83,7 @@ func fixMap(t reflect.Type, fix func(reflect.Value) bool) func(reflect.Value) bo
 			if v.IsNil() {
 				return true
 			}
-			m, ok := copyJSON(v.Interface())
+			m, ok := jsontext.CopyJSON(v.Interface())
 			if ok {
 				v.Set(reflect.ValueOf(m))
 			}
@@ -127,7 +128,7 @@ func fixInterface(v reflect.Value) bool {
 	if v.IsNil() {
 		return true
 	}
-	n, ok := copyJSON(v.Interface())
+	n, ok := jsontext.CopyJSON(v.Interface())
 	if ok {
 		v.Set(reflect.ValueOf(n))
 	}

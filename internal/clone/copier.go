@@ -1,4 +1,4 @@
-package session
+package clone
 
 import (
 	"encoding"
@@ -10,29 +10,29 @@ import (
 	"time"
 )
 
-// copier hands out copies of values of one type that share nothing with the
+// Copier hands out copies of values of one type that share nothing with the
 // original. It is compiled from the type once, since decoding JSON anew for each
 // request is what sessions elsewhere spend their time on.
-type copier struct {
-	// fix replaces what v refers to by copies, after v itself was assigned. It
+type Copier struct {
+	// Fix replaces what v refers to by copies, after v itself was assigned. It
 	// returns false where a value is of a kind that it cannot copy. nil: nothing to do.
-	fix func(v reflect.Value) bool
+	Fix func(v reflect.Value) bool
 
-	// equal reports whether two values are alike; only where safe.
-	equal func(a, b reflect.Value) bool
+	// Equal reports whether two values are alike; only where safe.
+	Equal func(a, b reflect.Value) bool
 
 	// safe: copies of decoded values are complete. Otherwise decode.
-	safe bool
+	Safe bool
 
 	// faithful: a copy of a value equals what decoding its encoding gives, unless
-	// fix returns false.
-	faithful bool
+	// Fix returns false.
+	Faithful bool
 
 	// dynamic: the type holds interfaces, so that numbers need attention.
-	dynamic bool
+	Dynamic bool
 
 	// times: the type holds times, whose form in a store not every one has.
-	times bool
+	Times bool
 }
 
 // The types that are never changed in place, whatever they hold inside.
@@ -41,33 +41,33 @@ var immutable = []reflect.Type{
 }
 
 var (
-	marshaler       = reflect.TypeFor[json.Marshaler]()
+	Marshaler       = reflect.TypeFor[json.Marshaler]()
 	textMarshaler   = reflect.TypeFor[encoding.TextMarshaler]()
-	unmarshaler     = reflect.TypeFor[json.Unmarshaler]()
+	Unmarshaler     = reflect.TypeFor[json.Unmarshaler]()
 	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
-func compileCopier(t reflect.Type) *copier {
-	c := &copier{safe: true, faithful: true}
-	c.fix = c.compile(t, map[reflect.Type]*func(reflect.Value) bool{})
-	c.equal = compileEqual(t, map[reflect.Type]*func(a, b reflect.Value) bool{})
+func Compile(t reflect.Type) *Copier {
+	c := &Copier{Safe: true, Faithful: true}
+	c.Fix = c.compile(t, map[reflect.Type]*func(reflect.Value) bool{})
+	c.Equal = compileEqual(t, map[reflect.Type]*func(a, b reflect.Value) bool{})
 	return c
 }
 
 // compile returns the fix of a type, nil for a type without references. seen
 // breaks the circle of types that refer to themselves.
-func (c *copier) compile(t reflect.Type, seen map[reflect.Type]*func(reflect.Value) bool) func(reflect.Value) bool {
+func (c *Copier) compile(t reflect.Type, seen map[reflect.Type]*func(reflect.Value) bool) func(reflect.Value) bool {
 	if t == immutable[0] {
-		c.times = true
+		c.Times = true
 		return fixTime
 	}
 	if slices.Contains(immutable, t) {
 		return nil
 	}
-	if p := reflect.PointerTo(t); p.Implements(marshaler) || p.Implements(textMarshaler) || p.Implements(unmarshaler) || p.Implements(textUnmarshaler) {
-		c.faithful = false
+	if p := reflect.PointerTo(t); p.Implements(Marshaler) || p.Implements(textMarshaler) || p.Implements(Unmarshaler) || p.Implements(textUnmarshaler) {
+		c.Faithful = false
 		if t.Kind() == reflect.Struct && hidesFields(t) {
-			c.safe = false // its decoder may fill what cannot be reached from here
+			c.Safe = false // its decoder may fill what cannot be reached from here
 			return nil
 		}
 	}
@@ -76,19 +76,19 @@ func (c *copier) compile(t reflect.Type, seen map[reflect.Type]*func(reflect.Val
 		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Float32, reflect.Float64:
 		return nil
 	case reflect.Interface:
-		c.dynamic = true
+		c.Dynamic = true
 		if t.NumMethod() > 0 {
-			c.safe = false
+			c.Safe = false
 		}
 		return fixInterface
 	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Array, reflect.Struct:
 	default:
-		c.safe = false
+		c.Safe = false
 		return nil
 	}
 	if known := seen[t]; known != nil {
 		if *known == nil { // still being compiled: a type that holds itself
-			c.safe = false // a handler can make a circle of it, which encoding/json alone notices
+			c.Safe = false // a handler can make a circle of it, which encoding/json alone notices
 		}
 		return func(v reflect.Value) bool { return (*known)(v) }
 	}
@@ -101,7 +101,7 @@ func (c *copier) compile(t reflect.Type, seen map[reflect.Type]*func(reflect.Val
 		self = fixSlice(t, c.compile(t.Elem(), seen))
 	case reflect.Map:
 		if k := t.Key(); k.Kind() != reflect.String && !isInteger(k) || reflect.PointerTo(k).Implements(textMarshaler) || reflect.PointerTo(k).Implements(textUnmarshaler) {
-			c.safe, c.faithful = false, false
+			c.Safe, c.Faithful = false, false
 		}
 		self = fixMap(t, c.compile(t.Elem(), seen))
 	case reflect.Array:
@@ -115,7 +115,7 @@ func (c *copier) compile(t reflect.Type, seen map[reflect.Type]*func(reflect.Val
 	return self
 }
 
-func (c *copier) compileStruct(t reflect.Type, seen map[reflect.Type]*func(reflect.Value) bool) func(reflect.Value) bool {
+func (c *Copier) compileStruct(t reflect.Type, seen map[reflect.Type]*func(reflect.Value) bool) func(reflect.Value) bool {
 	type field struct {
 		index     int
 		fix       func(reflect.Value) bool
@@ -128,19 +128,19 @@ func (c *copier) compileStruct(t reflect.Type, seen map[reflect.Type]*func(refle
 		name, options, _ := strings.Cut(tag, ",")
 		embedded := f.Anonymous && name == ""
 		if !embedded && !f.IsExported() || tag == "-" {
-			c.faithful = false // neither encoded nor decoded
+			c.Faithful = false // neither encoded nor decoded
 			continue
 		}
 		if embedded {
-			c.faithful = false // fields of the same name may hide each other
-			c.safe = c.safe && f.IsExported() && f.Type.Kind() == reflect.Struct
+			c.Faithful = false // fields of the same name may hide each other
+			c.Safe = c.Safe && f.IsExported() && f.Type.Kind() == reflect.Struct
 		}
 		if strings.Contains(options, "string") {
-			c.faithful = false // encoding/json quotes what encodes itself in one direction only
+			c.Faithful = false // encoding/json quotes what encodes itself in one direction only
 		}
 		if strings.Contains(options, "omitzero") && f.Type != immutable[0] {
 			if _, own := reflect.PointerTo(f.Type).MethodByName("IsZero"); own {
-				c.faithful = false
+				c.Faithful = false
 			}
 		}
 		if fix := c.compile(f.Type, seen); fix != nil && f.IsExported() {

@@ -1,4 +1,4 @@
-package session
+package document
 
 import (
 	"bytes"
@@ -36,7 +36,7 @@ type cacheShard[T any] struct {
 
 type cacheSet[T any] struct {
 	tags [cacheWays]atomic.Uint32 // of what is in the ways, so that a hit looks at one document alone
-	ways [cacheWays]atomic.Pointer[document[T]]
+	ways [cacheWays]atomic.Pointer[Document[T]]
 }
 
 func newDocumentCache[T any]() documentCache[T] {
@@ -53,14 +53,14 @@ func (c *documentCache[T]) at(key string) (*cacheShard[T], *cacheSet[T], uint32)
 	return s, &s.sets[h/cacheShards%cacheSets], uint32(h>>32) | 1
 }
 
-func (c *documentCache[T]) get(key string, data []byte) *document[T] {
+func (c *documentCache[T]) get(key string, data []byte) *Document[T] {
 	_, set, tag := c.at(key)
 	for i := range set.tags {
 		if set.tags[i].Load() != tag {
 			continue
 		}
 		d := set.ways[i].Load()
-		if d == nil || d.key != key || !bytes.Equal(d.data, data) {
+		if d == nil || d.key != key || !bytes.Equal(d.Data, data) {
 			continue
 		}
 		if !d.used.Load() { // else the line would go from core to core
@@ -71,12 +71,12 @@ func (c *documentCache[T]) get(key string, data []byte) *document[T] {
 	return nil
 }
 
-func (c *documentCache[T]) put(d *document[T]) {
+func (c *documentCache[T]) put(d *Document[T]) {
 	s, set, tag := c.at(d.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drop(set, tag, d.key)
-	if len(d.data) > cacheMaxBytes {
+	if len(d.Data) > cacheMaxBytes {
 		return
 	}
 	way := -1
@@ -91,7 +91,7 @@ func (c *documentCache[T]) put(d *document[T]) {
 	}
 	set.tags[way].Store(tag)
 	set.ways[way].Store(d)
-	for s.bytes += documentSize(d.data); s.bytes > cacheBytes/cacheShards; {
+	for s.bytes += documentSize(d.Data); s.bytes > cacheBytes/cacheShards; {
 		s.hand = (s.hand + 1) % cacheSets
 		s.sweep(&s.sets[s.hand], d)
 	}
@@ -117,19 +117,19 @@ func (s *cacheShard[T]) drop(set *cacheSet[T], tag uint32, key string) {
 }
 
 func (s *cacheShard[T]) clear(set *cacheSet[T], way int) {
-	s.bytes -= documentSize(set.ways[way].Load().data)
+	s.bytes -= documentSize(set.ways[way].Load().Data)
 	set.tags[way].Store(0)
 	set.ways[way].Store(nil)
 }
 
-// keep takes a document into the cache: a version that was just stored.
-func (c *codec[T]) keep(d *document[T]) { c.cache.put(d) }
+// Keep takes a document into the cache: a version that was just stored.
+func (c *Codec[T]) Keep(d *Document[T]) { c.cache.put(d) }
 
-// forget drops a session that has ended.
-func (c *codec[T]) forget(key string) { c.cache.drop(key) }
+// Forget drops a session that has ended.
+func (c *Codec[T]) Forget(key string) { c.cache.drop(key) }
 
-// cached counts the documents in the cache. It is for tests.
-func (c *codec[T]) cached() (n int) {
+// Cached counts the documents in the cache. It is for tests.
+func (c *Codec[T]) Cached() (n int) {
 	for i := range c.cache.shards {
 		for j := range c.cache.shards[i].sets {
 			for k := range c.cache.shards[i].sets[j].ways {
@@ -155,7 +155,7 @@ func (s *cacheShard[T]) makeRoom(set *cacheSet[T]) int {
 }
 
 // sweep empties the ways of a set that were not used since it was last swept.
-func (s *cacheShard[T]) sweep(set *cacheSet[T], keep *document[T]) {
+func (s *cacheShard[T]) sweep(set *cacheSet[T], keep *Document[T]) {
 	for i := range set.ways {
 		if d := set.ways[i].Load(); d != nil && d != keep && !d.used.Swap(false) {
 			s.clear(set, i)

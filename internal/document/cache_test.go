@@ -1,4 +1,4 @@
-package session
+package document
 
 import (
 	"strings"
@@ -9,12 +9,12 @@ import (
 func TestTheDocumentCacheIsBounded(t *testing.T) {
 	t.Parallel()
 	c := newDocumentCache[aField]()
-	hot := &document[aField]{key: "hot", data: []byte("hot")}
+	hot := &Document[aField]{key: "hot", Data: []byte("hot")}
 	c.put(hot)
 	for i := range 20_000 {
 		key := strings.Repeat("k", 10) + string(rune('a'+i%26)) + strings.Repeat("x", i%1000) + string(rune(i))
-		c.put(&document[aField]{key: key, data: make([]byte, i%8000)})
-		if c.get("hot", hot.data) != hot {
+		c.put(&Document[aField]{key: key, Data: make([]byte, i%8000)})
+		if c.get("hot", hot.Data) != hot {
 			t.Fatalf("the document in use was dropped after %d others", i)
 		}
 		total := 0
@@ -30,7 +30,7 @@ func TestTheDocumentCacheIsBounded(t *testing.T) {
 		for j := range c.shards[i].sets {
 			for k := range c.shards[i].sets[j].ways {
 				if d := c.shards[i].sets[j].ways[k].Load(); d != nil {
-					sum += documentSize(d.data)
+					sum += documentSize(d.Data)
 				}
 			}
 		}
@@ -38,7 +38,7 @@ func TestTheDocumentCacheIsBounded(t *testing.T) {
 			t.Errorf("shard %d counts %d bytes and holds %d", i, c.shards[i].bytes, sum)
 		}
 	}
-	if c.put(&document[aField]{key: "hot", data: make([]byte, cacheMaxBytes+1)}); c.get("hot", hot.data) != nil {
+	if c.put(&Document[aField]{key: "hot", Data: make([]byte, cacheMaxBytes+1)}); c.get("hot", hot.Data) != nil {
 		t.Error("a document that is too large left the one before in the cache")
 	}
 }

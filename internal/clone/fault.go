@@ -1,4 +1,4 @@
-package session
+package clone
 
 import (
 	"encoding"
@@ -13,40 +13,40 @@ import (
 	"unicode/utf8"
 )
 
-// errUnstorable is session.ErrUnstorable.
-var errUnstorable = errors.New("session: data cannot be stored")
+// ErrUnstorable is session.ErrUnstorable.
+var ErrUnstorable = errors.New("session: data cannot be stored")
 
-// fault is what is wrong with a part of a value, and where.
-type fault struct {
-	path string // such as .user.tags[2]
-	why  string
+// Fault is what is wrong with a part of a value, and where.
+type Fault struct {
+	Path string // such as .user.tags[2]
+	Why  string
 }
 
-func (f *fault) under(step string) *fault {
+func (f *Fault) Under(step string) *Fault {
 	if f != nil {
-		f.path = step + f.path
+		f.Path = step + f.Path
 	}
 	return f
 }
 
-func (f *fault) error() error {
+func (f *Fault) Err() error {
 	if f == nil {
 		return nil
 	}
-	if f.path == "" {
-		return fmt.Errorf("%w: %s", errUnstorable, f.why)
+	if f.Path == "" {
+		return fmt.Errorf("%w: %s", ErrUnstorable, f.Why)
 	}
-	return fmt.Errorf("%w: %s: %s", errUnstorable, strings.TrimPrefix(f.path, "."), f.why)
+	return fmt.Errorf("%w: %s: %s", ErrUnstorable, strings.TrimPrefix(f.Path, "."), f.Why)
 }
 
 const (
-	notUTF8  = "is not UTF-8, of which JSON would make something else; keep bytes in a []byte, which is stored as base64"
-	maxSteps = 1000 // how deep a value is looked at; what is deeper may be a circle
+	NotUTF8  = "is not UTF-8, of which JSON would make something else; keep bytes in a []byte, which is stored as base64"
+	MaxDepth = 1000 // how deep a value is looked at; what is deeper may be a circle
 )
 
-// step is how a map's key stands in a path: quoted where it is no plain name, and cut
+// Step is how a map's key stands in a path: quoted where it is no plain name, and cut
 // where it is long.
-func step(key string) string {
+func Step(key string) string {
 	plain := key != ""
 	for _, r := range key {
 		plain = plain && (r == '_' || r == '-' || r >= '0' && r <= '9' || r|0x20 >= 'a' && r|0x20 <= 'z')
@@ -60,7 +60,7 @@ func step(key string) string {
 	return "[" + strconv.QuoteToASCII(key) + "]"
 }
 
-func index(i int) string { return "[" + strconv.Itoa(i) + "]" }
+func Index(i int) string { return "[" + strconv.Itoa(i) + "]" }
 
 // fieldStep is how a field stands in a path, "" for one whose fields stand beside its
 // own, and false for one that is not stored.
@@ -71,58 +71,58 @@ func fieldStep(f reflect.StructField) (string, bool) {
 	}
 	switch name := tagName(tag); {
 	case name != "":
-		return step(name), true
+		return Step(name), true
 	case f.Anonymous:
 		return "", true
 	}
-	return step(f.Name), true
+	return Step(f.Name), true
 }
 
-// findFault looks for what encoding/json refuses without saying where, or replaces
+// FindFault looks for what encoding/json refuses without saying where, or replaces
 // without a word. It is asked only where an encoding shows that there may be some.
-func findFault(v reflect.Value, room int) *fault {
+func FindFault(v reflect.Value, room int) *Fault {
 	if room == 0 {
 		return nil
 	}
 	t := v.Type()
-	if p := reflect.PointerTo(t); t.Kind() != reflect.Pointer && t.Kind() != reflect.Interface && (p.Implements(marshaler) || p.Implements(textMarshaler)) {
+	if p := reflect.PointerTo(t); t.Kind() != reflect.Pointer && t.Kind() != reflect.Interface && (p.Implements(Marshaler) || p.Implements(textMarshaler)) {
 		return faultOfCustom(v)
 	}
 	switch t.Kind() {
 	case reflect.String:
 		if !utf8.ValidString(v.String()) {
-			return &fault{why: notUTF8}
+			return &Fault{Why: NotUTF8}
 		}
 		if _, err := json.Marshal(v.Interface()); err != nil {
-			return &fault{why: "is not a number; write one, or a string"} // a json.Number
+			return &Fault{Why: "is not a number; write one, or a string"} // a json.Number
 		}
 	case reflect.Float32, reflect.Float64:
 		if f := v.Float(); math.IsNaN(f) || math.IsInf(f, 0) {
-			return &fault{why: fmt.Sprintf("is %v, for which JSON has no form; leave the value out, or write text", f)}
+			return &Fault{Why: fmt.Sprintf("is %v, for which JSON has no form; leave the value out, or write text", f)}
 		}
 	case reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer, reflect.Uintptr:
-		return &fault{why: fmt.Sprintf("JSON has no form for %v", t)}
+		return &Fault{Why: fmt.Sprintf("JSON has no form for %v", t)}
 	case reflect.Pointer, reflect.Interface:
 		if !v.IsNil() {
-			return findFault(v.Elem(), room-1)
+			return FindFault(v.Elem(), room-1)
 		}
 	case reflect.Slice, reflect.Array:
 		if t.Elem().Kind() == reflect.Uint8 {
 			return nil
 		}
 		for i := range v.Len() {
-			if f := findFault(v.Index(i), room-1); f != nil {
-				return f.under(index(i))
+			if f := FindFault(v.Index(i), room-1); f != nil {
+				return f.Under(Index(i))
 			}
 		}
 	case reflect.Map:
 		for it := v.MapRange(); it.Next(); {
 			name := keyText(it.Key())
 			if !utf8.ValidString(name) {
-				return (&fault{why: "the key " + notUTF8}).under(step(name))
+				return (&Fault{Why: "the key " + NotUTF8}).Under(Step(name))
 			}
-			if f := findFault(it.Value(), room-1); f != nil {
-				return f.under(step(name))
+			if f := FindFault(it.Value(), room-1); f != nil {
+				return f.Under(Step(name))
 			}
 		}
 	case reflect.Struct:
@@ -131,8 +131,8 @@ func findFault(v reflect.Value, room int) *fault {
 			if !stored {
 				continue
 			}
-			if f := findFault(v.Field(i), room-1); f != nil {
-				return f.under(name)
+			if f := FindFault(v.Field(i), room-1); f != nil {
+				return f.Under(name)
 			}
 		}
 	}
@@ -153,7 +153,7 @@ func keyText(key reflect.Value) string {
 }
 
 // faultOfCustom asks a value that encodes itself.
-func faultOfCustom(v reflect.Value) *fault {
+func faultOfCustom(v reflect.Value) *Fault {
 	if !v.CanInterface() {
 		return nil
 	}
@@ -162,23 +162,23 @@ func faultOfCustom(v reflect.Value) *fault {
 		own = v.Addr().Interface()
 	}
 	if raw, ok := v.Interface().(json.RawMessage); ok && raw != nil && !json.Valid(raw) {
-		return &fault{why: "is not JSON"}
+		return &Fault{Why: "is not JSON"}
 	}
 	if m, ok := own.(encoding.TextMarshaler); ok {
 		if _, json := own.(json.Marshaler); !json {
 			if text, err := m.MarshalText(); err == nil && !utf8.Valid(text) {
-				return &fault{why: notUTF8}
+				return &Fault{Why: NotUTF8}
 			}
 		}
 	}
 	text, err := json.Marshal(own)
 	switch {
 	case err != nil && v.Type() == reflect.TypeFor[time.Time]():
-		return &fault{why: "is a time that RFC 3339 has no form for: write one of the years 0 to 9999, in a zone less than a day off"}
+		return &Fault{Why: "is a time that RFC 3339 has no form for: write one of the years 0 to 9999, in a zone less than a day off"}
 	case err != nil:
-		return &fault{why: err.Error()}
+		return &Fault{Why: err.Error()}
 	case !utf8.Valid(text):
-		return &fault{why: notUTF8}
+		return &Fault{Why: NotUTF8}
 	}
 	return nil
 }

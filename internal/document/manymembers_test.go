@@ -1,8 +1,9 @@
-package session
+package document
 
 import (
 	"bytes"
 	"fmt"
+	"github.com/nestsession/session/internal/jsontext"
 	"strings"
 	"testing"
 )
@@ -32,17 +33,17 @@ func TestManyKeysAreNotLookedAtOneByOne(t *testing.T) { // not parallel: it coun
 		t.Fatal(err)
 	}
 	if n := testing.AllocsPerRun(1, func() {
-		if d, err := c.read("key", text); err != nil || len(d.others) != 1 {
+		if d, err := c.Read("key", text); err != nil || len(d.others) != 1 {
 			t.Errorf("read: %v", err)
 		}
 	}); n > 100 {
 		t.Errorf("reading a document of 60,000 unknown keys takes %v allocations", n)
 	}
-	members, err := parseMembers(text)
+	members, err := jsontext.Parse(text)
 	if err != nil || len(members) != 60_001 {
 		t.Fatalf("%d members, %v", len(members), err)
 	}
-	if set := indexed(members); set.at == nil || set.find("k59999") != 60_000 || set.find("other") != -1 {
+	if set := jsontext.Indexed(members); set.At == nil || set.Find("k59999") != 60_000 || set.Find("other") != -1 {
 		t.Error("many members are not indexed")
 	}
 }
@@ -50,20 +51,19 @@ func TestManyKeysAreNotLookedAtOneByOne(t *testing.T) { // not parallel: it coun
 // Of a key that stands twice the last counts, be they few or many.
 func TestOfAKeyTwiceTheLastCounts(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{1, fewMembers, 1000} {
+	for _, n := range []int{1, jsontext.FewMembers, 1000} {
 		text := manyMembers(n, 20*n)
 		text = append(bytes.TrimSuffix(text, []byte("}")), `,"k00000":"last"}`...)
-		members, err := parseMembers(text)
-		if all := indexed(members); err != nil || len(members) != n+1 || string(all.get("k00000")) != `"last"` {
-			t.Errorf("of %d keys: %s %v", n, all.get("k00000"), err)
+		members, err := jsontext.Parse(text)
+		if all := jsontext.Indexed(members); err != nil || len(members) != n+1 || string(all.Get("k00000")) != `"last"` {
+			t.Errorf("of %d keys: %s %v", n, all.Get("k00000"), err)
 		}
 		c, err := sealingCodec[map[string]any]()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d, err := c.read("key", text); err != nil || d.value["k00000"] != "last" || len(d.others) != n {
+		if d, err := c.Read("key", text); err != nil || d.Value["k00000"] != "last" || len(d.others) != n {
 			t.Errorf("of %d keys: %v", n, err)
 		}
 	}
 }
-
