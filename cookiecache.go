@@ -5,6 +5,8 @@ import (
 	"hash/maphash"
 	"strings"
 	"sync/atomic"
+
+	"github.com/nestsession/session/cookie"
 )
 
 // verified is a cookie's value of which it is known that one of the secrets signed
@@ -24,13 +26,15 @@ const cookieSlots = 16384
 // Each value has one slot, which the last to come takes, so that there is nothing to
 // evict or lock.
 type cookieCache struct {
-	slots *[cookieSlots]atomic.Pointer[verified]
-	keys  *[cookieSlots]atomic.Uint32 // the slot of the cookie of a record's key
-	seed  maphash.Seed
+	signer *cookie.Signer
+	key    func(id string) string // of the record
+	slots  *[cookieSlots]atomic.Pointer[verified]
+	keys   *[cookieSlots]atomic.Uint32 // the slot of the cookie of a record's key
+	seed   maphash.Seed
 }
 
-func newCookieCache() cookieCache {
-	return cookieCache{new([cookieSlots]atomic.Pointer[verified]), new([cookieSlots]atomic.Uint32), maphash.MakeSeed()}
+func newCookieCache(signer *cookie.Signer, key func(id string) string) cookieCache {
+	return cookieCache{signer, key, new([cookieSlots]atomic.Pointer[verified]), new([cookieSlots]atomic.Uint32), maphash.MakeSeed()}
 }
 
 func (c *cookieCache) slot(text string) uint32 {
@@ -45,17 +49,10 @@ func (c *cookieCache) drop(key string) {
 	}
 }
 
-// dropCached forgets what this node has kept of a session besides the store, which
-// has it no more: nobody will ask for it, and it is personal data.
-func (c *core) dropCached(key string) {
-	c.dropDocument(key)
-	c.cookies.drop(key)
-}
-
 // verify reads the id out of a cookie's value. The error is the signer's.
-func (c *core) verify(value string) (*verified, error) {
-	at := c.cookies.slot(value)
-	slot := &c.cookies.slots[at]
+func (c *cookieCache) verify(value string) (*verified, error) {
+	at := c.slot(value)
+	slot := &c.slots[at]
 	// In constant time, as for the signature that the comparison stands for.
 	if v := slot.Load(); v != nil && subtle.ConstantTimeCompare([]byte(v.value), []byte(value)) == 1 {
 		return v, nil
@@ -68,6 +65,6 @@ func (c *core) verify(value string) (*verified, error) {
 	v := &verified{value: value, id: id, key: c.key(id), old: secret > 0}
 	v.asSent = string(c.signer.AppendValue(nil, id)) == value
 	slot.Store(v)
-	c.cookies.keys[c.cookies.slot(v.key)].Store(at)
+	c.keys[c.slot(v.key)].Store(at)
 	return v, nil
 }

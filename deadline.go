@@ -20,22 +20,16 @@ type deadlineContext struct {
 	ended  bool
 }
 
-// outlive returns a context for work that ctx's end does not stop, but
-// Config.SaveTimeout does. The caller ends it.
-func (c *core) outlive(ctx context.Context) *deadlineContext {
-	return &deadlineContext{parent: ctx, timeout: c.saveTimeout}
-}
-
 // within returns a context that ends with ctx, or when the time is over. The caller
 // ends it.
 func within(ctx context.Context, timeout time.Duration) *deadlineContext {
 	return &deadlineContext{parent: ctx, timeout: timeout, follows: true}
 }
 
-// asked returns the context for what the caller of a session's method asks of the
-// store. The caller ends it.
-func (c *core) asked(ctx context.Context) *deadlineContext {
-	return within(quietContext{ctx, c}, c.saveTimeout)
+// without returns a context that ctx's end does not end, only the time's. The caller
+// ends it.
+func without(ctx context.Context, timeout time.Duration) *deadlineContext {
+	return &deadlineContext{parent: ctx, timeout: timeout}
 }
 
 // end releases who still waits.

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"net/http"
-	"runtime"
 	"strings"
 
 	"github.com/nestsession/session/store"
@@ -59,16 +58,6 @@ func (x *exchange[T]) abandonedBy(stack []string) bool {
 	return x.s.left(stack)
 }
 
-// traceDepth bounds how many callers of a change are remembered: a handler and the
-// helpers through which it changes the session.
-const traceDepth = 6
-
-// trace is who changed a session last.
-type trace struct {
-	callers [traceDepth]uintptr
-	n       int
-}
-
 // changing takes note of who changes the session. What HandlerFunc serves needs none
 // of it: a panic passes through there.
 func (s *Session[T]) changing() {
@@ -76,7 +65,7 @@ func (s *Session[T]) changing() {
 		s.tooLate()
 	}
 	if s.traced.Load() {
-		s.trace.n = runtime.Callers(2, s.trace.callers[:])
+		s.trace.take()
 	}
 }
 
@@ -84,64 +73,9 @@ func (s *Session[T]) changing() {
 // helpers' callers as well. stack is what runs now.
 func (s *Session[T]) left(stack []string) bool {
 	s.mu.Lock()
-	changed := names(s.trace.callers[:s.trace.n])
+	changed := s.trace.names()
 	s.mu.Unlock()
-	running := make(map[string]bool, len(stack))
-	for _, function := range stack {
-		running[function] = true
-	}
-	first := ""
-	for _, function := range changed {
-		if own(function) {
-			continue // Update and its like
-		}
-		if first != "" && (strings.HasSuffix(function, ".ServeHTTP") || strings.HasPrefix(function, "net/http.")) {
-			return true // what calls handlers runs often, and says nothing of this one
-		}
-		for name := function; name != ""; name = outerFunction(name) {
-			if running[name] {
-				return false
-			}
-		}
-		if first != "" && (outerFunction(function) != "" || !sameModule(function, first)) {
-			return true // middleware, or the framework: farther out is not the handler
-		}
-		if first == "" {
-			first = function
-		}
-	}
-	return first != ""
-}
-
-// outerFunction is the function in which a function literal, or the body of a range over
-// a function, stands; "" if it is none.
-func outerFunction(name string) string {
-	i := strings.LastIndexAny(name, ".-")
-	if i < 0 {
-		return ""
-	}
-	last := strings.TrimPrefix(strings.TrimPrefix(name[i+1:], "func"), "range")
-	if last == "" || strings.Trim(last, "0123456789") != "" {
-		return ""
-	}
-	return name[:i]
-}
-
-// sameModule reports whether two functions are probably one application's.
-func sameModule(a, b string) bool {
-	a, b = module(a), module(b)
-	return a == b || a == "main" || b == "main"
-}
-
-// module is the path of a function's module, as far as its name tells.
-func module(function string) string {
-	slash := strings.LastIndexByte(function, '/') + 1
-	name, _, _ := strings.Cut(function[slash:], ".")
-	parts := strings.Split(function[:slash]+name, "/")
-	if !strings.Contains(parts[0], ".") {
-		return parts[0]
-	}
-	return strings.Join(parts[:min(len(parts), 3)], "/") // host, owner, repository
+	return abandoned(changed, stack)
 }
 
 // rollBack drops what the request has changed and not saved. The session is as it was

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -49,7 +48,7 @@ func (m *Manager[T]) identify(ctx context.Context, s *Session[T]) (sent *verifie
 
 // accept verifies a cookie's value, and reports one that is not accepted.
 func (m *Manager[T]) accept(ctx context.Context, value string) *verified {
-	v, err := m.verify(value)
+	v, err := m.cookies.verify(value)
 	if err == nil {
 		return v
 	}
@@ -119,7 +118,7 @@ func (m *Manager[T]) findAmong(ctx context.Context, s *Session[T], name string, 
 	var dead candidate[T]
 	var seen []string
 	for value := range cookie.All(s.r.Header["Cookie"], name) {
-		v, err := m.verify(value)
+		v, err := m.cookies.verify(value)
 		if err != nil || slices.Contains(seen, v.key) {
 			continue
 		}
@@ -160,10 +159,6 @@ const (
 	clearOthers          // all but the one that Config.Cookie describes
 	clearAll
 )
-
-// maxClears bounds by how many lines a response clears cookies. Proxies refuse a header
-// that is much longer.
-const maxClears = 48
 
 // clearCopies takes cookies of the name from the browser wherever this host may have set
 // them, or one above it for all its hosts: a browser does not say which they are. A
@@ -224,62 +219,4 @@ func (s *Session[T]) clearCookie(h http.Header, c FormerCookie) bool {
 	}
 	addCookie(h, string(line))
 	return true
-}
-
-// domains are those that a host may set cookies for: itself alone, and the names that it
-// ends with. Browsers refuse those under which anybody can register.
-func domains(host string) []string {
-	all := []string{""}
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	if net.ParseIP(strings.Trim(host, "[]")) != nil {
-		return all
-	}
-	for host = strings.ToLower(strings.TrimSuffix(host, ".")); strings.Contains(host, "."); _, host, _ = strings.Cut(host, ".") {
-		all = append(all, host)
-	}
-	return all
-}
-
-// domainOf is a Domain attribute as browsers take it (RFC 6265 section 5.2.3).
-func domainOf(domain string) string { return strings.ToLower(strings.TrimPrefix(domain, ".")) }
-
-// paths are those of cookies that come with a request for the path: "/", own, and then
-// the others from the shortest on, no more than a response clears.
-func paths(path, own string) []string {
-	all := []string{"/"}
-	add := func(p string) {
-		if len(all) < maxClears && p != "/" && (p != own || len(all) == 1) {
-			all = append(all, p)
-		}
-	}
-	add(own)
-	for i := 1; i < len(path) && len(all) < maxClears; i++ {
-		if path[i] == '/' {
-			add(path[:i])
-			if i+1 < len(path) && path[i+1] != '/' {
-				add(path[:i+1])
-			}
-		}
-	}
-	if len(path) > 1 {
-		add(path)
-	}
-	return all
-}
-
-// requestPath is the path as the browser knows it, whatever http.StripPrefix took off.
-// A request's target may be a whole URL (RFC 9112 section 3.2.2).
-func requestPath(r *http.Request) string {
-	target, _, _ := strings.Cut(r.RequestURI, "?")
-	if strings.HasPrefix(target, "/") {
-		return target
-	}
-	_, rest, absolute := strings.Cut(target, "://")
-	if !absolute {
-		return r.URL.Path
-	}
-	_, path, _ := strings.Cut(rest, "/")
-	return "/" + path
 }

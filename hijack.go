@@ -5,7 +5,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"strings"
 )
 
 // Hijack saves the session and hands the connection over. Whoever takes it writes the
@@ -123,15 +122,4 @@ func (s *Session[T]) taken(ctx context.Context) {
 		s.forget()
 		s.ownerMoved, s.settingsChanged, s.touched = false, false, false
 	}
-}
-
-// writesHeader reports whether the connection is taken over by the one that is known
-// to send what is in the header afterwards.
-func writesHeader(depth int) bool {
-	for _, function := range stackWithin(depth) {
-		if strings.HasPrefix(function, "net/http/httputil.(*ReverseProxy).") {
-			return true
-		}
-	}
-	return false
 }

@@ -81,7 +81,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	}
 	codec.Seal = document.NewSealer(cfg.Secrets, cfg.Scope, cfg.Express.InsecurePlainIDs, cfg.Express.Rules)
 	m := &Manager[T]{codec: codec, core: core{
-		store: cfg.Store, signer: signer, seal: codec.Seal, former: cfg.FormerCookies, scope: cfg.Scope, cookies: newCookieCache(), name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
+		store: cfg.Store, signer: signer, seal: codec.Seal, former: cfg.FormerCookies, scope: cfg.Scope, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
 		genID: cfg.GenID, isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, errorHandler: cfg.ErrorHandler, now: cfg.Now,
 		logger: cfg.Logger, proxy: cfg.Proxy, idle: cfg.IdleTimeout, absolute: cfg.AbsoluteTimeout,
 		touchEvery: cfg.TouchInterval, grace: cfg.RenewGrace, maxBytes: cfg.MaxBytes,
@@ -91,6 +91,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		keepCookie: cfg.Express.KeepCookie, keepDeadCookie: cfg.Express.KeepDeadCookie,
 		express: cfg.Express.Rules, visitors: maxVisits,
 	}}
+	m.cookies = newCookieCache(signer, m.key)
 	m.dropDocument = m.codec.Forget
 	m.overHTTP, m.overHTTPS = m.cookie, m.cookie
 	m.overHTTP.resolve(false)
@@ -143,3 +144,22 @@ func (m *Manager[T]) Ping(ctx context.Context) error {
 
 // present is the moment it is now.
 func (c *core) present() document.Instant { return document.Instant(c.now().UnixMilli()) }
+
+// outlive returns a context for work that ctx's end does not stop, but
+// Config.SaveTimeout does. The caller ends it.
+func (c *core) outlive(ctx context.Context) *deadlineContext {
+	return without(ctx, c.saveTimeout)
+}
+
+// asked returns the context for what the caller of a session's method asks of the
+// store. The caller ends it.
+func (c *core) asked(ctx context.Context) *deadlineContext {
+	return within(quietContext{ctx, c}, c.saveTimeout)
+}
+
+// dropCached forgets what this node has kept of a session besides the store, which
+// has it no more: nobody will ask for it, and it is personal data.
+func (c *core) dropCached(key string) {
+	c.dropDocument(key)
+	c.cookies.drop(key)
+}

@@ -142,3 +142,91 @@ func names(pcs []uintptr) (all []string) {
 func own(function string) bool {
 	return strings.HasPrefix(function, "github.com/nestsession/session.")
 }
+
+// traceDepth bounds how many callers of a change are remembered: a handler and the
+// helpers through which it changes the session.
+const traceDepth = 6
+
+// trace is who changed a session last.
+type trace struct {
+	callers [traceDepth]uintptr
+	n       int
+}
+
+// take notes the callers of the function that calls it.
+func (t *trace) take() { t.n = runtime.Callers(3, t.callers[:]) }
+
+func (t *trace) names() []string { return names(t.callers[:t.n]) }
+
+// abandoned reports whether the function that made a change is over, and its helpers'
+// callers as well. changed is the stack of the change, running what runs now, innermost
+// first.
+func abandoned(changed, stack []string) bool {
+	running := make(map[string]bool, len(stack))
+	for _, function := range stack {
+		running[function] = true
+	}
+	first := ""
+	for _, function := range changed {
+		if own(function) {
+			continue // Update and its like
+		}
+		if first != "" && (strings.HasSuffix(function, ".ServeHTTP") || strings.HasPrefix(function, "net/http.")) {
+			return true // what calls handlers runs often, and says nothing of this one
+		}
+		for name := function; name != ""; name = outerFunction(name) {
+			if running[name] {
+				return false
+			}
+		}
+		if first != "" && (outerFunction(function) != "" || !sameModule(function, first)) {
+			return true // middleware, or the framework: farther out is not the handler
+		}
+		if first == "" {
+			first = function
+		}
+	}
+	return first != ""
+}
+
+// outerFunction is the function in which a function literal, or the body of a range over
+// a function, stands; "" if it is none.
+func outerFunction(name string) string {
+	i := strings.LastIndexAny(name, ".-")
+	if i < 0 {
+		return ""
+	}
+	last := strings.TrimPrefix(strings.TrimPrefix(name[i+1:], "func"), "range")
+	if last == "" || strings.Trim(last, "0123456789") != "" {
+		return ""
+	}
+	return name[:i]
+}
+
+// sameModule reports whether two functions are probably one application's.
+func sameModule(a, b string) bool {
+	a, b = module(a), module(b)
+	return a == b || a == "main" || b == "main"
+}
+
+// module is the path of a function's module, as far as its name tells.
+func module(function string) string {
+	slash := strings.LastIndexByte(function, '/') + 1
+	name, _, _ := strings.Cut(function[slash:], ".")
+	parts := strings.Split(function[:slash]+name, "/")
+	if !strings.Contains(parts[0], ".") {
+		return parts[0]
+	}
+	return strings.Join(parts[:min(len(parts), 3)], "/") // host, owner, repository
+}
+
+// writesHeader reports whether the connection is taken over by the one that is known
+// to send what is in the header afterwards.
+func writesHeader(depth int) bool {
+	for _, function := range stackWithin(depth) {
+		if strings.HasPrefix(function, "net/http/httputil.(*ReverseProxy).") {
+			return true
+		}
+	}
+	return false
+}

@@ -180,7 +180,7 @@ func (s *Session[T]) look() *T {
 func (s *Session[T]) Update(fn func(data *T)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state <= stateStored && s.mu.nested == 0 {
+	if s.state <= stateStored && !s.mu.inUpdate() {
 		s.update(fn)
 	}
 }

@@ -31,7 +31,7 @@ func Take[T, V any](ctx context.Context, s *Session[T], fn func(data *T) V) (V, 
 	defer d.end()
 	s.catchUp()
 	var taken, none V
-	if s.mu.nested > 0 {
+	if s.mu.inUpdate() {
 		return none, s.mu.misuse
 	}
 	if s.state > stateStored || s.follows != "" {
