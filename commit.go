@@ -67,7 +67,7 @@ func (s *Session[T]) settleUp(ctx context.Context, h http.Header) error {
 // it. Whoever was told of a logout must be logged out.
 func (s *Session[T]) endAgain(ctx context.Context) error {
 	d := s.m.outlive(ctx)
-	defer d.end()
+	defer d.End()
 	if s.doomed != nil {
 		if err := s.remove(d, s.doomed.event, ErrRegenerated, s.doomed.keys...); err != nil {
 			return err
@@ -99,7 +99,7 @@ func (s *Session[T]) pending() bool {
 func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
 	if s.superseded {
 		if len(s.updates) > 0 || s.settingsChanged || s.ownerMoved {
-			s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.sent.key)
+			s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.sent.Key)
 		}
 		s.forget()
 		return nil
@@ -128,7 +128,7 @@ func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
 		return s.sendCookie(ctx, h)
 	}
 	d := s.m.outlive(ctx)
-	defer d.end()
+	defer d.End()
 	err = s.create(d, value, body)
 	if errors.Is(err, ErrInsecure) || errors.Is(err, ErrHeaderSent) {
 		// There is no client that could come back to it: a record would only take room.
@@ -154,7 +154,7 @@ func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
 func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 	if s.follows != "" {
 		d := s.m.outlive(ctx)
-		defer d.end()
+		defer d.End()
 		return s.saveFollower(d)
 	}
 	if h == nil && !s.deferred && !s.pending() {
@@ -184,7 +184,7 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 	switch {
 	case changed, stale && !wait:
 		d := s.m.outlive(ctx)
-		defer d.end()
+		defer d.End()
 		if err := s.swap(d, value, body); err != nil {
 			return err
 		}
@@ -227,7 +227,7 @@ func (s *Session[T]) staleInExpress(body []byte) (bool, error) {
 }
 
 // came reports whether the session has the id that the request's cookie brought.
-func (s *Session[T]) came() bool { return s.sent != nil && s.sent.id == s.id }
+func (s *Session[T]) came() bool { return s.sent != nil && s.sent.ID == s.id }
 
 // sends reports whether the response carries the cookie of a stored session: one that the
 // browser does not have, or whose expiry moves. Except under Express.Rules it does only if
@@ -243,7 +243,7 @@ func (s *Session[T]) sends(body []byte, newCookie bool) (bool, error) {
 		return true, nil
 	case !s.m.express && !s.checked:
 		return false, nil
-	case s.m.rolling || s.resend || !s.m.express && (newCookie || s.sent.old || s.lifetime.Set):
+	case s.m.rolling || s.resend || !s.m.express && (newCookie || s.sent.Old || s.lifetime.Set):
 		return true, nil
 	case s.lifetime.Set || s.lifetime.Off:
 		// The browser's copy of the expiry moves with each change, as express-session's.

@@ -131,8 +131,8 @@ func TestTheCachesForgetEndedSessions(t *testing.T) {
 
 func inCaches(m *Manager[profile]) (documents, cookies int) {
 	documents = m.codec.Cached()
-	for i := range m.cookies.slots {
-		if m.cookies.slots[i].Load() != nil {
+	for i := range m.cookies.Slots {
+		if m.cookies.Slots[i].Load() != nil {
 			cookies++
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/nestsession/session/internal/frames"
 	"github.com/nestsession/session/store"
 )
 
@@ -24,9 +25,9 @@ func (x *exchange[T]) failure(code int) Reason {
 	switch {
 	case code == 0:
 		return ""
-	case panicking(x.depth):
+	case frames.Panicking(x.depth):
 		return ReasonPanicked
-	case code >= http.StatusInternalServerError && x.abandonedBy(stackWithin(x.depth)):
+	case code >= http.StatusInternalServerError && x.abandonedBy(frames.StackWithin(x.depth)):
 		return ReasonFailed
 	}
 	return ""
@@ -35,10 +36,10 @@ func (x *exchange[T]) failure(code int) Reason {
 // recoveredLate drops what was changed after the header had left, if a recoverer would
 // now write another one.
 func (x *exchange[T]) recoveredLate() {
-	if !x.gate.passed() {
+	if !x.gate.Opened() {
 		return
 	}
-	if saves, _ := x.s.outlook(); saves && panicking(x.depth) {
+	if saves, _ := x.s.outlook(); saves && frames.Panicking(x.depth) {
 		x.s.rollBack(x.ctx.Context, ReasonPanicked)
 	}
 }
@@ -49,7 +50,7 @@ func (x *exchange[T]) recoveredLate() {
 func (x *exchange[T]) abandonedBy(stack []string) bool {
 	if x.inner.Load() > 0 { // a HandlerFunc that has not returned
 		for _, function := range stack {
-			if own(function) && strings.HasSuffix(function, ").nested") {
+			if frames.Own(function) && strings.HasSuffix(function, ").nested") {
 				return false
 			}
 		}
@@ -65,7 +66,7 @@ func (s *Session[T]) changing() {
 		s.tooLate()
 	}
 	if s.traced.Load() {
-		s.trace.take()
+		s.trace.Take()
 	}
 }
 
@@ -73,9 +74,9 @@ func (s *Session[T]) changing() {
 // helpers' callers as well. stack is what runs now.
 func (s *Session[T]) left(stack []string) bool {
 	s.mu.Lock()
-	changed := s.trace.names()
+	changed := s.trace.Names()
 	s.mu.Unlock()
-	return abandoned(changed, stack)
+	return frames.Abandoned(changed, stack)
 }
 
 // rollBack drops what the request has changed and not saved. The session is as it was

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nestsession/session/cookie"
+	"github.com/nestsession/session/internal/jar"
+	"github.com/nestsession/session/internal/verified"
 )
 
 // FormerCookie is a cookie that sessions had before Config.Name or Config.Cookie was
@@ -30,7 +32,7 @@ const maxCopies = 8
 // none that is well signed; else at and err are what [Manager.load] says of it. With
 // several cookies of the name it is the one that is well signed and names a session that
 // lives, if there is exactly one of that kind.
-func (m *Manager[T]) identify(ctx context.Context, s *Session[T]) (sent *verified, at loaded[T], err error) {
+func (m *Manager[T]) identify(ctx context.Context, s *Session[T]) (sent *verified.Cookie, at loaded[T], err error) {
 	lines := s.r.Header["Cookie"]
 	value, n := cookie.Lookup(lines, m.name)
 	if n == 0 {
@@ -42,13 +44,13 @@ func (m *Manager[T]) identify(ctx context.Context, s *Session[T]) (sent *verifie
 	if sent = m.accept(ctx, value); sent == nil {
 		return nil, at, nil
 	}
-	at, err = m.load(ctx, sent.key, sent.id)
+	at, err = m.load(ctx, sent.Key, sent.ID)
 	return sent, at, err
 }
 
 // accept verifies a cookie's value, and reports one that is not accepted.
-func (m *Manager[T]) accept(ctx context.Context, value string) *verified {
-	v, err := m.cookies.verify(value)
+func (m *Manager[T]) accept(ctx context.Context, value string) *verified.Cookie {
+	v, err := m.cookies.Verify(value)
 	if err == nil {
 		return v
 	}
@@ -62,7 +64,7 @@ func (m *Manager[T]) accept(ctx context.Context, value string) *verified {
 
 // findFormer looks for the session under the names that its cookie had before, and goes
 // on to the next name where it does not live.
-func (m *Manager[T]) findFormer(ctx context.Context, s *Session[T]) (sent *verified, at loaded[T], err error) {
+func (m *Manager[T]) findFormer(ctx context.Context, s *Session[T]) (sent *verified.Cookie, at loaded[T], err error) {
 	for i := range m.former {
 		name := m.former[i].Name
 		if name == m.name || slices.ContainsFunc(m.former[:i], func(f FormerCookie) bool { return f.Name == name }) {
@@ -77,7 +79,7 @@ func (m *Manager[T]) findFormer(ctx context.Context, s *Session[T]) (sent *verif
 			c.sent, c.at, c.err = m.findAmong(ctx, s, name, n)
 		default:
 			if c.sent = m.accept(ctx, value); c.sent != nil {
-				c.at, c.err = m.load(ctx, c.sent.key, c.sent.id)
+				c.at, c.err = m.load(ctx, c.sent.Key, c.sent.ID)
 			}
 		}
 		if c.sent == nil {
@@ -93,7 +95,7 @@ func (m *Manager[T]) findFormer(ctx context.Context, s *Session[T]) (sent *verif
 
 // candidate is a cookie of several, and what it names.
 type candidate[T any] struct {
-	sent *verified
+	sent *verified.Cookie
 	at   loaded[T]
 	err  error
 }
@@ -107,7 +109,7 @@ func (c *candidate[T]) dead() bool {
 // findAmong looks at several cookies of a name. They come from a change of Domain, Path
 // or Partitioned, or from somebody on a neighbouring host who has planted one. The
 // response clears those that are not taken.
-func (m *Manager[T]) findAmong(ctx context.Context, s *Session[T], name string, n int) (*verified, loaded[T], error) {
+func (m *Manager[T]) findAmong(ctx context.Context, s *Session[T], name string, n int) (*verified.Cookie, loaded[T], error) {
 	m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonDuplicate}, "")
 	if m.now().Unix()-m.warnedCopies.Load() >= int64(warnCopiesEvery.Seconds()) {
 		m.warn(ctx, &m.warnedCopies, "session: a client has sent several cookies of one name: Config.Cookie was changed, or another host of the domain "+
@@ -118,20 +120,20 @@ func (m *Manager[T]) findAmong(ctx context.Context, s *Session[T], name string, 
 	var dead candidate[T]
 	var seen []string
 	for value := range cookie.All(s.r.Header["Cookie"], name) {
-		v, err := m.cookies.verify(value)
-		if err != nil || slices.Contains(seen, v.key) {
+		v, err := m.cookies.Verify(value)
+		if err != nil || slices.Contains(seen, v.Key) {
 			continue
 		}
-		if seen = append(seen, v.key); len(seen) > maxCopies {
+		if seen = append(seen, v.Key); len(seen) > maxCopies {
 			break
 		}
-		at, err := m.load(ctx, v.key, v.id)
+		at, err := m.load(ctx, v.Key, v.ID)
 		c := candidate[T]{v, at, err}
 		superseded := (*supersededError)(nil)
 		switch i := slices.IndexFunc(alive, func(c candidate[T]) bool { return c.at.key == at.key }); {
 		case err == nil && i < 0:
 			alive = append(alive, c)
-		case err == nil && at.key == v.key:
+		case err == nil && at.key == v.Key:
 			alive[i] = c // the session's own id rather than the one before Renew
 		case err == nil:
 		case !c.dead():
@@ -170,20 +172,20 @@ func (s *Session[T]) clearCopies(h http.Header) {
 	}
 	all := s.copies == clearAll
 	s.copies = clearNone
-	own := FormerCookie{s.m.name, domainOf(s.settings.Domain), s.settings.path(), s.settings.Partitioned}
-	hosts := domains(s.r.Host)
+	own := FormerCookie{s.m.name, jar.DomainOf(s.settings.Domain), s.settings.path(), s.settings.Partitioned}
+	hosts := jar.Domains(s.r.Host)
 	if !slices.Contains(hosts, own.Domain) {
 		hosts = append(hosts, own.Domain) // behind a proxy that does not pass on the Host
 	}
 	lines := 0
-	for _, path := range paths(requestPath(s.r), own.Path) {
+	for _, path := range jar.Paths(jar.RequestPath(s.r), own.Path) {
 		for _, domain := range hosts {
 			for _, partitioned := range []bool{false, true} {
 				c := FormerCookie{s.copied, domain, path, partitioned}
 				if (c != own || all) && s.clearCookie(h, c) {
 					lines++
 				}
-				if lines == maxClears {
+				if lines == jar.MaxClears {
 					return
 				}
 			}

@@ -90,7 +90,7 @@ func (s *Session[T]) follow(ctx context.Context, key string) error {
 		t.adopt(at)
 		value, body, err := t.replay()
 		if err == nil {
-			err = s.mu.misuse
+			err = s.mu.Misuse
 		}
 		if err == nil {
 			err = t.swap(ctx, value, body)

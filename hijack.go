@@ -3,6 +3,7 @@ package session
 import (
 	"bufio"
 	"context"
+	"github.com/nestsession/session/internal/frames"
 	"net"
 	"net/http"
 )
@@ -26,7 +27,7 @@ func (w *response[T]) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		w.hijacked = true
 		return c.Hijack()
 	}
-	proxied := writesHeader(w.x.depth)
+	proxied := frames.WritesHeader(w.x.depth)
 	cookies, known, err := w.saveBeforeHijack(proxied)
 	if err != nil {
 		w.fail(err)
@@ -63,7 +64,7 @@ func (w *response[T]) saveBeforeHijack(proxied bool) ([]string, *Session[T], err
 	if broken := x.broken.Load(); broken != nil {
 		return nil, nil, *broken
 	}
-	if !x.gate.passed() {
+	if !x.gate.Opened() {
 		return nil, nil, nil
 	}
 	s := &x.s

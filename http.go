@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"errors"
+	"github.com/nestsession/session/internal/frames"
+	"github.com/nestsession/session/internal/once"
 	"net/http"
 	"sync/atomic"
 )
@@ -32,13 +34,13 @@ func (m *Manager[T]) HandlerFunc(next func(http.ResponseWriter, *http.Request, *
 func (x *exchange[T]) serve() {
 	returned := false
 	defer func() { x.end(returned) }()
-	serves[x.depth%len(serves)](x)
+	frames.Serves[x.depth%len(frames.Serves)](x)
 	x.response.finish()
 	returned = true
 }
 
-// run is called by one of the functions that mark where an exchange begins.
-func (x *exchange[T]) run() {
+// Run is called by one of the functions that mark where an exchange begins.
+func (x *exchange[T]) Run() {
 	if x.handler != nil {
 		x.handler.ServeHTTP(&x.response, x.r)
 	} else if s, ok := x.declare(); ok {
@@ -53,7 +55,7 @@ func (x *exchange[T]) nested(handle func()) {
 	x.inner.Add(1)
 	defer func() {
 		x.inner.Add(-1)
-		if !returned && x.gate.passed() {
+		if !returned && x.gate.Opened() {
 			x.s.rollBack(x.ctx.Context, ReasonPanicked)
 		}
 	}()
@@ -130,7 +132,7 @@ type exchange[T any] struct {
 	ctx      exchangeContext[T]
 	response response[T]
 	s        Session[T]
-	gate     gate
+	gate     once.Gate
 
 	handler  http.Handler // what is served: this, or
 	declared func(http.ResponseWriter, *http.Request, *Session[T])
@@ -208,7 +210,7 @@ func (m *Manager[T]) newExchange(w http.ResponseWriter, r *http.Request) *exchan
 
 // session opens the session, once.
 func (x *exchange[T]) session(ctx context.Context) (*Session[T], error) {
-	err := x.gate.enter(func() error { return x.open(ctx) })
+	err := x.gate.Do(func() error { return x.open(ctx) })
 	if err == nil {
 		return &x.s, nil
 	}
@@ -236,7 +238,7 @@ func (x *exchange[T]) breakOff(err error) { x.broken.Store(&err) }
 // commit saves the session if it was opened, unless the handler has failed. h is nil
 // when the header has left, code the status that is about to; 0 for a normal return.
 func (x *exchange[T]) commit(h http.Header, code int) error {
-	if !x.gate.passed() {
+	if !x.gate.Opened() {
 		return nil
 	}
 	saves, idle := x.s.outlook()

@@ -10,7 +10,7 @@ import (
 // end is the exchange's end, however the handler ended: by returning, by a panic, or by
 // runtime.Goexit.
 func (x *exchange[T]) end(returned bool) {
-	if !x.gate.passed() {
+	if !x.gate.Opened() {
 		return
 	}
 	ctx := x.ctx.Context
@@ -86,7 +86,7 @@ func (s *Session[T]) abandon(ctx context.Context) {
 		return // it was renewed, and has the client's data
 	}
 	d := s.m.outlive(ctx)
-	defer d.end()
+	defer d.End()
 	if err := s.m.store.Delete(d, s.key); err != nil {
 		s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: &storeError{fmt.Errorf("deleting: %w", err)}}, s.key)
 		return

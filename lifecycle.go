@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"github.com/nestsession/session/internal/deadline"
 )
 
 // Reload forgets what this request has changed and not saved, and reads the session
@@ -13,8 +14,8 @@ import (
 func (s *Session[T]) Reload(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := within(quietContext{ctx, &s.m.core}, s.m.loadTimeout)
-	defer d.end()
+	d := deadline.Within(quietContext{ctx, &s.m.core}, s.m.loadTimeout)
+	defer d.End()
 	ctx = d
 	s.catchUp()
 	switch s.state {
@@ -61,7 +62,7 @@ func (s *Session[T]) Destroy(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.m.asked(ctx)
-	defer d.end()
+	defer d.End()
 	ctx = d
 	s.catchUp()
 	if s.state == stateDiscarded {
@@ -126,7 +127,7 @@ func (s *Session[T]) Regenerate(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.m.asked(ctx)
-	defer d.end()
+	defer d.End()
 	s.catchUp()
 	if s.state == stateDiscarded {
 		return ErrRevoked

@@ -29,7 +29,7 @@ func (s *Session[T]) Login(ctx context.Context, owner string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.m.asked(ctx)
-	defer d.end()
+	defer d.End()
 	s.catchUp()
 	err := s.login(d, owner)
 	if err != nil {

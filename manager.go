@@ -13,7 +13,9 @@ import (
 	"time"
 
 	"github.com/nestsession/session/cookie"
+	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/internal/document"
+	"github.com/nestsession/session/internal/verified"
 	"github.com/nestsession/session/internal/watch"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
@@ -32,7 +34,7 @@ type core struct {
 	store     store.Store
 	signer    *cookie.Signer
 	seal      *document.Sealer
-	cookies   cookieCache
+	cookies   verified.Cache
 	digestKey [sha256.Size]byte
 	name      string
 	scope     string // of the ids: part of the keys
@@ -91,7 +93,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		keepCookie: cfg.Express.KeepCookie, keepDeadCookie: cfg.Express.KeepDeadCookie,
 		express: cfg.Express.Rules, visitors: maxVisits,
 	}}
-	m.cookies = newCookieCache(signer, m.key)
+	m.cookies = verified.New(signer, m.key)
 	m.dropDocument = m.codec.Forget
 	m.overHTTP, m.overHTTPS = m.cookie, m.cookie
 	m.overHTTP.resolve(false)
@@ -130,8 +132,8 @@ func (m *Manager[T]) Close() error {
 // Ping reports whether the store answers: for health checks, which then need no
 // session. The error is the store's.
 func (m *Manager[T]) Ping(ctx context.Context) error {
-	d := within(ctx, m.loadTimeout)
-	defer d.end()
+	d := deadline.Within(ctx, m.loadTimeout)
+	defer d.End()
 	if p, ok := store.As[store.Pinger](m.store); ok {
 		return p.Ping(d)
 	}
@@ -147,19 +149,19 @@ func (c *core) present() document.Instant { return document.Instant(c.now().Unix
 
 // outlive returns a context for work that ctx's end does not stop, but
 // Config.SaveTimeout does. The caller ends it.
-func (c *core) outlive(ctx context.Context) *deadlineContext {
-	return without(ctx, c.saveTimeout)
+func (c *core) outlive(ctx context.Context) *deadline.Context {
+	return deadline.Without(ctx, c.saveTimeout)
 }
 
 // asked returns the context for what the caller of a session's method asks of the
 // store. The caller ends it.
-func (c *core) asked(ctx context.Context) *deadlineContext {
-	return within(quietContext{ctx, c}, c.saveTimeout)
+func (c *core) asked(ctx context.Context) *deadline.Context {
+	return deadline.Within(quietContext{ctx, c}, c.saveTimeout)
 }
 
 // dropCached forgets what this node has kept of a session besides the store, which
 // has it no more: nobody will ask for it, and it is personal data.
 func (c *core) dropCached(key string) {
 	c.dropDocument(key)
-	c.cookies.drop(key)
+	c.cookies.Drop(key)
 }

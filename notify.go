@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/internal/watch"
 	"github.com/nestsession/session/store"
 )
@@ -90,7 +91,7 @@ func (s *Session[T]) KeepAlive(ctx context.Context) error {
 		return nil
 	}
 	d := s.m.asked(ctx)
-	defer d.end()
+	defer d.End()
 	s.catchUp()
 	if s.follows != "" {
 		return ErrRevoked
@@ -137,8 +138,8 @@ func (s *Session[T]) prolong(ctx context.Context, at *loaded[T]) error {
 
 // look finds out where a session is that was last seen under key, for the hub.
 func (c *core) look(ctx context.Context, key string, until time.Time) (watch.State, error) {
-	d := within(ctx, c.loadTimeout)
-	defer d.end()
+	d := deadline.Within(ctx, c.loadTimeout)
+	defer d.End()
 	for range maxHops {
 		rec, err := c.loadRecord(d, key)
 		if errors.Is(err, store.ErrNotFound) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nestsession/session/internal/document"
+	"github.com/nestsession/session/internal/jar"
 	"github.com/nestsession/session/store"
 )
 
@@ -40,26 +41,26 @@ func (m *Manager[T]) Open(r *http.Request) (*Session[T], error) {
 
 func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) error {
 	settings := m.settings(r)
-	if settings.path() != "/" && !settings.covers(requestPath(r)) {
+	if settings.path() != "/" && !settings.covers(jar.RequestPath(r)) {
 		return ErrOutsidePath
 	}
 	s.m, s.r, s.secure = m, r, m.secure(r)
 	s.settle(settings)
-	s.opening.timeout, s.opening.parent, s.opening.follows = m.loadTimeout, ctx, true
+	s.opening.Timeout, s.opening.Parent, s.opening.Follows = m.loadTimeout, ctx, true
 	sent, at, err := m.identify(&s.opening, s)
 	if s.sent = sent; sent == nil && err == nil {
-		s.opening.end()
+		s.opening.End()
 		s.begin(m.present())
 		return nil
 	}
 	if errors.Is(err, store.ErrExpired) {
-		m.endExpired(&s.opening, sent.key, at, err)
+		m.endExpired(&s.opening, sent.Key, at, err)
 	}
-	s.opening.end()
+	s.opening.End()
 	if err == nil {
 		s.id = at.id
-		if at.key != sent.key {
-			s.alias = sent.key
+		if at.key != sent.Key {
+			s.alias = sent.Key
 			s.repair = at.id != "" && at.doc.Meta.Unseen
 		}
 		s.adopt(at)
@@ -68,28 +69,28 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 		return nil
 	}
 	if superseded := (*supersededError)(nil); errors.As(err, &superseded) && !superseded.past {
-		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonSuperseded}, sent.key)
+		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonSuperseded}, sent.Key)
 		s.begin(m.present())
 		s.superseded = true
 		return nil
 	} else if superseded != nil || errors.Is(err, store.ErrNotFound) {
 		if !errors.Is(err, store.ErrExpired) {
-			m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonUnknown}, sent.key)
+			m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonUnknown}, sent.Key)
 		}
 		s.begin(m.present())
 		return nil
 	}
 	if undecodable := (*undecodableError)(nil); errors.As(err, &undecodable) {
-		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonUndecodable, Err: err}, sent.key)
+		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonUndecodable, Err: err}, sent.Key)
 		s.begin(m.present())
 		if !m.express {
-			s.alias = sent.key // Destroy, Regenerate and Login remove it; a program beside us may read it
+			s.alias = sent.Key // Destroy, Regenerate and Login remove it; a program beside us may read it
 		}
 		return nil
 	}
 	err = &storeError{fmt.Errorf("loading: %w", err)}
 	if ctx.Err() == nil { // else the client left, which is nobody's fault
-		m.emit(ctx, Event{Kind: EventLoadFailed, Err: err}, sent.key)
+		m.emit(ctx, Event{Kind: EventLoadFailed, Err: err}, sent.Key)
 	}
 	return err
 }

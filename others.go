@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/store"
 )
@@ -75,8 +76,8 @@ type revision[T any] struct {
 // nothing, and in place of the members that have changed only: the cookie, the
 // bookkeeping and the expiry stay as they are.
 func (r *revision[T]) apply(ctx context.Context, l *listed[T]) (changed bool, err error) {
-	d := within(ctx, r.m.saveTimeout)
-	defer d.end()
+	d := deadline.Within(ctx, r.m.saveTimeout)
+	defer d.End()
 	for try := 0; ; try++ {
 		data, err := r.outcome(l.doc)
 		if data == nil || err != nil {

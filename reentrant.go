@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"github.com/nestsession/session/internal/frames"
 	"net/http"
 	"reflect"
 )
@@ -10,7 +11,7 @@ import (
 // the Config, an event or a store, for which [Manager.Load] returns it, or by a function
 // given to [Session.Update] that calls a method of the session. Then the save fails with
 // it, and the text names the line. Take what the function needs before Update.
-var ErrReentrant = errReentrant
+var ErrReentrant = frames.ErrReentrant
 
 // callback is the request for a callback of the Config. In its context Load returns
 // ErrReentrant: the session is locked while the callback runs.
@@ -37,7 +38,7 @@ func (c *core) quiet(ctx context.Context) context.Context {
 //
 //go:noinline
 func (s *Session[T]) apply(fn func(*T), data *T) {
-	defer s.mu.end()
-	s.mu.begin(reflect.ValueOf(fn).Pointer())
+	defer s.mu.End()
+	s.mu.Begin(reflect.ValueOf(fn).Pointer())
 	fn(data)
 }

@@ -19,7 +19,7 @@ func (s *Session[T]) Renew(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.m.asked(ctx)
-	defer d.end()
+	defer d.End()
 	ctx = d
 	s.catchUp()
 	if s.headerSent {

@@ -6,8 +6,8 @@ package session
 // was recorded: then the document's encoding is not needed, or has been made.
 func (s *Session[T]) replay() (value *T, body []byte, err error) {
 	c := &s.m.codec
-	if s.mu.misuse != nil {
-		return nil, nil, s.mu.misuse
+	if s.mu.Misuse != nil {
+		return nil, nil, s.mu.Misuse
 	}
 	if len(s.updates) == 0 {
 		if s.viewed && c.Shares() && !c.Same(&s.doc.Value, &s.view) {
@@ -30,8 +30,8 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 			unfit = c.Detach(value) // from what fn put in, which the next one may change
 		}
 	}
-	if s.mu.misuse != nil {
-		return nil, nil, s.mu.misuse
+	if s.mu.Misuse != nil {
+		return nil, nil, s.mu.Misuse
 	}
 	// First, since what cannot be encoded cannot be compared either: a function, NaN.
 	if body, err = c.Encode(value); err != nil {

@@ -85,7 +85,7 @@ func (w *response[T]) fail(err error) {
 // finish is the handler's return: what it has changed since the header left is
 // saved. A handler whose panic nobody within recovers from does not get here.
 func (w *response[T]) finish() {
-	if w.release(0) && w.x.gate.passed() && w.x.s.unsettled() {
+	if w.release(0) && w.x.gate.Opened() && w.x.s.unsettled() {
 		// The header is gone, so that the client cannot be told. commit reports it.
 		w.failed = w.x.commit(nil, 0) != nil
 	}

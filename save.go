@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/nestsession/session/internal/backoff"
+	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/store"
 )
@@ -35,7 +36,7 @@ func (s *Session[T]) Save(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.m.asked(ctx)
-	defer d.end()
+	defer d.End()
 	ctx = d
 	s.catchUp()
 	if err := s.save(ctx); err != nil {
@@ -82,7 +83,7 @@ func (s *Session[T]) reportSave(ctx context.Context, err error) {
 		return
 	}
 	e := Event{Kind: EventSaveFailed, Owner: s.owner, Err: err}
-	if d, ok := ctx.(*deadlineContext); ok && d.follows && d.parent.Err() != nil {
+	if d, ok := ctx.(*deadline.Context); ok && d.Follows && d.Parent.Err() != nil {
 		e.Reason = ReasonClientLeft
 	}
 	s.m.emit(ctx, e, s.key)

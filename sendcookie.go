@@ -30,8 +30,8 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 	}
 	var space [768]byte
 	line := space[:0]
-	if s.came() && s.sent.asSent && !s.sent.old {
-		line = cookie.Append(line, s.m.name, s.sent.value, &a)
+	if s.came() && s.sent.AsSent && !s.sent.Old {
+		line = cookie.Append(line, s.m.name, s.sent.Value, &a)
 	} else {
 		line = s.m.signer.AppendCookie(line, s.m.name, s.id, &a)
 	}

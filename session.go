@@ -5,7 +5,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/internal/document"
+	"github.com/nestsession/session/internal/frames"
+	"github.com/nestsession/session/internal/verified"
 	"github.com/nestsession/session/store"
 )
 
@@ -18,13 +21,13 @@ import (
 type Session[T any] struct {
 	m  *Manager[T]
 	r  *http.Request
-	mu lock
+	mu frames.Mutex
 
 	state state
-	id    string    // in the cookie; "" until there is need of one
-	key   string    // of the record
-	alias string    // of the record that Renew left behind, if it was found through that
-	sent  *verified // the well-signed cookie that the request came with
+	id    string           // in the cookie; "" until there is need of one
+	key   string           // of the record
+	alias string           // of the record that Renew left behind, if it was found through that
+	sent  *verified.Cookie // the well-signed cookie that the request came with
 
 	identity
 	copies     clearing // what becomes of several cookies of one name
@@ -49,7 +52,7 @@ type Session[T any] struct {
 	settings *Cookie // resolved; shared, never changed in place
 	lifetime document.Lifetime
 
-	opening deadlineContext // of the load by Open; here to spare an allocation
+	opening deadline.Context // of the load by Open; here to spare an allocation
 
 	now    document.Instant // of the write at hand
 	doomed *doomed          // what Regenerate could not end
@@ -77,7 +80,7 @@ type Session[T any] struct {
 	checked                bool  // by Commit: the store has shown that the session lives
 
 	traced         atomic.Bool // changing notes who calls
-	trace          trace
+	trace          frames.Trace
 	ownerBefore    string // SetOwner
 	failed         bool   // the handler panicked, and what it had changed was dropped
 	over, overTold bool   // the request is over, and a change after it was reported
@@ -180,7 +183,7 @@ func (s *Session[T]) look() *T {
 func (s *Session[T]) Update(fn func(data *T)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state <= stateStored && !s.mu.inUpdate() {
+	if s.state <= stateStored && !s.mu.InUpdate() {
 		s.update(fn)
 	}
 }

@@ -28,11 +28,11 @@ func Take[T, V any](ctx context.Context, s *Session[T], fn func(data *T) V) (V, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.m.asked(ctx)
-	defer d.end()
+	defer d.End()
 	s.catchUp()
 	var taken, none V
-	if s.mu.inUpdate() {
-		return none, s.mu.misuse
+	if s.mu.InUpdate() {
+		return none, s.mu.Misuse
 	}
 	if s.state > stateStored || s.follows != "" {
 		return none, ErrRevoked

@@ -29,7 +29,7 @@ func (s *Session[T]) outdated() bool {
 
 // wantsCookie reports whether the browser is to get the cookie though nothing has changed.
 func (s *Session[T]) wantsCookie() bool {
-	return s.repair || s.resend || !s.m.express && (s.m.rolling || s.sent.old || s.saved != nil && s.lifetime.Set)
+	return s.repair || s.resend || !s.m.express && (s.m.rolling || s.sent.Old || s.saved != nil && s.lifetime.Set)
 }
 
 // use tells the store that the session was used. Where the browser is to get its cookie
@@ -38,7 +38,7 @@ func (s *Session[T]) wantsCookie() bool {
 // nothing but time: the page goes out, without the cookie.
 func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error) {
 	d := s.m.outlive(ctx)
-	defer d.end()
+	defer d.End()
 	at, _ := s.ends()
 	if s.outdated() || s.wantsCookie() || s.lifetime.Set && !s.m.express {
 		s.enough = func() bool { at, _ := s.ends(); return !s.due(at) && !s.outdated() }

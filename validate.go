@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nestsession/session/cookie"
+	"github.com/nestsession/session/internal/jar"
 )
 
 const (
@@ -70,7 +71,7 @@ func (c *Config) former(f FormerCookie) FormerCookie {
 			f.Name = then.defaultName()
 		}
 	}
-	f.Domain = domainOf(f.Domain)
+	f.Domain = jar.DomainOf(f.Domain)
 	return f
 }
 
@@ -255,7 +256,7 @@ func (c *Config) validateFormer(field string, f FormerCookie) error {
 	if strings.HasPrefix(strings.ToLower(f.Name), "__host-") && (f.Domain != "" || f.Path != "/") {
 		return refuse(field, "browsers keep no cookie %q with a Domain or a Path other than /; write what the cookie was", f.Name)
 	}
-	now := FormerCookie{c.Name, domainOf(c.Cookie.Domain), c.Cookie.path(), c.Cookie.Partitioned}
+	now := FormerCookie{c.Name, jar.DomainOf(c.Cookie.Domain), c.Cookie.path(), c.Cookie.Partitioned}
 	if now.Name == "" {
 		now.Name = c.defaultName()
 	}

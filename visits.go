@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/nestsession/session/internal/crew"
+	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/store"
 )
 
@@ -61,7 +63,7 @@ func (v *visits[T]) all(ctx context.Context) error {
 }
 
 func (v *visits[T]) pass(ctx context.Context, pass int) (visited int, err error) {
-	c := crew{size: v.m.visitors}
+	c := crew.Crew{Size: v.m.visitors}
 	pointers := map[string]string{}
 	var later []string
 	var doubtful []*listed[T]
@@ -85,10 +87,10 @@ func (v *visits[T]) pass(ctx context.Context, pass int) (visited int, err error)
 				doubtful = append(doubtful, &l)
 			default:
 				visited++
-				c.begin(func() error { return v.do(ctx, &l) })
+				c.Begin(func() error { return v.do(ctx, &l) })
 			}
 		}
-		if c.failed() {
+		if c.Failed() {
 			break
 		}
 	}
@@ -98,11 +100,11 @@ func (v *visits[T]) pass(ctx context.Context, pass int) (visited int, err error)
 		for _, l := range doubtful {
 			if err == nil && !kept[l.key] {
 				visited++
-				c.begin(func() error { return v.do(ctx, l) })
+				c.Begin(func() error { return v.do(ctx, l) })
 			}
 		}
 	}
-	if err = errors.Join(c.wait(), err); err != nil {
+	if err = errors.Join(c.Wait(), err); err != nil {
 		return visited, err
 	}
 	for from, to := range pointers {
@@ -207,8 +209,8 @@ func (m *Manager[T]) follow(ctx context.Context, key string) (*listed[T], error)
 
 // at reads the record under key; if there is none, it is neither live nor a pointer.
 func (m *Manager[T]) at(ctx context.Context, key string) (listed[T], error) {
-	d := within(ctx, m.loadTimeout)
-	defer d.end()
+	d := deadline.Within(ctx, m.loadTimeout)
+	defer d.End()
 	rec, err := m.loadRecord(d, key)
 	switch {
 	case err == nil:

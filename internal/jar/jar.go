@@ -1,4 +1,6 @@
-package session
+// Package jar lists where cookies of a name can stand in a browser: the domains and paths
+// for which a host may have set them.
+package jar
 
 import (
 	"net"
@@ -6,13 +8,13 @@ import (
 	"strings"
 )
 
-// maxClears bounds by how many lines a response clears cookies. Proxies refuse a header
+// MaxClears bounds by how many lines a response clears cookies. Proxies refuse a header
 // that is much longer.
-const maxClears = 48
+const MaxClears = 48
 
-// domains are those that a host may set cookies for: itself alone, and the names that it
+// Domains are those that a host may set cookies for: itself alone, and the names that it
 // ends with. Browsers refuse those under which anybody can register.
-func domains(host string) []string {
+func Domains(host string) []string {
 	all := []string{""}
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -26,20 +28,20 @@ func domains(host string) []string {
 	return all
 }
 
-// domainOf is a Domain attribute as browsers take it (RFC 6265 section 5.2.3).
-func domainOf(domain string) string { return strings.ToLower(strings.TrimPrefix(domain, ".")) }
+// DomainOf is a Domain attribute as browsers take it (RFC 6265 section 5.2.3).
+func DomainOf(domain string) string { return strings.ToLower(strings.TrimPrefix(domain, ".")) }
 
-// paths are those of cookies that come with a request for the path: "/", own, and then
+// Paths are those of cookies that come with a request for the path: "/", own, and then
 // the others from the shortest on, no more than a response clears.
-func paths(path, own string) []string {
+func Paths(path, own string) []string {
 	all := []string{"/"}
 	add := func(p string) {
-		if len(all) < maxClears && p != "/" && (p != own || len(all) == 1) {
+		if len(all) < MaxClears && p != "/" && (p != own || len(all) == 1) {
 			all = append(all, p)
 		}
 	}
 	add(own)
-	for i := 1; i < len(path) && len(all) < maxClears; i++ {
+	for i := 1; i < len(path) && len(all) < MaxClears; i++ {
 		if path[i] == '/' {
 			add(path[:i])
 			if i+1 < len(path) && path[i+1] != '/' {
@@ -53,9 +55,9 @@ func paths(path, own string) []string {
 	return all
 }
 
-// requestPath is the path as the browser knows it, whatever http.StripPrefix took off.
+// RequestPath is the path as the browser knows it, whatever http.StripPrefix took off.
 // A request's target may be a whole URL (RFC 9112 section 3.2.2).
-func requestPath(r *http.Request) string {
+func RequestPath(r *http.Request) string {
 	target, _, _ := strings.Cut(r.RequestURI, "?")
 	if strings.HasPrefix(target, "/") {
 		return target

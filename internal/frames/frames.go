@@ -1,4 +1,7 @@
-package session
+// Package frames reads off a goroutine's stack what no API tells: whether a panic is under
+// way, whether the function that made a change has returned, and whether a callback calls
+// back while a lock is held.
+package frames
 
 import (
 	"runtime"
@@ -14,21 +17,21 @@ import (
 // below, which differ so that managers in one chain are told apart.
 
 // served is what an exchange runs.
-type served interface{ run() }
+type served interface{ Run() }
 
 //go:noinline
-func serve0(x served) { x.run() }
+func serve0(x served) { x.Run() }
 
 //go:noinline
-func serve1(x served) { x.run() }
+func serve1(x served) { x.Run() }
 
 //go:noinline
-func serve2(x served) { x.run() }
+func serve2(x served) { x.Run() }
 
 //go:noinline
-func serve3(x served) { x.run() }
+func serve3(x served) { x.Run() }
 
-var serves = [...]func(served){serve0, serve1, serve2, serve3}
+var Serves = [...]func(served){serve0, serve1, serve2, serve3}
 
 // The program counters, as runtime.Callers gives them, of the calls of deferred
 // functions by a panic and by runtime.Goexit, and of the handlers by the functions
@@ -36,19 +39,19 @@ var serves = [...]func(served){serve0, serve1, serve2, serve3}
 var (
 	learn     = sync.OnceFunc(learnCounters)
 	unwinding [2]uintptr
-	begins    [len(serves)]uintptr
+	begins    [len(Serves)]uintptr
 )
 
 type probe struct{ at *uintptr }
 
-func (p probe) run() {
+func (p probe) Run() {
 	var pcs [2]uintptr
 	runtime.Callers(1, pcs[:]) // this function, and who serves it
 	*p.at = pcs[1]
 }
 
 func learnCounters() {
-	for i, serve := range serves {
+	for i, serve := range Serves {
 		serve(probe{&begins[i]})
 	}
 	find := func(i int, name string) {
@@ -79,10 +82,10 @@ func learnCounters() {
 	<-done
 }
 
-// panicking reports whether this goroutine runs deferred functions of a panic, or of
+// Panicking reports whether this goroutine runs deferred functions of a panic, or of
 // runtime.Goexit, that began within the exchange of the depth. A panic that was
 // recovered, and whose deferred functions have returned, is over.
-func panicking(depth int) bool {
+func Panicking(depth int) bool {
 	learn()
 	begin := begins[depth%len(begins)]
 	var pcs [16]uintptr
@@ -102,9 +105,9 @@ func panicking(depth int) bool {
 	}
 }
 
-// stackWithin is the names of the functions on this goroutine's stack, innermost
+// StackWithin is the names of the functions on this goroutine's stack, innermost
 // first, as far as they are within the exchange of the depth.
-func stackWithin(depth int) []string {
+func StackWithin(depth int) []string {
 	learn()
 	begin := begins[depth%len(begins)]
 	pcs := make([]uintptr, 64)
@@ -138,8 +141,8 @@ func names(pcs []uintptr) (all []string) {
 	}
 }
 
-// own reports whether a function is this package's.
-func own(function string) bool {
+// Own reports whether a function is this package's.
+func Own(function string) bool {
 	return strings.HasPrefix(function, "github.com/nestsession/session.")
 }
 
@@ -147,28 +150,28 @@ func own(function string) bool {
 // helpers through which it changes the session.
 const traceDepth = 6
 
-// trace is who changed a session last.
-type trace struct {
+// Trace is who changed a session last.
+type Trace struct {
 	callers [traceDepth]uintptr
 	n       int
 }
 
-// take notes the callers of the function that calls it.
-func (t *trace) take() { t.n = runtime.Callers(3, t.callers[:]) }
+// Take notes the callers of the function that calls it.
+func (t *Trace) Take() { t.n = runtime.Callers(3, t.callers[:]) }
 
-func (t *trace) names() []string { return names(t.callers[:t.n]) }
+func (t *Trace) Names() []string { return names(t.callers[:t.n]) }
 
-// abandoned reports whether the function that made a change is over, and its helpers'
+// Abandoned reports whether the function that made a change is over, and its helpers'
 // callers as well. changed is the stack of the change, running what runs now, innermost
 // first.
-func abandoned(changed, stack []string) bool {
+func Abandoned(changed, stack []string) bool {
 	running := make(map[string]bool, len(stack))
 	for _, function := range stack {
 		running[function] = true
 	}
 	first := ""
 	for _, function := range changed {
-		if own(function) {
+		if Own(function) {
 			continue // Update and its like
 		}
 		if first != "" && (strings.HasSuffix(function, ".ServeHTTP") || strings.HasPrefix(function, "net/http.")) {
@@ -220,10 +223,10 @@ func module(function string) string {
 	return strings.Join(parts[:min(len(parts), 3)], "/") // host, owner, repository
 }
 
-// writesHeader reports whether the connection is taken over by the one that is known
+// WritesHeader reports whether the connection is taken over by the one that is known
 // to send what is in the header afterwards.
-func writesHeader(depth int) bool {
-	for _, function := range stackWithin(depth) {
+func WritesHeader(depth int) bool {
+	for _, function := range StackWithin(depth) {
 		if strings.HasPrefix(function, "net/http/httputil.(*ReverseProxy).") {
 			return true
 		}

@@ -1,4 +1,4 @@
-package session
+package frames
 
 import (
 	"errors"
@@ -10,20 +10,20 @@ import (
 	"sync/atomic"
 )
 
-// errReentrant is session.ErrReentrant.
-var errReentrant = errors.New("session: session was asked for while it is locked")
+// ErrReentrant is session.ErrReentrant.
+var ErrReentrant = errors.New("session: session was asked for while it is locked")
 
-// lock is a session's lock. While a function given to Update runs, which happens under
+// Mutex is a session's lock. While a function given to Update runs, which happens under
 // the lock, it lets that function's own calls through and keeps them as an error. Other
 // goroutines wait.
-type lock struct {
+type Mutex struct {
 	mu      sync.Mutex
 	running atomic.Uintptr // the function given to Update, while it runs
 	nested  int            // its calls of the session's methods, under way
-	misuse  error          // the first of them
+	Misuse  error          // the first of them
 }
 
-func (l *lock) Lock() {
+func (l *Mutex) Lock() {
 	if fn := l.running.Load(); fn != 0 && l.within(fn) {
 		l.nested++
 		return
@@ -31,7 +31,7 @@ func (l *lock) Lock() {
 	l.mu.Lock()
 }
 
-func (l *lock) Unlock() {
+func (l *Mutex) Unlock() {
 	if l.nested > 0 {
 		l.nested--
 		return
@@ -41,7 +41,7 @@ func (l *lock) Unlock() {
 
 // within reports whether this goroutine is the one that runs fn. It is asked only
 // where somebody would wait for fn, and reads the stack.
-func (l *lock) within(fn uintptr) bool {
+func (l *Mutex) within(fn uintptr) bool {
 	name := strings.TrimSuffix(runtime.FuncForPC(fn).Name(), "-fm") // of a method value
 	pcs := make([]uintptr, 64)
 	n := runtime.Callers(3, pcs)
@@ -53,10 +53,10 @@ func (l *lock) within(fn uintptr) bool {
 	var caller, inner runtime.Frame
 	for {
 		f, more := frames.Next()
-		if caller.Function == "" && !own(f.Function) {
+		if caller.Function == "" && !Own(f.Function) {
 			caller = f
 		}
-		if own(f.Function) && strings.HasSuffix(f.Function, ").apply") && inner.Function == name {
+		if Own(f.Function) && strings.HasSuffix(f.Function, ").apply") && inner.Function == name {
 			break
 		}
 		if !more {
@@ -64,18 +64,18 @@ func (l *lock) within(fn uintptr) bool {
 		}
 		inner = f
 	}
-	if l.misuse == nil {
-		l.misuse = fmt.Errorf("%w: a function given to Update calls a method of the session at %s:%d, in %s",
-			errReentrant, filepath.Base(caller.File), caller.Line, caller.Function)
+	if l.Misuse == nil {
+		l.Misuse = fmt.Errorf("%w: a function given to Update calls a method of the session at %s:%d, in %s",
+			ErrReentrant, filepath.Base(caller.File), caller.Line, caller.Function)
 	}
 	return true
 }
 
-// begin says that a function given to Update runs from now on, and end that it has
+// Begin says that a function given to Update runs from now on, and end that it has
 // returned. The frame of the caller is found by its name, which ends in ").apply".
-func (l *lock) begin(id uintptr) { l.running.Store(id) }
+func (l *Mutex) Begin(id uintptr) { l.running.Store(id) }
 
-func (l *lock) end() { l.running.Store(0) }
+func (l *Mutex) End() { l.running.Store(0) }
 
-// inUpdate reports whether a call of the function given to Update is under way.
-func (l *lock) inUpdate() bool { return l.nested > 0 }
+// InUpdate reports whether a call of the function given to Update is under way.
+func (l *Mutex) InUpdate() bool { return l.nested > 0 }

@@ -1,13 +1,14 @@
-package session
+// Package crew does jobs several at a time, and begins none after one has failed.
+package crew
 
 import (
 	"errors"
 	"sync"
 )
 
-// crew does jobs, several at a time, and begins none after one has failed.
-type crew struct {
-	size  int // 1: each job is done before begin returns
+// Crew does jobs, several at a time, and begins none after one has failed.
+type Crew struct {
+	Size  int // 1: each job is done before begin returns
 	jobs  sync.WaitGroup
 	slots chan struct{}
 
@@ -16,12 +17,12 @@ type crew struct {
 	panicked any
 }
 
-func (c *crew) begin(job func() error) {
+func (c *Crew) Begin(job func() error) {
 	if c.slots == nil {
-		c.slots = make(chan struct{}, c.size)
+		c.slots = make(chan struct{}, c.Size)
 	}
 	c.slots <- struct{}{}
-	if c.failed() {
+	if c.Failed() {
 		return
 	}
 	c.jobs.Go(func() {
@@ -39,20 +40,20 @@ func (c *crew) begin(job func() error) {
 			c.mu.Unlock()
 		}
 	})
-	if c.size == 1 {
+	if c.Size == 1 {
 		c.jobs.Wait()
 	}
 }
 
-func (c *crew) failed() bool {
+func (c *Crew) Failed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err != nil || c.panicked != nil
 }
 
-// wait waits for the jobs, and returns their errors. The caller panics as a job has, so
+// Wait waits for the jobs, and returns their errors. The caller panics as a job has, so
 // that a server that recovers from a handler's panic does so.
-func (c *crew) wait() error {
+func (c *Crew) Wait() error {
 	c.jobs.Wait()
 	if c.panicked != nil {
 		panic(c.panicked)

@@ -1,13 +1,14 @@
-package session
+// Package once is a sync.Once whose function can fail, and that can be asked.
+package once
 
 import (
 	"sync"
 	"sync/atomic"
 )
 
-// gate lets the first caller do something that can fail, and everybody else see
+// Gate lets the first caller do something that can fail, and everybody else see
 // how it went. It is a sync.Once that can be asked.
-type gate struct {
+type Gate struct {
 	mu    sync.Mutex
 	state atomic.Uint32
 	err   error
@@ -19,8 +20,8 @@ const (
 	barred
 )
 
-func (g *gate) enter(do func() error) error {
-	if g.passed() {
+func (g *Gate) Do(do func() error) error {
+	if g.Opened() {
 		return nil
 	}
 	g.mu.Lock()
@@ -35,5 +36,5 @@ func (g *gate) enter(do func() error) error {
 	return g.err
 }
 
-// passed reports whether it was done, and well.
-func (g *gate) passed() bool { return g.state.Load() == passed }
+// Opened reports whether it was done, and well.
+func (g *Gate) Opened() bool { return g.state.Load() == passed }
