@@ -31,7 +31,7 @@ func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) e
 	if !s.resend { // else with the cookie, for it to be the last line, or not at all
 		s.clearCopies(h)
 	}
-	s.keepExpiry = s.m.express && s.cookieSent // the record is to expire with the cookie
+	s.keepExpiry = !s.m.policy.saveIsUse() && s.cookieSent // the record is to expire with the cookie
 	err := s.settleUp(ctx, h)
 	if h != nil {
 		s.headerSent = true
@@ -112,14 +112,14 @@ func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
 	if err != nil {
 		return err
 	}
-	changed = changed || s.ownerMoved || s.loggedIn || s.regenerated && s.m.express
+	changed = changed || s.ownerMoved || s.loggedIn || s.regenerated && s.m.policy.storesEmptyRegenerated()
 	if !changed && !s.m.saveUninitialized {
 		if s.regenerated {
 			s.expireCookie(h)
 		}
 		return nil
 	}
-	if !changed && s.m.express && h != nil && (s.secure || s.settings.Secure != SecureAlways) {
+	if !changed && s.m.policy.defersHarmlessWrites() && h != nil && (s.secure || s.settings.Secure != SecureAlways) {
 		// Nothing in it can be lost: it is stored when the request ends.
 		s.deferred = true
 		if err := s.needID(); err != nil {
@@ -173,9 +173,9 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 		changed = !bytes.Equal(since, body)
 	}
 	newCookie := s.settingsChanged
-	wait := s.m.express && h != nil && !s.repair // what loses nothing is done when the request ends
+	wait := s.m.policy.defersHarmlessWrites() && h != nil && !s.repair // what loses nothing is done when the request ends
 	stale := s.settingsChanged || s.m.resave && s.saved == nil
-	if s.m.express && !wait && !changed {
+	if s.m.policy.defersHarmlessWrites() && !wait && !changed {
 		if stale, err = s.staleInExpress(body); err != nil {
 			return err
 		}
@@ -241,9 +241,9 @@ func (s *Session[T]) sends(body []byte, newCookie bool) (bool, error) {
 		return s.repair && s.checked, nil // renewed: the old id must not come back, and the new one has to arrive
 	case !s.came():
 		return true, nil
-	case !s.m.express && !s.checked:
+	case s.m.policy.cookieNeedsWrite() && !s.checked:
 		return false, nil
-	case s.m.rolling || s.resend || !s.m.express && (newCookie || s.sent.Old || s.lifetime.Set):
+	case s.m.rolling || s.resend || s.m.policy.cookieNeedsWrite() && (newCookie || s.sent.Old || s.lifetime.Set):
 		return true, nil
 	case s.lifetime.Set || s.lifetime.Off:
 		// The browser's copy of the expiry moves with each change, as express-session's.

@@ -20,7 +20,7 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 	s.catchUp()
 	switch s.state {
 	case stateNew:
-		if !s.m.express {
+		if !s.m.policy.reloadKeepsView() {
 			return ErrNotSaved
 		}
 		if err := s.needID(); err != nil {
@@ -35,7 +35,7 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 	}
 	at, err := s.m.load(ctx, s.key, s.id)
 	if isOver(err) {
-		if s.m.express {
+		if s.m.policy.reloadKeepsView() {
 			return fmt.Errorf("%w: %w", ErrRevoked, err)
 		}
 		return s.revoked(ctx)
@@ -139,13 +139,13 @@ func (s *Session[T]) Regenerate(ctx context.Context) error {
 func (s *Session[T]) anew(ctx context.Context) error {
 	was := s.state
 	stored := was == stateStored || was == stateEnding
-	if s.headerSent && (!s.m.express || stored || s.cookieSent) {
+	if s.headerSent && (!s.m.policy.storesEmptyRegenerated() || stored || s.cookieSent) {
 		return ErrHeaderSent
 	}
 	var failed error
 	if (stored || s.alias != "") && s.follows == "" {
 		e := Event{Kind: EventRegenerated, Owner: s.owner}
-		if failed = s.remove(ctx, e, ErrRegenerated, s.key, s.alias); failed != nil && !s.m.express {
+		if failed = s.remove(ctx, e, ErrRegenerated, s.key, s.alias); failed != nil && s.m.policy.triesEndsAgain() {
 			s.doomed = &doomed{e, []string{s.key, s.alias}}
 		}
 	}
@@ -156,7 +156,7 @@ func (s *Session[T]) anew(ctx context.Context) error {
 	s.regenerated = true
 	s.settle(s.m.settings(s.r))
 	now := s.created // of a new session that nobody has used yet
-	if was != stateNew || s.m.express {
+	if was != stateNew || s.m.policy.storesEmptyRegenerated() {
 		now = s.m.present()
 	}
 	s.begin(now)

@@ -43,7 +43,7 @@ func (s *Session[T]) SetCookie(c Cookie) {
 	defer s.mu.Unlock()
 	lifetime, expires := s.lifetime, s.expires
 	s.set(c)
-	if s.m.express && s.lifetime == lifetime {
+	if !s.m.policy.saveIsUse() && s.lifetime == lifetime {
 		s.expires = expires // other settings do not count as use
 	}
 }
@@ -65,7 +65,7 @@ func (s *Session[T]) set(c Cookie) {
 	s.changing()
 	s.settle(&c)
 	s.ownCookie, s.settingsChanged = true, true
-	if life := c.MaxAge; life > s.m.absolute && s.m.absolute > 0 && !s.m.express {
+	if life := c.MaxAge; life > s.m.absolute && s.m.absolute > 0 && s.m.policy.refusesEndedLifetimes() {
 		s.m.warn(s.r.Context(), &s.m.warnedAge, "session: a session was given a longer life than Config.AbsoluteTimeout, which ends it: raise that, or write less",
 			"lifetime", life, "absolute", s.m.absolute)
 	}
@@ -124,7 +124,7 @@ func (s *Session[T]) recordExpiry(now document.Instant) document.Instant {
 // closes.
 func (s *Session[T]) cookieExpiry(now document.Instant) document.Instant {
 	at := s.lifetime.From(now)
-	if at != 0 && !s.m.express {
+	if at != 0 && s.m.policy.cookieEndsWithSession() {
 		at = s.within(at)
 	}
 	return at
@@ -152,7 +152,7 @@ const overdue = 3_600_000
 // keepUntil is when the store may forget a session at the latest; zero if never.
 func (c *core) keepUntil(created document.Instant) document.Instant {
 	end := c.end(created)
-	if end != 0 && !c.express {
+	if end != 0 && c.policy.ownsRecords() {
 		end += overdue
 	}
 	return end

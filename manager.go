@@ -56,7 +56,7 @@ type core struct {
 	rolling, resave, saveUninitialized bool
 	plainIDs, firstCookie              bool
 	keepCookie, keepDeadCookie         bool
-	express                            bool
+	policy                             policy
 	warned, warnedCopies, warnedAge    atomic.Int64 // when warn last did, in s since 1970
 	warnedOutside, warnedMember        atomic.Int64
 	former                             []FormerCookie
@@ -91,7 +91,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		rolling: cfg.Rolling, resave: cfg.Express.Resave, saveUninitialized: cfg.Express.SaveUninitialized,
 		plainIDs: cfg.Express.InsecurePlainIDs, firstCookie: cfg.Express.InsecureFirstCookie,
 		keepCookie: cfg.Express.KeepCookie, keepDeadCookie: cfg.Express.KeepDeadCookie,
-		express: cfg.Express.Rules, visitors: maxVisits,
+		policy: policyOf(&cfg.Express), visitors: maxVisits,
 	}}
 	m.cookies = verified.New(signer, m.key)
 	m.dropDocument = m.codec.Forget

@@ -190,7 +190,7 @@ func (s *Session[T]) supersede(ctx context.Context, mv *moving) error {
 	}
 	old := pointer(s.key)
 	old.Version = s.version
-	if err := s.point(ctx, old, mv.next.ID); err != nil || !s.m.express {
+	if err := s.point(ctx, old, mv.next.ID); err != nil || s.m.policy.leavesTombstones() {
 		return err
 	}
 	_, err := s.m.store.Create(ctx, pointer(linkKey(s.key)))

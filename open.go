@@ -83,7 +83,7 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 	if undecodable := (*undecodableError)(nil); errors.As(err, &undecodable) {
 		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonUndecodable, Err: err}, sent.Key)
 		s.begin(m.present())
-		if !m.express {
+		if m.policy.ownsRecords() {
 			s.alias = sent.Key // Destroy, Regenerate and Login remove it; a program beside us may read it
 		}
 		return nil
@@ -101,7 +101,7 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 func (m *Manager[T]) endExpired(ctx context.Context, key string, at loaded[T], err error) {
 	if !errors.Is(err, errAbsolute) {
 		m.emit(ctx, Event{Kind: EventExpired, Reason: ReasonIdle}, key)
-		if !m.express {
+		if m.policy.ownsRecords() {
 			_ = m.store.Delete(ctx, key) // else the store does it, sooner or later
 		}
 		return
@@ -204,7 +204,7 @@ func (c *core) expired(rec store.Record, err error) error {
 // its place (see [core.supersede]).
 func (c *core) loadRecord(ctx context.Context, key string) (store.Record, error) {
 	rec, err := c.store.Load(ctx, key)
-	if c.express && errors.Is(err, store.ErrNotFound) {
+	if !c.policy.leavesTombstones() && errors.Is(err, store.ErrNotFound) {
 		link, failed := c.store.Load(ctx, linkKey(key))
 		if errors.Is(failed, store.ErrNotFound) {
 			return rec, err
@@ -220,7 +220,7 @@ func (c *core) loadRecord(ctx context.Context, key string) (store.Record, error)
 // gone reports whether nothing is left of the record under key, of which the store has
 // just said that it is not there.
 func (c *core) gone(ctx context.Context, key string) bool {
-	if !c.express {
+	if c.policy.leavesTombstones() {
 		return true
 	}
 	_, err := c.store.Load(ctx, linkKey(key))
@@ -273,7 +273,7 @@ func (s *Session[T]) adopt(at loaded[T]) {
 // have read the owner out of their data, as the application told it to (Config.OwnerOf
 // of the stores); elsewhere only the sealed bookkeeping counts.
 func (c *core) ownerOf(rec *store.Record, info *document.Meta) string {
-	if info.Owner == "" && c.express && !info.Forged {
+	if info.Owner == "" && !c.policy.ownsRecords() && !info.Forged {
 		return rec.Owner
 	}
 	return info.Owner

@@ -88,7 +88,7 @@ func (c *core) removeRecord(ctx context.Context, key string, version store.Versi
 // clear deletes a tombstone at once where nobody is to find it: express-session would
 // take it for a session, and nobody answers for one that has expired.
 func (c *core) clear(ctx context.Context, key string, cause error) error {
-	if c.express || c.grace <= 0 || errors.Is(cause, ErrExpired) {
+	if !c.policy.leavesTombstones() || c.grace <= 0 || errors.Is(cause, ErrExpired) {
 		return c.store.Delete(ctx, key)
 	}
 	return nil

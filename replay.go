@@ -58,7 +58,7 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 	if private {
 		value = &s.view
 	}
-	if err := c.Settle(value, body); err != nil || !s.m.express {
+	if err := c.Settle(value, body); err != nil || s.m.policy.holdsLargeIntegers() {
 		return value, body, err
 	}
 	was, err := c.Encoding(s.doc)

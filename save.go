@@ -48,7 +48,7 @@ func (s *Session[T]) Save(ctx context.Context) error {
 }
 
 func (s *Session[T]) save(ctx context.Context) error {
-	s.now, s.keepExpiry = s.m.present(), s.m.express
+	s.now, s.keepExpiry = s.m.present(), !s.m.policy.saveIsUse()
 	switch s.state {
 	case stateNew:
 		if s.superseded {
@@ -102,7 +102,7 @@ func (s *Session[T]) compose(key string, value *T, body []byte) (*document.Docum
 	if err := checkOwner(s.owner); err != nil {
 		return nil, store.Record{}, err
 	}
-	if s.ownCookie && s.lifetime.Set && s.lifetime.MS <= 0 && !s.m.express {
+	if s.ownCookie && s.lifetime.Set && s.lifetime.MS <= 0 && s.m.policy.refusesEndedLifetimes() {
 		return nil, store.Record{}, errors.New("session: the lifetime given to SetMaxAge or SetCookie is over before it begins; give a positive one, or call Destroy to end the session")
 	}
 	expires, ends := s.ends()

@@ -20,7 +20,7 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 	}
 	expires := s.cookieExpiry(s.now)
 	a := s.settings.attributes(expires)
-	if expires != 0 && !s.m.express {
+	if expires != 0 && s.m.policy.cookieEndsWithSession() {
 		a.MaxAge = max(1, int(expires.Sub(s.now)/time.Second))
 	}
 	if s.unchecked() {
@@ -42,7 +42,7 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 	s.clearFormer(h)
 	addCookie(h, string(line))
 	s.cookieSent = true
-	if s.m.express {
+	if !s.m.policy.saveIsUse() {
 		s.expires = s.expiry(s.now)
 	}
 	return nil
@@ -57,7 +57,7 @@ func (s *Session[T]) expireCookie(h http.Header) {
 	s.clearCopies(h)
 	s.clearFormer(h)
 	a := s.settings.attributes(1) // just after 1970 began
-	if !s.m.express {
+	if s.m.policy.cookieEndsWithSession() {
 		a.MaxAge = -1
 	}
 	if line := cookie.Append(nil, s.m.name, "", &a); len(line) > 0 { // none of a stored cookie that cannot be written

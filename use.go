@@ -29,7 +29,7 @@ func (s *Session[T]) outdated() bool {
 
 // wantsCookie reports whether the browser is to get the cookie though nothing has changed.
 func (s *Session[T]) wantsCookie() bool {
-	return s.repair || s.resend || !s.m.express && (s.m.rolling || s.sent.Old || s.saved != nil && s.lifetime.Set)
+	return s.repair || s.resend || s.m.policy.cookieNeedsWrite() && (s.m.rolling || s.sent.Old || s.saved != nil && s.lifetime.Set)
 }
 
 // use tells the store that the session was used. Where the browser is to get its cookie
@@ -40,7 +40,7 @@ func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error)
 	d := s.m.outlive(ctx)
 	defer d.End()
 	at, _ := s.ends()
-	if s.outdated() || s.wantsCookie() || s.lifetime.Set && !s.m.express {
+	if s.outdated() || s.wantsCookie() || s.lifetime.Set && s.m.policy.cookieNeedsWrite() {
 		s.enough = func() bool { at, _ := s.ends(); return !s.due(at) && !s.outdated() }
 		err = s.swap(d, value, body)
 		s.enough, s.checked = nil, err == nil
@@ -75,7 +75,7 @@ func (s *Session[T]) due(at document.Instant) bool {
 	if every == 0 {
 		every = time.Duration(s.idle().MS) * time.Millisecond / 10
 	}
-	if s.lifetime.Set && !s.m.express { // the browser's cookie must not expire in between
+	if s.lifetime.Set && s.m.policy.cookieNeedsWrite() { // the browser's cookie must not expire in between
 		every = min(every, time.Duration(s.lifetime.MS)*time.Millisecond/10)
 	}
 	return at != s.deadline && at.Sub(s.deadline).Abs() >= every
