@@ -71,7 +71,8 @@ func (s *Session[T]) follow(ctx context.Context, key string) error {
 		s.ownerMoved, s.settingsChanged = false, false
 	}
 	for range maxHops {
-		t := &Session[T]{m: s.m, r: s.r, secure: s.secure, now: s.m.present()}
+		t := &Session[T]{m: s.m, r: s.r}
+		t.secure, t.now = s.secure, s.m.present()
 		for _, fn := range s.updates {
 			t.updates = append(t.updates, func(data *T) { s.apply(fn, data) })
 		}

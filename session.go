@@ -2,14 +2,11 @@ package session
 
 import (
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/nestsession/session/internal/deadline"
-	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/frames"
 	"github.com/nestsession/session/internal/verified"
-	"github.com/nestsession/session/store"
 )
 
 // Session is one client's session, as one request has it. It holds the request's
@@ -23,91 +20,19 @@ type Session[T any] struct {
 	r  *http.Request
 	mu frames.Mutex
 
-	state state
-	id    string           // in the cookie; "" until there is need of one
-	key   string           // of the record
-	alias string           // of the record that Renew left behind, if it was found through that
-	sent  *verified.Cookie // the well-signed cookie that the request came with
-
-	identity
-	copies     clearing // what becomes of several cookies of one name
-	copied     string   // that name
-	follows    string   // the record of the login that has superseded the session, which gets the changes
-	superseded bool     // the request's id is one that another request has put out of use
-
-	doc      *document.Document[T] // the record's data in the last known version
-	origin   *document.Document[T] // and in the version with which the request, or this id, began
-	saved    *document.Document[T] // and as this request has saved them, if it has
-	version  store.Version
-	deadline document.Instant // until when the store keeps the record, as last known
-	expires  document.Instant // the same, with what this request has changed of it
-
-	view    T // doc's value with updates applied, if viewed
-	updates []func(*T)
-	few     [2]func(*T) // where updates begins, to spare an allocation
-
-	outside   string // the key of what was changed outside Update, if that was noticed
-	reference *T     // what the view was when Data handed it out, if there were updates
-
-	settings *Cookie // resolved; shared, never changed in place
-	lifetime document.Lifetime
-
+	state   state
+	id      string           // in the cookie; "" until there is need of one
+	key     string           // of the record
+	alias   string           // of the record that Renew left behind, if it was found through that
+	sent    *verified.Cookie // the well-signed cookie that the request came with
 	opening deadline.Context // of the load by Open; here to spare an allocation
 
-	now    document.Instant // of the write at hand
-	doomed *doomed          // what Regenerate could not end
-
-	successor atomic.Pointer[string] // the record's key since a renewal elsewhere, told by NotifyContext
-
-	secure    bool // the request came over HTTPS
-	ownCookie bool // settings and lifetime are the session's own
-
-	told                   bool // Save has returned that data were changed outside Update
-	viewed, shown          bool // there is a view; Data has handed it out as it is
-	touched, regenerated   bool // by this request
-	settingsChanged        bool // by this request, and not saved
-	headerSent, cookieSent bool
-	written, deferred      bool  // by Commit: the store was told; there is more to tell it at the end
-	keepExpiry             bool  // the write at hand does not count as use
-	was                    state // before Discard
-	loggedIn               bool  // by Login, and not stored since
-	repair                 bool  // the client may not have got the cookie of a renewal
-	resend                 bool  // the client has several cookies of the name
-	ended                  bool  // by this request
-	unsure                 bool  // the store has failed in it, and may have done it all the same
-	renewing               bool  // the write at hand is a renewal's
-	taking                 bool  // the write at hand is Take's, which reads what it changes
-	checked                bool  // by Commit: the store has shown that the session lives
-
-	traced         atomic.Bool // changing notes who calls
-	trace          frames.Trace
-	ownerBefore    string // SetOwner
-	failed         bool   // the handler panicked, and what it had changed was dropped
-	over, overTold bool   // the request is over, and a change after it was reported
-
-	enough func() bool // whether what another request has saved makes a swap needless
+	identity
+	base[T]
+	changes[T]
+	reply
+	progress
 }
-
-// identity is whose session it is.
-type identity struct {
-	owner         string
-	storedOwner   string // as the record has it
-	ownerMoved    bool   // by this request, and not saved
-	created       document.Instant
-	used          document.Instant
-	authenticated document.Instant // by Login
-}
-
-// state is where a session is in its life.
-type state uint8
-
-const (
-	stateNew       state = iota // no store has it
-	stateStored                 // a store had it when last looked
-	stateEnding                 // Destroy was called and the store has failed to do it
-	stateEnded                  // it is over
-	stateDiscarded              // Discard: this request has nothing to do with it any more
-)
 
 // ID returns the id that the client's cookie holds, or will: whoever has it is the
 // user. Keep it out of logs, pages and errors; events and Info have a digest that
