@@ -4,7 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"time"
+
+	"github.com/nestsession/session/internal/document"
+	"github.com/nestsession/session/store"
 )
 
 // Commit ends the request's work with a session that [Manager.Open] gave: it saves
@@ -226,9 +231,6 @@ func (s *Session[T]) staleInExpress(body []byte) (bool, error) {
 	return s.settingsChanged && s.came(), nil
 }
 
-// came reports whether the session has the id that the request's cookie brought.
-func (s *Session[T]) came() bool { return s.sent != nil && s.sent.ID == s.id }
-
 // sends reports whether the response carries the cookie of a stored session: one that the
 // browser does not have, or whose expiry moves. Except under Express.Rules it does only if
 // a write has just shown that the session lives (s.checked): another request may have
@@ -250,4 +252,207 @@ func (s *Session[T]) sends(body []byte, newCookie bool) (bool, error) {
 		return s.modified(body)
 	}
 	return false, nil
+}
+
+// rollBack drops what the request has changed and not saved. The session is as it was
+// when it was last loaded or saved, and whoever recovers may go on with it.
+func (s *Session[T]) rollBack(ctx context.Context, reason Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = true
+	if s.state > stateStored || !s.pending() {
+		return
+	}
+	if len(s.updates) > 0 || s.settingsChanged || s.ownerMoved {
+		s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: reason}, s.key)
+	}
+	s.forget()
+	if s.ownerMoved {
+		s.owner = s.ownerBefore
+	}
+	if s.loggedIn {
+		s.loggedIn, s.authenticated = false, 0
+	}
+	if s.settingsChanged {
+		s.ownCookie = false
+		s.settle(s.m.settings(s.r))
+	}
+	s.touched, s.settingsChanged, s.ownerMoved, s.deferred = false, false, false, false
+	if s.state == stateNew {
+		s.expires = s.expiry(s.created)
+		return
+	}
+	s.learn(&loaded[T]{rec: store.Record{Expires: s.deadline.Time()}, doc: s.doc})
+}
+
+// outlook tells what the end of the request would do: whether something would be saved,
+// and whether there is anything to do at all.
+func (s *Session[T]) outlook() (saves, idle bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	saves = s.state <= stateStored && (s.pending() || s.m.resave || s.m.saveUninitialized)
+	// A failed request is no use of the session either. Only an id that the store has
+	// been given already must still reach the client.
+	unchanged := s.state == stateStored && s.came() || s.state == stateNew && !s.regenerated
+	return saves, s.failed && unchanged && !s.pending()
+}
+
+// unsend takes back that the header has left with the cookie in it.
+func (s *Session[T]) unsend() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.headerSent, s.cookieSent = false, false
+}
+
+// taken drops, and reports, what the client cannot be told of any more.
+func (s *Session[T]) taken(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.headerSent = true
+	e := Event{Kind: EventCookieNotSent, Owner: s.owner, Reason: ReasonHijacked}
+	switch {
+	case s.state == stateStored && !s.came() && s.alias == "":
+		s.m.emit(ctx, e, s.key)
+	case s.state == stateNew && s.pending():
+		_, body, err := s.replay()
+		changed := true
+		if err == nil {
+			changed, err = s.modified(body)
+		}
+		if err != nil {
+			s.reportSave(ctx, err)
+		} else if changed || s.ownerMoved {
+			s.m.emit(ctx, e, "")
+			s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonHijacked}, "")
+		}
+		s.forget()
+		s.ownerMoved, s.settingsChanged, s.touched = false, false, false
+	}
+}
+
+// close takes note that the request is over. What is changed from now on is saved by
+// nobody, unless by Save.
+func (s *Session[T]) close(ctx context.Context, failed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.headerSent, s.over = true, true
+	if !failed && s.state <= stateStored && (len(s.updates) > 0 || s.settingsChanged || s.ownerMoved) {
+		s.tooLateIn(ctx)
+	}
+}
+
+func (s *Session[T]) tooLate() { s.tooLateIn(context.Background()) }
+
+// tooLateIn reports a change after the request's end, once.
+func (s *Session[T]) tooLateIn(ctx context.Context) {
+	if s.overTold || s.state > stateStored {
+		return
+	}
+	s.overTold = true
+	s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonFinished}, s.key)
+}
+
+// abandon ends what no client knows of, because its cookie was discarded: a session
+// that this request has created. One that it has found in the store was saved as if the
+// client had left.
+func (s *Session[T]) abandon(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != stateStored || s.came() || s.alias != "" {
+		return
+	}
+	s.m.emit(ctx, Event{Kind: EventCookieNotSent, Owner: s.owner, Reason: ReasonTimedOut}, s.key)
+	if s.origin != s.m.codec.Empty {
+		return // it was renewed, and has the client's data
+	}
+	d := s.m.outlive(ctx)
+	defer d.End()
+	if err := s.m.store.Delete(d, s.key); err != nil {
+		s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: &storeError{fmt.Errorf("deleting: %w", err)}}, s.key)
+		return
+	}
+	s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonTimedOut}, s.key)
+	s.finish()
+}
+
+// reportUnsent tells that the store has the session under an id that the client was
+// not told.
+func (s *Session[T]) reportUnsent(ctx context.Context, reason Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == stateStored && !s.came() && s.alias == "" && !s.cookieSent {
+		s.m.emit(ctx, Event{Kind: EventCookieNotSent, Owner: s.owner, Reason: reason}, s.key)
+	}
+}
+
+// isUse reports whether the store is to be told that the session was used.
+func (s *Session[T]) isUse() bool {
+	switch {
+	case s.touched && s.alias == "":
+		return s.came()
+	case s.written, !s.came() && !s.repair:
+		return false // stored by this very request, or found through an old id
+	}
+	at, _ := s.ends()
+	return s.due(at) || s.outdated() || s.wantsCookie()
+}
+
+// outdated reports whether the bookkeeping wants to be written anew: the session's new id
+// was seen, or a secret that is to be dropped has sealed it.
+func (s *Session[T]) outdated() bool {
+	return s.doc.Meta.Unseen && s.came() || s.doc.Meta.OldSecret
+}
+
+// wantsCookie reports whether the browser is to get the cookie though nothing has changed.
+func (s *Session[T]) wantsCookie() bool {
+	return s.repair || s.resend || s.m.policy.cookieNeedsWrite() && (s.m.rolling || s.sent.Old || s.saved != nil && s.lifetime.Set)
+}
+
+// use tells the store that the session was used. Where the browser is to get its cookie
+// with that it is a swap, which shows that no other request has ended the session or
+// logged in meanwhile: whose cookie this one would take away. A write that fails costs
+// nothing but time: the page goes out, without the cookie.
+func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error) {
+	d := s.m.outlive(ctx)
+	defer d.End()
+	at, _ := s.ends()
+	if s.outdated() || s.wantsCookie() || s.lifetime.Set && s.m.policy.cookieNeedsWrite() {
+		s.enough = func() bool { at, _ := s.ends(); return !s.due(at) && !s.outdated() }
+		err = s.swap(d, value, body)
+		s.enough, s.checked = nil, err == nil
+	} else if err = s.m.store.Touch(d, s.key, at.Time()); err == nil {
+		s.deadline, s.expires, s.touched = at, s.within(at), false
+	} else if errors.Is(err, store.ErrNotFound) && s.m.gone(d, s.key) {
+		return s.revoked(ctx)
+	} else if errors.Is(err, store.ErrNotFound) {
+		err = s.reload(d) // under Express.Rules Renew leaves a link in the record's place
+		if superseded := (*supersededError)(nil); errors.As(err, &superseded) {
+			return s.revoked(ctx)
+		}
+	}
+	if errors.Is(err, ErrRevoked) {
+		return err
+	}
+	if err != nil {
+		s.touched = false // once is enough to tell
+		s.m.emit(ctx, Event{Kind: EventTouchFailed, Owner: s.owner, Err: &storeError{err}}, s.key)
+	}
+	return nil
+}
+
+func (s *Session[T]) due(at document.Instant) bool {
+	switch {
+	case s.m.touchEvery < 0:
+		return true
+	case at == 0 || s.deadline == 0:
+		return at != s.deadline
+	}
+	every := s.m.touchEvery
+	if every == 0 {
+		every = time.Duration(s.idle().MS) * time.Millisecond / 10
+	}
+	if s.lifetime.Set && s.m.policy.cookieNeedsWrite() { // the browser's cookie must not expire in between
+		every = min(every, time.Duration(s.lifetime.MS)*time.Millisecond/10)
+	}
+	return at != s.deadline && at.Sub(s.deadline).Abs() >= every
 }

@@ -3,10 +3,13 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
 	"github.com/nestsession/session/internal/frames"
 	"github.com/nestsession/session/internal/once"
-	"net/http"
-	"sync/atomic"
 )
 
 // HandlerFunc serves a route that declares a session: it is loaded before next
@@ -146,21 +149,13 @@ type exchange[T any] struct {
 	broken atomic.Pointer[error]
 }
 
-// chained is an exchange of whatever type, in the chain of a request's.
-type chained interface {
-	manager() *core
-	farther() chained
-	level() int
-	locked() bool // the session is locked, and not to be had
-}
+func (x *exchange[T]) manager() *core { return &x.m.core }
 
-func (x *exchange[T]) manager() *core   { return &x.m.core }
 func (x *exchange[T]) farther() chained { return x.outer }
-func (x *exchange[T]) level() int       { return x.depth }
-func (x *exchange[T]) locked() bool     { return false }
 
-// chainKey is the key of the innermost exchange in a context.
-var chainKey any = new(int)
+func (x *exchange[T]) level() int { return x.depth }
+
+func (x *exchange[T]) locked() bool { return false }
 
 // exchangeContext is the request's context with the exchange in it. Stores and
 // events get the one without: the session is locked while they are called.
@@ -254,10 +249,85 @@ func (x *exchange[T]) commit(h http.Header, code int) error {
 	return x.m.Commit(x.ctx.Context, &x.s, h)
 }
 
-func defaultErrorHandler(w http.ResponseWriter, _ *http.Request, err error) {
-	status := http.StatusInternalServerError
-	if s := (*storeError)(nil); errors.As(err, &s) {
-		status = http.StatusServiceUnavailable
+// failure tells why what the request has changed must not be saved with a response of
+// the given status; "" if it may be. A status of 0 is the handler's normal return.
+func (x *exchange[T]) failure(code int) Reason {
+	switch {
+	case code == 0:
+		return ""
+	case frames.Panicking(x.depth):
+		return ReasonPanicked
+	case code >= http.StatusInternalServerError && x.abandonedBy(frames.StackWithin(x.depth)):
+		return ReasonFailed
 	}
-	http.Error(w, http.StatusText(status), status)
+	return ""
+}
+
+// recoveredLate drops what was changed after the header had left, if a recoverer would
+// now write another one.
+func (x *exchange[T]) recoveredLate() {
+	if !x.gate.Opened() {
+		return
+	}
+	if saves, _ := x.s.outlook(); saves && frames.Panicking(x.depth) {
+		x.s.rollBack(x.ctx.Context, ReasonPanicked)
+	}
+}
+
+// abandonedBy reports whether what changed the session is over when somebody else
+// answers with a 5xx: a recoverer that returns an error, for the framework to write the
+// page of, leaves nothing else to see of the panic.
+func (x *exchange[T]) abandonedBy(stack []string) bool {
+	if x.inner.Load() > 0 { // a HandlerFunc that has not returned
+		for _, function := range stack {
+			if frames.Own(function) && strings.HasSuffix(function, ").nested") {
+				return false
+			}
+		}
+		return true
+	}
+	return x.s.left(stack)
+}
+
+// end is the exchange's end, however the handler ended: by returning, by a panic, or by
+// runtime.Goexit.
+func (x *exchange[T]) end(returned bool) {
+	if !x.gate.Opened() {
+		return
+	}
+	ctx := x.ctx.Context
+	if !returned {
+		x.s.rollBack(ctx, ReasonPanicked)
+		x.s.reportUnsent(ctx, ReasonPanicked)
+	} else if x.response.timedOut() {
+		x.s.abandon(ctx)
+	}
+	if !x.response.hijacked { // else the connection goes on, and saves by itself
+		x.s.close(ctx, x.response.failed)
+	}
+}
+
+// timedOut reports whether http.TimeoutHandler, farther out, has answered in place of
+// the handler: it discards the header that the session's cookie is in.
+func (w *response[T]) timedOut() bool {
+	if w.x.ctx.Err() == nil {
+		return false
+	}
+	bottom := bottomOf(w.w)
+	if fmt.Sprintf("%T", bottom) != "*http.timeoutWriter" { // writing nothing is harmless to this one
+		return false
+	}
+	_, err := bottom.Write(nil)
+	return errors.Is(err, http.ErrHandlerTimeout)
+}
+
+// bottomOf follows Unwrap to the writer that wraps no other.
+func bottomOf(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = wrapper.Unwrap()
+	}
 }

@@ -8,18 +8,22 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/nestsession/session/cookie"
 	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/verified"
-	"github.com/nestsession/session/internal/watch"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
 )
+
+func defaultErrorHandler(w http.ResponseWriter, _ *http.Request, err error) {
+	status := http.StatusInternalServerError
+	if s := (*storeError)(nil); errors.As(err, &s) {
+		status = http.StatusServiceUnavailable
+	}
+	http.Error(w, http.StatusText(status), status)
+}
 
 // Manager serves sessions whose data are a T. It is safe for concurrent use; an
 // application may have several side by side, under different cookie names.
@@ -27,45 +31,6 @@ type Manager[T any] struct {
 	core
 	codec document.Codec[T]
 	owned io.Closer // the store, if New made it
-}
-
-// core is what of a manager does not depend on the data's type.
-type core struct {
-	store     store.Store
-	signer    *cookie.Signer
-	seal      *document.Sealer
-	cookies   verified.Cache
-	digestKey [sha256.Size]byte
-	name      string
-	scope     string // of the ids: part of the keys
-
-	cookie              Cookie
-	overHTTP, overHTTPS Cookie // the same, resolved
-
-	cookieFunc                         func(*http.Request) Cookie
-	genID                              func(*http.Request) (string, error)
-	isSecure                           func(*http.Request) bool
-	onEvent                            func(context.Context, Event)
-	errorHandler                       func(http.ResponseWriter, *http.Request, error)
-	now                                func() time.Time
-	logger                             *slog.Logger
-	proxy                              Proxy
-	idle, absolute, touchEvery         time.Duration
-	grace, loadTimeout, saveTimeout    time.Duration
-	maxBytes                           int
-	rolling, resave, saveUninitialized bool
-	plainIDs, firstCookie              bool
-	keepCookie, keepDeadCookie         bool
-	policy                             policy
-	warned, warnedCopies, warnedAge    atomic.Int64 // when warn last did, in s since 1970
-	warnedOutside, warnedMember        atomic.Int64
-	former                             []FormerCookie
-	visitors                           int // how many of an owner's sessions are visited at a time
-
-	hub    *watch.Hub // tells the contexts of NotifyContext
-	ending sync.Map   // key → cause of what this node is removing
-
-	dropDocument func(key string) // of the decode cache, whose type is the data's
 }
 
 // New checks cfg and returns a manager. T is a struct or a map with text keys: the
@@ -142,26 +107,4 @@ func (m *Manager[T]) Ping(ctx context.Context) error {
 		return nil
 	}
 	return err
-}
-
-// present is the moment it is now.
-func (c *core) present() document.Instant { return document.Instant(c.now().UnixMilli()) }
-
-// outlive returns a context for work that ctx's end does not stop, but
-// Config.SaveTimeout does. The caller ends it.
-func (c *core) outlive(ctx context.Context) *deadline.Context {
-	return deadline.Without(ctx, c.saveTimeout)
-}
-
-// asked returns the context for what the caller of a session's method asks of the
-// store. The caller ends it.
-func (c *core) asked(ctx context.Context) *deadline.Context {
-	return deadline.Within(quietContext{ctx, c}, c.saveTimeout)
-}
-
-// dropCached forgets what this node has kept of a session besides the store, which
-// has it no more: nobody will ask for it, and it is personal data.
-func (c *core) dropCached(key string) {
-	c.dropDocument(key)
-	c.cookies.Drop(key)
 }

@@ -47,17 +47,6 @@ func (i Info[T]) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("session", i.Digest), slog.String("owner", i.Owner))
 }
 
-// Digest stands for the session in events and in [Info]: the same on every node,
-// and worth nothing to a thief. It changes with the id. "" for a session without one.
-func (s *Session[T]) Digest() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.key == "" {
-		return ""
-	}
-	return s.m.digest(s.key)
-}
-
 // OwnerOf reads whose session a stored document is, "" for nobody's or what is no
 // document. Stores whose table or keys other programs write as well take it in their
 // Config, since those programs keep the document's members and know no owner besides.

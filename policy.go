@@ -63,29 +63,49 @@ func policyOf(o *ExpressOptions) policy {
 // native is how this package decides.
 type native struct{}
 
-func (native) cookieNeedsWrite() bool       { return true }
-func (native) cookieEndsWithSession() bool  { return true }
-func (native) refusesEndedLifetimes() bool  { return true }
-func (native) saveIsUse() bool              { return true }
+func (native) cookieNeedsWrite() bool { return true }
+
+func (native) cookieEndsWithSession() bool { return true }
+
+func (native) refusesEndedLifetimes() bool { return true }
+
+func (native) saveIsUse() bool { return true }
+
 func (native) storesEmptyRegenerated() bool { return false }
-func (native) defersHarmlessWrites() bool   { return false }
-func (native) reloadKeepsView() bool        { return false }
-func (native) triesEndsAgain() bool         { return true }
-func (native) leavesTombstones() bool       { return true }
-func (native) ownsRecords() bool            { return true }
-func (native) holdsLargeIntegers() bool     { return true }
+
+func (native) defersHarmlessWrites() bool { return false }
+
+func (native) reloadKeepsView() bool { return false }
+
+func (native) triesEndsAgain() bool { return true }
+
+func (native) leavesTombstones() bool { return true }
+
+func (native) ownsRecords() bool { return true }
+
+func (native) holdsLargeIntegers() bool { return true }
 
 // express is how express-session 1.19 decides.
 type express struct{}
 
-func (express) cookieNeedsWrite() bool       { return false }
-func (express) cookieEndsWithSession() bool  { return false }
-func (express) refusesEndedLifetimes() bool  { return false }
-func (express) saveIsUse() bool              { return false }
+func (express) cookieNeedsWrite() bool { return false }
+
+func (express) cookieEndsWithSession() bool { return false }
+
+func (express) refusesEndedLifetimes() bool { return false }
+
+func (express) saveIsUse() bool { return false }
+
 func (express) storesEmptyRegenerated() bool { return true }
-func (express) defersHarmlessWrites() bool   { return true }
-func (express) reloadKeepsView() bool        { return true }
-func (express) triesEndsAgain() bool         { return false }
-func (express) leavesTombstones() bool       { return false }
-func (express) ownsRecords() bool            { return false }
-func (express) holdsLargeIntegers() bool     { return false }
+
+func (express) defersHarmlessWrites() bool { return true }
+
+func (express) reloadKeepsView() bool { return true }
+
+func (express) triesEndsAgain() bool { return false }
+
+func (express) leavesTombstones() bool { return false }
+
+func (express) ownsRecords() bool { return false }
+
+func (express) holdsLargeIntegers() bool { return false }

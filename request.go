@@ -116,3 +116,18 @@ type progress struct {
 	failed         bool    // the handler panicked, and what it had changed was dropped
 	over, overTold bool    // the request is over, and a change after it was reported
 }
+
+// clearing says what becomes of several cookies of the name.
+type clearing uint8
+
+const (
+	clearNone   clearing = iota
+	clearOthers          // all but the one that Config.Cookie describes
+	clearAll
+)
+
+// doomed is a session that the store has failed to end.
+type doomed struct {
+	event Event
+	keys  []string
+}

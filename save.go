@@ -8,20 +8,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/nestsession/session/internal/backoff"
 	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/store"
-)
-
-const (
-	// maxConflicts bounds how often a save is tried again. Each conflict means that
-	// another save succeeded, so that it takes a crowd to get there.
-	maxConflicts = 1000
-	// maxBackoff is the longest wait between two tries.
-	maxBackoff = 8 * time.Millisecond
-	// maxIDs bounds how many ids are tried: a generator that repeats itself is broken.
-	maxIDs = 4
 )
 
 // Save writes the session now, changed or not, and in place of at the end of the
@@ -236,19 +225,6 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 	}
 }
 
-// pauseBeforeRetry waits before another try: at first hardly, then longer and at random, so
-// that those who collided do not meet again.
-func pauseBeforeRetry(ctx context.Context, try int) error {
-	if try < 2 {
-		return ctx.Err()
-	}
-	limit := min(time.Duration(try)*100*time.Microsecond, maxBackoff)
-	if !backoff.Pause(ctx, backoff.Below(limit)) {
-		return ctx.Err()
-	}
-	return nil
-}
-
 // keep takes over what was written.
 func (s *Session[T]) keep(doc *document.Document[T], version store.Version, expires time.Time) {
 	s.m.codec.Keep(doc)
@@ -290,4 +266,59 @@ func (s *Session[T]) differs(body []byte, since *document.Document[T]) (bool, er
 		body, err = s.m.codec.Encoding(s.doc)
 	}
 	return !bytes.Equal(body, was), err
+}
+
+// saveFollower saves what was changed since the session was found to be superseded.
+func (s *Session[T]) saveFollower(ctx context.Context) error {
+	if len(s.updates) == 0 {
+		return nil
+	}
+	return s.follow(ctx, s.follows)
+}
+
+// follow makes the changes of this request in the session that a login has put in the
+// place of its own meanwhile: the cart that a visitor was filling is his after the login
+// too. Nothing of that session is seen here, since the id that this request came with
+// may be known to others.
+func (s *Session[T]) follow(ctx context.Context, key string) error {
+	if s.ownerMoved || s.settingsChanged {
+		s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.key)
+		s.ownerMoved, s.settingsChanged = false, false
+	}
+	for range maxHops {
+		t := &Session[T]{m: s.m, r: s.r}
+		t.secure, t.now = s.secure, s.m.present()
+		for _, fn := range s.updates {
+			t.updates = append(t.updates, func(data *T) { s.apply(fn, data) })
+		}
+		t.settle(s.m.settings(s.r))
+		at, err := s.m.load(ctx, key, "")
+		if superseded := (*supersededError)(nil); errors.As(err, &superseded) && superseded.carry {
+			key = superseded.successor // logged in once more
+			continue
+		}
+		if isOver(err) {
+			break
+		}
+		if err != nil {
+			return &storeError{fmt.Errorf("loading: %w", err)}
+		}
+		t.adopt(at)
+		value, body, err := t.replay()
+		if err == nil {
+			err = s.mu.Misuse
+		}
+		if err == nil {
+			err = t.swap(ctx, value, body)
+		}
+		if errors.Is(err, ErrRevoked) { // reported there
+			s.finish()
+		}
+		if err == nil {
+			s.follows, s.touched = key, false
+			s.few, s.updates = [2]func(*T){}, nil
+		}
+		return err
+	}
+	return s.revoked(ctx)
 }

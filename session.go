@@ -1,6 +1,9 @@
 package session
 
 import (
+	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -8,6 +11,17 @@ import (
 	"github.com/nestsession/session/internal/frames"
 	"github.com/nestsession/session/internal/verified"
 )
+
+// Digest stands for the session in events and in [Info]: the same on every node,
+// and worth nothing to a thief. It changes with the id. "" for a session without one.
+func (s *Session[T]) Digest() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.key == "" {
+		return ""
+	}
+	return s.m.digest(s.key)
+}
 
 // Session is one client's session, as one request has it. It holds the request's
 // own view of the data: what other requests save meanwhile is seen after Save or
@@ -80,21 +94,6 @@ func (s *Session[T]) Data() T {
 	return *view
 }
 
-// look makes the view if it was not needed before. A document that was decoded
-// once can be copied, or decoded, again.
-func (s *Session[T]) look() *T {
-	if !s.viewed && s.state <= stateStored {
-		if err := s.m.codec.Copy(s.doc, &s.view); err == nil {
-			s.viewed = true
-			for _, fn := range s.updates { // of a view that a failed save has dropped
-				s.apply(fn, &s.view)
-				_ = s.m.codec.Detach(&s.view)
-			}
-		}
-	}
-	return &s.view
-}
-
 // Update applies fn to the request's view of the data and records it, to be saved
 // before the response's header leaves. fn may be called several times: Save runs
 // it again on the stored data, and once more on each version that another request
@@ -111,35 +110,6 @@ func (s *Session[T]) Update(fn func(data *T)) {
 	if s.state <= stateStored && !s.mu.InUpdate() {
 		s.update(fn)
 	}
-}
-
-func (s *Session[T]) update(fn func(*T)) {
-	s.changing()
-	view := s.look()
-	s.noticeOutside()
-	if s.shown { // leave what Data returned as it is
-		_ = s.m.codec.Detach(view)
-		s.shown = false
-	}
-	s.apply(fn, view)
-	_ = s.m.codec.Detach(view) // its error comes from the save
-	if s.updates == nil {
-		s.updates = s.few[:0]
-	}
-	s.updates = append(s.updates, fn)
-}
-
-// forget drops the view and what was recorded.
-func (s *Session[T]) forget() {
-	s.unview()
-	s.few, s.updates = [2]func(*T){}, nil
-}
-
-// unview drops the view, to be made anew.
-func (s *Session[T]) unview() {
-	var none T
-	s.view, s.viewed, s.shown = none, false, false
-	s.outside, s.reference = "", nil
 }
 
 // Touch counts as use: the idle timeout begins anew, and the store is told when the
@@ -217,3 +187,58 @@ func (s *Session[T]) Expires() time.Time {
 	defer s.mu.Unlock()
 	return s.expires.Time()
 }
+
+func (s *Session[T]) isNew() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == stateNew
+}
+
+func (s *Session[T]) isSent() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cookieSent
+}
+
+// Cookie returns how this session's cookie is set. MaxAge is the lifetime from each
+// visit on; Expires is always zero, see [Session.Expires].
+func (s *Session[T]) Cookie() Cookie {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := *s.settings
+	c.MaxAge, c.Expires = maxAgeOf(s.lifetime), time.Time{}
+	return c
+}
+
+// SetCookie gives the session a cookie of its own in place of the Config's; it is
+// sent with this response, and kept with the session. A cookie that cannot be
+// written (see Config.Cookie) fails the save.
+func (s *Session[T]) SetCookie(c Cookie) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lifetime, expires := s.lifetime, s.expires
+	s.set(c)
+	if !s.m.policy.saveIsUse() && s.lifetime == lifetime {
+		s.expires = expires // other settings do not count as use
+	}
+}
+
+// SetMaxAge gives the session a lifetime of its own: "remember me". It replaces the
+// Config's MaxAge and IdleTimeout. The absolute timeout remains, for the browser's cookie
+// too: raise Config.AbsoluteTimeout for a longer life, of which a line in the log reminds.
+// Zero: until the browser closes. A negative one fails the save, since the session would
+// be over before it begins: [Session.Destroy] ends one.
+func (s *Session[T]) SetMaxAge(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := *s.settings
+	c.MaxAge, c.Expires = d, time.Time{}
+	s.set(c)
+}
+
+// Format prints the session's digest, whatever the verb: a session that gets into a
+// log line or an error by accident does not take its id there.
+func (s *Session[T]) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "session "+s.Digest()) }
+
+// LogValue is Format for log/slog.
+func (s *Session[T]) LogValue() slog.Value { return slog.StringValue(s.Digest()) }

@@ -3,9 +3,10 @@ package session
 import (
 	"encoding/json"
 	"errors"
-	"github.com/nestsession/session/internal/document"
 	"strconv"
 	"strings"
+
+	"github.com/nestsession/session/internal/document"
 )
 
 // parseCookie reads the cookie member of a document, in express-session's layout

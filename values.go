@@ -2,9 +2,10 @@ package session
 
 import (
 	"encoding/json"
+	"reflect"
+
 	"github.com/nestsession/session/internal/clone"
 	"github.com/nestsession/session/internal/jsontext"
-	"reflect"
 )
 
 // Value reads a key of a session whose data are a map, as a V: what was put there

@@ -11,14 +11,6 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-const (
-	// maxPasses bounds how often an owner's sessions are listed again.
-	maxPasses = 8
-	// maxVisits is how many sessions are visited at a time. Stores send calls together
-	// that come together.
-	maxVisits = 16
-)
-
 // visits does something to each session of an owner, once, several at a time.
 //
 // A store does not list all records at the same instant: a session that is renewed

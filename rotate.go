@@ -11,6 +11,81 @@ import (
 	"github.com/nestsession/session/store"
 )
 
+// Login begins the session of a user who has just shown who it is: call it once the
+// password, or whatever it was, is checked, and before anything of the user is put in.
+// owner is a name of the application's own choice for the user, such as "user:42", under
+// which [Manager.List] and [Manager.RevokeOwner] find the session; it is UTF-8 text.
+//
+// The session gets a new id, the owner, and the time of the login
+// ([Session.AuthenticatedAt]); the absolute timeout counts from now. What an anonymous
+// visitor has gathered stays (a cart), and what the owner himself had. If the session was
+// another owner's, its data are dropped, and only what this request has changed is kept.
+//
+// The old id reads nothing of the session from then on, so that one which somebody has
+// planted is worth nothing (session fixation, CVE-2022-25896; ASVS 7.2.4). Of requests
+// that are in flight under it, and began before, the recorded updates are made in the
+// new session, if they began as the same visitor; they see nothing of it. One that comes
+// later, within Config.RenewGrace, sees a new and empty session, of which nothing is
+// stored and for which no cookie is sent, unless it logs in itself. Streams that wait on
+// [Session.NotifyContext] end with [ErrLoggedIn], and come back with the new cookie.
+//
+// Take [Session.Renew] to give the same user's session a new id from time to time, and
+// [Session.Regenerate] to begin without anything that was there before.
+//
+// Errors: [ErrNoOwner], [ErrHeaderSent], [ErrInsecure], [ErrRevoked] after Discard, those
+// of [Session.Save]. After an error the session is as it was.
+func (s *Session[T]) Login(ctx context.Context, owner string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.m.asked(ctx)
+	defer d.End()
+	s.catchUp()
+	err := s.login(d, owner)
+	if err != nil {
+		s.reportSave(d, err)
+	}
+	return err
+}
+
+func (s *Session[T]) login(ctx context.Context, owner string) error {
+	switch {
+	case owner == "":
+		return ErrNoOwner
+	case checkOwner(owner) != nil:
+		return checkOwner(owner)
+	case s.headerSent:
+		return ErrHeaderSent
+	case s.state == stateDiscarded:
+		return ErrRevoked
+	case s.settings.Secure == SecureAlways && !s.secure:
+		return ErrInsecure
+	case s.state == stateStored && s.follows == "":
+		return s.move(ctx, owner)
+	}
+	switch s.state {
+	case stateNew:
+		if err := s.remove(ctx, Event{Kind: EventRegenerated}, ErrRegenerated, s.alias); err != nil {
+			return err // the alias is a record that makes no sense to us
+		}
+	case stateStored: // another login has superseded it: what was there when this request came stays
+		s.unview()
+		s.state, s.version, s.origin = stateNew, 0, s.m.codec.Empty
+	default:
+		if err := s.anew(ctx); err != nil {
+			return err
+		}
+	}
+	s.id, s.key, s.alias, s.follows, s.superseded = "", "", "", "", false
+	if s.changing(); !s.ownerMoved {
+		s.ownerBefore = s.owner
+	}
+	now := s.m.present()
+	s.owner, s.ownerMoved, s.created, s.authenticated = owner, true, now, now
+	s.expires = s.expiry(now)
+	s.loggedIn = true // it is stored with what is put in
+	return nil
+}
+
 // moving is a session on its way to a new id.
 type moving struct {
 	id      string       // the new one
@@ -233,3 +308,44 @@ func (s *Session[T]) undoMove(ctx context.Context, key string) {
 		s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: &storeError{err}}, key)
 	}
 }
+
+// Renew gives the session a new id and keeps its data: from time to time, so that an id
+// which has leaked is of no use for long. At a login take [Session.Login], since the old
+// id goes on reading the session for a while: until the client has come with the new one
+// and Config.RenewGrace has passed, so that requests in flight go on as the same
+// session, their updates included. A client that did not get the response comes with the
+// old id again, and gets the new one then, within [MaxRenewRepair]. What this request
+// has changed is saved with it. A session that another request has renewed since this
+// one was sent stays as it is.
+//
+// Errors: [ErrRevoked], [ErrHeaderSent], those of [Session.Save].
+func (s *Session[T]) Renew(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.m.asked(ctx)
+	defer d.End()
+	ctx = d
+	s.catchUp()
+	if s.headerSent {
+		return ErrHeaderSent
+	}
+	switch {
+	case s.state == stateNew:
+		s.id, s.key = "", "" // nobody has it yet
+		return nil
+	case s.state != stateStored || s.follows != "":
+		return ErrRevoked
+	}
+	if s.alias != "" {
+		return nil // found through an old id: renewed a moment ago
+	}
+	err := s.move(ctx, "")
+	if err != nil {
+		s.reportSave(ctx, err)
+	}
+	return err
+}
+
+// MaxRenewRepair is for how long after [Session.Renew] the old id leads to the session
+// if no request has come with the new one: the client did not get it.
+const MaxRenewRepair = 24 * time.Hour

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+
 	"github.com/nestsession/session/internal/deadline"
 )
 
@@ -161,10 +162,4 @@ func (s *Session[T]) anew(ctx context.Context) error {
 	}
 	s.begin(now)
 	return failed
-}
-
-// doomed is a session that the store has failed to end.
-type doomed struct {
-	event Event
-	keys  []string
 }

@@ -1,10 +1,18 @@
 package session
 
 import (
-	"github.com/nestsession/session/internal/document"
+	"context"
+	"errors"
 	"math"
+	"net/http"
 	"time"
+
+	"github.com/nestsession/session/cookie"
+	"github.com/nestsession/session/internal/document"
 )
+
+// came reports whether the session has the id that the request's cookie brought.
+func (s *Session[T]) came() bool { return s.sent != nil && s.sent.ID == s.id }
 
 // lifetimeOf reads a MaxAge: zero is none; a fraction of a millisecond is cut off.
 func lifetimeOf(maxAge time.Duration) document.Lifetime {
@@ -23,42 +31,6 @@ func maxAgeOf(l document.Lifetime) time.Duration {
 		return 1
 	}
 	return time.Duration(l.MS) * time.Millisecond
-}
-
-// Cookie returns how this session's cookie is set. MaxAge is the lifetime from each
-// visit on; Expires is always zero, see [Session.Expires].
-func (s *Session[T]) Cookie() Cookie {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := *s.settings
-	c.MaxAge, c.Expires = maxAgeOf(s.lifetime), time.Time{}
-	return c
-}
-
-// SetCookie gives the session a cookie of its own in place of the Config's; it is
-// sent with this response, and kept with the session. A cookie that cannot be
-// written (see Config.Cookie) fails the save.
-func (s *Session[T]) SetCookie(c Cookie) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	lifetime, expires := s.lifetime, s.expires
-	s.set(c)
-	if !s.m.policy.saveIsUse() && s.lifetime == lifetime {
-		s.expires = expires // other settings do not count as use
-	}
-}
-
-// SetMaxAge gives the session a lifetime of its own: "remember me". It replaces the
-// Config's MaxAge and IdleTimeout. The absolute timeout remains, for the browser's cookie
-// too: raise Config.AbsoluteTimeout for a longer life, of which a line in the log reminds.
-// Zero: until the browser closes. A negative one fails the save, since the session would
-// be over before it begins: [Session.Destroy] ends one.
-func (s *Session[T]) SetMaxAge(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := *s.settings
-	c.MaxAge, c.Expires = d, time.Time{}
-	s.set(c)
 }
 
 func (s *Session[T]) set(c Cookie) {
@@ -137,23 +109,66 @@ func earlier(a, b document.Instant) document.Instant {
 	return a
 }
 
-// end is when the absolute timeout ends a session; zero if there is none.
-func (c *core) end(created document.Instant) document.Instant {
-	if c.absolute <= 0 || created == 0 {
-		return 0
+// sendCookie adds the session's cookie to the header.
+func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
+	if h == nil {
+		return nil
 	}
-	return created + document.Instant(c.absolute/time.Millisecond)
+	if s.settings.Secure == SecureAlways && !s.secure {
+		s.m.cookieNotSent(ctx, ReasonInsecure, s.key)
+		return nil
+	}
+	expires := s.cookieExpiry(s.now)
+	a := s.settings.attributes(expires)
+	if expires != 0 && s.m.policy.cookieEndsWithSession() {
+		a.MaxAge = max(1, int(expires.Sub(s.now)/time.Second))
+	}
+	if s.unchecked() {
+		if err := a.Validate(); err != nil {
+			return err
+		}
+	}
+	var space [768]byte
+	line := space[:0]
+	if s.came() && s.sent.AsSent && !s.sent.Old {
+		line = cookie.Append(line, s.m.name, s.sent.Value, &a)
+	} else {
+		line = s.m.signer.AppendCookie(line, s.m.name, s.id, &a)
+	}
+	if len(line) == 0 { // an id is checked when it is made, attributes above
+		return errors.New("session: the cookie cannot be written")
+	}
+	s.clearCopies(h)
+	s.clearFormer(h)
+	addCookie(h, string(line))
+	s.cookieSent = true
+	if !s.m.policy.saveIsUse() {
+		s.expires = s.expiry(s.now)
+	}
+	return nil
 }
 
-// overdue is for how many milliseconds a record is kept that the absolute timeout has
-// ended, so that a visit finds out that it was this timeout.
-const overdue = 3_600_000
-
-// keepUntil is when the store may forget a session at the latest; zero if never.
-func (c *core) keepUntil(created document.Instant) document.Instant {
-	end := c.end(created)
-	if end != 0 && c.policy.ownsRecords() {
-		end += overdue
+// expireCookie takes the cookie that the request came with from the browser, if it is
+// this request that has ended its session. Otherwise the browser may have a newer one.
+func (s *Session[T]) expireCookie(h http.Header) {
+	if h == nil || s.sent == nil || !s.ended || s.m.keepDeadCookie {
+		return
 	}
-	return end
+	s.clearCopies(h)
+	s.clearFormer(h)
+	a := s.settings.attributes(1) // just after 1970 began
+	if s.m.policy.cookieEndsWithSession() {
+		a.MaxAge = -1
+	}
+	if line := cookie.Append(nil, s.m.name, "", &a); len(line) > 0 { // none of a stored cookie that cannot be written
+		addCookie(h, string(line))
+	}
+}
+
+func addCookie(h http.Header, line string) {
+	if lines := h["Set-Cookie"]; len(lines) > 0 {
+		h["Set-Cookie"] = append(lines, line)
+		return
+	}
+	h["Set-Cookie"] = []string{line}
 }
