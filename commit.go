@@ -37,7 +37,7 @@ func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) e
 		s.clearCopies(h)
 	}
 	s.keepExpiry = !s.m.policy.saveIsUse() && s.cookieSent // the record is to expire with the cookie
-	err := s.settleUp(ctx, h)
+	err := s.commitState(ctx, h)
 	if h != nil {
 		s.headerSent = true
 	}
@@ -50,34 +50,34 @@ func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) e
 	return err
 }
 
-// settleUp is what a request's end asks of the store and of the header.
-func (s *Session[T]) settleUp(ctx context.Context, h http.Header) error {
-	if s.doomed != nil || s.state == stateEnding {
-		if err := s.endAgain(ctx); err != nil {
+// commitState is what a request's end asks of the store and of the header.
+func (s *Session[T]) commitState(ctx context.Context, h http.Header) error {
+	if s.pendingDelete != nil || s.state == stateEnding {
+		if err := s.retryEnd(ctx); err != nil {
 			return err
 		}
 	}
 	switch s.state {
 	case stateNew:
-		return s.settleNew(ctx, h)
+		return s.commitNew(ctx, h)
 	case stateStored:
-		return s.settleStored(ctx, h)
+		return s.commitStored(ctx, h)
 	case stateEnded:
 		s.expireCookie(h)
 	}
 	return nil
 }
 
-// endAgain tries once more what the store has failed to end when the handler asked for
+// retryEnd tries once more what the store has failed to end when the handler asked for
 // it. Whoever was told of a logout must be logged out.
-func (s *Session[T]) endAgain(ctx context.Context) error {
+func (s *Session[T]) retryEnd(ctx context.Context) error {
 	d := s.m.outlive(ctx)
 	defer d.End()
-	if s.doomed != nil {
-		if err := s.remove(d, s.doomed.event, ErrRegenerated, s.doomed.keys...); err != nil {
+	if s.pendingDelete != nil {
+		if err := s.remove(d, s.pendingDelete.event, ErrRegenerated, s.pendingDelete.keys...); err != nil {
 			return err
 		}
-		s.doomed = nil
+		s.pendingDelete = nil
 	}
 	if s.state != stateEnding {
 		return nil
@@ -89,8 +89,8 @@ func (s *Session[T]) endAgain(ctx context.Context) error {
 	return err
 }
 
-// unsettled reports whether there is something left to do after the header.
-func (s *Session[T]) unsettled() bool {
+// hasMoreToCommit reports whether there is something left to do after the header.
+func (s *Session[T]) hasMoreToCommit() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state == stateEnding || s.state <= stateStored && (s.deferred || s.pending())
@@ -101,7 +101,7 @@ func (s *Session[T]) pending() bool {
 	return len(s.updates) > 0 || s.settingsChanged || s.ownerMoved || s.touched
 }
 
-func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
+func (s *Session[T]) commitNew(ctx context.Context, h http.Header) error {
 	if s.superseded {
 		if len(s.updates) > 0 || s.settingsChanged || s.ownerMoved {
 			s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.sent.Key)
@@ -156,7 +156,7 @@ func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
 	return s.sendCookie(ctx, h)
 }
 
-func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
+func (s *Session[T]) commitStored(ctx context.Context, h http.Header) error {
 	if s.follows != "" {
 		d := s.m.outlive(ctx)
 		defer d.End()
@@ -275,7 +275,7 @@ func (s *Session[T]) rollBack(ctx context.Context, reason Reason) {
 	}
 	if s.settingsChanged {
 		s.ownCookie = false
-		s.settle(s.m.settings(s.r))
+		s.useCookie(s.m.settings(s.r))
 	}
 	s.touched, s.settingsChanged, s.ownerMoved, s.deferred = false, false, false, false
 	if s.state == stateNew {
@@ -297,7 +297,7 @@ func (s *Session[T]) outlook() (saves, idle bool) {
 	return saves, s.failed && unchanged && !s.pending()
 }
 
-// unsend takes back that the header has left with the cookie in it.
+// unsend takes back that the headers are sent with the cookie in it.
 func (s *Session[T]) unsend() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -345,10 +345,10 @@ func (s *Session[T]) tooLate() { s.tooLateIn(context.Background()) }
 
 // tooLateIn reports a change after the request's end, once.
 func (s *Session[T]) tooLateIn(ctx context.Context) {
-	if s.overTold || s.state > stateStored {
+	if s.overReported || s.state > stateStored {
 		return
 	}
-	s.overTold = true
+	s.overReported = true
 	s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonFinished}, s.key)
 }
 
@@ -422,7 +422,7 @@ func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error)
 		s.enough, s.checked = nil, err == nil
 	} else if err = s.m.store.Touch(d, s.key, at.Time()); err == nil {
 		s.deadline, s.expires, s.touched = at, s.within(at), false
-	} else if errors.Is(err, store.ErrNotFound) && s.m.gone(d, s.key) {
+	} else if errors.Is(err, store.ErrNotFound) && s.m.isGone(d, s.key) {
 		return s.revoked(ctx)
 	} else if errors.Is(err, store.ErrNotFound) {
 		err = s.reload(d) // under Express.Rules Renew leaves a link in the record's place

@@ -201,9 +201,9 @@ func (c *core) outlive(ctx context.Context) *deadline.Context {
 	return deadline.Without(ctx, c.saveTimeout)
 }
 
-// asked returns the context for what the caller of a session's method asks of the
+// forCaller returns the context for what the caller of a session's method asks of the
 // store. The caller ends it.
-func (c *core) asked(ctx context.Context) *deadline.Context {
+func (c *core) forCaller(ctx context.Context) *deadline.Context {
 	return deadline.Within(quietContext{ctx, c}, c.saveTimeout)
 }
 

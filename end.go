@@ -47,7 +47,7 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 	s.moveWith(at)
 	s.forget()
 	s.settingsChanged, s.ownerMoved, s.touched = false, false, false
-	s.settle(s.m.settings(s.r))
+	s.useCookie(s.m.settings(s.r))
 	s.adopt(at)
 	return nil
 }
@@ -62,7 +62,7 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 func (s *Session[T]) Destroy(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.m.asked(ctx)
+	d := s.m.forCaller(ctx)
 	defer d.End()
 	ctx = d
 	s.catchUp()
@@ -127,7 +127,7 @@ func (s *Session[T]) remove(ctx context.Context, e Event, cause error, keys ...s
 func (s *Session[T]) Regenerate(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.m.asked(ctx)
+	d := s.m.forCaller(ctx)
 	defer d.End()
 	s.catchUp()
 	if s.state == stateDiscarded {
@@ -147,7 +147,7 @@ func (s *Session[T]) anew(ctx context.Context) error {
 	if (stored || s.alias != "") && s.follows == "" {
 		e := Event{Kind: EventRegenerated, Owner: s.owner}
 		if failed = s.remove(ctx, e, ErrRegenerated, s.key, s.alias); failed != nil && s.m.policy.triesEndsAgain() {
-			s.doomed = &doomed{e, []string{s.key, s.alias}}
+			s.pendingDelete = &pendingDelete{e, []string{s.key, s.alias}}
 		}
 	}
 	s.forget()
@@ -155,7 +155,7 @@ func (s *Session[T]) anew(ctx context.Context) error {
 	s.superseded, s.loggedIn = false, false
 	s.touched, s.settingsChanged, s.ownerMoved, s.saved = false, false, false, nil
 	s.regenerated = true
-	s.settle(s.m.settings(s.r))
+	s.useCookie(s.m.settings(s.r))
 	now := s.created // of a new session that nobody has used yet
 	if was != stateNew || s.m.policy.storesEmptyRegenerated() {
 		now = s.m.present()

@@ -3,7 +3,6 @@ package session
 import (
 	"log/slog"
 	"time"
-
 )
 
 // EventKind says what happened to a session.

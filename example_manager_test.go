@@ -183,7 +183,7 @@ func ExampleManager_Open() {
 	// visit 2
 }
 
-// A handler that goes on after the header has left is committed once more, without a
+// A handler that goes on after the headers are sent is committed once more, without a
 // header: what it has changed since is saved.
 func ExampleManager_Commit() {
 	type Export struct {

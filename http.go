@@ -73,7 +73,7 @@ func (x *exchange[T]) declare() (*Session[T], bool) {
 		x.m.logger.ErrorContext(&x.ctx, "session: a route declares a session that Config.Cookie.Path does not cover: widen the path, or leave the session out", "route", x.r.Pattern)
 	}
 	if err != nil {
-		x.breakOff(err)
+		x.failWith(err)
 	}
 	return s, err == nil
 }
@@ -210,7 +210,7 @@ func (x *exchange[T]) session(ctx context.Context) (*Session[T], error) {
 		return &x.s, nil
 	}
 	if !errors.Is(err, ErrOutsidePath) {
-		x.breakOff(err)
+		x.failWith(err)
 	}
 	return nil, err
 }
@@ -228,10 +228,10 @@ func (x *exchange[T]) open(ctx context.Context) error {
 	return err
 }
 
-func (x *exchange[T]) breakOff(err error) { x.broken.Store(&err) }
+func (x *exchange[T]) failWith(err error) { x.broken.Store(&err) }
 
 // commit saves the session if it was opened, unless the handler has failed. h is nil
-// when the header has left, code the status that is about to; 0 for a normal return.
+// when the headers are sent, code the status that is about to; 0 for a normal return.
 func (x *exchange[T]) commit(h http.Header, code int) error {
 	if !x.gate.Opened() {
 		return nil

@@ -219,7 +219,7 @@ func (s *Session[T]) clearCookie(h http.Header, c FormerCookie) bool {
 // reload looks at the store again. The functions recorded stay; the view goes. A
 // [supersededError] is that of a login which has taken over the session's data.
 func (s *Session[T]) reload(ctx context.Context) error {
-	err := s.lookAgain(ctx)
+	err := s.reloadIfMoved(ctx)
 	if superseded := (*supersededError)(nil); errors.As(err, &superseded) && superseded.carry {
 		return err
 	}
@@ -232,8 +232,8 @@ func (s *Session[T]) reload(ctx context.Context) error {
 	return nil
 }
 
-// lookAgain is reload, with the error of [Manager.load].
-func (s *Session[T]) lookAgain(ctx context.Context) error {
+// reloadIfMoved is reload, with the error of [Manager.load].
+func (s *Session[T]) reloadIfMoved(ctx context.Context) error {
 	at, err := s.m.load(ctx, s.key, s.id)
 	if err != nil {
 		return err
@@ -277,7 +277,7 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 		return ErrOutsidePath
 	}
 	s.m, s.r, s.secure = m, r, m.secure(r)
-	s.settle(settings)
+	s.useCookie(settings)
 	s.opening.Timeout, s.opening.Parent, s.opening.Follows = m.loadTimeout, ctx, true
 	sent, at, err := m.identify(&s.opening, s)
 	if s.sent = sent; sent == nil && err == nil {

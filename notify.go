@@ -79,7 +79,7 @@ func (s *Session[T]) KeepAlive(ctx context.Context) error {
 	if !s.due(s.recordExpiry(s.m.present())) {
 		return nil
 	}
-	d := s.m.asked(ctx)
+	d := s.m.forCaller(ctx)
 	defer d.End()
 	s.catchUp()
 	if s.follows != "" {

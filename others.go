@@ -146,7 +146,7 @@ func (r *revision[T]) run(doc *document.Document[T]) ([]byte, error) {
 	r.fn(&value)
 	body, err := r.m.codec.Encode(&value)
 	if err == nil {
-		err = r.m.codec.Settle(&value, body)
+		err = r.m.codec.Normalize(&value, body)
 	}
 	return body, err
 }

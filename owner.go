@@ -152,7 +152,7 @@ func (m *Manager[T]) describe(l *listed[T]) Info[T] {
 	}
 	var s Session[T]
 	s.m = m
-	s.settle(&m.cookie)
+	s.useCookie(&m.cookie)
 	s.adopt(l.loaded)
 	if l.doc.Meta.Created != 0 {
 		info.Created = s.created.Time()

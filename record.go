@@ -86,9 +86,9 @@ func (c *core) loadRecord(ctx context.Context, key string) (store.Record, error)
 	return rec, err
 }
 
-// gone reports whether nothing is left of the record under key, of which the store has
+// isGone reports whether nothing is left of the record under key, of which the store has
 // just said that it is not there.
-func (c *core) gone(ctx context.Context, key string) bool {
+func (c *core) isGone(ctx context.Context, key string) bool {
 	if c.policy.leavesTombstones() {
 		return true
 	}
@@ -169,7 +169,7 @@ func (c *core) removeRecord(ctx context.Context, key string, version store.Versi
 				return true, c.clear(ctx, key, cause)
 			}
 			if errors.Is(err, store.ErrNotFound) {
-				if c.gone(ctx, key) {
+				if c.isGone(ctx, key) {
 					return false, c.clear(ctx, key, cause)
 				}
 			} else {

@@ -22,7 +22,7 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 	}
 	if len(s.updates) == 0 {
 		if s.viewed && c.Shares() && !c.Same(&s.doc.Value, &s.view) {
-			s.told = true
+			s.reportedOutside = true
 			return nil, nil, s.unrepeatable(&s.doc.Value)
 		}
 		return &s.doc.Value, nil, nil
@@ -69,7 +69,7 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 	if private {
 		value = &s.view
 	}
-	if err := c.Settle(value, body); err != nil || s.m.policy.holdsLargeIntegers() {
+	if err := c.Normalize(value, body); err != nil || s.m.policy.holdsLargeIntegers() {
 		return value, body, err
 	}
 	was, err := c.Encoding(s.doc)
@@ -260,7 +260,7 @@ func top(path string) string {
 // data otherwise than they are stored, and asked for no change, must go out: nothing
 // is saved of it. Not so if the application was told, by Save, and goes on.
 func (s *Session[T]) replayAtEnd(ctx context.Context) (*T, []byte, error) {
-	told := s.told
+	told := s.reportedOutside
 	value, body, err := s.replay()
 	if told || len(s.updates) > 0 || !errors.Is(err, ErrUnrepeatable) {
 		return value, body, err

@@ -35,7 +35,7 @@ func maxAgeOf(l document.Lifetime) time.Duration {
 
 func (s *Session[T]) set(c Cookie) {
 	s.changing()
-	s.settle(&c)
+	s.useCookie(&c)
 	s.ownCookie, s.settingsChanged = true, true
 	if life := c.MaxAge; life > s.m.absolute && s.m.absolute > 0 && s.m.policy.refusesEndedLifetimes() {
 		s.m.warn(s.r.Context(), &s.m.warnedAge, "session: a session was given a longer life than Config.AbsoluteTimeout, which ends it: raise that, or write less",
@@ -44,9 +44,9 @@ func (s *Session[T]) set(c Cookie) {
 	s.expires = s.expiry(s.m.present())
 }
 
-// settle takes over a cookie, and fixes what in it depends on the request and on
+// useCookie takes over a cookie, and fixes what in it depends on the request and on
 // the time.
-func (s *Session[T]) settle(c *Cookie) {
+func (s *Session[T]) useCookie(c *Cookie) {
 	s.settings, s.lifetime = s.m.resolve(c, s.secure), lifetimeOf(c.MaxAge)
 	if !c.Expires.IsZero() {
 		s.lifetime = document.Lifetime{Set: true, MS: int64(document.InstantOf(c.Expires) - s.m.present())}

@@ -68,10 +68,10 @@ type changes[T any] struct {
 	updates       []func(*T)
 	few           [2]func(*T) // where updates begins, to spare an allocation
 
-	outside     string // the key of what was changed outside Update, if that was noticed
-	reference   *T     // what the view was when Data handed it out, if there were updates
-	told        bool   // Save has returned that data were changed outside Update
-	ownerBefore string // SetOwner
+	outside         string // the key of what was changed outside Update, if that was noticed
+	reference       *T     // what the view was when Data handed it out, if there were updates
+	reportedOutside bool   // Save has returned that data were changed outside Update
+	ownerBefore     string // SetOwner
 
 	touched         bool
 	settingsChanged bool
@@ -110,11 +110,11 @@ type progress struct {
 	checked           bool // by Commit: the store has shown that the session lives
 	unsure            bool // the store has failed in this request, and may have done it all the same
 
-	was            state   // before Discard
-	ended          bool    // by this request
-	doomed         *doomed // what Regenerate could not end
-	failed         bool    // the handler panicked, and what it had changed was dropped
-	over, overTold bool    // the request is over, and a change after it was reported
+	was                state          // before Discard
+	ended              bool           // by this request
+	pendingDelete      *pendingDelete // what Regenerate could not end
+	failed             bool           // the handler panicked, and what it had changed was dropped
+	over, overReported bool           // the request is over, and a change after it was reported
 }
 
 // clearing says what becomes of several cookies of the name.
@@ -126,8 +126,8 @@ const (
 	clearAll
 )
 
-// doomed is a session that the store has failed to end.
-type doomed struct {
+// pendingDelete is a session that the store has failed to end.
+type pendingDelete struct {
 	event Event
 	keys  []string
 }

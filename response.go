@@ -23,7 +23,7 @@ type response[T any] struct {
 	w      http.ResponseWriter
 	x      *exchange[T]
 	before http.Header // what the header held when the handler got it, if anything
-	sent   atomic.Bool // the header has left, or the connection was taken over
+	sent   atomic.Bool // the headers are sent, or the connection was taken over
 	failed bool        // and it was the error response's
 
 	hijacked bool     // the connection was taken over
@@ -89,7 +89,7 @@ func (w *response[T]) fail(err error) {
 // finish is the handler's return: what it has changed since the header left is
 // saved. A handler whose panic nobody within recovers from does not get here.
 func (w *response[T]) finish() {
-	if w.release(0) && w.x.gate.Opened() && w.x.s.unsettled() {
+	if w.release(0) && w.x.gate.Opened() && w.x.s.hasMoreToCommit() {
 		// The header is gone, so that the client cannot be told. commit reports it.
 		w.failed = w.x.commit(nil, 0) != nil
 	}

@@ -37,7 +37,7 @@ import (
 func (s *Session[T]) Login(ctx context.Context, owner string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.m.asked(ctx)
+	d := s.m.forCaller(ctx)
 	defer d.End()
 	s.catchUp()
 	err := s.login(d, owner)
@@ -134,7 +134,7 @@ func (s *Session[T]) move(ctx context.Context, login string) error {
 				return restore(undo(err))
 			}
 		}
-		switch err := s.lookAgain(ctx); {
+		switch err := s.reloadIfMoved(ctx); {
 		case err == nil:
 			s.m.emit(ctx, Event{Kind: EventConflict, Owner: s.owner}, s.key)
 			if login == "" && s.alias != "" {
@@ -225,7 +225,7 @@ func (s *Session[T]) moved(ctx context.Context, mv *moving, doc *document.Docume
 // has changed.
 func (s *Session[T]) dropData() {
 	s.doc = s.m.codec.Empty
-	s.settle(s.m.settings(s.r))
+	s.useCookie(s.m.settings(s.r))
 	s.ownCookie, s.settingsChanged = false, false
 	s.storedOwner = ""
 	s.unview()
@@ -322,7 +322,7 @@ func (s *Session[T]) undoMove(ctx context.Context, key string) {
 func (s *Session[T]) Renew(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.m.asked(ctx)
+	d := s.m.forCaller(ctx)
 	defer d.End()
 	ctx = d
 	s.catchUp()

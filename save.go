@@ -24,7 +24,7 @@ import (
 func (s *Session[T]) Save(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.m.asked(ctx)
+	d := s.m.forCaller(ctx)
 	defer d.End()
 	ctx = d
 	s.catchUp()
@@ -202,7 +202,7 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 			if err := pauseBeforeRetry(ctx, try); err != nil {
 				return &storeError{fmt.Errorf("saving: %w", err)}
 			}
-		case s.m.gone(ctx, s.key):
+		case s.m.isGone(ctx, s.key):
 			return s.revoked(ctx)
 		} // under Express.Rules Login and Renew delete the record, and leave a link
 		err = s.reload(ctx)
@@ -291,7 +291,7 @@ func (s *Session[T]) follow(ctx context.Context, key string) error {
 		for _, fn := range s.updates {
 			t.updates = append(t.updates, func(data *T) { s.apply(fn, data) })
 		}
-		t.settle(s.m.settings(s.r))
+		t.useCookie(s.m.settings(s.r))
 		at, err := s.m.load(ctx, key, "")
 		if superseded := (*supersededError)(nil); errors.As(err, &superseded) && superseded.carry {
 			key = superseded.successor // logged in once more

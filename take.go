@@ -27,7 +27,7 @@ import (
 func Take[T, V any](ctx context.Context, s *Session[T], fn func(data *T) V) (V, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.m.asked(ctx)
+	d := s.m.forCaller(ctx)
 	defer d.End()
 	s.catchUp()
 	var taken, none V

@@ -230,9 +230,9 @@ func (c *Codec[T]) Detach(v *T) error {
 	return c.comeBack(v, body)
 }
 
-// Settle gives v, of which body is the encoding, the form in which it comes back from
+// Normalize gives v, of which body is the encoding, the form in which it comes back from
 // a store, if it may have another.
-func (c *Codec[T]) Settle(v *T, body []byte) error {
+func (c *Codec[T]) Normalize(v *T, body []byte) error {
 	if c.copier.Faithful && c.copier.Safe {
 		return nil
 	}

@@ -74,7 +74,7 @@ func (c *Codec[T]) mergeMembers(stored []jsontext.Member, was, is []byte) ([]jso
 		return nil, err
 	}
 	if c.isMap {
-		old, after = trimAlike(old, after) // which the store has: they came from there
+		old, after = trimCommon(old, after) // which the store has: they came from there
 	}
 	before, now := jsontext.Indexed(old), jsontext.Indexed(after)
 	had := make([]bool, len(after))
@@ -104,9 +104,9 @@ func (c *Codec[T]) mergeMembers(stored []jsontext.Member, was, is []byte) ([]jso
 	return merged, nil
 }
 
-// trimAlike leaves off what two lists begin and end with alike. The keys of a map
+// trimCommon leaves off what two lists begin and end with alike. The keys of a map
 // are encoded in order, so that little is left of them.
-func trimAlike(a, b []jsontext.Member) ([]jsontext.Member, []jsontext.Member) {
+func trimCommon(a, b []jsontext.Member) ([]jsontext.Member, []jsontext.Member) {
 	for len(a) > 0 && len(b) > 0 && bytes.Equal(a[0].Text, b[0].Text) {
 		a, b = a[1:], b[1:]
 	}

@@ -230,7 +230,7 @@ func copied[T any](t *testing.T, c *Codec[T], key string, x T) bool {
 	}
 	body, err := c.Encode(&value)
 	if err == nil {
-		err = c.Settle(&value, body)
+		err = c.Normalize(&value, body)
 	}
 	if err != nil {
 		if !errors.Is(err, clone.ErrUnstorable) {

@@ -116,7 +116,7 @@ func rewritten[T any](t *testing.T, c *Codec[T], text []byte, change func(*T)) {
 	}
 	body, err := c.Encode(&value)
 	if err == nil {
-		err = c.Settle(&value, body)
+		err = c.Normalize(&value, body)
 	}
 	if err != nil {
 		if utf8.ValidString(fmt.Sprint(value)) {
