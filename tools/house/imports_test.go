@@ -39,7 +39,6 @@ var mayImport = map[string][]string{
 	"internal/feed":       {"store", "internal/backoff"},
 	"internal/watch":      {"store", "internal/digest", "internal/feed", "internal/backoff"},
 	"internal/promises":   {"", "express", "store"},
-	"internal/simulation": {"", "express", "store", "store/memstore", "store/nearcache", "internal/backoff"},
 }
 
 // allowed returns what a package may import. Every store imports the contract, and what
