@@ -230,4 +230,6 @@ func serve(t *testing.T, m *session.Manager[things], b *browser, do func(*http.R
 }
 
 // sessionCookies is what the browser would send.
-func sessionCookies(b *browser) string { return strings.Join(b.request().Header.Values("Cookie"), "; ") }
+func sessionCookies(b *browser) string {
+	return strings.Join(b.request().Header.Values("Cookie"), "; ")
+}

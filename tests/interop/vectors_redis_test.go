@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/nestsession/session"
+	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/tests/interop/client"
 	"github.com/nestsession/session/tests/interop/engine"
-	"github.com/nestsession/session/store"
 )
 
 // What connect-redis does to Redis, step by step, is what comes of the calls that

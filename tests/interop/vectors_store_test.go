@@ -11,11 +11,11 @@ import (
 	"time"
 
 	"github.com/nestsession/session"
+	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/tests/interop/client"
 	"github.com/nestsession/session/tests/interop/compare"
 	"github.com/nestsession/session/tests/interop/engine"
 	"github.com/nestsession/session/tests/interop/scenario"
-	"github.com/nestsession/session/store"
 )
 
 // sameDocument compares the text of two documents as JSON values, their cookie

@@ -16,11 +16,11 @@ import (
 	"time"
 
 	"github.com/nestsession/session"
+	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/store/memstore"
 	"github.com/nestsession/session/tests/interop/client"
 	"github.com/nestsession/session/tests/interop/engine"
 	"github.com/nestsession/session/tests/interop/scenario"
-	"github.com/nestsession/session/store"
-	"github.com/nestsession/session/store/memstore"
 )
 
 // vectors reads the vectors of a file.

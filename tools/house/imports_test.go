@@ -24,21 +24,21 @@ func TestRootModuleNeedsNoOther(t *testing.T) {
 
 // mayImport says which packages of ours those of the root module may import.
 var mayImport = map[string][]string{
-	"":                    {"cookie", "store", "store/memstore", "internal/watch", "internal/backoff"},
-	"cookie":              {},
-	"store":               {},
-	"express":             {"", "cookie"},
-	"eventstream":         {""},
-	"sessiontest":         {"", "cookie", "store", "store/memstore"},
-	"store/storetest":     {"store"},
-	"store/memstore":      {"store", "internal/feed"},
-	"store/nearcache":     {"store", "internal/feed", "internal/digest"},
-	"internal/batch":       {},
-	"internal/backoff":     {},
-	"internal/digest":     {"store"},
-	"internal/feed":       {"store", "internal/backoff"},
-	"internal/watch":      {"store", "internal/digest", "internal/feed", "internal/backoff"},
-	"internal/promises":   {"", "express", "store"},
+	"":                  {"cookie", "store", "store/memstore", "internal/watch", "internal/backoff"},
+	"cookie":            {},
+	"store":             {},
+	"express":           {"", "cookie"},
+	"eventstream":       {""},
+	"sessiontest":       {"", "cookie", "store", "store/memstore"},
+	"store/storetest":   {"store"},
+	"store/memstore":    {"store", "internal/feed"},
+	"store/nearcache":   {"store", "internal/feed", "internal/digest"},
+	"internal/batch":    {},
+	"internal/backoff":  {},
+	"internal/digest":   {"store"},
+	"internal/feed":     {"store", "internal/backoff"},
+	"internal/watch":    {"store", "internal/digest", "internal/feed", "internal/backoff"},
+	"internal/promises": {"", "express", "store"},
 }
 
 // allowed returns what a package may import. Every store imports the contract, and what

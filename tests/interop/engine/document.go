@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nestsession/session/tests/interop/scenario"
 	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/tests/interop/scenario"
 )
 
 // The operations of scenarios on a store, past the observed calls, and how its

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nestsession/session/tests/interop/scenario"
 	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/tests/interop/scenario"
 )
 
 func world(t *testing.T, text string) *World {

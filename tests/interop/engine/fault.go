@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/nestsession/session/tests/interop/scenario"
 	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/tests/interop/scenario"
 )
 
 // fault is one that is in force, with what is left of its patience.

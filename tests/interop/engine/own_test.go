@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nestsession/session/tests/interop/scenario"
 	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/tests/interop/scenario"
 )
 
 // What the library does for itself is done, and neither its calls nor its records are

@@ -7,9 +7,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/tests/interop/client"
 	"github.com/nestsession/session/tests/interop/scenario"
-	"github.com/nestsession/session/store"
 )
 
 // Call is a call of a store.
