@@ -52,6 +52,7 @@ require (
 	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
 	github.com/modern-go/reflect2 v1.0.2 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
+	github.com/nestsession/session/internal/servers v0.0.0
 	github.com/pelletier/go-toml/v2 v2.2.4 // indirect
 	github.com/quic-go/qpack v0.6.0 // indirect
 	github.com/quic-go/quic-go v0.59.0 // indirect
@@ -79,3 +80,5 @@ replace (
 	github.com/nestsession/session/redisstore => ../redisstore
 	github.com/nestsession/session/store/storetest/linear => ../store/storetest/linear
 )
+
+replace github.com/nestsession/session/internal/servers => ../internal/servers

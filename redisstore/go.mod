@@ -10,9 +10,12 @@ require (
 
 require (
 	github.com/anishathalye/porcupine v1.3.1 // indirect
+	github.com/nestsession/session/internal/servers v0.0.0
 	golang.org/x/sys v0.47.0 // indirect
 )
 
 replace github.com/nestsession/session => ../
 
 replace github.com/nestsession/session/store/storetest/linear => ../store/storetest/linear
+
+replace github.com/nestsession/session/internal/servers => ../internal/servers

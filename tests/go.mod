@@ -39,6 +39,7 @@ require (
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
+	github.com/nestsession/session/internal/servers v0.0.0
 	github.com/nestsession/session/store/storetest/linear v0.0.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
@@ -61,3 +62,5 @@ replace github.com/nestsession/session/websocketsession => ../websocketsession
 replace github.com/nestsession/session/redisstore => ../redisstore
 
 replace github.com/nestsession/session/store/storetest/linear => ../store/storetest/linear
+
+replace github.com/nestsession/session/internal/servers => ../internal/servers

@@ -32,6 +32,7 @@ require (
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
+	github.com/nestsession/session/internal/servers v0.0.0
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
@@ -50,3 +51,5 @@ replace github.com/nestsession/session/redisstore => ../../redisstore
 replace github.com/nestsession/session/store/storetest/linear => ../../store/storetest/linear
 
 replace github.com/nestsession/session/pgxstore => ../../pgxstore
+
+replace github.com/nestsession/session/internal/servers => ../../internal/servers
