@@ -2,12 +2,6 @@ module github.com/nestsession/session/benchmarks
 
 go 1.26.0
 
-replace (
-	github.com/nestsession/session => ../
-	github.com/nestsession/session/redisstore => ../redisstore
-	github.com/nestsession/session/store/storetest/linear => ../store/storetest/linear
-)
-
 require (
 	github.com/alexedwards/scs/goredisstore v0.0.0-20250212122300-421ef1d8611c
 	github.com/alexedwards/scs/mysqlstore v0.0.0-20250417082927-ab20b3feb5e9
@@ -17,8 +11,8 @@ require (
 	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/jackc/pgx/v5 v5.12.0
-	github.com/nestsession/session v0.0.0
-	github.com/nestsession/session/redisstore v0.0.0
+	github.com/nestsession/session v0.1.0
+	github.com/nestsession/session/redisstore v0.1.0
 	github.com/redis/go-redis/v9 v9.22.0
 	github.com/redis/rueidis v1.0.79
 	modernc.org/sqlite v1.62.0
@@ -35,7 +29,7 @@ require (
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
-	github.com/nestsession/session/internal/servers v0.0.0
+	github.com/nestsession/session/internal/servers v0.1.0
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	go.uber.org/atomic v1.11.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
@@ -45,5 +39,3 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 )
-
-replace github.com/nestsession/session/internal/servers => ../internal/servers

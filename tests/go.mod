@@ -6,10 +6,10 @@ require (
 	github.com/coder/websocket v1.8.15
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/jackc/pgx/v5 v5.12.0
-	github.com/nestsession/session v0.0.0
-	github.com/nestsession/session/pgxstore v0.0.0
-	github.com/nestsession/session/redisstore v0.0.0
-	github.com/nestsession/session/websocketsession v0.0.0
+	github.com/nestsession/session v0.1.0
+	github.com/nestsession/session/pgxstore v0.1.0
+	github.com/nestsession/session/redisstore v0.1.0
+	github.com/nestsession/session/websocketsession v0.1.0
 	github.com/redis/rueidis v1.0.79
 	modernc.org/sqlite v1.62.0
 )
@@ -39,8 +39,8 @@ require (
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
-	github.com/nestsession/session/internal/servers v0.0.0
-	github.com/nestsession/session/store/storetest/linear v0.0.0
+	github.com/nestsession/session/internal/servers v0.1.0
+	github.com/nestsession/session/store/storetest/linear v0.1.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	github.com/rs/zerolog v1.28.0
@@ -52,15 +52,3 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 )
-
-replace github.com/nestsession/session => ../
-
-replace github.com/nestsession/session/pgxstore => ../pgxstore
-
-replace github.com/nestsession/session/websocketsession => ../websocketsession
-
-replace github.com/nestsession/session/redisstore => ../redisstore
-
-replace github.com/nestsession/session/store/storetest/linear => ../store/storetest/linear
-
-replace github.com/nestsession/session/internal/servers => ../internal/servers
