@@ -49,5 +49,5 @@ modules:
 clean:
 	rm -rf .tools
 	find . -name node_modules -prune -exec rm -rf {} +
-	rm -rf interop/live/node/nest/dist
+	rm -rf tests/live/node/nest/dist
 	find . -name cover.prof -delete

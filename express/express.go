@@ -15,7 +15,7 @@ import (
 //	cfg := express.Config(os.Getenv("SESSION_SECRET"))
 //	cfg.Cookie.MaxAge = 7 * 24 * time.Hour
 //
-// What differs from express-session even so is listed in interop/README.md: no update
+// What differs from express-session even so is listed in tests/interop/README.md: no update
 // is lost, nothing that was ended comes back, no session is stored that its client
 // cannot return to.
 //
