@@ -29,9 +29,7 @@ var command = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	program := filepath.Join(commandFolder, "nestsession")
-	build := exec.Command("go", "build", "-o", program, ".")
-	build.Dir = filepath.FromSlash("../../cmd/nestsession")
-	build.Env = append(os.Environ(), "GOWORK=off")
+	build := exec.Command("../../.ci/in", "cmd/nestsession", "go", "build", "-o", program, ".")
 	build.Stderr = os.Stderr
 	return program, build.Run()
 })
