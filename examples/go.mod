@@ -20,6 +20,7 @@ require (
 	github.com/nestsession/session/pgxstore v0.0.0
 	github.com/nestsession/session/redisstore v0.0.0
 	github.com/redis/rueidis v1.0.79
+	golang.org/x/crypto v0.54.0
 	google.golang.org/protobuf v1.36.11
 	modernc.org/sqlite v1.62.0
 )
@@ -62,7 +63,6 @@ require (
 	github.com/valyala/fasttemplate v1.2.2 // indirect
 	go.mongodb.org/mongo-driver/v2 v2.5.0 // indirect
 	golang.org/x/arch v0.22.0 // indirect
-	golang.org/x/crypto v0.54.0 // indirect
 	golang.org/x/net v0.57.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
