@@ -29,7 +29,7 @@ func authenticate(ctx context.Context, name, password string) (string, error) { 
 // packages are those that a fragment need not import.
 var packages = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "io": "io", "log": "log", "slog": "log/slog",
-	"http": "net/http", "httptest": "net/http/httptest", "os": "os", "strings": "strings", "testing": "testing",
+	"http": "net/http", "httptest": "net/http/httptest", "os": "os", "slices": "slices", "strings": "strings", "testing": "testing",
 	"time": "time", "session": module, "express": module + "/express", "cookie": module + "/cookie",
 	"store": module + "/store", "memstore": module + "/store/memstore", "storetest": module + "/store/storetest",
 	"sessiontest": module + "/sessiontest", "nearcache": module + "/store/nearcache", "eventstream": module + "/eventstream",
