@@ -19,6 +19,7 @@ type Account struct {
 	User   string   ` + "`json:\"user,omitempty\"`" + `
 	Visits int      ` + "`json:\"visits,omitempty\"`" + `
 	Roles  []string ` + "`json:\"roles,omitempty\"`" + `
+	Cart   []string ` + "`json:\"cart,omitempty\"`" + `
 }
 
 var sessions *session.Manager[Account]
