@@ -19,6 +19,7 @@ type Account struct {
 	User   string   ` + "`json:\"user,omitempty\"`" + `
 	Visits int      ` + "`json:\"visits,omitempty\"`" + `
 	Roles  []string ` + "`json:\"roles,omitempty\"`" + `
+	Cart   []string ` + "`json:\"cart,omitempty\"`" + `
 }
 
 var sessions *session.Manager[Account]
@@ -29,7 +30,7 @@ func authenticate(ctx context.Context, name, password string) (string, error) { 
 // packages are those that a fragment need not import.
 var packages = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "io": "io", "log": "log", "slog": "log/slog",
-	"http": "net/http", "httptest": "net/http/httptest", "os": "os", "strings": "strings", "testing": "testing",
+	"http": "net/http", "httptest": "net/http/httptest", "os": "os", "slices": "slices", "strings": "strings", "testing": "testing",
 	"time": "time", "session": module, "express": module + "/express", "cookie": module + "/cookie",
 	"store": module + "/store", "memstore": module + "/store/memstore", "storetest": module + "/store/storetest",
 	"sessiontest": module + "/sessiontest", "nearcache": module + "/store/nearcache", "eventstream": module + "/eventstream",
@@ -155,7 +156,7 @@ func writeFile(t *testing.T, path, text string) {
 // TestEveryBlockHasALanguage: so that it is known how to test it, and how to colour it.
 func TestEveryBlockHasALanguage(t *testing.T) {
 	t.Parallel()
-	known := []string{"go", "js", "json", "mermaid", "sh", "sql", "text"}
+	known := []string{"caddy", "dockerfile", "go", "ini", "js", "json", "mermaid", "nginx", "sh", "sql", "text"}
 	for _, path := range documents(t) {
 		for _, b := range blocksOf(t, path) {
 			if !slices.Contains(known, b.lang) {
