@@ -9,17 +9,6 @@ import (
 // Many values are sent as one text, which all drivers can send: PostgreSQL reads it as an
 // array, and SQLite as JSON.
 
-// list are ids, each of them plain.
-func (s *Store) list(ids []string) string {
-	switch {
-	case s.shape.dialect == SQLite:
-		return "[" + join(ids, func(b *strings.Builder, id string) { quoted(b, id) }) + "]"
-	case s.shape.native:
-		return byteas(ids)
-	}
-	return "{" + join(ids, func(b *strings.Builder, id string) { quoted(b, id) }) + "}"
-}
-
 // plain reports whether an id needs no escaping in a list, as those that generators make.
 func plain(id string) bool {
 	for _, c := range []byte(id) {
@@ -28,6 +17,11 @@ func plain(id string) bool {
 		}
 	}
 	return true
+}
+
+// textArray is PostgreSQL's text[] of plain ids.
+func textArray(ids []string) string {
+	return "{" + join(ids, func(b *strings.Builder, id string) { quoted(b, id) }) + "}"
 }
 
 // byteas is PostgreSQL's bytea[].

@@ -27,29 +27,6 @@ const (
 	MaxOwner = 1024
 )
 
-// Dialect says what language the database speaks.
-type Dialect int
-
-// The dialects. The zero value is none of them, and [New] refuses it.
-const (
-	_        Dialect = iota
-	SQLite           // 3.24 or later; with an owner column in another program's table, 3.31
-	Postgres         // PostgreSQL 12 or later
-	MySQL            // MySQL 5.7 or later, MariaDB 10.3 or later
-)
-
-func (d Dialect) String() string {
-	switch d {
-	case SQLite:
-		return "SQLite"
-	case Postgres:
-		return "Postgres"
-	case MySQL:
-		return "MySQL"
-	}
-	return fmt.Sprintf("Dialect(%d)", int(d))
-}
-
 // Config says which table a [Store] keeps its sessions in, and how. DB and Dialect
 // are needed.
 type Config struct {
@@ -137,12 +114,12 @@ type Columns struct {
 
 // withDefaults checks the Config as far as it can be without the database.
 func (c Config) withDefaults() (Config, error) {
-	if c.Dialect < SQLite || c.Dialect > MySQL {
+	if c.dialect() == nil {
 		return c, errors.New("sqlstore: set Config.Dialect to SQLite, Postgres or MySQL")
 	}
 	l, ok := layouts[c.Layout]
 	if !ok {
-		return c, fmt.Errorf("sqlstore: Config.Layout is %v, which there is not", c.Layout)
+		return c, fmt.Errorf("sqlstore: Config.Layout is %v, which does not exist", c.Layout)
 	}
 	if l.dialect != 0 && l.dialect != c.Dialect {
 		return c, fmt.Errorf("sqlstore: the layout %v is one of %v, but Config.Dialect is %v", c.Layout, l.dialect, c.Dialect)
@@ -156,8 +133,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.TimeZone != "" && c.Layout != ConnectPgSimple {
 		return c, fmt.Errorf("sqlstore: Config.TimeZone is for ConnectPgSimple; %v keeps instants", c.Layout)
 	}
-	if c.SweepBatch < 0 || c.SweepBatch > maxBatch {
-		return c, fmt.Errorf("sqlstore: Config.SweepBatch is %d, want 1 to %d, or 0 for %d", c.SweepBatch, maxBatch, DefaultSweepBatch)
+	if c.SweepBatch < 0 || c.SweepBatch > maxSweepBatch {
+		return c, fmt.Errorf("sqlstore: Config.SweepBatch is %d, want 1 to %d, or 0 for %d", c.SweepBatch, maxSweepBatch, DefaultSweepBatch)
 	}
 	if c.TTL < 0 && c.TTL != NoTTL {
 		return c, errors.New("sqlstore: Config.TTL is negative; for no end at all there is NoTTL")
@@ -177,6 +154,8 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	return c, c.checkNames()
 }
+
+func (c Config) dialect() dialect { return dialects[c.Dialect] }
 
 func def[T comparable](field *T, value T) {
 	var zero T

@@ -15,7 +15,7 @@ const (
 	dueType   = "bigint NOT NULL DEFAULT 0" // 0: sweeps look at the row each time
 )
 
-func (c Config) hasDue() bool { return c.Layout == Native && c.Dialect == Postgres }
+func (c Config) hasDue() bool { return c.Layout == Native && c.dialect().traits().hasDue }
 
 // due is the expiry, rounded down by less than a 32nd of the time that is left. Both are
 // in milliseconds since 1970.

@@ -25,17 +25,17 @@ func (s *Store) failed(ctx context.Context, what, id string, err error) error {
 	}
 	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
 		// Drivers have words of their own for it ("interrupted").
-		return fmt.Errorf("sqlstore: %s: %w (%w)", what, ended, newDiscreet(err, id))
+		return fmt.Errorf("sqlstore: %s: %w (%w)", what, ended, redact(err, id))
 	}
 	if isDenied(err) {
-		return fmt.Errorf("sqlstore: %s: %w; the user needs GRANT SELECT, INSERT, UPDATE, DELETE ON %s", what, newDiscreet(err, id), s.shape.table)
+		return fmt.Errorf("sqlstore: %s: %w; the user needs GRANT SELECT, INSERT, UPDATE, DELETE ON %s", what, redact(err, id), s.def.table)
 	}
-	return fmt.Errorf("sqlstore: %s: %w", what, newDiscreet(err, id))
+	return fmt.Errorf("sqlstore: %s: %w", what, redact(err, id))
 }
 
 // isDenied says that a right is missing.
 func isDenied(err error) bool {
-	if state(err) == "42501" {
+	if sqlState(err) == "42501" {
 		return true
 	}
 	switch number(err, "Number") {
@@ -45,8 +45,8 @@ func isDenied(err error) bool {
 	return false
 }
 
-// state is the SQLSTATE that drivers for PostgreSQL tell, pgx and lib/pq among them.
-func state(err error) string {
+// sqlState is the SQLSTATE that drivers for PostgreSQL tell, pgx and lib/pq among them.
+func sqlState(err error) string {
 	var e interface{ SQLState() string }
 	if !errors.As(err, &e) {
 		return ""
@@ -54,10 +54,10 @@ func state(err error) string {
 	return e.SQLState()
 }
 
-// refusal is an error of this package's own, which holds nothing of a session.
-type refusal string
+// ownError is an error of this package's own, which holds nothing of a session.
+type ownError string
 
-func (r refusal) Error() string { return string(r) }
+func (e ownError) Error() string { return string(e) }
 
 // The errors of MySQL that matter here, by number.
 const (
@@ -74,34 +74,6 @@ const (
 )
 
 func isDuplicate(err error) bool { return number(err, "Number") == mysqlDuplicate }
-
-// isTransient says that a statement was undone as a whole, for a reason that passes:
-// somebody else's transaction.
-func isTransient(d Dialect, err error) bool {
-	switch d {
-	case Postgres:
-		switch state(err) {
-		case "40001", "40P01": // serialization failure, deadlock
-			return true
-		}
-	case MySQL:
-		switch number(err, "Number") {
-		case mysqlDeadlock, mysqlLockTimeout:
-			return true
-		}
-	case SQLite:
-		var passing interface{ Temporary() bool } // ncruces/go-sqlite3 has it
-		if errors.As(err, &passing) && passing.Temporary() {
-			return true
-		}
-		// The primary code is in the low byte of the extended one.
-		switch number(err, "Code") & 0xff {
-		case 5, 6: // SQLITE_BUSY, SQLITE_LOCKED
-			return true
-		}
-	}
-	return false
-}
 
 // number is a number that a driver's error holds, so that no driver need be imported:
 // the field Number of go-sql-driver/mysql; Code of the drivers for SQLite, a method

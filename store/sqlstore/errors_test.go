@@ -66,7 +66,7 @@ func TestWhatPasses(t *testing.T) {
 		{Postgres, context.DeadlineExceeded, false},
 	}
 	for _, test := range tests {
-		if got := isTransient(test.dialect, fmt.Errorf("wrapped: %w", test.err)); got != test.want {
+		if got := dialects[test.dialect].isTransient(fmt.Errorf("wrapped: %w", test.err)); got != test.want {
 			t.Errorf("%v: %T %v passes: %v, want %v", test.dialect, test.err, test.err, got, test.want)
 		}
 	}
@@ -75,7 +75,7 @@ func TestWhatPasses(t *testing.T) {
 // What MySQL quotes is the key or the data.
 func TestErrorsTellNoValues(t *testing.T) {
 	t.Parallel()
-	s := &Store{}
+	s := &Store{def: &tableDef{}}
 	tests := map[string]error{
 		"duplicate": &mysqlError{Number: 1062, Message: "Duplicate entry 'the-id' for key 'PRIMARY'"},
 		"string":    &mysqlError{Number: 1366, Message: `Incorrect string value: '\xF0\x9Fsecret' for column 'data'`},
@@ -101,7 +101,7 @@ func TestErrorsTellNoValues(t *testing.T) {
 				t.Errorf("%s: %s", name, text)
 			}
 		}
-		if number(err, "Number") != number(got, "Number") || state(err) != state(got) {
+		if number(err, "Number") != number(got, "Number") || sqlState(err) != sqlState(got) {
 			t.Errorf("%s: the database's code is lost", name)
 		}
 		if !errors.Is(got, err) {
@@ -119,7 +119,7 @@ func TestErrorOfAnEndedContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	interrupted := errors.New("interrupted (9)")
-	if err := (&Store{}).failed(ctx, "load", "id", interrupted); !errors.Is(err, context.Canceled) || !errors.Is(err, interrupted) {
+	if err := (&Store{def: &tableDef{}}).failed(ctx, "load", "id", interrupted); !errors.Is(err, context.Canceled) || !errors.Is(err, interrupted) {
 		t.Errorf("%v", err)
 	}
 }

@@ -29,9 +29,9 @@ func (s *Store) List(ctx context.Context, owner string) iter.Seq2[store.Record, 
 			return
 		}
 		of := s.config.OwnerOf
-		if s.q.listOwner.text == "" {
+		if !s.q.listOwner.exists() {
 			if of == nil {
-				yield(store.Record{}, fmt.Errorf("sqlstore: listing by owner: %s has no column for the owner: set Config.OwnerColumn or Config.OwnerOf: %w", s.shape.table, errors.ErrUnsupported))
+				yield(store.Record{}, fmt.Errorf("sqlstore: listing by owner: %s has no column for the owner: set Config.OwnerColumn or Config.OwnerOf: %w", s.def.table, errors.ErrUnsupported))
 				return
 			}
 			s.pages(ctx, &s.q.list, owner, yield)
@@ -40,7 +40,7 @@ func (s *Store) List(ctx context.Context, owner string) iter.Seq2[store.Record, 
 		if s.limits.ownerListable(owner) != nil {
 			return // nobody can have it
 		}
-		if s.pages(ctx, &s.q.listOwner, owner, yield) && of != nil && s.q.listUnowned.text != "" {
+		if s.pages(ctx, &s.q.listOwner, owner, yield) && of != nil && s.q.listUnowned.exists() {
 			s.pages(ctx, &s.q.listUnowned, owner, yield)
 		}
 	}
@@ -90,8 +90,8 @@ func (s *Store) pages(ctx context.Context, st *statement, owner string, yield fu
 // page reads up to limit records, and stops early where they are large.
 func (s *Store) page(ctx context.Context, st *statement, owner, after string, limit int) (records []store.Record, more bool, err error) {
 	var v values
-	v[pAfter], v[pOwner], v[pLimit] = s.text(after), s.text(owner), int64(limit+1) // one more tells whether there are more
-	v[pNow] = s.shape.times.now(s.present())
+	v[pAfter], v[pOwner], v[pLimit] = s.def.text(after), s.def.text(owner), int64(limit+1) // one more tells whether there are more
+	v[pNow] = s.def.times.now(s.present())
 	rows, err := st.rows(ctx, s.config.DB, &v)
 	if err != nil {
 		return nil, false, err
@@ -102,8 +102,8 @@ func (s *Store) page(ctx context.Context, st *statement, owner, after string, li
 		if len(records) == limit || size >= pageBytes {
 			return records, true, nil
 		}
-		var row found
-		if err := rows.Scan(row.dest(s.shape.dialect, true)...); err != nil {
+		var row resultRow
+		if err := rows.Scan(row.dest(s.def.traits, true)...); err != nil {
 			return nil, false, err
 		}
 		records = append(records, s.record(&row))

@@ -13,19 +13,22 @@ import (
 // Store keeps sessions in a table. Make one with [New].
 type Store struct {
 	config  Config
-	shape   shape
+	dialect dialect
+	def     *tableDef
 	q       *statements
 	limits  limits
-	zone    string                 // of the column's times; "": they are instants
-	file    file                   // SQLite's
-	loads   *batch.Queue[loading]  // that go together; nil: none do
-	updates *batch.Queue[updating] // likewise
-	deletes *batch.Queue[deleting] // likewise
-	line    chan struct{}          // SQLite: whose turn it is to write; nil: nobody waits
-	closed  atomic.Bool
-	ended   context.Context // ends with Close
-	end     context.CancelFunc
-	swept   chan struct{} // closed when the sweeper has gone
+	zone    string // of the column's times; "": they are instants
+	file    file   // SQLite's
+
+	loads   *batch.Queue[loadCall]   // nil: loads are not batched
+	updates *batch.Queue[updateCall] // likewise
+	deletes *batch.Queue[deleteCall] // likewise
+	writing chan struct{}            // holds one element while a write runs; nil: writes run at the same time
+
+	closed      atomic.Bool
+	open        context.Context // ends with Close
+	end         context.CancelFunc
+	sweeperDone chan struct{}
 }
 
 var (
@@ -55,35 +58,26 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	if c.DB == nil {
 		return nil, errors.New("sqlstore: Config.DB is nil: open the database with database/sql and its driver first")
 	}
-	s := &Store{config: c, shape: c.shape(), swept: make(chan struct{})}
-	if c.Dialect == SQLite {
-		s.line = make(chan struct{}, 1)
+	s := &Store{config: c, dialect: c.dialect(), def: c.tableDef(), sweeperDone: make(chan struct{})}
+	if s.def.traits.oneWriter {
+		s.writing = make(chan struct{}, 1)
 	}
-	if c.Dialect != MySQL {
-		s.loads = s.loadLine()
-	}
-	if c.Dialect == Postgres {
-		s.deletes = s.deleteLine()
-		if c.Layout == Native {
-			s.updates = s.updateLine()
-		}
-	}
-	s.ended, s.end = context.WithCancel(context.Background())
-	if err := s.open(ctx); err != nil {
+	s.open, s.end = context.WithCancel(context.Background())
+	if err := s.start(ctx); err != nil {
 		s.end()
 		if s.q != nil {
 			_ = s.q.close()
 		}
 		return nil, err
 	}
-	go s.sweepNowAndThen()
+	go s.sweepLoop()
 	return s, nil
 }
 
-// open is what New does with the database.
-func (s *Store) open(ctx context.Context) error {
+// start is what New does with the database.
+func (s *Store) start(ctx context.Context) error {
 	if err := s.try(ctx, func() error { return s.config.probe(ctx) }); err != nil {
-		return s.failed(ctx, "asking the database what it is", "", err)
+		return s.failed(ctx, "finding out what the database is", "", err)
 	}
 	found, err := s.ensure(ctx)
 	if err != nil {
@@ -92,59 +86,36 @@ func (s *Store) open(ctx context.Context) error {
 	if err := s.adopt(ctx, found); err != nil {
 		return err
 	}
-	if err := s.roomy(); err != nil {
+	if err := s.checkWidths(); err != nil {
 		return err
 	}
-	s.q = s.shape.statements(s.config.OwnerColumn != "")
+	s.q = s.def.statements(s.dialect)
 	if err := s.tryOut(ctx, found); err != nil {
 		return err
 	}
-	if s.config.Dialect == SQLite {
-		if err := s.try(ctx, func() error { return s.findFile(ctx) }); err != nil {
-			return s.failed(ctx, "looking for the file", "", err)
-		}
-	}
-	if s.config.Dialect == SQLite && !s.hasJSON(ctx) {
-		s.loads, s.q.loads = nil, statement{}
-	}
+	s.makeQueues()
 	if s.config.Unprepared {
 		return nil
 	}
-	for _, st := range s.q.each() {
+	for _, st := range s.q.all() {
 		if err := s.try(ctx, func() error { return st.prepare(ctx, s.config.DB) }); err != nil {
-			return s.failed(ctx, "preparing the statements for "+s.shape.table, "", err)
+			return s.failed(ctx, "preparing the statements for "+s.def.table, "", err)
 		}
 	}
 	return nil
 }
 
-// hasJSON reports whether this SQLite was built with its functions for JSON, as it need
-// not be before version 3.38.
-func (s *Store) hasJSON(ctx context.Context) bool {
-	var n int
-	return s.config.DB.QueryRowContext(ctx, "SELECT count(*) FROM json_each('[]')").Scan(&n) == nil
-}
-
-// each are the statements that there are.
-func (q *statements) each() []*statement {
-	all := []*statement{
-		&q.load, &q.loads, &q.insert, &q.replace, &q.update, &q.updates, &q.old, &q.touch, &q.delete, &q.deletes,
-		&q.list, &q.listOwner, &q.listUnowned, &q.sweep, &q.expired,
+// makeQueues makes a queue for each statement that serves many calls.
+func (s *Store) makeQueues() {
+	if s.q.loadMany.exists() {
+		s.loads = s.loadQueue()
 	}
-	var there []*statement
-	for _, st := range all {
-		if st.text != "" {
-			there = append(there, st)
-		}
+	if s.q.updateMany.exists() {
+		s.updates = s.updateQueue()
 	}
-	return there
-}
-
-func (q *statements) close() (err error) {
-	for _, st := range q.each() {
-		err = errors.Join(err, st.close())
+	if s.q.deleteMany.exists() {
+		s.deletes = s.deleteQueue()
 	}
-	return err
 }
 
 // TimeZone is the zone that the times in a column of type timestamp without time zone are
@@ -157,18 +128,18 @@ func (s *Store) TimeZone() string { return s.zone }
 // several times.
 func (s *Store) Close() error {
 	if s.closed.Swap(true) {
-		<-s.swept
+		<-s.sweeperDone
 		return nil
 	}
 	s.end()
-	<-s.swept
+	<-s.sweeperDone
 	if err := s.q.close(); err != nil {
 		return fmt.Errorf("sqlstore: closing: %w", err)
 	}
 	return nil
 }
 
-// ready is an error if there is no use in asking the database.
+// ready returns an error if the Store is closed or ctx has ended.
 func (s *Store) ready(ctx context.Context) error {
 	if s.closed.Load() {
 		return store.ErrClosed

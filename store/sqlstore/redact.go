@@ -6,40 +6,40 @@ import (
 	"strings"
 )
 
-// discreet is an error of a driver without what the database puts into it of a row: the
+// redacted is an error of a driver without what the database puts into it of a row: the
 // id, the values that MySQL quotes, such as the duplicate key or parts of the data, and
 // PostgreSQL's details, which can be the whole row.
-type discreet struct {
+type redacted struct {
 	text  string
 	part  error // what Unwrap shows
 	whole error // the driver's
 }
 
-// newDiscreet takes out of err what tells of the session kept under id.
-func newDiscreet(err error, id string) error {
-	var own refusal
+// redact takes out of err what tells of the session kept under id.
+func redact(err error, id string) error {
+	var own ownError
 	if errors.As(err, &own) {
 		return err // this package's, which holds nothing of a session
 	}
-	d := discreet{text: mask(err, err.Error(), id), part: err, whole: err}
+	r := redacted{text: mask(err, err.Error(), id), part: err, whole: err}
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		if clean := cleaned(e, id); clean != nil {
-			d.part = clean
+			r.part = clean
 			break
 		}
 	}
-	return d
+	return r
 }
 
-func (d discreet) Error() string { return d.text }
+func (r redacted) Error() string { return r.text }
 
 // Unwrap returns a copy of the database's error that tells as little, since there are
 // those who report an error in all its parts, and others as they are: one of the network,
 // for example.
-func (d discreet) Unwrap() error { return d.part }
+func (r redacted) Unwrap() error { return r.part }
 
 // Is finds the driver's own error.
-func (d discreet) Is(target error) bool { return errors.Is(d.whole, target) }
+func (r redacted) Is(target error) bool { return errors.Is(r.whole, target) }
 
 // cleaned is a copy of a database's error without what tells of a row. It is nil for
 // others, which have no such fields.
