@@ -5,11 +5,11 @@ import (
 	"strconv"
 )
 
-// Statements are those that make the table of c, for an operator who would rather
-// run them than set [Config.Create]. It takes no DB. For the layout of another
-// program, they are what that program runs, and those for OwnerColumn.
+// Statements returns the statements that make the table of c, for an operator who would
+// rather run them than set [Config.Create]. It does not use Config.DB. For the layout of
+// another program, they are the ones that the program runs, and those for OwnerColumn.
 //
-// Errors: of a Config that cannot work.
+// The error is of a Config that cannot work.
 func Statements(c Config) ([]string, error) {
 	c, err := c.withDefaults()
 	if err != nil {
@@ -18,7 +18,7 @@ func Statements(c Config) ([]string, error) {
 	return c.missing(tableInfo{}), nil
 }
 
-// missing are the statements that make what is not there.
+// missing returns the statements that make what does not exist yet.
 func (c Config) missing(is tableInfo) []string {
 	native := c.Layout == Native
 	if native && !is.exists {

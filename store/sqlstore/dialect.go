@@ -7,10 +7,10 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// Dialect says what language the database speaks.
+// Dialect is a kind of database.
 type Dialect int
 
-// The dialects. The zero value is none of them, and [New] refuses it.
+// The dialects. [New] returns an error for the zero value, which is none of them.
 const (
 	_        Dialect = iota
 	SQLite           // 3.24 or later; with an owner column in another program's table, 3.31

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// ensure looks at the table and makes what is missing, or says what it is.
+// ensure looks up the table and makes what is missing, or returns an error that says what
+// is missing.
 func (s *Store) ensure(ctx context.Context) (tableInfo, error) {
 	c := s.config
 	var is tableInfo
@@ -17,7 +18,7 @@ func (s *Store) ensure(ctx context.Context) (tableInfo, error) {
 		return err
 	}
 	if err := s.try(ctx, look); err != nil {
-		return is, s.failed(ctx, "looking at the table "+s.def.table, "", err)
+		return is, s.failed(ctx, "looking up the table "+s.def.table, "", err)
 	}
 	if is.exists {
 		if err := s.checkTable(is); err != nil {
@@ -39,13 +40,13 @@ func (s *Store) ensure(ctx context.Context) (tableInfo, error) {
 		return is, s.failed(ctx, "making the table "+s.def.table, "", err)
 	}
 	if err := s.try(ctx, look); err != nil {
-		return is, s.failed(ctx, "looking at the table "+s.def.table, "", err)
+		return is, s.failed(ctx, "looking up the table "+s.def.table, "", err)
 	}
 	return is, nil
 }
 
-// makeTable makes what is missing, on one connection and under a lock that the other
-// nodes take as well.
+// makeTable makes what is missing, on one connection and under a lock that other nodes
+// take as well.
 func (s *Store) makeTable(ctx context.Context) (err error) {
 	c := s.config
 	conn, err := c.DB.Conn(ctx)
@@ -63,7 +64,7 @@ func (s *Store) makeTable(ctx context.Context) (err error) {
 		err = c.makeMissing(ctx, conn)
 	}
 
-	// Also where ctx has ended: the connection goes back to the pool.
+	// Also if ctx has ended: the connection goes back to the pool.
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err == nil {

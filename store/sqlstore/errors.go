@@ -9,8 +9,8 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// failed is the error that a call returns: the contract's own as they are, and
-// others with what was done.
+// failed is the error that a call returns: a sentinel of package store unchanged, and any
+// other error with the call's name and without the session's values.
 func (s *Store) failed(ctx context.Context, what, id string, err error) error {
 	if err == nil {
 		return nil
@@ -24,7 +24,7 @@ func (s *Store) failed(ctx context.Context, what, id string, err error) error {
 		return store.ErrClosed
 	}
 	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
-		// Drivers have words of their own for it ("interrupted").
+		// Drivers report it in different ways ("interrupted").
 		return fmt.Errorf("sqlstore: %s: %w (%w)", what, ended, redact(err, id))
 	}
 	if isDenied(err) {
@@ -33,7 +33,7 @@ func (s *Store) failed(ctx context.Context, what, id string, err error) error {
 	return fmt.Errorf("sqlstore: %s: %w", what, redact(err, id))
 }
 
-// isDenied says that a right is missing.
+// isDenied reports whether a right is missing.
 func isDenied(err error) bool {
 	if sqlState(err) == "42501" {
 		return true
@@ -45,7 +45,7 @@ func isDenied(err error) bool {
 	return false
 }
 
-// sqlState is the SQLSTATE that drivers for PostgreSQL tell, pgx and lib/pq among them.
+// sqlState is the SQLSTATE of an error of a PostgreSQL driver, such as pgx and lib/pq.
 func sqlState(err error) string {
 	var e interface{ SQLState() string }
 	if !errors.As(err, &e) {
@@ -54,12 +54,12 @@ func sqlState(err error) string {
 	return e.SQLState()
 }
 
-// ownError is an error of this package's own, which holds nothing of a session.
+// ownError is an error of this package, which holds no value of a session.
 type ownError string
 
 func (e ownError) Error() string { return string(e) }
 
-// The errors of MySQL that matter here, by number.
+// The error numbers of MySQL that the store knows.
 const (
 	mysqlDuplicate         = 1062
 	mysqlDenied            = 1142
@@ -75,9 +75,9 @@ const (
 
 func isDuplicate(err error) bool { return number(err, "Number") == mysqlDuplicate }
 
-// number is a number that a driver's error holds, so that no driver need be imported:
-// the field Number of go-sql-driver/mysql; Code of the drivers for SQLite, a method
-// with some of them. 0 if there is none.
+// number is a number in a driver's error, read without importing the driver: the field
+// Number of go-sql-driver/mysql, and Code of the drivers for SQLite, which is a method of
+// some. It is 0 if there is none.
 func number(err error, field string) int64 {
 	for ; err != nil; err = errors.Unwrap(err) {
 		if c, ok := err.(interface{ Code() int }); ok && field == "Code" {

@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// tableInfo is what the database says of a table.
+// tableInfo is the database's description of a table.
 type tableInfo struct {
 	exists  bool
-	exact   bool   // names of columns are told apart by case
+	exact   bool   // names of columns differ by case
 	kind    string // "" for an ordinary table, else what it is: "a view"
-	hidden  bool   // rows may be kept from this user, by row level security
+	hidden  bool   // row level security may hide rows from this user
 	columns []column
 	indexes []index
 }
@@ -20,11 +20,11 @@ type tableInfo struct {
 type column struct {
 	name      string
 	typ       string // in lower case, as the database calls it
-	family    string // the type, or what SQLite makes of it
+	family    string // the type, or SQLite's affinity for it
 	collation string // MySQL's
 	charset   string // MySQL's
-	runes     int64  // limit of characters, 0: none
-	bytes     int64  // MySQL's of bytes
+	runes     int64  // the most characters; 0: no limit
+	bytes     int64  // MySQL's limit of bytes
 	generated bool
 }
 
@@ -59,7 +59,7 @@ func (t tableInfo) indexed(name string) bool {
 	return false
 }
 
-// unique reports whether the column alone is a key.
+// unique reports whether the column has a unique index of its own.
 func (t tableInfo) unique(name string) bool {
 	for _, x := range t.indexes {
 		if x.unique && len(x.columns) == 1 && t.same(x.columns[0], name) {
@@ -91,8 +91,8 @@ func each(ctx context.Context, q queryer, text string, args []any, scan func(*sq
 	return rows.Err()
 }
 
-// readIndexes takes the table's indexes from a query for their name, whether they are
-// unique, and a column, in which the columns of one index come together.
+// readIndexes reads the table's indexes from a query whose rows are an index's name,
+// whether it is unique, and one of its columns; the rows of an index follow each other.
 func (t *tableInfo) readIndexes(ctx context.Context, q queryer, query string, args ...any) error {
 	last := ""
 	return each(ctx, q, query, args, func(rows *sql.Rows) error {

@@ -5,12 +5,12 @@ import (
 	"math"
 )
 
-// Layout says whose table it is that a [Store] works on.
+// Layout says which program's table a [Store] uses.
 type Layout int
 
 const (
-	// Native is the table of this package, for any dialect. Its id, owner and data
-	// are kept byte for byte, and its expiry as milliseconds since 1970.
+	// Native is the table of this package, for any dialect. It keeps id, owner and data
+	// byte for byte, and the expiry as milliseconds since 1970.
 	Native Layout = iota
 
 	// ConnectPgSimple is the table of the npm package connect-pg-simple 10, for

@@ -5,21 +5,21 @@ import (
 	"fmt"
 )
 
-// What a trial finds without an error of the database.
+// What a trial finds out although the database has returned no error.
 var (
-	errIgnored = errors.New("the database reports success and has written nothing")
-	errUnseen  = errors.New("what was written is not found")
-	errAltered = errors.New("what was written reads otherwise: it has another expiry, other data or another owner")
+	errIgnored = errors.New("the database reported success but has written nothing")
+	errUnseen  = errors.New("the written row is not found")
+	errAltered = errors.New("the written row was changed: it has another expiry, other data or another owner")
 )
 
-// obstacle says what of a table is in the way of sessions.
+// obstacle is the error of a table that cannot keep sessions.
 type obstacle struct {
 	error
 	table, doing, advice string
 }
 
 func (o *obstacle) Error() string {
-	return fmt.Sprintf("sqlstore: the table %s cannot keep sessions; %s one failed, and was undone: %v; %s", o.table, o.doing, o.error, o.advice)
+	return fmt.Sprintf("sqlstore: the table %s cannot keep sessions: %s one failed, and was rolled back: %v; %s", o.table, o.doing, o.error, o.advice)
 }
 
 func (o *obstacle) Unwrap() error { return o.error }
@@ -62,39 +62,39 @@ const (
 // serverReadOnly is the advice for a server that takes no writes.
 const serverReadOnly = "the server or the connection takes no writes: connect to the primary (with PostgreSQL target_session_attrs=read-write), and set no read-only mode"
 
-// advice says what to do about it.
+// advice says how to remove the obstacle.
 func (s *Store) advice(is tableInfo, err error) string {
 	t := s.def.table
 	switch r, _ := s.dialect.reason(err); r {
 	case missingValue:
-		return "a column that the store does not write must take NULL or have a default: ALTER TABLE " + t + " to drop its NOT NULL, give it a DEFAULT, or drop it"
+		return "a column that the store does not write needs a value: ALTER TABLE " + t + " to drop its NOT NULL, give it a DEFAULT, or drop it"
 	case generated:
 		return "a column that the store writes is a generated one: make it an ordinary column"
 	case noPartition:
 		return "no partition takes every session: partition by a hash of the id, or add one for all others"
 	case constraint:
-		return "a CHECK of the table refuses sessions: drop it, or have it let them through"
+		return "a CHECK of the table refuses sessions: drop it, or change it to accept them"
 	case notUnique:
-		return "a unique index besides the one on the id takes two sessions for one: drop it"
+		return "a unique index other than the one on the id accepts only one of two sessions: drop it"
 	case reference:
 		return "a foreign key refuses sessions: drop it"
 	case tooNarrow:
-		return fmt.Sprintf("a column is too narrow: the store needs room for ids of %d characters and data of %d bytes at the least", len(trialID(s.def.native)), trialData)
+		return fmt.Sprintf("a column is too narrow: the store needs room for ids of %d characters and data of at least %d bytes", len(trialID(s.def.native)), trialData)
 	case denied:
 		if is.hidden {
-			return "row level security keeps the rows of " + t + " from this user: ALTER TABLE " + t + " DISABLE ROW LEVEL SECURITY, or CREATE POLICY … FOR ALL TO this user USING (true) WITH CHECK (true)"
+			return "row level security forbids this user to write rows of " + t + ": ALTER TABLE " + t + " DISABLE ROW LEVEL SECURITY, or CREATE POLICY … FOR ALL TO this user USING (true) WITH CHECK (true)"
 		}
 		return "GRANT SELECT, INSERT, UPDATE, DELETE ON " + t + " to the user"
 	case readOnly:
 		return s.def.traits.readOnlyAdvice
 	case refused:
-		return "a trigger refuses sessions: drop it, or have it let them through"
+		return "a trigger refuses sessions: drop it, or change it to accept them"
 	case full:
 		return "make room on the disk"
 	}
 	switch {
 	case !isFinding(err):
-		return "the statements are those of every request"
+		return "every request would run the same statements"
 	case is.hidden:
 		return "row level security hides the rows of " + t + " from this user: ALTER TABLE " + t + " DISABLE ROW LEVEL SECURITY, or CREATE POLICY … FOR ALL TO this user USING (true) WITH CHECK (true)"
 	}

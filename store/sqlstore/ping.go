@@ -70,11 +70,11 @@ func (f file) check() error {
 	info, err := os.Stat(f.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return ownError("the file " + f.path + " was deleted or moved while the program runs: new sessions are lost when the program ends; put the file back, or restart the program")
+		return ownError("the file " + f.path + " was deleted or moved under the running program: new sessions are lost when the program ends; put the file back, or restart the program")
 	case err != nil:
 		return err
 	case !os.SameFile(f.info, info):
-		return ownError("the file " + f.path + " was replaced by another one while the program runs, and the program has both open: restart the program")
+		return ownError("the file " + f.path + " was replaced by another one under the running program, which has both open: restart the program")
 	}
 	return nil
 }

@@ -6,13 +6,12 @@ import (
 	"time"
 )
 
-// maxRetryTime bounds how long a call waits for others' locks if its context has no
-// deadline.
+// maxRetryTime is how long a call retries because of other clients' locks if its context
+// has no deadline.
 const maxRetryTime = 10 * time.Second
 
-// try calls f, and again while the database says that it was somebody else's
-// transaction that kept it from doing anything: a deadlock, a serialization failure,
-// a file that is locked. It gives up with ctx.
+// try calls f until it succeeds or fails for another reason than a transaction of another
+// client: a deadlock, a serialization failure, a locked file. It stops when ctx ends.
 func (s *Store) try(ctx context.Context, f func() error) error {
 	err := f()
 	if err == nil || !s.dialect.isTransient(err) {
@@ -40,8 +39,8 @@ func (s *Store) try(ctx context.Context, f func() error) error {
 	}
 }
 
-// write is try for a statement that writes. SQLite has one writer at a time and makes
-// the others sleep and try again; those of one Store stand in line instead.
+// write is try for a statement that writes. SQLite has one writer at a time, and the others
+// would have to sleep and try again. The writers of one Store wait for each other instead.
 func (s *Store) write(ctx context.Context, f func() error) error {
 	if s.writing == nil {
 		return s.try(ctx, f)

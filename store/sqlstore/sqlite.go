@@ -239,9 +239,8 @@ func (sqlite) sweep(ctx context.Context, s *Store, v *values) (removed int, more
 	return s.sweepAtOnce(ctx, v)
 }
 
-// ping checks the file, and commits a write that changes nothing: the user version, which
-// SQLite leaves to applications, is set to the value that it has. Only a commit shows
-// whether the disk takes it.
+// ping commits a write that changes nothing: it sets the user version, which SQLite leaves
+// to applications, to the value that it has. Only a commit shows whether the disk takes it.
 func (sqlite) ping(ctx context.Context, s *Store) error {
 	conn, err := s.config.DB.Conn(ctx)
 	if err != nil {
@@ -308,7 +307,7 @@ func (c Config) schema() string {
 	return c.Schema
 }
 
-// jsonStrings is plain ids as JSON.
+// jsonStrings encodes plain ids as JSON.
 func jsonStrings(ids []string) string {
 	return "[" + join(ids, func(b *strings.Builder, id string) { quoted(b, id) }) + "]"
 }

@@ -38,18 +38,18 @@ var (
 	_ store.Pinger  = (*Store)(nil)
 )
 
-// New looks at the table, and makes it if it is to, tries it out, prepares its
-// statements and starts to sweep. Close the Store in the end.
+// New checks the table, creates it if Config.Create says so, tries it out, prepares the
+// statements and starts to sweep. Call Close when the Store is no longer needed.
 //
-// To try the table out, it creates two sessions there, loads, saves, touches and deletes
-// them, in a transaction that it rolls back. Triggers run, and sequences count on;
-// nothing else is left.
+// To try out the table, New creates two sessions, loads, saves, touches and deletes
+// them, in a transaction that it rolls back. Triggers run and sequences advance; nothing
+// else is left.
 //
-// Errors: of a Config that cannot work, of a database that cannot be reached or
-// speaks another dialect, of a missing table or column, with the statement that would
-// make it, of a column that cannot keep sessions, of what keeps sessions from being
-// written: a missing right, another column that wants a value, a constraint, a trigger,
-// a partition, a server that takes no writes. None of them holds the connection string.
+// New returns an error for a Config that cannot work; a database that cannot be reached or
+// is of another dialect; a missing table or column, with the statement that would make it;
+// a column that cannot keep sessions; and whatever prevents sessions from being written: a
+// missing right, another column that needs a value, a constraint, a trigger, a missing
+// partition, a server that takes no writes. No error holds the connection string.
 func New(ctx context.Context, c Config) (*Store, error) {
 	c, err := c.withDefaults()
 	if err != nil {
@@ -118,14 +118,14 @@ func (s *Store) makeQueues() {
 	}
 }
 
-// TimeZone is the zone that the times in a column of type timestamp without time zone are
-// in: [Config.TimeZone], or the one that New has found out. It is "" for any other column,
+// TimeZone is the zone of the times in a column of type timestamp without time zone:
+// [Config.TimeZone], or the zone that New has found out. It is "" for any other column,
 // which keeps instants.
 func (s *Store) TimeZone() string { return s.zone }
 
-// Close ends the sweeping and gives the prepared statements back. Calls under way
-// end; later ones answer [store.ErrClosed]. The database stays open. It may be called
-// several times.
+// Close stops sweeping and closes the prepared statements. Calls in progress end; later
+// ones return [store.ErrClosed]. The database stays open. Close may be called multiple
+// times.
 func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		<-s.sweeperDone
@@ -150,5 +150,5 @@ func (s *Store) ready(ctx context.Context) error {
 	return nil
 }
 
-// present is the clock's time in milliseconds since 1970.
+// present is the time of Config.Now in milliseconds since 1970.
 func (s *Store) present() int64 { return instant(s.config.Now()) }

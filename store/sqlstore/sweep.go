@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// maxSweepBatch keeps the parameters of a statement within what every database takes.
+// maxSweepBatch keeps the number of rows in a statement within what every database takes.
 const maxSweepBatch = 10_000
 
 // sweepLoop sweeps until Close.
@@ -26,16 +26,15 @@ func (s *Store) sweepLoop() {
 		case <-timer.C:
 		}
 		if _, err := s.Sweep(s.open); err != nil && s.open.Err() == nil {
-			s.config.Logger.LogAttrs(s.open, slog.LevelWarn, "sqlstore: sweeping expired sessions failed; it is tried again",
+			s.config.Logger.LogAttrs(s.open, slog.LevelWarn, "sqlstore: sweeping expired sessions failed; the store tries again later",
 				slog.String("table", s.config.Table), slog.Any("error", err))
 		}
 	}
 }
 
-// Sweep implements [store.Sweeper]. The store does it by itself, see
-// [Config.SweepInterval], and several nodes may at once. Each batch is a transaction
-// of its own and looks at the expiry again, so that a session that was touched
-// meanwhile stays.
+// Sweep implements [store.Sweeper]. The store sweeps by itself, see [Config.SweepInterval];
+// several nodes may sweep at the same time. Each batch is a transaction of its own and
+// compares the expiry again, so that a session that was touched in the meantime stays.
 func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 	for {
 		if err := s.ready(ctx); err != nil {

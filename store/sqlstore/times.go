@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// never is the expiry, in milliseconds since 1970, of what does not expire. The
-// native table keeps it as it is, so that one comparison serves all.
+// never is the expiry, in milliseconds since 1970, of a session that does not expire. The
+// native table keeps this number, so that one comparison serves all rows.
 const never = math.MaxInt64
 
-// times is how a column keeps an expiry. In Go an expiry is in milliseconds since
-// 1970.
+// times is the format in which a column keeps an expiry. In Go an expiry is in
+// milliseconds since 1970.
 type times interface {
-	// encode is what is written for an expiry. One that is not after now is written
-	// so that nobody who rounds takes it for one to come.
+	// encode is what is written for an expiry. One that is not after now is written so
+	// that no rounding moves it after now.
 	encode(expires, now int64) any
 
 	// sql are the expressions by the names that templates use:
@@ -31,7 +31,7 @@ type times interface {
 	// now is the parameter @now.
 	now(ms int64) any
 
-	// far is the least that the column keeps for never.
+	// far is the smallest value, in milliseconds, that is read as never.
 	far() int64
 }
 
@@ -42,7 +42,7 @@ type milliseconds struct {
 
 func (m milliseconds) encode(expires, now int64) any {
 	if m.foreign && expires <= now {
-		return expires - 1 // connect-sqlite3 answers a session still in the millisecond in which it ends
+		return expires - 1 // connect-sqlite3 still finds a session in the millisecond in which it expires
 	}
 	return expires
 }
@@ -74,9 +74,9 @@ var (
 	}
 )
 
-// seconds since 1970, as a number, to the nearest as express-mysql-session has them.
+// seconds since 1970, as a number, rounded to the nearest as express-mysql-session does.
 type seconds struct {
-	most int64 // what the column holds
+	most int64 // the largest value that the column holds
 }
 
 func (s seconds) encode(expires, now int64) any {
@@ -99,9 +99,9 @@ var secondsSQL = map[string]string{
 	"over by index": "{expires} <= @now",
 }
 
-// timestamps are PostgreSQL's, to the second and rounded up as connect-pg-simple
-// has them. Without a zone in the column, zone says what they mean, so that nothing
-// depends on the settings of a connection.
+// timestamps are PostgreSQL's, in whole seconds and rounded up as connect-pg-simple does.
+// If the column has no zone, each statement names one, so that nothing depends on the
+// settings of a connection.
 type timestamps struct {
 	zone string // quoted; "": the column has a zone
 }
@@ -147,8 +147,8 @@ var (
 	}
 )
 
-// texts are what JavaScript's toISOString makes, as better-sqlite3-session-store
-// has them. SQLite reads other forms as well, and so does the store.
+// texts are what JavaScript's toISOString returns, as better-sqlite3-session-store writes
+// them. SQLite reads other forms as well, and so does the store.
 type texts struct{}
 
 const isoFormat = "2006-01-02T15:04:05.000Z"
@@ -170,9 +170,10 @@ var textsSQL = map[string]string{
 	"over by index": "{over}",
 }
 
-// instant is t in milliseconds since 1970, cut off, so that no record outlives its time.
+// instant is t in milliseconds since 1970, rounded down, so that no record lives longer
+// than it should.
 func instant(t time.Time) int64 {
-	// Years that 64 bits of milliseconds do not hold are as good as never and as ever.
+	// Years that 64 bits of milliseconds cannot hold.
 	switch y := t.Year(); {
 	case y > 200_000_000:
 		return never - 1
@@ -182,7 +183,7 @@ func instant(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// timeOf is the time of an expiry that was read; never is the zero time.
+// timeOf returns the time of an expiry that was read, or the zero time for never.
 func timeOf(t times, ms int64) time.Time {
 	if ms >= t.far() {
 		return time.Time{}
