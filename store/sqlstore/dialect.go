@@ -53,10 +53,10 @@ type dialect interface {
 	// limits and the time format of any.
 	adopt(ctx context.Context, s *Store, is tableInfo) error
 
-	// compare sets the parameters by which the statement update finds out whether the row
-	// still has the version of r. It may do so by itself and return [store.ErrConflict] or
-	// [store.ErrNotFound].
-	compare(ctx context.Context, s *Store, db queryer, r store.Record, v *values) error
+	// comparison returns the parameters by which the statement update finds out whether the
+	// row still has the version of r. It may find out by itself, with the parameters @id
+	// and @now, and return [store.ErrConflict] or [store.ErrNotFound].
+	comparison(ctx context.Context, s *Store, db queryer, r store.Record, id, now any) (comparison, error)
 
 	// sweep removes one batch of expired sessions.
 	sweep(ctx context.Context, s *Store, v *values) (removed int, more bool, err error)
@@ -98,6 +98,9 @@ type traits struct {
 	beginTrial     string // statement at the start of the trial's transaction
 	readOnlyAdvice string // what to do if the database takes no writes
 }
+
+// comparison holds the parameters @version, @olddata and @oldowner.
+type comparison struct{ version, data, owner any }
 
 // creationLock holds the statements around making a table.
 type creationLock struct {

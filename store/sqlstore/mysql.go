@@ -204,9 +204,8 @@ func (mysql) adopt(_ context.Context, s *Store, is tableInfo) error {
 	return nil
 }
 
-func (mysql) compare(_ context.Context, _ *Store, _ queryer, r store.Record, v *values) error {
-	v[pVersion] = digestText(r.Version)
-	return nil
+func (mysql) comparison(_ context.Context, _ *Store, _ queryer, r store.Record, _, _ any) (comparison, error) {
+	return comparison{version: digestText(r.Version)}, nil
 }
 
 // sweep reads the keys first and deletes by them: a DELETE of MySQL by another condition

@@ -273,9 +273,8 @@ func (postgres) defaultZone(ctx context.Context, db *sql.DB) (zone string, err e
 	return zone, nil
 }
 
-func (postgres) compare(_ context.Context, _ *Store, _ queryer, r store.Record, v *values) error {
-	v[pVersion] = int64(r.Version)
-	return nil
+func (postgres) comparison(_ context.Context, _ *Store, _ queryer, r store.Record, _, _ any) (comparison, error) {
+	return comparison{version: int64(r.Version)}, nil
 }
 
 func (postgres) sweep(ctx context.Context, s *Store, v *values) (removed int, more bool, err error) {

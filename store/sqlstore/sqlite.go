@@ -213,26 +213,27 @@ func (sqlite) adopt(ctx context.Context, s *Store, _ tableInfo) error {
 	return nil
 }
 
-// compare reads the row and compares its digest, which SQLite cannot compute. The statement
-// update then makes sure that nothing has changed since.
-func (sqlite) compare(ctx context.Context, s *Store, db queryer, r store.Record, v *values) error {
+// comparison reads the row and compares its digest, which SQLite cannot compute. The
+// statement update then makes sure that nothing has changed since.
+func (sqlite) comparison(ctx context.Context, s *Store, db queryer, r store.Record, id, now any) (comparison, error) {
+	var v values
+	v[pID], v[pNow] = id, now
 	var data []byte
 	var owner sql.NullString
-	err := s.q.old.row(ctx, db, v, &data, &owner)
+	err := s.q.old.row(ctx, db, &v, &data, &owner)
 	if errors.Is(err, sql.ErrNoRows) {
-		return store.ErrNotFound
+		return comparison{}, store.ErrNotFound
 	}
 	if err != nil {
-		return err
+		return comparison{}, err
 	}
 	if digestOf(data, owner.String, s.def.writesOwner()) != r.Version {
-		return store.ErrConflict
+		return comparison{}, store.ErrConflict
 	}
-	v[pOldData], v[pOldOwner] = string(data), owner
 	if data == nil {
-		v[pOldData] = nil
+		return comparison{owner: owner}, nil
 	}
-	return nil
+	return comparison{data: string(data), owner: owner}, nil
 }
 
 func (sqlite) sweep(ctx context.Context, s *Store, v *values) (removed int, more bool, err error) {

@@ -64,9 +64,11 @@ func (s *Store) updateOnce(ctx context.Context, db queryer, r store.Record, v *v
 	if r.Version == 0 {
 		return 0, nil
 	}
-	if err := s.dialect.compare(ctx, s, db, r, v); err != nil {
+	c, err := s.dialect.comparison(ctx, s, db, r, v[pID], v[pNow])
+	if err != nil {
 		return 0, err
 	}
+	v[pVersion], v[pOldData], v[pOldOwner] = c.version, c.data, c.owner
 	return s.writeRow(ctx, db, &s.q.update, r, v)
 }
 
