@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A Config that cannot work is refused at once, with what to set.
+// New returns an error for a Config that cannot work, which says what to set.
 func TestConfigsThatCannotWork(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -51,7 +51,7 @@ func TestConfigsThatCannotWork(t *testing.T) {
 	}
 }
 
-// PostgreSQL tells columns apart by case, and names of 63 bytes are whole.
+// In PostgreSQL names of columns differ by case, and a name of 63 bytes is not cut.
 func TestConfigsThatWork(t *testing.T) {
 	t.Parallel()
 	for _, c := range []Config{

@@ -10,7 +10,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// Errors as drivers have them, of which this module imports none.
+// Errors like those of drivers, of which this module imports none.
 type (
 	mysqlError struct { // github.com/go-sql-driver/mysql
 		Number   uint16
@@ -72,7 +72,7 @@ func TestWhatPasses(t *testing.T) {
 	}
 }
 
-// What MySQL quotes is the key or the data.
+// MySQL quotes the key or the data.
 func TestErrorsTellNoValues(t *testing.T) {
 	t.Parallel()
 	s := &Store{def: &tableDef{}}
@@ -113,7 +113,7 @@ func TestErrorsTellNoValues(t *testing.T) {
 	}
 }
 
-// Drivers have words of their own for a context that has ended.
+// Drivers report an ended context in different ways.
 func TestErrorOfAnEndedContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -124,7 +124,7 @@ func TestErrorOfAnEndedContext(t *testing.T) {
 	}
 }
 
-// A statement is tried again in another form only where it is known to have done nothing.
+// A call of a failed batch is done again only if the statement has certainly done nothing.
 func TestWhatIsUndone(t *testing.T) {
 	t.Parallel()
 	for state, want := range map[string]bool{
