@@ -28,7 +28,7 @@ func works(t *testing.T, dsn string, c pgxstore.Config) {
 		t.Fatal(err)
 	}
 	if got := e.only("a deletion"); got != (store.Event{Digest: store.DigestOf(r.ID), Ended: true}) {
-		t.Errorf("heard %+v", got)
+		t.Errorf("got %+v", got)
 	}
 }
 

@@ -46,8 +46,8 @@ func TestChangesAreTold(t *testing.T) {
 			p := newPair(t, c)
 			ctx := t.Context()
 			r := create(t, p.here, record("a"))
-			if told := p.watch.take(); len(told) != 0 {
-				t.Errorf("a new session: %+v", told)
+			if events := p.watch.take(); len(events) != 0 {
+				t.Errorf("a new session: %+v", events)
 			}
 			for what, change := range map[string]func(*store.Record){
 				"data":    func(r *store.Record) { r.Data = []byte(`{"cookie":{},"n":2}`) },
@@ -133,11 +133,11 @@ func TestQuietAboutTheRest(t *testing.T) {
 			if n, err := p.here.Sweep(ctx); n != 10 || err != nil {
 				t.Fatalf("swept %d, %v", n, err)
 			}
-			if told := p.watch.take(); len(told) != 0 {
-				t.Errorf("heard %+v", told)
+			if events := p.watch.take(); len(events) != 0 {
+				t.Errorf("got %+v", events)
 			}
 			if lost := p.watch.missed(); lost != 1 {
-				t.Errorf("told %d times to look at everything, want once at the start", lost)
+				t.Errorf("%d events to recheck everything, want once at the start", lost)
 			}
 		})
 	}
@@ -174,8 +174,8 @@ func TestNodeIsHeard(t *testing.T) {
 	const set = `INSERT INTO "session" (sess, expire, sid) SELECT $1, to_timestamp($2), $3 ON CONFLICT (sid) DO UPDATE SET sess=$1, expire=to_timestamp($2) RETURNING sid`
 	ends := time.Now().Add(time.Hour).Unix()
 	exec(t, node, set, `{"cookie":{},"user":1}`, ends, "a")
-	if told := p.watch.take(); len(told) != 0 {
-		t.Errorf("a new session: %+v", told)
+	if events := p.watch.take(); len(events) != 0 {
+		t.Errorf("a new session: %+v", events)
 	}
 	exec(t, node, set, `{"cookie":{},"user":2}`, ends, "a")
 	got := p.watch.only("a save")
@@ -185,8 +185,8 @@ func TestNodeIsHeard(t *testing.T) {
 	}
 	exec(t, node, `UPDATE "session" SET expire = to_timestamp($1) WHERE sid = $2 RETURNING sid`, ends+60, "a")
 	exec(t, node, set, `{"cookie":{},"user":2}`, ends+120, "a")
-	if told := p.watch.take(); len(told) != 0 {
-		t.Errorf("touches: %+v", told)
+	if events := p.watch.take(); len(events) != 0 {
+		t.Errorf("touches: %+v", events)
 	}
 	exec(t, node, `DELETE FROM "session" WHERE sid = $1`, "a")
 	if got := p.watch.only("a logout"); got != (store.Event{Digest: store.DigestOf("a"), Ended: true}) {
@@ -194,8 +194,8 @@ func TestNodeIsHeard(t *testing.T) {
 	}
 	exec(t, node, set, `{}`, time.Now().Add(-10*time.Second).Unix(), "b")
 	exec(t, node, `DELETE FROM "session" WHERE expire < to_timestamp($1)`, time.Now().Unix())
-	if told := p.watch.take(); len(told) != 0 {
-		t.Errorf("a pruning: %+v", told)
+	if events := p.watch.take(); len(events) != 0 {
+		t.Errorf("a pruning: %+v", events)
 	}
 }
 

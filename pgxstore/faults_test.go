@@ -231,7 +231,7 @@ func (h *history) reads(t *testing.T, s *site, when string, lost int) {
 		return h.highest > target
 	})
 	if got := s.watch.missed(); got <= lost {
-		t.Errorf("%s the fault: watchers were told %d times to look at everything, want more than %d", when, got, lost)
+		t.Errorf("%s the fault: watchers got %d events to recheck everything, want more than %d", when, got, lost)
 	}
 }
 

@@ -110,7 +110,7 @@ func TestHooks(t *testing.T) {
 	exec(t, pool, "DELETE FROM app.nest_sessions; NOTIFY other, 'hello'")
 	e.only("a deletion")
 	if lost := e.missed(); lost != 1 {
-		t.Errorf("told %d times to look at everything, want once at the start", lost)
+		t.Errorf("%d events to recheck everything, want once at the start", lost)
 	}
 }
 
@@ -123,7 +123,7 @@ func TestEndBeforeTheFirstEvent(t *testing.T) {
 	p.halfOpen()
 	ctx, stop := context.WithCancel(t.Context())
 	ended, closed := make(chan error, 1), make(chan error, 1)
-	heard := func(ev store.Event) { t.Errorf("heard %+v", ev) }
+	heard := func(ev store.Event) { t.Errorf("got %+v", ev) }
 	go func() { ended <- s.Watch(ctx, heard) }()
 	go func() { closed <- s.Watch(t.Context(), heard) }()
 	wait(t, 50*time.Millisecond)

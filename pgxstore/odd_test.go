@@ -40,8 +40,8 @@ func TestOddIDs(t *testing.T) {
 		exec(t, p.pool, `INSERT INTO session (sid, sess, expire) VALUES ($1, '{}', now() + interval '1 hour')`, strings.Repeat(long, 10))
 		exec(t, p.pool, `UPDATE session SET sess = '{"a":1}'`)
 		exec(t, p.pool, `DELETE FROM session`)
-		if told := p.watch.take(); len(told) != 2 {
-			t.Errorf("heard %+v, want a change and an end", told)
+		if events := p.watch.take(); len(events) != 2 {
+			t.Errorf("got %+v, want a change and an end", events)
 		}
 	})
 }
@@ -56,7 +56,7 @@ func TestOddWrites(t *testing.T) {
 	lost := 1
 	p.watch.take()
 	if got := p.watch.missed(); got != lost+1 {
-		t.Errorf("an id that was changed: told %d times to look at everything, want %d", got, lost+1)
+		t.Errorf("an id that was changed: %d events to recheck everything, want %d", got, lost+1)
 	}
 
 	exec(t, p.pool, `BEGIN; DELETE FROM session WHERE sid = 'b'; INSERT INTO session (sid, sess, expire) VALUES ('b', '{"new":1}', now() + interval '1 hour'); COMMIT`)
@@ -72,8 +72,8 @@ func TestOddWrites(t *testing.T) {
 	}
 
 	exec(t, p.pool, `BEGIN; UPDATE session SET sess = '{"new":3}' WHERE sid = 'b'; ROLLBACK`)
-	if told := p.watch.take(); len(told) != 0 {
-		t.Errorf("what was rolled back: %+v", told)
+	if events := p.watch.take(); len(events) != 0 {
+		t.Errorf("what was rolled back: %+v", events)
 	}
 }
 
@@ -88,12 +88,12 @@ func TestForeignMessages(t *testing.T) {
 	}
 	for i, payload := range []string{"", "hello", "changed", "changed x 61", "changed 1 6", "changed 1 xx", "changed 1 " + strings.Repeat("6", 30), "ended 0 " + strings.Repeat("6", 64)} {
 		exec(t, p.pool, "SELECT pg_notify($1, $2)", channel, payload)
-		if told := p.watch.take(); len(told) != 0 || p.watch.missed() != i+2 {
-			t.Errorf("%q: %+v, told %d times to look at everything, want %d", payload, told, p.watch.missed(), i+2)
+		if events := p.watch.take(); len(events) != 0 || p.watch.missed() != i+2 {
+			t.Errorf("%q: %+v, %d events to recheck everything, want %d", payload, events, p.watch.missed(), i+2)
 		}
 	}
 	exec(t, p.pool, "SELECT pg_notify($1, $2)", channel, "beat somebody 1")
-	if told := p.watch.take(); len(told) != 0 || p.watch.missed() != 9 {
-		t.Errorf("another node's heartbeat: %+v, %d", told, p.watch.missed())
+	if events := p.watch.take(); len(events) != 0 || p.watch.missed() != 9 {
+		t.Errorf("another node's heartbeat: %+v, %d", events, p.watch.missed())
 	}
 }

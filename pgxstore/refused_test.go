@@ -52,7 +52,7 @@ func TestRefused(t *testing.T) {
 			}
 			for _, secret := range []string{server.Password(), "wr0ng-p4ss"} {
 				if strings.Contains(err.Error(), secret) {
-					t.Errorf("the error tells the password: %v", err)
+					t.Errorf("the error holds the password: %v", err)
 				}
 			}
 		})

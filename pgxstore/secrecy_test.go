@@ -263,7 +263,7 @@ $$`
 	without.Create = false
 	_, err := pgxstore.New(t.Context(), p.pool, without)
 	if err == nil || !strings.Contains(err.Error(), "CREATE OR REPLACE FUNCTION") {
-		t.Errorf("a trigger that tells ids is taken: %v", err)
+		t.Errorf("a trigger that sends ids is accepted: %v", err)
 	}
 	newStore(t, p.pool, c)
 	s := newStranger(t, p)

@@ -71,7 +71,7 @@ func (s *Store) makeTable(ctx context.Context) (err error) {
 		_, err = conn.ExecContext(late, l.commit)
 	}
 	if err != nil {
-		// SQLite stays in the transaction if it cannot commit because somebody reads.
+		// SQLite stays in the transaction if it cannot commit while another connection reads.
 		_, _ = conn.ExecContext(late, l.rollback)
 	}
 	return err

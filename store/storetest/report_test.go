@@ -75,7 +75,7 @@ func TestZeroOptions(t *testing.T) {
 		}
 	}
 	if n := strings.Count(text, "--- FAIL"); n != 2 || !strings.Contains(text, "--- FAIL: TestFiveMethodsInChild/Capabilities") {
-		t.Errorf("%d failures, want that of Capabilities alone", n)
+		t.Errorf("%d failures, want only that of Capabilities", n)
 	}
 	if n := strings.Count(text, "--- PASS"); n < 30 {
 		t.Errorf("%d cases have passed, want those of the five methods", n)
@@ -87,7 +87,7 @@ func TestZeroOptions(t *testing.T) {
 
 func TestFiveMethodsInChild(t *testing.T) {
 	if os.Getenv(childVariable) == "" {
-		return // runs in the child of TestZeroOptions alone
+		return // runs only in the child of TestZeroOptions
 	}
 	Run(t, func(t *testing.T) Opened {
 		tab := newTable()
@@ -98,7 +98,7 @@ func TestFiveMethodsInChild(t *testing.T) {
 
 func TestInChild(t *testing.T) {
 	if os.Getenv(childVariable) == "" {
-		return // runs in the child of TestRunFailsTheTest alone
+		return // runs only in the child of TestRunFailsTheTest
 	}
 	Run(t, func(*testing.T) Opened {
 		b := newBent()
