@@ -137,7 +137,7 @@ func TestStandby(t *testing.T) {
 
 	lost := e.missed()
 	server.Exec(t, "postgres", "SELECT pg_promote()")
-	eventually(t, "that changes are told again", func() bool { return e.missed() > lost && e.wholeSince(time.Now().Add(-time.Second)) })
+	eventually(t, "that changes are reported again", func() bool { return e.missed() > lost && e.wholeSince(time.Now().Add(-time.Second)) })
 	if err := s.Delete(context.Background(), r.ID); err != nil {
 		t.Fatal(err)
 	}
