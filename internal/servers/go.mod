@@ -1,3 +1,3 @@
 module github.com/nestsession/session/internal/servers
 
-go 1.26.0
+go 1.26

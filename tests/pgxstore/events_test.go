@@ -14,14 +14,14 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// pair is two nodes on one table. What happens is heard at the second.
+// pair is two nodes on one table. The second records the events.
 type pair struct {
 	config pgxstore.Config
 	dsn    string
 	pool   *pgxpool.Pool
 	here   *pgxstore.Store
 	there  *pgxstore.Store
-	ear    *ear
+	watch  *recorder
 }
 
 func newPair(t *testing.T, c pgxstore.Config) *pair {
@@ -33,11 +33,11 @@ func newPair(t *testing.T, c pgxstore.Config) *pair {
 	p.pool = newPool(t, p.dsn)
 	p.here = newStore(t, p.pool, c)
 	p.there = newStore(t, newPool(t, p.dsn), c)
-	p.ear = listenTo(t, p.there)
+	p.watch = listenTo(t, p.there)
 	return p
 }
 
-// Every change is told, with the version that it gave.
+// Every change is reported, with the row's new version.
 func TestChangesAreTold(t *testing.T) {
 	t.Parallel()
 	for name, c := range layouts {
@@ -46,8 +46,8 @@ func TestChangesAreTold(t *testing.T) {
 			p := newPair(t, c)
 			ctx := t.Context()
 			r := create(t, p.here, record("a"))
-			if told := p.ear.told(); len(told) != 0 {
-				t.Errorf("a new session: %+v", told)
+			if events := p.watch.take(); len(events) != 0 {
+				t.Errorf("a new session: %+v", events)
 			}
 			for what, change := range map[string]func(*store.Record){
 				"data":    func(r *store.Record) { r.Data = []byte(`{"cookie":{},"n":2}`) },
@@ -60,20 +60,20 @@ func TestChangesAreTold(t *testing.T) {
 					t.Fatal(err)
 				}
 				r.Version = v
-				if got := p.ear.only(what); got != (store.Event{Digest: store.DigestOf("a"), Version: v}) {
+				if got := p.watch.only(what); got != (store.Event{Digest: store.DigestOf("a"), Version: v}) {
 					t.Errorf("%s: %+v, want version %d", what, got, v)
 				}
 			}
 			if err := p.here.Touch(ctx, "a", r.Expires.Add(-30*time.Minute)); err != nil {
 				t.Fatal(err)
 			}
-			if got := p.ear.only("a touch that shortens"); !got.Concerns("a") || got.Ended {
+			if got := p.watch.only("a touch that shortens"); !got.Concerns("a") || got.Ended {
 				t.Errorf("a touch that shortens: %+v", got)
 			}
 			if err := p.here.Touch(ctx, "a", time.Now().Add(-time.Minute)); err != nil {
 				t.Fatal(err)
 			}
-			if got := p.ear.only("a touch that ends"); !got.Concerns("a") || !got.Ended {
+			if got := p.watch.only("a touch that ends"); !got.Concerns("a") || !got.Ended {
 				t.Errorf("a touch that ends: %+v", got)
 			}
 
@@ -81,13 +81,13 @@ func TestChangesAreTold(t *testing.T) {
 			if err := p.here.Delete(ctx, "b"); err != nil {
 				t.Fatal(err)
 			}
-			if got := p.ear.only("a deletion"); got != (store.Event{Digest: store.DigestOf("b"), Ended: true}) {
+			if got := p.watch.only("a deletion"); got != (store.Event{Digest: store.DigestOf("b"), Ended: true}) {
 				t.Errorf("a deletion: %+v", got)
 			}
-			lost := p.ear.missed()
+			lost := p.watch.missed()
 			exec(t, p.pool, "TRUNCATE "+quoted(c))
-			p.ear.told()
-			if p.ear.missed() != lost+1 {
+			p.watch.take()
+			if p.watch.missed() != lost+1 {
 				t.Error("a TRUNCATE does not have everything looked at")
 			}
 		})
@@ -102,8 +102,8 @@ func quoted(c pgxstore.Config) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
-// What nobody waits for costs no NOTIFY: touches, sessions that come, and sessions that
-// are removed when they are over.
+// Changes that no watcher needs cost no NOTIFY: touches, new sessions, and the removal of
+// expired sessions.
 func TestQuietAboutTheRest(t *testing.T) {
 	t.Parallel()
 	for name, c := range layouts {
@@ -133,18 +133,18 @@ func TestQuietAboutTheRest(t *testing.T) {
 			if n, err := p.here.Sweep(ctx); n != 10 || err != nil {
 				t.Fatalf("swept %d, %v", n, err)
 			}
-			if told := p.ear.told(); len(told) != 0 {
-				t.Errorf("heard %+v", told)
+			if events := p.watch.take(); len(events) != 0 {
+				t.Errorf("got %+v", events)
 			}
-			if lost := p.ear.missed(); lost != 1 {
-				t.Errorf("told %d times to look at everything, want once at the start", lost)
+			if lost := p.watch.missed(); lost != 1 {
+				t.Errorf("%d events to recheck everything, want once at the start", lost)
 			}
 		})
 	}
 }
 
-// A session that is over by the database's clock may live by a node's that is behind a
-// little: its end is told.
+// A session that has expired by the database's clock may still live by the clock of a node:
+// its end is reported.
 func TestClocksMayDifferALittle(t *testing.T) {
 	t.Parallel()
 	for name, c := range layouts {
@@ -157,14 +157,14 @@ func TestClocksMayDifferALittle(t *testing.T) {
 			if err := p.here.Delete(t.Context(), "a"); err != nil {
 				t.Fatal(err)
 			}
-			if got := p.ear.only("a deletion"); got != (store.Event{Digest: store.DigestOf("a"), Ended: true}) {
+			if got := p.watch.only("a deletion"); got != (store.Event{Digest: store.DigestOf("a"), Ended: true}) {
 				t.Errorf("%+v", got)
 			}
 		})
 	}
 }
 
-// What connect-pg-simple 10 does is told as well, in its own statements and in its own
+// Changes by connect-pg-simple 10 are reported, too, with its own statements and in its own
 // time zone.
 func TestNodeIsHeard(t *testing.T) {
 	t.Parallel()
@@ -174,32 +174,32 @@ func TestNodeIsHeard(t *testing.T) {
 	const set = `INSERT INTO "session" (sess, expire, sid) SELECT $1, to_timestamp($2), $3 ON CONFLICT (sid) DO UPDATE SET sess=$1, expire=to_timestamp($2) RETURNING sid`
 	ends := time.Now().Add(time.Hour).Unix()
 	exec(t, node, set, `{"cookie":{},"user":1}`, ends, "a")
-	if told := p.ear.told(); len(told) != 0 {
-		t.Errorf("a new session: %+v", told)
+	if events := p.watch.take(); len(events) != 0 {
+		t.Errorf("a new session: %+v", events)
 	}
 	exec(t, node, set, `{"cookie":{},"user":2}`, ends, "a")
-	got := p.ear.only("a save")
+	got := p.watch.only("a save")
 	r, err := p.there.Load(t.Context(), "a")
 	if err != nil || !got.Concerns("a") || got.Ended || got.Version != r.Version {
 		t.Errorf("a save: %+v; the record has version %d, %v", got, r.Version, err)
 	}
 	exec(t, node, `UPDATE "session" SET expire = to_timestamp($1) WHERE sid = $2 RETURNING sid`, ends+60, "a")
 	exec(t, node, set, `{"cookie":{},"user":2}`, ends+120, "a")
-	if told := p.ear.told(); len(told) != 0 {
-		t.Errorf("touches: %+v", told)
+	if events := p.watch.take(); len(events) != 0 {
+		t.Errorf("touches: %+v", events)
 	}
 	exec(t, node, `DELETE FROM "session" WHERE sid = $1`, "a")
-	if got := p.ear.only("a logout"); got != (store.Event{Digest: store.DigestOf("a"), Ended: true}) {
+	if got := p.watch.only("a logout"); got != (store.Event{Digest: store.DigestOf("a"), Ended: true}) {
 		t.Errorf("a logout: %+v", got)
 	}
 	exec(t, node, set, `{}`, time.Now().Add(-10*time.Second).Unix(), "b")
 	exec(t, node, `DELETE FROM "session" WHERE expire < to_timestamp($1)`, time.Now().Unix())
-	if told := p.ear.told(); len(told) != 0 {
-		t.Errorf("a pruning: %+v", told)
+	if events := p.watch.take(); len(events) != 0 {
+		t.Errorf("a pruning: %+v", events)
 	}
 }
 
-// The zone in which a column without one is kept decides what is over.
+// The time zone of a column without one decides which rows have expired.
 func TestTimeZones(t *testing.T) {
 	t.Parallel()
 	for _, zone := range []string{"Asia/Seoul", "America/Los_Angeles"} {
@@ -217,15 +217,15 @@ func TestTimeZones(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if got := p.ear.only("two deletions"); got != (store.Event{Digest: store.DigestOf("a"), Ended: true}) {
+			if got := p.watch.only("two deletions"); got != (store.Event{Digest: store.DigestOf("a"), Ended: true}) {
 				t.Errorf("%+v", got)
 			}
 		})
 	}
 }
 
-// That nothing was missed is said of the moment before the question was sent, however
-// long the answer has taken.
+// An event with Whole is about the time before the heartbeat was sent, however long the
+// heartbeat took.
 func TestWholeIsOfWhenItWasAsked(t *testing.T) {
 	t.Parallel()
 	server := servers.SharedPostgres(t)

@@ -6,43 +6,43 @@ import (
 	"strings"
 )
 
-// discreet is an error of a driver without what the database puts into it of a row: the
-// id, the values that MySQL quotes, such as the duplicate key or parts of the data, and
+// redacted is a driver's error without the parts of a row that the database puts into it:
+// the id, the values that MySQL quotes, such as the duplicate key or parts of the data, and
 // PostgreSQL's details, which can be the whole row.
-type discreet struct {
+type redacted struct {
 	text  string
-	part  error // what Unwrap shows
+	part  error // what Unwrap returns
 	whole error // the driver's
 }
 
-// newDiscreet takes out of err what tells of the session kept under id.
-func newDiscreet(err error, id string) error {
-	var own refusal
+// redact removes from err the id and what else it may hold of the session with that id.
+func redact(err error, id string) error {
+	var own ownError
 	if errors.As(err, &own) {
-		return err // this package's, which holds nothing of a session
+		return err // it holds no value of a session
 	}
-	d := discreet{text: mask(err, err.Error(), id), part: err, whole: err}
+	r := redacted{text: mask(err, err.Error(), id), part: err, whole: err}
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		if clean := cleaned(e, id); clean != nil {
-			d.part = clean
+			r.part = clean
 			break
 		}
 	}
-	return d
+	return r
 }
 
-func (d discreet) Error() string { return d.text }
+func (r redacted) Error() string { return r.text }
 
-// Unwrap returns a copy of the database's error that tells as little, since there are
-// those who report an error in all its parts, and others as they are: one of the network,
-// for example.
-func (d discreet) Unwrap() error { return d.part }
+// Unwrap returns a redacted copy of the database's error, since some programs report every
+// part of an error. An error of another kind, such as one of the network, is returned as
+// it is.
+func (r redacted) Unwrap() error { return r.part }
 
 // Is finds the driver's own error.
-func (d discreet) Is(target error) bool { return errors.Is(d.whole, target) }
+func (r redacted) Is(target error) bool { return errors.Is(r.whole, target) }
 
-// cleaned is a copy of a database's error without what tells of a row. It is nil for
-// others, which have no such fields.
+// cleaned is a copy of a database's error without the fields that may hold parts of a row.
+// It is nil for other errors, which have no such fields.
 func cleaned(err error, id string) error {
 	v := reflect.ValueOf(err)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
@@ -63,7 +63,7 @@ func cleaned(err error, id string) error {
 	return clean.Interface().(error)
 }
 
-// mask takes the id and values out of an error's text.
+// mask removes the id and other values from an error's text.
 func mask(err error, text, id string) string {
 	if id != "" {
 		text = strings.ReplaceAll(text, id, "…")
