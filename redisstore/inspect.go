@@ -36,9 +36,9 @@ func (s *Store) inspect(ctx context.Context) error {
 	}
 	switch policy := field(memory, "maxmemory_policy"); {
 	case policy == "" && s.hasOwners:
-		s.config.Logger.WarnContext(ctx, "redisstore: the server does not say whether it throws away keys when its memory is full, so that the sessions of an owner are looked for among all: allow the user INFO")
+		s.config.Logger.WarnContext(ctx, "redisstore: the server does not say whether it evicts keys when its memory is full, so a listing by owner reads all sessions: allow the user INFO")
 	case mayEvict(policy, field(memory, "maxmemory")):
-		s.config.Logger.WarnContext(ctx, "redisstore: the server may throw away any live session, and the indexes of owners, whose sessions then have to be looked for among all, when its memory is full: set maxmemory-policy to noeviction or volatile-ttl", "maxmemory-policy", policy)
+		s.config.Logger.WarnContext(ctx, "redisstore: the server may evict any live session when its memory is full, and the indexes of owners, so that a listing by owner then reads all sessions: set maxmemory-policy to noeviction or volatile-ttl", "maxmemory-policy", policy)
 	}
 	return nil
 }
