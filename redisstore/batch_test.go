@@ -29,21 +29,21 @@ func (g *gate) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResul
 	return g.Client.Do(ctx, cmd)
 }
 
-// party are some calls that one trip takes, after as many others as may be on their
-// way: each says what its call answered.
+// party is some calls that are sent in one batch, while as many others as possible are on their
+// way.
 type party struct {
 	store *Store
 	gate  *gate
 	wg    sync.WaitGroup
 }
 
-// hold lets nothing more through, with call on its way as often as may be.
+// hold sends as many calls as may be on their way, and holds them back.
 func hold(t *testing.T, s *Store, call func()) *party {
 	t.Helper()
 	g := &gate{Client: s.client, open: make(chan struct{}), came: make(chan struct{}, 1000)}
 	p := &party{store: s, gate: g}
-	s.client, s.swaps = g, s.swapping(g)
-	s.fetches.MaxDelay, s.swaps.MaxDelay = time.Hour, time.Hour
+	s.client, s.updates = g, s.newUpdates(g)
+	s.gets.MaxDelay, s.updates.MaxDelay = time.Hour, time.Hour
 	for range maxInFlight {
 		p.wg.Go(call)
 		<-g.came
@@ -51,21 +51,20 @@ func hold(t *testing.T, s *Store, call func()) *party {
 	return p
 }
 
-// join has a call stand in line.
+// join adds a call to the batch.
 func (p *party) join(t *testing.T, call func()) {
 	t.Helper()
-	waiting := func() int { return p.store.fetches.Waiting() + p.store.swaps.Waiting() }
+	waiting := func() int { return p.store.gets.Waiting() + p.store.updates.Waiting() }
 	before := waiting()
 	p.wg.Go(call)
 	for deadline := time.Now().Add(2 * time.Minute); waiting() == before; <-time.After(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("a call does not stand in line")
+			t.Fatal("a call does not wait in the queue")
 		}
 	}
 }
 
-// finish lets all through, and says how often something was sent for those that stood in
-// line.
+// finish lets all commands through, and returns how many the batch has sent.
 func (p *party) finish() int64 {
 	close(p.gate.open)
 	p.wg.Wait()
@@ -81,7 +80,7 @@ func sharing(t *testing.T, server *server, c Config) *Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	c.Client, c.Prefix, c.TrimInterval = client, fmt.Sprintf("together%d:", time.Now().UnixNano()), -1
+	c.Client, c.Prefix, c.TrimInterval = client, fmt.Sprintf("batch%d:", time.Now().UnixNano()), -1
 	s, err := New(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -99,8 +98,8 @@ func (s *Store) mustCreate(t *testing.T, r store.Record) store.Record {
 	return r
 }
 
-// Reads that go together are one command, and each is answered as it would be alone.
-func TestReadsTogether(t *testing.T) {
+// A batch of reads is one command, and each is answered as if it were unbatched.
+func TestBatchedReads(t *testing.T) {
 	t.Parallel()
 	s := sharing(t, startRedis(t), Config{})
 	const sessions = 5
@@ -136,7 +135,7 @@ func TestReadsTogether(t *testing.T) {
 	})
 	p.join(t, func() {
 		if r, err := s.Load(t.Context(), "some value"); err != nil || r.ID != "some value" || r.Version == 0 || len(r.Data) > 0 {
-			t.Errorf("a value of somebody else: %+v, %v", r, err)
+			t.Errorf("a value of another program: %+v, %v", r, err)
 		}
 	})
 	// What MGET does not answer is read once more; that is sent by DoMulti.
@@ -145,8 +144,8 @@ func TestReadsTogether(t *testing.T) {
 	}
 }
 
-// An error of the server's is everybody's.
-func TestReadsTogetherFail(t *testing.T) {
+// Each caller of a batch gets the server's error.
+func TestBatchedReadsFail(t *testing.T) {
 	t.Parallel()
 	server := startRedis(t)
 	s := sharing(t, server, Config{})

@@ -13,9 +13,9 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// Updates that go together are one run of a script, and each is answered, and done, as it
-// would be alone.
-func TestSwapsTogether(t *testing.T) {
+// A batch of updates is one run of a script. Each is done, and answered, as if it were
+// unbatched.
+func TestBatchedUpdates(t *testing.T) {
 	t.Parallel()
 	server := startRedis(t)
 	for name, c := range map[string]Config{"native": {}, "express": {Express: true}} {
@@ -69,7 +69,7 @@ func TestSwapsTogether(t *testing.T) {
 			touch("over", func(r *store.Record) { r.Expires = time.Now().Add(-time.Hour) })
 			touch("ever", func(r *store.Record) { r.Expires = time.Time{} })
 
-			if err := s.client.Do(t.Context(), s.b.ScriptLoad().Script(s.layout.scripts().swaps.text).Build()).Error(); err != nil {
+			if err := s.client.Do(t.Context(), s.b.ScriptLoad().Script(s.layout.scripts().updateMany.text).Build()).Error(); err != nil {
 				t.Fatal(err)
 			}
 			p := hold(t, s, func() { _, _ = s.Update(t.Context(), busy) })
@@ -89,7 +89,7 @@ func TestSwapsTogether(t *testing.T) {
 				update(id, id)
 			}
 			update("again", "later")
-			// What the script leaves to others is sent by another line.
+			// Another queue sends the updates that the script did not do.
 			if n := p.finish(); n != 1 {
 				t.Errorf("%d scripts were run, want 1", n)
 			}
@@ -138,8 +138,8 @@ func TestSwapsTogether(t *testing.T) {
 	}
 }
 
-// A server that is out of memory says so to each, and lets go of what has ended.
-func TestSwapsTogetherWithoutMemory(t *testing.T) {
+// A server that is out of memory refuses each update, and removes a session that has ended.
+func TestBatchedUpdatesWithoutMemory(t *testing.T) {
 	t.Parallel()
 	s := sharing(t, startRedis(t), Config{})
 	create := func(id string) store.Record {
@@ -165,8 +165,8 @@ func TestSwapsTogetherWithoutMemory(t *testing.T) {
 }
 
 // With connect-redis's layout an owner's index is written with each save, since Node does
-// not write it; also when many save at once.
-func TestOwnersTogether(t *testing.T) {
+// not write it; even when many save at once.
+func TestOwnersOfManyUpdates(t *testing.T) {
 	t.Parallel()
 	const sessions = 64
 	ownerOf := func(document []byte) string { return string(document[:len("owner")]) }
@@ -203,8 +203,8 @@ func TestOwnersTogether(t *testing.T) {
 	}
 }
 
-// Who gives up has his data back: what he writes to it is not what is kept.
-func TestWhoLeavesKeepsHisData(t *testing.T) {
+// A caller whose context has ended may write to its data: the store keeps what it got.
+func TestCanceledCallerMayReuseData(t *testing.T) {
 	t.Parallel()
 	server := startRedis(t)
 	for name, c := range map[string]Config{"native": {}, "express": {Express: true}} {
@@ -215,7 +215,7 @@ func TestWhoLeavesKeepsHisData(t *testing.T) {
 				return s.mustCreate(t, store.Record{ID: id, Data: []byte("old"), Expires: time.Now().Add(time.Hour)})
 			}
 			busy, leaves, stays := create("busy"), create("leaves"), create("stays")
-			for _, script := range []script{s.layout.scripts().swap, s.layout.scripts().swaps} {
+			for _, script := range []script{s.layout.scripts().update, s.layout.scripts().updateMany} {
 				if err := s.client.Do(t.Context(), s.b.ScriptLoad().Script(script.text).Build()).Error(); err != nil {
 					t.Fatal(err)
 				}
@@ -236,7 +236,7 @@ func TestWhoLeavesKeepsHisData(t *testing.T) {
 					t.Errorf("who stays: %v", err)
 				}
 			})
-			p.gate.open <- struct{}{} // one comes back, and takes both along
+			p.gate.open <- struct{}{} // one returns, and the next batch has both
 			<-p.gate.came
 			cancel()
 			<-left
