@@ -17,6 +17,7 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/client"
 	"github.com/nestsession/session/cmd/nestsession/internal/throttle"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
+	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 	"github.com/nestsession/session/store/memstore"
 )
 
@@ -58,7 +59,7 @@ type App struct {
 	owned    io.Closer // the store of the sessions, if New made it
 	live     *live
 	sharing  Sharing
-	visitor  *visitor // nil but for UsersApart
+	shared   *shared // nil but for UsersApart
 	users    *users.Store
 	guard    *throttle.Guard
 	devices  *throttle.Devices
@@ -90,7 +91,6 @@ func New(cfg Config) (*App, error) {
 		kept := memstore.New(memstore.Config{Now: cfg.Session.Now})
 		cfg.Session.Store, a.owned = kept, kept
 	}
-	cfg.Session.Store = &noting{cfg.Session.Store}
 	a.live = newLive(a.list, cmp.Or(cfg.ListInterval, DefaultListInterval))
 	cfg.Session.OnEvent = a.live.listenTo(cfg.Session.OnEvent)
 	var err error
@@ -103,14 +103,12 @@ func New(cfg Config) (*App, error) {
 	if a.sessions, err = session.New[Account](cfg.Session); err != nil {
 		return nil, err
 	}
-	routes := a.routes()
 	if a.sharing == UsersApart {
-		if a.visitor, err = newVisitor(cfg.Session); err != nil {
+		if a.shared, err = newShared(cfg.Session); err != nil {
 			return nil, err
 		}
-		routes = noteLoads(routes)
 	}
-	a.handler = a.protect(routes)
+	a.handler = a.protect(a.routes())
 	return a, nil
 }
 
@@ -160,14 +158,15 @@ func (a *App) routes() http.Handler {
 func (a *App) sessionFailed(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, session.ErrRevoked) {
 		// Logged out elsewhere, between the start of this request and its end.
-		a.writeProblem(w, r, &notLoggedIn, loginView("", nil))
+		t := text.For(r.Header)
+		a.writeProblem(w, r, notLoggedIn(t), loginView(t, "", nil))
 		return
 	}
 	p := a.problemOf(r, fmt.Errorf("%w: %w", errSession, err))
 	if word, ok := r.Context().Value(lastWordKey{}).(*lastWord); ok && word.problem != nil {
 		p = word.problem
 	}
-	a.writeProblem(w, r, p, view{Title: "Not available", Links: toStart})
+	a.writeProblem(w, r, p, a.unavailable(r))
 }
 
 // lastWord is what a handler wants said if its session cannot be saved, since it has done

@@ -38,7 +38,7 @@ func (a *App) signIn(ctx context.Context, s *Session, l users.Login, device stri
 func (a *App) declared(next func(http.ResponseWriter, *http.Request, *Session)) func(http.ResponseWriter, *http.Request, *Session) {
 	return func(w http.ResponseWriter, r *http.Request, s *Session) {
 		if _, err := a.recheck(r.Context(), s); err != nil {
-			a.writeProblem(w, r, a.problemOf(r, err), view{Title: "Not available", Links: toStart})
+			a.writeProblem(w, r, a.problemOf(r, err), a.unavailable(r))
 			return
 		}
 		next(w, r, s)
