@@ -68,7 +68,9 @@ func (c *serve) Run(ctx context.Context, to output) error {
 	if err != nil {
 		return err
 	}
-	kept, err := stores.Open(ctx, place.sessions, stores.Options{Make: true, Sweep: true, Watch: true, NearCache: c.near(), Logger: log})
+	kept, err := openAnnounced(to.out, ln.Addr(), place.sessions, func() (*stores.Opened, error) {
+		return stores.Open(ctx, place.sessions, stores.Options{Make: true, Sweep: true, Watch: true, NearCache: c.near(), Logger: log})
+	})
 	if err != nil {
 		return errors.Join(err, accounts.Close())
 	}
@@ -76,7 +78,7 @@ func (c *serve) Run(ctx context.Context, to output) error {
 	if err != nil {
 		return errors.Join(err, kept.Close(), accounts.Close())
 	}
-	c.announce(to.out, ln.Addr(), place, kept)
+	c.announce(to.out, place, kept)
 	c.warn(log, ln.Addr())
 	return errors.Join(serveUntil(ctx, ln, app, log, drainTime), app.Close(), kept.Close(), accounts.Close())
 }
@@ -136,16 +138,46 @@ func (c *serve) near() int64 {
 	return c.NearCache.bytes
 }
 
-func (c *serve) announce(w io.Writer, at net.Addr, p *place, kept *stores.Opened) {
+// slowStart is how long a store may take to open before the address is announced without it.
+const slowStart = time.Second
+
+// openAnnounced opens the store and announces where the server listens: when the store is
+// open, or earlier if that takes long, so that the operator sees what the server waits for.
+func openAnnounced(w io.Writer, at net.Addr, target *storeurl.Target, open func() (*stores.Opened, error)) (kept *stores.Opened, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		kept, err = open()
+	}()
+	slow := time.NewTimer(slowStart)
+	defer slow.Stop()
+	select {
+	case <-done:
+		if err == nil {
+			announceAddress(w, at)
+		}
+	case <-slow.C:
+		announceAddress(w, at)
+		fmt.Fprintf(w, "  waiting   for the sessions in %s\n", target)
+		<-done
+	}
+	return kept, err
+}
+
+func announceAddress(w io.Writer, at net.Addr) {
+	fmt.Fprintf(w, "nestsession listens on http://%s  (Ctrl-C stops it)\n", at)
+}
+
+// announce says where the server keeps what it has.
+func (c *serve) announce(w io.Writer, p *place, kept *stores.Opened) {
 	note := ""
 	if p.sessions.Kind == storeurl.Memory {
 		note = ": all end with this process"
 	}
-	fmt.Fprintf(w, `nestsession listens on http://%s  (Ctrl-C stops it)
-  users     %s
+	fmt.Fprintf(w, `  users     %s
   secrets   %s
   sessions  in %s, until %s after the last use%s
-`, at, p.users, p.secretSource, p.sessions, c.lifetime(), note)
+`, p.users, p.secretSource, p.sessions, c.lifetime(), note)
 	if kept.NearCache > 0 {
 		fmt.Fprintf(w, "  cache     %s of them in this process\n", humanize.IBytes(uint64(kept.NearCache)))
 	}

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/store"
@@ -80,13 +81,22 @@ func (v *View) All(ctx context.Context, owner string) iter.Seq2[Session, error] 
 			yield(Session{}, fmt.Errorf("%T: %w", v.store, errors.ErrUnsupported))
 			return
 		}
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		stalled := time.AfterFunc(session.DefaultLoadTimeout, func() { cancel(context.DeadlineExceeded) })
+		defer stalled.Stop()
 		for rec, err := range lister.List(ctx, owner) {
+			stalled.Stop() // what the caller does with a session may take longer
+			if cause := context.Cause(ctx); err != nil && cause != nil {
+				err = fmt.Errorf("%w: %w", cause, err)
+			}
 			if err != nil {
-				yield(Session{}, err)
+				yield(Session{}, fmt.Errorf("listing: %w", err))
 				return
 			}
 			info, live := v.describe(rec)
 			if !live {
+				stalled.Reset(session.DefaultLoadTimeout)
 				continue
 			}
 			s, is := v.complete(Session{info, &rec})
@@ -94,6 +104,7 @@ func (v *View) All(ctx context.Context, owner string) iter.Seq2[Session, error] 
 			if is && (owner == "" || s.Owner == owner) && !yield(s, nil) {
 				return
 			}
+			stalled.Reset(session.DefaultLoadTimeout)
 		}
 	}
 }
