@@ -29,8 +29,8 @@ import (
 // 30 seconds that Kubernetes gives a process.
 const drainTime = 20 * time.Second
 
-// recheckInterval is how often a store that does not tell of changes is asked whether the
-// sessions still live that pages are open of, which then hear of their end that much later.
+// recheckInterval is how often a store that does not publish changes is polled for the
+// sessions of open pages. Those pages learn of their end that much later.
 const recheckInterval = 2 * time.Second
 
 // Help is what `nestsession serve --help` says beyond the flags.
@@ -71,6 +71,9 @@ func (c *serve) Run(ctx context.Context, to output) error {
 	kept, err := openAnnounced(to.out, ln.Addr(), place.sessions, func() (*stores.Opened, error) {
 		return stores.Open(ctx, place.sessions, stores.Options{Make: true, Sweep: true, Watch: true, NearCache: c.near(), Logger: log})
 	})
+	if err != nil && ctx.Err() != nil {
+		return accounts.Close() // it was stopped before the store was open
+	}
 	if err != nil {
 		return errors.Join(err, accounts.Close())
 	}
@@ -183,7 +186,7 @@ func (c *serve) announce(w io.Writer, p *place, kept *stores.Opened) {
 	}
 }
 
-// warn names what an operator may not have meant.
+// warn logs settings that the operator may not have meant.
 func (c *serve) warn(log *slog.Logger, at net.Addr) {
 	if tcp, ok := at.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && len(c.proxies) == 0 {
 		log.Warn("passwords and cookies cross the network unencrypted: put a proxy with HTTPS in front and name it with --trusted-proxy, or listen on loopback")

@@ -113,7 +113,7 @@ func (a *App) loggedOut(ctx context.Context, s *Session) error {
 		return nil // the session ends then
 	}
 	if err := s.Reload(ctx); err != nil {
-		return nil // the stream is told, if it has ended
+		return nil // if it has ended, the stream is notified
 	}
 	if a.userOf(s) == nil {
 		return session.ErrRevoked

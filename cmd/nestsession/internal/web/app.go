@@ -30,7 +30,7 @@ type Config struct {
 	// and listens to its OnEvent. Without a Store they are in memory.
 	Session session.Config
 
-	// Sharing says who else keeps what in the sessions. Default: [Alone].
+	// Sharing says whether other applications use the sessions as well. Default: [Alone].
 	Sharing Sharing
 
 	// ListInterval is how often a page that lists the user's sessions looks for those
@@ -43,10 +43,10 @@ type Config struct {
 	// Guard counts wrong passwords. Default: a new one.
 	Guard *throttle.Guard
 
-	// Proxies are believed what they say of their clients. Default: none.
+	// Proxies are the proxies whose X-Forwarded headers are trusted. Default: none.
 	Proxies client.Proxies
 
-	// Logger is told of logins, good and bad, and of failures. Default: slog.Default().
+	// Logger logs logins, wrong passwords and failures. Default: slog.Default().
 	Logger *slog.Logger
 }
 
@@ -115,8 +115,8 @@ func New(cfg Config) (*App, error) {
 // ServeHTTP answers a request.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
 
-// EndStreams ends what pages keep open to hear of changes, and lets nothing of the kind
-// begin, so that a server which is to stop need not wait for them.
+// EndStreams ends the streams of the live pages and refuses new ones, so that a server that
+// stops need not wait for them.
 func (a *App) EndStreams() { _ = a.sessions.Close() }
 
 // Close ends the streams, and the sessions if they are kept in memory.
@@ -169,8 +169,8 @@ func (a *App) sessionFailed(w http.ResponseWriter, r *http.Request, err error) {
 	a.writeProblem(w, r, p, a.unavailable(r))
 }
 
-// lastWord is what a handler wants said if its session cannot be saved, since it has done
-// what cannot be undone.
+// lastWord is the answer that a handler wants if its session cannot be saved, because what
+// it has done cannot be undone.
 type lastWord struct{ problem *problem }
 
 type lastWordKey struct{}

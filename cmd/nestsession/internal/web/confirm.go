@@ -12,8 +12,8 @@ import (
 )
 
 // freshTime is how long after the password was shown sessions may be ended without
-// showing it again (ASVS 7.5.2): who finds a browser open, or stole its cookie, must not be
-// able to throw its user out everywhere else.
+// showing it again (ASVS 7.5.2): a person who finds a browser open, or stole its cookie, must
+// not be able to log its user out everywhere else.
 const freshTime = 10 * time.Minute
 
 // confirmed reports whether the user has shown the password lately, or shows it with this

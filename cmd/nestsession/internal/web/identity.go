@@ -14,18 +14,18 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
-// Sharing says who else keeps what in the sessions.
+// Sharing says whether other applications use the sessions as well, and with which users.
 type Sharing int
 
 const (
 	// Alone: the sessions are this server's.
 	Alone Sharing = iota
 
-	// UsersApart: other applications use the same sessions, with users of their own. Who is
-	// logged in there is nobody here: user 1 of theirs is not user 1 of ours.
+	// UsersApart: other applications use the same sessions, with users of their own. A user
+	// who is logged in there is not logged in here: their user 1 is not our user 1.
 	UsersApart
 
-	// UsersShared: they have the same users, who are logged in here if they are there.
+	// UsersShared: they have the same users. A user who is logged in there is logged in here.
 	UsersShared
 )
 
@@ -48,9 +48,9 @@ type Own struct {
 	Generation int64 `json:"generation,omitempty"` // of the account when the user showed the password, see users.Store.Current
 }
 
-// userOf is who is logged in here, nil for nobody. What a session's data say is not
-// enough for that: an application that shares the session can write them all. Its owner is
-// set by a login here only, and names the accounts that the user is of.
+// userOf is the user who is logged in here, nil for nobody. The session's data are not
+// enough to know that, because an application that shares the session can write them. Only a
+// login here sets the owner, which also names the file of the accounts.
 func (a *App) userOf(s *Session) *users.User {
 	d := s.Data()
 	if a.sharing == UsersShared {
@@ -94,8 +94,8 @@ func (a *App) ownerOf(id int64) string {
 	return owner
 }
 
-// elsewhere is who another application says is logged in there, "" for nobody. It is for
-// people to read, and nothing is done in that name.
+// elsewhere is the name of the user that another application has logged in, "" for nobody.
+// It is only shown; nothing is done in that name.
 func (a *App) elsewhere(t *text.Text, s *Session) string {
 	if a.sharing != UsersApart {
 		return ""
@@ -159,7 +159,7 @@ func scalar(t *text.Text, v any) string {
 	return name
 }
 
-// askToLogIn answers who is not logged in here, and says who is elsewhere.
+// askToLogIn answers a client that is not logged in here, and says which user is elsewhere.
 func (a *App) askToLogIn(w http.ResponseWriter, r *http.Request, s *Session) {
 	t := text.For(r.Header)
 	p := notLoggedIn(t)

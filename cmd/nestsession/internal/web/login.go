@@ -97,7 +97,7 @@ func loginView(t *text.Text, username string, p *problem) view {
 }
 
 func (a *App) logout(w http.ResponseWriter, r *http.Request, s *Session) {
-	// Who is logged in at another application alone is not logged in here, and stays so there.
+	// A user who is logged in only at another application stays logged in there.
 	if a.sharing != UsersApart || a.userOf(s) != nil {
 		if err := a.leave(r.Context(), s); err != nil {
 			a.sessionFailed(w, r, err)
