@@ -109,7 +109,7 @@ func which(i, n int) string {
 	return fmt.Sprintf("secret %d of %d, an old one: the browser gets a new cookie at its next visit", i+1, n)
 }
 
-// sourceWords completes "secrets are" and "the secret".
+// sourceWords follows "secrets are" and "the secret" in a sentence.
 func sourceWords(from string) string {
 	if from == "from $"+secretsVariable {
 		return from

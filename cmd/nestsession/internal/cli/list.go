@@ -19,7 +19,7 @@ type sessionsList struct {
 	Owner string `placeholder:"OWNER" help:"Only the sessions of this owner, such as user:42."`
 	JSON  bool   `name:"json" help:"Write a JSON object a line."`
 	Keys  bool   `name:"ids" help:"Show the key of each session in the store as well: a hash, or with the layouts of express-session the id in the cookie, and anyone who can read that can take over the session."`
-	Limit int    `placeholder:"N" help:"No more than so many."`
+	Limit int    `placeholder:"N" help:"List at most this many."`
 }
 
 // Help is what `nestsession sessions list --help` says beyond the flags.

@@ -67,7 +67,7 @@ func (c *moveCommand) Validate() error {
 	case c.source.Same(c.dest):
 		return fmt.Errorf("--from and --to are the same: %s", c.source)
 	case c.Workers < 1:
-		return errors.New("--workers wants at least 1")
+		return errors.New("--workers must be at least 1")
 	case c.source.Password() != "" && c.FromPasswordFile != "":
 		return twoPasswords("--from", "--from-password-file")
 	case c.dest.Password() != "" && c.ToPasswordFile != "":

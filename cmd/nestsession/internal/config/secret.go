@@ -69,7 +69,7 @@ func readPrivate(path, what, harm, cure string) ([]string, error) {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
-		return nil, fmt.Errorf("%s %s can be read by others than its owner (mode %04o), who could then %s: run `chmod 600 %s`, and put %s if somebody may have read it", what, path, mode, harm, path, cure)
+		return nil, fmt.Errorf("%s %s can be read by others than its owner (mode %04o), and anyone who has read it can %s: run `chmod 600 %s`, and put %s if somebody may have read it", what, path, mode, harm, path, cure)
 	}
 	text, err := readAll(f)
 	if err != nil {

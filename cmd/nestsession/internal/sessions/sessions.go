@@ -94,15 +94,12 @@ func (v *View) All(ctx context.Context, owner string) iter.Seq2[Session, error] 
 				yield(Session{}, fmt.Errorf("listing: %w", err))
 				return
 			}
-			info, live := v.describe(rec)
-			if !live {
-				stalled.Reset(session.DefaultLoadTimeout)
-				continue
-			}
-			s, is := v.complete(Session{info, &rec})
-			// An index may name a session that has changed hands since.
-			if is && (owner == "" || s.Owner == owner) && !yield(s, nil) {
-				return
+			if info, live := v.describe(rec); live {
+				s, is := v.complete(Session{info, &rec})
+				// An index may name a session that has changed hands since.
+				if is && (owner == "" || s.Owner == owner) && !yield(s, nil) {
+					return
+				}
 			}
 			stalled.Reset(session.DefaultLoadTimeout)
 		}
