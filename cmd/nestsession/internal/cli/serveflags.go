@@ -27,13 +27,13 @@ type serve struct {
 
 	SecretFile string `placeholder:"FILE" env:"NESTSESSION_SECRET_FILE" help:"Read the secrets from this file, which only its owner may read. Default: the file \"secret\" in the data folder, made at the first start."`
 
-	NearCache size `default:"" placeholder:"SIZE" env:"NESTSESSION_NEAR_CACHE" help:"Keep so much of the sessions in this process, in front of the store, so that most requests need not ask it; 0: nothing. What another process changed is seen within milliseconds, and where the store does not tell of changes (SQLite, MySQL) within two seconds. Default: 64MiB for Redis and PostgreSQL, if they tell of changes."`
+	NearCache size `default:"" placeholder:"SIZE" env:"NESTSESSION_NEAR_CACHE" help:"Cache this much of the sessions in this process, so that most requests need no round trip to the store; 0: no cache. A change by another process is seen within milliseconds, or within two seconds if the store does not publish changes (SQLite, MySQL). Default: 64MiB for Redis and PostgreSQL, if they publish changes."`
 
 	cookieFlags
 
-	UsersAreShared bool `env:"NESTSESSION_USERS_ARE_SHARED" help:"With --express: the applications have the same users as this server, so that the user in their sessions is logged in here. Default: their users are others, with whom this server has nothing to do."`
+	UsersAreShared bool `env:"NESTSESSION_USERS_ARE_SHARED" help:"With --express: the applications have the same users as this server, so that the user in their sessions is logged in here. Default: their users are not the users of this server."`
 
-	TrustedProxy []string `placeholder:"ADDRESS" env:"NESTSESSION_TRUSTED_PROXY" help:"Believe X-Forwarded-For and X-Forwarded-Proto from these addresses and networks, such as 127.0.0.1,10.0.0.0/8. Default: from nobody."`
+	TrustedProxy []string `placeholder:"ADDRESS" env:"NESTSESSION_TRUSTED_PROXY" help:"Trust X-Forwarded-For and X-Forwarded-Proto from these addresses and networks, such as 127.0.0.1,10.0.0.0/8. Default: trust none."`
 
 	proxies client.Proxies
 }
