@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// quoting are the folders whose pages need more than the standard library. Their code
+// quoting are the folders, and the pages, that need more than the standard library. Their code
 // is quoted from the module in examples, where it is compiled and its tests run it.
-var quoting = []string{"docs/guides/", "docs/stores/"}
+var quoting = []string{"docs/guides/", "docs/howto/", "docs/stores/", "docs/frameworks.md"}
 
 // quotes reports whether a document quotes its code from examples.
 func quotes(path string) bool {

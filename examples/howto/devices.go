@@ -1,0 +1,58 @@
+package howto
+
+import (
+	"cmp"
+	"html/template"
+	"net/http"
+	"slices"
+
+	"github.com/nestsession/session"
+)
+
+// Device is a line of the page.
+type Device struct {
+	session.Info[Account]
+	Current bool // the session that asks
+}
+
+var devices = template.Must(template.New("devices").Parse(`<!doctype html><title>Your devices</title>
+{{range .}}<form method="post" action="/devices/logout">
+{{.Data.Device}}, last used {{.LastUsed.Format "2 January 15:04"}}{{if .Current}}, this one{{end}}
+<button name="session" value="{{.Digest}}">Log out</button></form>
+{{end}}`))
+
+// Devices lists where the user is logged in.
+func (a *App) Devices(w http.ResponseWriter, r *http.Request, s *Session) {
+	var list []Device
+	for info, err := range a.Sessions.List(r.Context(), s.Owner()) {
+		if err != nil {
+			http.Error(w, "try again", http.StatusServiceUnavailable)
+			return
+		}
+		list = append(list, Device{info, info.Digest == s.Digest()})
+	}
+	slices.SortFunc(list, func(a, b Device) int { return cmp.Or(b.LastUsed.Compare(a.LastUsed), cmp.Compare(a.Digest, b.Digest)) })
+	_ = devices.Execute(w, list)
+}
+
+// LogoutDevice ends one session of the user's.
+func (a *App) LogoutDevice(w http.ResponseWriter, r *http.Request, s *Session) {
+	ended, err := a.Sessions.RevokeSession(r.Context(), s.Owner(), r.FormValue("session"))
+	switch {
+	case err != nil:
+		http.Error(w, "try again", http.StatusServiceUnavailable)
+	case !ended:
+		http.Error(w, "it is not logged in any more", http.StatusNotFound)
+	default:
+		http.Redirect(w, r, "/devices", http.StatusSeeOther)
+	}
+}
+
+// LogoutOthers ends all sessions of the user's but this one.
+func (a *App) LogoutOthers(w http.ResponseWriter, r *http.Request, s *Session) {
+	if _, err := a.Sessions.RevokeOwner(r.Context(), s.Owner(), s); err != nil {
+		http.Error(w, "try again", http.StatusServiceUnavailable)
+		return
+	}
+	http.Redirect(w, r, "/devices", http.StatusSeeOther)
+}
