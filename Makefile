@@ -1,22 +1,24 @@
 # Everything is run per module, without the workspace: that is how users get them.
 # `make help` lists the targets.
 
-MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '*/node_modules/*' -not -path '*/testdata/*')))
+MODULES := $(shell .ci/modules)
 FUZZTIME ?= 5m
 BENCH ?= .
 RACE ?= -race
 
 export GOWORK = off
 
-.PHONY: help test setup lint fmt cover fuzz bench clean modules
+.PHONY: help test setup lint fmt tidy cover fuzz bench clean modules release
 
 help:
 	@echo 'make test    all tests of all modules, with the race detector'
 	@echo 'make lint    formatting, go vet, staticcheck, tidy modules'
 	@echo 'make fmt     format the code'
+	@echo 'make tidy    go mod tidy of each module, with our other modules from their folders'
 	@echo 'make cover   coverage by package, and the whole'
 	@echo 'make fuzz    each fuzz target for FUZZTIME=5m'
 	@echo 'make bench   the benchmarks; BENCH=Read runs those that match'
+	@echo 'make release VERSION=v0.1.0   the commit and the tags of a release, in the clone only'
 	@echo 'make clean   remove what these made'
 
 # test installs what is missing (a C compiler, Node.js, npm packages, Chromium).
@@ -32,15 +34,22 @@ lint:
 fmt:
 	@gofmt -s -w $$(.ci/gofiles)
 
+tidy:
+	@.ci/tidy
+
 cover:
-	@for m in $(MODULES); do (cd $$m && go test -coverprofile=cover.prof -coverpkg=./... ./... \
-		&& go tool cover -func=cover.prof | tail -n 1) || exit 1; done
+	@for m in $(MODULES); do (.ci/in $$m go test -coverprofile=cover.prof -coverpkg=./... ./... \
+		&& .ci/in $$m go tool cover -func=cover.prof | tail -n 1) || exit 1; done
 
 fuzz:
 	@MODULES='$(MODULES)' FUZZTIME='$(FUZZTIME)' .ci/fuzz
 
 bench:
-	@for m in $(MODULES); do (cd $$m && go test -run '^$$' -bench '$(BENCH)' -benchmem ./...) || exit 1; done
+	@for m in $(MODULES); do .ci/in $$m go test -run '^$$' -bench '$(BENCH)' -benchmem ./... || exit 1; done
+
+# release needs a clean tree, and prints what to push.
+release:
+	@go run -C tools ./release -version '$(VERSION)' -root '$(CURDIR)'
 
 # modules prints their folders, for scripts.
 modules:
@@ -49,5 +58,5 @@ modules:
 clean:
 	rm -rf .tools
 	find . -name node_modules -prune -exec rm -rf {} +
-	rm -rf interop/live/node/nest/dist
+	rm -rf tests/live/node/nest/dist
 	find . -name cover.prof -delete

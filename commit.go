@@ -4,7 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"time"
+
+	"github.com/nestsession/session/internal/document"
+	"github.com/nestsession/session/store"
 )
 
 // Commit ends the request's work with a session that [Manager.Open] gave: it saves
@@ -31,8 +36,8 @@ func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) e
 	if !s.resend { // else with the cookie, for it to be the last line, or not at all
 		s.clearCopies(h)
 	}
-	s.keepExpiry = s.m.express && s.cookieSent // the record is to expire with the cookie
-	err := s.settleUp(ctx, h)
+	s.keepExpiry = !s.m.policy.saveIsUse() && s.cookieSent // the record is to expire with the cookie
+	err := s.commitState(ctx, h)
 	if h != nil {
 		s.headerSent = true
 	}
@@ -45,34 +50,34 @@ func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) e
 	return err
 }
 
-// settleUp is what a request's end asks of the store and of the header.
-func (s *Session[T]) settleUp(ctx context.Context, h http.Header) error {
-	if s.doomed != nil || s.state == stateEnding {
-		if err := s.endAgain(ctx); err != nil {
+// commitState is what a request's end asks of the store and of the header.
+func (s *Session[T]) commitState(ctx context.Context, h http.Header) error {
+	if s.pendingDelete != nil || s.state == stateEnding {
+		if err := s.retryEnd(ctx); err != nil {
 			return err
 		}
 	}
 	switch s.state {
 	case stateNew:
-		return s.settleNew(ctx, h)
+		return s.commitNew(ctx, h)
 	case stateStored:
-		return s.settleStored(ctx, h)
+		return s.commitStored(ctx, h)
 	case stateEnded:
 		s.expireCookie(h)
 	}
 	return nil
 }
 
-// endAgain tries once more what the store has failed to end when the handler asked for
+// retryEnd tries once more what the store has failed to end when the handler asked for
 // it. Whoever was told of a logout must be logged out.
-func (s *Session[T]) endAgain(ctx context.Context) error {
+func (s *Session[T]) retryEnd(ctx context.Context) error {
 	d := s.m.outlive(ctx)
-	defer d.end()
-	if s.doomed != nil {
-		if err := s.remove(d, s.doomed.event, ErrRegenerated, s.doomed.keys...); err != nil {
+	defer d.End()
+	if s.pendingDelete != nil {
+		if err := s.remove(d, s.pendingDelete.event, ErrRegenerated, s.pendingDelete.keys...); err != nil {
 			return err
 		}
-		s.doomed = nil
+		s.pendingDelete = nil
 	}
 	if s.state != stateEnding {
 		return nil
@@ -84,8 +89,8 @@ func (s *Session[T]) endAgain(ctx context.Context) error {
 	return err
 }
 
-// unsettled reports whether there is something left to do after the header.
-func (s *Session[T]) unsettled() bool {
+// hasMoreToCommit reports whether there is something left to do after the header.
+func (s *Session[T]) hasMoreToCommit() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state == stateEnding || s.state <= stateStored && (s.deferred || s.pending())
@@ -96,10 +101,10 @@ func (s *Session[T]) pending() bool {
 	return len(s.updates) > 0 || s.settingsChanged || s.ownerMoved || s.touched
 }
 
-func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
+func (s *Session[T]) commitNew(ctx context.Context, h http.Header) error {
 	if s.superseded {
 		if len(s.updates) > 0 || s.settingsChanged || s.ownerMoved {
-			s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.sent.key)
+			s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.sent.Key)
 		}
 		s.forget()
 		return nil
@@ -112,14 +117,14 @@ func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
 	if err != nil {
 		return err
 	}
-	changed = changed || s.ownerMoved || s.loggedIn || s.regenerated && s.m.express
+	changed = changed || s.ownerMoved || s.loggedIn || s.regenerated && s.m.policy.storesEmptyRegenerated()
 	if !changed && !s.m.saveUninitialized {
 		if s.regenerated {
 			s.expireCookie(h)
 		}
 		return nil
 	}
-	if !changed && s.m.express && h != nil && (s.secure || s.settings.Secure != SecureAlways) {
+	if !changed && s.m.policy.defersHarmlessWrites() && h != nil && (s.secure || s.settings.Secure != SecureAlways) {
 		// Nothing in it can be lost: it is stored when the request ends.
 		s.deferred = true
 		if err := s.needID(); err != nil {
@@ -128,7 +133,7 @@ func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
 		return s.sendCookie(ctx, h)
 	}
 	d := s.m.outlive(ctx)
-	defer d.end()
+	defer d.End()
 	err = s.create(d, value, body)
 	if errors.Is(err, ErrInsecure) || errors.Is(err, ErrHeaderSent) {
 		// There is no client that could come back to it: a record would only take room.
@@ -151,10 +156,10 @@ func (s *Session[T]) settleNew(ctx context.Context, h http.Header) error {
 	return s.sendCookie(ctx, h)
 }
 
-func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
+func (s *Session[T]) commitStored(ctx context.Context, h http.Header) error {
 	if s.follows != "" {
 		d := s.m.outlive(ctx)
-		defer d.end()
+		defer d.End()
 		return s.saveFollower(d)
 	}
 	if h == nil && !s.deferred && !s.pending() {
@@ -166,16 +171,16 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 	}
 	changed := s.ownerMoved
 	if body != nil && !changed {
-		since, err := s.m.codec.bodyOf(s.doc)
+		since, err := s.m.codec.Encoding(s.doc)
 		if err != nil {
 			return err
 		}
 		changed = !bytes.Equal(since, body)
 	}
 	newCookie := s.settingsChanged
-	wait := s.m.express && h != nil && !s.repair // what loses nothing is done when the request ends
+	wait := s.m.policy.defersHarmlessWrites() && h != nil && !s.repair // what loses nothing is done when the request ends
 	stale := s.settingsChanged || s.m.resave && s.saved == nil
-	if s.m.express && !wait && !changed {
+	if s.m.policy.defersHarmlessWrites() && !wait && !changed {
 		if stale, err = s.staleInExpress(body); err != nil {
 			return err
 		}
@@ -184,7 +189,7 @@ func (s *Session[T]) settleStored(ctx context.Context, h http.Header) error {
 	switch {
 	case changed, stale && !wait:
 		d := s.m.outlive(ctx)
-		defer d.end()
+		defer d.End()
 		if err := s.swap(d, value, body); err != nil {
 			return err
 		}
@@ -226,11 +231,8 @@ func (s *Session[T]) staleInExpress(body []byte) (bool, error) {
 	return s.settingsChanged && s.came(), nil
 }
 
-// came reports whether the session has the id that the request's cookie brought.
-func (s *Session[T]) came() bool { return s.sent != nil && s.sent.id == s.id }
-
 // sends reports whether the response carries the cookie of a stored session: one that the
-// browser does not have, or whose expiry moves. Except under ExpressRules it does only if
+// browser does not have, or whose expiry moves. Except under Express.Rules it does only if
 // a write has just shown that the session lives (s.checked): another request may have
 // logged in, and then the browser has, or will have, a newer cookie.
 func (s *Session[T]) sends(body []byte, newCookie bool) (bool, error) {
@@ -241,13 +243,216 @@ func (s *Session[T]) sends(body []byte, newCookie bool) (bool, error) {
 		return s.repair && s.checked, nil // renewed: the old id must not come back, and the new one has to arrive
 	case !s.came():
 		return true, nil
-	case !s.m.express && !s.checked:
+	case s.m.policy.cookieNeedsWrite() && !s.checked:
 		return false, nil
-	case s.m.rolling || s.resend || !s.m.express && (newCookie || s.sent.old || s.lifetime.set):
+	case s.m.rolling || s.resend || s.m.policy.cookieNeedsWrite() && (newCookie || s.sent.Old || s.lifetime.Set):
 		return true, nil
-	case s.lifetime.set || s.lifetime.off:
+	case s.lifetime.Set || s.lifetime.Off:
 		// The browser's copy of the expiry moves with each change, as express-session's.
 		return s.modified(body)
 	}
 	return false, nil
+}
+
+// rollBack drops what the request has changed and not saved. The session is as it was
+// when it was last loaded or saved, and whoever recovers may go on with it.
+func (s *Session[T]) rollBack(ctx context.Context, reason Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = true
+	if s.state > stateStored || !s.pending() {
+		return
+	}
+	if len(s.updates) > 0 || s.settingsChanged || s.ownerMoved {
+		s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: reason}, s.key)
+	}
+	s.forget()
+	if s.ownerMoved {
+		s.owner = s.ownerBefore
+	}
+	if s.loggedIn {
+		s.loggedIn, s.authenticated = false, 0
+	}
+	if s.settingsChanged {
+		s.ownCookie = false
+		s.useCookie(s.m.settings(s.r))
+	}
+	s.touched, s.settingsChanged, s.ownerMoved, s.deferred = false, false, false, false
+	if s.state == stateNew {
+		s.expires = s.expiry(s.created)
+		return
+	}
+	s.learn(&loaded[T]{rec: store.Record{Expires: s.deadline.Time()}, doc: s.doc})
+}
+
+// outlook tells what the end of the request would do: whether something would be saved,
+// and whether there is anything to do at all.
+func (s *Session[T]) outlook() (saves, idle bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	saves = s.state <= stateStored && (s.pending() || s.m.resave || s.m.saveUninitialized)
+	// A failed request is no use of the session either. Only an id that the store has
+	// been given already must still reach the client.
+	unchanged := s.state == stateStored && s.came() || s.state == stateNew && !s.regenerated
+	return saves, s.failed && unchanged && !s.pending()
+}
+
+// unsend takes back that the headers are sent with the cookie in it.
+func (s *Session[T]) unsend() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.headerSent, s.cookieSent = false, false
+}
+
+// taken drops, and reports, what the client cannot be told of any more.
+func (s *Session[T]) taken(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.headerSent = true
+	e := Event{Kind: EventCookieNotSent, Owner: s.owner, Reason: ReasonHijacked}
+	switch {
+	case s.state == stateStored && !s.came() && s.alias == "":
+		s.m.emit(ctx, e, s.key)
+	case s.state == stateNew && s.pending():
+		_, body, err := s.replay()
+		changed := true
+		if err == nil {
+			changed, err = s.modified(body)
+		}
+		if err != nil {
+			s.reportSave(ctx, err)
+		} else if changed || s.ownerMoved {
+			s.m.emit(ctx, e, "")
+			s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonHijacked}, "")
+		}
+		s.forget()
+		s.ownerMoved, s.settingsChanged, s.touched = false, false, false
+	}
+}
+
+// close takes note that the request is over. What is changed from now on is saved by
+// nobody, unless by Save.
+func (s *Session[T]) close(ctx context.Context, failed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.headerSent, s.over = true, true
+	if !failed && s.state <= stateStored && (len(s.updates) > 0 || s.settingsChanged || s.ownerMoved) {
+		s.tooLateIn(ctx)
+	}
+}
+
+func (s *Session[T]) tooLate() { s.tooLateIn(context.Background()) }
+
+// tooLateIn reports a change after the request's end, once.
+func (s *Session[T]) tooLateIn(ctx context.Context) {
+	if s.overReported || s.state > stateStored {
+		return
+	}
+	s.overReported = true
+	s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonFinished}, s.key)
+}
+
+// abandon ends what no client knows of, because its cookie was discarded: a session
+// that this request has created. One that it has found in the store was saved as if the
+// client had left.
+func (s *Session[T]) abandon(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != stateStored || s.came() || s.alias != "" {
+		return
+	}
+	s.m.emit(ctx, Event{Kind: EventCookieNotSent, Owner: s.owner, Reason: ReasonTimedOut}, s.key)
+	if s.origin != s.m.codec.Empty {
+		return // it was renewed, and has the client's data
+	}
+	d := s.m.outlive(ctx)
+	defer d.End()
+	if err := s.m.store.Delete(d, s.key); err != nil {
+		s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: &storeError{fmt.Errorf("deleting: %w", err)}}, s.key)
+		return
+	}
+	s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonTimedOut}, s.key)
+	s.finish()
+}
+
+// reportUnsent tells that the store has the session under an id that the client was
+// not told.
+func (s *Session[T]) reportUnsent(ctx context.Context, reason Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == stateStored && !s.came() && s.alias == "" && !s.cookieSent {
+		s.m.emit(ctx, Event{Kind: EventCookieNotSent, Owner: s.owner, Reason: reason}, s.key)
+	}
+}
+
+// isUse reports whether the store is to be told that the session was used.
+func (s *Session[T]) isUse() bool {
+	switch {
+	case s.touched && s.alias == "":
+		return s.came()
+	case s.written, !s.came() && !s.repair:
+		return false // stored by this very request, or found through an old id
+	}
+	at, _ := s.ends()
+	return s.due(at) || s.outdated() || s.wantsCookie()
+}
+
+// outdated reports whether the bookkeeping wants to be written anew: the session's new id
+// was seen, or a secret that is to be dropped has sealed it.
+func (s *Session[T]) outdated() bool {
+	return s.doc.Meta.Unseen && s.came() || s.doc.Meta.OldSecret
+}
+
+// wantsCookie reports whether the browser is to get the cookie though nothing has changed.
+func (s *Session[T]) wantsCookie() bool {
+	return s.repair || s.resend || s.m.policy.cookieNeedsWrite() && (s.m.rolling || s.sent.Old || s.saved != nil && s.lifetime.Set)
+}
+
+// use tells the store that the session was used. Where the browser is to get its cookie
+// with that it is a swap, which shows that no other request has ended the session or
+// logged in meanwhile: whose cookie this one would take away. A write that fails costs
+// nothing but time: the page goes out, without the cookie.
+func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error) {
+	d := s.m.outlive(ctx)
+	defer d.End()
+	at, _ := s.ends()
+	if s.outdated() || s.wantsCookie() || s.lifetime.Set && s.m.policy.cookieNeedsWrite() {
+		s.enough = func() bool { at, _ := s.ends(); return !s.due(at) && !s.outdated() }
+		err = s.swap(d, value, body)
+		s.enough, s.checked = nil, err == nil
+	} else if err = s.m.store.Touch(d, s.key, at.Time()); err == nil {
+		s.deadline, s.expires, s.touched = at, s.within(at), false
+	} else if errors.Is(err, store.ErrNotFound) && s.m.isGone(d, s.key) {
+		return s.revoked(ctx)
+	} else if errors.Is(err, store.ErrNotFound) {
+		err = s.reload(d) // under Express.Rules Renew leaves a link in the record's place
+		if superseded := (*supersededError)(nil); errors.As(err, &superseded) {
+			return s.revoked(ctx)
+		}
+	}
+	if errors.Is(err, ErrRevoked) {
+		return err
+	}
+	if err != nil {
+		s.touched = false // once is enough to tell
+		s.m.emit(ctx, Event{Kind: EventTouchFailed, Owner: s.owner, Err: &storeError{err}}, s.key)
+	}
+	return nil
+}
+
+func (s *Session[T]) due(at document.Instant) bool {
+	switch {
+	case s.m.touchEvery < 0:
+		return true
+	case at == 0 || s.deadline == 0:
+		return at != s.deadline
+	}
+	every := s.m.touchEvery
+	if every == 0 {
+		every = time.Duration(s.idle().MS) * time.Millisecond / 10
+	}
+	if s.lifetime.Set && s.m.policy.cookieNeedsWrite() { // the browser's cookie must not expire in between
+		every = min(every, time.Duration(s.lifetime.MS)*time.Millisecond/10)
+	}
+	return at != s.deadline && at.Sub(s.deadline).Abs() >= every
 }

@@ -33,10 +33,6 @@ type Config struct {
 	// session whose cookie an old secret signed gets a new cookie at its next visit. At least 16 bytes each; `openssl rand -base64 32` makes a good one.
 	Secrets []string
 
-	// InsecureShortSecrets lets New accept secrets under 16 bytes, for sharing
-	// cookies with an application that has one.
-	InsecureShortSecrets bool
-
 	// Store keeps the sessions. Default: a memstore of this manager's own, which
 	// Close closes.
 	Store store.Store
@@ -50,7 +46,7 @@ type Config struct {
 	// which share Secrets and Store, such as one for staff and one for customers, do not
 	// take each other's cookies. Default: Name without its prefix "__Host-" or
 	// "__Secure-". Set it to what it was when you change Name, and the sessions stay.
-	// With InsecurePlainIDs it has no effect: there every manager with one of the Secrets
+	// With Express.InsecurePlainIDs it has no effect: there every manager with one of the Secrets
 	// accepts the cookie under its own Name.
 	Scope string
 
@@ -113,14 +109,6 @@ type Config struct {
 	// visit moves the expiry by TouchInterval.
 	Rolling bool
 
-	// Resave writes the session at every visit, changed or not. For stores that
-	// cannot touch; otherwise it only costs.
-	Resave bool
-
-	// SaveUninitialized stores new sessions that nothing was put into. It makes
-	// every visit of every robot a record (CVE-2015-5963): leave it off.
-	SaveUninitialized bool
-
 	// GenID makes the ids: unguessable, unique, at least 128 bits from a CSPRNG
 	// (ASVS 7.2.3). Default: 24 random bytes, base64url. An error fails the save.
 	GenID func(*http.Request) (string, error)
@@ -132,41 +120,10 @@ type Config struct {
 	// Proxy is ProxyUnset. Default: no.
 	IsSecure func(*http.Request) bool
 
-	// InsecurePlainIDs keeps sessions in the store under the id in the cookie, so
-	// that who reads the store can take over every session (and a lookup's timing
-	// leaks, CVE-2019-16782). For stores shared with express-session. Default: under
-	// the SHA-256 of the id.
-	InsecurePlainIDs bool
-
-	// InsecureFirstCookie takes the first of several cookies of the name, as
-	// express-session does, so that another subdomain can plant one. Default: the
-	// one whose session lives; none if two do.
-	InsecureFirstCookie bool
-
-	// KeepCookie lets the attributes in the stored document make the cookie of a
-	// session that exists, as express-session does, so that a change of Cookie is seen
-	// by new sessions only. Default: Cookie counts, unless the session has its own.
-	KeepCookie bool
-
-	// KeepDeadCookie leaves the browser its cookie when the session has ended.
-	// Default: it is expired, with identical name, path, domain and flags.
-	KeepDeadCookie bool
-
-	// ExpressRules decides as express-session does where that differs from here:
-	//   - Regenerate alone, with nothing put in, is worth a record and a cookie;
-	//   - a change of the cookie alone, or an old secret's signature, is no reason to
-	//     send it;
-	//   - what nothing would be lost of (a touch, Resave, an empty new session) is written
-	//     when the request ends rather than before its header leaves;
-	//   - Save, and SetCookie with the same lifetime, keep the expiry as it is; Reload of a
-	//     session that is gone leaves the request what it had; Regenerate does not try a
-	//     failed delete again.
-	ExpressRules bool
-
-	// ReservedKeys are top-level keys that the data must not have: those which a
-	// program that shares the store would take for its own. A stored document that has
-	// one is read without it; putting one in fails the save.
-	ReservedKeys []string
+	// Express makes sessions behave as express-session's do, option by option.
+	// express.Config sets it for an application that shares its sessions with one on
+	// express-session. The zero value is right for any other.
+	Express ExpressOptions
 
 	// OnEvent is told what happens to sessions, for an audit log and metrics. It is
 	// called from requests, concurrently, and must not block.
@@ -183,4 +140,56 @@ type Config struct {
 
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
+}
+
+// ExpressOptions are the settings of express-session that this package does not need, or
+// that are safer the other way round.
+type ExpressOptions struct {
+	// Rules decides as express-session does where that differs from here:
+	//   - Regenerate alone, with nothing put in, is worth a record and a cookie;
+	//   - a change of the cookie alone, or an old secret's signature, is no reason to
+	//     send it;
+	//   - what nothing would be lost of (a touch, Resave, an empty new session) is written
+	//     when the request ends rather than before its header leaves;
+	//   - Save, and SetCookie with the same lifetime, keep the expiry as it is; Reload of a
+	//     session that is gone leaves the request what it had; Regenerate does not try a
+	//     failed delete again.
+	Rules bool
+
+	// Resave writes the session at every visit, changed or not. For stores that
+	// cannot touch; otherwise it only costs.
+	Resave bool
+
+	// SaveUninitialized stores new sessions that nothing was put into. It makes
+	// every visit of every robot a record (CVE-2015-5963): leave it off.
+	SaveUninitialized bool
+
+	// KeepCookie lets the attributes in the stored document make the cookie of a
+	// session that exists, as express-session does, so that a change of Cookie is seen
+	// by new sessions only. Default: Cookie counts, unless the session has its own.
+	KeepCookie bool
+
+	// KeepDeadCookie leaves the browser its cookie when the session has ended.
+	// Default: it is expired, with identical name, path, domain and flags.
+	KeepDeadCookie bool
+
+	// InsecureFirstCookie takes the first of several cookies of the name, as
+	// express-session does, so that another subdomain can plant one. Default: the
+	// one whose session lives; none if two do.
+	InsecureFirstCookie bool
+
+	// InsecurePlainIDs keeps sessions in the store under the id in the cookie, so
+	// that who reads the store can take over every session (and a lookup's timing
+	// leaks, CVE-2019-16782). For stores shared with express-session. Default: under
+	// the SHA-256 of the id.
+	InsecurePlainIDs bool
+
+	// InsecureShortSecrets lets New accept secrets under 16 bytes, for sharing
+	// cookies with an application that has one.
+	InsecureShortSecrets bool
+
+	// ReservedKeys are top-level keys that the data must not have: those which a
+	// program that shares the store would take for its own. A stored document that has
+	// one is read without it; putting one in fails the save.
+	ReservedKeys []string
 }

@@ -91,7 +91,7 @@ func TestNewAcceptsWhatCanWork(t *testing.T) {
 	for name, cfg := range map[string]session.Config{
 		"zero":                      {},
 		"several secrets":           {Secrets: []string{secret, secret + "2"}},
-		"a short secret, knowingly": {Secrets: []string{"cat"}, InsecureShortSecrets: true},
+		"a short secret, knowingly": {Secrets: []string{"cat"}, Express: session.ExpressOptions{InsecureShortSecrets: true}},
 		"no timeouts":               {IdleTimeout: session.NoTimeout, AbsoluteTimeout: session.NoTimeout},
 		"400 days":                  {Cookie: session.Cookie{MaxAge: 400 * day}},
 		"idle beyond 30 days":       {IdleTimeout: 90 * day},
@@ -140,9 +140,9 @@ func TestNewNamesEveryFault(t *testing.T) {
 // What the caller does to its Config afterwards does not reach the manager.
 func TestNewCopiesTheConfig(t *testing.T) {
 	t.Parallel()
-	cfg := session.Config{Secrets: []string{secret}, ReservedKeys: []string{"admin"}}
+	cfg := session.Config{Secrets: []string{secret}, Express: session.ExpressOptions{ReservedKeys: []string{"admin"}}}
 	m := newManager[map[string]any](t, cfg)
-	cfg.Secrets[0], cfg.ReservedKeys[0] = "another secret of enough bytes", "user"
+	cfg.Secrets[0], cfg.Express.ReservedKeys[0] = "another secret of enough bytes", "user"
 	b := newBrowser()
 	do(m, b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session[map[string]any]) {
 		session.Put(s, "user", "ada")

@@ -2,11 +2,11 @@ package session
 
 import (
 	"math"
-	"net/http"
 	"strings"
 	"time"
 
 	"github.com/nestsession/session/cookie"
+	"github.com/nestsession/session/internal/document"
 )
 
 // Cookie says how the session's cookie is set. The zero value is safe: it ends
@@ -124,11 +124,11 @@ func (c *Cookie) resolve(secure bool) {
 }
 
 // attributes is the cookie on the wire. c is resolved.
-func (c *Cookie) attributes(expires instant) cookie.Attributes {
+func (c *Cookie) attributes(expires document.Instant) cookie.Attributes {
 	a := cookie.Attributes{
 		Domain:      c.Domain,
 		Path:        c.Path,
-		Expires:     expires.time(),
+		Expires:     expires.Time(),
 		HTTPOnly:    !c.InsecureScriptAccess,
 		Secure:      c.Secure == SecureAlways,
 		Partitioned: c.Partitioned,
@@ -168,30 +168,6 @@ func (p Priority) attribute() cookie.Priority {
 	return ""
 }
 
-// settings are the Config's for a request, unresolved.
-func (c *core) settings(r *http.Request) *Cookie {
-	if c.cookieFunc != nil {
-		k := c.cookieFunc(c.callback(r))
-		return &k
-	}
-	return &c.cookie
-}
-
-// resolve is a cookie as it is for a request that came over HTTPS, or did not.
-func (c *core) resolve(k *Cookie, secure bool) *Cookie {
-	switch {
-	case k.Secure != SecureAuto && k.SameSite != SameSiteAuto:
-		return k
-	case k == &c.cookie && secure:
-		return &c.overHTTPS
-	case k == &c.cookie:
-		return &c.overHTTP
-	}
-	own := *k
-	own.resolve(secure)
-	return &own
-}
-
 // Proxy says whether X-Forwarded-Proto tells how the client connected. (RFC 7239
 // Forwarded is not read, as in express-session.)
 type Proxy uint8
@@ -206,17 +182,11 @@ const (
 	ProxyIgnored
 )
 
-// secure says whether the request came over an encrypted connection.
-func (c *core) secure(r *http.Request) bool {
-	if r.TLS != nil {
-		return true
-	}
-	switch c.proxy {
-	case ProxyTrusted:
-		proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
-		return strings.EqualFold(strings.TrimSpace(proto), "https")
-	case ProxyUnset:
-		return c.isSecure != nil && c.isSecure(c.callback(r))
-	}
-	return false
+// FormerCookie is a cookie that sessions had before Config.Name or Config.Cookie was
+// changed: what browsers tell cookies apart by (RFC 6265 section 5.3).
+type FormerCookie struct {
+	Name        string // "": Config.Name, or what its default was for such a cookie
+	Domain      string // "": the host alone
+	Path        string // "": "/"
+	Partitioned bool
 }

@@ -263,7 +263,7 @@ func TestADestroyedSessionsCookieIsExpired(t *testing.T) {
 	}
 	t.Run("KeepDeadCookie", func(t *testing.T) {
 		t.Parallel()
-		m := newManager[account](t, session.Config{KeepDeadCookie: true})
+		m := newManager[account](t, session.Config{Express: session.ExpressOptions{KeepDeadCookie: true}})
 		b := newBrowser()
 		login(t, m, b, "ada")
 		if res := do(m, b, destroy); setCookies(res) != "" {

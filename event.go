@@ -1,9 +1,7 @@
 package session
 
 import (
-	"context"
 	"log/slog"
-	"sync/atomic"
 	"time"
 )
 
@@ -112,83 +110,25 @@ func (e *Event) level() slog.Level {
 	return slog.LevelDebug
 }
 
-// emit reports an event to Config.OnEvent and the log. key is the session's key
-// in the store, of which only the digest leaves the process.
-func (c *core) emit(ctx context.Context, e Event, key string) {
-	level := e.level()
-	logs := c.logger.Enabled(ctx, level)
-	if c.onEvent == nil && !logs {
-		return
-	}
-	ctx = quietContext{ctx, c}
-	e.Time = c.now()
-	if key != "" {
-		e.Digest = c.digest(key)
-	}
-	if c.onEvent != nil {
-		c.onEvent(ctx, e)
-	}
-	if !logs {
-		return
-	}
-	attrs := make([]slog.Attr, 0, 4)
-	for _, a := range [...]slog.Attr{
-		slog.String("session", e.Digest), slog.String("owner", e.Owner), slog.String("reason", string(e.Reason)),
-	} {
-		if a.Value.String() != "" {
-			attrs = append(attrs, a)
-		}
-	}
-	if e.Err != nil {
-		attrs = append(attrs, slog.String("error", e.Err.Error()))
-	}
-	c.logger.LogAttrs(ctx, level, "session: "+string(e.Kind), attrs...)
-}
+// Why what a request has changed was dropped, or a cookie did not leave, because of how
+// the request went on.
+const (
+	ReasonPanicked Reason = "handler panicked"             // whoever recovered from it
+	ReasonFailed   Reason = "handler failed"               // a 5xx was answered behind the back of what changed the session
+	ReasonHijacked Reason = "connection was taken over"    // a response that is not written through net/http carries no cookie of ours
+	ReasonTimedOut Reason = "http.TimeoutHandler answered" // and discards what the handler wrote, the cookie included
+	ReasonFinished Reason = "request is over"              // an Update came after it: only Save stores it
+)
 
-// quietContext is a request's context in which From does not find the session, which
-// is locked while events are reported and the store is called: a log handler or a
-// store's tracing that asks for the user would wait for ever.
-type quietContext struct {
-	context.Context
-	c *core
-}
+// EventUnread: a member of the session's document is not of its field's type. The
+// field is its zero value, the member keeps its text through each save that does not
+// change the field, and the session goes on. Err names the key, and not the value.
+const EventUnread EventKind = "member not read"
 
-func (q quietContext) Value(key any) any {
-	if key == chainKey {
-		outer, _ := q.Context.Value(key).(chained)
-		return lockedExchange{q.c, outer}
-	}
-	return q.Context.Value(key)
-}
+// ReasonMember is the reason of an [EventUnread].
+const ReasonMember Reason = "undecodable member"
 
-// lockedExchange hides an exchange from callbacks.
-type lockedExchange struct {
-	c     *core
-	outer chained
-}
-
-func (l lockedExchange) manager() *core   { return l.c }
-func (l lockedExchange) farther() chained { return l.outer }
-func (l lockedExchange) locked() bool     { return true }
-func (l lockedExchange) level() int {
-	if l.outer == nil {
-		return -1
-	}
-	return l.outer.level()
-}
-
-// cookieNotSent reports a Secure cookie that a plain connection cannot carry. The
-// event comes each time, the warning once a minute: it is the same for every request.
-func (c *core) cookieNotSent(ctx context.Context, reason Reason, key string) {
-	c.emit(ctx, Event{Kind: EventCookieNotSent, Reason: reason, Err: ErrInsecure}, key)
-	c.warn(ctx, &c.warned, "session: a Secure cookie was not sent, since the request came over plain HTTP: "+
-		"serve HTTPS, set Config.Proxy or Config.IsSecure behind a proxy that ends TLS, or for development set Cookie.Secure to SecureAuto")
-}
-
-// warn writes to the log what is the same for every request, once a minute.
-func (c *core) warn(ctx context.Context, last *atomic.Int64, message string, args ...any) {
-	now := c.now().Unix()
-	if before := last.Load(); now-before >= 60 && last.CompareAndSwap(before, now) {
-		c.logger.WarnContext(quietContext{ctx, c}, message, args...)
-	}
-}
+// ReasonOutside is the reason of an [EventDropped]: a request that recorded no Update
+// changed in place what Data returned, as one that sorts a list to show it does. The
+// page went out, and nothing was saved.
+const ReasonOutside Reason = "data were changed outside Update"

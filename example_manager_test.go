@@ -22,7 +22,7 @@ func ExampleNew() {
 	})
 	fmt.Println(err)
 	// Output:
-	// session: Config.Secrets[0]: 12 bytes can be guessed; write at least 16, such as `openssl rand -base64 32` makes, or set InsecureShortSecrets to share cookies with an application that has it
+	// session: Config.Secrets[0]: 12 bytes can be guessed; write at least 16, such as `openssl rand -base64 32` makes, or set Express.InsecureShortSecrets to share cookies with an application that has it
 	// session: Config.Cookie.Domain: browsers refuse a __Host- cookie with a Domain; leave it out, or write a Name that begins with __Secure-
 }
 
@@ -183,7 +183,7 @@ func ExampleManager_Open() {
 	// visit 2
 }
 
-// A handler that goes on after the header has left is committed once more, without a
+// A handler that goes on after the headers are sent is committed once more, without a
 // header: what it has changed since is saved.
 func ExampleManager_Commit() {
 	type Export struct {

@@ -255,8 +255,8 @@ func TestFormerCookies(t *testing.T) {
 	t.Parallel()
 	mem := memstore.New(memstore.Config{})
 	before := newManager[account](t, session.Config{Store: mem})
-	for name, rules := range map[string]bool{"by default": false, "under ExpressRules": true} {
-		m := newManager[account](t, session.Config{Store: mem, Name: "id", Scope: "sid", ExpressRules: rules, FormerCookies: []session.FormerCookie{
+	for name, rules := range map[string]bool{"by default": false, "under Express.Rules": true} {
+		m := newManager[account](t, session.Config{Store: mem, Name: "id", Scope: "sid", Express: session.ExpressOptions{Rules: rules}, FormerCookies: []session.FormerCookie{
 			{Name: "older"}, {Name: "__Host-sid"}, {Domain: "shop.test"}, {Path: "/app"},
 		}})
 		alive := loggedIn(t, before, "ada")

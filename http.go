@@ -3,8 +3,13 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
+
+	"github.com/nestsession/session/internal/frames"
+	"github.com/nestsession/session/internal/once"
 )
 
 // HandlerFunc serves a route that declares a session: it is loaded before next
@@ -32,13 +37,13 @@ func (m *Manager[T]) HandlerFunc(next func(http.ResponseWriter, *http.Request, *
 func (x *exchange[T]) serve() {
 	returned := false
 	defer func() { x.end(returned) }()
-	serves[x.depth%len(serves)](x)
+	frames.Serves[x.depth%len(frames.Serves)](x)
 	x.response.finish()
 	returned = true
 }
 
-// run is called by one of the functions that mark where an exchange begins.
-func (x *exchange[T]) run() {
+// Run is called by one of the functions that mark where an exchange begins.
+func (x *exchange[T]) Run() {
 	if x.handler != nil {
 		x.handler.ServeHTTP(&x.response, x.r)
 	} else if s, ok := x.declare(); ok {
@@ -53,7 +58,7 @@ func (x *exchange[T]) nested(handle func()) {
 	x.inner.Add(1)
 	defer func() {
 		x.inner.Add(-1)
-		if !returned && x.gate.passed() {
+		if !returned && x.gate.Opened() {
 			x.s.rollBack(x.ctx.Context, ReasonPanicked)
 		}
 	}()
@@ -68,7 +73,7 @@ func (x *exchange[T]) declare() (*Session[T], bool) {
 		x.m.logger.ErrorContext(&x.ctx, "session: a route declares a session that Config.Cookie.Path does not cover: widen the path, or leave the session out", "route", x.r.Pattern)
 	}
 	if err != nil {
-		x.breakOff(err)
+		x.failWith(err)
 	}
 	return s, err == nil
 }
@@ -130,7 +135,7 @@ type exchange[T any] struct {
 	ctx      exchangeContext[T]
 	response response[T]
 	s        Session[T]
-	gate     gate
+	gate     once.Gate
 
 	handler  http.Handler // what is served: this, or
 	declared func(http.ResponseWriter, *http.Request, *Session[T])
@@ -144,21 +149,13 @@ type exchange[T any] struct {
 	broken atomic.Pointer[error]
 }
 
-// chained is an exchange of whatever type, in the chain of a request's.
-type chained interface {
-	manager() *core
-	farther() chained
-	level() int
-	locked() bool // the session is locked, and not to be had
-}
+func (x *exchange[T]) manager() *core { return &x.m.core }
 
-func (x *exchange[T]) manager() *core   { return &x.m.core }
 func (x *exchange[T]) farther() chained { return x.outer }
-func (x *exchange[T]) level() int       { return x.depth }
-func (x *exchange[T]) locked() bool     { return false }
 
-// chainKey is the key of the innermost exchange in a context.
-var chainKey any = new(int)
+func (x *exchange[T]) level() int { return x.depth }
+
+func (x *exchange[T]) locked() bool { return false }
 
 // exchangeContext is the request's context with the exchange in it. Stores and
 // events get the one without: the session is locked while they are called.
@@ -208,12 +205,12 @@ func (m *Manager[T]) newExchange(w http.ResponseWriter, r *http.Request) *exchan
 
 // session opens the session, once.
 func (x *exchange[T]) session(ctx context.Context) (*Session[T], error) {
-	err := x.gate.enter(func() error { return x.open(ctx) })
+	err := x.gate.Do(func() error { return x.open(ctx) })
 	if err == nil {
 		return &x.s, nil
 	}
 	if !errors.Is(err, ErrOutsidePath) {
-		x.breakOff(err)
+		x.failWith(err)
 	}
 	return nil, err
 }
@@ -231,12 +228,12 @@ func (x *exchange[T]) open(ctx context.Context) error {
 	return err
 }
 
-func (x *exchange[T]) breakOff(err error) { x.broken.Store(&err) }
+func (x *exchange[T]) failWith(err error) { x.broken.Store(&err) }
 
 // commit saves the session if it was opened, unless the handler has failed. h is nil
-// when the header has left, code the status that is about to; 0 for a normal return.
+// when the headers are sent, code the status that is about to; 0 for a normal return.
 func (x *exchange[T]) commit(h http.Header, code int) error {
-	if !x.gate.passed() {
+	if !x.gate.Opened() {
 		return nil
 	}
 	saves, idle := x.s.outlook()
@@ -252,10 +249,85 @@ func (x *exchange[T]) commit(h http.Header, code int) error {
 	return x.m.Commit(x.ctx.Context, &x.s, h)
 }
 
-func defaultErrorHandler(w http.ResponseWriter, _ *http.Request, err error) {
-	status := http.StatusInternalServerError
-	if s := (*storeError)(nil); errors.As(err, &s) {
-		status = http.StatusServiceUnavailable
+// failure tells why what the request has changed must not be saved with a response of
+// the given status; "" if it may be. A status of 0 is the handler's normal return.
+func (x *exchange[T]) failure(code int) Reason {
+	switch {
+	case code == 0:
+		return ""
+	case frames.Panicking(x.depth):
+		return ReasonPanicked
+	case code >= http.StatusInternalServerError && x.abandonedBy(frames.StackWithin(x.depth)):
+		return ReasonFailed
 	}
-	http.Error(w, http.StatusText(status), status)
+	return ""
+}
+
+// recoveredLate drops what was changed after the header had left, if a recoverer would
+// now write another one.
+func (x *exchange[T]) recoveredLate() {
+	if !x.gate.Opened() {
+		return
+	}
+	if saves, _ := x.s.outlook(); saves && frames.Panicking(x.depth) {
+		x.s.rollBack(x.ctx.Context, ReasonPanicked)
+	}
+}
+
+// abandonedBy reports whether what changed the session is over when somebody else
+// answers with a 5xx: a recoverer that returns an error, for the framework to write the
+// page of, leaves nothing else to see of the panic.
+func (x *exchange[T]) abandonedBy(stack []string) bool {
+	if x.inner.Load() > 0 { // a HandlerFunc that has not returned
+		for _, function := range stack {
+			if frames.Own(function) && strings.HasSuffix(function, ").nested") {
+				return false
+			}
+		}
+		return true
+	}
+	return x.s.left(stack)
+}
+
+// end is the exchange's end, however the handler ended: by returning, by a panic, or by
+// runtime.Goexit.
+func (x *exchange[T]) end(returned bool) {
+	if !x.gate.Opened() {
+		return
+	}
+	ctx := x.ctx.Context
+	if !returned {
+		x.s.rollBack(ctx, ReasonPanicked)
+		x.s.reportUnsent(ctx, ReasonPanicked)
+	} else if x.response.timedOut() {
+		x.s.abandon(ctx)
+	}
+	if !x.response.hijacked { // else the connection goes on, and saves by itself
+		x.s.close(ctx, x.response.failed)
+	}
+}
+
+// timedOut reports whether http.TimeoutHandler, farther out, has answered in place of
+// the handler: it discards the header that the session's cookie is in.
+func (w *response[T]) timedOut() bool {
+	if w.x.ctx.Err() == nil {
+		return false
+	}
+	bottom := bottomOf(w.w)
+	if fmt.Sprintf("%T", bottom) != "*http.timeoutWriter" { // writing nothing is harmless to this one
+		return false
+	}
+	_, err := bottom.Write(nil)
+	return errors.Is(err, http.ErrHandlerTimeout)
+}
+
+// bottomOf follows Unwrap to the writer that wraps no other.
+func bottomOf(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = wrapper.Unwrap()
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 
 	"github.com/nestsession/session/cookie"
+	"github.com/nestsession/session/internal/document"
 )
 
 // makeID makes an id: 24 bytes from the system's CSPRNG are 192 bits, of which
@@ -51,28 +52,20 @@ func (c *core) key(id string) string {
 // RecordID returns what stores know the session of an id by: for tools that look into a
 // store, or bring sessions into one that had no hashes. scope is Config.Scope.
 func RecordID(scope, id string) string {
-	var space [128]byte
-	return hashed(append(append(append(space[:0], scope...), 0), id...))
+	return document.RecordID(scope, id)
 }
 
 // linkKey is what the store knows the record by that leads from the id of a session
-// under ExpressRules to its new one.
-func linkKey(key string) string { return "nestsession:link:" + hashed([]byte(key)) }
-
-func hashed(text []byte) string {
-	sum := sha256.Sum256(text)
-	var hash [43]byte
-	base64.RawURLEncoding.Encode(hash[:], sum[:])
-	return string(hash[:])
-}
+// under Express.Rules to its new one.
+func linkKey(key string) string { return "nestsession:link:" + document.Hashed([]byte(key)) }
 
 // successorID is the id to which a session was renewed, for who has the old one: "" if
 // that cannot be told.
-func (c *core) successorID(old string, info *meta) string {
+func (c *core) successorID(old string, info *document.Meta) string {
 	if c.plainIDs {
 		return info.Successor
 	}
-	id, err := c.seal.openID(old, info.NewID)
+	id, err := c.seal.OpenID(old, info.NewID)
 	if err != nil {
 		return ""
 	}

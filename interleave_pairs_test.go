@@ -113,7 +113,7 @@ func TestInterleavings(t *testing.T) {
 var variants = map[string]session.Config{
 	"":                 {TouchInterval: -1, Cookie: session.Cookie{MaxAge: time.Hour}},
 	", seldom touched": {},
-	", always written": {Resave: true, SaveUninitialized: true},
+	", always written": {Express: session.ExpressOptions{Resave: true, SaveUninitialized: true}},
 	", express's preset": func() session.Config {
 		c := express.Config(secret)
 		c.Cookie.MaxAge = time.Hour

@@ -22,7 +22,7 @@ type actor struct {
 	arrived chan struct{} // to the scheduler: before each call, and at the end
 	resume  chan struct{} // from the scheduler
 	next    call          // which it waits for
-	last    int           // when it made its last call, and then answered; under ExpressRules: before its cookie was settled
+	last    int           // when it made its last call, and then answered; under Express.Rules: before its cookie was settled
 	header  http.Header   // of the answer
 	done    bool
 	res     *http.Response

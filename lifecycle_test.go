@@ -479,7 +479,7 @@ func TestRenewOfANewSession(t *testing.T) {
 	}
 }
 
-// What is done after the header has left is done at the end, each thing by itself.
+// What is done after the headers are sent is done at the end, each thing by itself.
 func TestEachThingAfterTheHeader(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -538,7 +538,7 @@ func TestEachThingAfterTheHeader(t *testing.T) {
 	}
 }
 
-// A framework that commits when the header has left already: what exists is saved, and
+// A framework that commits when the headers are sent already: what exists is saved, and
 // no new session is stored that its client would not hear of.
 func TestCommitAfterTheHeaderAlone(t *testing.T) {
 	t.Parallel()

@@ -8,68 +8,36 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/nestsession/session/cookie"
-	"github.com/nestsession/session/internal/watch"
+	"github.com/nestsession/session/internal/deadline"
+	"github.com/nestsession/session/internal/document"
+	"github.com/nestsession/session/internal/verified"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
 )
+
+func defaultErrorHandler(w http.ResponseWriter, _ *http.Request, err error) {
+	status := http.StatusInternalServerError
+	if s := (*storeError)(nil); errors.As(err, &s) {
+		status = http.StatusServiceUnavailable
+	}
+	http.Error(w, http.StatusText(status), status)
+}
 
 // Manager serves sessions whose data are a T. It is safe for concurrent use; an
 // application may have several side by side, under different cookie names.
 type Manager[T any] struct {
 	core
-	codec codec[T]
+	codec document.Codec[T]
 	owned io.Closer // the store, if New made it
-}
-
-// core is what of a manager does not depend on the data's type.
-type core struct {
-	store     store.Store
-	signer    *cookie.Signer
-	seal      *sealer
-	cookies   cookieCache
-	digestKey [sha256.Size]byte
-	name      string
-	scope     string // of the ids: part of the keys
-
-	cookie              Cookie
-	overHTTP, overHTTPS Cookie // the same, resolved
-
-	cookieFunc                         func(*http.Request) Cookie
-	genID                              func(*http.Request) (string, error)
-	isSecure                           func(*http.Request) bool
-	onEvent                            func(context.Context, Event)
-	errorHandler                       func(http.ResponseWriter, *http.Request, error)
-	now                                func() time.Time
-	logger                             *slog.Logger
-	proxy                              Proxy
-	idle, absolute, touchEvery         time.Duration
-	grace, loadTimeout, saveTimeout    time.Duration
-	maxBytes                           int
-	rolling, resave, saveUninitialized bool
-	plainIDs, firstCookie              bool
-	keepCookie, keepDeadCookie         bool
-	express                            bool
-	warned, warnedCopies, warnedAge    atomic.Int64 // when warn last did, in s since 1970
-	warnedOutside, warnedMember        atomic.Int64
-	former                             []FormerCookie
-	visitors                           int // how many of an owner's sessions are visited at a time
-
-	hub    *watch.Hub // tells the contexts of NotifyContext
-	ending sync.Map   // key → cause of what this node is removing
-
-	dropDocument func(key string) // of the decode cache, whose type is the data's
 }
 
 // New checks cfg and returns a manager. T is a struct or a map with text keys: the
 // session's data, stored as JSON beside the cookie's settings in one object. The
 // error names each field that cannot work and what to write instead.
 func New[T any](cfg Config) (*Manager[T], error) {
-	codec, typeErr := newCodec[T](cfg.ReservedKeys, cfg.ExpressRules)
+	codec, typeErr := document.NewCodec[T](cfg.Express.ReservedKeys, cfg.Express.Rules, parseCookie)
 	if err := errors.Join(cfg.validate(), typeErr); err != nil {
 		return nil, err
 	}
@@ -78,19 +46,20 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	if err != nil {
 		return nil, refuse("Secrets", "%v", err)
 	}
-	codec.seal = newSealer(&cfg)
+	codec.Seal = document.NewSealer(cfg.Secrets, cfg.Scope, cfg.Express.InsecurePlainIDs, cfg.Express.Rules)
 	m := &Manager[T]{codec: codec, core: core{
-		store: cfg.Store, signer: signer, seal: codec.seal, former: cfg.FormerCookies, scope: cfg.Scope, cookies: newCookieCache(), name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
+		store: cfg.Store, signer: signer, seal: codec.Seal, former: cfg.FormerCookies, scope: cfg.Scope, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
 		genID: cfg.GenID, isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, errorHandler: cfg.ErrorHandler, now: cfg.Now,
 		logger: cfg.Logger, proxy: cfg.Proxy, idle: cfg.IdleTimeout, absolute: cfg.AbsoluteTimeout,
 		touchEvery: cfg.TouchInterval, grace: cfg.RenewGrace, maxBytes: cfg.MaxBytes,
 		loadTimeout: cfg.LoadTimeout, saveTimeout: cfg.SaveTimeout,
-		rolling: cfg.Rolling, resave: cfg.Resave, saveUninitialized: cfg.SaveUninitialized,
-		plainIDs: cfg.InsecurePlainIDs, firstCookie: cfg.InsecureFirstCookie,
-		keepCookie: cfg.KeepCookie, keepDeadCookie: cfg.KeepDeadCookie,
-		express: cfg.ExpressRules, visitors: maxVisits,
+		rolling: cfg.Rolling, resave: cfg.Express.Resave, saveUninitialized: cfg.Express.SaveUninitialized,
+		plainIDs: cfg.Express.InsecurePlainIDs, firstCookie: cfg.Express.InsecureFirstCookie,
+		keepCookie: cfg.Express.KeepCookie, keepDeadCookie: cfg.Express.KeepDeadCookie,
+		policy: policyOf(&cfg.Express), visitors: maxVisits,
 	}}
-	m.dropDocument = m.codec.cache.drop
+	m.cookies = verified.New(signer, m.key)
+	m.dropDocument = m.codec.Forget
 	m.overHTTP, m.overHTTPS = m.cookie, m.cookie
 	m.overHTTP.resolve(false)
 	m.overHTTPS.resolve(true)
@@ -128,8 +97,8 @@ func (m *Manager[T]) Close() error {
 // Ping reports whether the store answers: for health checks, which then need no
 // session. The error is the store's.
 func (m *Manager[T]) Ping(ctx context.Context) error {
-	d := within(ctx, m.loadTimeout)
-	defer d.end()
+	d := deadline.Within(ctx, m.loadTimeout)
+	defer d.End()
 	if p, ok := store.As[store.Pinger](m.store); ok {
 		return p.Ping(d)
 	}

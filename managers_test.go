@@ -71,7 +71,7 @@ func TestManagersDoNotTakeEachOthersCookies(t *testing.T) {
 		"another store":    {session.Config{}, ""},
 		"another secret":   {session.Config{Store: mem, Secrets: []string{"another secret of enough bytes"}}, ""},
 		"another name":     {session.Config{Store: mem, Name: "other"}, ""},
-		"plain ids":        {session.Config{Store: mem, InsecurePlainIDs: true}, ""},
+		"plain ids":        {session.Config{Store: mem, Express: session.ExpressOptions{InsecurePlainIDs: true}}, ""},
 	} {
 		if who := whoami(newManager[account](t, c.cfg), b); who != c.want {
 			t.Errorf("%s: logged in as %q, want %q", name, who, c.want)
@@ -222,8 +222,8 @@ func TestHandlerIsEagerWhereEveryVisitCounts(t *testing.T) {
 	}{
 		"lazy":              {session.Config{}, "", false, ""},
 		"Rolling":           {session.Config{Rolling: true}, "load update", true, ""},
-		"Resave":            {session.Config{Resave: true}, "load update", false, ""},
-		"SaveUninitialized": {session.Config{SaveUninitialized: true}, "load", false, "create"},
+		"Resave":            {session.Config{Express: session.ExpressOptions{Resave: true}}, "load update", false, ""},
+		"SaveUninitialized": {session.Config{Express: session.ExpressOptions{SaveUninitialized: true}}, "load", false, "create"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -316,7 +316,7 @@ func TestAnEagerHandlerAndItsLimits(t *testing.T) {
 	}
 }
 
-// A session that is first asked for when the header has left is there all the same:
+// A session that is first asked for when the headers are sent is there all the same:
 // what can still be done for it is done at the end.
 func TestFromAfterTheHeader(t *testing.T) {
 	t.Parallel()

@@ -36,54 +36,15 @@ type few struct {
 	Visits int `json:"visits"`
 }
 
-// Whatever keys somebody makes, looking one up is no walk over the others: of members
-// that T has no field for nothing is made, and many are found by a map.
-func TestManyKeysAreNotLookedAtOneByOne(t *testing.T) { // not parallel: it counts allocations
+// Whatever keys a client makes, the owner is found without a walk over the others.
+func TestTheOwnerAmongManyKeys(t *testing.T) { // not parallel: it counts allocations
 	text := ownedBy("user:1", crowded(60_000, 1_000_000))
-	c, err := sealingCodec[few]()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := testing.AllocsPerRun(1, func() {
-		if d, err := c.read("key", text); err != nil || len(d.others) != 1 {
-			t.Errorf("read: %v", err)
-		}
-	}); n > 100 {
-		t.Errorf("reading a document of 60,000 unknown keys takes %v allocations", n)
-	}
 	if n := testing.AllocsPerRun(1, func() {
 		if OwnerOf(text) != "user:1" {
 			t.Error("the owner is another")
 		}
 	}); n > 20 {
 		t.Errorf("reading its owner takes %v allocations", n)
-	}
-	members, err := parseMembers(text)
-	if err != nil || len(members) != 60_002 {
-		t.Fatalf("%d members, %v", len(members), err)
-	}
-	if set := indexed(members); set.at == nil || set.find("k59999") != 60_000 || set.find("other") != -1 {
-		t.Error("many members are not indexed")
-	}
-}
-
-// Of a key that stands twice the last counts, be they few or many.
-func TestOfAKeyTwiceTheLastCounts(t *testing.T) {
-	t.Parallel()
-	for _, n := range []int{1, fewMembers, 1000} {
-		text := crowded(n, 20*n)
-		text = append(bytes.TrimSuffix(text, []byte("}")), `,"k00000":"last"}`...)
-		members, err := parseMembers(text)
-		if all := indexed(members); err != nil || len(members) != n+1 || string(all.get("k00000")) != `"last"` {
-			t.Errorf("of %d keys: %s %v", n, all.get("k00000"), err)
-		}
-		c, err := sealingCodec[map[string]any]()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if d, err := c.read("key", text); err != nil || d.value["k00000"] != "last" || len(d.others) != n {
-			t.Errorf("of %d keys: %v", n, err)
-		}
 	}
 }
 
@@ -107,14 +68,14 @@ func BenchmarkKeys(b *testing.B) {
 func benchKeys[T any](b *testing.B, name string, n int, text []byte, change func(*T)) {
 	st := memstore.New(memstore.Config{})
 	defer func() { _ = st.Close() }()
-	m, err := New[T](Config{Secrets: []string{"0123456789abcdef"}, Store: st, MaxBytes: 4 << 20, InsecurePlainIDs: true, Name: "sid", Cookie: Cookie{Secure: SecureAuto}, Logger: slog.New(slog.DiscardHandler)})
+	m, err := New[T](Config{Secrets: []string{"0123456789abcdef"}, Store: st, MaxBytes: 4 << 20, Express: ExpressOptions{InsecurePlainIDs: true}, Name: "sid", Cookie: Cookie{Secure: SecureAuto}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}
 	id := strings.Repeat("a", 32)
 	b.Run(fmt.Sprintf("%s/decode/%d", name, n), func(b *testing.B) {
 		for b.Loop() {
-			if _, err := m.codec.decode("k", text); err != nil {
+			if _, err := m.codec.Decode("k", text); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -3,9 +3,7 @@ package session
 import (
 	"context"
 	"errors"
-	"time"
 
-	"github.com/nestsession/session/internal/watch"
 	"github.com/nestsession/session/store"
 )
 
@@ -41,7 +39,7 @@ func (s *Session[T]) NotifyContext(parent context.Context) (ctx context.Context,
 		cancel(ErrRevoked)
 		return ctx, stop
 	}
-	w := s.m.hub.Add(key, until.time(), &follower[T]{s, cancel})
+	w := s.m.hub.Add(key, until.Time(), &follower[T]{s, cancel})
 	forget := func() { s.m.hub.Remove(w) }
 	unhook := context.AfterFunc(parent, forget) // not of ctx, which would take a map for it
 	return ctx, func() {
@@ -62,14 +60,6 @@ func (f *follower[T]) Ended(cause error) { f.cancel(cause) }
 // Moved does not wait for the session's lock, which is held while the store is asked.
 func (f *follower[T]) Moved(successor string) { f.s.successor.Store(&successor) }
 
-// catchUp takes note that the session was renewed while a connection was open: what
-// pointed to the new record may be gone by now.
-func (s *Session[T]) catchUp() {
-	if moved := s.successor.Swap(nil); moved != nil && s.state == stateStored && s.key != *moved {
-		s.alias, s.key = s.key, *moved
-	}
-}
-
 // KeepAlive counts as a use of the session, and puts its idle timeout off, in a
 // connection that outlives the request: call it for each message. It writes only if
 // the expiry moves by Config.TouchInterval, so that most calls cost nothing.
@@ -89,8 +79,8 @@ func (s *Session[T]) KeepAlive(ctx context.Context) error {
 	if !s.due(s.recordExpiry(s.m.present())) {
 		return nil
 	}
-	d := s.m.asked(ctx)
-	defer d.end()
+	d := s.m.forCaller(ctx)
+	defer d.End()
 	s.catchUp()
 	if s.follows != "" {
 		return ErrRevoked
@@ -128,66 +118,9 @@ func (s *Session[T]) prolong(ctx context.Context, at *loaded[T]) error {
 	if !s.due(until) {
 		return nil
 	}
-	err := s.m.store.Touch(ctx, s.key, until.time())
+	err := s.m.store.Touch(ctx, s.key, until.Time())
 	if err == nil {
 		s.deadline, s.expires = until, s.within(until)
 	}
 	return err
-}
-
-// look finds out where a session is that was last seen under key, for the hub.
-func (c *core) look(ctx context.Context, key string, until time.Time) (watch.State, error) {
-	d := within(ctx, c.loadTimeout)
-	defer d.end()
-	for range maxHops {
-		rec, err := c.loadRecord(d, key)
-		if errors.Is(err, store.ErrNotFound) {
-			break
-		}
-		if err != nil {
-			return watch.State{}, &storeError{err}
-		}
-		m := c.metaOf(rec.ID, rec.Data)
-		switch {
-		case m.Ended:
-			return watch.State{Ended: c.why(key, time.Time{})}, nil
-		case m.Login:
-			return watch.State{Ended: ErrLoggedIn}, nil
-		case m.Successor == "":
-			if c.over(m.Created) {
-				return watch.State{Ended: ErrExpired}, nil
-			}
-			until := rec.Expires
-			if end := c.end(m.Created).time(); !end.IsZero() && (until.IsZero() || end.Before(until)) {
-				until = end
-			}
-			return watch.State{Key: key, Until: until}, nil
-		}
-		key, until = m.Successor, time.Time{}
-	}
-	return watch.State{Ended: c.why(key, until)}, nil
-}
-
-// why tells why the session that was kept under key until then is not there.
-func (c *core) why(key string, until time.Time) error {
-	if cause, ok := c.ending.Load(key); ok {
-		return cause.(error)
-	}
-	if !until.IsZero() && !c.now().Before(until) {
-		return ErrExpired
-	}
-	return ErrRevoked
-}
-
-func (c *core) newHub(recheck time.Duration) *watch.Hub {
-	h := watch.Config{Look: c.look, Recheck: recheck, Now: c.now}
-	w, watches := store.As[store.Watcher](c.store)
-	h.Watch = w
-	if h.Recheck == 0 {
-		h.Recheck = DefaultRecheckInterval
-		if !watches {
-			h.Recheck = DefaultPollInterval
-		}
-	}
-	return watch.New(h)
 }

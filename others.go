@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/nestsession/session/internal/deadline"
+	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/store"
 )
 
@@ -74,8 +76,8 @@ type revision[T any] struct {
 // nothing, and in place of the members that have changed only: the cookie, the
 // bookkeeping and the expiry stay as they are.
 func (r *revision[T]) apply(ctx context.Context, l *listed[T]) (changed bool, err error) {
-	d := within(ctx, r.m.saveTimeout)
-	defer d.end()
+	d := deadline.Within(ctx, r.m.saveTimeout)
+	defer d.End()
 	for try := 0; ; try++ {
 		data, err := r.outcome(l.doc)
 		if data == nil || err != nil {
@@ -109,9 +111,9 @@ func (r *revision[T]) apply(ctx context.Context, l *listed[T]) (changed bool, er
 }
 
 // outcome is the document once fn was applied; nil if that changes nothing.
-func (r *revision[T]) outcome(doc *document[T]) ([]byte, error) {
+func (r *revision[T]) outcome(doc *document.Document[T]) ([]byte, error) {
 	c := &r.m.codec
-	was, err := c.bodyOf(doc)
+	was, err := c.Encoding(doc)
 	if err != nil {
 		return nil, err
 	}
@@ -126,31 +128,25 @@ func (r *revision[T]) outcome(doc *document[T]) ([]byte, error) {
 	if !bytes.Equal(body, again) {
 		return nil, ErrUnrepeatable
 	}
-	data := append([]byte(`{"`+cookieKey+`":`), memberOf(doc.data, cookieKey)...)
-	if data, _, err = c.appendData(data, doc, body); err != nil {
-		return nil, err
-	}
-	if text := memberOf(doc.data, metaKey); text != nil {
-		data = append(append(data, `,"`+metaKey+`":`...), text...)
-	}
-	if data = append(data, '}'); len(data) > r.m.maxBytes {
+	data, err := c.Rewrite(doc, body)
+	if err == nil && len(data) > r.m.maxBytes {
 		err = fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, len(data), r.m.maxBytes)
 	}
 	return data, err
 }
 
 // run applies fn to a copy of the document's data, and encodes it.
-func (r *revision[T]) run(doc *document[T]) ([]byte, error) {
+func (r *revision[T]) run(doc *document.Document[T]) ([]byte, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var value T
-	if err := r.m.codec.copyOf(doc, &value); err != nil {
+	if err := r.m.codec.Copy(doc, &value); err != nil {
 		return nil, err
 	}
 	r.fn(&value)
-	body, err := r.m.codec.encode(&value)
+	body, err := r.m.codec.Encode(&value)
 	if err == nil {
-		err = r.m.codec.settle(&value, body)
+		err = r.m.codec.Normalize(&value, body)
 	}
 	return body, err
 }

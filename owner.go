@@ -2,13 +2,13 @@ package session
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
 	"time"
 
+	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/store"
 )
 
@@ -47,32 +47,13 @@ func (i Info[T]) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("session", i.Digest), slog.String("owner", i.Owner))
 }
 
-// Digest stands for the session in events and in [Info]: the same on every node,
-// and worth nothing to a thief. It changes with the id. "" for a session without one.
-func (s *Session[T]) Digest() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.key == "" {
-		return ""
-	}
-	return s.m.digest(s.key)
-}
-
 // OwnerOf reads whose session a stored document is, "" for nobody's or what is no
 // document. Stores whose table or keys other programs write as well take it in their
 // Config, since those programs keep the document's members and know no owner besides.
 //
 // It believes what the document says, which is enough for an index: a manager believes
 // what it has sealed itself.
-func OwnerOf(document []byte) string {
-	var m struct {
-		Owner string `json:"owner"`
-	}
-	if json.Unmarshal(memberOf(document, metaKey), &m) != nil {
-		return ""
-	}
-	return m.Owner
-}
+func OwnerOf(data []byte) string { return document.OwnerOf(data) }
 
 // List yields the live sessions of an owner, in no particular order, without holding
 // them all in memory (ASVS 7.5.2). For everybody's sessions see [Manager.ListAll].
@@ -146,13 +127,13 @@ type listed[T any] struct {
 // is described as far as the record tells.
 func (m *Manager[T]) read(rec store.Record) listed[T] {
 	l := listed[T]{loaded: loaded[T]{rec: rec, key: rec.ID}}
-	doc, err := m.codec.read(rec.ID, rec.Data)
+	doc, err := m.codec.Read(rec.ID, rec.Data)
 	if err != nil {
 		l.owner, l.live = rec.Owner, true
 		return l
 	}
-	l.doc, l.owner = doc, m.ownerOf(&rec, &doc.meta)
-	switch info := &doc.meta; {
+	l.doc, l.owner = doc, m.ownerOf(&rec, &doc.Meta)
+	switch info := &doc.Meta; {
 	case info.Ended, info.Login:
 	case info.Successor != "":
 		l.successor = info.Successor
@@ -165,17 +146,17 @@ func (m *Manager[T]) read(rec store.Record) listed[T] {
 // describe is what a listing says of a session.
 func (m *Manager[T]) describe(l *listed[T]) Info[T] {
 	info := Info[T]{Owner: l.owner, Digest: m.digest(l.key), Expires: l.rec.Expires, key: l.key, version: l.rec.Version}
-	if l.doc == nil || m.codec.copyOf(l.doc, &info.Data) != nil {
+	if l.doc == nil || m.codec.Copy(l.doc, &info.Data) != nil {
 		info.Undecodable = true
 		return info
 	}
 	var s Session[T]
 	s.m = m
-	s.settle(&m.cookie)
+	s.useCookie(&m.cookie)
 	s.adopt(l.loaded)
-	if l.doc.meta.Created != 0 {
-		info.Created = s.created.time()
+	if l.doc.Meta.Created != 0 {
+		info.Created = s.created.Time()
 	}
-	info.LastUsed, info.Expires = s.lastUsed().time(), s.expires.time()
+	info.LastUsed, info.Expires = s.lastUsed().Time(), s.expires.Time()
 	return info
 }

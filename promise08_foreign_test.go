@@ -147,7 +147,7 @@ func TestPromise08_ADeadIDIsNotUsedAgain(t *testing.T) {
 // InsecureFirstCookie, as express-session has it: the first of several counts.
 func TestPromise08_TheFirstOfSeveralCookiesWhereItIsSaid(t *testing.T) {
 	t.Parallel()
-	m := newManager[account](t, session.Config{InsecureFirstCookie: true})
+	m := newManager[account](t, session.Config{Express: session.ExpressOptions{InsecureFirstCookie: true}})
 	b := newBrowser()
 	login(t, m, b, "ada")
 	for header, want := range map[string]string{

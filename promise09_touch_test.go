@@ -166,8 +166,8 @@ func TestPromise09_OneWriteAVisit(t *testing.T) {
 			w.(http.Flusher).Flush()
 			storing(w, r, s)
 		}, "load update update"},
-		"Resave and Save":    {session.Config{Resave: true}, func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Save(r.Context()) }, "load update"},
-		"Resave and a flush": {session.Config{Resave: true}, func(w http.ResponseWriter, _ *http.Request, _ *session.Session[account]) { w.(http.Flusher).Flush() }, "load update"},
+		"Resave and Save":    {session.Config{Express: session.ExpressOptions{Resave: true}}, func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Save(r.Context()) }, "load update"},
+		"Resave and a flush": {session.Config{Express: session.ExpressOptions{Resave: true}}, func(w http.ResponseWriter, _ *http.Request, _ *session.Session[account]) { w.(http.Flusher).Flush() }, "load update"},
 		"a renewal":          {session.Config{TouchInterval: -1}, func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Renew(r.Context()) }, "load create update"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,40 +1,51 @@
 package session
 
+import (
+	"context"
+	"errors"
+	"reflect"
+	"runtime"
+	"strings"
+
+	"github.com/nestsession/session/internal/clone"
+	"github.com/nestsession/session/internal/frames"
+)
+
 // replay runs the recorded functions on a fresh copy of the last known data. Where
 // the view was made from the same version it must come out the same: a function
 // for which it does not would lose data at the first conflict. body is nil where nothing
 // was recorded: then the document's encoding is not needed, or has been made.
 func (s *Session[T]) replay() (value *T, body []byte, err error) {
 	c := &s.m.codec
-	if s.mu.misuse != nil {
-		return nil, nil, s.mu.misuse
+	if s.mu.Misuse != nil {
+		return nil, nil, s.mu.Misuse
 	}
 	if len(s.updates) == 0 {
-		if s.viewed && c.shares() && !c.same(&s.doc.value, &s.view) {
-			s.told = true
-			return nil, nil, s.unrepeatable(&s.doc.value)
+		if s.viewed && c.Shares() && !c.Same(&s.doc.Value, &s.view) {
+			s.reportedOutside = true
+			return nil, nil, s.unrepeatable(&s.doc.Value)
 		}
-		return &s.doc.value, nil, nil
+		return &s.doc.Value, nil, nil
 	}
 	value = new(T)
-	if err := c.copyOf(s.doc, value); err != nil {
+	if err := c.Copy(s.doc, value); err != nil {
 		return nil, nil, err
 	}
 	// The view has parts of its own already. If nobody else has them, and they turn out
 	// the same, they serve.
-	private := s.viewed && !s.shown && c.copier.safe && !c.copier.dynamic && !c.copier.times
+	private := s.viewed && !s.shown && c.CopiesExactly()
 	var unfit error
 	for i, fn := range s.updates {
 		s.apply(fn, value)
 		if !private || i < len(s.updates)-1 {
-			unfit = c.detach(value) // from what fn put in, which the next one may change
+			unfit = c.Detach(value) // from what fn put in, which the next one may change
 		}
 	}
-	if s.mu.misuse != nil {
-		return nil, nil, s.mu.misuse
+	if s.mu.Misuse != nil {
+		return nil, nil, s.mu.Misuse
 	}
 	// First, since what cannot be encoded cannot be compared either: a function, NaN.
-	if body, err = c.encode(value); err != nil {
+	if body, err = c.Encode(value); err != nil {
 		return nil, nil, err
 	}
 	if !private && unfit != nil {
@@ -43,27 +54,218 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 	if s.outside != "" {
 		return nil, nil, s.unrepeatable(value)
 	}
-	if s.viewed && !c.same(value, &s.view) {
+	if s.viewed && !c.Same(value, &s.view) {
 		if !private {
 			return nil, nil, s.unrepeatable(value)
 		}
 		// Perhaps what fn put in only has another form than the view's.
-		if err := c.detach(value); err != nil {
+		if err := c.Detach(value); err != nil {
 			return nil, nil, err
 		}
-		if !c.same(value, &s.view) {
+		if !c.Same(value, &s.view) {
 			return nil, nil, s.unrepeatable(value)
 		}
 	}
 	if private {
 		value = &s.view
 	}
-	if err := c.settle(value, body); err != nil || !c.express {
+	if err := c.Normalize(value, body); err != nil || s.m.policy.holdsLargeIntegers() {
 		return value, body, err
 	}
-	was, err := c.bodyOf(s.doc)
+	was, err := c.Encoding(s.doc)
 	if err == nil {
-		err = c.checkNumbers(was, body)
+		err = c.CheckNumbers(was, body)
 	}
 	return value, body, err
+}
+
+// look makes the view if it was not needed before. A document that was decoded
+// once can be copied, or decoded, again.
+func (s *Session[T]) look() *T {
+	if !s.viewed && s.state <= stateStored {
+		if err := s.m.codec.Copy(s.doc, &s.view); err == nil {
+			s.viewed = true
+			for _, fn := range s.updates { // of a view that a failed save has dropped
+				s.apply(fn, &s.view)
+				_ = s.m.codec.Detach(&s.view)
+			}
+		}
+	}
+	return &s.view
+}
+
+func (s *Session[T]) update(fn func(*T)) {
+	s.changing()
+	view := s.look()
+	s.noticeOutside()
+	if s.shown { // leave what Data returned as it is
+		_ = s.m.codec.Detach(view)
+		s.shown = false
+	}
+	s.apply(fn, view)
+	_ = s.m.codec.Detach(view) // its error comes from the save
+	if s.updates == nil {
+		s.updates = s.few[:0]
+	}
+	s.updates = append(s.updates, fn)
+}
+
+// forget drops the view and what was recorded.
+func (s *Session[T]) forget() {
+	s.unview()
+	s.few, s.updates = [2]func(*T){}, nil
+}
+
+// unview drops the view, to be made anew.
+func (s *Session[T]) unview() {
+	var none T
+	s.view, s.viewed, s.shown = none, false, false
+	s.outside, s.reference = "", nil
+}
+
+// changing takes note of who changes the session. What HandlerFunc serves needs none
+// of it: a panic passes through there.
+func (s *Session[T]) changing() {
+	if s.over {
+		s.tooLate()
+	}
+	if s.traced.Load() {
+		s.trace.Take()
+	}
+}
+
+// left reports whether the function that last changed the session is over, and the
+// helpers' callers as well. stack is what runs now.
+func (s *Session[T]) left(stack []string) bool {
+	s.mu.Lock()
+	changed := s.trace.Names()
+	s.mu.Unlock()
+	return frames.Abandoned(changed, stack)
+}
+
+// apply runs a function given to Update. The session is locked.
+//
+//go:noinline
+func (s *Session[T]) apply(fn func(*T), data *T) {
+	defer s.mu.End()
+	s.mu.Begin(reflect.ValueOf(fn).Pointer())
+	fn(data)
+}
+
+// pathOf is where two values differ, "" if nowhere.
+func pathOf[T any](a, b *T) string {
+	f := clone.Differing{Exactly: true}.Find(reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem(), clone.MaxDepth)
+	if f == nil {
+		return ""
+	}
+	return strings.TrimPrefix(f.Path, ".")
+}
+
+// show takes note that Data hands the view out. Once there are updates, what it is then
+// is kept to compare with: of data that nobody has changed the document has it.
+func (s *Session[T]) show() {
+	if !s.shown && len(s.updates) > 0 && s.m.codec.Shares() {
+		var copied T
+		if s.m.codec.CopyValue(&s.view, &copied) == nil {
+			s.reference = &copied
+		}
+	}
+	s.shown = true
+}
+
+// noticeOutside looks whether what Data returned was changed in place, before the view
+// becomes another.
+func (s *Session[T]) noticeOutside() {
+	if s.outside != "" || !s.viewed || !s.shown || !s.m.codec.Shares() {
+		return
+	}
+	reference := s.reference
+	if len(s.updates) == 0 {
+		reference = &s.doc.Value
+	}
+	if reference != nil && !s.m.codec.Same(reference, &s.view) {
+		s.outside = pathOf(reference, &s.view)
+	}
+	s.reference = nil
+}
+
+// unrepeatable finds out what is behind a replay that ended in another value than the
+// view, and says it.
+func (s *Session[T]) unrepeatable(value *T) error {
+	e := &UnrepeatableError{Cause: CauseOutside, Key: pathOf(value, &s.view)}
+	s.noticeOutside()
+	if s.outside != "" {
+		e.Key = s.outside
+		return e
+	}
+	e.Cause = CauseFunction
+	if len(s.updates) == 0 {
+		e.Cause = CauseOutside // of a value that decoding gives otherwise each time
+		return e
+	}
+	fn := s.suspect(e.Key)
+	if fn == nil {
+		return e
+	}
+	if f := runtime.FuncForPC(reflect.ValueOf(fn).Pointer()); f != nil {
+		e.Function = f.Name()
+		e.File, e.Line = f.FileLine(f.Entry())
+	}
+	return e
+}
+
+// suspect is the recorded function that is not repeatable: the first that gives two
+// things when it runs twice more; else, since one may have been different the first
+// time only, the only one, or the only one that has to do with the key. nil: not known.
+func (s *Session[T]) suspect(key string) func(*T) {
+	c := &s.m.codec
+	if len(s.updates) == 1 {
+		return s.updates[0]
+	}
+	var a, b T
+	if c.Copy(s.doc, &a) != nil || c.Copy(s.doc, &b) != nil {
+		return nil
+	}
+	var touching []func(*T)
+	for _, fn := range s.updates {
+		var before T
+		known := c.CopyValue(&a, &before) == nil
+		fn(&a)
+		fn(&b)
+		if c.Detach(&a) != nil || c.Detach(&b) != nil {
+			return nil
+		}
+		if !c.Same(&a, &b) {
+			return fn
+		}
+		if known && top(pathOf(&before, &a)) == top(key) {
+			touching = append(touching, fn)
+		}
+	}
+	if len(touching) == 1 {
+		return touching[0]
+	}
+	return nil
+}
+
+// top is the member of the data that a path leads into.
+func top(path string) string {
+	if i := strings.IndexAny(path, ".["); i > 0 {
+		return path[:i]
+	}
+	return path
+}
+
+// replayAtEnd is replay for the save at the end of a request. A page that shows its
+// data otherwise than they are stored, and asked for no change, must go out: nothing
+// is saved of it. Not so if the application was told, by Save, and goes on.
+func (s *Session[T]) replayAtEnd(ctx context.Context) (*T, []byte, error) {
+	told := s.reportedOutside
+	value, body, err := s.replay()
+	if told || len(s.updates) > 0 || !errors.Is(err, ErrUnrepeatable) {
+		return value, body, err
+	}
+	s.m.changedOutside(ctx, err, s.owner, s.key)
+	s.forget()
+	return s.replay()
 }

@@ -1,11 +1,15 @@
 package session
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"sync/atomic"
+
+	"github.com/nestsession/session/internal/frames"
 )
 
 // errAnswered is what a handler gets that goes on writing after the session could
@@ -19,7 +23,7 @@ type response[T any] struct {
 	w      http.ResponseWriter
 	x      *exchange[T]
 	before http.Header // what the header held when the handler got it, if anything
-	sent   atomic.Bool // the header has left, or the connection was taken over
+	sent   atomic.Bool // the headers are sent, or the connection was taken over
 	failed bool        // and it was the error response's
 
 	hijacked bool     // the connection was taken over
@@ -85,7 +89,7 @@ func (w *response[T]) fail(err error) {
 // finish is the handler's return: what it has changed since the header left is
 // saved. A handler whose panic nobody within recovers from does not get here.
 func (w *response[T]) finish() {
-	if w.release(0) && w.x.gate.passed() && w.x.s.unsettled() {
+	if w.release(0) && w.x.gate.Opened() && w.x.s.hasMoreToCommit() {
 		// The header is gone, so that the client cannot be told. commit reports it.
 		w.failed = w.x.commit(nil, 0) != nil
 	}
@@ -138,4 +142,76 @@ func (w *response[T]) FlushError() error {
 		return errAnswered
 	}
 	return http.NewResponseController(w.w).Flush()
+}
+
+// Hijack saves the session and hands the connection over. Whoever takes it writes the
+// response, so that no cookie of ours leaves with it: a new session is not stored, and
+// a cookie that was due is reported. Where it must leave, Commit puts it into a header
+// beforehand. (After WriteHeader(101) it has left already.) httputil.ReverseProxy is
+// known to write this response's header. If the connection cannot be handed over, the
+// response goes on as if nothing had been asked.
+func (w *response[T]) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	bottom := bottomOf(w.w)
+	if _, can := bottom.(http.Hijacker); !can {
+		return http.NewResponseController(bottom).Hijack() // which tells why not
+	}
+	c := http.NewResponseController(w.w)
+	if w.sent.Swap(true) {
+		if w.failed {
+			return nil, nil, errAnswered
+		}
+		w.hijacked = true
+		return c.Hijack()
+	}
+	proxied := frames.WritesHeader(w.x.depth)
+	cookies, known, err := w.saveBeforeHijack(proxied)
+	if err != nil {
+		w.fail(err)
+		return nil, nil, errAnswered
+	}
+	conn, rw, err := c.Hijack()
+	if err != nil {
+		w.carried = cookies
+		if known != nil {
+			known.unsend()
+		}
+		w.sent.Store(false)
+		return nil, nil, err
+	}
+	w.hijacked = true
+	switch {
+	case known == nil:
+	case proxied:
+		for _, line := range cookies {
+			addCookie(w.w.Header(), line)
+		}
+	default:
+		known.unsend()
+		known.taken(w.x.ctx.Context)
+	}
+	return conn, rw, nil
+}
+
+// saveBeforeHijack saves a session that the store has, since afterwards there is no
+// way to answer with an error. It returns the cookies that are due, and the session if
+// there is one that this response has not told the client of.
+func (w *response[T]) saveBeforeHijack(proxied bool) ([]string, *Session[T], error) {
+	x := w.x
+	if broken := x.broken.Load(); broken != nil {
+		return nil, nil, *broken
+	}
+	if !x.gate.Opened() {
+		return nil, nil, nil
+	}
+	s := &x.s
+	if s.isNew() && !proxied {
+		return nil, s, nil // it is kept for the error page, or dropped
+	}
+	told := s.isSent()
+	h := http.Header{}
+	err := x.commit(h, http.StatusSwitchingProtocols)
+	if told {
+		s = nil
+	}
+	return h["Set-Cookie"], s, err
 }

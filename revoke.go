@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/store"
 )
 
@@ -58,8 +59,8 @@ func (m *Manager[T]) RevokeOwner(ctx context.Context, owner string, keep ...*Ses
 
 // revoke ends the session under key, and reports whether it was this call that did.
 func (m *Manager[T]) revoke(ctx context.Context, key string, version store.Version, owner string) (ended bool, err error) {
-	d := within(ctx, m.saveTimeout)
-	defer d.end()
+	d := deadline.Within(ctx, m.saveTimeout)
+	defer d.End()
 	ended, err = m.remove(d, key, version, ErrRevoked)
 	if ended {
 		m.emit(ctx, Event{Kind: EventRevoked, Owner: owner}, key)

@@ -8,18 +8,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/nestsession/session/internal/backoff"
+	"github.com/nestsession/session/internal/deadline"
+	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/store"
-)
-
-const (
-	// maxConflicts bounds how often a save is tried again. Each conflict means that
-	// another save succeeded, so that it takes a crowd to get there.
-	maxConflicts = 1000
-	// maxBackoff is the longest wait between two tries.
-	maxBackoff = 8 * time.Millisecond
-	// maxIDs bounds how many ids are tried: a generator that repeats itself is broken.
-	maxIDs = 4
 )
 
 // Save writes the session now, changed or not, and in place of at the end of the
@@ -33,8 +24,8 @@ const (
 func (s *Session[T]) Save(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.m.asked(ctx)
-	defer d.end()
+	d := s.m.forCaller(ctx)
+	defer d.End()
 	ctx = d
 	s.catchUp()
 	if err := s.save(ctx); err != nil {
@@ -46,7 +37,7 @@ func (s *Session[T]) Save(ctx context.Context) error {
 }
 
 func (s *Session[T]) save(ctx context.Context) error {
-	s.now, s.keepExpiry = s.m.present(), s.m.express
+	s.now, s.keepExpiry = s.m.present(), !s.m.policy.saveIsUse()
 	switch s.state {
 	case stateNew:
 		if s.superseded {
@@ -81,7 +72,7 @@ func (s *Session[T]) reportSave(ctx context.Context, err error) {
 		return
 	}
 	e := Event{Kind: EventSaveFailed, Owner: s.owner, Err: err}
-	if d, ok := ctx.(*deadlineContext); ok && d.follows && d.parent.Err() != nil {
+	if d, ok := ctx.(*deadline.Context); ok && d.Follows && d.Parent.Err() != nil {
 		e.Reason = ReasonClientLeft
 	}
 	s.m.emit(ctx, e, s.key)
@@ -89,8 +80,8 @@ func (s *Session[T]) reportSave(ctx context.Context, err error) {
 
 // compose makes the next document of the session, to be kept under key, and the record
 // around it.
-func (s *Session[T]) compose(key string, value *T, body []byte) (*document[T], store.Record, error) {
-	info := meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie, Authenticated: s.authenticated}
+func (s *Session[T]) compose(key string, value *T, body []byte) (*document.Document[T], store.Record, error) {
+	info := document.Meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie, Authenticated: s.authenticated}
 	if s.m.absolute > 0 || s.owner != "" {
 		info.Created, info.Used = s.created, s.now
 	}
@@ -100,7 +91,7 @@ func (s *Session[T]) compose(key string, value *T, body []byte) (*document[T], s
 	if err := checkOwner(s.owner); err != nil {
 		return nil, store.Record{}, err
 	}
-	if s.ownCookie && s.lifetime.set && s.lifetime.ms <= 0 && !s.m.express {
+	if s.ownCookie && s.lifetime.Set && s.lifetime.MS <= 0 && s.m.policy.refusesEndedLifetimes() {
 		return nil, store.Record{}, errors.New("session: the lifetime given to SetMaxAge or SetCookie is over before it begins; give a positive one, or call Destroy to end the session")
 	}
 	expires, ends := s.ends()
@@ -110,14 +101,15 @@ func (s *Session[T]) compose(key string, value *T, body []byte) (*document[T], s
 			return nil, store.Record{}, fmt.Errorf("session: the session's cookie cannot be written: %w", err)
 		}
 	}
-	doc, err := s.m.codec.compose(s.doc, key, value, body, s.settings, s.lifetime, ends, info)
+	var space [256]byte
+	doc, err := s.m.codec.Compose(s.doc, key, value, body, appendCookie(space[:0], s.settings, s.lifetime, ends), s.settings, s.lifetime, info)
 	if err != nil {
 		return nil, store.Record{}, err
 	}
-	if len(doc.data) > s.m.maxBytes {
-		return nil, store.Record{}, fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, len(doc.data), s.m.maxBytes)
+	if len(doc.Data) > s.m.maxBytes {
+		return nil, store.Record{}, fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, len(doc.Data), s.m.maxBytes)
 	}
-	return doc, store.Record{ID: key, Owner: s.owner, Data: doc.data, Expires: expires.time(), Version: s.version}, nil
+	return doc, store.Record{ID: key, Owner: s.owner, Data: doc.Data, Expires: expires.Time(), Version: s.version}, nil
 }
 
 func checkOwner(owner string) error {
@@ -129,8 +121,8 @@ func checkOwner(owner string) error {
 
 // sight is what the bookkeeping says of whether a client has come with the session's id
 // since Renew made it. Once the grace is over that need not be kept any more.
-func (s *Session[T]) sight() (unseen bool, seen instant) {
-	unseen, seen = s.doc.meta.Unseen, s.doc.meta.Seen
+func (s *Session[T]) sight() (unseen bool, seen document.Instant) {
+	unseen, seen = s.doc.Meta.Unseen, s.doc.Meta.Seen
 	if unseen && s.came() {
 		return false, s.now
 	}
@@ -141,11 +133,11 @@ func (s *Session[T]) sight() (unseen bool, seen instant) {
 }
 
 // ends is until when what is written now holds: the record and the cookie.
-func (s *Session[T]) ends() (record, cookie instant) {
+func (s *Session[T]) ends() (record, cookie document.Instant) {
 	if !s.keepExpiry {
 		return s.recordExpiry(s.now), s.cookieExpiry(s.now)
 	}
-	if s.lifetime.set {
+	if s.lifetime.Set {
 		cookie = s.expires
 	}
 	return s.expires, cookie
@@ -210,9 +202,9 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 			if err := pauseBeforeRetry(ctx, try); err != nil {
 				return &storeError{fmt.Errorf("saving: %w", err)}
 			}
-		case s.m.gone(ctx, s.key):
+		case s.m.isGone(ctx, s.key):
 			return s.revoked(ctx)
-		} // under ExpressRules Login and Renew delete the record, and leave a link
+		} // under Express.Rules Login and Renew delete the record, and leave a link
 		err = s.reload(ctx)
 		if superseded := (*supersededError)(nil); errors.As(err, &superseded) {
 			if s.taking {
@@ -233,25 +225,12 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 	}
 }
 
-// pauseBeforeRetry waits before another try: at first hardly, then longer and at random, so
-// that those who collided do not meet again.
-func pauseBeforeRetry(ctx context.Context, try int) error {
-	if try < 2 {
-		return ctx.Err()
-	}
-	limit := min(time.Duration(try)*100*time.Microsecond, maxBackoff)
-	if !backoff.Pause(ctx, backoff.Below(limit)) {
-		return ctx.Err()
-	}
-	return nil
-}
-
 // keep takes over what was written.
-func (s *Session[T]) keep(doc *document[T], version store.Version, expires time.Time) {
-	s.m.codec.cache.put(doc)
+func (s *Session[T]) keep(doc *document.Document[T], version store.Version, expires time.Time) {
+	s.m.codec.Keep(doc)
 	s.forget()
 	s.state, s.doc, s.version = stateStored, doc, version
-	s.deadline = instantOf(expires)
+	s.deadline = document.InstantOf(expires)
 	s.expires = s.within(s.deadline)
 	s.settingsChanged, s.ownerMoved, s.touched = false, false, false
 	s.storedOwner = s.owner
@@ -278,13 +257,68 @@ func (s *Session[T]) modified(body []byte) (bool, error) { return s.differs(body
 
 // differs reports whether body, of which nil is the document's own, is other than that of
 // an earlier document.
-func (s *Session[T]) differs(body []byte, since *document[T]) (bool, error) {
+func (s *Session[T]) differs(body []byte, since *document.Document[T]) (bool, error) {
 	if body == nil && s.doc == since {
 		return false, nil
 	}
-	was, err := s.m.codec.bodyOf(since)
+	was, err := s.m.codec.Encoding(since)
 	if err == nil && body == nil {
-		body, err = s.m.codec.bodyOf(s.doc)
+		body, err = s.m.codec.Encoding(s.doc)
 	}
 	return !bytes.Equal(body, was), err
+}
+
+// saveFollower saves what was changed since the session was found to be superseded.
+func (s *Session[T]) saveFollower(ctx context.Context) error {
+	if len(s.updates) == 0 {
+		return nil
+	}
+	return s.follow(ctx, s.follows)
+}
+
+// follow makes the changes of this request in the session that a login has put in the
+// place of its own meanwhile: the cart that a visitor was filling is his after the login
+// too. Nothing of that session is seen here, since the id that this request came with
+// may be known to others.
+func (s *Session[T]) follow(ctx context.Context, key string) error {
+	if s.ownerMoved || s.settingsChanged {
+		s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.key)
+		s.ownerMoved, s.settingsChanged = false, false
+	}
+	for range maxHops {
+		t := &Session[T]{m: s.m, r: s.r}
+		t.secure, t.now = s.secure, s.m.present()
+		for _, fn := range s.updates {
+			t.updates = append(t.updates, func(data *T) { s.apply(fn, data) })
+		}
+		t.useCookie(s.m.settings(s.r))
+		at, err := s.m.load(ctx, key, "")
+		if superseded := (*supersededError)(nil); errors.As(err, &superseded) && superseded.carry {
+			key = superseded.successor // logged in once more
+			continue
+		}
+		if isOver(err) {
+			break
+		}
+		if err != nil {
+			return &storeError{fmt.Errorf("loading: %w", err)}
+		}
+		t.adopt(at)
+		value, body, err := t.replay()
+		if err == nil {
+			err = s.mu.Misuse
+		}
+		if err == nil {
+			err = t.swap(ctx, value, body)
+		}
+		if errors.Is(err, ErrRevoked) { // reported there
+			s.finish()
+		}
+		if err == nil {
+			s.follows, s.touched = key, false
+			s.few, s.updates = [2]func(*T){}, nil
+		}
+		return err
+	}
+	return s.revoked(ctx)
 }

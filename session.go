@@ -1,12 +1,27 @@
 package session
 
 import (
+	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
-	"sync/atomic"
 	"time"
 
-	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/internal/deadline"
+	"github.com/nestsession/session/internal/frames"
+	"github.com/nestsession/session/internal/verified"
 )
+
+// Digest stands for the session in events and in [Info]: the same on every node,
+// and worth nothing to a thief. It changes with the id. "" for a session without one.
+func (s *Session[T]) Digest() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.key == "" {
+		return ""
+	}
+	return s.m.digest(s.key)
+}
 
 // Session is one client's session, as one request has it. It holds the request's
 // own view of the data: what other requests save meanwhile is seen after Save or
@@ -17,93 +32,21 @@ import (
 type Session[T any] struct {
 	m  *Manager[T]
 	r  *http.Request
-	mu lock
+	mu frames.Mutex
 
-	state state
-	id    string    // in the cookie; "" until there is need of one
-	key   string    // of the record
-	alias string    // of the record that Renew left behind, if it was found through that
-	sent  *verified // the well-signed cookie that the request came with
+	state   state
+	id      string           // in the cookie; "" until there is need of one
+	key     string           // of the record
+	alias   string           // of the record that Renew left behind, if it was found through that
+	sent    *verified.Cookie // the well-signed cookie that the request came with
+	opening deadline.Context // of the load by Open; here to spare an allocation
 
 	identity
-	copies     clearing // what becomes of several cookies of one name
-	copied     string   // that name
-	follows    string   // the record of the login that has superseded the session, which gets the changes
-	superseded bool     // the request's id is one that another request has put out of use
-
-	doc      *document[T] // the record's data in the last known version
-	origin   *document[T] // and in the version with which the request, or this id, began
-	saved    *document[T] // and as this request has saved them, if it has
-	version  store.Version
-	deadline instant // until when the store keeps the record, as last known
-	expires  instant // the same, with what this request has changed of it
-
-	view    T // doc's value with updates applied, if viewed
-	updates []func(*T)
-	few     [2]func(*T) // where updates begins, to spare an allocation
-
-	outside   string // the key of what was changed outside Update, if that was noticed
-	reference *T     // what the view was when Data handed it out, if there were updates
-
-	settings *Cookie // resolved; shared, never changed in place
-	lifetime lifetime
-
-	opening deadlineContext // of the load by Open; here to spare an allocation
-
-	now    instant // of the write at hand
-	doomed *doomed // what Regenerate could not end
-
-	successor atomic.Pointer[string] // the record's key since a renewal elsewhere, told by NotifyContext
-
-	secure    bool // the request came over HTTPS
-	ownCookie bool // settings and lifetime are the session's own
-
-	told                   bool // Save has returned that data were changed outside Update
-	viewed, shown          bool // there is a view; Data has handed it out as it is
-	touched, regenerated   bool // by this request
-	settingsChanged        bool // by this request, and not saved
-	headerSent, cookieSent bool
-	written, deferred      bool  // by Commit: the store was told; there is more to tell it at the end
-	keepExpiry             bool  // the write at hand does not count as use
-	was                    state // before Discard
-	loggedIn               bool  // by Login, and not stored since
-	repair                 bool  // the client may not have got the cookie of a renewal
-	resend                 bool  // the client has several cookies of the name
-	ended                  bool  // by this request
-	unsure                 bool  // the store has failed in it, and may have done it all the same
-	renewing               bool  // the write at hand is a renewal's
-	taking                 bool  // the write at hand is Take's, which reads what it changes
-	checked                bool  // by Commit: the store has shown that the session lives
-
-	traced         atomic.Bool // changing notes who calls
-	trace          trace
-	ownerBefore    string // SetOwner
-	failed         bool   // the handler panicked, and what it had changed was dropped
-	over, overTold bool   // the request is over, and a change after it was reported
-
-	enough func() bool // whether what another request has saved makes a swap needless
+	base[T]
+	changes[T]
+	reply
+	progress
 }
-
-// identity is whose session it is.
-type identity struct {
-	owner         string
-	storedOwner   string // as the record has it
-	ownerMoved    bool   // by this request, and not saved
-	created       instant
-	used          instant
-	authenticated instant // by Login
-}
-
-// state is where a session is in its life.
-type state uint8
-
-const (
-	stateNew       state = iota // no store has it
-	stateStored                 // a store had it when last looked
-	stateEnding                 // Destroy was called and the store has failed to do it
-	stateEnded                  // it is over
-	stateDiscarded              // Discard: this request has nothing to do with it any more
-)
 
 // ID returns the id that the client's cookie holds, or will: whoever has it is the
 // user. Keep it out of logs, pages and errors; events and Info have a digest that
@@ -151,21 +94,6 @@ func (s *Session[T]) Data() T {
 	return *view
 }
 
-// look makes the view if it was not needed before. A document that was decoded
-// once can be copied, or decoded, again.
-func (s *Session[T]) look() *T {
-	if !s.viewed && s.state <= stateStored {
-		if err := s.m.codec.copyOf(s.doc, &s.view); err == nil {
-			s.viewed = true
-			for _, fn := range s.updates { // of a view that a failed save has dropped
-				s.apply(fn, &s.view)
-				_ = s.m.codec.detach(&s.view)
-			}
-		}
-	}
-	return &s.view
-}
-
 // Update applies fn to the request's view of the data and records it, to be saved
 // before the response's header leaves. fn may be called several times: Save runs
 // it again on the stored data, and once more on each version that another request
@@ -179,38 +107,9 @@ func (s *Session[T]) look() *T {
 func (s *Session[T]) Update(fn func(data *T)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state <= stateStored && s.mu.nested == 0 {
+	if s.state <= stateStored && !s.mu.InUpdate() {
 		s.update(fn)
 	}
-}
-
-func (s *Session[T]) update(fn func(*T)) {
-	s.changing()
-	view := s.look()
-	s.noticeOutside()
-	if s.shown { // leave what Data returned as it is
-		_ = s.m.codec.detach(view)
-		s.shown = false
-	}
-	s.apply(fn, view)
-	_ = s.m.codec.detach(view) // its error comes from the save
-	if s.updates == nil {
-		s.updates = s.few[:0]
-	}
-	s.updates = append(s.updates, fn)
-}
-
-// forget drops the view and what was recorded.
-func (s *Session[T]) forget() {
-	s.unview()
-	s.few, s.updates = [2]func(*T){}, nil
-}
-
-// unview drops the view, to be made anew.
-func (s *Session[T]) unview() {
-	var none T
-	s.view, s.viewed, s.shown = none, false, false
-	s.outside, s.reference = "", nil
 }
 
 // Touch counts as use: the idle timeout begins anew, and the store is told when the
@@ -262,7 +161,7 @@ func (s *Session[T]) SetOwner(owner string) {
 func (s *Session[T]) AuthenticatedAt() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.authenticated.time()
+	return s.authenticated.Time()
 }
 
 // Created returns when the session began; Renew does not change it. The zero time
@@ -270,7 +169,7 @@ func (s *Session[T]) AuthenticatedAt() time.Time {
 func (s *Session[T]) Created() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.created.time()
+	return s.created.Time()
 }
 
 // LastUsed returns when the session was last used before this request, as exactly
@@ -278,7 +177,7 @@ func (s *Session[T]) Created() time.Time {
 func (s *Session[T]) LastUsed() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.lastUsed().time()
+	return s.lastUsed().Time()
 }
 
 // Expires returns when the session ends unless it is used before: the earlier of
@@ -286,5 +185,60 @@ func (s *Session[T]) LastUsed() time.Time {
 func (s *Session[T]) Expires() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.expires.time()
+	return s.expires.Time()
 }
+
+func (s *Session[T]) isNew() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == stateNew
+}
+
+func (s *Session[T]) isSent() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cookieSent
+}
+
+// Cookie returns how this session's cookie is set. MaxAge is the lifetime from each
+// visit on; Expires is always zero, see [Session.Expires].
+func (s *Session[T]) Cookie() Cookie {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := *s.settings
+	c.MaxAge, c.Expires = maxAgeOf(s.lifetime), time.Time{}
+	return c
+}
+
+// SetCookie gives the session a cookie of its own in place of the Config's; it is
+// sent with this response, and kept with the session. A cookie that cannot be
+// written (see Config.Cookie) fails the save.
+func (s *Session[T]) SetCookie(c Cookie) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lifetime, expires := s.lifetime, s.expires
+	s.set(c)
+	if !s.m.policy.saveIsUse() && s.lifetime == lifetime {
+		s.expires = expires // other settings do not count as use
+	}
+}
+
+// SetMaxAge gives the session a lifetime of its own: "remember me". It replaces the
+// Config's MaxAge and IdleTimeout. The absolute timeout remains, for the browser's cookie
+// too: raise Config.AbsoluteTimeout for a longer life, of which a line in the log reminds.
+// Zero: until the browser closes. A negative one fails the save, since the session would
+// be over before it begins: [Session.Destroy] ends one.
+func (s *Session[T]) SetMaxAge(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := *s.settings
+	c.MaxAge, c.Expires = d, time.Time{}
+	s.set(c)
+}
+
+// Format prints the session's digest, whatever the verb: a session that gets into a
+// log line or an error by accident does not take its id there.
+func (s *Session[T]) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "session "+s.Digest()) }
+
+// LogValue is Format for log/slog.
+func (s *Session[T]) LogValue() slog.Value { return slog.StringValue(s.Digest()) }

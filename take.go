@@ -27,12 +27,12 @@ import (
 func Take[T, V any](ctx context.Context, s *Session[T], fn func(data *T) V) (V, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.m.asked(ctx)
-	defer d.end()
+	d := s.m.forCaller(ctx)
+	defer d.End()
 	s.catchUp()
 	var taken, none V
-	if s.mu.nested > 0 {
-		return none, s.mu.misuse
+	if s.mu.InUpdate() {
+		return none, s.mu.Misuse
 	}
 	if s.state > stateStored || s.follows != "" {
 		return none, ErrRevoked
@@ -40,9 +40,9 @@ func Take[T, V any](ctx context.Context, s *Session[T], fn func(data *T) V) (V, 
 	changed := false
 	before := len(s.updates)
 	s.update(func(data *T) {
-		was, werr := s.m.codec.encode(data)
+		was, werr := s.m.codec.Encode(data)
 		taken = fn(data)
-		is, err := s.m.codec.encode(data)
+		is, err := s.m.codec.Encode(data)
 		changed = werr != nil || err != nil || !bytes.Equal(was, is)
 	})
 	if !changed {

@@ -215,7 +215,7 @@ func TestTypesThatCanBeStored(t *testing.T) {
 // the save of map data, and the client learns of it.
 func TestReservedKeysInMapData(t *testing.T) {
 	t.Parallel()
-	m := newManager[map[string]any](t, session.Config{ReservedKeys: []string{"toString"}})
+	m := newManager[map[string]any](t, session.Config{Express: session.ExpressOptions{ReservedKeys: []string{"toString"}}})
 	for _, key := range []string{"cookie", "__nestsession", "toString"} {
 		b := newBrowser()
 		res := do(m, b, func(_ http.ResponseWriter, r *http.Request, s *session.Session[map[string]any]) {

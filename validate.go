@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nestsession/session/cookie"
+	"github.com/nestsession/session/internal/jar"
 )
 
 const (
@@ -70,7 +71,7 @@ func (c *Config) former(f FormerCookie) FormerCookie {
 			f.Name = then.defaultName()
 		}
 	}
-	f.Domain = domainOf(f.Domain)
+	f.Domain = jar.DomainOf(f.Domain)
 	return f
 }
 
@@ -97,8 +98,8 @@ func (c *Config) validateSecrets() error {
 		if s == "" {
 			return refuse(field, "empty (is the environment variable set?); write one that `openssl rand -base64 32` made")
 		}
-		if len(s) < minSecretBytes && !c.InsecureShortSecrets {
-			return refuse(field, "%d bytes can be guessed; write at least %d, such as `openssl rand -base64 32` makes, or set InsecureShortSecrets to share cookies with an application that has it", len(s), minSecretBytes)
+		if len(s) < minSecretBytes && !c.Express.InsecureShortSecrets {
+			return refuse(field, "%d bytes can be guessed; write at least %d, such as `openssl rand -base64 32` makes, or set Express.InsecureShortSecrets to share cookies with an application that has it", len(s), minSecretBytes)
 		}
 	}
 	return nil
@@ -135,7 +136,7 @@ func (c *Config) validateTimes() error {
 	if idle := c.usualIdle(); idle > 0 && c.TouchInterval >= idle {
 		errs = append(errs, refuse("TouchInterval", "%v is not shorter than the idle timeout %v: sessions in use would expire; write at most a half of it, or 0 for a tenth", c.TouchInterval, idle))
 	}
-	if age := c.Cookie.MaxAge; age > 0 && c.TouchInterval >= age && !c.ExpressRules {
+	if age := c.Cookie.MaxAge; age > 0 && c.TouchInterval >= age && !c.Express.Rules {
 		errs = append(errs, refuse("TouchInterval", "%v is not shorter than Cookie.MaxAge %v: the browser would drop the cookie of a session in use; write at most a half of it, or 0 for a tenth", c.TouchInterval, age))
 	}
 	return errors.Join(errs...)
@@ -255,7 +256,7 @@ func (c *Config) validateFormer(field string, f FormerCookie) error {
 	if strings.HasPrefix(strings.ToLower(f.Name), "__host-") && (f.Domain != "" || f.Path != "/") {
 		return refuse(field, "browsers keep no cookie %q with a Domain or a Path other than /; write what the cookie was", f.Name)
 	}
-	now := FormerCookie{c.Name, domainOf(c.Cookie.Domain), c.Cookie.path(), c.Cookie.Partitioned}
+	now := FormerCookie{c.Name, jar.DomainOf(c.Cookie.Domain), c.Cookie.path(), c.Cookie.Partitioned}
 	if now.Name == "" {
 		now.Name = c.defaultName()
 	}

@@ -3,6 +3,9 @@ package session
 import (
 	"encoding/json"
 	"reflect"
+
+	"github.com/nestsession/session/internal/clone"
+	"github.com/nestsession/session/internal/jsontext"
 )
 
 // Value reads a key of a session whose data are a map, as a V: what was put there
@@ -39,14 +42,14 @@ func shares(t reflect.Type) bool {
 func Put(s *Session[map[string]any], key string, value any) {
 	text, err := json.Marshal(value)
 	if err == nil {
-		err = storableAny(value).error()
+		err = clone.CheckValue(value).Err()
 	}
 	s.Update(func(data *map[string]any) {
 		if err != nil {
 			(*data)[key] = value // the save says what is wrong with it
 			return
 		}
-		(*data)[key] = decodeAny(text)
+		(*data)[key] = jsontext.DecodeAny(text)
 	})
 }
 

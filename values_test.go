@@ -337,7 +337,7 @@ func TestADocumentOfAnotherProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	m := newManager[account](t, session.Config{Store: s, Now: clk.now, AbsoluteTimeout: 3 * time.Hour, IdleTimeout: time.Hour, ExpressRules: true})
+	m := newManager[account](t, session.Config{Store: s, Now: clk.now, AbsoluteTimeout: 3 * time.Hour, IdleTimeout: time.Hour, Express: session.ExpressOptions{Rules: true}})
 	infos := list(t, m, "user:1")
 	if len(infos) != 1 || infos[0].Owner != "user:1" || !infos[0].Created.IsZero() {
 		t.Errorf("listed as %+v", infos)
@@ -378,7 +378,7 @@ func TestKeepCookie(t *testing.T) {
 	for _, keeps := range []bool{true, false} {
 		b := newBrowser()
 		login(t, short, b, "ada")
-		long := newManager[account](t, session.Config{Store: s, Now: clk.now, KeepCookie: keeps, Cookie: session.Cookie{MaxAge: 2 * time.Hour}})
+		long := newManager[account](t, session.Config{Store: s, Now: clk.now, Express: session.ExpressOptions{KeepCookie: keeps}, Cookie: session.Cookie{MaxAge: 2 * time.Hour}})
 		want := "__Host-sid=V; Path=/; Max-Age=7200; Expires=Sun, 01 Mar 2026 14:00:00 GMT; HttpOnly; Secure; SameSite=Lax"
 		if keeps {
 			want = "__Host-sid=V; Path=/; Max-Age=3600; Expires=Sun, 01 Mar 2026 13:00:00 GMT; HttpOnly; Secure; SameSite=Strict"

@@ -6,15 +6,9 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/nestsession/session/internal/crew"
+	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/store"
-)
-
-const (
-	// maxPasses bounds how often an owner's sessions are listed again.
-	maxPasses = 8
-	// maxVisits is how many sessions are visited at a time. Stores send calls together
-	// that come together.
-	maxVisits = 16
 )
 
 // visits does something to each session of an owner, once, several at a time.
@@ -61,7 +55,7 @@ func (v *visits[T]) all(ctx context.Context) error {
 }
 
 func (v *visits[T]) pass(ctx context.Context, pass int) (visited int, err error) {
-	c := crew{size: v.m.visitors}
+	c := crew.Crew{Size: v.m.visitors}
 	pointers := map[string]string{}
 	var later []string
 	var doubtful []*listed[T]
@@ -85,10 +79,10 @@ func (v *visits[T]) pass(ctx context.Context, pass int) (visited int, err error)
 				doubtful = append(doubtful, &l)
 			default:
 				visited++
-				c.begin(func() error { return v.do(ctx, &l) })
+				c.Begin(func() error { return v.do(ctx, &l) })
 			}
 		}
-		if c.failed() {
+		if c.Failed() {
 			break
 		}
 	}
@@ -98,11 +92,11 @@ func (v *visits[T]) pass(ctx context.Context, pass int) (visited int, err error)
 		for _, l := range doubtful {
 			if err == nil && !kept[l.key] {
 				visited++
-				c.begin(func() error { return v.do(ctx, l) })
+				c.Begin(func() error { return v.do(ctx, l) })
 			}
 		}
 	}
-	if err = errors.Join(c.wait(), err); err != nil {
+	if err = errors.Join(c.Wait(), err); err != nil {
 		return visited, err
 	}
 	for from, to := range pointers {
@@ -134,9 +128,9 @@ func (v *visits[T]) pass(ctx context.Context, pass int) (visited int, err error)
 func (v *visits[T]) kept(l *listed[T]) (kept, perhaps bool) {
 	for _, s := range v.keep {
 		s.mu.Lock()
-		created := s.doc.meta.Created
+		created := s.doc.Meta.Created
 		kept = kept || s.key == l.key
-		perhaps = perhaps || s.state != stateNew && l.doc != nil && (created == 0 || created == l.doc.meta.Created)
+		perhaps = perhaps || s.state != stateNew && l.doc != nil && (created == 0 || created == l.doc.Meta.Created)
 		s.mu.Unlock()
 	}
 	return kept, perhaps
@@ -207,8 +201,8 @@ func (m *Manager[T]) follow(ctx context.Context, key string) (*listed[T], error)
 
 // at reads the record under key; if there is none, it is neither live nor a pointer.
 func (m *Manager[T]) at(ctx context.Context, key string) (listed[T], error) {
-	d := within(ctx, m.loadTimeout)
-	defer d.end()
+	d := deadline.Within(ctx, m.loadTimeout)
+	defer d.End()
 	rec, err := m.loadRecord(d, key)
 	switch {
 	case err == nil:
@@ -217,59 +211,4 @@ func (m *Manager[T]) at(ctx context.Context, key string) (listed[T], error) {
 		return listed[T]{}, nil
 	}
 	return listed[T]{}, &storeError{fmt.Errorf("loading: %w", err)}
-}
-
-// crew does jobs, several at a time, and begins none after one has failed.
-type crew struct {
-	size  int // 1: each job is done before begin returns
-	jobs  sync.WaitGroup
-	slots chan struct{}
-
-	mu       sync.Mutex
-	err      error
-	panicked any
-}
-
-func (c *crew) begin(job func() error) {
-	if c.slots == nil {
-		c.slots = make(chan struct{}, c.size)
-	}
-	c.slots <- struct{}{}
-	if c.failed() {
-		return
-	}
-	c.jobs.Go(func() {
-		defer func() {
-			if p := recover(); p != nil {
-				c.mu.Lock()
-				c.panicked = p
-				c.mu.Unlock()
-			}
-			<-c.slots
-		}()
-		if err := job(); err != nil {
-			c.mu.Lock()
-			c.err = errors.Join(c.err, err)
-			c.mu.Unlock()
-		}
-	})
-	if c.size == 1 {
-		c.jobs.Wait()
-	}
-}
-
-func (c *crew) failed() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err != nil || c.panicked != nil
-}
-
-// wait waits for the jobs, and returns their errors. The caller panics as a job has, so
-// that a server that recovers from a handler's panic does so.
-func (c *crew) wait() error {
-	c.jobs.Wait()
-	if c.panicked != nil {
-		panic(c.panicked)
-	}
-	return c.err
 }

@@ -18,9 +18,9 @@ require (
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/labstack/echo/v4 v4.16.0
 	github.com/labstack/echo/v5 v5.4.4
-	github.com/nestsession/session v0.0.0
-	github.com/nestsession/session/pgxstore v0.0.0
-	github.com/nestsession/session/redisstore v0.0.0
+	github.com/nestsession/session v0.1.0
+	github.com/nestsession/session/pgxstore v0.1.0
+	github.com/nestsession/session/redisstore v0.1.0
 	github.com/redis/rueidis v1.0.79
 	github.com/valyala/fasthttp v1.69.0
 	golang.org/x/crypto v0.58.0
@@ -61,6 +61,7 @@ require (
 	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
 	github.com/modern-go/reflect2 v1.0.2 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
+	github.com/nestsession/session/internal/servers v0.1.0
 	github.com/pelletier/go-toml/v2 v2.2.4 // indirect
 	github.com/philhofer/fwd v1.2.0 // indirect
 	github.com/quic-go/qpack v0.6.0 // indirect
@@ -83,11 +84,4 @@ require (
 	modernc.org/libc v1.80.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
-)
-
-replace (
-	github.com/nestsession/session => ../
-	github.com/nestsession/session/pgxstore => ../pgxstore
-	github.com/nestsession/session/redisstore => ../redisstore
-	github.com/nestsession/session/store/storetest/linear => ../store/storetest/linear
 )

@@ -191,7 +191,7 @@ func TestReservedFieldsAreRefused(t *testing.T) {
 func TestReservedKeysAreTheCallers(t *testing.T) {
 	t.Parallel()
 	express.ReservedKeys()[0] = "mine"
-	express.Config(secret).ReservedKeys[1] = "mine"
+	express.Config(secret).Express.ReservedKeys[1] = "mine"
 	if got := express.ReservedKeys(); got[0] != "cookie" || got[1] != "req" {
 		t.Errorf("the names are %q", got)
 	}

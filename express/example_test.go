@@ -57,7 +57,7 @@ func ExampleConfig() {
 // application leaves to Node.
 func ExampleReservedKeys() {
 	cfg := express.Config("keyboard")
-	cfg.ReservedKeys = append(express.ReservedKeys(), "passport")
+	cfg.Express.ReservedKeys = append(express.ReservedKeys(), "passport")
 	sessions, err := session.New[map[string]any](cfg)
 	if err != nil {
 		log.Fatal(err)

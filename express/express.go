@@ -15,27 +15,29 @@ import (
 //	cfg := express.Config(os.Getenv("SESSION_SECRET"))
 //	cfg.Cookie.MaxAge = 7 * 24 * time.Hour
 //
-// The remaining differences from express-session are listed in interop/README.md: no update
-// is lost, a session that has ended does not come back, and no session is stored that its
+// The remaining differences from express-session are listed in tests/interop/README.md: no
+// update is lost, a session that has ended does not come back, and no session is stored that its
 // client cannot return to.
 //
 // Short secrets are accepted, because the running application may have one.
 func Config(secrets ...string) session.Config {
 	return session.Config{
-		Secrets:              secrets,
-		InsecureShortSecrets: true,
-		Name:                 "connect.sid",
-		Cookie:               session.Cookie{Secure: session.Insecure, SameSite: session.SameSiteOmit},
-		IdleTimeout:          session.NoTimeout, // MaxAge is the timeout; without it nothing expires
-		AbsoluteTimeout:      session.NoTimeout,
-		TouchInterval:        -1,
-		InsecurePlainIDs:     true,
-		InsecureFirstCookie:  true,
-		KeepCookie:           true,
-		KeepDeadCookie:       true,
-		ExpressRules:         true,
-		ReservedKeys:         ReservedKeys(),
-		ErrorHandler:         internalServerError,
+		Secrets:         secrets,
+		Name:            "connect.sid",
+		Cookie:          session.Cookie{Secure: session.Insecure, SameSite: session.SameSiteOmit},
+		IdleTimeout:     session.NoTimeout, // MaxAge is the timeout; without it nothing expires
+		AbsoluteTimeout: session.NoTimeout,
+		TouchInterval:   -1,
+		ErrorHandler:    internalServerError,
+		Express: session.ExpressOptions{
+			Rules:                true,
+			KeepCookie:           true,
+			KeepDeadCookie:       true,
+			InsecureFirstCookie:  true,
+			InsecurePlainIDs:     true,
+			InsecureShortSecrets: true,
+			ReservedKeys:         ReservedKeys(),
+		},
 	}
 }
 

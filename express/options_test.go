@@ -55,14 +55,16 @@ func TestPresetIsDocumented(t *testing.T) {
 	}
 	cfg := reflect.ValueOf(express.Config(secret))
 	for _, f := range reflect.VisibleFields(cfg.Type()) {
-		if v := cfg.FieldByIndex(f.Index); !v.IsZero() && f.Name != "Cookie" {
+		if v := cfg.FieldByIndex(f.Index); !v.IsZero() && f.Name != "Cookie" && f.Name != "Express" {
 			find(f.Name)
 		}
 	}
-	cookie := cfg.FieldByName("Cookie")
-	for _, f := range reflect.VisibleFields(cookie.Type()) {
-		if !cookie.FieldByIndex(f.Index).IsZero() {
-			find("Cookie." + f.Name)
+	for _, group := range []string{"Cookie", "Express"} {
+		fields := cfg.FieldByName(group)
+		for _, f := range reflect.VisibleFields(fields.Type()) {
+			if !fields.FieldByIndex(f.Index).IsZero() {
+				find(group + "." + f.Name)
+			}
 		}
 	}
 

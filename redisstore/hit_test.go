@@ -6,7 +6,6 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
 	"github.com/nestsession/session/store/nearcache"
@@ -16,8 +15,8 @@ import (
 // own client-side cache, which keeps the server's answer, so that it has to be taken
 // apart at each read. See docs/adr.
 func BenchmarkHit(b *testing.B) {
-	server := servers.SharedRedis(b)
-	o := rueidis.ClientOption{InitAddress: []string{server.Addr()}, Password: server.Password()}
+	server := startRedis(b)
+	o := rueidis.ClientOption{InitAddress: []string{server.Addr()}}
 	s, err := Open(b.Context(), o, Config{Prefix: "hit:"})
 	if err != nil {
 		b.Fatal(err)

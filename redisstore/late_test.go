@@ -9,7 +9,6 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/nearcache"
 )
@@ -31,7 +30,7 @@ func (h held) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult
 // connection: the server tells of it, though it is the store's own.
 func TestWriteAfterALaterRead(t *testing.T) {
 	t.Parallel()
-	server := servers.SharedRedis(t)
+	server := startRedis(t)
 	for name, write := range map[string]func(context.Context, *nearcache.Cache, store.Record) error{
 		"Delete": func(ctx context.Context, n *nearcache.Cache, r store.Record) error { return n.Delete(ctx, r.ID) },
 		"Update": func(ctx context.Context, n *nearcache.Cache, r store.Record) error {
@@ -45,7 +44,7 @@ func TestWriteAfterALaterRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := rueidis.ClientOption{InitAddress: []string{server.Addr()}, Password: server.Password()}
+			o := rueidis.ClientOption{InitAddress: []string{server.Addr()}}
 			s, err := Open(t.Context(), o, Config{Express: true, Prefix: fmt.Sprintf("late%d:", time.Now().UnixNano()), TrimInterval: -1})
 			if err != nil {
 				t.Fatal(err)

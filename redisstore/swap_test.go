@@ -10,7 +10,6 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/store"
 )
 
@@ -18,7 +17,7 @@ import (
 // would be alone.
 func TestSwapsTogether(t *testing.T) {
 	t.Parallel()
-	server := servers.SharedRedis(t)
+	server := startRedis(t)
 	for name, c := range map[string]Config{"native": {}, "express": {Express: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -142,7 +141,7 @@ func TestSwapsTogether(t *testing.T) {
 // A server that is out of memory says so to each, and lets go of what has ended.
 func TestSwapsTogetherWithoutMemory(t *testing.T) {
 	t.Parallel()
-	s := sharing(t, servers.StartRedis(t, servers.RedisOptions{}), Config{})
+	s := sharing(t, startRedis(t), Config{})
 	create := func(id string) store.Record {
 		return s.mustCreate(t, store.Record{ID: id, Expires: time.Now().Add(time.Hour)})
 	}
@@ -171,7 +170,7 @@ func TestOwnersTogether(t *testing.T) {
 	t.Parallel()
 	const sessions = 64
 	ownerOf := func(document []byte) string { return string(document[:len("owner")]) }
-	s := sharing(t, servers.SharedRedis(t), Config{Express: true, OwnerOf: ownerOf})
+	s := sharing(t, startRedis(t), Config{Express: true, OwnerOf: ownerOf})
 	var wg sync.WaitGroup
 	for i := range sessions {
 		wg.Go(func() {
@@ -207,7 +206,7 @@ func TestOwnersTogether(t *testing.T) {
 // Who gives up has his data back: what he writes to it is not what is kept.
 func TestWhoLeavesKeepsHisData(t *testing.T) {
 	t.Parallel()
-	server := servers.SharedRedis(t)
+	server := startRedis(t)
 	for name, c := range map[string]Config{"native": {}, "express": {Express: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -11,7 +11,6 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/store"
 )
 
@@ -75,9 +74,9 @@ func (p *party) finish() int64 {
 }
 
 // sharing is a store on a server of the tests.
-func sharing(t *testing.T, server *servers.Redis, c Config) *Store {
+func sharing(t *testing.T, server *server, c Config) *Store {
 	t.Helper()
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{server.Addr()}, Password: server.Password()})
+	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{server.Addr()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +102,7 @@ func (s *Store) mustCreate(t *testing.T, r store.Record) store.Record {
 // Reads that go together are one command, and each is answered as it would be alone.
 func TestReadsTogether(t *testing.T) {
 	t.Parallel()
-	s := sharing(t, servers.SharedRedis(t), Config{})
+	s := sharing(t, startRedis(t), Config{})
 	const sessions = 5
 	for i := range sessions {
 		s.mustCreate(t, store.Record{ID: fmt.Sprint(i), Owner: fmt.Sprint("user", i), Data: fmt.Append(nil, "data ", i), Expires: time.Now().Add(time.Hour)})
@@ -149,7 +148,7 @@ func TestReadsTogether(t *testing.T) {
 // An error of the server's is everybody's.
 func TestReadsTogetherFail(t *testing.T) {
 	t.Parallel()
-	server := servers.StartRedis(t, servers.RedisOptions{})
+	server := startRedis(t)
 	s := sharing(t, server, Config{})
 	s.mustCreate(t, store.Record{ID: "0", Expires: time.Now().Add(time.Hour)})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

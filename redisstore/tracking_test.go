@@ -10,7 +10,6 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/store"
 )
 
@@ -82,8 +81,8 @@ func TestConnectionsAreTold(t *testing.T) {
 // is just as it was written, and with its end if it is gone.
 func TestLookAtWhatMayBeOurs(t *testing.T) {
 	t.Parallel()
-	server := servers.SharedRedis(t)
-	s, err := Open(t.Context(), rueidis.ClientOption{InitAddress: []string{server.Addr()}, Password: server.Password()}, Config{Prefix: "look:"})
+	server := startRedis(t)
+	s, err := Open(t.Context(), rueidis.ClientOption{InitAddress: []string{server.Addr()}}, Config{Prefix: "look:"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -160,7 +160,7 @@ func configs() map[string]struct {
 } {
 	preset := express.Config("keyboard cat")
 	rolling := express.Config("keyboard cat")
-	rolling.Rolling, rolling.Resave, rolling.SaveUninitialized = true, true, true
+	rolling.Rolling, rolling.Express.Resave, rolling.Express.SaveUninitialized = true, true, true
 	rolling.Cookie.MaxAge = time.Hour
 	day := time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
 	type row = struct {
@@ -175,7 +175,7 @@ func configs() map[string]struct {
 		"SecureAuto by HTTPS": {session.Config{Cookie: session.Cookie{Secure: session.SecureAuto}}, "https://example.com/"},
 		"SecureAuto by HTTP":  {session.Config{Cookie: session.Cookie{Secure: session.SecureAuto}}, "/"},
 		"Insecure":            {session.Config{Cookie: session.Cookie{Secure: session.Insecure}}, "/"},
-		"plain ids":           {session.Config{InsecurePlainIDs: true}, "https://example.com/"},
+		"plain ids":           {session.Config{Express: session.ExpressOptions{InsecurePlainIDs: true}}, "https://example.com/"},
 		"a function":          {session.Config{CookieFunc: func(r *http.Request) session.Cookie { return session.Cookie{Domain: r.Host} }}, "https://example.com/"},
 		"a clock of its own":  {session.Config{Now: func() time.Time { return day }, Cookie: session.Cookie{MaxAge: time.Hour}}, "https://example.com/"},
 		"express":             {preset, "/"},
@@ -287,7 +287,7 @@ func TestAfter(t *testing.T) {
 					sessiontest.Attach(t, m, r, ada, "")
 				}
 				s := sessiontest.After(t, m, r, serve(m, r, func(s *session.Session[account]) { test.handler(t, s) }))
-				isNew := test.isNew && !c.cfg.SaveUninitialized || test.isNew && !test.anonymous
+				isNew := test.isNew && !c.cfg.Express.SaveUninitialized || test.isNew && !test.anonymous
 				if s.IsNew() != isNew || !reflect.DeepEqual(s.Data(), test.want) {
 					t.Errorf("the client has %+v, new: %v; want %+v, %v", s.Data(), s.IsNew(), test.want, isNew)
 				}
@@ -368,7 +368,7 @@ func TestCookie(t *testing.T) {
 					t.Error(err)
 				}
 			}))
-			if taken := gone != nil && gone.Value == "" && gone.Name == sent.Name; taken == c.cfg.KeepDeadCookie {
+			if taken := gone != nil && gone.Value == "" && gone.Name == sent.Name; taken == c.cfg.Express.KeepDeadCookie {
 				t.Errorf("after the logout the cookie is %v", gone)
 			}
 		})

@@ -4,7 +4,5 @@ go 1.26.0
 
 require (
 	github.com/coder/websocket v1.8.15
-	github.com/nestsession/session v0.0.0
+	github.com/nestsession/session v0.1.0
 )
-
-replace github.com/nestsession/session => ../

@@ -91,7 +91,7 @@ func startServer(t *testing.T, name string, command *exec.Cmd, database int) con
 	if err != nil {
 		in.Close()
 		_ = command.Wait()
-		t.Fatalf("%s did not start (are the packages of interop/live/node installed? make setup does it): %v\n%s", name, err, trouble.String())
+		t.Fatalf("%s did not start (are the packages of tests/live/node installed? make setup does it): %v\n%s", name, err, trouble.String())
 	}
 	addr := strings.TrimSpace(line)
 	conns := make([]*conn, maxCallers)

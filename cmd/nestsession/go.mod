@@ -10,9 +10,9 @@ require (
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/mileusna/useragent v1.3.5
-	github.com/nestsession/session v0.0.0
-	github.com/nestsession/session/pgxstore v0.0.0
-	github.com/nestsession/session/redisstore v0.0.0
+	github.com/nestsession/session v0.1.0
+	github.com/nestsession/session/pgxstore v0.1.0
+	github.com/nestsession/session/redisstore v0.1.0
 	github.com/redis/rueidis v1.0.79
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/schollz/progressbar/v3 v3.19.1
@@ -32,6 +32,7 @@ require (
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
+	github.com/nestsession/session/internal/servers v0.1.0
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
@@ -42,11 +43,3 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 )
-
-replace github.com/nestsession/session => ../../
-
-replace github.com/nestsession/session/redisstore => ../../redisstore
-
-replace github.com/nestsession/session/store/storetest/linear => ../../store/storetest/linear
-
-replace github.com/nestsession/session/pgxstore => ../../pgxstore

@@ -27,11 +27,11 @@ func Beside(kept store.Store) (*session.Manager[Account], error) {
 // After goes on with them when Node is switched off.
 func After(kept store.Store) (*session.Manager[Account], error) {
 	cfg := session.Config{
-		Secrets:          []string{os.Getenv("SESSION_SECRET")},
-		Store:            kept,
-		Name:             "connect.sid", // the cookies that browsers have
-		InsecurePlainIDs: true,          // the keys that the store has
-		Cookie:           session.Cookie{MaxAge: 7 * 24 * time.Hour},
+		Secrets: []string{os.Getenv("SESSION_SECRET")},
+		Store:   kept,
+		Name:    "connect.sid",                                  // the cookies that browsers have
+		Express: session.ExpressOptions{InsecurePlainIDs: true}, // the keys that the store has
+		Cookie:  session.Cookie{MaxAge: 7 * 24 * time.Hour},
 	}
 	sessions, err := session.New[Account](cfg)
 	if err != nil {

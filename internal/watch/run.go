@@ -5,8 +5,8 @@ import (
 	"maps"
 	"time"
 
-	"github.com/nestsession/session/internal/feed"
 	"github.com/nestsession/session/internal/backoff"
+	"github.com/nestsession/session/internal/feed"
 	"github.com/nestsession/session/store"
 )
 

@@ -1,4 +1,4 @@
-package house
+package main
 
 import (
 	"path/filepath"
@@ -24,22 +24,30 @@ func TestRootModuleNeedsNoOther(t *testing.T) {
 
 // mayImport says which packages of ours those of the root module may import.
 var mayImport = map[string][]string{
-	"":                    {"cookie", "store", "store/memstore", "internal/watch", "internal/backoff"},
-	"cookie":              {},
-	"store":               {},
-	"express":             {"", "cookie"},
-	"eventstream":         {""},
-	"sessiontest":         {"", "cookie", "store", "store/memstore"},
-	"store/storetest":     {"store"},
-	"store/memstore":      {"store", "internal/feed"},
-	"store/nearcache":     {"store", "internal/feed", "internal/digest"},
-	"internal/batch":      {},
-	"internal/backoff":    {},
-	"internal/digest":     {"store"},
-	"internal/feed":       {"store", "internal/backoff"},
-	"internal/watch":      {"store", "internal/digest", "internal/feed", "internal/backoff"},
-	"internal/promises":   {"", "express", "store"},
-	"internal/simulation": {"", "express", "store", "store/memstore", "store/nearcache", "internal/backoff"},
+	"":                  {"cookie", "store", "store/memstore", "internal/backoff", "internal/clone", "internal/crew", "internal/deadline", "internal/document", "internal/frames", "internal/jar", "internal/once", "internal/verified", "internal/watch"},
+	"cookie":            {},
+	"store":             {},
+	"express":           {"", "cookie"},
+	"eventstream":       {""},
+	"sessiontest":       {"", "cookie", "store", "store/memstore"},
+	"store/storetest":   {"store"},
+	"store/memstore":    {"store", "internal/feed"},
+	"store/nearcache":   {"store", "internal/feed", "internal/digest"},
+	"internal/backoff":  {},
+	"internal/batch":    {},
+	"internal/clone":    {"internal/jsontext"},
+	"internal/crew":     {},
+	"internal/deadline": {},
+	"internal/digest":   {"store"},
+	"internal/document": {"internal/clone", "internal/jsontext"},
+	"internal/feed":     {"store", "internal/backoff"},
+	"internal/frames":   {},
+	"internal/jar":      {},
+	"internal/jsontext": {},
+	"internal/once":     {},
+	"internal/verified": {"cookie"},
+	"internal/watch":    {"store", "internal/digest", "internal/feed", "internal/backoff"},
+	"internal/promises": {"", "express", "store"},
 }
 
 // allowed returns what a package may import. Every store imports the contract, and what
@@ -75,22 +83,35 @@ func TestDirectionOfImports(t *testing.T) {
 	}
 }
 
-// TestModulesStandAlone: every module but the root finds it by a replace, so that
-// GOWORK=off builds it, and the workspace has all that are for users.
-func TestModulesStandAlone(t *testing.T) {
+// TestModulesAreForUsers: no module replaces another, since a user's go command does not
+// see that, and each requires a version of ours that can be released. The workspace has
+// all of them for work in the clone; .ci/in runs a command in one without the workspace.
+func TestModulesAreForUsers(t *testing.T) {
 	t.Parallel()
 	work := read(t, "go.work")
 	for _, path := range files(t, func(path string) bool { return filepath.Base(path) == "go.mod" }) {
-		dir := filepath.ToSlash(filepath.Dir(path))
-		text := read(t, path)
-		if dir == "tools" {
-			continue // for the checks alone; its versions are nobody else's business
-		}
+		dir, text := filepath.ToSlash(filepath.Dir(path)), read(t, path)
 		if use := "./" + dir + "\n"; dir != "." && !strings.Contains(work, use) {
 			t.Errorf("go.work does not use %s", dir)
 		}
-		if dir != "." && strings.Contains(text, module+" v0.0.0") && !strings.Contains(text, module+" => ") {
-			t.Errorf("%s requires %s without a replace, so that it does not build by itself", path, module)
+		if strings.Contains(text, "replace") {
+			t.Errorf("%s replaces a module", path)
+		}
+		if strings.Contains(text, " v0.0.0\n") {
+			t.Errorf("%s requires a version that is never released", path)
+		}
+	}
+}
+
+// TestStoresDoNotBringTheirTests: who gets a store gets no test servers and no
+// linearizability check with it.
+func TestStoresDoNotBringTheirTests(t *testing.T) {
+	t.Parallel()
+	for _, dir := range []string{".", "redisstore", "pgxstore", "websocketsession"} {
+		for _, path := range []string{"internal/servers", "store/storetest/linear"} {
+			if strings.Contains(read(t, dir+"/go.mod"), path) {
+				t.Errorf("%s/go.mod requires %s: tests that need it belong in tests/%s", dir, path, dir)
+			}
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package house
+package main
 
 import (
 	"encoding/json"
@@ -12,8 +12,6 @@ import (
 	"strings"
 	"testing"
 )
-
-const module = "github.com/nestsession/session"
 
 // root is the repository's folder, as seen from this package's.
 const root = "../.."

@@ -10,14 +10,15 @@ import (
 
 // module is one whose tests are run.
 type module struct {
+	in     string   // the script that runs a command in the folder; "" if none is needed
 	folder string   // as it was given
 	path   string   // as it is imported; "" if that cannot be told
 	flags  []string // of go test, those that somebody who repeats a test wants too
 }
 
 // moduleIn looks at the module in a folder and at the command that tests it.
-func moduleIn(folder string, args []string) (module, error) {
-	m := module{folder: folder}
+func moduleIn(in, folder string, args []string) (module, error) {
+	m := module{in: in, folder: folder}
 	if _, err := os.Stat(folder); err != nil {
 		return m, err
 	}
@@ -55,6 +56,9 @@ func (m module) again(pkg, test string) string {
 	args := append([]string{"go", "test"}, m.flags...)
 	if test != "" {
 		args = append(args, "-run", pattern(test))
+	}
+	if m.in != "" {
+		return shell(append([]string{m.in, m.folder}, append(args, pkg)...))
 	}
 	return fmt.Sprintf("(cd %s && GOWORK=off %s)", quoted(m.folder), shell(append(args, pkg)))
 }

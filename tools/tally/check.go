@@ -33,15 +33,19 @@ func runCheck(w *pulse, label string, args []string) entry {
 	}
 }
 
-// runTests runs `go test -json ...` in a module's folder and counts its tests.
-func runTests(w *pulse, folder string, args []string, strict bool) (entry, error) {
+// runTests runs `go test -json ...` in a module's folder and counts its tests. If in is
+// not empty it is the script that runs a command in a module's folder, .ci/in.
+func runTests(w *pulse, in, folder string, args []string, strict bool) (entry, error) {
 	fmt.Fprintf(w, "====  module %s\n", folder)
-	m, err := moduleIn(folder, args)
+	m, err := moduleIn(in, folder, args)
 	if err != nil {
 		return entry{}, err
 	}
 	c := exec.Command(args[0], args[1:]...)
 	c.Dir, c.Env = folder, append(os.Environ(), "GOWORK=off")
+	if in != "" {
+		c = exec.Command(in, append([]string{folder}, args...)...)
+	}
 	c.Stderr = os.Stderr
 	stdout, err := c.StdoutPipe()
 	if err != nil {

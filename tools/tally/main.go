@@ -10,6 +10,9 @@
 // as failed nor as passed. While a command runs and prints nothing, tally says what it
 // is at.
 //
+// With TALLY_IN=SCRIPT the command of tests is run as SCRIPT FOLDER COMMAND..., and
+// otherwise in the folder.
+//
 // The counts are kept in the file that TALLY_FILE names, a line each. The exit status
 // is 1 if anything failed. With CI=true a test that skips itself has failed: what it
 // needs has to be there.
@@ -46,7 +49,7 @@ func run(args []string) (ok bool, err error) {
 	out := newPulse(os.Stdout)
 	switch label := args[1]; args[0] {
 	case "tests":
-		e, err = runTests(out, label, args[2:], os.Getenv("CI") == "true")
+		e, err = runTests(out, os.Getenv("TALLY_IN"), label, args[2:], os.Getenv("CI") == "true")
 	case "check":
 		e = runCheck(out, label, args[2:])
 	case "skip":

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,7 +14,7 @@ import (
 func inSample(t *testing.T, folder, pkg, timeout string, strict bool) (e entry, printed string) {
 	t.Helper()
 	var out bytes.Buffer
-	e, err := runTests(newPulse(&out), folder, []string{"go", "test", "-json", "-count=1", "-race", "-timeout=" + timeout, pkg}, strict)
+	e, err := runTests(newPulse(&out), "", folder, []string{"go", "test", "-json", "-count=1", "-race", "-timeout=" + timeout, pkg}, strict)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,5 +162,24 @@ func TestAgain(t *testing.T) {
 				t.Errorf("%s:\n%s\nand %q is %s's reason", f.Again, out, reason, name)
 			}
 		}
+	}
+}
+
+// TestAgainInAModule: with a script that runs a command in a module's folder, the tests
+// are run by it, and the command that is printed has it.
+func TestAgainInAModule(t *testing.T) {
+	t.Parallel()
+	in := filepath.Join(t.TempDir(), "in")
+	if err := os.WriteFile(in, []byte("#!/bin/sh\ncd \"$1\" && shift && echo by the script && GOWORK=off exec \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	e, err := runTests(newPulse(&out), in, "testdata/sample", []string{"go", "test", "-json", "-count=1", "./writes"}, false)
+	if err != nil || len(e.Failures) != 1 || !strings.Contains(out.String(), "by the script") {
+		t.Fatalf("%+v, %v\n%s", e, err, out.String())
+	}
+	want := in + " testdata/sample go test -run '^TestFailsWithoutNewline$' ./writes"
+	if got := e.Failures[0].Again; got != want {
+		t.Errorf("again: %s\nwant   %s", got, want)
 	}
 }

@@ -1,14 +1,14 @@
 'use strict'
 
 // An application with express-session and one of its stores, with the routes that the
-// benchmarks ask. The packages are those that interop/live has installed. The argument is
+// benchmarks ask. The packages are those that tests/live has installed. The argument is
 // JSON: { kind, url, file, secret, connections }. The first line printed is the address; the
 // process ends when its standard input is closed.
 
 const path = require('node:path')
 const { createRequire } = require('node:module')
 
-const load = createRequire(path.join(__dirname, '..', '..', '..', 'interop', 'live', 'node', 'package.json'))
+const load = createRequire(path.join(__dirname, '..', '..', '..', 'tests', 'live', 'node', 'package.json'))
 const express = load('express')
 const session = load('express-session')
 

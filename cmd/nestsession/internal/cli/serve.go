@@ -203,7 +203,7 @@ func (c *serve) session(flags cookieFlags, issuer string, secrets []string, kept
 	if c.Express {
 		cfg = express.Config(secrets...)
 		cfg.Name = cmp.Or(flags.CookieName, cfg.Name)
-		cfg.KeepDeadCookie = false // ours to expire at a logout
+		cfg.Express.KeepDeadCookie = false // ours to expire at a logout
 	}
 	cfg.Cookie, cfg.Rolling = flags.cookie(), flags.Rolling
 	cfg.Store, cfg.Logger = kept, log

@@ -20,7 +20,7 @@ func (v *View) Find(ctx context.Context, name string) (Session, error) {
 		if err != nil {
 			return Session{}, err
 		}
-		if s.Digest == name || !v.config.InsecurePlainIDs && s.Key() == name {
+		if s.Digest == name || !v.config.Express.InsecurePlainIDs && s.Key() == name {
 			return s, nil
 		}
 		if len(name) >= minPrefix && strings.HasPrefix(s.Digest, name) {

@@ -50,14 +50,16 @@ func New(s store.Store, secrets []string, plain bool) (*View, error) {
 		secrets = []string{withoutSecrets}
 	}
 	v := &View{store: s, config: session.Config{
-		Secrets:              secrets,
-		InsecureShortSecrets: true,
-		Store:                s,
-		InsecurePlainIDs:     plain,
-		ExpressRules:         plain, // so that an end leaves nothing that express-session would take for a session
-		// The lifetime of each session is what it says itself: the servers' settings
-		// are not known here.
-		KeepCookie:      true,
+		Secrets: secrets,
+		Store:   s,
+		Express: session.ExpressOptions{
+			InsecureShortSecrets: true,
+			InsecurePlainIDs:     plain,
+			Rules:                plain, // so that an end leaves nothing that express-session would take for a session
+			// The lifetime of each session is what it says itself: the servers' settings
+			// are not known here.
+			KeepCookie: true,
+		},
 		IdleTimeout:     session.NoTimeout,
 		AbsoluteTimeout: session.NoTimeout,
 		Logger:          slog.New(slog.DiscardHandler),

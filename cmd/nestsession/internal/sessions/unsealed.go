@@ -24,7 +24,7 @@ func (v *View) complete(s Session) (Session, bool) {
 	if notes.Over() || notes.Moved() {
 		// Beside express-session such a note may be of anybody's making, and the servers
 		// take no notice of it.
-		return s, v.config.InsecurePlainIDs && !strings.HasPrefix(s.Key(), links)
+		return s, v.config.Express.InsecurePlainIDs && !strings.HasPrefix(s.Key(), links)
 	}
 	s.Owner = cmp.Or(s.Owner, session.OwnerOf(s.Document()))
 	if notes.Created == 0 {

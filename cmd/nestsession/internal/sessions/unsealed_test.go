@@ -69,7 +69,7 @@ func TestOnlySessionsAreListed(t *testing.T) {
 			kept := newStore(t)
 			leave(t, kept, c.cfg, c.last)
 			for what, secrets := range map[string][]string{"the secrets": {secret}, "no secrets": nil, "others": {"the secret of another server"}} {
-				v := view(t, kept, c.cfg.InsecurePlainIDs, secrets...)
+				v := view(t, kept, c.cfg.Express.InsecurePlainIDs, secrets...)
 				for _, owner := range []string{"", "user:1"} {
 					all := list(t, v, owner)
 					if len(all) != c.want {
@@ -82,7 +82,7 @@ func TestOnlySessionsAreListed(t *testing.T) {
 					}
 				}
 			}
-			v := view(t, kept, c.cfg.InsecurePlainIDs)
+			v := view(t, kept, c.cfg.Express.InsecurePlainIDs)
 			if n, err := v.RevokeAll(t.Context(), "user:1"); n != c.want || err != nil {
 				t.Errorf("RevokeAll: %d, %v", n, err)
 			}

@@ -136,7 +136,7 @@ type visitor struct {
 }
 
 func newVisitor(cfg session.Config) (*visitor, error) {
-	if !cfg.InsecurePlainIDs || cfg.Name == "" {
+	if !cfg.Express.InsecurePlainIDs || cfg.Name == "" {
 		return nil, fmt.Errorf("web: UsersApart is for a configuration of package express")
 	}
 	signer, err := cookie.NewSigner(cfg.Secrets...)

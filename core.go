@@ -1,0 +1,271 @@
+package session
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nestsession/session/cookie"
+	"github.com/nestsession/session/internal/deadline"
+	"github.com/nestsession/session/internal/document"
+	"github.com/nestsession/session/internal/verified"
+	"github.com/nestsession/session/internal/watch"
+	"github.com/nestsession/session/store"
+)
+
+// settings are the Config's for a request, unresolved.
+func (c *core) settings(r *http.Request) *Cookie {
+	if c.cookieFunc != nil {
+		k := c.cookieFunc(c.callback(r))
+		return &k
+	}
+	return &c.cookie
+}
+
+// resolve is a cookie as it is for a request that came over HTTPS, or did not.
+func (c *core) resolve(k *Cookie, secure bool) *Cookie {
+	switch {
+	case k.Secure != SecureAuto && k.SameSite != SameSiteAuto:
+		return k
+	case k == &c.cookie && secure:
+		return &c.overHTTPS
+	case k == &c.cookie:
+		return &c.overHTTP
+	}
+	own := *k
+	own.resolve(secure)
+	return &own
+}
+
+// secure says whether the request came over an encrypted connection.
+func (c *core) secure(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	switch c.proxy {
+	case ProxyTrusted:
+		proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+		return strings.EqualFold(strings.TrimSpace(proto), "https")
+	case ProxyUnset:
+		return c.isSecure != nil && c.isSecure(c.callback(r))
+	}
+	return false
+}
+
+// emit reports an event to Config.OnEvent and the log. key is the session's key
+// in the store, of which only the digest leaves the process.
+func (c *core) emit(ctx context.Context, e Event, key string) {
+	level := e.level()
+	logs := c.logger.Enabled(ctx, level)
+	if c.onEvent == nil && !logs {
+		return
+	}
+	ctx = quietContext{ctx, c}
+	e.Time = c.now()
+	if key != "" {
+		e.Digest = c.digest(key)
+	}
+	if c.onEvent != nil {
+		c.onEvent(ctx, e)
+	}
+	if !logs {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 4)
+	for _, a := range [...]slog.Attr{
+		slog.String("session", e.Digest), slog.String("owner", e.Owner), slog.String("reason", string(e.Reason)),
+	} {
+		if a.Value.String() != "" {
+			attrs = append(attrs, a)
+		}
+	}
+	if e.Err != nil {
+		attrs = append(attrs, slog.String("error", e.Err.Error()))
+	}
+	c.logger.LogAttrs(ctx, level, "session: "+string(e.Kind), attrs...)
+}
+
+// quietContext is a request's context in which From does not find the session, which
+// is locked while events are reported and the store is called: a log handler or a
+// store's tracing that asks for the user would wait for ever.
+type quietContext struct {
+	context.Context
+	c *core
+}
+
+func (q quietContext) Value(key any) any {
+	if key == chainKey {
+		outer, _ := q.Context.Value(key).(chained)
+		return lockedExchange{q.c, outer}
+	}
+	return q.Context.Value(key)
+}
+
+// lockedExchange hides an exchange from callbacks.
+type lockedExchange struct {
+	c     *core
+	outer chained
+}
+
+func (l lockedExchange) manager() *core { return l.c }
+
+func (l lockedExchange) farther() chained { return l.outer }
+
+func (l lockedExchange) locked() bool { return true }
+
+func (l lockedExchange) level() int {
+	if l.outer == nil {
+		return -1
+	}
+	return l.outer.level()
+}
+
+// cookieNotSent reports a Secure cookie that a plain connection cannot carry. The
+// event comes each time, the warning once a minute: it is the same for every request.
+func (c *core) cookieNotSent(ctx context.Context, reason Reason, key string) {
+	c.emit(ctx, Event{Kind: EventCookieNotSent, Reason: reason, Err: ErrInsecure}, key)
+	c.warn(ctx, &c.warned, "session: a Secure cookie was not sent, since the request came over plain HTTP: "+
+		"serve HTTPS, set Config.Proxy or Config.IsSecure behind a proxy that ends TLS, or for development set Cookie.Secure to SecureAuto")
+}
+
+// warn writes to the log what is the same for every request, once a minute.
+func (c *core) warn(ctx context.Context, last *atomic.Int64, message string, args ...any) {
+	now := c.now().Unix()
+	if before := last.Load(); now-before >= 60 && last.CompareAndSwap(before, now) {
+		c.logger.WarnContext(quietContext{ctx, c}, message, args...)
+	}
+}
+
+// chained is an exchange of whatever type, in the chain of a request's.
+type chained interface {
+	manager() *core
+	farther() chained
+	level() int
+	locked() bool // the session is locked, and not to be had
+}
+
+// chainKey is the key of the innermost exchange in a context.
+var chainKey any = new(int)
+
+// core is what of a manager does not depend on the data's type.
+type core struct {
+	store     store.Store
+	signer    *cookie.Signer
+	seal      *document.Sealer
+	cookies   verified.Cache
+	digestKey [sha256.Size]byte
+	name      string
+	scope     string // of the ids: part of the keys
+
+	cookie              Cookie
+	overHTTP, overHTTPS Cookie // the same, resolved
+
+	cookieFunc                         func(*http.Request) Cookie
+	genID                              func(*http.Request) (string, error)
+	isSecure                           func(*http.Request) bool
+	onEvent                            func(context.Context, Event)
+	errorHandler                       func(http.ResponseWriter, *http.Request, error)
+	now                                func() time.Time
+	logger                             *slog.Logger
+	proxy                              Proxy
+	idle, absolute, touchEvery         time.Duration
+	grace, loadTimeout, saveTimeout    time.Duration
+	maxBytes                           int
+	rolling, resave, saveUninitialized bool
+	plainIDs, firstCookie              bool
+	keepCookie, keepDeadCookie         bool
+	policy                             policy
+	warned, warnedCopies, warnedAge    atomic.Int64 // when warn last did, in s since 1970
+	warnedOutside, warnedMember        atomic.Int64
+	former                             []FormerCookie
+	visitors                           int // how many of an owner's sessions are visited at a time
+
+	hub    *watch.Hub // tells the contexts of NotifyContext
+	ending sync.Map   // key → cause of what this node is removing
+
+	dropDocument func(key string) // of the decode cache, whose type is the data's
+}
+
+// present is the moment it is now.
+func (c *core) present() document.Instant { return document.Instant(c.now().UnixMilli()) }
+
+// outlive returns a context for work that ctx's end does not stop, but
+// Config.SaveTimeout does. The caller ends it.
+func (c *core) outlive(ctx context.Context) *deadline.Context {
+	return deadline.Without(ctx, c.saveTimeout)
+}
+
+// forCaller returns the context for what the caller of a session's method asks of the
+// store. The caller ends it.
+func (c *core) forCaller(ctx context.Context) *deadline.Context {
+	return deadline.Within(quietContext{ctx, c}, c.saveTimeout)
+}
+
+// dropCached forgets what this node has kept of a session besides the store, which
+// has it no more: nobody will ask for it, and it is personal data.
+func (c *core) dropCached(key string) {
+	c.dropDocument(key)
+	c.cookies.Drop(key)
+}
+
+const (
+	// maxPasses bounds how often an owner's sessions are listed again.
+	maxPasses = 8
+	// maxVisits is how many sessions are visited at a time. Stores send calls together
+	// that come together.
+	maxVisits = 16
+)
+
+// unreadMembers reports the members of a document that did not fit. The events come
+// each time, the warning once a minute.
+func (c *core) unreadMembers(ctx context.Context, misfits []document.Misfit, owner, key string) {
+	if len(misfits) == 0 {
+		return
+	}
+	for _, m := range misfits {
+		c.emit(ctx, Event{Kind: EventUnread, Owner: owner, Reason: ReasonMember, Err: m.Err}, key)
+	}
+	now := c.now().Unix()
+	if last := c.warnedMember.Load(); now-last < 60 || !c.warnedMember.CompareAndSwap(last, now) {
+		return
+	}
+	c.logger.LogAttrs(quietContext{ctx, c}, slog.LevelWarn, "session: a stored member was not read, since it is not of its field's type",
+		slog.String("error", misfits[0].Err.Error()), slog.String("members", fmt.Sprint(len(misfits))))
+}
+
+// callback is the request for a callback of the Config. In its context Load returns
+// ErrReentrant: the session is locked while the callback runs.
+func (c *core) callback(r *http.Request) *http.Request {
+	ctx := r.Context()
+	if quiet := c.quiet(ctx); quiet != ctx {
+		return r.WithContext(quiet)
+	}
+	return r
+}
+
+// quiet is ctx, without the session if that is in it.
+func (c *core) quiet(ctx context.Context) context.Context {
+	x, _ := ctx.Value(chainKey).(chained)
+	for ; x != nil; x = x.farther() {
+		if x.manager() == c {
+			return quietContext{ctx, c}
+		}
+	}
+	return ctx
+}
+
+// changedOutside reports it. The event comes each time, the warning once a minute.
+func (c *core) changedOutside(ctx context.Context, err error, owner, key string) {
+	c.emit(ctx, Event{Kind: EventDropped, Owner: owner, Reason: ReasonOutside, Err: err}, key)
+	now := c.now().Unix()
+	if last := c.warnedOutside.Load(); now-last < 60 || !c.warnedOutside.CompareAndSwap(last, now) {
+		return
+	}
+	c.logger.LogAttrs(quietContext{ctx, c}, slog.LevelWarn, "session: a change was not saved, since it was made outside Update", slog.String("error", err.Error()))
+}

@@ -1,0 +1,165 @@
+package session
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nestsession/session/internal/deadline"
+)
+
+// Reload forgets what this request has changed and not saved, and reads the session
+// anew: in long-lived requests and WebSockets.
+//
+// Errors: [ErrRevoked] if the session has ended, [ErrNotSaved] if it was never
+// stored, the store's, ctx's. After the last two the session is as it was.
+func (s *Session[T]) Reload(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := deadline.Within(quietContext{ctx, &s.m.core}, s.m.loadTimeout)
+	defer d.End()
+	ctx = d
+	s.catchUp()
+	switch s.state {
+	case stateNew:
+		if !s.m.policy.reloadKeepsView() {
+			return ErrNotSaved
+		}
+		if err := s.needID(); err != nil {
+			return err
+		}
+	case stateStored:
+	default:
+		return ErrRevoked
+	}
+	if s.follows != "" || s.superseded {
+		return ErrRevoked
+	}
+	at, err := s.m.load(ctx, s.key, s.id)
+	if isOver(err) {
+		if s.m.policy.reloadKeepsView() {
+			return fmt.Errorf("%w: %w", ErrRevoked, err)
+		}
+		return s.revoked(ctx)
+	}
+	if err != nil {
+		return &storeError{fmt.Errorf("loading: %w", err)}
+	}
+	s.moveWith(at)
+	s.forget()
+	s.settingsChanged, s.ownerMoved, s.touched = false, false, false
+	s.useCookie(s.m.settings(s.r))
+	s.adopt(at)
+	return nil
+}
+
+// Destroy ends the session for good: logout. Its data are deleted, no request in
+// flight brings them back (CVE-2025-46336), and the browser's cookie is expired with
+// this response, if it is this request that has ended the session. Afterwards the session has no data and takes no changes;
+// [Session.Regenerate] begins a new one.
+//
+// An error is the store's; then the delete is tried again before the response
+// leaves, and if that fails too the client gets the error response.
+func (s *Session[T]) Destroy(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.m.forCaller(ctx)
+	defer d.End()
+	ctx = d
+	s.catchUp()
+	if s.state == stateDiscarded {
+		s.state = s.was
+	}
+	if err := s.end(ctx); err != nil {
+		return err
+	}
+	s.finish()
+	return nil
+}
+
+// end deletes the records of the session, if it has any.
+func (s *Session[T]) end(ctx context.Context) error {
+	if s.follows != "" || s.state != stateStored && s.state != stateEnding && s.alias == "" {
+		return nil
+	}
+	err := s.remove(ctx, Event{Kind: EventDestroyed, Owner: s.owner}, ErrDestroyed, s.key, s.alias)
+	if err != nil {
+		s.state = stateEnding
+	}
+	return err
+}
+
+// remove ends the session that is kept under the keys, and reports that if it was this
+// request that did it.
+func (s *Session[T]) remove(ctx context.Context, e Event, cause error, keys ...string) error {
+	for _, key := range keys {
+		if key == "" {
+			continue
+		}
+		version := s.version
+		if key != s.key {
+			version = 0
+		}
+		ended, err := s.m.remove(ctx, key, version, cause)
+		if ended || err == nil && s.unsure {
+			s.m.emit(ctx, e, key)
+			s.ended, s.unsure = true, false
+		}
+		if err != nil {
+			s.unsure = !ended && !definite(err)
+			err = &storeError{fmt.Errorf("ending: %w", err)}
+			s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: err}, key)
+			return err
+		}
+	}
+	return nil
+}
+
+// Regenerate ends the session and begins an empty one under a new id, as
+// express-session's does. At a login take [Session.Login], which keeps what a visitor
+// has gathered. An id that somebody planted before is worth nothing after either
+// (session fixation, CVE-2022-25896; ASVS 7.2.4). Requests in flight under the old id
+// save nothing any more. The new session is stored, and its cookie sent, when something
+// is put into it.
+//
+// Errors: [ErrHeaderSent], with the session as it was; the store's and ctx's if the
+// old session could not be ended: it is a new one all the same, the end is tried again
+// before the response leaves, and if that fails too the client gets the error response.
+func (s *Session[T]) Regenerate(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.m.forCaller(ctx)
+	defer d.End()
+	s.catchUp()
+	if s.state == stateDiscarded {
+		return ErrRevoked
+	}
+	return s.anew(d)
+}
+
+// anew ends the session, if there is one, and begins another.
+func (s *Session[T]) anew(ctx context.Context) error {
+	was := s.state
+	stored := was == stateStored || was == stateEnding
+	if s.headerSent && (!s.m.policy.storesEmptyRegenerated() || stored || s.cookieSent) {
+		return ErrHeaderSent
+	}
+	var failed error
+	if (stored || s.alias != "") && s.follows == "" {
+		e := Event{Kind: EventRegenerated, Owner: s.owner}
+		if failed = s.remove(ctx, e, ErrRegenerated, s.key, s.alias); failed != nil && s.m.policy.triesEndsAgain() {
+			s.pendingDelete = &pendingDelete{e, []string{s.key, s.alias}}
+		}
+	}
+	s.forget()
+	s.id, s.key, s.alias, s.follows = "", "", "", ""
+	s.superseded, s.loggedIn = false, false
+	s.touched, s.settingsChanged, s.ownerMoved, s.saved = false, false, false, nil
+	s.regenerated = true
+	s.useCookie(s.m.settings(s.r))
+	now := s.created // of a new session that nobody has used yet
+	if was != stateNew || s.m.policy.storesEmptyRegenerated() {
+		now = s.m.present()
+	}
+	s.begin(now)
+	return failed
+}

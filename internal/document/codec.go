@@ -1,0 +1,266 @@
+package document
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"github.com/nestsession/session/internal/clone"
+	"github.com/nestsession/session/internal/jsontext"
+	"reflect"
+	"sync/atomic"
+	"unicode/utf8"
+)
+
+// ErrReservedKey is session.ErrReservedKey.
+var ErrReservedKey = errors.New("session: reserved key in the data")
+
+// Codec turns values of T into documents and back.
+type Codec[T any] struct {
+	copier   *clone.Copier
+	fields   map[string]bool // the keys of a struct's fields; nil where T takes any key
+	anyKeys  bool            // T can bring keys that New has not seen
+	isMap    bool            // T is a map, and encoded as one
+	plain    bool            // T is map[string]any
+	express  bool            // Node reads what is stored
+	reserved map[string]bool
+	Empty    *Document[T] // of a session that nothing was put into
+	Seal     *Sealer
+	parse    func(cookie []byte) (settings any, l Lifetime, err error) // of the cookie member
+	cache    documentCache[T]
+}
+
+// Document is what a record's data say, in one version. It is shared between
+// requests: nothing in it is ever changed, or reachable from a handler.
+type Document[T any] struct {
+	key   string
+	Data  []byte
+	Value T
+
+	// others are the members besides cookie and meta as they stand in data, or nil
+	// if they are the inside of body to the letter. What T has no field for is not
+	// taken apart: a run of such members is one without a key.
+	others  []jsontext.Member
+	Misfits []Misfit               // of the others, which value therefore does not have
+	body    []byte                 // the encoding of value, if the document was composed of it
+	coded   atomic.Pointer[[]byte] // the same for a document that was loaded, when first asked for
+	used    atomic.Bool            // since the cache last looked
+
+	Cookie   any // its settings, as parseCookie gave them; never changed in place
+	Lifetime Lifetime
+	Meta     Meta
+}
+
+func NewCodec[T any](reserved []string, express bool, parse func(cookie []byte) (settings any, l Lifetime, err error)) (Codec[T], error) {
+	c := Codec[T]{express: express, parse: parse, reserved: make(map[string]bool, len(reserved))}
+	for _, key := range reserved {
+		c.reserved[key] = true
+	}
+	t := reflect.TypeFor[T]()
+	p := reflect.PointerTo(t)
+	custom := p.Implements(clone.Marshaler) || p.Implements(clone.Unmarshaler)
+	switch {
+	case t.Kind() == reflect.Struct && !custom:
+		c.fields = map[string]bool{}
+		err := clone.EachField(t, "", nil, func(_ reflect.StructField, name, _ string) error {
+			c.fields[name] = name != ""
+			return nil
+		})
+		if err != nil {
+			return c, err
+		}
+	case t.Kind() == reflect.Map && t.Key().Kind() == reflect.String, custom && t.Kind() != reflect.Pointer:
+		c.anyKeys = true
+	case t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct:
+		return c, fmt.Errorf("session: New[%v]: a session's data are kept by value; write New[%v]", t, t.Elem())
+	default:
+		return c, fmt.Errorf("session: New[%v]: a session's data are the members of a JSON object; write a struct, or map[string]any", t)
+	}
+	for name := range c.fields {
+		if c.isReserved(name) {
+			return c, fmt.Errorf("session: New[%v]: the field with the key %q: %w; give it another name with a json tag", t, name, ErrReservedKey)
+		}
+	}
+	c.isMap = t.Kind() == reflect.Map && !custom
+	c.plain = t == reflect.TypeFor[map[string]any]()
+	c.copier, c.cache = clone.Compile(t), newDocumentCache[T]()
+	if err := clone.CheckType(t); err != nil {
+		return c, fmt.Errorf("session: New[%v]: %w", t, err)
+	}
+	var zero, again T
+	body, err := c.Encode(&zero)
+	if err != nil {
+		return c, fmt.Errorf("session: New[%v]: the zero value cannot be stored: %w", t, err)
+	}
+	if err := c.decodeValue(body, &again); err != nil {
+		return c, fmt.Errorf("session: New[%v]: the zero value is stored as %s and cannot be read back: %w", t, body, err)
+	}
+	c.Empty = &Document[T]{body: body}
+	initMap(reflect.ValueOf(&c.Empty.Value).Elem())
+	return c, nil
+}
+
+func (c *Codec[T]) isReserved(key string) bool {
+	return key == cookieKey || key == metaKey || c.reserved[key]
+}
+
+// Encode returns the object that v is, in a buffer of its own.
+func (c *Codec[T]) Encode(v *T) ([]byte, error) {
+	body, err := c.appendObject(v)
+	// The encoder writes the replacement of what is not UTF-8 as an escape, and hands on
+	// what a type encodes by itself as it is.
+	if err == nil && utf8.Valid(body) && !bytes.Contains(body, []byte(`\ufffd`)) || errors.Is(err, ErrReservedKey) {
+		return body, err
+	}
+	if f := clone.FindFault(reflect.ValueOf(v).Elem(), clone.MaxDepth); f != nil {
+		return nil, f.Err()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", clone.ErrUnstorable, err)
+	}
+	if !utf8.Valid(body) {
+		return nil, (&clone.Fault{Why: clone.NotUTF8}).Err()
+	}
+	return body, nil
+}
+
+func (c *Codec[T]) appendObject(v *T) ([]byte, error) {
+	if m, ok := any(v).(*map[string]any); ok && c.plain {
+		return c.encodeMap(*m)
+	}
+	body, err := jsontext.AppendAny(nil, v)
+	if err != nil {
+		return nil, err
+	}
+	if string(body) == "null" {
+		return []byte("{}"), nil
+	}
+	if body[0] != '{' {
+		return nil, fmt.Errorf("%T is encoded as something else than an object", *v)
+	}
+	if c.anyKeys {
+		if err := c.checkKeys(body); err != nil {
+			return nil, err
+		}
+	}
+	return body, nil
+}
+
+func (c *Codec[T]) checkKeys(body []byte) error {
+	return jsontext.Each(body, func(quoted, _ []byte, _ int) error {
+		key, err := jsontext.Unquote(quoted)
+		if err == nil && c.isReserved(key) {
+			err = fmt.Errorf("%w: %q; choose another key", ErrReservedKey, key)
+		}
+		return err
+	})
+}
+
+// Encoding returns the encoding of the document's value.
+func (c *Codec[T]) Encoding(d *Document[T]) ([]byte, error) {
+	if d.body != nil {
+		return d.body, nil
+	}
+	if b := d.coded.Load(); b != nil {
+		return *b, nil
+	}
+	body, err := c.Encode(&d.Value)
+	if err != nil {
+		return nil, err
+	}
+	d.coded.Store(&body)
+	return body, nil
+}
+
+// CopiesExactly reports whether a copy has the very form that a store gives back.
+func (c *Codec[T]) CopiesExactly() bool {
+	return c.copier.Safe && !c.copier.Dynamic && !c.copier.Times
+}
+
+// Shares reports whether a handler could change a copy's insides without Update.
+func (c *Codec[T]) Shares() bool { return c.copier.Fix != nil || !c.copier.Safe }
+
+// Same reports whether two values of one origin are still alike.
+func (c *Codec[T]) Same(a, b *T) bool {
+	if c.copier.Safe {
+		return c.copier.Equal(reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem())
+	}
+	// A decoder may fill in what was not there, so that a copy is another thing in memory.
+	x, y := reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem()
+	return reflect.DeepEqual(a, b) || clone.Differing{}.Find(x, y, clone.MaxDepth) == nil
+}
+
+// Copy gives a request a value of its own.
+func (c *Codec[T]) Copy(d *Document[T], dst *T) error {
+	if c.copier.Fix == nil && c.copier.Safe {
+		*dst = d.Value
+		return nil
+	}
+	if c.copier.Safe {
+		*dst = d.Value
+		if c.copier.Fix(reflect.ValueOf(dst).Elem()) {
+			return nil
+		}
+	}
+	body, err := c.Encoding(d)
+	if err != nil {
+		return err
+	}
+	var zero T
+	*dst = zero
+	return c.decodeValue(body, dst)
+}
+
+// CopyValue copies a value that was detached.
+func (c *Codec[T]) CopyValue(v, dst *T) error {
+	return c.Copy(&Document[T]{Value: *v}, dst)
+}
+
+// Detach gives v parts of its own where it refers to what a handler may have kept
+// and go on changing, and the form in which it would come back from a store. What
+// would not come back stays as it is, and the error says what is wrong with it: the
+// save's, since the next function given to Update may put it right.
+func (c *Codec[T]) Detach(v *T) error {
+	if !c.Shares() || c.copier.Safe && c.copier.Fix(reflect.ValueOf(v).Elem()) {
+		return nil
+	}
+	body, err := c.Encode(v)
+	if err != nil {
+		return err
+	}
+	return c.comeBack(v, body)
+}
+
+// Normalize gives v, of which body is the encoding, the form in which it comes back from
+// a store, if it may have another.
+func (c *Codec[T]) Normalize(v *T, body []byte) error {
+	if c.copier.Faithful && c.copier.Safe {
+		return nil
+	}
+	return c.comeBack(v, body)
+}
+
+// comeBack makes v what is decoded from its encoding, if that is alike.
+func (c *Codec[T]) comeBack(v *T, body []byte) error {
+	var own T
+	if err := c.decodeValue(body, &own); err != nil {
+		return fmt.Errorf("%w: what is encoded cannot be decoded: %w", clone.ErrUnstorable, fitError("", err))
+	}
+	f := clone.Differing{}.Find(reflect.ValueOf(v).Elem(), reflect.ValueOf(&own).Elem(), clone.MaxDepth)
+	if f == nil {
+		*v = own
+	}
+	return f.Err()
+}
+
+// encodeMap is encode where T is a map[string]any.
+func (c *Codec[T]) encodeMap(m map[string]any) ([]byte, error) {
+	if m == nil {
+		return []byte("{}"), nil
+	}
+	for key := range m {
+		if c.isReserved(key) {
+			return nil, fmt.Errorf("%w: %q; choose another key", ErrReservedKey, key)
+		}
+	}
+	return jsontext.AppendMap(make([]byte, 0, 256), m, jsontext.MaxDepth)
+}

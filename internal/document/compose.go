@@ -1,0 +1,117 @@
+package document
+
+import (
+	"bytes"
+	"github.com/nestsession/session/internal/jsontext"
+	"reflect"
+)
+
+// Compose makes the document that follows base: value, settled, which nobody else has, and
+// its encoding body in place of base's, and whatever base had besides left as it
+// stood. A body that is nil stands for base's. cookie is the cookie member, of settings and l.
+func (c *Codec[T]) Compose(base *Document[T], key string, value *T, body, cookie []byte, settings any, l Lifetime, info Meta) (*Document[T], error) {
+	if body == nil {
+		body = base.body // nil again if base was loaded, and has its members in others
+	}
+	d := &Document[T]{key: key, body: body, Cookie: settings, Lifetime: l, Meta: info}
+	data := make([]byte, 0, len(body)+192)
+	data = append(append(data, `{"`+cookieKey+`":`...), cookie...)
+	var err error
+	if data, d.others, err = c.appendData(data, base, body); err != nil {
+		return nil, err
+	}
+	d.Data = append(d.Meta.append(data, c.Seal, key), '}')
+	d.Value = *value
+	initMap(reflect.ValueOf(&d.Value).Elem())
+	return d, nil
+}
+
+// Rewrite is the text of base with body in place of its value, and all else as it stands.
+func (c *Codec[T]) Rewrite(base *Document[T], body []byte) ([]byte, error) {
+	data := append([]byte(`{"`+cookieKey+`":`), jsontext.Find(base.Data, cookieKey)...)
+	data, _, err := c.appendData(data, base, body)
+	if err != nil {
+		return nil, err
+	}
+	if text := jsontext.Find(base.Data, metaKey); text != nil {
+		data = append(append(data, `,"`+metaKey+`":`...), text...)
+	}
+	return append(data, '}'), nil
+}
+
+// appendData writes the members of a document that are not the library's: those of base,
+// with what body has in place of base's value. others is as in document.
+func (c *Codec[T]) appendData(dst []byte, base *Document[T], body []byte) (data []byte, others []jsontext.Member, err error) {
+	if base.others == nil {
+		if len(body) > len("{}") {
+			dst = append(append(dst, ','), body[1:len(body)-1]...)
+		}
+		return dst, nil, nil
+	}
+	if body == nil {
+		return jsontext.AppendMembers(dst, base.others), base.others, nil
+	}
+	was, err := c.Encoding(base)
+	if err != nil {
+		return nil, nil, err
+	}
+	if others, err = c.mergeMembers(base.others, was, body); err != nil {
+		return nil, nil, err
+	}
+	return jsontext.AppendMembers(dst, others), others, nil
+}
+
+// mergeMembers carries a change from one encoding of T to another over to the
+// members that a store has: what T does not know, and what did not change, keeps
+// its text, nested members and integers above 2^53 included.
+func (c *Codec[T]) mergeMembers(stored []jsontext.Member, was, is []byte) ([]jsontext.Member, error) {
+	old, err := jsontext.Split(was)
+	if err != nil {
+		return nil, err
+	}
+	after, err := jsontext.Split(is)
+	if err != nil {
+		return nil, err
+	}
+	if c.isMap {
+		old, after = trimCommon(old, after) // which the store has: they came from there
+	}
+	before, now := jsontext.Indexed(old), jsontext.Indexed(after)
+	had := make([]bool, len(after))
+	merged := make([]jsontext.Member, 0, len(stored)+len(after))
+	for _, m := range stored {
+		if m.At == 0 { // T has no field for it
+			merged = append(merged, m)
+			continue
+		}
+		i, was := now.Find(m.Key), before.Get(m.Key)
+		switch {
+		case i >= 0:
+			had[i] = true
+			if !bytes.Equal(was, after[i].Value()) {
+				m = after[i]
+			}
+		case was != nil:
+			continue // T had it, and has it no more
+		}
+		merged = append(merged, m)
+	}
+	for i, m := range after {
+		if !had[i] {
+			merged = append(merged, m)
+		}
+	}
+	return merged, nil
+}
+
+// trimCommon leaves off what two lists begin and end with alike. The keys of a map
+// are encoded in order, so that little is left of them.
+func trimCommon(a, b []jsontext.Member) ([]jsontext.Member, []jsontext.Member) {
+	for len(a) > 0 && len(b) > 0 && bytes.Equal(a[0].Text, b[0].Text) {
+		a, b = a[1:], b[1:]
+	}
+	for len(a) > 0 && len(b) > 0 && bytes.Equal(a[len(a)-1].Text, b[len(b)-1].Text) {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return a, b
+}

@@ -1,0 +1,203 @@
+package document
+
+import (
+	"encoding/json"
+	"github.com/nestsession/session/internal/jsontext"
+	"math"
+	"strconv"
+	"time"
+)
+
+// The members of a document that are not the data's.
+const (
+	cookieKey = "cookie"        // express-session's
+	metaKey   = "__nestsession" // ours; a name that express-session keeps like any data
+)
+
+// Meta is our own bookkeeping in a document. Times are in ms since 1970. It counts
+// only with the MAC that one of the secrets made for this very record, so that a
+// program that can write records can neither change whose they are nor make them lead
+// to others.
+type Meta struct {
+	Created       Instant `json:"created,omitempty"`
+	Used          Instant `json:"used,omitempty"`
+	Authenticated Instant `json:"authenticated,omitempty"` // by Login
+	Owner         string  `json:"owner,omitempty"`
+	OwnCookie     bool    `json:"ownCookie,omitempty"` // the session set its own cookie
+
+	// Of a session that Renew has given a new id:
+	Unseen bool    `json:"unseen,omitempty"` // no request has come with it yet
+	Seen   Instant `json:"seen,omitempty"`   // when one did; the old id's grace counts from there
+
+	// Of the record that is left under an old id:
+	Successor string  `json:"successor,omitempty"` // the key of the session's record
+	NewID     string  `json:"newID,omitempty"`     // the session's id, sealed for who holds the old one
+	Until     Instant `json:"until,omitempty"`     // at most until when it leads there
+	Login     bool    `json:"login,omitempty"`     // the successor is a login's: nothing of it may be read
+	Carry     bool    `json:"carry,omitempty"`     // and what requests in flight have changed goes there
+	Ended     bool    `json:"ended,omitempty"`     // there is no successor
+
+	MAC string `json:"mac,omitempty"`
+
+	Forged    bool `json:"-"` // there is some, and it does not count
+	OldSecret bool `json:"-"` // another secret than the first made the MAC
+}
+
+// Tombstone is the document of all sessions that are over. It holds nothing of them, and
+// its bytes exist once.
+var Tombstone = []byte(`{"` + cookieKey + `":{"originalMaxAge":null},"` + metaKey + `":{"ended":true}}`)
+
+// Dataless is a document without data, for the record under key.
+func Dataless(cookie []byte, m Meta, s *Sealer, key string) []byte {
+	return append(m.append(append([]byte(`{"`+cookieKey+`":`), cookie...), s, key), '}')
+}
+
+// MetaOf reads the bookkeeping of a stored document, whatever its data's type. There is
+// none where it does not count.
+func (s *Sealer) MetaOf(key string, data []byte) Meta {
+	text := jsontext.Find(data, metaKey)
+	if text == nil {
+		return Meta{}
+	}
+	m, err := s.read(key, text)
+	if err != nil {
+		return Meta{}
+	}
+	return m
+}
+
+// OwnerOf is the owner in a stored document's bookkeeping, authentic or not.
+func OwnerOf(data []byte) string {
+	var m struct {
+		Owner string `json:"owner"`
+	}
+	if json.Unmarshal(jsontext.Find(data, metaKey), &m) != nil {
+		return ""
+	}
+	return m.Owner
+}
+
+// append writes the bookkeeping of the record under key as the last member of a
+// document, if there is any.
+func (m *Meta) append(dst []byte, s *Sealer, key string) []byte {
+	if *m == (Meta{}) {
+		return dst
+	}
+	dst = append(dst, `,"`+metaKey+`":{`...)
+	dst = m.appendMembers(dst)
+	if m.MAC = ""; !m.onlyEnded() {
+		m.MAC = s.seal(key, m)
+		dst = append(append(append(dst, `,"mac":"`...), m.MAC...), '"')
+	}
+	return append(dst, '}')
+}
+
+// onlyEnded reports whether the record says nothing but that its session is over,
+// which gives nobody anything: so it needs no MAC, and all such records are alike.
+func (m *Meta) onlyEnded() bool { return *m == Meta{Ended: true, MAC: m.MAC} }
+
+// appendMembers writes what the MAC is made of.
+func (m *Meta) appendMembers(dst []byte) []byte {
+	first := len(dst)
+	moment := func(key string, i Instant) {
+		if i != 0 {
+			dst = strconv.AppendInt(append(dst, key...), int64(i), 10)
+		}
+	}
+	text := func(key, s string) {
+		if s != "" {
+			dst = AppendJSONText(append(dst, key...), s)
+		}
+	}
+	flag := func(key string, set bool) {
+		if set {
+			dst = append(dst, key...)
+		}
+	}
+	moment(`,"created":`, m.Created)
+	moment(`,"used":`, m.Used)
+	moment(`,"authenticated":`, m.Authenticated)
+	text(`,"owner":`, m.Owner)
+	flag(`,"ownCookie":true`, m.OwnCookie)
+	flag(`,"unseen":true`, m.Unseen)
+	moment(`,"seen":`, m.Seen)
+	text(`,"successor":`, m.Successor)
+	text(`,"newID":`, m.NewID)
+	moment(`,"until":`, m.Until)
+	flag(`,"login":true`, m.Login)
+	flag(`,"carry":true`, m.Carry)
+	flag(`,"ended":true`, m.Ended)
+	if len(dst) == first {
+		return dst
+	}
+	return append(dst[:first], dst[first+1:]...) // the comma before the first
+}
+
+// Lifetime is express-session's originalMaxAge in ms: how long a cookie, and by
+// default the session, lives from each visit on. Set but zero is already over.
+type Lifetime struct {
+	Set bool
+	Off bool // it says false, rather than nothing
+	MS  int64
+}
+
+// From is when a visit at t lets it end; zero if never.
+func (l Lifetime) From(t Instant) Instant {
+	if !l.Set {
+		return 0
+	}
+	return t + Instant(l.MS)
+}
+
+// ParseLifetime reads an originalMaxAge. One that is text makes express-session
+// hang; the number that it spells is what was meant.
+func ParseLifetime(value any) Lifetime {
+	if value == false {
+		return Lifetime{Off: true}
+	}
+	ms, ok := value.(float64)
+	if text, isText := value.(string); isText {
+		var err error
+		ms, err = strconv.ParseFloat(text, 64)
+		ok = err == nil
+	}
+	const longest = float64(math.MaxInt64 / int64(time.Millisecond))
+	if !ok || math.IsNaN(ms) || math.Abs(ms) > longest {
+		return Lifetime{}
+	}
+	return Lifetime{Set: true, MS: int64(math.Floor(ms))}
+}
+
+// AppendDate writes a date as JavaScript's toISOString, a step at a time: of each
+// save it would else be a tenth.
+func AppendDate(dst []byte, t time.Time) []byte {
+	t = t.UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	}
+	hour, minute, second := t.Clock()
+	for _, part := range [...]struct {
+		n, width int
+		after    byte
+	}{{year, 4, '-'}, {int(month), 2, '-'}, {day, 2, 'T'}, {hour, 2, ':'}, {minute, 2, ':'}, {second, 2, '.'}, {t.Nanosecond() / 1e6, 3, 'Z'}} {
+		for place := [...]int{0, 1, 10, 100, 1000}[part.width]; place > 0; place /= 10 {
+			dst = append(dst, byte('0'+part.n/place%10))
+		}
+		dst = append(dst, part.after)
+	}
+	return dst
+}
+
+// AppendJSONText writes s as a JSON string; a path or domain seldom needs escaping.
+func AppendJSONText(dst []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
+			text, err := json.Marshal(s)
+			if err == nil {
+				return append(dst, text...)
+			}
+		}
+	}
+	return append(append(append(dst, '"'), s...), '"')
+}

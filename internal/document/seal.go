@@ -1,0 +1,174 @@
+package document
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"hash"
+	"sync"
+)
+
+// Sealer authenticates the bookkeeping in stored documents, and encrypts the ids in
+// it, with keys that it derives from Config.Secrets. The first secret seals, all open.
+type Sealer struct {
+	states  sync.Pool // of *sealState: keyed hashes are costly to make and cheap to reset
+	ids     [][]byte  // one key per secret, for ids
+	scope   string    // Config.Scope, where ids are not hashed
+	plain   bool      // they are not
+	lenient bool      // other programs write the records too: what they have put there does not count
+}
+
+type sealState struct {
+	macs []hash.Hash // one per secret, in order
+	text []byte
+	sum  [sha256.Size]byte
+}
+
+// NewSealer returns the sealer for a configuration. scope is the ids'; plain says that
+// they are stored as they are, lenient that other programs write the records too.
+func NewSealer(secrets []string, scope string, plain, lenient bool) *Sealer {
+	s := &Sealer{scope: scope, plain: plain, lenient: lenient}
+	keys := make([][]byte, len(secrets))
+	for i, secret := range secrets {
+		keys[i] = derive([]byte(secret), "nest session: bookkeeping")
+		s.ids = append(s.ids, derive([]byte(secret), "nest session: ids of successors"))
+	}
+	s.states.New = func() any {
+		st := &sealState{}
+		for _, key := range keys {
+			st.macs = append(st.macs, hmac.New(sha256.New, key))
+		}
+		return st
+	}
+	return s
+}
+
+func derive(key []byte, text string) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(text))
+	return mac.Sum(nil)
+}
+
+// sealLength is that of a MAC as text: 16 bytes.
+const sealLength = 22
+
+// Seal returns the MAC of the bookkeeping of the record under key.
+func (s *Sealer) seal(key string, m *Meta) string {
+	key = s.bound(key)
+	st := s.states.Get().(*sealState)
+	defer s.states.Put(st)
+	return string(st.mac(0, key, m))
+}
+
+// sealed returns which of the secrets made the bookkeeping's MAC for this very record;
+// negative: none. It is computed from the values, since a program or a database in
+// between may write the same JSON in another form.
+func (s *Sealer) sealed(key string, m *Meta) int {
+	if len(m.MAC) != sealLength {
+		return -1
+	}
+	key = s.bound(key)
+	st := s.states.Get().(*sealState)
+	defer s.states.Put(st)
+	for i := range st.macs {
+		if subtle.ConstantTimeCompare(st.mac(i, key, m), []byte(m.MAC)) == 1 {
+			return i
+		}
+	}
+	return -1
+}
+
+// bound is what the MAC of the record under key is bound to: its hash in any case, so
+// that sessions can be moved to where ids are hashed.
+func (s *Sealer) bound(key string) string {
+	if s.plain {
+		return RecordID(s.scope, key)
+	}
+	return key
+}
+
+func (st *sealState) mac(secret int, key string, m *Meta) []byte {
+	st.text = append(append(st.text[:0], key...), 0)
+	st.text = m.appendMembers(st.text)
+	h := st.macs[secret]
+	h.Reset()
+	h.Write(st.text)
+	sum := h.Sum(st.sum[:0])
+	st.text = base64.RawURLEncoding.AppendEncode(st.text[:0], sum[:16])
+	return st.text
+}
+
+var errForged = errors.New("bookkeeping that was not written with one of Config.Secrets for this record")
+
+// Read reads the bookkeeping member of the record under key.
+func (s *Sealer) read(key string, text []byte) (Meta, error) {
+	var m Meta
+	if err := json.Unmarshal(text, &m); err == nil {
+		if m.onlyEnded() {
+			return m, nil
+		}
+		if secret := s.sealed(key, &m); secret >= 0 {
+			m.OldSecret = secret > 0
+			return m, nil
+		}
+	}
+	if s.lenient {
+		return Meta{Forged: true}, nil
+	}
+	return Meta{}, errForged
+}
+
+var errSealedID = errors.New("session: the successor's id cannot be opened")
+
+// SealID encrypts the id of a renewed session for those who hold the old one: who can
+// Read the store, and has no id, learns nothing from it.
+func (s *Sealer) SealID(old, id string) (string, error) {
+	box, err := idBox(s.ids[0], old)
+	if err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(box.Seal(nil, nil, []byte(id), nil)), nil
+}
+
+func (s *Sealer) OpenID(old, text string) (string, error) {
+	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return "", errSealedID
+	}
+	for _, key := range s.ids {
+		box, err := idBox(key, old)
+		if err != nil {
+			return "", err
+		}
+		if id, err := box.Open(nil, nil, sealed, nil); err == nil {
+			return string(id), nil
+		}
+	}
+	return "", errSealedID
+}
+
+func idBox(key []byte, old string) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(derive(key, old))
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
+
+// RecordID is the hash of an id under which its record is stored.
+func RecordID(scope, id string) string {
+	var space [128]byte
+	return Hashed(append(append(append(space[:0], scope...), 0), id...))
+}
+
+func Hashed(text []byte) string {
+	sum := sha256.Sum256(text)
+	var hash [43]byte
+	base64.RawURLEncoding.Encode(hash[:], sum[:])
+	return string(hash[:])
+}

@@ -1,0 +1,235 @@
+// Package frames reads off a goroutine's stack what no API tells: whether a panic is under
+// way, whether the function that made a change has returned, and whether a callback calls
+// back while a lock is held.
+package frames
+
+import (
+	"runtime"
+	"strings"
+	"sync"
+)
+
+// A recoverer answers in a deferred function, while the panic is still on the stack:
+// runtime.gopanic has called that function. So whether what is being answered is a
+// panic can be read off the stack, whoever recovers. Only what was called within the
+// exchange counts, since a handler may itself run in a deferred function of a panic
+// that is none of its own. Where the exchange begins is seen by one of the functions
+// below, which differ so that managers in one chain are told apart.
+
+// served is what an exchange runs.
+type served interface{ Run() }
+
+//go:noinline
+func serve0(x served) { x.Run() }
+
+//go:noinline
+func serve1(x served) { x.Run() }
+
+//go:noinline
+func serve2(x served) { x.Run() }
+
+//go:noinline
+func serve3(x served) { x.Run() }
+
+var Serves = [...]func(served){serve0, serve1, serve2, serve3}
+
+// The program counters, as runtime.Callers gives them, of the calls of deferred
+// functions by a panic and by runtime.Goexit, and of the handlers by the functions
+// above. They are looked up once, so that a stack is compared and not spelled.
+var (
+	learn     = sync.OnceFunc(learnCounters)
+	unwinding [2]uintptr
+	begins    [len(Serves)]uintptr
+)
+
+type probe struct{ at *uintptr }
+
+func (p probe) Run() {
+	var pcs [2]uintptr
+	runtime.Callers(1, pcs[:]) // this function, and who serves it
+	*p.at = pcs[1]
+}
+
+func learnCounters() {
+	for i, serve := range Serves {
+		serve(probe{&begins[i]})
+	}
+	find := func(i int, name string) {
+		var pcs [8]uintptr
+		frames := runtime.CallersFrames(pcs[:runtime.Callers(0, pcs[:])])
+		for j := 0; ; j++ {
+			f, more := frames.Next()
+			if f.Function == name {
+				unwinding[i] = pcs[j]
+				return
+			}
+			if !more {
+				return
+			}
+		}
+	}
+	func() {
+		defer func() { _ = recover() }()
+		defer find(0, "runtime.gopanic")
+		panic("learning what a panic looks like")
+	}()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer find(1, "runtime.Goexit")
+		runtime.Goexit()
+	}()
+	<-done
+}
+
+// Panicking reports whether this goroutine runs deferred functions of a panic, or of
+// runtime.Goexit, that began within the exchange of the depth. A panic that was
+// recovered, and whose deferred functions have returned, is over.
+func Panicking(depth int) bool {
+	learn()
+	begin := begins[depth%len(begins)]
+	var pcs [16]uintptr
+	for skip := 2; ; skip += len(pcs) {
+		n := runtime.Callers(skip, pcs[:])
+		for _, pc := range pcs[:n] {
+			switch pc {
+			case unwinding[0], unwinding[1]:
+				return true
+			case begin:
+				return false
+			}
+		}
+		if n < len(pcs) {
+			return false // a goroutine of the handler's own
+		}
+	}
+}
+
+// StackWithin is the names of the functions on this goroutine's stack, innermost
+// first, as far as they are within the exchange of the depth.
+func StackWithin(depth int) []string {
+	learn()
+	begin := begins[depth%len(begins)]
+	pcs := make([]uintptr, 64)
+	n := runtime.Callers(2, pcs)
+	for n == len(pcs) {
+		pcs = make([]uintptr, 2*len(pcs))
+		n = runtime.Callers(2, pcs)
+	}
+	for i, pc := range pcs[:n] {
+		if pc == begin {
+			n = i
+			break
+		}
+	}
+	return names(pcs[:n])
+}
+
+func names(pcs []uintptr) (all []string) {
+	if len(pcs) == 0 {
+		return nil
+	}
+	frames := runtime.CallersFrames(pcs)
+	for {
+		f, more := frames.Next()
+		if f.Function != "" {
+			all = append(all, f.Function)
+		}
+		if !more {
+			return all
+		}
+	}
+}
+
+// Own reports whether a function is this package's.
+func Own(function string) bool {
+	return strings.HasPrefix(function, "github.com/nestsession/session.")
+}
+
+// traceDepth bounds how many callers of a change are remembered: a handler and the
+// helpers through which it changes the session.
+const traceDepth = 6
+
+// Trace is who changed a session last.
+type Trace struct {
+	callers [traceDepth]uintptr
+	n       int
+}
+
+// Take notes the callers of the function that calls it.
+func (t *Trace) Take() { t.n = runtime.Callers(3, t.callers[:]) }
+
+func (t *Trace) Names() []string { return names(t.callers[:t.n]) }
+
+// Abandoned reports whether the function that made a change is over, and its helpers'
+// callers as well. changed is the stack of the change, running what runs now, innermost
+// first.
+func Abandoned(changed, stack []string) bool {
+	running := make(map[string]bool, len(stack))
+	for _, function := range stack {
+		running[function] = true
+	}
+	first := ""
+	for _, function := range changed {
+		if Own(function) {
+			continue // Update and its like
+		}
+		if first != "" && (strings.HasSuffix(function, ".ServeHTTP") || strings.HasPrefix(function, "net/http.")) {
+			return true // what calls handlers runs often, and says nothing of this one
+		}
+		for name := function; name != ""; name = outerFunction(name) {
+			if running[name] {
+				return false
+			}
+		}
+		if first != "" && (outerFunction(function) != "" || !sameModule(function, first)) {
+			return true // middleware, or the framework: farther out is not the handler
+		}
+		if first == "" {
+			first = function
+		}
+	}
+	return first != ""
+}
+
+// outerFunction is the function in which a function literal, or the body of a range over
+// a function, stands; "" if it is none.
+func outerFunction(name string) string {
+	i := strings.LastIndexAny(name, ".-")
+	if i < 0 {
+		return ""
+	}
+	last := strings.TrimPrefix(strings.TrimPrefix(name[i+1:], "func"), "range")
+	if last == "" || strings.Trim(last, "0123456789") != "" {
+		return ""
+	}
+	return name[:i]
+}
+
+// sameModule reports whether two functions are probably one application's.
+func sameModule(a, b string) bool {
+	a, b = module(a), module(b)
+	return a == b || a == "main" || b == "main"
+}
+
+// module is the path of a function's module, as far as its name tells.
+func module(function string) string {
+	slash := strings.LastIndexByte(function, '/') + 1
+	name, _, _ := strings.Cut(function[slash:], ".")
+	parts := strings.Split(function[:slash]+name, "/")
+	if !strings.Contains(parts[0], ".") {
+		return parts[0]
+	}
+	return strings.Join(parts[:min(len(parts), 3)], "/") // host, owner, repository
+}
+
+// WritesHeader reports whether the connection is taken over by the one that is known
+// to send what is in the header afterwards.
+func WritesHeader(depth int) bool {
+	for _, function := range StackWithin(depth) {
+		if strings.HasPrefix(function, "net/http/httputil.(*ReverseProxy).") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,81 @@
+package frames
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// ErrReentrant is session.ErrReentrant.
+var ErrReentrant = errors.New("session: session was asked for while it is locked")
+
+// Mutex is a session's lock. While a function given to Update runs, which happens under
+// the lock, it lets that function's own calls through and keeps them as an error. Other
+// goroutines wait.
+type Mutex struct {
+	mu      sync.Mutex
+	running atomic.Uintptr // the function given to Update, while it runs
+	nested  int            // its calls of the session's methods, under way
+	Misuse  error          // the first of them
+}
+
+func (l *Mutex) Lock() {
+	if fn := l.running.Load(); fn != 0 && l.within(fn) {
+		l.nested++
+		return
+	}
+	l.mu.Lock()
+}
+
+func (l *Mutex) Unlock() {
+	if l.nested > 0 {
+		l.nested--
+		return
+	}
+	l.mu.Unlock()
+}
+
+// within reports whether this goroutine is the one that runs fn. It is asked only
+// where somebody would wait for fn, and reads the stack.
+func (l *Mutex) within(fn uintptr) bool {
+	name := strings.TrimSuffix(runtime.FuncForPC(fn).Name(), "-fm") // of a method value
+	pcs := make([]uintptr, 64)
+	n := runtime.Callers(3, pcs)
+	for n == len(pcs) {
+		pcs = make([]uintptr, 2*len(pcs))
+		n = runtime.Callers(3, pcs)
+	}
+	frames := runtime.CallersFrames(pcs[:n])
+	var caller, inner runtime.Frame
+	for {
+		f, more := frames.Next()
+		if caller.Function == "" && !Own(f.Function) {
+			caller = f
+		}
+		if Own(f.Function) && strings.HasSuffix(f.Function, ").apply") && inner.Function == name {
+			break
+		}
+		if !more {
+			return false
+		}
+		inner = f
+	}
+	if l.Misuse == nil {
+		l.Misuse = fmt.Errorf("%w: a function given to Update calls a method of the session at %s:%d, in %s",
+			ErrReentrant, filepath.Base(caller.File), caller.Line, caller.Function)
+	}
+	return true
+}
+
+// Begin says that a function given to Update runs from now on, and end that it has
+// returned. The frame of the caller is found by its name, which ends in ").apply".
+func (l *Mutex) Begin(id uintptr) { l.running.Store(id) }
+
+func (l *Mutex) End() { l.running.Store(0) }
+
+// InUpdate reports whether a call of the function given to Update is under way.
+func (l *Mutex) InUpdate() bool { return l.nested > 0 }

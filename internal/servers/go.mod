@@ -1,0 +1,3 @@
+module github.com/nestsession/session/internal/servers
+
+go 1.26

@@ -1,0 +1,431 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nestsession/session/cookie"
+	"github.com/nestsession/session/internal/document"
+	"github.com/nestsession/session/internal/jar"
+	"github.com/nestsession/session/internal/verified"
+	"github.com/nestsession/session/store"
+)
+
+// catchUp takes note that the session was renewed while a connection was open: what
+// pointed to the new record may be gone by now.
+func (s *Session[T]) catchUp() {
+	if moved := s.successor.Swap(nil); moved != nil && s.state == stateStored && s.key != *moved {
+		s.alias, s.key = s.key, *moved
+	}
+}
+
+// warnCopiesEvery is how often the log says that clients come with several cookies.
+const warnCopiesEvery = time.Hour
+
+// maxCopies bounds how many cookies of one name are looked at in a request.
+const maxCopies = 8
+
+// identify looks for the session that the request's cookies name. sent is nil if there is
+// none that is well signed; else at and err are what [Manager.load] says of it. With
+// several cookies of the name it is the one that is well signed and names a session that
+// lives, if there is exactly one of that kind.
+func (m *Manager[T]) identify(ctx context.Context, s *Session[T]) (sent *verified.Cookie, at loaded[T], err error) {
+	lines := s.r.Header["Cookie"]
+	value, n := cookie.Lookup(lines, m.name)
+	if n == 0 {
+		return m.findFormer(ctx, s)
+	}
+	if n > 1 && !m.firstCookie {
+		return m.findAmong(ctx, s, m.name, n)
+	}
+	if sent = m.accept(ctx, value); sent == nil {
+		return nil, at, nil
+	}
+	at, err = m.load(ctx, sent.Key, sent.ID)
+	return sent, at, err
+}
+
+// accept verifies a cookie's value, and reports one that is not accepted.
+func (m *Manager[T]) accept(ctx context.Context, value string) *verified.Cookie {
+	v, err := m.cookies.Verify(value)
+	if err == nil {
+		return v
+	}
+	reason := ReasonMalformed
+	if errors.Is(err, cookie.ErrSignature) {
+		reason = ReasonSignature
+	}
+	m.emit(ctx, Event{Kind: EventRejected, Reason: reason}, "")
+	return nil
+}
+
+// findFormer looks for the session under the names that its cookie had before, and goes
+// on to the next name where it does not live.
+func (m *Manager[T]) findFormer(ctx context.Context, s *Session[T]) (sent *verified.Cookie, at loaded[T], err error) {
+	for i := range m.former {
+		name := m.former[i].Name
+		if name == m.name || slices.ContainsFunc(m.former[:i], func(f FormerCookie) bool { return f.Name == name }) {
+			continue
+		}
+		value, n := cookie.Lookup(s.r.Header["Cookie"], name)
+		var c candidate[T]
+		switch {
+		case n == 0:
+			continue
+		case n > 1 && !m.firstCookie:
+			c.sent, c.at, c.err = m.findAmong(ctx, s, name, n)
+		default:
+			if c.sent = m.accept(ctx, value); c.sent != nil {
+				c.at, c.err = m.load(ctx, c.sent.Key, c.sent.ID)
+			}
+		}
+		if c.sent == nil {
+			continue
+		}
+		if sent, at, err = c.sent, c.at, c.err; err == nil || !c.dead() {
+			s.resend = err == nil
+			return sent, at, err
+		}
+	}
+	return sent, at, err
+}
+
+// candidate is a cookie of several, and what it names.
+type candidate[T any] struct {
+	sent *verified.Cookie
+	at   loaded[T]
+	err  error
+}
+
+// dead reports whether the store has answered, and there is no session to be had.
+func (c *candidate[T]) dead() bool {
+	undecodable := (*undecodableError)(nil)
+	return isOver(c.err) || errors.As(c.err, &undecodable)
+}
+
+// findAmong looks at several cookies of a name. They come from a change of Domain, Path
+// or Partitioned, or from somebody on a neighbouring host who has planted one. The
+// response clears those that are not taken.
+func (m *Manager[T]) findAmong(ctx context.Context, s *Session[T], name string, n int) (*verified.Cookie, loaded[T], error) {
+	m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonDuplicate}, "")
+	if m.now().Unix()-m.warnedCopies.Load() >= int64(warnCopiesEvery.Seconds()) {
+		m.warn(ctx, &m.warnedCopies, "session: a client has sent several cookies of one name: Config.Cookie was changed, or another host of the domain "+
+			"sets one too; the response clears those that are not the session's, and Config.OnEvent tells of each", "name", name, "cookies", n)
+	}
+	s.copies, s.copied = clearOthers, name
+	var alive []candidate[T]
+	var dead candidate[T]
+	var seen []string
+	for value := range cookie.All(s.r.Header["Cookie"], name) {
+		v, err := m.cookies.Verify(value)
+		if err != nil || slices.Contains(seen, v.Key) {
+			continue
+		}
+		if seen = append(seen, v.Key); len(seen) > maxCopies {
+			break
+		}
+		at, err := m.load(ctx, v.Key, v.ID)
+		c := candidate[T]{v, at, err}
+		superseded := (*supersededError)(nil)
+		switch i := slices.IndexFunc(alive, func(c candidate[T]) bool { return c.at.key == at.key }); {
+		case err == nil && i < 0:
+			alive = append(alive, c)
+		case err == nil && at.key == v.Key:
+			alive[i] = c // the session's own id rather than the one before Renew
+		case err == nil:
+		case !c.dead():
+			return v, at, err // the store does not answer
+		case dead.sent == nil, errors.As(err, &superseded):
+			dead = c
+		}
+	}
+	switch len(alive) {
+	case 0:
+		return dead.sent, dead.at, dead.err
+	case 1:
+		s.resend = true
+		return alive[0].sent, alive[0].at, nil
+	}
+	s.copies = clearAll // which of them is the user's cannot be told
+	return nil, loaded[T]{}, nil
+}
+
+// clearCopies takes cookies of the name from the browser wherever this host may have set
+// them, or one above it for all its hosts: a browser does not say which they are. A
+// cookie came with this request, so that its path is a beginning of the request's. The
+// likely ones come first, for where a long path makes them too many.
+func (s *Session[T]) clearCopies(h http.Header) {
+	if h == nil || s.copies == clearNone {
+		return
+	}
+	all := s.copies == clearAll
+	s.copies = clearNone
+	own := FormerCookie{s.m.name, jar.DomainOf(s.settings.Domain), s.settings.path(), s.settings.Partitioned}
+	hosts := jar.Domains(s.r.Host)
+	if !slices.Contains(hosts, own.Domain) {
+		hosts = append(hosts, own.Domain) // behind a proxy that does not pass on the Host
+	}
+	lines := 0
+	for _, path := range jar.Paths(jar.RequestPath(s.r), own.Path) {
+		for _, domain := range hosts {
+			for _, partitioned := range []bool{false, true} {
+				c := FormerCookie{s.copied, domain, path, partitioned}
+				if (c != own || all) && s.clearCookie(h, c) {
+					lines++
+				}
+				if lines == jar.MaxClears {
+					return
+				}
+			}
+		}
+	}
+}
+
+// clearFormer takes the cookies from the browser that the session had before Config.Cookie
+// was changed, when it gets another or has ended.
+func (s *Session[T]) clearFormer(h http.Header) {
+	for _, c := range s.m.former {
+		if _, n := cookie.Lookup(s.r.Header["Cookie"], c.Name); n > 0 {
+			s.clearCookie(h, c)
+		}
+	}
+}
+
+func (s *Session[T]) clearCookie(h http.Header, c FormerCookie) bool {
+	lower := strings.ToLower(c.Name)
+	host := strings.HasPrefix(lower, "__host-")
+	needsSecure := c.Partitioned || host || strings.HasPrefix(lower, "__secure-")
+	if host && (c.Domain != "" || c.Path != "/") || needsSecure && !s.secure {
+		return false // browsers keep no such cookie, or do not let go of it over plain HTTP
+	}
+	a := s.settings.attributes(0)
+	a.MaxAge, a.Domain, a.Path, a.Partitioned = -1, c.Domain, c.Path, c.Partitioned
+	if a.Secure = s.secure && (a.Secure || needsSecure); c.Partitioned {
+		a.SameSite = cookie.SameSiteNone // else a browser refuses it within another site's page
+	}
+	line := cookie.Append(nil, c.Name, "", &a)
+	if len(line) == 0 || slices.Contains(h["Set-Cookie"], string(line)) {
+		return false
+	}
+	addCookie(h, string(line))
+	return true
+}
+
+// reload looks at the store again. The functions recorded stay; the view goes. A
+// [supersededError] is that of a login which has taken over the session's data.
+func (s *Session[T]) reload(ctx context.Context) error {
+	err := s.reloadIfMoved(ctx)
+	if superseded := (*supersededError)(nil); errors.As(err, &superseded) && superseded.carry {
+		return err
+	}
+	if isOver(err) {
+		return s.revoked(ctx)
+	}
+	if err != nil {
+		return &storeError{fmt.Errorf("loading: %w", err)}
+	}
+	return nil
+}
+
+// reloadIfMoved is reload, with the error of [Manager.load].
+func (s *Session[T]) reloadIfMoved(ctx context.Context) error {
+	at, err := s.m.load(ctx, s.key, s.id)
+	if err != nil {
+		return err
+	}
+	s.moveWith(at)
+	s.unview()
+	s.adopt(at)
+	return nil
+}
+
+// moveWith takes note of where the session was found.
+func (s *Session[T]) moveWith(at loaded[T]) {
+	if at.key == s.key {
+		return
+	}
+	s.alias = s.key
+	if at.id != "" {
+		s.id = at.id
+	}
+}
+
+// Open returns the session that the request's cookie names, or a new one: for a
+// request without a cookie, and for one whose cookie is malformed, badly signed,
+// unknown or expired, which is reported as an event. The caller must end with
+// [Manager.Commit]. It is the seam for frameworks that are not net/http's; with
+// net/http, use HandlerFunc or Handler, which call it.
+//
+// The error is [ErrOutsidePath], or the store's: then there is no session, not an
+// anonymous one.
+func (m *Manager[T]) Open(r *http.Request) (*Session[T], error) {
+	s := new(Session[T])
+	if err := m.open(r.Context(), r, s); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) error {
+	settings := m.settings(r)
+	if settings.path() != "/" && !settings.covers(jar.RequestPath(r)) {
+		return ErrOutsidePath
+	}
+	s.m, s.r, s.secure = m, r, m.secure(r)
+	s.useCookie(settings)
+	s.opening.Timeout, s.opening.Parent, s.opening.Follows = m.loadTimeout, ctx, true
+	sent, at, err := m.identify(&s.opening, s)
+	if s.sent = sent; sent == nil && err == nil {
+		s.opening.End()
+		s.begin(m.present())
+		return nil
+	}
+	if errors.Is(err, store.ErrExpired) {
+		m.endExpired(&s.opening, sent.Key, at, err)
+	}
+	s.opening.End()
+	if err == nil {
+		s.id = at.id
+		if at.key != sent.Key {
+			s.alias = sent.Key
+			s.repair = at.id != "" && at.doc.Meta.Unseen
+		}
+		s.adopt(at)
+		s.origin = s.doc
+		m.unreadMembers(ctx, s.doc.Misfits, s.owner, s.key)
+		return nil
+	}
+	if superseded := (*supersededError)(nil); errors.As(err, &superseded) && !superseded.past {
+		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonSuperseded}, sent.Key)
+		s.begin(m.present())
+		s.superseded = true
+		return nil
+	} else if superseded != nil || errors.Is(err, store.ErrNotFound) {
+		if !errors.Is(err, store.ErrExpired) {
+			m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonUnknown}, sent.Key)
+		}
+		s.begin(m.present())
+		return nil
+	}
+	if undecodable := (*undecodableError)(nil); errors.As(err, &undecodable) {
+		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonUndecodable, Err: err}, sent.Key)
+		s.begin(m.present())
+		if m.policy.ownsRecords() {
+			s.alias = sent.Key // Destroy, Regenerate and Login remove it; a program beside us may read it
+		}
+		return nil
+	}
+	err = &storeError{fmt.Errorf("loading: %w", err)}
+	if ctx.Err() == nil { // else the client left, which is nobody's fault
+		m.emit(ctx, Event{Kind: EventLoadFailed, Err: err}, sent.Key)
+	}
+	return err
+}
+
+// endExpired tells of a session that has expired, once: its record goes, so that the
+// cookie's next visit finds none. It makes room at once for a new session, so that it
+// leaves nothing behind, as the other ends do.
+func (m *Manager[T]) endExpired(ctx context.Context, key string, at loaded[T], err error) {
+	if !errors.Is(err, errAbsolute) {
+		m.emit(ctx, Event{Kind: EventExpired, Reason: ReasonIdle}, key)
+		if m.policy.ownsRecords() {
+			_ = m.store.Delete(ctx, key) // else the store does it, sooner or later
+		}
+		return
+	}
+	ended, _ := m.remove(ctx, at.key, at.rec.Version, ErrExpired) // if it fails, the next visit tries again
+	if ended {
+		m.emit(ctx, Event{Kind: EventExpired, Owner: at.doc.Meta.Owner, Reason: ReasonAbsolute}, at.key)
+	}
+}
+
+// begin makes s a new session.
+func (s *Session[T]) begin(now document.Instant) {
+	s.state, s.doc, s.origin = stateNew, s.m.codec.Empty, s.m.codec.Empty
+	s.created, s.used = now, now
+	s.owner, s.storedOwner, s.authenticated, s.ownCookie = "", "", 0, false
+	s.version, s.deadline = 0, 0
+	s.expires = s.expiry(now)
+}
+
+// loaded is a record, decoded, the key under which it was found, and the session's id:
+// "" if that is not known to who looked.
+type loaded[T any] struct {
+	rec store.Record
+	doc *document.Document[T]
+	key string
+	id  string
+}
+
+// load reads the record under key, or the one that it was renewed to. id is the
+// session's id where the caller knows it.
+//
+// Errors besides the store's: [undecodableError], [supersededError], errAbsolute with
+// the record.
+func (m *Manager[T]) load(ctx context.Context, key, id string) (loaded[T], error) {
+	for hop := range maxHops {
+		rec, err := m.loadRecord(ctx, key)
+		if err != nil {
+			m.dropCached(key)
+			return loaded[T]{}, m.expired(rec, err)
+		}
+		doc, err := m.codec.Decode(rec.ID, rec.Data)
+		if err != nil {
+			return loaded[T]{}, &undecodableError{err}
+		}
+		info := &doc.Meta
+		if info.Ended || info.Login {
+			return loaded[T]{}, &supersededError{info.Successor, info.Carry, m.past(info, rec.Expires)}
+		}
+		if hop > 0 && !m.answers(info, 0) {
+			return loaded[T]{}, &supersededError{past: !m.answers(info, linger)}
+		}
+		switch {
+		case info.Successor == "":
+			found := loaded[T]{rec, doc, key, id}
+			if m.over(info.Created) {
+				return found, errAbsolute
+			}
+			return found, nil
+		case m.present() >= info.Until:
+			return loaded[T]{}, &supersededError{past: true}
+		}
+		key, id = info.Successor, m.successorID(id, info)
+	}
+	return loaded[T]{}, store.ErrNotFound
+}
+
+// adopt makes a record what s knows of the session. What this request has set and
+// not saved stays.
+func (s *Session[T]) adopt(at loaded[T]) {
+	s.state, s.key, s.doc, s.version = stateStored, at.key, at.doc, at.rec.Version
+	info := &at.doc.Meta
+	s.storedOwner = s.m.ownerOf(&at.rec, info)
+	if !s.ownerMoved {
+		s.owner = s.storedOwner
+	}
+	s.created, s.used, s.authenticated = info.Created, info.Used, info.Authenticated
+	if s.created == 0 && s.m.absolute > 0 {
+		s.created = s.m.present() // another program's: it is kept from the next save on
+	}
+	s.learn(&at)
+}
+
+// learn takes over from a record how long the session lives.
+func (s *Session[T]) learn(at *loaded[T]) {
+	s.deadline = document.InstantOf(at.rec.Expires)
+	if !s.settingsChanged {
+		if s.m.keepCookie || at.doc.Meta.OwnCookie {
+			s.settings, s.lifetime = s.m.resolve(at.doc.Cookie.(*Cookie), s.secure), at.doc.Lifetime
+		}
+		s.ownCookie = at.doc.Meta.OwnCookie
+	}
+	if !s.touched && !s.settingsChanged {
+		s.expires = s.within(s.deadline)
+	}
+}

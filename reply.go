@@ -1,0 +1,174 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/nestsession/session/cookie"
+	"github.com/nestsession/session/internal/document"
+)
+
+// came reports whether the session has the id that the request's cookie brought.
+func (s *Session[T]) came() bool { return s.sent != nil && s.sent.ID == s.id }
+
+// lifetimeOf reads a MaxAge: zero is none; a fraction of a millisecond is cut off.
+func lifetimeOf(maxAge time.Duration) document.Lifetime {
+	if maxAge == 0 || maxAge == UntilClosed {
+		return document.Lifetime{Off: maxAge == UntilClosed}
+	}
+	return document.Lifetime{Set: true, MS: int64(math.Floor(float64(maxAge) / float64(time.Millisecond)))}
+}
+
+// maxAgeOf is the other way round.
+func maxAgeOf(l document.Lifetime) time.Duration {
+	switch {
+	case l.Off:
+		return UntilClosed
+	case l.Set && l.MS == 0:
+		return 1
+	}
+	return time.Duration(l.MS) * time.Millisecond
+}
+
+func (s *Session[T]) set(c Cookie) {
+	s.changing()
+	s.useCookie(&c)
+	s.ownCookie, s.settingsChanged = true, true
+	if life := c.MaxAge; life > s.m.absolute && s.m.absolute > 0 && s.m.policy.refusesEndedLifetimes() {
+		s.m.warn(s.r.Context(), &s.m.warnedAge, "session: a session was given a longer life than Config.AbsoluteTimeout, which ends it: raise that, or write less",
+			"lifetime", life, "absolute", s.m.absolute)
+	}
+	s.expires = s.expiry(s.m.present())
+}
+
+// useCookie takes over a cookie, and fixes what in it depends on the request and on
+// the time.
+func (s *Session[T]) useCookie(c *Cookie) {
+	s.settings, s.lifetime = s.m.resolve(c, s.secure), lifetimeOf(c.MaxAge)
+	if !c.Expires.IsZero() {
+		s.lifetime = document.Lifetime{Set: true, MS: int64(document.InstantOf(c.Expires) - s.m.present())}
+	}
+}
+
+// lastUsed is when the session was last saved or touched: the store's expiry is the
+// idle timeout later, unless the absolute timeout cut it.
+func (s *Session[T]) lastUsed() document.Instant {
+	idle := s.idle()
+	if !idle.Set || s.deadline == 0 || s.deadline == s.m.keepUntil(s.created) {
+		return s.used
+	}
+	return max(s.used, min(s.deadline-document.Instant(idle.MS), s.m.present()))
+}
+
+// idle is how long the session lives from each visit on.
+func (s *Session[T]) idle() document.Lifetime {
+	switch {
+	case s.lifetime.Set && (s.ownCookie || s.m.idle <= 0):
+		return s.lifetime
+	case s.m.idle > 0:
+		return lifetimeOf(s.m.idle)
+	case s.m.idle == NoTimeout:
+		return document.Lifetime{}
+	}
+	return lifetimeOf(DefaultIdleTimeout)
+}
+
+// expiry is when a session that is used now ends: the idle timeout from now,
+// within the absolute one.
+func (s *Session[T]) expiry(now document.Instant) document.Instant {
+	return s.within(s.idle().From(now))
+}
+
+// within is the earlier of a moment and of the absolute timeout; zero is never.
+func (s *Session[T]) within(at document.Instant) document.Instant {
+	return earlier(at, s.m.end(s.created))
+}
+
+// recordExpiry is until when the store keeps a session that is used now.
+func (s *Session[T]) recordExpiry(now document.Instant) document.Instant {
+	return earlier(s.idle().From(now), s.m.keepUntil(s.created))
+}
+
+// cookieExpiry is until when the browser keeps a cookie that is sent now; zero until it
+// closes.
+func (s *Session[T]) cookieExpiry(now document.Instant) document.Instant {
+	at := s.lifetime.From(now)
+	if at != 0 && s.m.policy.cookieEndsWithSession() {
+		at = s.within(at)
+	}
+	return at
+}
+
+func earlier(a, b document.Instant) document.Instant {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// sendCookie adds the session's cookie to the header.
+func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
+	if h == nil {
+		return nil
+	}
+	if s.settings.Secure == SecureAlways && !s.secure {
+		s.m.cookieNotSent(ctx, ReasonInsecure, s.key)
+		return nil
+	}
+	expires := s.cookieExpiry(s.now)
+	a := s.settings.attributes(expires)
+	if expires != 0 && s.m.policy.cookieEndsWithSession() {
+		a.MaxAge = max(1, int(expires.Sub(s.now)/time.Second))
+	}
+	if s.unchecked() {
+		if err := a.Validate(); err != nil {
+			return err
+		}
+	}
+	var space [768]byte
+	line := space[:0]
+	if s.came() && s.sent.AsSent && !s.sent.Old {
+		line = cookie.Append(line, s.m.name, s.sent.Value, &a)
+	} else {
+		line = s.m.signer.AppendCookie(line, s.m.name, s.id, &a)
+	}
+	if len(line) == 0 { // an id is checked when it is made, attributes above
+		return errors.New("session: the cookie cannot be written")
+	}
+	s.clearCopies(h)
+	s.clearFormer(h)
+	addCookie(h, string(line))
+	s.cookieSent = true
+	if !s.m.policy.saveIsUse() {
+		s.expires = s.expiry(s.now)
+	}
+	return nil
+}
+
+// expireCookie takes the cookie that the request came with from the browser, if it is
+// this request that has ended its session. Otherwise the browser may have a newer one.
+func (s *Session[T]) expireCookie(h http.Header) {
+	if h == nil || s.sent == nil || !s.ended || s.m.keepDeadCookie {
+		return
+	}
+	s.clearCopies(h)
+	s.clearFormer(h)
+	a := s.settings.attributes(1) // just after 1970 began
+	if s.m.policy.cookieEndsWithSession() {
+		a.MaxAge = -1
+	}
+	if line := cookie.Append(nil, s.m.name, "", &a); len(line) > 0 { // none of a stored cookie that cannot be written
+		addCookie(h, string(line))
+	}
+}
+
+func addCookie(h http.Header, line string) {
+	if lines := h["Set-Cookie"]; len(lines) > 0 {
+		h["Set-Cookie"] = append(lines, line)
+		return
+	}
+	h["Set-Cookie"] = []string{line}
+}

@@ -1,0 +1,133 @@
+package session
+
+import (
+	"sync/atomic"
+
+	"github.com/nestsession/session/internal/document"
+	"github.com/nestsession/session/internal/frames"
+	"github.com/nestsession/session/store"
+)
+
+// A request's session is the Session itself, with what is here. Its state says what a call
+// asks of the store, and which state it leaves:
+//
+//	                 new              stored            ending          ended         discarded
+//	Data             the view         the view          zero value      zero value    zero value
+//	Update           recorded         recorded          dropped         dropped       dropped
+//	Save             create → stored  swap → stored ¹   ErrRevoked      ErrRevoked    ErrRevoked
+//	Reload           ErrNotSaved ²    load → stored ¹   ErrRevoked      ErrRevoked    ErrRevoked
+//	Renew            new id → new     move → stored ¹   ErrRevoked      ErrRevoked    ErrRevoked
+//	Login            new id → new     move → stored     end → new       new id → new  ErrRevoked
+//	Regenerate       new id → new     end → new         end → new       new id → new  ErrRevoked
+//	Destroy          → ended          end → ended ³     end → ended ³   → ended       → ended
+//	at the end       create → stored  swap, touch ¹     end → ended ³   cookie        nothing
+//
+//	¹ → ended, with ErrRevoked, where the store says that the session is over
+//	² under Config.Express.Rules ErrRevoked, and the session has an id
+//	³ → ending where the store fails: the request's end tries again
+//
+// TestTableOfStates keeps the table.
+
+// state is where a session is in its life.
+type state uint8
+
+const (
+	stateNew       state = iota // no store has it
+	stateStored                 // a store had it when last looked
+	stateEnding                 // Destroy was called and the store has failed to do it
+	stateEnded                  // it is over
+	stateDiscarded              // Discard: this request has nothing to do with it any more
+)
+
+// identity is whose session it is.
+type identity struct {
+	owner         string
+	storedOwner   string // as the record has it
+	ownerMoved    bool   // by this request, and not saved
+	created       document.Instant
+	used          document.Instant
+	authenticated document.Instant // by Login
+}
+
+// base is the stored version that the request works on.
+type base[T any] struct {
+	doc      *document.Document[T] // in the last known version
+	origin   *document.Document[T] // in the version with which the request, or this id, began
+	saved    *document.Document[T] // as this request has saved it, if it has
+	version  store.Version
+	deadline document.Instant // until when the store keeps the record, as last known
+	expires  document.Instant // the same, with what this request has changed of it
+
+	successor atomic.Pointer[string] // the record's key since a renewal elsewhere, by NotifyContext
+}
+
+// changes is what the request has changed and not saved.
+type changes[T any] struct {
+	view          T    // doc's value with updates applied, if viewed
+	viewed, shown bool // there is a view; Data has handed it out as it is
+	updates       []func(*T)
+	few           [2]func(*T) // where updates begins, to spare an allocation
+
+	outside         string // the key of what was changed outside Update, if that was noticed
+	reference       *T     // what the view was when Data handed it out, if there were updates
+	reportedOutside bool   // Save has returned that data were changed outside Update
+	ownerBefore     string // SetOwner
+
+	touched         bool
+	settingsChanged bool
+	regenerated     bool
+	loggedIn        bool   // by Login, and not stored since
+	follows         string // the record of the login that has superseded the session, which gets the changes
+	superseded      bool   // the request's id is one that another request has put out of use
+
+	traced atomic.Bool // who makes changes is noted
+	trace  frames.Trace
+}
+
+// reply is what the response says of the session.
+type reply struct {
+	secure    bool    // the request came over HTTPS
+	settings  *Cookie // resolved; shared, never changed in place
+	lifetime  document.Lifetime
+	ownCookie bool // settings and lifetime are the session's own
+
+	headerSent, cookieSent bool
+	repair                 bool     // the client may not have got the cookie of a renewal
+	resend                 bool     // the client has several cookies of the name
+	copies                 clearing // what becomes of several cookies of one name
+	copied                 string   // that name
+}
+
+// progress is how far the request has come.
+type progress struct {
+	now        document.Instant // of the write at hand
+	keepExpiry bool             // the write at hand does not count as use
+	renewing   bool             // the write at hand is a renewal's
+	taking     bool             // the write at hand is Take's, which reads what it changes
+	enough     func() bool      // whether what another request has saved makes a swap needless
+
+	written, deferred bool // by Commit: the store was told; there is more to tell it at the end
+	checked           bool // by Commit: the store has shown that the session lives
+	unsure            bool // the store has failed in this request, and may have done it all the same
+
+	was                state          // before Discard
+	ended              bool           // by this request
+	pendingDelete      *pendingDelete // what Regenerate could not end
+	failed             bool           // the handler panicked, and what it had changed was dropped
+	over, overReported bool           // the request is over, and a change after it was reported
+}
+
+// clearing says what becomes of several cookies of the name.
+type clearing uint8
+
+const (
+	clearNone   clearing = iota
+	clearOthers          // all but the one that Config.Cookie describes
+	clearAll
+)
+
+// pendingDelete is a session that the store has failed to end.
+type pendingDelete struct {
+	event Event
+	keys  []string
+}

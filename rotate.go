@@ -1,0 +1,351 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nestsession/session/internal/backoff"
+	"github.com/nestsession/session/internal/document"
+	"github.com/nestsession/session/store"
+)
+
+// Login begins the session of a user who has just shown who it is: call it once the
+// password, or whatever it was, is checked, and before anything of the user is put in.
+// owner is a name of the application's own choice for the user, such as "user:42", under
+// which [Manager.List] and [Manager.RevokeOwner] find the session; it is UTF-8 text.
+//
+// The session gets a new id, the owner, and the time of the login
+// ([Session.AuthenticatedAt]); the absolute timeout counts from now. What an anonymous
+// visitor has gathered stays (a cart), and what the owner himself had. If the session was
+// another owner's, its data are dropped, and only what this request has changed is kept.
+//
+// The old id reads nothing of the session from then on, so that one which somebody has
+// planted is worth nothing (session fixation, CVE-2022-25896; ASVS 7.2.4). Of requests
+// that are in flight under it, and began before, the recorded updates are made in the
+// new session, if they began as the same visitor; they see nothing of it. One that comes
+// later, within Config.RenewGrace, sees a new and empty session, of which nothing is
+// stored and for which no cookie is sent, unless it logs in itself. Streams that wait on
+// [Session.NotifyContext] end with [ErrLoggedIn], and come back with the new cookie.
+//
+// Take [Session.Renew] to give the same user's session a new id from time to time, and
+// [Session.Regenerate] to begin without anything that was there before.
+//
+// Errors: [ErrNoOwner], [ErrHeaderSent], [ErrInsecure], [ErrRevoked] after Discard, those
+// of [Session.Save]. After an error the session is as it was.
+func (s *Session[T]) Login(ctx context.Context, owner string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.m.forCaller(ctx)
+	defer d.End()
+	s.catchUp()
+	err := s.login(d, owner)
+	if err != nil {
+		s.reportSave(d, err)
+	}
+	return err
+}
+
+func (s *Session[T]) login(ctx context.Context, owner string) error {
+	switch {
+	case owner == "":
+		return ErrNoOwner
+	case checkOwner(owner) != nil:
+		return checkOwner(owner)
+	case s.headerSent:
+		return ErrHeaderSent
+	case s.state == stateDiscarded:
+		return ErrRevoked
+	case s.settings.Secure == SecureAlways && !s.secure:
+		return ErrInsecure
+	case s.state == stateStored && s.follows == "":
+		return s.move(ctx, owner)
+	}
+	switch s.state {
+	case stateNew:
+		if err := s.remove(ctx, Event{Kind: EventRegenerated}, ErrRegenerated, s.alias); err != nil {
+			return err // the alias is a record that makes no sense to us
+		}
+	case stateStored: // another login has superseded it: what was there when this request came stays
+		s.unview()
+		s.state, s.version, s.origin = stateNew, 0, s.m.codec.Empty
+	default:
+		if err := s.anew(ctx); err != nil {
+			return err
+		}
+	}
+	s.id, s.key, s.alias, s.follows, s.superseded = "", "", "", "", false
+	if s.changing(); !s.ownerMoved {
+		s.ownerBefore = s.owner
+	}
+	now := s.m.present()
+	s.owner, s.ownerMoved, s.created, s.authenticated = owner, true, now, now
+	s.expires = s.expiry(now)
+	s.loggedIn = true // it is stored with what is put in
+	return nil
+}
+
+// moving is a session on its way to a new id.
+type moving struct {
+	id      string       // the new one
+	next    store.Record // its record; with a version once that is stored
+	login   string       // the owner of the new session; "": Renew
+	dropped bool         // the data were another owner's
+	alone   bool         // the old session is over by now: there is nothing to swap
+}
+
+// move stores the session under a new key, and then swaps the old record for a pointer
+// to it. In this order a crash costs nobody the session, and whoever saves to the old
+// record meanwhile makes the swap fail, so that nothing is lost.
+func (s *Session[T]) move(ctx context.Context, login string) error {
+	if s.settings.Secure == SecureAlways && !s.secure {
+		return ErrInsecure
+	}
+	id, err := s.m.makeID(s.r)
+	if err != nil {
+		return err
+	}
+	mv := moving{id: id, login: login, next: store.Record{ID: s.m.key(id)}}
+	before, doc, version := s.identity, s.doc, s.version
+	undo := func(err error) error {
+		s.undoMove(ctx, mv.next.ID)
+		return err
+	}
+	restore := func(err error) error {
+		s.identity, s.doc, s.version = before, doc, version
+		s.unview()
+		return err
+	}
+	for try := 0; ; try++ {
+		err := s.moveOnce(ctx, &mv)
+		again := try < maxConflicts && (errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound))
+		switch {
+		case err == nil:
+			return nil
+		case !again && mv.next.Version == 0 && !errors.Is(err, store.ErrExists): // nobody knows whether it was created
+			return restore(undo(err))
+		case !again && mv.next.Version != 0 && definite(err): // otherwise the old record may point to it
+			return restore(undo(err))
+		case !again:
+			return restore(err)
+		case errors.Is(err, store.ErrConflict):
+			if err := pauseBeforeRetry(ctx, try); err != nil {
+				return restore(undo(err))
+			}
+		}
+		switch err := s.reloadIfMoved(ctx); {
+		case err == nil:
+			s.m.emit(ctx, Event{Kind: EventConflict, Owner: s.owner}, s.key)
+			if login == "" && s.alias != "" {
+				return undo(nil) // another request has renewed it: that will do
+			}
+		case !isOver(err):
+			return restore(undo(err))
+		case login == "":
+			return undo(s.revoked(ctx))
+		default:
+			// Logged out, or logged in, by another request meanwhile. This one logs in all the
+			// same, with what the visitor had if that is what the other one took.
+			if superseded := (*supersededError)(nil); !errors.As(err, &superseded) || !superseded.carry {
+				s.dropData()
+			}
+			mv.alone = true
+		}
+	}
+}
+
+// moveOnce makes one attempt at it.
+func (s *Session[T]) moveOnce(ctx context.Context, mv *moving) error {
+	s.now, s.keepExpiry, s.renewing = s.m.present(), false, mv.login == ""
+	if mv.login != "" {
+		if s.storedOwner != "" && s.storedOwner != mv.login {
+			mv.dropped = true
+			s.dropData()
+		}
+		s.owner, s.created, s.authenticated = mv.login, s.now, s.now
+	}
+	value, body, err := s.replay()
+	if err != nil {
+		return err
+	}
+	doc, rec, err := s.compose(mv.next.ID, value, body)
+	if err != nil {
+		return err
+	}
+	rec.Version = mv.next.Version
+	write := s.m.store.Update
+	if rec.Version == 0 {
+		write = s.m.store.Create
+	}
+	version, err := write(ctx, rec)
+	if rec.Version != 0 && (errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound)) {
+		// What an earlier attempt has stored is over, or was changed, by who found it in a
+		// listing (RevokeOwner, UpdateOwner), and who is done with it. Its id does not come back.
+		s.undoMove(ctx, mv.next.ID)
+		id, failed := s.m.makeID(s.r)
+		if failed != nil {
+			return failed
+		}
+		mv.id, mv.next = id, store.Record{ID: s.m.key(id)}
+	}
+	if err != nil {
+		return &storeError{fmt.Errorf("giving a new id: %w", err)}
+	}
+	mv.next.Version = version
+	if !mv.alone {
+		if err := s.supersede(ctx, mv); err != nil {
+			return &storeError{fmt.Errorf("giving a new id: %w", err)}
+		}
+	}
+	s.moved(ctx, mv, doc, rec.Expires)
+	return nil
+}
+
+// moved takes over what was written.
+func (s *Session[T]) moved(ctx context.Context, mv *moving, doc *document.Document[T], expires time.Time) {
+	old := s.key
+	s.keep(doc, mv.next.Version, expires)
+	s.m.dropCached(old)
+	s.setID(mv.id)
+	e := Event{Kind: EventRenewed, Owner: s.owner, Former: s.m.digest(old)}
+	if mv.login == "" {
+		s.m.hub.Move(old, s.key)
+	} else {
+		e.Kind, s.superseded = EventLoggedIn, false
+		s.m.hub.End(old, ErrLoggedIn)
+		if mv.dropped && !mv.alone {
+			s.m.emit(ctx, Event{Kind: EventRegenerated, Reason: ReasonSuperseded}, old)
+		}
+	}
+	s.m.emit(ctx, e, s.key)
+}
+
+// dropData makes the session one that nothing was put into, but for what this request
+// has changed.
+func (s *Session[T]) dropData() {
+	s.doc = s.m.codec.Empty
+	s.useCookie(s.m.settings(s.r))
+	s.ownCookie, s.settingsChanged = false, false
+	s.storedOwner = ""
+	s.unview()
+}
+
+// supersede swaps the record of the session, under its old key, for a pointer to the new
+// one. Under Express.Rules the old key is then deleted, and the pointer goes to a record
+// beside it, which express-session knows nothing of: it finds nothing under the old id,
+// as after its own regenerate.
+func (s *Session[T]) supersede(ctx context.Context, mv *moving) error {
+	info := document.Meta{Successor: mv.next.ID, Login: mv.login != "", Carry: mv.login != "" && !mv.dropped}
+	if !info.Login {
+		info.Owner = s.owner // so that who ends or changes the owner's sessions finds it, see visits
+	}
+	expires := s.now + s.m.graceEnd(linger)
+	switch {
+	case info.Login, s.m.grace <= 0:
+		info.Until = s.now + s.m.graceEnd(0)
+	default:
+		info.Until = s.now + document.Instant(MaxRenewRepair/time.Millisecond)
+		if end := s.expiry(s.now); end != 0 {
+			info.Until = min(info.Until, end)
+		}
+		expires = info.Until + linger
+		info.Unseen, info.Seen = s.sight()
+		if !s.m.plainIDs {
+			sealed, err := s.m.seal.SealID(s.id, mv.id)
+			if err != nil {
+				return err
+			}
+			info.NewID = sealed
+		}
+	}
+	cookie := appendCookie(nil, s.settings, s.lifetime, info.Until)
+	pointer := func(key string) store.Record {
+		return store.Record{ID: key, Owner: info.Owner, Expires: expires.Time(), Data: document.Dataless(cookie, info, s.m.seal, key)}
+	}
+	old := pointer(s.key)
+	old.Version = s.version
+	if err := s.point(ctx, old, mv.next.ID); err != nil || s.m.policy.leavesTombstones() {
+		return err
+	}
+	_, err := s.m.store.Create(ctx, pointer(linkKey(s.key)))
+	if err == nil || errors.Is(err, store.ErrExists) {
+		err = s.m.store.Delete(ctx, s.key)
+	}
+	if err != nil { // the session has moved all the same, and the old record says where
+		s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: &storeError{err}}, s.key)
+	}
+	return nil
+}
+
+// point swaps the old record for the pointer. If nobody knows whether that was done it
+// is tried again: the client must not be left with the old id alone, which ends with
+// the grace.
+func (s *Session[T]) point(ctx context.Context, pointer store.Record, successor string) error {
+	for try := 0; ; try++ {
+		_, err := s.m.store.Update(ctx, pointer)
+		if try > 0 && errors.Is(err, store.ErrConflict) {
+			rec, failed := s.m.store.Load(ctx, pointer.ID)
+			if failed == nil && s.m.seal.MetaOf(rec.ID, rec.Data).Successor == successor {
+				return nil // an earlier try did it
+			}
+			if failed != nil {
+				err = failed
+			}
+		}
+		if err == nil || definite(err) || try == maxPoints || !backoff.Pause(ctx, backoff.Backoff(try)) {
+			return err
+		}
+	}
+}
+
+// undoMove removes the new record again. Nobody has its id: if this fails it expires
+// unused.
+func (s *Session[T]) undoMove(ctx context.Context, key string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.m.saveTimeout)
+	defer cancel()
+	if err := s.m.store.Delete(ctx, key); err != nil {
+		s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: &storeError{err}}, key)
+	}
+}
+
+// Renew gives the session a new id and keeps its data: from time to time, so that an id
+// which has leaked is of no use for long. At a login take [Session.Login], since the old
+// id goes on reading the session for a while: until the client has come with the new one
+// and Config.RenewGrace has passed, so that requests in flight go on as the same
+// session, their updates included. A client that did not get the response comes with the
+// old id again, and gets the new one then, within [MaxRenewRepair]. What this request
+// has changed is saved with it. A session that another request has renewed since this
+// one was sent stays as it is.
+//
+// Errors: [ErrRevoked], [ErrHeaderSent], those of [Session.Save].
+func (s *Session[T]) Renew(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.m.forCaller(ctx)
+	defer d.End()
+	ctx = d
+	s.catchUp()
+	if s.headerSent {
+		return ErrHeaderSent
+	}
+	switch {
+	case s.state == stateNew:
+		s.id, s.key = "", "" // nobody has it yet
+		return nil
+	case s.state != stateStored || s.follows != "":
+		return ErrRevoked
+	}
+	if s.alias != "" {
+		return nil // found through an old id: renewed a moment ago
+	}
+	err := s.move(ctx, "")
+	if err != nil {
+		s.reportSave(ctx, err)
+	}
+	return err
+}
+
+// MaxRenewRepair is for how long after [Session.Renew] the old id leads to the session
+// if no request has come with the new one: the client did not get it.
+const MaxRenewRepair = 24 * time.Hour

@@ -1,0 +1,134 @@
+package session
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/nestsession/session/internal/document"
+)
+
+// parseCookie reads the cookie member of a document, in express-session's layout
+// and with its leniency: a member that is missing has its default there, one of
+// another type counts as not set.
+func parseCookie(text []byte) (settings any, l document.Lifetime, err error) {
+	var c map[string]any
+	if err := json.Unmarshal(text, &c); err != nil || c == nil {
+		return nil, document.Lifetime{}, errors.New("no cookie member that is an object")
+	}
+	k := &Cookie{Secure: Insecure, SameSite: SameSiteOmit, Path: "/"}
+	if path, given := c["path"]; given {
+		if k.Path, _ = path.(string); k.Path == "" {
+			k.Path = NoPath
+		}
+	}
+	if httpOnly, given := c["httpOnly"]; given {
+		k.InsecureScriptAccess = httpOnly != true
+	}
+	k.Domain, _ = c["domain"].(string)
+	switch c["secure"] {
+	case true:
+		k.Secure = SecureAlways
+	case "auto":
+		k.Secure = SecureAuto
+	}
+	k.Partitioned = c["partitioned"] == true
+	if text, ok := c["priority"].(string); ok {
+		k.Priority = parsePriority(text)
+	}
+	if text, ok := c["sameSite"].(string); ok {
+		k.SameSite = parseSameSite(text)
+	} else if c["sameSite"] == true {
+		k.SameSite = SameSiteStrict
+	}
+	return k, document.ParseLifetime(c["originalMaxAge"]), nil
+}
+
+func parseSameSite(text string) SameSite {
+	switch strings.ToLower(text) {
+	case "lax":
+		return SameSiteLax
+	case "strict":
+		return SameSiteStrict
+	case "none":
+		return SameSiteNone
+	case "auto":
+		return SameSiteAuto
+	}
+	return SameSiteOmit
+}
+
+func parsePriority(text string) Priority {
+	switch strings.ToLower(text) {
+	case "low":
+		return PriorityLow
+	case "medium":
+		return PriorityMedium
+	case "high":
+		return PriorityHigh
+	}
+	return PriorityOmit
+}
+
+// appendCookie writes the cookie member's value as express-session does: its order,
+// numbers and dates; what is not set is left out.
+func appendCookie(dst []byte, k *Cookie, l document.Lifetime, expires document.Instant) []byte {
+	dst = append(dst, `{"originalMaxAge":`...)
+	switch {
+	case l.Set:
+		dst = strconv.AppendInt(dst, l.MS, 10)
+	case l.Off:
+		dst = append(dst, "false"...)
+	default:
+		dst = append(dst, "null"...)
+	}
+	if k.Partitioned {
+		dst = append(dst, `,"partitioned":true`...)
+	}
+	if p := k.Priority.attribute(); p != "" {
+		dst = append(appendLower(append(dst, `,"priority":"`...), string(p)), '"')
+	}
+	dst = append(dst, `,"expires":`...)
+	switch {
+	case l.Off:
+		dst = append(dst, "false"...)
+	case expires == 0:
+		dst = append(dst, "null"...)
+	default:
+		dst = append(document.AppendDate(append(dst, '"'), expires.Time()), '"')
+	}
+	switch k.Secure {
+	case SecureAlways:
+		dst = append(dst, `,"secure":true`...)
+	case SecureAuto:
+		dst = append(dst, `,"secure":"auto"`...)
+	}
+	dst = append(dst, `,"httpOnly":`...)
+	dst = strconv.AppendBool(dst, !k.InsecureScriptAccess)
+	if k.Domain != "" {
+		dst = append(dst, `,"domain":`...)
+		dst = document.AppendJSONText(dst, k.Domain)
+	}
+	dst = append(dst, `,"path":`...)
+	if k.Path == NoPath {
+		dst = append(dst, "null"...) // a path that is missing is read as "/"
+	} else {
+		dst = document.AppendJSONText(dst, k.path())
+	}
+	switch k.SameSite {
+	case SameSiteAuto:
+		dst = append(dst, `,"sameSite":"auto"`...)
+	case SameSiteOmit:
+	default:
+		dst = append(appendLower(append(dst, `,"sameSite":"`...), string(k.SameSite.attribute())), '"')
+	}
+	return append(dst, '}')
+}
+
+func appendLower(dst []byte, word string) []byte {
+	for i := range len(word) {
+		dst = append(dst, word[i]|0x20) // ASCII letters
+	}
+	return dst
+}

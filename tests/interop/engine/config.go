@@ -1,0 +1,199 @@
+package engine
+
+import (
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/nestsession/session"
+	"github.com/nestsession/session/express"
+	"github.com/nestsession/session/tests/interop/scenario"
+)
+
+// Data is what the sessions of scenarios hold.
+type Data = map[string]any
+
+// Manager serves them.
+type Manager = session.Manager[Data]
+
+// NewManager makes the manager that a layer's options ask for. fixed dates of
+// cookies count from start; with fills in the rest of the configuration. Where New
+// refuses a cookie that express-session takes, the cookie is given by a function of
+// the request, which New cannot look into; if it refuses that too, its error is
+// returned.
+func NewManager(o *scenario.Options, start time.Time, with func(*session.Config)) (*Manager, error) {
+	cfg := express.Config(o.Secrets...)
+	cfg.Name = o.Name
+	cfg.Rolling, cfg.Express.Resave, cfg.Express.SaveUninitialized = o.Rolling, o.Resave, o.SaveUninitialized
+	if o.Proxy != nil {
+		cfg.Proxy = session.ProxyIgnored
+		if *o.Proxy {
+			cfg.Proxy = session.ProxyTrusted
+		}
+	}
+	with(&cfg)
+	rules := []scenario.CookieRule{{Cookie: o.Cookie}}
+	if o.CookieByPath != nil {
+		rules = o.CookieByPath
+	}
+	for _, r := range rules {
+		if _, err := cookieOf(baseCookie, r.Cookie, start); err != nil {
+			return nil, err
+		}
+	}
+	if o.CookieByPath == nil {
+		cfg.Cookie, _ = cookieOf(baseCookie, o.Cookie, start)
+		if m, err := session.New[Data](cfg); err == nil {
+			return m, nil
+		}
+	}
+	cfg.Cookie = session.Cookie{}
+	cfg.CookieFunc = func(r *http.Request) session.Cookie {
+		c, _ := cookieOf(baseCookie, o.CookieFor(rawPath(r)), start)
+		return c
+	}
+	return session.New[Data](cfg)
+}
+
+// newManager is NewManager for a layer of this world.
+func (w *World) newManager(l scenario.Layer) (*Manager, error) {
+	return NewManager(&l.Options, w.scenario.Start, func(cfg *session.Config) {
+		cfg.Store = w.store(l.Store)
+		cfg.GenID = w.newID
+		cfg.Now = w.Now
+		cfg.Logger = slog.New(slog.DiscardHandler)
+		cfg.OnEvent = w.onEvent
+		cfg.ErrorHandler = w.answerError
+		if l.Options.Proxy == nil {
+			cfg.IsSecure = w.frameworkSaysSecure
+		}
+	})
+}
+
+// frameworkSaysSecure is Express's req.secure under "trust proxy".
+func (w *World) frameworkSaysSecure(r *http.Request) bool {
+	if !w.scenario.TrustProxy {
+		return false
+	}
+	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return strings.TrimSpace(proto) == "https"
+}
+
+// rawPath is the path as it stands in the request line.
+func rawPath(r *http.Request) string { return scenario.TargetPath(r.RequestURI) }
+
+// baseCookie is a cookie to which no option was given.
+var baseCookie = session.Cookie{Secure: session.Insecure, SameSite: session.SameSiteOmit}
+
+// cookieOf lays settings over a cookie, in order. The error says which of them the
+// library's types have no word for.
+func cookieOf(c session.Cookie, set scenario.CookieOptions, now time.Time) (session.Cookie, error) {
+	for _, o := range set {
+		if err := assign(&c, o, now); err != nil {
+			return c, fmt.Errorf("cookie %s: %w", o.Name, err)
+		}
+	}
+	return c, nil
+}
+
+func assign(c *session.Cookie, o scenario.CookieOption, now time.Time) (err error) {
+	text, _ := o.Value.(string)
+	on := o.Value == true
+	switch o.Name {
+	case "path":
+		if c.Path = text; text == "" {
+			c.Path = session.NoPath
+		}
+	case "domain":
+		c.Domain = text
+	case "maxAge":
+		c.Expires = time.Time{}
+		c.MaxAge, err = maxAgeOf(o.Value)
+	case "expires":
+		c.MaxAge, err = 0, nil
+		c.Expires = time.Time{}
+		if d, isDate := o.Value.(*scenario.Date); isDate {
+			t, ok := d.Time(now)
+			if !ok {
+				return fmt.Errorf("%q is no date", d.At)
+			}
+			c.Expires = t
+		} else {
+			c.MaxAge, err = maxAgeOf(o.Value)
+		}
+	case "httpOnly":
+		c.InsecureScriptAccess = !on
+	case "secure":
+		switch {
+		case on:
+			c.Secure = session.SecureAlways
+		case text == "auto":
+			c.Secure = session.SecureAuto
+		default:
+			c.Secure = session.Insecure
+		}
+	case "partitioned":
+		c.Partitioned = on
+	case "sameSite":
+		c.SameSite, err = sameSiteOf(o.Value)
+	case "priority":
+		c.Priority, err = priorityOf(text)
+	default:
+		return fmt.Errorf("unknown")
+	}
+	return err
+}
+
+// maxAgeOf is a number of ms, false or nil (until the browser closes) as the
+// library's MaxAge: there zero means that none was given, so 0 ms is the least
+// duration that there is.
+func maxAgeOf(v any) (time.Duration, error) {
+	if v == nil {
+		return 0, nil
+	}
+	ms, isNumber := v.(float64)
+	if !isNumber {
+		return session.UntilClosed, nil
+	}
+	if ms == 0 {
+		return 1, nil
+	}
+	if math.Abs(ms) > float64(math.MaxInt64/time.Millisecond) {
+		return 0, fmt.Errorf("%v ms are more than a duration holds", ms)
+	}
+	return scenario.Milliseconds(ms), nil
+}
+
+func sameSiteOf(v any) (session.SameSite, error) {
+	text, _ := v.(string)
+	switch {
+	case v == true || strings.EqualFold(text, "strict"):
+		return session.SameSiteStrict, nil
+	case text == "": // false and null as well
+		return session.SameSiteOmit, nil
+	case text == "auto":
+		return session.SameSiteAuto, nil
+	case strings.EqualFold(text, "lax"):
+		return session.SameSiteLax, nil
+	case strings.EqualFold(text, "none"):
+		return session.SameSiteNone, nil
+	}
+	return session.SameSiteOmit, fmt.Errorf("%q is no SameSite", text)
+}
+
+func priorityOf(text string) (session.Priority, error) {
+	switch strings.ToLower(text) {
+	case "":
+		return session.PriorityOmit, nil
+	case "low":
+		return session.PriorityLow, nil
+	case "medium":
+		return session.PriorityMedium, nil
+	case "high":
+		return session.PriorityHigh, nil
+	}
+	return session.PriorityOmit, fmt.Errorf("%q is no Priority", text)
+}

@@ -1,0 +1,170 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/tests/interop/scenario"
+)
+
+// The operations of scenarios on a store, past the observed calls, and how its
+// records are shown. In them the expiry stands in the document; here it is the
+// record's, and the date in the text is what it was when the text was written.
+
+// put keeps a document under an id, whatever was there.
+func (s *Store) put(id string, doc map[string]any) error {
+	text, err := json.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	if err := s.inner.Delete(ctx, id); err != nil {
+		return err
+	}
+	_, err = s.inner.Create(ctx, store.Record{ID: id, Data: text, Expires: expiryOf(doc)})
+	return err
+}
+
+// patch changes top-level members of a document, if there is one.
+func (s *Store) patch(id string, set map[string]any, unset []string) error {
+	ctx := context.Background()
+	rec, err := s.inner.Load(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var doc map[string]any
+	if err := json.Unmarshal(rec.Data, &doc); err != nil || doc == nil {
+		return fmt.Errorf("the record to patch is no object: %w", err)
+	}
+	cookie := false
+	for _, key := range unset {
+		delete(doc, key)
+		cookie = cookie || key == "cookie"
+	}
+	for key, value := range set {
+		doc[key] = value
+		cookie = cookie || key == "cookie"
+	}
+	if cookie {
+		rec.Expires = expiryOf(doc)
+	}
+	if rec.Data, err = json.Marshal(doc); err != nil {
+		return err
+	}
+	_, err = s.inner.Update(ctx, rec)
+	return err
+}
+
+func (s *Store) remove(id string) error { return s.inner.Delete(context.Background(), id) }
+
+func (s *Store) clear() error {
+	ctx := context.Background()
+	for rec, err := range s.inner.List(ctx, "") {
+		if err == nil {
+			err = s.inner.Delete(ctx, rec.ID)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expiryOf reads the date in a document's cookie member, as MemoryStore does: a
+// text, or a number of ms since 1970. What is no date does not expire.
+func expiryOf(doc map[string]any) time.Time {
+	cookie, _ := doc["cookie"].(map[string]any)
+	switch v := cookie["expires"].(type) {
+	case bool:
+		if v { // JavaScript takes it for the number 1
+			return time.UnixMilli(1)
+		}
+	case float64:
+		if v != 0 { // JavaScript takes it for no date
+			return time.UnixMilli(int64(v))
+		}
+	case string:
+		if t, ok := scenario.ParseDate(v); ok {
+			return t
+		}
+	}
+	return time.Time{}
+}
+
+// resolve replaces {"in":ms} in a document by the time that it stands for.
+func resolve(v any, now time.Time) any {
+	switch v := v.(type) {
+	case map[string]any:
+		if ms, ok := v["in"].(float64); ok && len(v) == 1 {
+			return now.Add(scenario.Milliseconds(ms)).UTC().Format("2006-01-02T15:04:05.000Z")
+		}
+		out := map[string]any{}
+		for key, value := range v {
+			out[key] = resolve(value, now)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = resolve(v[i], now)
+		}
+		return out
+	}
+	return v
+}
+
+// documents shows the live records.
+func (s *Store) documents(start time.Time) (map[string]any, error) {
+	docs := map[string]any{}
+	for rec, err := range s.inner.List(context.Background(), "") {
+		if err != nil {
+			return nil, err
+		}
+		if !IsOwn(rec.ID) && !IsTombstone(rec) {
+			docs[rec.ID] = show(rec, start)
+		}
+	}
+	return docs, nil
+}
+
+// show is a record as its document, with the expiry that counts. What is not JSON
+// is shown as text.
+func show(rec store.Record, start time.Time) any {
+	var doc any
+	if err := json.Unmarshal(rec.Data, &doc); err != nil {
+		return "not JSON: " + string(rec.Data)
+	}
+	object, _ := doc.(map[string]any)
+	cookie, _ := object["cookie"].(map[string]any)
+	if cookie == nil {
+		return doc
+	}
+	if ms, isNumber := cookie["expires"].(float64); isNumber && rec.Expires.Equal(time.UnixMilli(int64(ms))) {
+		return doc
+	}
+	if !rec.Expires.IsZero() {
+		cookie["expires"] = scenario.In(rec.Expires, start)
+	} else if cookie["expires"] != false {
+		cookie["expires"] = nil
+	}
+	return doc
+}
+
+// dataOf is a document without its cookie member, to compare.
+func dataOf(text []byte) any {
+	var doc any
+	if err := json.Unmarshal(text, &doc); err != nil {
+		return string(text)
+	}
+	if object, ok := doc.(map[string]any); ok {
+		delete(object, "cookie")
+	}
+	return doc
+}

@@ -1,0 +1,51 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/tests/interop/scenario"
+)
+
+// fault is one that is in force, with what is left of its patience.
+type fault struct {
+	scenario.Fault
+	skip int
+}
+
+// suffer puts faults in force, on top of those that are, until the returned
+// function is called.
+func (w *World) suffer(faults []scenario.Fault) (recover func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before := w.faults
+	for _, f := range faults {
+		w.faults = append(w.faults[:len(w.faults):len(w.faults)], &fault{f, f.Skip})
+	}
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.faults = before
+	}
+}
+
+// failing returns the error of a call that a fault makes fail.
+func (w *World) failing(call string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, f := range w.faults {
+		if f.Call != call {
+			continue
+		}
+		if f.skip > 0 {
+			f.skip--
+			continue
+		}
+		if f.Code == scenario.NotThere {
+			return fmt.Errorf("%w: %s", store.ErrNotFound, f.Error)
+		}
+		return errors.New(f.Error)
+	}
+	return nil
+}

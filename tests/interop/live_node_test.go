@@ -1,0 +1,186 @@
+package interop_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// side is an application of one of the two programs. The routes of both are alike:
+// /write and /read a session, and PUT and GET of a stored record under its id.
+type side struct {
+	name string
+	base string // URL
+}
+
+// nodeApp is one of the applications that the Node process serves.
+type nodeApp struct {
+	Name    string   `json:"name"`
+	Secrets []string `json:"secrets"`
+}
+
+// installNode installs the pinned packages, if they are not there yet.
+var installNode = sync.OnceValue(func() error {
+	for _, program := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return fmt.Errorf("the live tests talk to a real express-session and need Node.js 20 with npm: %w", err)
+		}
+	}
+	var pinned, installed struct {
+		Version      string
+		Dependencies map[string]string
+	}
+	if err := readJSON("node/package.json", &pinned); err != nil {
+		return err
+	}
+	missing := false
+	for name, version := range pinned.Dependencies {
+		err := readJSON(filepath.Join("node/node_modules", name, "package.json"), &installed)
+		missing = missing || err != nil || installed.Version != version
+	}
+	if !missing {
+		return nil
+	}
+	npm := exec.Command("npm", "ci", "--no-audit", "--no-fund")
+	npm.Dir = "node"
+	if out, err := npm.CombinedOutput(); err != nil {
+		return fmt.Errorf("npm ci in tests/interop/node: %w\n%s", err, out)
+	}
+	return nil
+})
+
+func readJSON(path string, to any) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, to)
+}
+
+// startNode starts the real express-session with these applications and returns
+// the address. The process ends with the test.
+func startNode(t *testing.T, apps ...nodeApp) string {
+	t.Helper()
+	if err := installNode(); err != nil {
+		t.Fatal(err)
+	}
+	list, err := json.Marshal(apps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := exec.Command("node", "server.js", string(list))
+	node.Dir = "node"
+	var complaints strings.Builder
+	node.Stderr = &complaints
+	stdin, err := node.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := node.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := node.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stdin.Close()
+		defer time.AfterFunc(time.Minute, func() { node.Process.Kill() }).Stop()
+		if err := node.Wait(); err != nil {
+			t.Errorf("node ended with %v\n%s", err, complaints.String())
+		}
+	})
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		node.Process.Kill()
+		t.Fatalf("node says no port: %v", err)
+	}
+	return net.JoinHostPort("127.0.0.1", strings.TrimSpace(line))
+}
+
+// answer is what /read and /write say.
+type answer struct {
+	ID   string         `json:"id"`
+	Data map[string]any `json:"data"`
+}
+
+// visit requests a route with a cookie, and returns the answer and the value of
+// the cookie that came back, if one did. A new session gets the id.
+func (s side) visit(t *testing.T, route, cookie, id string) (answer, string) {
+	t.Helper()
+	r, err := http.NewRequest("GET", s.base+route, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-New-ID", url.PathEscape(id))
+	if cookie != "" {
+		r.Header.Set("Cookie", cookieName+"="+cookie)
+	}
+	body, header := roundTrip(t, r)
+	var a answer
+	if err := json.Unmarshal(body, &a); err != nil {
+		t.Fatalf("%s%s answers %q: %v", s.name, route, body, err)
+	}
+	return a, sentCookie(header)
+}
+
+// record returns the stored text under an id.
+func (s side) record(t *testing.T, id string) string {
+	t.Helper()
+	r, err := http.NewRequest("GET", s.base+"/records?id="+url.QueryEscape(id), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := roundTrip(t, r)
+	return string(body)
+}
+
+// keep stores a text under an id, as another program would.
+func (s side) keep(t *testing.T, id, text string) {
+	t.Helper()
+	r, err := http.NewRequest("PUT", s.base+"/records?id="+url.QueryEscape(id), strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	roundTrip(t, r)
+}
+
+func roundTrip(t *testing.T, r *http.Request) ([]byte, http.Header) {
+	t.Helper()
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s: %s\n%s", r.Method, r.URL, resp.Status, body)
+	}
+	return body, resp.Header
+}
+
+// sentCookie is the session cookie's value as it stands in Set-Cookie.
+func sentCookie(h http.Header) string {
+	for _, line := range h["Set-Cookie"] {
+		if rest, ok := strings.CutPrefix(line, cookieName+"="); ok {
+			value, _, _ := strings.Cut(rest, ";")
+			return value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,85 @@
+package simulation
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var (
+	seeds = flag.Int("seeds", 600, "how many worlds to run by each rules")
+	first = flag.Uint64("seed", 1, "the seed of the first of them")
+)
+
+// TestPromisesHold runs worlds of chance. One that breaks a promise is run again by
+// itself: go test ./simulation -run PromisesHold/native -seed=N -seeds=1 -v
+func TestPromisesHold(t *testing.T) {
+	t.Parallel()
+	for _, rules := range []rules{native, expressPreset} {
+		t.Run(string(rules), func(t *testing.T) {
+			t.Parallel()
+			for seed := *first; seed < *first+uint64(*seeds); seed++ {
+				wrong, trace := Run(t, seed, rules, plant{})
+				if *seeds == 1 {
+					t.Log(strings.Join(trace, "\n"))
+				}
+				if len(wrong) > 0 {
+					t.Fatalf("seed %d:\n%s", seed, strings.Join(wrong, "\n"))
+				}
+			}
+		})
+	}
+}
+
+// A seed is the same world each time, on one processor and on several, whatever else the
+// machine does.
+func TestSeedIsRepeatable(t *testing.T) {
+	t.Parallel()
+	if os.Getenv(worldsFile) != "" {
+		writeWorlds(t, os.Getenv(worldsFile))
+		return
+	}
+	var first []byte
+	for _, processors := range []string{"1", "2", "8"} {
+		file := filepath.Join(t.TempDir(), processors)
+		c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSeedIsRepeatable$")
+		c.Env = append(os.Environ(), "GOMAXPROCS="+processors, worldsFile+"="+file)
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		worlds, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = worlds
+		}
+		one, two := strings.Split(string(first), "\n"), strings.Split(string(worlds), "\n")
+		for i := range max(len(one), len(two)) {
+			if i >= len(one) || i >= len(two) || one[i] != two[i] {
+				t.Fatalf("line %d, on one processor and on %s:\n%s\n%s", i, processors, one[min(i, len(one)-1)], two[min(i, len(two)-1)])
+			}
+		}
+	}
+}
+
+// worldsFile names the variable with the file to which a process of its own writes what
+// happens in some worlds.
+const worldsFile = "NESTSESSION_WORLDS"
+
+func writeWorlds(t *testing.T, file string) {
+	var all strings.Builder
+	for _, rules := range []rules{native, expressPreset} {
+		for seed := range uint64(30) {
+			wrong, trace := Run(t, seed, rules, plant{})
+			fmt.Fprintf(&all, "%s, seed %d\n%s\n%s\n", rules, seed, strings.Join(trace, "\n"), strings.Join(wrong, "\n"))
+		}
+	}
+	if err := os.WriteFile(file, []byte(all.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
