@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// SameSite says with which requests from other sites a browser sends the cookie.
+// SameSite says which requests from other sites include the cookie.
 type SameSite string
 
 const (
-	SameSiteOmit   SameSite = ""       // not said; browsers differ in what they then do
+	SameSiteOmit   SameSite = ""       // no attribute; browsers have different defaults
 	SameSiteLax    SameSite = "Lax"    // when a link is followed
 	SameSiteStrict SameSite = "Strict" // never
-	SameSiteNone   SameSite = "None"   // always; browsers want Secure with it
+	SameSiteNone   SameSite = "None"   // always; browsers require Secure with it
 )
 
 // Priority says which cookies Chromium drops last when there are too many.
@@ -25,27 +25,26 @@ const (
 	PriorityHigh   Priority = "High"
 )
 
-// Attributes are what a Set-Cookie field says besides name and value. The zero
-// value says nothing.
+// Attributes are the attributes of a Set-Cookie field. The zero value has none.
 type Attributes struct {
-	Domain      string    // "" for the host alone that sends it; written as it stands
+	Domain      string    // "" for only the host that sends it; written as it is
 	Path        string    // "" for the folder of the request
-	MaxAge      int       // in seconds, for clients whose clock is wrong; negative: it is over; zero: not said
+	MaxAge      int       // in seconds, for clients whose clock is wrong; negative: expired; zero: no attribute
 	Expires     time.Time // to the second, fractions are cut off; zero for until the browser closes
-	HTTPOnly    bool      // scripts do not see it
-	Secure      bool      // over TLS alone
+	HTTPOnly    bool      // scripts cannot read it
+	Secure      bool      // only over TLS
 	Partitioned bool      // kept apart by the site of the page (CHIPS)
 	Priority    Priority
 	SameSite    SameSite
 }
 
 // Append appends the value of a Set-Cookie field: name, value, and the
-// attributes in express-session's order and spelling; Max-Age, which express-session
-// never says, before Expires. A nil a has no attributes.
+// attributes in express-session's order and spelling. Max-Age, which express-session
+// does not send, is before Expires. A nil a has no attributes.
 //
-// What [ValidPair] or [Attributes.Validate] refuses is not written: dst comes
-// back as it was, so that nothing can be smuggled into a response, even by a
-// caller that does not ask them (CVE-2024-47764).
+// Append writes nothing that [ValidPair] or [Attributes.Validate] refuses, and
+// returns dst unchanged. So nothing can be injected into a response, even if the
+// caller does not validate (CVE-2024-47764).
 func Append(dst []byte, name, value string, a *Attributes) []byte {
 	if ValidPair(name, value) != nil || a.Validate() != nil {
 		return dst
@@ -55,8 +54,8 @@ func Append(dst []byte, name, value string, a *Attributes) []byte {
 	return a.append(append(dst, value...))
 }
 
-// AppendCookie is [Append] with what [Signer.AppendValue] makes of the id as the
-// value: the whole field of a session's cookie, without a text in between.
+// AppendCookie is [Append] with the id, signed by [Signer.AppendValue], as the value.
+// It writes the whole field of a session's cookie without an intermediate string.
 func (s *Signer) AppendCookie(dst []byte, name, id string, a *Attributes) []byte {
 	if ValidName(name) != nil || a.Validate() != nil {
 		return dst
@@ -112,7 +111,7 @@ func (a *Attributes) append(dst []byte) []byte {
 }
 
 // appendDate appends an IMF-fixdate (RFC 9110, 5.6.7). [time.Time.AppendFormat]
-// would cut years above 9999 otherwise than JavaScript's toUTCString.
+// would format years above 9999 differently from JavaScript's toUTCString.
 func appendDate(dst []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()
@@ -133,7 +132,7 @@ func appendDate(dst []byte, t time.Time) []byte {
 	return append(dst, " GMT"...)
 }
 
-// appendPadded appends n with zeroes in front, width digits at least.
+// appendPadded appends n with leading zeroes, at least width digits.
 func appendPadded(dst []byte, n, width int) []byte {
 	if n < 0 {
 		dst = append(dst, '-')

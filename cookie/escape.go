@@ -32,7 +32,7 @@ func appendEscaped(dst, text []byte) []byte {
 }
 
 // appendUnescaped appends value as Node reads it: unescaped as by
-// decodeURIComponent, or if that would fail, as it stands.
+// decodeURIComponent, or unchanged if that would fail.
 func appendUnescaped(dst []byte, value string) []byte {
 	start := len(dst)
 	for rest := value; ; {
@@ -56,7 +56,7 @@ func appendUnescaped(dst []byte, value string) []byte {
 }
 
 // appendUnescapedText is appendUnescaped for values with bytes above ASCII, raw
-// or escaped. Escapes must then be whole characters of UTF-8.
+// or escaped. The escapes must then be complete UTF-8 characters.
 func appendUnescapedText(dst []byte, value string) []byte {
 	start := len(dst)
 	for rest := value; rest != ""; {
@@ -81,8 +81,8 @@ func appendUnescapedText(dst []byte, value string) []byte {
 	return dst
 }
 
-// appendLatin1 appends value as Node sees the bytes of a header: each is the
-// character of its number, whatever encoding the client had in mind.
+// appendLatin1 appends value as Node reads the bytes of a header: each byte is the
+// character with its number, whatever encoding the client used.
 func appendLatin1(dst []byte, value string) []byte {
 	for i := range len(value) {
 		dst = utf8.AppendRune(dst, rune(value[i]))
@@ -90,7 +90,7 @@ func appendLatin1(dst []byte, value string) []byte {
 	return dst
 }
 
-// unhex returns the byte that is escaped at the beginning of s.
+// unhex returns the byte of the escape at the beginning of s.
 func unhex(s string) (c byte, ok bool) {
 	if len(s) < 3 || s[0] != '%' {
 		return 0, false
@@ -113,7 +113,7 @@ var nibbles = func() (set [256]byte) {
 	return set
 }()
 
-// isASCII looks at eight bytes at a time: it sees every cookie.
+// isASCII checks eight bytes at a time, because it runs on every cookie.
 func isASCII(b []byte) bool {
 	var seen uint64
 	for ; len(b) >= 8; b = b[8:] {

@@ -8,13 +8,12 @@ import (
 // Lookup looks for the cookies of the name in the Cookie field lines of a
 // request (r.Header["Cookie"]; HTTP/2 has one line per cookie, and Node joins
 // them). It returns the value of the first, without the double quotes around
-// it, and how many there are: a second one is a mistake, or somebody on a
-// neighbouring domain who puts a cookie in front. The name is a valid one,
-// see [ValidName].
+// it, and how many there are. A second cookie is a mistake, or was planted by a
+// sibling domain. The name must be valid, see [ValidName].
 //
-// It reads as Node's parser does. Pairs are separated by semicolons, quotes or
-// not; spaces and tabs around names and values do not count; a pair without an
-// equals sign is no cookie, and does no harm to the others.
+// Lookup reads as Node's parser does. Semicolons separate pairs, also within
+// quotes; spaces and tabs around names and values are ignored; a pair without an
+// equals sign is ignored.
 func Lookup(lines []string, name string) (first string, n int) {
 	for value := range All(lines, name) {
 		if n == 0 {
@@ -59,7 +58,7 @@ func All(lines []string, name string) iter.Seq[string] {
 	}
 }
 
-// beginsPair reports whether a pair begins after the text, spaces aside.
+// beginsPair reports whether a pair begins after the text and spaces.
 func beginsPair(text string) bool {
 	text = trimRight(text)
 	return text == "" || text[len(text)-1] == ';'
@@ -67,7 +66,7 @@ func beginsPair(text string) bool {
 
 func unquote(s string) string {
 	if s == `"` {
-		return "" // Node counts the one quote twice
+		return "" // Node takes it for the opening and the closing quote
 	}
 	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
 		return s[1 : len(s)-1]

@@ -13,8 +13,8 @@ import (
 	"github.com/nestsession/session/cookie"
 )
 
-// The functions of the package once more, plain and slow, for the fuzz targets
-// to compare with.
+// Plain and slow versions of the functions of the package, which the fuzz targets
+// compare with.
 
 func slowLookup(lines []string, name string) (first string, n int) {
 	for pair := range strings.SplitSeq(strings.Join(lines, "; "), ";") {
@@ -74,8 +74,7 @@ func slowVerify(value string, secrets ...string) (id string, secret int, err err
 	return "", 0, cookie.ErrSignature
 }
 
-// The grammars of RFC 6265, 4.1.1, with the liberties that express-session
-// takes or does not take.
+// The grammars of RFC 6265, 4.1.1, with express-session's deviations.
 var (
 	nameGrammar   = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
 	valueGrammar  = regexp.MustCompile(`^[!#-+\--:<-\[\]-~]*$`)

@@ -14,44 +14,44 @@ import (
 )
 
 var (
-	// ErrMalformed says that a cookie's value is not "s:", an id, a dot and a
-	// signature, or is over [MaxSize]: no [Signer] wrote it as it is, nor
-	// express-session. Where the reason is a %-escape that is not whole, as in a
-	// value that was cut off within one, the error's text says so.
+	// ErrMalformed means that a cookie's value is not "s:", an id, a dot and a
+	// signature, or is over [MaxSize]. Neither a [Signer] nor express-session wrote
+	// it. The error's text says if the reason is an incomplete %-escape, as in a
+	// value that was truncated within one.
 	ErrMalformed = errors.New("cookie: not a signed value")
 
-	// ErrSignature says that a value has that form and that none of the secrets
-	// made its signature: it was tampered with, cut off on its way (but not
-	// within a %-escape), or signed with a secret that has been dropped.
+	// ErrSignature means that a value has that form and that none of the secrets
+	// made its signature: it was changed, truncated (but not within a %-escape), or
+	// signed with a secret that is no longer in the list.
 	ErrSignature = errors.New("cookie: signature does not match")
 )
 
-// errEscape is ErrMalformed of a value that begins as an escaped one does and can't be
-// unescaped, so that nothing of it is, the "s:" included.
+// errEscape is the ErrMalformed for a value that begins like an escaped one and cannot be
+// unescaped. Then nothing of it is unescaped, not even the "s:".
 var errEscape = fmt.Errorf("%w: it has a broken %%-escape: was it cut off?", ErrMalformed)
 
 const (
-	prefix        = "s:" // tells express-session that the value is signed
+	prefix        = "s:" // marks the value as signed, for express-session
 	escapedPrefix = "s%3A"
 
 	// macLength is an HMAC-SHA256 in base64 without padding.
 	macLength = (sha256.Size*8 + 5) / 6
 )
 
-// encoding never decodes: signatures are compared as text, so that each has
-// exactly one spelling. A decoder would take line breaks and stray last bits.
+// encoding only encodes. Signatures are compared as text, so each has exactly one
+// spelling. A decoder would accept line breaks and stray last bits.
 var encoding = base64.RawStdEncoding
 
 // Signer signs ids and verifies them with HMAC-SHA256, as the npm package
 // cookie-signature does. Several goroutines may use it at once. [NewSigner]
 // makes one; the zero Signer has no secret, signs nothing and verifies nothing.
 type Signer struct {
-	// Of *state: keyed hashes are costly to make and cheap to reset. The secrets
-	// are in the pool and its New alone, where fmt and slog do not see them.
+	// A pool of *state: keyed hashes are costly to make and cheap to reset. The secrets
+	// are only in the pool and its New, where fmt and slog do not find them.
 	states sync.Pool
 }
 
-// state is what one signing or verifying needs.
+// state is used by one call that signs or verifies.
 type state struct {
 	macs []hash.Hash // one per secret, in order
 	text []byte
@@ -62,9 +62,9 @@ type state struct {
 // NewSigner returns a Signer that signs with the first secret and verifies with
 // all of them, so that secrets can be rotated: put the new one in front, and
 // drop the old one when its last cookie has expired. The bytes of a secret are
-// the key. No secret, or an empty one, is an error: HMAC would take it, and
-// anybody could sign. Secrets should be random and of 32 bytes at least; their
-// length is not judged here, as express-session's may be shorter.
+// the key. NewSigner returns an error for an empty list and an empty secret,
+// with which anyone could sign. Secrets should be random and have at least 32
+// bytes; NewSigner does not check that, because express-session's may be shorter.
 func NewSigner(secrets ...string) (*Signer, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("cookie: no secret")
@@ -106,10 +106,10 @@ func (s *Signer) AppendSigned(dst []byte, id string) []byte {
 	return dst
 }
 
-// AppendValue appends the signed id ready to be a cookie's value, which is
-// [Signer.AppendSigned] percent-escaped as by JavaScript's encodeURIComponent.
+// AppendValue appends the signed id as a cookie's value: [Signer.AppendSigned],
+// percent-escaped as by JavaScript's encodeURIComponent.
 //
-// An id that is not a [ValidID] is signed as well, but does not come back.
+// An id that is not a [ValidID] is signed too, but [Signer.Verify] does not return it.
 func (s *Signer) AppendValue(dst []byte, id string) []byte {
 	st := s.get()
 	if len(st.macs) == 0 {
@@ -126,15 +126,15 @@ func (s *Signer) AppendValue(dst []byte, id string) []byte {
 }
 
 // Verify returns the id in the value of a cookie, and the index of the secret
-// that signed it: above 0, the cookie wants to be sent anew before that secret
-// is dropped. The value is as it stood in the header, [Lookup] gives it; escapes
+// that signed it. If the index is above 0, send the cookie again before that secret
+// is dropped. The value is that of the header, as [Lookup] returns it; escapes
 // are optional, as with Node. The errors are [ErrMalformed] and [ErrSignature];
-// a value over [MaxSize] is malformed before anything is decoded.
+// a value over [MaxSize] is malformed, and is not decoded.
 //
-// Every secret is tried, in constant time, whichever one matches. A signature
-// cut short, prolonged, padded, or spelled in another way is refused.
+// Verify tries every secret, in constant time, whichever one matches. It refuses a
+// signature that is truncated, extended, padded, or spelled in another way.
 //
-// The id may be a part of value and keep it in memory: clone what lives on.
+// The id may be a substring of value and keep it in memory: clone an id that you keep.
 func (s *Signer) Verify(value string) (id string, secret int, err error) {
 	if len(value) > MaxSize {
 		return "", 0, ErrMalformed
@@ -157,8 +157,8 @@ func (st *state) verify(value string) (string, int, error) {
 	}
 	id, mac := text[len(prefix):dot], text[dot+1:]
 
-	// The loop neither stops at a match nor branches on it, so that time tells
-	// nothing of which secret matched. Backwards, for the first one counts.
+	// The loop neither stops at a match nor branches on it, so that its time does not
+	// depend on which secret matched. It runs backwards, so that the first match wins.
 	secret := -1
 	for i := len(st.macs) - 1; i >= 0; i-- {
 		st.sign(i, id)
@@ -186,8 +186,8 @@ func (st *state) sign(secret int, id []byte) {
 	encoding.Encode(st.mac[:], h.Sum(st.sum[:0]))
 }
 
-// share returns the id as a string, where it can be a part of the value it was
-// unescaped from: ids seldom have anything to escape, only the prefix has.
+// share returns the id as a string, if possible as a substring of the value that it was
+// unescaped from: usually only the prefix is escaped, and not the id.
 func share(value string, id []byte) string {
 	start := len(prefix)
 	if !strings.HasPrefix(value, prefix) {

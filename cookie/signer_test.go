@@ -29,8 +29,8 @@ func TestFirstOfEqualSecretsIsReported(t *testing.T) {
 	}
 }
 
-// The secret is the key byte for byte, and later changes of the caller's slice
-// do not reach the signer.
+// The bytes of the secret are the key, and later changes of the caller's slice
+// do not change the signer.
 func TestSignerKeepsItsSecrets(t *testing.T) {
 	t.Parallel()
 	secrets := []string{"one", "two"}
@@ -73,8 +73,8 @@ func TestVerifyLimitsSize(t *testing.T) {
 	}
 }
 
-// Node takes each byte of a header for a character, so a raw id in Latin-1 is
-// that id, and one in UTF-8 is another. (Neither comes from a Signer.)
+// Node reads each byte of a header as a character, so a raw id in Latin-1 is
+// that id, and one in UTF-8 is another. (A Signer writes neither.)
 func TestVerifyReadsRawBytesAsNode(t *testing.T) {
 	t.Parallel()
 	s := newSigner(t, "k")
@@ -121,8 +121,8 @@ func TestVerifyRefusesEveryChange(t *testing.T) {
 	}
 }
 
-// A cookie that was cut off is refused wherever it was cut: as a signature that does not
-// match, or, within a %-escape, as a value that is malformed and says why.
+// A truncated cookie is refused wherever it was cut: as a signature that does not match,
+// or, within a %-escape, as a malformed value with the reason.
 func TestVerifyOfCutValues(t *testing.T) {
 	t.Parallel()
 	s := newSigner(t, "k")
@@ -165,8 +165,8 @@ func TestZeroSignerIsHarmless(t *testing.T) {
 	}
 }
 
-// A Signer in a config that somebody prints, and the errors that somebody
-// logs, say nothing (CVE-2023-20866; ASVS 5.0, 16.2.5).
+// A printed Signer and logged errors do not show secrets or ids (CVE-2023-20866; ASVS 5.0,
+// 16.2.5).
 func TestNothingSecretIsPrinted(t *testing.T) {
 	t.Parallel()
 	const secret, id = "hunter2-hunter2", "an-id-to-keep"

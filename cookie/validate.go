@@ -6,12 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// MaxSize is how many bytes name and value may have together: browsers drop a
-// cookie above it (RFC 6265bis, 5.7; ASVS 5.0, 3.3.5).
+// MaxSize is the largest sum of the bytes of name and value: browsers drop a larger
+// cookie (RFC 6265bis, 5.7; ASVS 5.0, 3.3.5).
 const MaxSize = 4096
 
-// FieldError says what about a cookie cannot be sent. It does not hold the
-// value that it complains of.
+// FieldError says why a cookie cannot be sent. It does not contain the invalid
+// value.
 type FieldError struct {
 	Field  string // Name, Value, ID, or a field of [Attributes]
 	Reason string
@@ -19,9 +19,9 @@ type FieldError struct {
 
 func (e *FieldError) Error() string { return "cookie: " + e.Field + " " + e.Reason }
 
-// ValidName returns nil if the name can be a cookie's: a token of RFC 9110,
-// 5.6.2, which is letters, digits and !#$%&'*+-.^_`|~ and nothing else.
-// Otherwise a [*FieldError].
+// ValidName returns nil if a cookie can have the name: a token of RFC 9110,
+// 5.6.2, which has only letters, digits and !#$%&'*+-.^_`|~. Otherwise it returns a
+// [*FieldError].
 func ValidName(name string) error {
 	if name == "" {
 		return &FieldError{"Name", "is empty"}
@@ -38,9 +38,9 @@ func ValidName(name string) error {
 }
 
 // ValidPair returns nil if name and value can be sent as they are: the name is
-// a [ValidName], the value has nothing that would need escaping (RFC 6265,
-// 4.1.1), and together they are at most [MaxSize]. Otherwise a [*FieldError].
-// What [Signer.AppendValue] makes can only be too long.
+// a [ValidName], the value needs no escaping (RFC 6265, 4.1.1), and together they
+// have at most [MaxSize] bytes. Otherwise it returns a [*FieldError]. A value of
+// [Signer.AppendValue] can only be too long.
 func ValidPair(name, value string) error {
 	if err := ValidName(name); err != nil {
 		return err
@@ -60,9 +60,9 @@ func tooLong() error {
 	return &FieldError{"Name", "and value are over 4096 bytes together"}
 }
 
-// ValidID returns nil if [Signer.Verify] gives the id back after
-// [Signer.AppendValue]: it is not empty, and it is UTF-8, without which escapes
-// are not undone, neither here nor in Node. Otherwise a [*FieldError].
+// ValidID returns nil if [Signer.Verify] returns the id after
+// [Signer.AppendValue]: it is not empty, and it is UTF-8, because neither this
+// package nor Node unescapes anything else. Otherwise it returns a [*FieldError].
 func ValidID(id string) error {
 	if id == "" {
 		return &FieldError{"ID", "is empty"}
@@ -73,10 +73,10 @@ func ValidID(id string) error {
 	return nil
 }
 
-// Validate returns nil if a Set-Cookie field can say these attributes, else a
-// [*FieldError]. It refuses what express-session refuses to send, and with it
+// Validate returns nil if a Set-Cookie field can have these attributes, else a
+// [*FieldError]. It refuses what express-session refuses to send, which includes
 // everything that could end an attribute and begin another (CVE-2024-47764). It
-// does not judge whether a browser would keep the cookie. A nil a is valid.
+// does not check whether a browser would keep the cookie. A nil a is valid.
 func (a *Attributes) Validate() error {
 	switch {
 	case a == nil:
@@ -86,7 +86,7 @@ func (a *Attributes) Validate() error {
 	case !validPath(a.Path):
 		return &FieldError{"Path", `has a semicolon, a "<" or a character beyond printable ASCII`}
 	case !validDate(a.Expires):
-		return &FieldError{"Expires", "is more than 100,000,000 days from 1970, which JavaScript cannot say"}
+		return &FieldError{"Expires", "is more than 100,000,000 days from 1970, which a JavaScript Date cannot hold"}
 	}
 	switch a.Priority {
 	case PriorityOmit, PriorityLow, PriorityMedium, PriorityHigh:
@@ -101,8 +101,8 @@ func (a *Attributes) Validate() error {
 	return nil
 }
 
-// validDomain allows a dot in front, which browsers ignore, and none at the
-// end, for which they would ignore the whole attribute (RFC 6265, 5.2.3).
+// validDomain allows a leading dot, which browsers ignore, and no trailing dot,
+// because browsers would then ignore the whole attribute (RFC 6265, 5.2.3).
 func validDomain(domain string) bool {
 	if domain == "" {
 		return true
@@ -129,7 +129,7 @@ func validPath(path string) bool {
 	return true
 }
 
-// farthest is how far from 1970 a Date of JavaScript reaches (ECMA-262,
+// farthest is the largest distance of a JavaScript Date from 1970 (ECMA-262,
 // 21.4.1.1), in seconds.
 const farthest = 100_000_000 * 24 * 60 * 60
 
@@ -145,7 +145,7 @@ const (
 	inPath
 )
 
-// kinds says of each byte where it may stand.
+// kinds says where each byte is allowed.
 var kinds = func() (kinds [256]uint8) {
 	for c := byte(' '); c <= '~'; c++ {
 		alnum := '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
@@ -165,8 +165,8 @@ var kinds = func() (kinds [256]uint8) {
 	return kinds
 }()
 
-// BareName returns a cookie's name without the prefix "__Host-" or "__Secure-", by which
-// browsers take more care of it (RFC 6265bis section 4.1.3).
+// BareName returns a cookie's name without the prefix "__Host-" or "__Secure-", for which
+// browsers have stricter rules (RFC 6265bis section 4.1.3).
 func BareName(name string) string {
 	for _, prefix := range []string{"__Host-", "__Secure-"} {
 		if len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {

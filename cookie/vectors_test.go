@@ -203,8 +203,8 @@ func TestSetCookieVectors(t *testing.T) {
 				return
 			}
 			if v.Options.Cookie["secure"] == true && !v.secure() {
-				// Whether a Secure cookie goes out over plain HTTP is for the
-				// session layer to say. The attributes themselves are fine.
+				// The session layer decides whether a Secure cookie is sent over plain
+				// HTTP. The attributes themselves are valid.
 				if err != nil {
 					t.Errorf("refused: %v", err)
 				}
@@ -218,7 +218,7 @@ func TestSetCookieVectors(t *testing.T) {
 				t.Errorf("express-session says %q, we say %q", v.LateError, err)
 			}
 			if line != "" && field.Field != "Expires" {
-				t.Errorf("refused, and yet written: %q", line)
+				t.Errorf("refused, but written: %q", line)
 			}
 		})
 	}

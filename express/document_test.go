@@ -33,7 +33,7 @@ type item struct {
 	Price float64 `json:"price"`
 }
 
-// What is stored is letter for letter what express-session 1.19.0 stores of the same
+// The stored document is byte for byte what express-session 1.19.0 stores for the same
 // options and data.
 func TestStoresTheSameDocument(t *testing.T) {
 	t.Parallel()
@@ -106,7 +106,7 @@ func TestStoresTheSameFlatDocument(t *testing.T) {
 	}
 }
 
-// What a Node application has in the session besides keeps its text and its place.
+// Other members that a Node application has in the session keep their text and place.
 func TestKeepsWhatNodeWrote(t *testing.T) {
 	t.Parallel()
 	a := newApp[account](t, nil)
@@ -118,8 +118,8 @@ func TestKeepsWhatNodeWrote(t *testing.T) {
 	}
 }
 
-// droppedByNode are express-session's members of a session, and what ECMAScript gives
-// every object (ECMA-262 sections 20.1.3 and B.2.2).
+// droppedByNode are express-session's members of a session, and the members that every
+// ECMAScript object has (ECMA-262 sections 20.1.3 and B.2.2).
 var droppedByNode = strings.Fields(`
 	cookie req id touch resetMaxAge save reload destroy regenerate
 	constructor hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toString valueOf
@@ -150,7 +150,7 @@ func TestReservedKeysAreRefused(t *testing.T) {
 	}
 }
 
-// One that is stored is not seen, and is gone with the next save, as in Node.
+// A reserved key that is stored is not visible, and the next save drops it, as in Node.
 func TestReservedKeysAreDropped(t *testing.T) {
 	t.Parallel()
 	stored := map[string]any{"user": "ann"}
@@ -166,7 +166,7 @@ func TestReservedKeysAreDropped(t *testing.T) {
 	a.put(t, string(text), time.Time{})
 	res := a.visit(sentCookie(), func(s *session.Session[map[string]any]) {
 		if data := s.Data(); len(data) != 1 || data["user"] != "ann" {
-			t.Errorf("data are %v, want the user alone", data)
+			t.Errorf("data are %v, want only the user", data)
 		}
 		session.Put(s, "visits", 1)
 	})
@@ -176,7 +176,7 @@ func TestReservedKeysAreDropped(t *testing.T) {
 	}
 }
 
-// A struct's field by such a name is a mistake that New finds.
+// New refuses a struct with a field of such a name.
 func TestReservedFieldsAreRefused(t *testing.T) {
 	t.Parallel()
 	type data struct {
@@ -187,7 +187,7 @@ func TestReservedFieldsAreRefused(t *testing.T) {
 	}
 }
 
-// Who appends to the names, or changes them, does so for himself.
+// ReservedKeys returns a copy: a caller may append to it or change it.
 func TestReservedKeysAreTheCallers(t *testing.T) {
 	t.Parallel()
 	express.ReservedKeys()[0] = "mine"

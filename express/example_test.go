@@ -14,9 +14,9 @@ import (
 	"github.com/nestsession/session/store/memstore"
 )
 
-// A visitor who has logged in at the Node application is known here: the cookie is
-// read, the document understood, and what this application adds is seen there. In
-// place of memory, the two share a database.
+// A user who has logged in at the Node application is logged in here: this application
+// reads the cookie and the document, and the Node application sees what this one adds.
+// In a real deployment the two share a database instead of memory.
 func ExampleConfig() {
 	type Account struct {
 		User   string `json:"user,omitempty"`
@@ -53,8 +53,8 @@ func ExampleConfig() {
 	// {"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"},"user":"ann","visits":1}
 }
 
-// With data that are a map, the names that Node would take for its own are refused as
-// keys, and so are those that are left to Node here.
+// If the data are a map, keys that Node would drop are refused, and so are keys that this
+// application leaves to Node.
 func ExampleReservedKeys() {
 	cfg := express.Config("keyboard")
 	cfg.Express.ReservedKeys = append(express.ReservedKeys(), "passport")

@@ -1,6 +1,6 @@
-// Package express is the preset with which a Go application shares cookies and
-// stores with express-session applications that are running: same name, same
-// signature, same keys, same documents, same rules of when what is stored and sent.
+// Package express is the preset for a Go application that shares cookies and stores
+// with running express-session applications. Cookie name, signature, keys and documents
+// are the same, and so are the rules for when a session is stored and its cookie sent.
 package express
 
 import (
@@ -15,17 +15,17 @@ import (
 //	cfg := express.Config(os.Getenv("SESSION_SECRET"))
 //	cfg.Cookie.MaxAge = 7 * 24 * time.Hour
 //
-// What differs from express-session even so is listed in tests/interop/README.md: no update
-// is lost, nothing that was ended comes back, no session is stored that its client
-// cannot return to.
+// The remaining differences from express-session are listed in tests/interop/README.md: no
+// update is lost, a session that has ended does not come back, and no session is stored that its
+// client cannot return to.
 //
-// Short secrets are accepted, since a running application's cannot be chosen here.
+// Short secrets are accepted, because the running application may have one.
 func Config(secrets ...string) session.Config {
 	return session.Config{
 		Secrets:         secrets,
 		Name:            "connect.sid",
 		Cookie:          session.Cookie{Secure: session.Insecure, SameSite: session.SameSiteOmit},
-		IdleTimeout:     session.NoTimeout, // MaxAge counts; without it nothing expires
+		IdleTimeout:     session.NoTimeout, // MaxAge is the timeout; without it nothing expires
 		AbsoluteTimeout: session.NoTimeout,
 		TouchInterval:   -1,
 		ErrorHandler:    internalServerError,
@@ -41,8 +41,8 @@ func Config(secrets ...string) session.Config {
 	}
 }
 
-// ReservedKeys are the names that express-session drops from the data when it loads
-// a session: its own members' and those that every JavaScript object inherits.
+// ReservedKeys returns the names that express-session drops from the data when it loads
+// a session: those of its own members and those that every JavaScript object inherits.
 func ReservedKeys() []string {
 	return []string{
 		"cookie", "req", "id", "touch", "resetMaxAge", "save", "reload", "destroy", "regenerate",
@@ -51,7 +51,7 @@ func ReservedKeys() []string {
 	}
 }
 
-// internalServerError is what Express answers, whatever failed.
+// internalServerError answers as Express does: the same for every failure.
 func internalServerError(w http.ResponseWriter, _ *http.Request, _ error) {
 	http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 }

@@ -23,8 +23,8 @@ type account struct {
 
 const annsDocument = `{"cookie":{"originalMaxAge":60000,"expires":"2026-01-01T00:01:00.000Z","httpOnly":true,"path":"/"},"user":"ann","visits":3,"admin":false,"note":null}`
 
-// Name, signature, key and line are express-session's: the cookie that it sends for
-// the id, secret and record.
+// Name, signature, key and header line are those that express-session sends for the
+// same id, secret and record.
 func TestSendsTheSameCookie(t *testing.T) {
 	t.Parallel()
 	a := newApp[account](t, nil)
@@ -38,12 +38,12 @@ func TestSendsTheSameCookie(t *testing.T) {
 func TestAcceptsTheSameCookie(t *testing.T) {
 	t.Parallel()
 	for what, cookie := range map[string]string{
-		"alone":                       sentCookie(),
-		"among others":                "theme=dark; " + sentCookie() + "; language=ko",
-		"before another of its name":  sentCookie() + "; connect.sid=s%3Aplanted.x",
-		"in quotes":                   `connect.sid="` + sentValue + `"`,
-		"with escapes in lower case":  strings.Replace(strings.Replace(sentCookie(), "%3A", "%3a", 1), "%2B", "%2b", 1),
-		"escaped as little as can be": "connect.sid=s:Zk3vQh1cT9yUeWm2LrXa0BpDsGnJf7oK.cQwdSXdOrmfYXv8KSRWK2xaL0HjphQ+4EKFNo49uFS0",
+		"alone":                      sentCookie(),
+		"among others":               "theme=dark; " + sentCookie() + "; language=ko",
+		"before another of its name": sentCookie() + "; connect.sid=s%3Aplanted.x",
+		"in quotes":                  `connect.sid="` + sentValue + `"`,
+		"with escapes in lower case": strings.Replace(strings.Replace(sentCookie(), "%3A", "%3a", 1), "%2B", "%2b", 1),
+		"with few escapes":           "connect.sid=s:Zk3vQh1cT9yUeWm2LrXa0BpDsGnJf7oK.cQwdSXdOrmfYXv8KSRWK2xaL0HjphQ+4EKFNo49uFS0",
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -80,7 +80,7 @@ func TestRefusesOthers(t *testing.T) {
 	}
 }
 
-// A short secret cannot be chosen here. An empty one is none.
+// Short secrets are accepted, empty ones are not.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -115,7 +115,7 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// Without MaxAge nothing expires: neither the cookie nor the record, however old.
+// Without MaxAge neither the cookie nor the record expires, however old it is.
 func TestNothingExpiresWithoutMaxAge(t *testing.T) {
 	t.Parallel()
 	a := newApp[account](t, nil)
@@ -131,8 +131,8 @@ func TestNothingExpiresWithoutMaxAge(t *testing.T) {
 	})
 }
 
-// MaxAge is the lifetime of cookie and record from each visit on. A visit that changes
-// nothing moves the record's alone, however little; a change sends the cookie anew.
+// MaxAge is the lifetime of cookie and record, counted from each visit. A visit that
+// changes nothing extends only the record, however little; a change sends the cookie again.
 func TestMaxAge(t *testing.T) {
 	t.Parallel()
 	a := newApp[account](t, func(cfg *session.Config) { cfg.Cookie.MaxAge = time.Hour })
@@ -193,11 +193,11 @@ func TestDeadCookieIsKept(t *testing.T) {
 		t.Errorf("Set-Cookie is %q, want none", got)
 	}
 	if _, err := a.kept.Load(t.Context(), id); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("the record: %v, want it gone", err)
+		t.Errorf("the record: %v, want none", err)
 	}
 }
 
-// Attributes of the stored document make a session's cookie, whatever Cookie says now.
+// The attributes in the stored document make a session's cookie, not the current Cookie.
 func TestStoredAttributesWin(t *testing.T) {
 	t.Parallel()
 	a := newApp[account](t, func(cfg *session.Config) { cfg.Cookie.SameSite = session.SameSiteStrict })
@@ -209,7 +209,7 @@ func TestStoredAttributesWin(t *testing.T) {
 	}
 }
 
-// Regenerate alone is worth a record and a cookie.
+// Regenerate stores a record and sends a cookie even if nothing is put in.
 func TestRegenerateAlone(t *testing.T) {
 	t.Parallel()
 	a := newApp[account](t, nil)
@@ -236,7 +236,7 @@ func TestVisitorIsNotStored(t *testing.T) {
 	}
 }
 
-// Whatever failed, the answer is Express's.
+// The answer to every failure is Express's.
 func TestErrorResponse(t *testing.T) {
 	t.Parallel()
 	a := newApp[account](t, nil)

@@ -37,8 +37,8 @@ func documentedRows(t *testing.T) (rows []row) {
 	return rows
 }
 
-// What the preset sets is described in docs/options.md, and the column "preset" there
-// says the same.
+// docs/options.md describes what the preset sets, and its column "preset" has the same
+// values.
 func TestPresetIsDocumented(t *testing.T) {
 	t.Parallel()
 	rows := documentedRows(t)

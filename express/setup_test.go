@@ -13,7 +13,7 @@ import (
 	"github.com/nestsession/session/store/memstore"
 )
 
-// What express-session 1.19.0 made of secret and id: the cookie as it sends it.
+// The cookie that express-session 1.19.0 sends for this secret and id.
 const (
 	secret    = "keyboard"
 	id        = "Zk3vQh1cT9yUeWm2LrXa0BpDsGnJf7oK"
@@ -24,8 +24,8 @@ const (
 // birth is when the tests begin.
 var birth = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// app is an application on the preset, with a store that can be looked into and a
-// clock that can be set. All its sessions have the one id.
+// app is an application that uses the preset, with a store that tests can read and a
+// clock that they can set. All its sessions have the same id.
 type app[T any] struct {
 	*session.Manager[T]
 	kept *memstore.Store
@@ -63,7 +63,7 @@ func (a *app[T]) visit(cookie string, h func(*session.Session[T])) *http.Respons
 	return w.Result()
 }
 
-// put stores a document as express-session would have.
+// put stores a document as express-session does.
 func (a *app[T]) put(t *testing.T, text string, expires time.Time) {
 	t.Helper()
 	if _, err := a.kept.Create(t.Context(), store.Record{ID: id, Data: []byte(text), Expires: expires}); err != nil {
@@ -71,7 +71,7 @@ func (a *app[T]) put(t *testing.T, text string, expires time.Time) {
 	}
 }
 
-// record is what the store has under the id.
+// record returns the record of the id.
 func (a *app[T]) record(t *testing.T) store.Record {
 	t.Helper()
 	rec, err := a.kept.Load(t.Context(), id)

@@ -25,7 +25,7 @@ func ExampleNew() {
 	// Output: Hello, Ada
 }
 
-// A handler that somebody comes to who is logged in.
+// A handler with a request of a logged-in user.
 func ExampleAttach() {
 	type Account struct {
 		User string `json:"user,omitempty"`
@@ -48,7 +48,7 @@ func ExampleAttach() {
 	// Output: user:42, Ada
 }
 
-// What a login leaves behind: the session that the client has from then on.
+// The client's session after a login.
 func ExampleAfter() {
 	type Account struct {
 		User string `json:"user,omitempty"`
@@ -77,7 +77,7 @@ func ExampleAfter() {
 	// Output: false Ada
 }
 
-// What a logout does to the browser's cookie.
+// The cookie in the response to a logout.
 func ExampleCookie() {
 	type Account struct {
 		User string `json:"user,omitempty"`

@@ -14,7 +14,7 @@ import (
 	"github.com/nestsession/session/store/memstore"
 )
 
-// failingTest is a test whose failure is what is looked at.
+// failingTest records how a test fails.
 type failingTest struct {
 	testing.TB
 	message string
@@ -25,7 +25,7 @@ func (f *failingTest) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// failure runs a test to its failure, and returns what it says.
+// failure runs a test that fails, and returns its message.
 func failure(t *testing.T, test func(testing.TB)) string {
 	t.Helper()
 	f, done := &failingTest{TB: t}, make(chan struct{})

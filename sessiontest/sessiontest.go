@@ -1,6 +1,6 @@
 // Package sessiontest makes sessions for the tests of handlers.
 //
-// A function that takes a session needs no HTTP: [New] makes a session with the data.
+// A test of a function that takes a session needs no HTTP: [New] makes a session.
 //
 //	func TestGreeting(t *testing.T) {
 //		s := sessiontest.New(t, Account{User: "Ada"})
@@ -9,9 +9,9 @@
 //		}
 //	}
 //
-// A handler is tested behind the manager that it has in the application. [Attach]
-// gives a request the cookie of a session, [After] is the session that the client has
-// after the response, and [Cookie] the session's cookie in it:
+// A test of a handler uses the application's manager. [Attach] gives a request the
+// cookie of a session, [After] returns the client's session after the response, and
+// [Cookie] returns the session's cookie in the response:
 //
 //	func TestLogout(t *testing.T) {
 //		sessions, handler := application(t)
@@ -24,8 +24,8 @@
 //		}
 //	}
 //
-// Requests are by HTTPS, as in "https://example.com/", unless the manager's cookie is
-// meant for plain HTTP: a Secure cookie, which is the default, is not sent there.
+// Make requests for HTTPS, as in "https://example.com/", unless the manager's cookie is
+// meant for plain HTTP: browsers do not send a Secure cookie, the default, over plain HTTP.
 package sessiontest
 
 import (
@@ -40,15 +40,15 @@ import (
 	"github.com/nestsession/session"
 )
 
-// secret signs the cookies of the managers that New makes, which nobody else meets.
-const secret = "sessiontest: known to everybody, for tests alone"
+// secret signs the cookies of the managers that New makes, which stay within the test.
+const secret = "sessiontest: known to everybody, only for tests"
 
-// New returns a stored session with the data, nobody's, in a store of its own that
-// ends with the test. All methods work, so that after what is tested, Save fails as
-// it would in a handler: with [session.ErrUnrepeatable] if a function given to Update
-// cannot be repeated.
+// New returns a stored session with the data and without an owner. Its store is its own
+// and ends with the test. All methods work. Call Save after the code under test: it fails
+// as in a handler, with [session.ErrUnrepeatable] if a function given to Update cannot be
+// repeated.
 //
-// The test fails if T is no type for a session's data, or the data cannot be stored.
+// The test fails if T cannot be the type of a session's data, or the data cannot be stored.
 func New[T any](tb testing.TB, data T) *session.Session[T] {
 	tb.Helper()
 	m, err := session.New[T](session.Config{
@@ -66,14 +66,14 @@ func New[T any](tb testing.TB, data T) *session.Session[T] {
 	return Attach(tb, m, httptest.NewRequest(http.MethodGet, "https://example.com/", nil), data, "")
 }
 
-// Attach stores a session with the data and the owner, "" for nobody's, and gives r
-// its cookie, in place of one that r has. It returns the session as another request of
-// the same client has it: before the handler runs, SetMaxAge and Save change it; after
-// that, Reload shows what the handler saved, or [session.ErrRevoked] if it ended the
-// session.
+// Attach stores a session with the data and the owner, "" for none, and gives r its
+// cookie, which replaces one that r has. It returns the session as another request of the
+// same client has it. Before the handler runs, SetMaxAge and Save change the session;
+// afterwards Reload reads what the handler saved, or returns [session.ErrRevoked] if the
+// handler ended the session.
 //
-// The test fails if a browser would not send the cookie with r: by plain HTTP if it is
-// Secure, and outside of Cookie.Path.
+// The test fails if a browser would not send the cookie with r: over plain HTTP if the
+// cookie is Secure, or outside of Cookie.Path.
 func Attach[T any](tb testing.TB, m *session.Manager[T], r *http.Request, data T, owner string) *session.Session[T] {
 	tb.Helper()
 	bare, h := withCookies(r, nil), http.Header{}
@@ -85,7 +85,7 @@ func Attach[T any](tb testing.TB, m *session.Manager[T], r *http.Request, data T
 		err = m.Commit(bare.Context(), s, h)
 	}
 	if errors.Is(err, session.ErrInsecure) {
-		tb.Fatalf("sessiontest: the session's cookie is Secure, which no browser sends by plain HTTP: make the request for https://%s%s", r.Host, r.URL.Path)
+		tb.Fatalf("sessiontest: the session's cookie is Secure, which no browser sends over plain HTTP: make the request for https://%s%s", r.Host, r.URL.Path)
 	}
 	if err != nil {
 		tb.Fatalf("sessiontest: storing the session: %v", err)
@@ -95,12 +95,12 @@ func Attach[T any](tb testing.TB, m *session.Manager[T], r *http.Request, data T
 	return open(tb, m, r)
 }
 
-// After returns the session that the client which sent r has after the response: with
-// what the handler saved, or a new one if there is none, since none began or it has
-// ended. Its cookie is r's unless the response sent another or took it away.
+// After returns the session that the client of r has after the response: with what the
+// handler saved, or a new session if none was stored or it has ended. The client's cookie
+// is that of r, unless the response sent another or removed it.
 //
 // Call it when the handler has returned: express.Config saves some things only then.
-// The test fails if r is outside of Cookie.Path, or the store does.
+// The test fails if r is outside of Cookie.Path, or the store fails.
 func After[T any](tb testing.TB, m *session.Manager[T], r *http.Request, res *http.Response) *session.Session[T] {
 	tb.Helper()
 	next := r
@@ -111,13 +111,13 @@ func After[T any](tb testing.TB, m *session.Manager[T], r *http.Request, res *ht
 }
 
 // Cookie returns the session's cookie as the response sends it, or nil if it sends none.
-// One whose Value is "" takes the cookie from the browser.
+// A cookie with the Value "" removes the cookie from the browser.
 func Cookie[T any](tb testing.TB, m *session.Manager[T], res *http.Response) *http.Cookie {
 	tb.Helper()
 	var found *http.Cookie
 	for _, c := range res.Cookies() {
 		if c.Name == m.CookieName() {
-			found = c // of several of one name the last counts
+			found = c // browsers keep the last of several with one name
 		}
 	}
 	return found
@@ -135,9 +135,9 @@ func open[T any](tb testing.TB, m *session.Manager[T], r *http.Request) *session
 	return s
 }
 
-// received is what a browser has for r after res: a cookie that is sent replaces that
-// of its name, and an empty one takes it away. Lifetimes are for the manager to judge,
-// whose clock need not be ours.
+// received returns the cookies that a browser has for r after res: a cookie that is sent
+// replaces the one of its name, and an empty one removes it. The manager checks lifetimes,
+// because its clock may differ from ours.
 func received(r *http.Request, res *http.Response) []*http.Cookie {
 	cookies := r.Cookies()
 	for _, c := range res.Cookies() {
@@ -149,8 +149,8 @@ func received(r *http.Request, res *http.Response) []*http.Cookie {
 	return cookies
 }
 
-// withCookies is r with these cookies and no others, and a context that does not end:
-// a test may be about a client that goes away.
+// withCookies returns r with only these cookies, and with a context that does not end,
+// because a test may cancel that of r.
 func withCookies(r *http.Request, cookies []*http.Cookie) *http.Request {
 	r = r.Clone(context.WithoutCancel(r.Context()))
 	r.Header.Del("Cookie")

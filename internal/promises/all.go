@@ -2,7 +2,7 @@ package promises
 
 import "testing"
 
-// All runs the promises, each in a subtest named for it.
+// All runs the tests of the promises, each in a subtest with its name.
 func All(t *testing.T, env Env) {
 	for _, p := range []struct {
 		name string

@@ -9,11 +9,11 @@ import (
 	"github.com/nestsession/session"
 )
 
-// lates are what requests do that are answered last.
+// lates are the actions of requests that are answered last.
 var lates = map[string]action{"reads": read, "touches": touch, "changes": add("late"), "saves by hand": addAndSave("late")}
 
 // NeverTakesANewerCookieAway is promise 13: a request whose session was superseded or
-// ended by another one is silent about the cookie.
+// ended by another request sends no cookie.
 func NeverTakesANewerCookieAway(t *testing.T, env Env) {
 	for name, c := range map[string]struct {
 		first   action
@@ -88,7 +88,7 @@ func LostRenewalIsRepaired(t *testing.T, env Env) {
 			}
 			b.visit(t, w.b, read) // the new id is seen
 			if res := old.fork().visit(t, w.a, read); sets(res) != "" {
-				t.Errorf("sent once more though the new one was seen: %s", sets(res))
+				t.Errorf("sent again although the new one was seen: %s", sets(res))
 			}
 			w.advance(session.DefaultRenewGrace - time.Second)
 			if d, _ := peek(t, w.a, old); d.User != "ada" {

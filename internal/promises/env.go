@@ -1,8 +1,8 @@
-// Package promises holds promises 13 to 20 against any store, natively and as
-// express-session's applications share it. It is for tests: the root module runs it in
-// memory, other modules on the servers that they bring.
+// Package promises tests promises 13 to 20 on any store, natively and under the preset
+// for express-session. It is for tests: the root module runs it in memory, and other
+// modules on the servers that they start.
 //
-// Each participant has a manager of its own, as on a node of its own.
+// Each participant has its own manager, like a node.
 package promises
 
 import (
@@ -23,11 +23,11 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// Env is where the promises are tested.
+// Env says on what the promises are tested.
 type Env struct {
 	// Store returns a store for one test, with no sessions in it.
 	Store func(t *testing.T) store.Store
-	// Node returns what one of the nodes has in front of that store. Nil: nothing.
+	// Node returns what a node has in front of that store, such as a cache. Nil: nothing.
 	Node func(t *testing.T, s store.Store) store.Store
 	// Express runs the managers under the preset.
 	Express bool
@@ -46,7 +46,7 @@ type (
 	action  = func(t *testing.T, m *manager, r *http.Request, s *current)
 )
 
-// world is one store, two nodes on it, and what they report.
+// world is one store, two nodes that use it, and the events that they report.
 type world struct {
 	t     *testing.T
 	env   Env
@@ -110,7 +110,7 @@ func (w *world) advance(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
-// take returns the events since it was last called, of the given kinds.
+// take returns the events of the given kinds since its last call.
 func (w *world) take(kinds ...session.EventKind) []session.Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -119,7 +119,7 @@ func (w *world) take(kinds ...session.EventKind) []session.Event {
 	return taken
 }
 
-// browser keeps cookies as browsers do, in the order in which responses come.
+// browser keeps cookies as browsers do, in the order in which responses arrive.
 type browser struct{ jar http.CookieJar }
 
 func newBrowser() *browser {
@@ -127,7 +127,7 @@ func newBrowser() *browser {
 	return &browser{jar}
 }
 
-// request is one with the cookies that the browser has now.
+// request returns a request with the browser's current cookies.
 func (b *browser) request() *http.Request {
 	r := httptest.NewRequest("GET", "https://shop.test/", nil)
 	for _, c := range b.jar.Cookies(r.URL) {
@@ -160,7 +160,7 @@ func send(t *testing.T, m *manager, r *http.Request, do action) *http.Response {
 	return rec.Result()
 }
 
-// sets is what a response says about the session's cookie.
+// sets returns the response's Set-Cookie field for the session's cookie.
 func sets(res *http.Response) string { return strings.Join(res.Header.Values("Set-Cookie"), "\n") }
 
 // The actions of requests.
@@ -218,7 +218,7 @@ func destroy(t *testing.T, _ *manager, r *http.Request, s *current) {
 	}
 }
 
-// peek is what a cookie reads, without using the session.
+// peek returns what the session of a cookie contains, without counting as a visit.
 func peek(t *testing.T, m *manager, b *browser) (d data, owner string) {
 	t.Helper()
 	send(t, m, b.request(), func(_ *testing.T, _ *manager, _ *http.Request, s *current) {
@@ -228,7 +228,7 @@ func peek(t *testing.T, m *manager, b *browser) (d data, owner string) {
 	return d, owner
 }
 
-// fork is a browser with the same cookies: what somebody else knows of them.
+// fork returns another browser with the same cookies, such as an attacker's.
 func (b *browser) fork() *browser {
 	f := newBrowser()
 	r := b.request()

@@ -11,7 +11,7 @@ import (
 
 // OldIDReadsNothing is promise 14.
 func OldIDReadsNothing(t *testing.T, env Env) {
-	// nothing asserts that a request sees nothing of ada's session, whatever it does.
+	// nothing checks that a request sees nothing of ada's session, whatever it does.
 	nothing := func(t *testing.T, r *http.Request, s *current) {
 		t.Helper()
 		see := func(when string) {
@@ -78,7 +78,7 @@ func OldIDReadsNothing(t *testing.T, env Env) {
 		if d := lives(t, w, b); d.Cart["planted"] != 0 || d.Cart["first"] != 1 {
 			t.Errorf("the old id has written: %+v", d)
 		}
-		w.advance(session.DefaultRenewGrace) // then it is like any other that nobody knows
+		w.advance(session.DefaultRenewGrace) // then it is like any unknown id
 		planted.visit(t, w.b, add("planted"))
 		if d, owner := peek(t, w.a, planted); d.User != "" || owner != "" {
 			t.Errorf("after the grace the old id is %+v of %q", d, owner)
@@ -119,7 +119,7 @@ func OldIDReadsNothing(t *testing.T, env Env) {
 	})
 }
 
-// LoginKeepsAndDrops is what else the design says of a login.
+// LoginKeepsAndDrops checks what a login keeps and what it drops.
 func LoginKeepsAndDrops(t *testing.T, env Env) {
 	t.Run("six changes at once are kept", func(t *testing.T) {
 		t.Parallel()
@@ -161,7 +161,7 @@ func LoginKeepsAndDrops(t *testing.T, env Env) {
 		w := begin(t, env, nil)
 		b := newBrowser()
 		b.visit(t, w.a, add("first"))
-		cut := b.fork() // whose proxy cuts the first login's response
+		cut := b.fork() // the response of its first login is lost
 		b.visit(t, w.a, login("ada"))
 		cut.visit(t, w.b, login("ada"))
 		for _, b := range []*browser{b, cut} {

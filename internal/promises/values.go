@@ -17,7 +17,7 @@ import (
 	"github.com/nestsession/session"
 )
 
-// things are data of the kinds that stores and JSON have trouble with.
+// things are data of the kinds that stores and JSON often change or refuse.
 type things struct {
 	Text   string            `json:"text"`
 	Nested map[string][]any  `json:"nested,omitempty"`
@@ -30,7 +30,7 @@ type things struct {
 	Raw    json.RawMessage   `json:"raw,omitempty"`
 }
 
-// oddTexts are right, and have been lost or refused by one store or another.
+// oddTexts are valid texts that one of the stores has lost or refused.
 var oddTexts = []string{
 	"", " ", "\x00", "a\x00b", "\u2028\u2029", "\ufffd", "\ufeffx", "ä\u0308", "日本語 한국어", "🦆", "\U0010ffff",
 	`"\u0000"`, `\`, `'; DROP TABLE sessions; --`, "{table}", "$1 ? :name %s", "</script>", "\r\n\t\b\x7f", strings.Repeat("é", 10_000),
@@ -153,7 +153,7 @@ func ComesBackOrIsRefused(t *testing.T, env Env) {
 func owners(t *testing.T, m *session.Manager[things], owner string) (n int) {
 	for info, err := range m.List(t.Context(), owner) {
 		if err != nil {
-			return 0 // a name that the store cannot hold is no session's
+			return 0 // a name that the store cannot hold owns no session
 		}
 		if info.Owner == owner {
 			n++

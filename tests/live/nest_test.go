@@ -74,7 +74,13 @@ func startGoNest(t *testing.T, kept store.Store) side {
 // atSession requests /session, and returns the status and the text of the answer.
 func (v *visitor) atSession(t *testing.T, s side, method, body string) (int, string, *http.Cookie) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, s.base+"/session", bytes.NewReader([]byte(body)))
+	return v.at(t, s, method, "/session", body)
+}
+
+// at requests a path, follows redirects, and returns the status and the text of the answer.
+func (v *visitor) at(t *testing.T, s side, method, path, body string) (int, string, *http.Cookie) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, s.base+path, bytes.NewReader([]byte(body)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,8 +142,37 @@ func nestAndGo(t *testing.T, r *rig) {
 			}
 		}
 	}
+	nestMethods(t, r, golang)
 	v := &visitor{}
 	if status, _, sent := v.atSession(t, r.nest, "POST", `{"username":"ada","password":"wrong"}`); status != http.StatusUnauthorized || sent != nil {
 		t.Errorf("NestJS answers a wrong password with %d and the cookie %v", status, sent)
+	}
+}
+
+// nestMethods calls regenerate, reload and save at the NestJS application, and looks
+// at the session with both.
+func nestMethods(t *testing.T, r *rig, golang side) {
+	v := &visitor{}
+	v.atSession(t, golang, "POST", "")
+	before := *v
+	if status, text, sent := v.at(t, r.nest, "POST", "/session/regenerate", ""); status != http.StatusNoContent || sent == nil {
+		t.Errorf("regenerate answers %d %s and sends the cookie %v", status, text, sent)
+	}
+	for _, s := range []side{r.nest, golang} {
+		if _, text, _ := v.atSession(t, s, "GET", ""); text != adaAsText {
+			t.Errorf("after regenerate, %s knows %s", s.name, text)
+		}
+		if _, text, _ := before.atSession(t, s, "GET", ""); text != "" {
+			t.Errorf("after regenerate, %s knows %s with the old id", s.name, text)
+		}
+	}
+	if status, text, _ := v.at(t, r.nest, "GET", "/session/reload", ""); status != http.StatusOK || text != adaAsText {
+		t.Errorf("reload: %d %s", status, text)
+	}
+	if status, text, _ := v.at(t, r.nest, "PUT", "/session/theme", `{"theme":"dark"}`); status != http.StatusOK || text != "dark" {
+		t.Errorf("after save and the redirect: %d %s", status, text)
+	}
+	if _, text, _ := v.atSession(t, golang, "GET", ""); text != adaAsText {
+		t.Errorf("after save at NestJS, Go knows %s", text)
 	}
 }

@@ -156,7 +156,7 @@ func writeFile(t *testing.T, path, text string) {
 // TestEveryBlockHasALanguage: so that it is known how to test it, and how to colour it.
 func TestEveryBlockHasALanguage(t *testing.T) {
 	t.Parallel()
-	known := []string{"caddy", "dockerfile", "go", "ini", "js", "json", "mermaid", "nginx", "sh", "sql", "text"}
+	known := []string{"caddy", "dockerfile", "go", "ini", "js", "json", "mermaid", "nginx", "sh", "sql", "text", "ts"}
 	for _, path := range documents(t) {
 		for _, b := range blocksOf(t, path) {
 			if !slices.Contains(known, b.lang) {

@@ -88,3 +88,31 @@ func TestJavaScriptInDocumentsParses(t *testing.T) {
 		}
 	}
 }
+
+// TestQuotedTypeScriptIsTheCode: a block of TypeScript stands in the NestJS application
+// that the live tests run, line by line, but for how far it is indented.
+func TestQuotedTypeScriptIsTheCode(t *testing.T) {
+	t.Parallel()
+	var code []string
+	for _, path := range files(t, func(path string) bool {
+		return strings.Contains(path, "live/node/nest/") && strings.HasSuffix(path, ".ts") && !strings.Contains(path, "/dist/")
+	}) {
+		code = append(code, "\n"+leftAligned(read(t, path)))
+	}
+	for _, path := range documents(t) {
+		for _, b := range blocksOf(t, path) {
+			if b.lang == "ts" && !containsAny(code, "\n"+leftAligned(b.text)) {
+				t.Errorf("%s:%d: this code is in no file of the NestJS application; quote it as it stands there:\n%s", b.path, b.line, b.text)
+			}
+		}
+	}
+}
+
+// leftAligned takes the spaces off the front of every line.
+func leftAligned(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimLeft(line, " ")
+	}
+	return strings.Join(lines, "\n")
+}

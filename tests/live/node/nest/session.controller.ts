@@ -3,7 +3,11 @@ import {
   Controller,
   Delete,
   Get,
+  HttpCode,
   Post,
+  Put,
+  Redirect,
+  Req,
   Session,
   UnauthorizedException,
 } from "@nestjs/common";
@@ -36,10 +40,42 @@ export class SessionController {
     return session.user;
   }
 
+  @Post("regenerate")
+  @HttpCode(204)
+  async regenerate(@Req() request: { session: Session }) {
+    const user = request.session.user;
+    await new Promise<void>((resolve, reject) =>
+      request.session.regenerate((err?: Error) => (err ? reject(err) : resolve())),
+    );
+    request.session.user = user; // request.session is a new object, and empty
+  }
+
   @Delete()
   logout(@Session() session: Session) {
     return new Promise<void>((resolve, reject) =>
       session.destroy((err?: Error) => (err ? reject(err) : resolve())),
     );
+  }
+
+  @Get("reload")
+  async reload(@Req() request: { session: Session }) {
+    await new Promise<void>((resolve, reject) =>
+      request.session.reload((err?: Error) => (err ? reject(err) : resolve())),
+    );
+    return request.session.user; // request.session is a new object, as the store has it
+  }
+
+  @Put("theme")
+  @Redirect("/session/theme", 303)
+  async save(@Session() session: Session, @Body("theme") theme: string) {
+    session.theme = theme;
+    await new Promise<void>((resolve, reject) =>
+      session.save((err?: Error) => (err ? reject(err) : resolve())),
+    );
+  }
+
+  @Get("theme")
+  theme(@Session() session: Session) {
+    return session.theme;
   }
 }
