@@ -14,7 +14,7 @@ import (
 	"github.com/nestsession/session/websocketsession"
 )
 
-// A client that has gone without a word holds up nothing for longer than CloseTimeout,
+// A client that has silently gone holds up nothing for longer than CloseTimeout,
 // whether the end finds the handler reading, writing to nobody or waiting.
 func TestPeerGone(t *testing.T) {
 	t.Parallel()
@@ -196,10 +196,10 @@ func TestClientLeaves(t *testing.T) {
 func TestContexts(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n := newNode(t, newStore(t, nil), session.Config{})
-		var patience time.Duration
+		var timeout time.Duration
 		n.handle = func(ctx context.Context, c *socket, _ *sess) error {
 			for {
-				short, cancel := context.WithTimeout(ctx, patience)
+				short, cancel := context.WithTimeout(ctx, timeout)
 				kind, message, err := c.Read(short)
 				if err == nil {
 					err = c.Write(short, kind, message)
@@ -217,15 +217,15 @@ func TestContexts(t *testing.T) {
 		ada := n.onPipes(t)
 		ada.post(t, n, "/login")
 
-		patience = 10 * time.Second
+		timeout = 10 * time.Second
 		ws := ada.open(t, n)
 		began := time.Now()
-		if _, _, err := ws.Read(t.Context()); websocket.CloseStatus(err) != -1 || time.Since(began) != patience {
-			t.Errorf("who said nothing was left with %v after %v", err, time.Since(began))
+		if _, _, err := ws.Read(t.Context()); websocket.CloseStatus(err) != -1 || time.Since(began) != timeout {
+			t.Errorf("a silent client got %v after %v", err, time.Since(began))
 		}
 		wantErr(t, "Serve", <-n.served, context.DeadlineExceeded)
 
-		patience = time.Hour
+		timeout = time.Hour
 		ws = ada.open(t, n)
 		ask(t, ws, "hello")
 		synctest.Wait()

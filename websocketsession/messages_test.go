@@ -101,7 +101,7 @@ func TestNoKeepAlive(t *testing.T) {
 		stopped := time.Now()
 		wantCloseAfter(t, ws, websocketsession.ReasonExpired)
 		if lived := time.Since(stopped); lived != 20*time.Minute {
-			t.Errorf("ended %v after the last message that was none of the user's, want 20 minutes", lived)
+			t.Errorf("ended %v after the last message, which was not the user's, want 20 minutes", lived)
 		}
 	})
 }

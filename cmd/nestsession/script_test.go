@@ -246,17 +246,17 @@ func (s *server) clear() {
 	}
 }
 
-// patience is what a slow machine has for what takes milliseconds.
-const patience = 2 * time.Minute
+// maxWait is how long a slow machine may need for what takes milliseconds.
+const maxWait = 2 * time.Minute
 
 func loggedOut(ts *testscript.TestScript, _ bool, args []string) {
-	for end := time.Now().Add(patience); time.Now().Before(end); {
+	for end := time.Now().Add(maxWait); time.Now().Before(end); {
 		ts.Check(ts.Exec("curl", "-sS", "-o", os.DevNull, "-w", "%{http_code}", "-b", ts.MkAbs(args[0]), ts.Getenv("URL")+"/me"))
 		if ts.ReadFile("stdout") == "401" {
 			return
 		}
 	}
-	ts.Fatalf("%s is still logged in after %v", args[0], patience)
+	ts.Fatalf("%s is still logged in after %v", args[0], maxWait)
 }
 
 func perm(ts *testscript.TestScript, _ bool, args []string) {

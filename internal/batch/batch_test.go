@@ -19,7 +19,7 @@ type server struct {
 	queue  *batch.Queue[question]
 	sent   chan []int // the numbers that went maxCalls
 	answer chan struct{}
-	ended  chan struct{} // a trip was broken off
+	ended  chan struct{} // a round trip was canceled
 }
 
 const (
@@ -198,8 +198,8 @@ func TestTripOfNobodyEnds(t *testing.T) {
 	})
 }
 
-// Who comes alone goes by himself, within his own context, and those who come meanwhile
-// go maxCalls after him.
+// A call that finds no other is sent unbatched, with its own context. Calls that arrive
+// meanwhile are batched after it.
 func TestAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -221,13 +221,13 @@ func TestAlone(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		wg.Go(func() {
 			if q, ok := s.queue.Do(ctx, question{number: 7}); !ok || q.answer != 0 {
-				t.Errorf("who went alone and was broken off: %v, %v", q, ok)
+				t.Errorf("an unbatched call that was canceled: %v, %v", q, ok)
 			}
 		})
 		synctest.Wait()
 		s.ask(t.Context(), t, &wg, 8)
 		if len(alone) != inFlight || <-alone != 7 || <-alone != 8 {
-			t.Errorf("not both went alone")
+			t.Errorf("the two calls were not both sent unbatched")
 		}
 		s.ask(t.Context(), t, &wg, 1, 2, 3)
 		cancel(failed)
@@ -236,7 +236,7 @@ func TestAlone(t *testing.T) {
 		wg.Wait()
 		s.ask(t.Context(), t, &wg, 9)
 		if len(alone) != 1 || <-alone != 9 {
-			t.Errorf("later, nobody went alone")
+			t.Errorf("a later call was not sent unbatched")
 		}
 		wg.Wait()
 	})

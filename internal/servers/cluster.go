@@ -51,7 +51,7 @@ func StartRedisCluster(t testing.TB, o ClusterOptions) *RedisCluster {
 	for range o.Shards * (1 + o.Replicas) {
 		c.Nodes = append(c.Nodes, StartRedis(t, RedisOptions{Password: o.Password, Extra: o.Extra, cluster: true}))
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), maxWait)
 	defer cancel()
 	if err := c.form(ctx); err != nil {
 		t.Fatal(err)
@@ -160,7 +160,7 @@ func (c *RedisCluster) await(ctx context.Context, what string, holds func(contex
 		for !holds(ctx, node) {
 			select {
 			case <-ctx.Done():
-				return errors.New("servers: the nodes of the cluster did not come to " + what + " within " + patience.String())
+				return errors.New("servers: the nodes of the cluster did not come to " + what + " within " + maxWait.String())
 			case <-time.After(20 * time.Millisecond):
 			}
 		}

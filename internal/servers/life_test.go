@@ -135,7 +135,7 @@ func TestFrozenServerAnswersNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			k := start(t)
-			if err := k.ping(within(t, patience)); err != nil {
+			if err := k.ping(within(t, maxWait)); err != nil {
 				t.Fatalf("before Freeze: %v", err)
 			}
 			k.Freeze()
@@ -146,7 +146,7 @@ func TestFrozenServerAnswersNothing(t *testing.T) {
 				t.Error("it refuses connections while it is frozen; a frozen server only does not answer")
 			}
 			k.Thaw()
-			if err := k.ping(within(t, patience)); err != nil {
+			if err := k.ping(within(t, maxWait)); err != nil {
 				t.Errorf("after Thaw: %v", err)
 			}
 			k.Freeze()

@@ -30,7 +30,7 @@ func within(t *testing.T, d time.Duration) context.Context {
 
 // refuses reports whether nothing listens at the address.
 func refuses(addr string) bool {
-	conn, err := net.DialTimeout("tcp", addr, patience)
+	conn, err := net.DialTimeout("tcp", addr, maxWait)
 	if err == nil {
 		conn.Close()
 	}

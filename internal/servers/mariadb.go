@@ -166,7 +166,7 @@ func (m *MariaDB) URL(name string) string {
 }
 
 func (m *MariaDB) run(database, sql string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), maxWait)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, m.client, "--no-defaults", "--socket="+filepath.Join(m.dir, "sock"), "--user=root",
 		"--batch", "--skip-column-names", "--execute="+sql, database)

@@ -168,7 +168,7 @@ func (p *Postgres) URL(name string) string {
 }
 
 func (p *Postgres) run(database, sql string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), maxWait)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(p.bin, "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1",
 		"-h", p.dir, "-p", p.Port(), "-U", "postgres", "-d", database, "-c", sql)

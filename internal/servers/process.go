@@ -18,9 +18,9 @@ import (
 	"time"
 )
 
-// patience bounds every wait for a server: its start, its end, its answers. It is to
-// end what hangs, and is many times what a busy machine needs.
-const patience = 2 * time.Minute
+// maxWait bounds every wait for a server: its start, its end, its answers. It ends what
+// hangs, and is many times what a busy machine needs.
+const maxWait = 2 * time.Minute
 
 // attempt bounds one of the tries that make such a wait, so that one which got lost is
 // made again.
@@ -99,7 +99,7 @@ func (p *process) start() error {
 	p.cmd, p.done = cmd, done
 	p.mu.Unlock()
 
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), maxWait)
 	defer cancel()
 	for {
 		if p.ready(ctx, p) {
@@ -112,7 +112,7 @@ func (p *process) start() error {
 			}
 			return fmt.Errorf("servers: %s ended instead of starting (%v); its log:\n%s", p.name, cmd.ProcessState, p.Log())
 		case <-ctx.Done():
-			return fmt.Errorf("servers: %s did not answer within %v; its log:\n%s", p.name, patience, p.Log())
+			return fmt.Errorf("servers: %s did not answer within %v; its log:\n%s", p.name, maxWait, p.Log())
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // RedisOptions say how a Redis server is started. The zero value is a server without a
-// password that keeps everything in memory alone.
+// password that keeps everything only in memory.
 type RedisOptions struct {
 	// Password is asked of clients, and given to the master of a replica; "": none.
 	Password string
@@ -161,7 +161,7 @@ func (r *Redis) Info(ctx context.Context) (map[string]string, error) {
 func (p *process) do(ctx context.Context, password string, command []string) (any, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, patience)
+		ctx, cancel = context.WithTimeout(ctx, maxWait)
 		defer cancel()
 	}
 	if password == "" {

@@ -71,7 +71,7 @@ func StartSentinel(t testing.TB, o SentinelOptions) *Sentinel {
 		one.attach()
 		s.Sentinels = append(s.Sentinels, one)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), maxWait)
 	defer cancel()
 	if err := s.await(ctx); err != nil {
 		t.Fatal(err)
@@ -159,7 +159,7 @@ func (s *Sentinel) await(ctx context.Context) error {
 		for !s.knowsAll(ctx, one) {
 			select {
 			case <-ctx.Done():
-				return errors.New("servers: the sentinels did not find each other within " + patience.String())
+				return errors.New("servers: the sentinels did not find each other within " + maxWait.String())
 			case <-time.After(20 * time.Millisecond):
 			}
 		}

@@ -21,7 +21,7 @@ func (p *process) Kill() {
 // Stop ends the server in order, and waits until it is gone.
 func (p *process) Stop() {
 	p.mine("Stop")
-	if err := p.signalAndWait(p.orderly, patience); err != nil {
+	if err := p.signalAndWait(p.orderly, maxWait); err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -93,13 +93,13 @@ func (p *process) kill() error {
 	if _, done := p.running(); done != nil {
 		select {
 		case <-done:
-		case <-time.After(patience):
-			return fmt.Errorf("servers: %s is not gone %v after it was killed", p.name, patience)
+		case <-time.After(maxWait):
+			return fmt.Errorf("servers: %s is not gone %v after it was killed", p.name, maxWait)
 		}
 	}
 	for _, pid := range family {
 		if !eventually(func() bool { return !isAlive(pid) }) {
-			return fmt.Errorf("servers: %s: process %d is not gone %v after it was killed", p.name, pid, patience)
+			return fmt.Errorf("servers: %s: process %d is not gone %v after it was killed", p.name, pid, maxWait)
 		}
 	}
 	return nil
@@ -141,9 +141,9 @@ func (p *process) remove() {
 	_ = os.RemoveAll(p.dir)
 }
 
-// eventually polls the condition until it holds, or patience ends.
+// eventually polls the condition until it holds, at most for maxWait.
 func eventually(holds func() bool) bool {
-	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(maxWait); ; time.Sleep(2 * time.Millisecond) {
 		if holds() {
 			return true
 		}

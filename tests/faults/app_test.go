@@ -90,13 +90,13 @@ func routes(m *session.Manager[counts], timeout time.Duration) http.Handler {
 
 // node is one of the application's processes.
 type node struct {
-	url      string
-	patience time.Duration // for a whole request, see [patience]
-	log      *journal      // nil: a process of its own
+	url     string
+	maxWait time.Duration // for a whole request, see [maxWait]
+	log     *journal      // nil: a process of its own
 }
 
-// patience is for how long anything may take on a busy machine before it is said to hang.
-const patience = 2 * time.Minute
+// maxWait is how long anything may take on a busy machine before the test calls it hung.
+const maxWait = 2 * time.Minute
 
 // The deadlines of a node for each load and each save.
 const (
@@ -107,7 +107,7 @@ const (
 // newNode starts a node on the store, which answers within the timeout or not at all.
 func newNode(t testing.TB, s store.Store, timeout time.Duration) *node {
 	t.Helper()
-	n := &node{patience: patience, log: &journal{}}
+	n := &node{maxWait: maxWait, log: &journal{}}
 	m, err := sessions(s, timeout, slog.New(slog.NewTextHandler(n.log, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -152,14 +152,14 @@ func (j *journal) tail() string {
 // until polls the condition, and fails the test if it does not come to hold.
 func until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), maxWait)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("not within %v: %s", patience, what)
+			t.Fatalf("not within %v: %s", maxWait, what)
 		case <-tick.C:
 		}
 	}

@@ -73,7 +73,7 @@ func redisBackend(r *servers.Redis) backend {
 	}}
 }
 
-// redisOption asks little patience of the client, for tests to be short.
+// redisOption gives the client short timeouts, for tests to be short.
 func redisOption(password string, addrs ...string) rueidis.ClientOption {
 	return rueidis.ClientOption{
 		InitAddress:      addrs,

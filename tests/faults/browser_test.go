@@ -54,11 +54,11 @@ func newBrowser(t testing.TB, user string) *browser {
 }
 
 func (b *browser) send(n *node, method, path string) answer {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*maxWait)
 	defer cancel()
 	begin := time.Now()
 	defer func() {
-		if took := time.Since(begin); took > n.patience {
+		if took := time.Since(begin); took > n.maxWait {
 			b.t.Errorf("%s: %s took %v: does it keep to its deadlines?", b.user, path, took)
 		}
 	}()

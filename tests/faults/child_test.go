@@ -77,7 +77,7 @@ type child struct {
 
 func startChild(t testing.TB, file string) *child {
 	t.Helper()
-	c := &child{node: &node{url: anyAddr, patience: patience}, t: t, file: file}
+	c := &child{node: &node{url: anyAddr, maxWait: maxWait}, t: t, file: file}
 	t.Cleanup(func() {
 		c.kill()
 		if t.Failed() {

@@ -35,7 +35,7 @@ func watchGoroutines(t *testing.T) {
 		options := append(slices.Clone(proxys), before)
 		err := goleak.Find(options...)
 		// rueidis sleeps a second before it asks a Cluster for its nodes again, closed or not.
-		for begin := time.Now(); err != nil && time.Since(begin) < patience; {
+		for begin := time.Now(); err != nil && time.Since(begin) < maxWait; {
 			err = goleak.Find(options...)
 		}
 		if err != nil {

@@ -72,7 +72,7 @@ func (b *bent) Delete(ctx context.Context, id string) error {
 	return b.Store.Delete(ctx, id)
 }
 
-// short is the patience of a test that is to see a request take longer.
+// short is the limit in a test that has to see a request take longer.
 const short = time.Second
 
 // notes takes what would fail a test.
@@ -113,7 +113,7 @@ func TestOracle(t *testing.T) {
 			eve.mustLogin(n)
 			eve.look(n)
 			if s.breakOff(how); how == "hangs" {
-				n.patience = short
+				n.maxWait = short
 			}
 			if how != "revives a session" {
 				ada.add(n)

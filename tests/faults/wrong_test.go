@@ -20,7 +20,7 @@ func TestWrongPassword(t *testing.T) {
 	watchGoroutines(t)
 	p, m, r := servers.StartPostgres(t, servers.PostgresOptions{}), servers.StartMariaDB(t, servers.MariaDBOptions{}), servers.SharedRedis(t)
 	const wrong = "an0ther-p4ssw0rd"
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), maxWait)
 	defer cancel()
 	tests := map[string]struct {
 		open func() error

@@ -73,7 +73,7 @@ func startNode(t *testing.T, settings nodeSettings) nodeAddresses {
 	decoded := json.NewDecoder(stdout).Decode(&addresses)
 	t.Cleanup(func() {
 		stdin.Close()
-		defer time.AfterFunc(patience, func() { _ = node.Process.Kill() }).Stop()
+		defer time.AfterFunc(maxWait, func() { _ = node.Process.Kill() }).Stop()
 		if err := node.Wait(); err != nil || decoded != nil || t.Failed() {
 			t.Logf("node ended with %v and said\n%s", err, &complaints)
 		}

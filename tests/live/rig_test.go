@@ -121,20 +121,20 @@ func (r *rig) raw(t *testing.T, method, id string, body, into any) {
 	}
 }
 
-// patience is for how long anything may take on a busy machine before it is said to hang.
-const patience = 2 * time.Minute
+// maxWait is how long anything may take on a busy machine before the test calls it hung.
+const maxWait = 2 * time.Minute
 
 // eventually looks again and again until it sees what it looks for.
 func eventually(t *testing.T, what string, look func() bool) {
 	t.Helper()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
-	deadline := time.After(patience)
+	deadline := time.After(maxWait)
 	for !look() {
 		select {
 		case <-again.C:
 		case <-deadline:
-			t.Fatalf("not within %v: %s", patience, what)
+			t.Fatalf("not within %v: %s", maxWait, what)
 		}
 	}
 }

@@ -44,7 +44,7 @@ func (r *rig) connect(t *testing.T, v *visitor) *websocket.Conn {
 
 // echoes reports whether the connection is alive.
 func echoes(t *testing.T, c *websocket.Conn) error {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 	defer cancel()
 	if err := c.Write(ctx, websocket.MessageText, []byte("are you there?")); err != nil {
 		return err
@@ -67,7 +67,7 @@ func socketEndsWithLogout(t *testing.T, r *rig) {
 			}
 		}
 		v.post(t, at, "/logout", nil)
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 		_, _, err := mine.Read(ctx)
 		cancel()
 		if status := websocket.CloseStatus(err); status != websocket.StatusPolicyViolation {

@@ -233,7 +233,7 @@ func TestWholeIsOfWhenItWasAsked(t *testing.T) {
 	s := newStore(t, newPool(t, p.through(server.NewDatabase(t))), pgxstore.Config{Create: true, Heartbeat: 20 * time.Millisecond})
 	const late = 200 * time.Millisecond
 	p.late.Store(int64(late))
-	ctx, stop := context.WithTimeout(t.Context(), patience)
+	ctx, stop := context.WithTimeout(t.Context(), maxWait)
 	defer stop()
 	heard := 0
 	_ = s.Watch(ctx, func(ev store.Event) {

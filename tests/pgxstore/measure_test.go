@@ -120,7 +120,7 @@ func streamsEnded(t testing.TB, one, two *node, n int) (took []time.Duration) {
 		select {
 		case <-ctx.Done():
 			took = append(took, time.Since(out))
-		case <-time.After(patience):
+		case <-time.After(maxWait):
 			t.Fatal("the stream did not end")
 		}
 	}

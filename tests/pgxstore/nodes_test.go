@@ -120,7 +120,7 @@ func TestNodes(t *testing.T) {
 				end(b)
 				select {
 				case <-ctx.Done():
-				case <-time.After(patience):
+				case <-time.After(maxWait):
 					t.Fatalf("%s: the stream did not end", how)
 				}
 				if cause := context.Cause(ctx); !errors.Is(cause, session.ErrRevoked) {

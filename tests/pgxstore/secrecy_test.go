@@ -59,7 +59,7 @@ func newStranger(t *testing.T, p *pair) *stranger {
 // hear is the next message with that word.
 func (s *stranger) hear(t *testing.T, word string) string {
 	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), patience)
+	ctx, stop := context.WithTimeout(t.Context(), maxWait)
 	defer stop()
 	for {
 		n, err := s.conn.WaitForNotification(ctx)

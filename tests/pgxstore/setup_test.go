@@ -22,8 +22,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(servers.Main(m)) }
 
-// patience is how long a test waits for something to happen.
-const patience = 2 * time.Minute
+// maxWait is how long a test waits for something to happen.
+const maxWait = 2 * time.Minute
 
 // newPool returns a node's pool, which is closed with the test. more goes to the end of the connection
 // string.
@@ -79,9 +79,9 @@ func exec(t testing.TB, pool *pgxpool.Pool, text string, args ...any) {
 // eventually waits until the condition holds.
 func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !f(); {
+	for deadline := time.Now().Add(maxWait); !f(); {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", patience, what)
+			t.Fatalf("not within %v: %s", maxWait, what)
 		}
 		wait(t, 5*time.Millisecond)
 	}

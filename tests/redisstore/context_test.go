@@ -15,7 +15,7 @@ import (
 )
 
 // soon is when a call should have returned after its context ended.
-const soon = patience
+const soon = maxWait
 
 // calls are all methods that ask the server.
 func calls(s *redisstore.Store) map[string]func(ctx context.Context) error {

@@ -219,7 +219,7 @@ func TestClusterFailoverAndMove(t *testing.T) {
 	fromID, toID := do(t, from, "CLUSTER", "MYID"), do(t, to, "CLUSTER", "MYID")
 	work := func(when string) {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 		defer cancel()
 		r.Data = append(r.Data, ' ')
 		v, err := s.Update(ctx, r)

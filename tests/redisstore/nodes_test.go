@@ -89,7 +89,7 @@ func (v visitor) stream(t testing.TB, n *node) (ctx context.Context) {
 // ends waits for the end of a stream.
 func ends(t testing.TB, stream context.Context) time.Time {
 	t.Helper()
-	late := time.NewTimer(patience)
+	late := time.NewTimer(maxWait)
 	defer late.Stop()
 	select {
 	case <-stream.Done():

@@ -123,7 +123,7 @@ func TestCloseEndsAll(t *testing.T) {
 			go func() { defer close(closed); s.Close(); s.Close() }()
 			select {
 			case <-closed:
-			case <-time.After(patience):
+			case <-time.After(maxWait):
 				t.Fatal("Close does not return")
 			}
 			if err := <-watching; !errors.Is(err, store.ErrClosed) {

@@ -43,8 +43,8 @@ func everyCall(s *redisstore.Store, r store.Record) map[string]func(context.Cont
 	}
 }
 
-// A server that refuses connections is an error at once, not after the caller's patience;
-// and as soon as it is back it is asked again.
+// A server that refuses connections is an error at once, not at the caller's deadline;
+// and as soon as it is back it is used again.
 func TestRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]redisstore.Config{"native": {}, "express": expressConfig} {
@@ -63,12 +63,12 @@ func TestRefusedAtOnce(t *testing.T) {
 				s := makes(t, server, c)
 				r := mustCreate(t, s, owned("id", "user:1", in(time.Hour)))
 				server.Kill()
-				const patience = time.Minute
+				const maxWait = time.Minute
 				for method, call := range everyCall(s, r) {
-					ctx, cancel := context.WithTimeout(t.Context(), patience)
+					ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 					began := time.Now()
 					err := call(ctx)
-					if err == nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, store.ErrNotFound) || time.Since(began) > patience/12 {
+					if err == nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, store.ErrNotFound) || time.Since(began) > maxWait/12 {
 						t.Errorf("%s answers %v after %v; want an error at once", method, err, time.Since(began))
 					}
 					cancel()
@@ -94,12 +94,12 @@ func TestClusterRefusedAtOnce(t *testing.T) {
 	for _, n := range cluster.Nodes {
 		n.Kill()
 	}
-	const patience = time.Minute
+	const maxWait = time.Minute
 	for method, call := range everyCall(s, r) {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 		began := time.Now()
 		err := call(ctx)
-		if err == nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, store.ErrNotFound) || time.Since(began) > patience/4 {
+		if err == nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, store.ErrNotFound) || time.Since(began) > maxWait/4 {
 			t.Errorf("%s answers %v after %v; want an error at once", method, err, time.Since(began))
 		}
 		cancel()
@@ -116,12 +116,12 @@ func TestSilentUntilTheDeadline(t *testing.T) {
 	r := mustCreate(t, s, owned("id", "user:1", in(time.Hour)))
 	g.fallSilent(true)
 	for method, call := range everyCall(s, r) {
-		const patience = 200 * time.Millisecond
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		const maxWait = 200 * time.Millisecond
+		ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 		began := time.Now()
 		err := call(ctx)
-		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took < patience*9/10 || took > patience+5*time.Second {
-			t.Errorf("%s answers %v after %v; want the deadline's error after %v", method, err, took, patience)
+		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took < maxWait*9/10 || took > maxWait+5*time.Second {
+			t.Errorf("%s answers %v after %v; want the deadline's error after %v", method, err, took, maxWait)
 		}
 		cancel()
 	}

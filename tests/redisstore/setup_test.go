@@ -107,13 +107,13 @@ func ownerOf(document []byte) string {
 	return owner
 }
 
-// patience is for how long a test waits for what a busy machine may bring late.
-const patience = 2 * time.Minute
+// maxWait is how long a test waits for what takes a busy machine long.
+const maxWait = 2 * time.Minute
 
 // eventually waits until the condition holds.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(maxWait)
 	for !holds() {
 		if time.Now().After(deadline) {
 			t.Fatalf("in vain waited for this: %s", what)

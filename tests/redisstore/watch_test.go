@@ -103,7 +103,7 @@ func watch(t testing.TB, s store.Store) <-chan store.Event {
 // next waits for an event.
 func next(t testing.TB, events <-chan store.Event, what string, is func(store.Event) bool) store.Event {
 	t.Helper()
-	late := time.NewTimer(patience)
+	late := time.NewTimer(maxWait)
 	defer late.Stop()
 	for {
 		select {

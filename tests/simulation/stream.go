@@ -12,8 +12,7 @@ import (
 const beat = 500 * time.Millisecond
 
 // stream is a node's watch of the store: it delays events, repeats and reorders them,
-// and at times it is dead for a while without saying so, loses what comes then, and
-// begins anew.
+// and at times it silently stops for a while, loses what comes then, and begins anew.
 type stream struct {
 	*link
 	deaf bool // planted: it does not say when it has begun anew

@@ -89,12 +89,13 @@ type stated string
 func (s stated) Error() string    { return "refused" }
 func (s stated) SQLState() string { return string(s) }
 
-// Where loads cannot go together each goes by itself: nobody pays for another's row.
+// Where a batch of loads fails each load is repeated by itself: no caller pays for
+// another one's row.
 func TestLoadsThatFailTogether(t *testing.T) {
 	t.Parallel()
 	for name, d := range dialects {
 		if d == sqlstore.MySQL {
-			continue // there they never go together
+			continue // it has no batches of loads
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -116,7 +117,7 @@ func TestLoadsThatFailTogether(t *testing.T) {
 			}
 			all.finish(t)
 			if b.failed.Load() == 0 {
-				t.Error("no loads went together")
+				t.Error("no loads were batched")
 			}
 		})
 	}
@@ -168,7 +169,7 @@ func TestUpdatesThatFailTogether(t *testing.T) {
 			}
 			all.finish(t)
 			if b.failed.Load() == 0 {
-				t.Error("no updates went together")
+				t.Error("no updates were batched")
 			}
 			if b.after && unknown.Load() == 0 {
 				t.Error("nobody was told that it is not known what was done")

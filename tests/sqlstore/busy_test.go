@@ -190,7 +190,7 @@ func TestProcesses(t *testing.T) {
 // addUp adds n to the counter, one by one.
 func addUp(t *testing.T, db *database, n int) {
 	s := newStore(t, sqlstore.Config{DB: db.open(t), Dialect: sqlstore.SQLite})
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 	defer cancel()
 	for done := 0; done < n; {
 		r, err := s.Load(ctx, "counter")

@@ -16,7 +16,7 @@ const nodes = 3
 
 // contract runs the kit on a table of its own for each case.
 func contract(t *testing.T, d sqlstore.Dialect, c sqlstore.Config, o storetest.Options, front func(store.Store) store.Store) {
-	o.Parallel, o.Timeout = true, patience
+	o.Parallel, o.Timeout = true, maxWait
 	open := opener(t, d, c, front)
 	storetest.Run(t, func(t *testing.T) storetest.Opened {
 		clock := newClock()
@@ -86,7 +86,7 @@ func TestContractInRealTime(t *testing.T) {
 		s := newStore(t, c)
 		c.DB = db.open(t)
 		return storetest.Opened{Store: s, Peers: []store.Store{newStore(t, c)}}
-	}, storetest.Options{Parallel: true, Timeout: patience, Without: map[storetest.Capability]string{
+	}, storetest.Options{Parallel: true, Timeout: maxWait, Without: map[storetest.Capability]string{
 		storetest.Watcher:        "callers poll",
 		storetest.UniqueVersions: "a version is a digest of what is stored",
 	}})

@@ -14,12 +14,12 @@ func TestLinearizableNative(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			open := opener(t, d, sqlstore.Config{}, plain)
-			linear.Check(t, func(t *testing.T) storetest.Opened { return open(t, nil) }, linear.Options{Patience: patience})
+			linear.Check(t, func(t *testing.T) storetest.Opened { return open(t, nil) }, linear.Options{OperationTimeout: maxWait})
 		})
 	}
 }
 
-// With many clients to an instance, what goes together is among it.
+// With many clients to an instance, some of the calls are batched.
 func TestLinearizableTogether(t *testing.T) {
 	t.Parallel()
 	for name, d := range dialects {
@@ -30,7 +30,7 @@ func TestLinearizableTogether(t *testing.T) {
 				opened := open(t, nil)
 				opened.Peers = opened.Peers[:1]
 				return opened
-			}, linear.Options{Patience: patience, Clients: 16, IDs: 4, Steps: 8, Rounds: 8})
+			}, linear.Options{OperationTimeout: maxWait, Clients: 16, IDs: 4, Steps: 8, Rounds: 8})
 		})
 	}
 }
@@ -42,7 +42,7 @@ func TestLinearizableForeign(t *testing.T) {
 			t.Parallel()
 			open := opener(t, l.dialect, sqlstore.Config{Layout: l.layout, OwnerOf: ownerOf, TTL: sqlstore.NoTTL}, inDocument)
 			linear.Check(t, func(t *testing.T) storetest.Opened { return open(t, nil) },
-				linear.Options{Patience: patience, Resolution: foreignOptions(l.layout).Resolution})
+				linear.Options{OperationTimeout: maxWait, Resolution: foreignOptions(l.layout).Resolution})
 		})
 	}
 }

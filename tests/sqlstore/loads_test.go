@@ -13,7 +13,8 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// Loads that go together are answered each as it would be alone, whatever the ids.
+// Each of the loads in a batch has the answer that it would have by itself, whatever the
+// ids.
 func TestLoadsTogether(t *testing.T) {
 	t.Parallel()
 	for name, d := range dialects {

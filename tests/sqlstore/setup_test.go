@@ -38,8 +38,8 @@ var layouts = map[string]struct {
 	"BetterSQLite3SessionStore": {sqlstore.SQLite, sqlstore.BetterSQLite3SessionStore},
 }
 
-// patience is for what a busy machine may take its time with.
-const patience = 2 * time.Minute
+// maxWait is how long a test waits for what takes a busy machine long.
+const maxWait = 2 * time.Minute
 
 // database is an empty one of a test's own.
 type database struct {

@@ -99,7 +99,7 @@ func TestSweepPassesLockedRows(t *testing.T) {
 	if _, err := tx.Exec("SELECT 1 FROM nest_sessions WHERE id = 'locked' FOR UPDATE"); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 	defer cancel()
 	if n, err := s.Sweep(ctx); n != 1 || err != nil {
 		t.Errorf("Sweep removed %d, %v; want the one that is free", n, err)
@@ -136,7 +136,7 @@ func TestSweepsByItself(t *testing.T) {
 		t.Error("a live session was swept")
 	}
 	clock.advance(2 * time.Minute)
-	for deadline := time.Now().Add(patience); kept() > 0; {
+	for deadline := time.Now().Add(maxWait); kept() > 0; {
 		if time.Now().After(deadline) {
 			t.Fatal("the expired session is still there")
 		}
@@ -156,8 +156,8 @@ func TestSweepsByItself(t *testing.T) {
 	create(t, newStore(t, sqlstore.Config{DB: pool, Dialect: sqlstore.SQLite}), store.Record{ID: "next", Data: []byte("{}")})
 }
 
-// A sweep that fails is told to the Logger, without a word of a session or a password,
-// and the next one is tried.
+// The Logger gets the error of a sweep that fails, without a session or a password in it,
+// and the next sweep is tried.
 func TestSweepThatFails(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t, sqlstore.SQLite)
@@ -179,7 +179,7 @@ func TestSweepThatFails(t *testing.T) {
 			if !strings.Contains(line, "level=WARN") || !strings.Contains(line, "table=nest_sessions") || !strings.Contains(line, "no such table") {
 				t.Errorf("told: %s", line)
 			}
-		case <-time.After(patience):
+		case <-time.After(maxWait):
 			t.Fatal("nothing was told")
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// Updates that go together are done, and answered, each as it would be alone.
+// Each of the updates in a batch is done and answered as it would be by itself.
 func TestUpdatesTogether(t *testing.T) {
 	t.Parallel()
 	for name, d := range dialects {
@@ -123,7 +123,7 @@ func TestUpdatesTogether(t *testing.T) {
 	}
 }
 
-// A row that somebody has locked is waited for by its own update alone.
+// Only the update of a locked row waits for the lock.
 func TestLockedRowKeepsNobodyElse(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t, sqlstore.Postgres)
@@ -176,8 +176,8 @@ func TestLockedRowKeepsNobodyElse(t *testing.T) {
 	}
 }
 
-// What goes together finds its rows by the key, in a table of some size, and leaves the
-// indexes alone: the expiry moves with each save.
+// A batch finds its rows by the key, in a table of some size, and does not write to the
+// indexes, although each save moves the expiry.
 func TestTogetherInALargeTable(t *testing.T) {
 	t.Parallel()
 	const callers, rounds = 16, 20
@@ -223,6 +223,6 @@ func TestTogetherInALargeTable(t *testing.T) {
 	updated, hot := updates()
 	updated, hot = updated-updatedBefore, hot-hotBefore
 	if updated != callers*rounds || hot < updated*8/10 {
-		t.Errorf("of %d updates, %d have left the indexes alone; want %d, and nearly all", updated, hot, callers*rounds)
+		t.Errorf("of %d updates, %d have not written to the indexes; want %d, and nearly all", updated, hot, callers*rounds)
 	}
 }

@@ -50,8 +50,8 @@ var mayImport = map[string][]string{
 	"internal/promises": {"", "express", "store"},
 }
 
-// allowed returns what a package may import. Every store imports the contract, and what
-// gathers calls, alone.
+// allowed returns what a package may import. Every store imports only the contract and
+// what batches calls.
 func allowed(path string) []string {
 	if rule, ok := mayImport[path]; ok {
 		return rule

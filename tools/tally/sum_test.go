@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// The end of a run: what failed, how to repeat it, and then the count alone.
+// The end of a run: what failed and how to repeat it, and as the last line the count.
 func TestSum(t *testing.T) {
 	t.Parallel()
 	b := book{path: filepath.Join(t.TempDir(), "book")}

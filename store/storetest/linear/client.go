@@ -95,7 +95,7 @@ func (c *client) remove(ctx context.Context, id int) bool {
 
 // do makes the call, notes it with its answer, and tells whether it was done.
 func (c *client) do(ctx context.Context, in call, f func(context.Context, *answer) error) bool {
-	ctx, cancel := context.WithTimeout(ctx, c.round.opts.Patience)
+	ctx, cancel := context.WithTimeout(ctx, c.round.opts.OperationTimeout)
 	defer cancel()
 	op := operation{client: c.number, node: c.node, call: in}
 	stop := c.round.watch(func() string {

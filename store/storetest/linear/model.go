@@ -75,7 +75,7 @@ func (m rules) step(s state, c call, a answer) (bool, state) {
 			return true, state{}
 		}
 	}
-	return false, s // an error that is none of this method's
+	return false, s // this method does not return that error
 }
 
 func (m rules) loaded(s state, c call, a answer) (bool, state) {

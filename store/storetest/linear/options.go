@@ -42,8 +42,8 @@ type Options struct {
 	// every call fails does not pass. Negative: any number.
 	Unknown int
 
-	// Patience is the deadline of one operation. 0: 10 seconds.
-	Patience time.Duration
+	// OperationTimeout is the deadline of one operation. 0: 10 seconds.
+	OperationTimeout time.Duration
 
 	// Timeout bounds the check of one history. One that takes longer is a failure
 	// that says so, since nothing is known of it. 0: 20 seconds.
@@ -93,7 +93,7 @@ func (o Options) withDefaults(opened storetest.Opened) (Options, error) {
 	o.IDs = cmp.Or(o.IDs, 2)
 	o.Steps = cmp.Or(o.Steps, 16)
 	o.Rounds = cmp.Or(o.Rounds, 20)
-	o.Patience = cmp.Or(o.Patience, 10*time.Second)
+	o.OperationTimeout = cmp.Or(o.OperationTimeout, 10*time.Second)
 	o.Timeout = cmp.Or(o.Timeout, 20*time.Second)
 	o.Resolution = cmp.Or(o.Resolution, time.Millisecond)
 	if opened.Advance == nil {
@@ -121,7 +121,7 @@ func (o Options) withDefaults(opened storetest.Opened) (Options, error) {
 		name  string
 		value time.Duration
 	}{
-		{"Patience", o.Patience}, {"Timeout", o.Timeout}, {"Resolution", o.Resolution}, {"Skew", o.Skew},
+		{"OperationTimeout", o.OperationTimeout}, {"Timeout", o.Timeout}, {"Resolution", o.Resolution}, {"Skew", o.Skew},
 	} {
 		if limit.value < 0 {
 			return o, fmt.Errorf("linear: Options.%s is %v, and must not be negative", limit.name, limit.value)

@@ -108,7 +108,7 @@ func (r *round) collect(clients []*client) []operation {
 // clean leaves the store's room to the rounds that follow.
 func (r *round) clean(ctx context.Context) {
 	for _, id := range r.ids {
-		ctx, cancel := context.WithTimeout(ctx, r.opts.Patience)
+		ctx, cancel := context.WithTimeout(ctx, r.opts.OperationTimeout)
 		_ = r.nodes[0].Delete(ctx, id)
 		cancel()
 	}
@@ -119,7 +119,7 @@ var errHung = errors.New("did not return when its context ended")
 
 // watch calls off the round if the operation goes on for long after its deadline.
 func (r *round) watch(what func() string) (stop func() bool) {
-	return time.AfterFunc(r.opts.Patience+5*time.Second, func() {
+	return time.AfterFunc(r.opts.OperationTimeout+5*time.Second, func() {
 		r.abort(fmt.Errorf("%s %w", what(), errHung))
 	}).Stop
 }

@@ -16,13 +16,13 @@ func TestOptionsThatCannotBe(t *testing.T) {
 	t.Parallel()
 	for want, o := range map[string]Options{
 		"Clients is 17, and must be between 1 and 16": {Clients: 17},
-		"Clients is -1":  {Clients: -1},
-		"IDs is 9":       {IDs: 9},
-		"Steps is 65":    {Steps: 65},
-		"Rounds is -1":   {Rounds: -1},
-		"Patience is -1": {Patience: -1},
-		"Timeout is -1":  {Timeout: -1},
-		`names "Swap"`:   {Topics: []Topic{"Swap"}},
+		"Clients is -1":          {Clients: -1},
+		"IDs is 9":               {IDs: 9},
+		"Steps is 65":            {Steps: 65},
+		"Rounds is -1":           {Rounds: -1},
+		"OperationTimeout is -1": {OperationTimeout: -1},
+		"Timeout is -1":          {Timeout: -1},
+		`names "Swap"`:           {Topics: []Topic{"Swap"}},
 	} {
 		err := Verify(t.Context(), opened(func(*instance) {}), o)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -66,7 +66,7 @@ func TestHangIsAFailure(t *testing.T) {
 				<-quit
 				return 0, errCut
 			}
-		}), Options{Patience: time.Minute})
+		}), Options{OperationTimeout: time.Minute})
 		if !errors.Is(err, errHung) || !strings.Contains(err.Error(), "Update") {
 			t.Errorf("Verify: %v, want %v", err, errHung)
 		}
@@ -82,7 +82,7 @@ func TestDeadlineIsAnUnknownOutcome(t *testing.T) {
 				<-ctx.Done()
 				return ctx.Err()
 			}
-		}), Options{Patience: time.Minute, Folder: t.TempDir()})
+		}), Options{OperationTimeout: time.Minute, Folder: t.TempDir()})
 		if !isViolation(err, "without an answer") || !strings.Contains(err.Error(), "deadline exceeded") {
 			t.Errorf("Verify: %v", err)
 		}

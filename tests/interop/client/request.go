@@ -14,9 +14,9 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// Patience is how long a request may take. No handler of a scenario waits for
-// anything, so who needs longer hangs.
-const Patience = 2 * time.Minute
+// RequestTimeout is how long a request may take. No handler of a scenario waits for
+// anything, so a request that takes longer hangs.
+const RequestTimeout = 2 * time.Minute
 
 // Request is what is written to the server.
 type Request struct {
@@ -47,7 +47,7 @@ func (r *Request) Do() (*Response, error) {
 	if r.TLS != nil {
 		conn = tls.Client(conn, r.TLS)
 	}
-	if err := conn.SetDeadline(time.Now().Add(Patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(RequestTimeout)); err != nil {
 		return nil, err
 	}
 	if _, err := io.WriteString(conn, r.text()); err != nil {

@@ -12,8 +12,9 @@ import (
 // How the fields are looked at before they are compared. Each rule is the format's
 // or says why it is here.
 
-// headers leaves out what is compared elsewhere or belongs to the framing. A Go
-// server may add Content-Type, and net/http's error page X-Content-Type-Options.
+// headers returns the headers without those that are compared elsewhere or belong to the
+// framing. A Go server may add Content-Type, and net/http's error page
+// X-Content-Type-Options.
 func headers(want, r *scenario.Result) map[string]string {
 	out := map[string]string{}
 	for name, value := range r.Headers {

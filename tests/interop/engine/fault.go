@@ -8,7 +8,7 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// fault is one that is in force, with what is left of its patience.
+// fault is a fault that is in force, with the number of calls that it still lets through.
 type fault struct {
 	scenario.Fault
 	skip int

@@ -110,7 +110,7 @@ func (r *request) found(id string, text []byte) {
 }
 
 // merged takes note of data that another party stored meanwhile, for a touch that
-// is to leave them alone.
+// must not change them.
 func (r *request) merged(id string, text []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -165,7 +165,7 @@ func (r *request) failed() error {
 // wait waits until the server has done with the request: the client may have the
 // whole response before that.
 func (r *request) wait() error {
-	t := time.NewTimer(client.Patience)
+	t := time.NewTimer(client.RequestTimeout)
 	defer t.Stop()
 	select {
 	case <-r.ended:

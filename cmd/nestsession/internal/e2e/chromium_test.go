@@ -22,8 +22,8 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/web"
 )
 
-// patience is for a whole scenario, on a slow machine under the race detector.
-const patience = 5 * time.Minute
+// maxWait is the limit for a whole scenario, on a slow machine under the race detector.
+const maxWait = 5 * time.Minute
 
 // startChromium starts a browser with a profile of its own, and returns the
 // context in which tabs are opened.
@@ -137,7 +137,7 @@ func newTab(t *testing.T, parent context.Context, url string, o ...chromedp.Cont
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, maxWait)
 	t.Cleanup(cancel)
 	b := &tab{T: t, ctx: ctx, url: url}
 	b.watchConsole()

@@ -205,7 +205,7 @@ func (c *cluster) round(n int, chance *rand.Rand, passwords [2]string) (changed 
 	}()
 	if n%2 == 0 { // as soon as the change is written, and hardly anything after it
 		for c.generation() == before {
-			if time.Since(began) > patience {
+			if time.Since(began) > maxWait {
 				c.Fatalf("round %d: the password was not changed", n)
 			}
 		}
@@ -244,12 +244,12 @@ func (c *cluster) round(n int, chance *rand.Rand, passwords [2]string) (changed 
 // wantEnd expects a stream to tell that its session has ended.
 func (c *cluster) wantEnd(n int, stream *http.Response) {
 	c.Helper()
-	late := time.AfterFunc(patience, func() { _ = stream.Body.Close() })
+	late := time.AfterFunc(maxWait, func() { _ = stream.Body.Close() })
 	defer late.Stop()
 	for lines := bufio.NewScanner(stream.Body); lines.Scan(); {
 		if lines.Text() == "event: session-end" {
 			return
 		}
 	}
-	c.Errorf("round %d: the stream on another server was not told of the end", n)
+	c.Errorf("round %d: the stream on another server was not notified of the end", n)
 }

@@ -22,8 +22,8 @@ const (
 	tablet = "Edge on Windows"
 )
 
-// soon bounds what a page hears at once; on one node that is some milliseconds, the rest
-// is patience with a slow machine.
+// soon bounds how long a page waits for an event. On one node an event takes some
+// milliseconds; the rest is for slow machines.
 const soon = time.Minute
 
 // devices logs the same user in with several browsers, at the addresses of one or

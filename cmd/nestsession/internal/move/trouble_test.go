@@ -72,7 +72,7 @@ func TestAFullDestinationEndsTheCopy(t *testing.T) {
 
 // A destination that is away for a while is waited for, and one that stays away is
 // not waited for for ever.
-func TestPatience(t *testing.T) {
+func TestDestinationThatIsAway(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		away time.Duration

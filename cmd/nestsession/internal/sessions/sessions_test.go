@@ -103,8 +103,8 @@ func TestTimesAreThoseOfTheSession(t *testing.T) {
 	}
 }
 
-// A touch moves the expiry alone: when a session was last used is then told by its
-// lifetime, which it says itself.
+// A touch moves only the expiry. The time of the last use then follows from the expiry
+// and from the lifetime, which the document holds.
 func TestLastUsedIsToldByTheExpiry(t *testing.T) {
 	t.Parallel()
 	kept := newStore(t)

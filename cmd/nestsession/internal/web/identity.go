@@ -18,7 +18,7 @@ import (
 type Sharing int
 
 const (
-	// Alone: the sessions are this server's.
+	// Alone means that no application shares the sessions of this server.
 	Alone Sharing = iota
 
 	// UsersApart: other applications use the same sessions, with users of their own. A user

@@ -60,13 +60,13 @@ func (b *browser) open(path string) *stream {
 	return st
 }
 
-const patience = 2 * time.Minute
+const maxWait = 2 * time.Minute
 
 func (st *stream) next() (e event, ok bool) {
 	st.Helper()
 	select {
 	case e, ok = <-st.events:
-	case <-time.After(patience):
+	case <-time.After(maxWait):
 		st.Fatal("no event has come")
 	}
 	return e, ok
@@ -168,7 +168,7 @@ func TestANewPasswordEndsTheStreamsOfItsOwnSessionToo(t *testing.T) {
 			break
 		}
 		if e.name != "sessions" || strings.Contains(e.data, laptop.list().Sessions[0].Session) {
-			t.Fatalf("the stream of the old id tells of the new one: %+v", e)
+			t.Fatalf("the stream of the old id reports the new one: %+v", e)
 		}
 	}
 	laptop.open("/sessions/events").wantList("Firefox on Linux")
@@ -190,7 +190,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 	lee.open("/events") // is another user
 	_ = all[0].response.Body.Close()
-	for end := time.Now().Add(patience); ; { // the server hears of that by and by
+	for end := time.Now().Add(maxWait); ; { // the server hears of that by and by
 		if st := b.listen("/events"); st.response.StatusCode == http.StatusOK {
 			break
 		} else if time.Now().After(end) {

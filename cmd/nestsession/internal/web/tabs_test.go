@@ -41,7 +41,7 @@ func (u underWay) finish(t *testing.T, jar http.CookieJar) int {
 		}
 		jar.SetCookies(r.Request.URL, r.Cookies())
 		return r.StatusCode
-	case <-time.After(patience):
+	case <-time.After(maxWait):
 		t.Fatal("no answer has come")
 	}
 	return 0
@@ -68,7 +68,7 @@ func await(t *testing.T, reached <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-reached:
-	case <-time.After(patience):
+	case <-time.After(maxWait):
 		t.Fatal("the server has not come so far")
 	}
 }

@@ -5,7 +5,7 @@ import "fmt"
 var english = Text{
 	Lang: "en",
 
-	Footer:      "The browser keeps a signed, meaningless id. Who you are stays on the server.",
+	Footer:      "The browser keeps a signed, meaningless id. Your identity stays on the server.",
 	ErrorPrefix: "Error:",
 	ToStart:     "To the first page",
 	ToAccount:   "Back to your account",
