@@ -15,6 +15,10 @@ import (
 const (
 	serveCommand = "go run ./cmd/nestsession serve"
 	testCommand  = "make test"
+
+	// TestInstall of tools/release runs these where a user would, with the program.
+	getCommand = "go get github.com/nestsession/session"
+	runCommand = "SESSION_SECRET=$(openssl rand -base64 32) go run ."
 )
 
 // TestReadmeCommandsWork runs what the READMEs tell a reader to type, as it stands
@@ -36,6 +40,7 @@ func TestReadmeCommandsWork(t *testing.T) {
 					served = true
 				case text == testCommand:
 					tested = true // it is running this
+				case text == getCommand, text == runCommand:
 				default:
 					walk = append(walk, strings.Split(text, "\n")...)
 				}
