@@ -9,10 +9,10 @@ import (
 	"github.com/nestsession/session"
 )
 
-// Device is a line of the page.
+// Device is one row of the page.
 type Device struct {
 	session.Info[Account]
-	Current bool // the session that asks
+	Current bool // the session of this request
 }
 
 var devices = template.Must(template.New("devices").Parse(`<!doctype html><title>Your devices</title>

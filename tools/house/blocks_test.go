@@ -19,6 +19,7 @@ type Account struct {
 	User   string   ` + "`json:\"user,omitempty\"`" + `
 	Visits int      ` + "`json:\"visits,omitempty\"`" + `
 	Roles  []string ` + "`json:\"roles,omitempty\"`" + `
+	Cart   []string ` + "`json:\"cart,omitempty\"`" + `
 }
 
 var sessions *session.Manager[Account]
@@ -29,7 +30,7 @@ func authenticate(ctx context.Context, name, password string) (string, error) { 
 // packages are the packages that a fragment does not have to import.
 var packages = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "io": "io", "log": "log", "slog": "log/slog",
-	"http": "net/http", "httptest": "net/http/httptest", "os": "os", "strings": "strings", "testing": "testing",
+	"http": "net/http", "httptest": "net/http/httptest", "os": "os", "slices": "slices", "strings": "strings", "testing": "testing",
 	"time": "time", "session": module, "express": module + "/express", "cookie": module + "/cookie",
 	"store": module + "/store", "memstore": module + "/store/memstore", "storetest": module + "/store/storetest",
 	"sessiontest": module + "/sessiontest", "nearcache": module + "/store/nearcache", "eventstream": module + "/eventstream",

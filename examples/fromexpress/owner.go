@@ -1,0 +1,24 @@
+package fromexpress
+
+import (
+	"encoding/json"
+
+	"github.com/nestsession/session"
+)
+
+// OwnerOf is for the store's Config. Where a session has no owner of ours, it is the user
+// of whom Passport keeps the number.
+func OwnerOf(document []byte) string {
+	if owner := session.OwnerOf(document); owner != "" {
+		return owner
+	}
+	var kept struct {
+		Passport struct {
+			User json.Number `json:"user"`
+		} `json:"passport"`
+	}
+	if json.Unmarshal(document, &kept) != nil || kept.Passport.User == "" {
+		return ""
+	}
+	return "user:" + kept.Passport.User.String()
+}
