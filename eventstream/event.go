@@ -12,37 +12,36 @@ import (
 // is [ReasonLoggedOut] or [ReasonExpired].
 const EndEvent = "session-end"
 
-// What the data of the last event say.
+// The data of the last event.
 const (
 	ReasonLoggedOut = "logged out"      // it was destroyed, regenerated or revoked, here or elsewhere
 	ReasonExpired   = "session expired" // its idle or absolute timeout has passed
 )
 
-// ErrField says that an event cannot be sent as it is; the error says why. The stream
-// goes on.
+// ErrField is the error for an event that cannot be sent; its text says why. The stream goes
+// on.
 var ErrField = errors.New("eventstream: this event cannot be sent")
 
 // Event is one message to the client. A field that is empty is not sent.
 type Event struct {
-	// Name is under what the page listens for it: addEventListener(name, …). Without
-	// one it is "message". It has no line break, and is not EndEvent.
+	// Name is the name for the page's addEventListener(name, …). The browser's default is
+	// "message". It has no line break, and is not EndEvent.
 	Name string
 
-	// ID is what the browser sends back when it connects again, see
-	// [Stream.LastID]. It has no line break and no NUL.
+	// ID is what the browser sends when it connects again, see [Stream.LastID]. It has no line break and no NUL.
 	ID string
 
 	// Data is the text. Each of its lines may end with LF, CR or both: the page gets LF.
-	// An event without a name and data is not shown to the page, but its ID and
-	// Retry count.
+	// The page does not get an event without a name and data, but the browser uses its
+	// ID and Retry.
 	Data string
 
-	// Retry is how long the browser waits before it connects again, from now on, to
-	// the millisecond.
+	// Retry is how long the browser waits before it connects again, from this event on,
+	// in whole milliseconds.
 	Retry time.Duration
 }
 
-// A line ends with any of these, so that none may be within a field (HTML, section
+// Each of these ends a line, so a field must not contain one (HTML, section
 // 9.2.5, "Parsing an event stream").
 const lineEnds = "\r\n"
 
@@ -62,8 +61,8 @@ func (e *Event) check() error {
 	return nil
 }
 
-// append writes the event as HTML's section 9.2.5 has it. A space after the colon is not
-// the value's.
+// append appends the event in the format of HTML, section 9.2.5. A space after the colon is not
+// part of the value.
 func (e *Event) append(dst []byte) []byte {
 	field := func(name, value string) {
 		dst = append(append(append(append(dst, name...), ": "...), value...), '\n')

@@ -1,6 +1,6 @@
-// Package eventstream serves server-sent events (text/event-stream, EventSource in a
-// browser) that end with the session: who logs out on any node gets no event more, and
-// the page is told why by a last one, called [EndEvent].
+// Package eventstream serves server-sent events (text/event-stream, EventSource in a browser)
+// that end with the session. After a logout on any node no event is sent any more, but for a
+// last one, called [EndEvent], which gives the page the reason.
 //
 //	mux.HandleFunc("GET /events", sessions.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
 //		err := eventstream.Serve(w, r, s, eventstream.Options{}, func(ctx context.Context, events *eventstream.Stream) error {
@@ -18,8 +18,8 @@
 //		…
 //	}))
 //
-// A page closes its EventSource when it gets EndEvent. If it does not, the browser
-// connects again and is answered by 401, which ends that.
+// A page should close its EventSource when it gets EndEvent. If it does not, the browser connects
+// again and gets 401, after which it stops.
 package eventstream
 
 import (
@@ -40,38 +40,38 @@ const (
 
 // Options says how a stream is served. The zero value of each field is its default.
 type Options struct {
-	// Heartbeat is after how long without an event a comment is sent, which no page
-	// sees: so that proxies do not take the connection for idle, and a client that is
-	// gone is noticed. Default: 15 seconds. Negative: none.
+	// Heartbeat is how long the stream may be silent before a comment is sent, which the
+	// page does not get. So proxies do not close the connection as idle, and the server
+	// notices a client that has disconnected. Default: 15 seconds. Negative: none.
 	Heartbeat time.Duration
 
-	// WriteTimeout is how long a client may take to take an event. One that is slower
-	// loses the stream. It replaces the server's WriteTimeout, which would end every
+	// WriteTimeout is how long a client may take to receive an event. The stream of a
+	// slower one ends. It replaces the server's WriteTimeout, which would end every
 	// stream. Default: 10 seconds.
 	WriteTimeout time.Duration
 
-	// Retry tells the browser how long to wait before it connects again when the
-	// stream breaks. Default: the browser's own, some seconds.
+	// Retry is how long the browser waits before it connects again when the stream
+	// breaks. Default: the browser's own, some seconds.
 	Retry time.Duration
 }
 
-// ErrSlow says that the client did not take an event within Options.WriteTimeout.
+// ErrSlow means that the client did not receive an event within Options.WriteTimeout.
 var ErrSlow = errors.New("eventstream: the client is too slow")
 
-// Serve answers with a stream of events that lasts until handle returns, the client
-// leaves, or the session ends, wherever that happens: then ctx ends, no Send gets
-// through any more, and the last event is sent at once. handle returns when ctx ends.
-// That a stream is open does not keep the session alive: call
-// [session.Session.KeepAlive] where something shows that the user is there.
+// Serve answers with a stream of events. The stream lasts until handle returns, the client
+// disconnects, or the session ends on any node. If the session ends, ctx ends, no Send
+// succeeds any more, and the last event is sent at once. handle has to return when ctx ends.
+// An open stream does not keep the session alive: call [session.Session.KeepAlive] when
+// something shows that the user is present.
 //
-// A client whose session has ended, or is not stored yet ([session.Session.Save]), is
-// answered by 401, which a browser does not try again.
+// A client whose session has ended, or is not stored yet ([session.Session.Save]), gets 401. A
+// browser does not retry after that.
 //
-// It returns why the stream ended: nil if the client left or handle returned nil, an
+// Serve returns why the stream ended: nil if the client disconnected or handle returned nil; an
 // error that is [session.ErrRevoked] (or one that is more precise, see
-// [session.Session.NotifyContext]), [session.ErrClosed], [session.ErrNotSaved],
-// [ErrSlow], [http.ErrNotSupported] if the connection cannot stream, or what handle
-// returned. The client has got its answer in any case.
+// [session.Session.NotifyContext]), [session.ErrClosed], [session.ErrNotSaved], [ErrSlow],
+// [http.ErrNotSupported] if the connection cannot stream; or the error of handle. The client
+// has been answered in any case.
 func Serve[T any](w http.ResponseWriter, r *http.Request, s *session.Session[T], o Options, handle func(ctx context.Context, events *Stream) error) error {
 	if err := o.defaults(); err != nil {
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
@@ -102,8 +102,8 @@ func Serve[T any](w http.ResponseWriter, r *http.Request, s *session.Session[T],
 	return st.run(handle)
 }
 
-// canFlush reports whether a response can be sent piece by piece, which only the writer
-// at the bottom knows: those above it pass the question on.
+// canFlush reports whether a response can be sent in pieces. Only the innermost writer shows
+// that: the others have a Flush method that may fail.
 func canFlush(w http.ResponseWriter) bool {
 	for {
 		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })

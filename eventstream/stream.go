@@ -12,8 +12,8 @@ import (
 )
 
 var (
-	errGone = errors.New("eventstream: the client has left")
-	errOver = errors.New("eventstream: the stream is over")
+	errDisconnected = errors.New("eventstream: the client has disconnected")
+	errDone         = errors.New("eventstream: the stream is over")
 )
 
 // Stream is what a handler sends its events to. Its methods may be called from several
@@ -26,9 +26,9 @@ type Stream struct {
 	lastID  string
 	options Options
 
-	turn  chan struct{} // holds a token while the response is written to; what follows is its holder's
-	over  bool          // it is not to be written to any more
-	lost  error         // why writing has failed
+	turn  chan struct{} // holds a token while the response is written; guards the fields below
+	over  bool          // nothing is written any more
+	lost  error         // why a write has failed
 	buf   []byte
 	timer *time.Timer // of the heartbeat; nil: none
 }
@@ -37,16 +37,15 @@ func (s *Stream) lock()   { s.turn <- struct{}{} }
 func (s *Stream) unlock() { <-s.turn }
 
 // LastID returns the ID of the last event that the browser got before the connection
-// broke, so that the handler can send what it missed; "" at the first connection. It is
-// the client's word (the header Last-Event-ID), and can be anything.
+// broke, so that the handler can send what it missed; "" at the first connection. The client
+// sends it (the header Last-Event-ID), so it can be anything.
 func (s *Stream) LastID() string { return s.lastID }
 
-// Send sends an event now, and waits until there is room for it on the way to the
-// client, for Options.WriteTimeout at the most. When the session has ended it sends
-// nothing.
+// Send sends an event. It waits until the connection has room for it, for at most
+// Options.WriteTimeout. When the session has ended it sends nothing.
 //
-// Errors: [ErrField], after which the stream goes on; else the stream is over, and the
-// error is the cause of its end, see [Serve].
+// Errors: [ErrField], after which the stream goes on; else the stream has ended, and the error is
+// the cause, see [Serve].
 func (s *Stream) Send(e Event) error {
 	if err := e.check(); err != nil {
 		return err
@@ -54,7 +53,7 @@ func (s *Stream) Send(e Event) error {
 	select {
 	case s.turn <- struct{}{}:
 		defer s.unlock()
-	case <-s.ctx.Done(): // another event is under way
+	case <-s.ctx.Done(): // another Send holds the token
 	}
 	if s.ctx.Err() != nil {
 		return context.Cause(s.ctx)
@@ -63,7 +62,7 @@ func (s *Stream) Send(e Event) error {
 	return s.write()
 }
 
-// begin sends the header, and with it a first line: some proxies pass nothing on before.
+// begin sends the header and a first line: some proxies forward nothing before that.
 func (s *Stream) begin() error {
 	s.lock()
 	defer s.unlock()
@@ -77,18 +76,18 @@ func (s *Stream) begin() error {
 	return nil
 }
 
-// known lets a response pass that has no deadlines, as those of tests.
-func known(err error) error {
+// ignoreUnsupported ignores the error of a response that has no deadlines, as in tests.
+func ignoreUnsupported(err error) error {
 	if errors.Is(err, errors.ErrUnsupported) {
 		return nil
 	}
 	return err
 }
 
-// flush sends what is in buf. Between two writes there is no deadline: with HTTP/2, one
-// that passes resets the stream though nobody writes.
+// flush sends buf. Between two writes there is no deadline: HTTP/2 resets a stream whose deadline
+// has passed, even if nothing is written.
 func (s *Stream) flush() error {
-	if err := known(s.rc.SetWriteDeadline(time.Now().Add(s.options.WriteTimeout))); err != nil {
+	if err := ignoreUnsupported(s.rc.SetWriteDeadline(time.Now().Add(s.options.WriteTimeout))); err != nil {
 		return err
 	}
 	if _, err := s.w.Write(s.buf); err != nil {
@@ -97,10 +96,10 @@ func (s *Stream) flush() error {
 	if err := s.rc.Flush(); err != nil {
 		return err
 	}
-	return known(s.rc.SetWriteDeadline(time.Time{}))
+	return ignoreUnsupported(s.rc.SetWriteDeadline(time.Time{}))
 }
 
-// write sends what is in buf, and ends the stream if that fails.
+// write sends buf, and ends the stream if that fails.
 func (s *Stream) write() error {
 	err := s.flush()
 	if err == nil {
@@ -110,7 +109,7 @@ func (s *Stream) write() error {
 		return nil
 	}
 	s.finish()
-	s.lost = fmt.Errorf("%w: %w", errGone, err)
+	s.lost = fmt.Errorf("%w: %w", errDisconnected, err)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		s.lost = ErrSlow
 	}
@@ -134,10 +133,10 @@ func (s *Stream) run(handle func(context.Context, *Stream) error) error {
 		s.end(context.Cause(s.ctx))
 	})
 	var err error
-	defer func() { // if handle panics as well: nobody else may write when Serve has returned
+	defer func() { // also if handle panics: nothing may write after Serve has returned
 		if unhook() {
-			s.lose(errOver)
-			s.end(err) // perhaps the handler has found out first
+			s.lose(errDone)
+			s.end(err) // the handler may have noticed the session's end first
 		} else {
 			<-ended
 		}
@@ -148,19 +147,19 @@ func (s *Stream) run(handle func(context.Context, *Stream) error) error {
 		return err
 	}
 	if errors.Is(cause, context.Canceled) {
-		// The client has left. If that came of a write, the server has ended the request's
-		// context first.
+		// The client has disconnected. If a write has failed, the server has ended the
+		// request's context before write could.
 		s.lock()
 		cause = s.lost
 		s.unlock()
 	}
-	if errors.Is(cause, errGone) {
+	if errors.Is(cause, errDisconnected) {
 		return nil
 	}
 	return cause
 }
 
-// beat lets the connection not seem idle.
+// beat sends a comment, so that the connection does not seem idle.
 func (s *Stream) beat() {
 	s.lock()
 	defer s.unlock()
@@ -170,8 +169,7 @@ func (s *Stream) beat() {
 	}
 }
 
-// end sends the last event, if the stream is over because the session is, and lets
-// nothing be sent after it.
+// end sends the last event if the session has ended, and lets nothing be sent after it.
 func (s *Stream) end(cause error) {
 	s.lock()
 	defer s.unlock()
@@ -184,7 +182,7 @@ func (s *Stream) end(cause error) {
 			last.Data = ReasonExpired
 		}
 		s.buf = last.append(s.buf[:0])
-		_ = s.write() // who is not there need not be told
+		_ = s.write() // a client that has disconnected needs no reason
 	}
 	s.finish()
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// DefaultHeartbeat is what a zero [Config.Heartbeat] stands for.
+// DefaultHeartbeat is the default of [Config.Heartbeat].
 const DefaultHeartbeat = 500 * time.Millisecond
 
-// Config says which table a [Store] keeps its sessions in, and how it watches that. Its
-// zero value is a table of its own that is there already, as [Statements] makes it.
+// Config says in which table a [Store] keeps its sessions, and how it watches the table. The
+// zero Config is for the native table, which exists already, as [Statements] makes it.
 type Config struct {
-	// Layout is what the table looks like: [sqlstore.Native], the zero value, or
+	// Layout says whose table it is: [sqlstore.Native], the zero value, or
 	// [sqlstore.ConnectPgSimple].
 	Layout sqlstore.Layout
 
@@ -27,13 +27,13 @@ type Config struct {
 	// Table is the table's name. "": "nest_sessions", and "session" for ConnectPgSimple.
 	Table string
 
-	// Columns are the names of the columns where they are not the layout's.
+	// Columns are the names of the columns, where they differ from the layout's.
 	Columns sqlstore.Columns
 
 	// Create makes New create what is missing: the table, as sqlstore does, and the
-	// trigger with its function, in the table's schema. It needs the right to do so, and
-	// any number of nodes may do it at once. Without it New only looks, and says which
-	// statements are missing.
+	// trigger with its function, in the table's schema. The user needs the right to do
+	// so; any number of nodes may do it at the same time. Without Create, New returns an
+	// error with the statements to run.
 	Create bool
 
 	// OwnerColumn, OwnerOf, TTL and TimeZone are for the table of connect-pg-simple, see
@@ -43,28 +43,30 @@ type Config struct {
 	TTL         time.Duration
 	TimeZone    string
 
-	// SweepInterval is about how often expired sessions are removed, SweepBatch how many
-	// by one statement. 0: [sqlstore.DefaultSweepInterval] and
-	// [sqlstore.DefaultSweepBatch]. A negative interval: never.
+	// SweepInterval is about the time between two sweeps, which remove expired sessions;
+	// SweepBatch is how many sessions one statement removes. 0:
+	// [sqlstore.DefaultSweepInterval] and [sqlstore.DefaultSweepBatch]. A negative
+	// interval: never.
 	SweepInterval time.Duration
 	SweepBatch    int
 
-	// Heartbeat is how often the connection that listens is tried from end to end, while
-	// there is somebody who watches. A cache in front goes without the store for as long
-	// as the last heartbeat is fresh, so it should be no more than a third of the cache's
-	// MaxStale. 0: [DefaultHeartbeat].
+	// Heartbeat is how often the Store checks the connection that listens, while there
+	// are watchers. A cache in front serves records only while the last heartbeat is not
+	// older than its MaxStale, so Heartbeat should be at most a third of that. 0:
+	// [DefaultHeartbeat].
 	Heartbeat time.Duration
 
-	// Direct is a pool whose connections go to the server itself, for the case that
-	// those of New go through a pooler such as PgBouncer. Its settings are used for the
-	// one connection that listens, and none is taken out of it. Nil: the pool of New.
+	// Direct is a pool whose connections go to the server itself, if those of New's pool
+	// go through a pooler such as PgBouncer. The Store uses only its settings, for the one
+	// connection that listens, and takes no connection out of it. Nil: the pool of New.
 	Direct *pgxpool.Pool
 
-	// Now is the clock that expiry is judged by, on all nodes alike. Nil: the system's.
+	// Now is the clock that decides whether a session has expired; it should agree on all
+	// nodes. Nil: the system's.
 	Now func() time.Time
 
-	// Logger hears of sweeps that failed, and of a watch that broke off and came back.
-	// Nil: [slog.Default].
+	// Logger gets a record for each sweep that fails, and for each time that the watch is
+	// interrupted and resumes. Nil: [slog.Default].
 	Logger *slog.Logger
 }
 
@@ -98,9 +100,9 @@ func def[T comparable](field *T, value T) {
 	}
 }
 
-// sql is what sqlstore is to have. Pgx prepares statements by itself, once for each
-// connection; database/sql, which gives the connection back to the pool after each
-// statement, would do it each time.
+// sql is the Config for sqlstore. Pgx prepares statements by itself, once for each
+// connection. Database/sql would prepare them each time, because it returns the connection
+// to the pool after each statement.
 func (c Config) sql() sqlstore.Config {
 	return sqlstore.Config{
 		Dialect: sqlstore.Postgres, Layout: c.Layout, Schema: c.Schema, Table: c.Table, Columns: c.Columns,
@@ -109,13 +111,13 @@ func (c Config) sql() sqlstore.Config {
 	}
 }
 
-// checkHosts refuses a pool that may reach a standby: what is read there is old, and no
-// event says how old.
+// checkHosts refuses a pool that may connect to a standby: reads there may be out of date,
+// and no event says how much.
 func checkHosts(pool *pgxpool.Pool) error {
 	c := pool.Config().ConnConfig
 	for _, f := range c.Fallbacks {
 		if (f.Host != c.Host || f.Port != c.Port) && c.ValidateConnect == nil {
-			return errors.New("pgxstore: the pool knows several servers and takes the first that answers, which may be a standby that is behind: add target_session_attrs=read-write to the connection string")
+			return errors.New("pgxstore: the pool has several servers and takes the first that answers, which may be a standby that lags behind: add target_session_attrs=read-write to the connection string")
 		}
 	}
 	return nil

@@ -1,5 +1,5 @@
-// Package pgxstore keeps sessions in PostgreSQL and tells at once of every change, by
-// whomever: it is package sqlstore on a pool of pgx, and a [store.Watcher] by LISTEN
+// Package pgxstore keeps sessions in PostgreSQL and reports every change at once, whichever
+// program makes it: it is package sqlstore on a pool of pgx, and a [store.Watcher] by LISTEN
 // and NOTIFY.
 //
 //	pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL"))
@@ -15,54 +15,55 @@
 //
 // Tables, versions, owners and time zones are those of package sqlstore.
 //
-// # What is told
+// # Which changes are reported
 //
-// A trigger on the table tells, so that it does not matter who writes: another node,
-// connect-pg-simple, somebody at psql.
+// A trigger on the table reports changes by any program: another node, connect-pg-simple,
+// psql.
 //
-//   - A row whose data or owner has changed, and its new version.
-//   - A row whose expiry was moved nearer, or into the past.
+//   - A row whose data or owner has changed, with its new version.
+//   - A row whose expiry was moved to an earlier time.
 //   - A row that was deleted, and a TRUNCATE.
 //
-// It is quiet about what no watcher waits for, since a NOTIFY has its price (see below):
+// It does not report what no watcher needs, because a NOTIFY has a cost (see below):
 //
-//   - An expiry that was moved later and nothing else, by Touch or by an Update with the
-//     same data. Who keeps a record past that may know the older expiry, and asks when
-//     that has come.
-//   - New rows. Nobody has read what was not there.
-//   - Rows that are deleted when they are over, as sweeps do, by the database's clock and
-//     with a few seconds' allowance for the nodes' clocks.
+//   - An expiry that only moved to a later time, by Touch or by an Update with the same
+//     data. A cache then knows the older expiry, and loads the record again when that has
+//     come.
+//   - New rows, which no node can have read.
+//   - Rows that are deleted after they have expired, as sweeps do. The trigger goes by the
+//     database's clock, and allows the nodes' clocks a few seconds.
 //
-// # Who else hears it
+// # Who can read notifications
 //
-// PostgreSQL lets every role that may connect LISTEN and NOTIFY, whatever its rights on
-// the table. So what is told names a session by a digest ([store.Event.Digest]), which a
-// node finds among the ids that it keeps, and which is of no use to others. A forged
-// notification has nodes look at a session, or at all of them; it ends none, and no node
-// believes a heartbeat that it has not sent. The version and the time of each change are
-// there for all to see. To keep others out: REVOKE CONNECT ON DATABASE … FROM PUBLIC.
+// PostgreSQL lets every role that may connect LISTEN and NOTIFY, whatever its rights on the
+// table. So a notification names a session by a digest ([store.Event.Digest]). A node finds
+// the digest among the ids that it has; nobody else can use it. A forged notification makes
+// nodes load one session, or all of them, again. It ends no session, and a node ignores a
+// heartbeat that it has not sent. Every role can see the version and the time of each
+// change. To prevent that: REVOKE CONNECT ON DATABASE … FROM PUBLIC.
 //
 // # The connection
 //
-// As long as somebody watches, the Store has one connection more than the pool, which it
-// opens as the pool does. On that it sends itself a NOTIFY every [Config.Heartbeat].
-// PostgreSQL delivers notifications in the order in which transactions were committed,
-// so that when it comes back, all changes before it have been told: watchers get an
-// event that says so ([store.Event.Whole]). With each, it is made sure that the trigger
-// is there and has been all the time. A connection that does not answer is given up after
-// three heartbeats, but not before a second; a new one is tried for until there is one,
-// and watchers are told to recheck everything.
+// While there are watchers, the Store has one connection in addition to the pool, which it
+// opens like the pool does. On that connection it sends itself a NOTIFY every
+// [Config.Heartbeat]. PostgreSQL delivers notifications in the order in which transactions
+// were committed. So when the heartbeat arrives, all changes before it have been reported,
+// and watchers get an event that says so ([store.Event.Whole]). Each heartbeat also checks
+// that the trigger exists and was not changed meanwhile. If a connection does not answer
+// for three heartbeats, and for at least a second, the Store closes it and opens a new one;
+// watchers then get an event that makes them recheck everything.
 //
-// LISTEN needs a connection to the primary itself. A hot standby is refused, and so is a
-// pooler such as PgBouncer, which hands connections on; see [Config.Direct].
+// LISTEN needs a connection to the primary itself. New returns an error for a hot standby,
+// and for a pooler such as PgBouncer, which may use another connection for each statement;
+// see [Config.Direct].
 //
 // # What it costs
 //
-// Transactions that notify are committed one after the other in all databases of a
-// server, because their notifications are put in order: about as many a second as the
-// disk writes through. Reads, touches and new sessions are none of them.
+// Transactions that notify are committed one after the other in all databases of a server,
+// because PostgreSQL keeps their notifications in order: there are about as many a second
+// as the disk can sync. Reads, touches and new sessions do not notify.
 //
-// A session of the server that listens and stays in one transaction for days lets the
-// queue fill up (8 GB), and then those that notify fail. This package's never does;
-// pg_notification_queue_usage() tells of others.
+// If another client of the server listens and stays in one transaction for days, the queue
+// (8 GB) fills up, and transactions that notify then fail. This package's connection never
+// stays in a transaction. pg_notification_queue_usage() shows how full the queue is.
 package pgxstore

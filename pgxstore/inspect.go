@@ -9,29 +9,29 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// found is what is there of a table and its triggers.
-type found struct {
+// tableState describes a table and its triggers.
+type tableState struct {
 	oid      uint32
 	schema   string
 	kind     string
 	channel  string
-	mark     string // of function and triggers, another one after any change
-	function bool   // as it should be
+	mark     string // of function and triggers; any change of them changes it
+	function bool   // the function is as it should be
 	row      state
 	truncate state
 }
 
-// state is a trigger's.
+// state is the state of a trigger.
 type state int
 
 const (
 	absent state = iota
-	wrong        // disabled, another function's, for other events
+	wrong        // disabled, with another function, or for other events
 	right
 )
 
-// marking is an expression over the pg_class c of a table and the pg_proc p of its
-// function. Whoever drops, disables, replaces or makes one of them anew changes it, since
+// marking is an expression on the pg_class c of a table and the pg_proc p of its function.
+// Its value changes when one of them is dropped, disabled, replaced or made again, because
 // xmin is the number of the transaction that wrote a row.
 const marking = `concat_ws(' ', c.oid, p.oid, p.xmin,
 	(SELECT string_agg(concat_ws(' ', t.oid, t.xmin), ' ' ORDER BY t.tgname) FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname IN ('` + rowTrigger + `', '` + truncateTrigger + `')))`
@@ -43,12 +43,12 @@ func triggerState(name string, events int) string {
 		FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = '%s'), %d)`, events, right, wrong, name, absent)
 }
 
-// inspect looks the table up, as the connection finds it.
-func (s *Store) inspect(ctx context.Context, conn *pgx.Conn) (found, error) {
-	var f found
+// inspect looks up the table under the name by which the connection finds it.
+func (s *Store) inspect(ctx context.Context, conn *pgx.Conn) (tableState, error) {
+	var f tableState
 	c := s.config
 	t := c.trigger(c.Schema, s.zone)
-	// The time zone matters, and is set, only where the column has none.
+	// The time zone matters, and is set, only if the column has none.
 	err := conn.QueryRow(ctx, `SELECT c.oid, n.nspname, c.relkind::text, `+channelOf("n.nspname", "c.relname")+`, `+marking+`,
 			coalesce(p.prosrc = $3 AND p.proconfig @> ARRAY['search_path=pg_catalog, pg_temp']
 				AND ($4 = '' OR EXISTS (SELECT FROM unnest(p.proconfig) AS x WHERE lower(x) = lower('timezone=' || $4))), false),
@@ -58,19 +58,19 @@ func (s *Store) inspect(ctx context.Context, conn *pgx.Conn) (found, error) {
 		WHERE c.oid = to_regclass($1::text)`, t.table, t.name, t.body, s.zone).Scan(
 		&f.oid, &f.schema, &f.kind, &f.channel, &f.mark, &f.function, &f.row, &f.truncate)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return f, fmt.Errorf("there is no table %s any more", t.table)
+		return f, fmt.Errorf("the table %s no longer exists", t.table)
 	}
 	if err != nil {
 		return f, err
 	}
 	if f.kind != "r" {
-		return f, fmt.Errorf("%s is a view, a foreign or a partitioned table, of which a trigger cannot tell everything; name an ordinary table", t.table)
+		return f, fmt.Errorf("%s is a view, a foreign or a partitioned table, for which a trigger cannot report every change; name an ordinary table", t.table)
 	}
 	return f, nil
 }
 
-// missing are the statements that make what is not as it should be.
-func (s *Store) missing(f found) []string {
+// missing returns the statements that make or repair what is not as it should be.
+func (s *Store) missing(f tableState) []string {
 	t := s.config.trigger(f.schema, s.zone)
 	var todo []string
 	if !f.function {
@@ -90,8 +90,8 @@ func (s *Store) missing(f found) []string {
 	return todo
 }
 
-// check is an error if something is missing.
-func (s *Store) check(f found) error {
+// check returns an error if something is missing.
+func (s *Store) check(f tableState) error {
 	todo := s.missing(f)
 	if len(todo) == 0 {
 		return nil
@@ -99,11 +99,11 @@ func (s *Store) check(f found) error {
 	return fmt.Errorf("the table %s does not tell of changes: set Config.Create, or run:\n%s;", quote(s.config.Table), strings.Join(todo, ";\n"))
 }
 
-// ensure makes what is missing, if it is to, or says what it is.
+// ensure makes what is missing if Config.Create says so, or returns an error that names it.
 func (s *Store) ensure(ctx context.Context, conn *pgx.Conn) error {
 	f, err := s.inspect(ctx, conn)
 	if err != nil {
-		return fmt.Errorf("pgxstore: looking at the trigger: %w", err)
+		return fmt.Errorf("pgxstore: looking up the trigger: %w", err)
 	}
 	if len(s.missing(f)) == 0 {
 		return nil
@@ -117,8 +117,8 @@ func (s *Store) ensure(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// makeMissing makes it under a lock that other nodes take as well.
-func (s *Store) makeMissing(ctx context.Context, conn *pgx.Conn, f found) error {
+// makeMissing makes what is missing, under a lock that other nodes take as well.
+func (s *Store) makeMissing(ctx context.Context, conn *pgx.Conn, f tableState) error {
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f.channel); err != nil {
 			return err

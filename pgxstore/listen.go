@@ -13,31 +13,31 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// dialPatience is how long it may take until a new connection listens.
-const dialPatience = 3 * time.Second
+// dialTimeout is how long it may take until a new connection listens.
+const dialTimeout = 3 * time.Second
 
-// wire is a connection that listens.
-type wire struct {
-	*listening
+// listenConn is a connection that listens.
+type listenConn struct {
+	*listener
 	conn  *pgx.Conn
-	table found
-	beats []beat // those that have not come back, the oldest first
+	table tableState
+	beats []beat // those that have not arrived, the oldest first
 }
 
-// beat is a heartbeat on its way.
+// beat is a heartbeat that was sent.
 type beat struct {
-	text string // which nobody else can know before it is sent
+	text string // random, so that nobody else knows it before it is sent
 	at   time.Time
 }
 
-// listen tells of changes until the connection breaks or ctx ends; whole is called when
-// the first heartbeat has come back.
-func (l *listening) listen(ctx context.Context, whole func()) error {
-	w := &wire{listening: l}
+// listen reports changes until the connection breaks or ctx ends. It calls whole for each
+// heartbeat that arrives.
+func (l *listener) listen(ctx context.Context, whole func()) error {
+	w := &listenConn{listener: l}
 	if err := w.open(ctx); err != nil {
 		return err
 	}
-	defer hangUp(w.conn)
+	defer closeConn(w.conn)
 	l.feed.Send(store.Event{})
 	if !isClosed(l.up) {
 		close(l.up)
@@ -49,7 +49,7 @@ func (l *listening) listen(ctx context.Context, whole func()) error {
 				return err
 			}
 		}
-		if err := w.hear(ctx, next, whole); err != nil {
+		if err := w.receive(ctx, next, whole); err != nil {
 			return err
 		}
 	}
@@ -64,33 +64,33 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// open dials, looks whether the table tells of changes, and listens.
-func (w *wire) open(ctx context.Context) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, dialPatience)
+// open connects, checks the trigger, and listens.
+func (w *listenConn) open(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	if w.conn, err = w.store.dial(ctx); err != nil {
 		return err
 	}
-	if err = w.begin(ctx); err != nil {
-		hangUp(w.conn)
+	if err = w.start(ctx); err != nil {
+		closeConn(w.conn)
 	}
 	return err
 }
 
-func (w *wire) begin(ctx context.Context) (err error) {
+func (w *listenConn) start(ctx context.Context) (err error) {
 	if w.table, err = w.store.inspect(ctx, w.conn); err != nil {
-		return fmt.Errorf("pgxstore: looking at the trigger: %w", err)
+		return fmt.Errorf("pgxstore: looking up the trigger: %w", err)
 	}
 	if err = w.store.check(w.table); err != nil {
 		return fmt.Errorf("pgxstore: %w", err)
 	}
-	// Nobody reads heartbeats in the log that recovery and standbys follow: their commit
-	// need not wait for it.
+	// Heartbeats matter neither to recovery nor to standbys, so their commits need not wait
+	// for the log to reach the disk.
 	if _, err = w.conn.Exec(ctx, "SET synchronous_commit = off"); err != nil {
 		return fmt.Errorf("pgxstore: %w", err)
 	}
-	// Where the server's system knows it: a node that has gone without a word is noticed
-	// soon, and does not hold the notifications of others up.
+	// If the server's system supports it, the server soon notices that a node has vanished.
+	// Such a node would hold up the queue for the others.
 	_, _ = w.conn.Exec(ctx, "SET tcp_user_timeout = '30s'")
 	if _, err = w.conn.Exec(ctx, "LISTEN "+quote(w.table.channel)); err != nil {
 		return fmt.Errorf("pgxstore: LISTEN: %w", err)
@@ -98,22 +98,22 @@ func (w *wire) begin(ctx context.Context) (err error) {
 	return nil
 }
 
-// beat sends a heartbeat, after making sure that what tells of changes is still what it
-// was when the connection began to listen.
+// beat sends a heartbeat, after it has checked that the trigger is still the one that it was
+// when the connection began to listen.
 //
-// Why it proves that nothing was missed: a transaction puts its notifications into the
-// server's one queue before its commit can be seen, under a lock that it keeps until it
-// is committed, so that the queue is in the order of the commits, and a connection reads
-// it in order, past nothing that is not yet decided (src/backend/commands/async.c; the
-// manual's page on NOTIFY: "messages from different transactions are delivered in the
-// order in which the transactions committed"). Whatever could be seen at the moment at,
-// before this one was sent, stands before it in the queue, and has been sent through the
-// same connection when it comes back.
-func (w *wire) beat(ctx context.Context) error {
-	if len(w.beats) > 0 && time.Since(w.beats[0].at) > w.store.patience() {
-		return errors.New("pgxstore: a heartbeat has not come back")
+// A heartbeat that arrives proves that nothing was missed. A transaction puts its
+// notifications into the server's one queue before its commit becomes visible, under a lock
+// that it holds until it is committed. So the queue is in the order of the commits. A
+// connection reads the queue in order, and stops at a transaction that is not yet decided
+// (src/backend/commands/async.c; the manual's page on NOTIFY: "messages from different
+// transactions are delivered in the order in which the transactions committed"). Every
+// change that was visible at the time at, before the heartbeat was sent, is before it in the
+// queue, and has come through the same connection when the heartbeat arrives.
+func (w *listenConn) beat(ctx context.Context) error {
+	if len(w.beats) > 0 && time.Since(w.beats[0].at) > w.store.timeout() {
+		return errors.New("pgxstore: a heartbeat has not arrived")
 	}
-	ctx, cancel := context.WithTimeout(ctx, w.store.patience())
+	ctx, cancel := context.WithTimeout(ctx, w.store.timeout())
 	defer cancel()
 	b := beat{text: rand.Text(), at: time.Now()}
 	var mark, nothing string
@@ -121,7 +121,7 @@ func (w *wire) beat(ctx context.Context) error {
 		LEFT JOIN pg_proc p ON p.pronamespace = c.relnamespace AND p.proname = $2 AND p.pronargs = 0 AND p.prorettype = 'trigger'::regtype
 		WHERE c.oid = $1::oid`, w.table.oid, w.store.config.trigger("", "").name, w.table.channel, wordBeat+" "+b.text).Scan(&mark, &nothing)
 	if errors.Is(err, pgx.ErrNoRows) || err == nil && mark != w.table.mark {
-		return errors.New("pgxstore: somebody has changed the table or what makes it tell of changes")
+		return errors.New("pgxstore: the table or its trigger was changed")
 	}
 	if err != nil {
 		return fmt.Errorf("pgxstore: heartbeat: %w", err)
@@ -130,8 +130,8 @@ func (w *wire) beat(ctx context.Context) error {
 	return nil
 }
 
-// hear passes on what comes until then.
-func (w *wire) hear(ctx context.Context, until time.Time, whole func()) error {
+// receive passes on the notifications that arrive until then.
+func (w *listenConn) receive(ctx context.Context, until time.Time, whole func()) error {
 	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	for {
@@ -143,9 +143,9 @@ func (w *wire) hear(ctx context.Context, until time.Time, whole func()) error {
 			return fmt.Errorf("pgxstore: waiting for notifications: %w", err)
 		}
 		if n.Channel != w.table.channel {
-			continue // the pool's hook for new connections listens to others, too
+			continue // the pool's hook for new connections may listen to other channels
 		}
-		m := read(n.Payload)
+		m := parse(n.Payload)
 		if m.beat == "" {
 			w.feed.Send(m.event)
 			continue

@@ -8,20 +8,20 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// The words that messages begin with:
+// The words with which messages begin:
 //
-//	changed VERSION DIGEST    the row has another content, or ends earlier
-//	ended VERSION DIGEST      the row is gone, or has expired; VERSION may be 0
+//	changed VERSION DIGEST    the row has other content, or an earlier expiry
+//	ended VERSION DIGEST      the row was deleted, or has expired; VERSION may be 0
 //	all                       anything may have changed
-//	beat TEXT                 a heartbeat, which is its sender's alone
+//	beat TEXT                 a heartbeat, which only its sender uses
 //
 // PostgreSQL lets every role that may connect LISTEN to any channel, whatever its rights
 // on the table. So a message holds no id, only the digest of one ([store.DigestOf]) in
-// hexadecimal: it names the record to a node that has it and is of no use to others.
+// hexadecimal: a node that has the record finds it by the digest, and nobody else can use it.
 //
-// Every role may NOTIFY as well. A forged message costs a look at the record, or at all
-// of them, and can do no more: watchers take events for hints, and the text of a
-// heartbeat cannot be guessed before it is sent.
+// Every role may NOTIFY as well. A forged message only makes nodes load the record, or all
+// of them, again: watchers take events as hints, and the text of a heartbeat cannot be
+// guessed before it is sent.
 const (
 	wordChanged = "changed"
 	wordEnded   = "ended"
@@ -29,15 +29,15 @@ const (
 	wordBeat    = "beat"
 )
 
-// message is what came through the channel.
+// message is a notification that arrived.
 type message struct {
 	event store.Event
-	beat  string // what follows the word; the event is then none
+	beat  string // the heartbeat's text; "": the message is an event
 }
 
-// read takes a message apart. One that is not understood may be about anything: the
-// event is then the zero one.
-func read(payload string) message {
+// parse parses a message. A message that it does not understand may be about any record, so
+// it becomes the zero event.
+func parse(payload string) message {
 	word, rest, _ := strings.Cut(payload, " ")
 	switch word {
 	case wordBeat:

@@ -13,20 +13,20 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// Store is a [sqlstore.Store] that can be watched. Make one with [New].
+// Store is a [sqlstore.Store] that is a [store.Watcher]. Make one with [New].
 type Store struct {
 	*sqlstore.Store
 	config Config
 	db     *sql.DB
-	server *pgxpool.Pool // how the server itself is reached
+	server *pgxpool.Pool // its settings lead to the server itself
 	zone   string
 
-	mu        sync.Mutex
-	watchers  int
-	listening *listening // nil: nobody watches
-	closed    bool
-	closing   chan struct{}
-	running   sync.WaitGroup
+	mu       sync.Mutex
+	watchers int
+	listener *listener // nil: there are no watchers
+	closed   bool
+	closing  chan struct{}
+	running  sync.WaitGroup
 }
 
 var (
@@ -37,12 +37,12 @@ var (
 	_ store.Watcher = (*Store)(nil)
 )
 
-// New looks at the table and its trigger, and makes them if it is to. The pool is the
-// caller's, and stays open; close the Store before it.
+// New checks the table and its trigger, and creates them if Config.Create says so. The pool
+// is the caller's and stays open; close the Store before it.
 //
-// Errors: those of [sqlstore.New]; of a trigger that is missing, with the statements that
-// would make it; of a server that is a hot standby, of a pooler before it, of a pool that
-// may take a standby for the primary. None of them holds the password.
+// New returns the errors of [sqlstore.New], and an error for a missing trigger, with the
+// statements that would make it; a server that is a hot standby; a pooler in front of the
+// server; and a pool that may connect to a standby. No error holds the password.
 func New(ctx context.Context, pool *pgxpool.Pool, c Config) (*Store, error) {
 	c, err := c.withDefaults()
 	if err != nil {
@@ -64,7 +64,7 @@ func New(ctx context.Context, pool *pgxpool.Pool, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer hangUp(conn)
+	defer closeConn(conn)
 
 	s.db = stdlib.OpenDBFromPool(pool)
 	table := c.sql()
@@ -85,15 +85,15 @@ func New(ctx context.Context, pool *pgxpool.Pool, c Config) (*Store, error) {
 	return s, nil
 }
 
-// Close ends the watching and the sweeping. Calls under way end; later ones answer
-// [store.ErrClosed]. The pool stays open. It may be called several times.
+// Close stops watching and sweeping. Calls in progress end; later ones return
+// [store.ErrClosed]. The pool stays open. Close may be called multiple times.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if !s.closed {
 		s.closed = true
 		close(s.closing)
-		if s.listening != nil {
-			s.listening.end()
+		if s.listener != nil {
+			s.listener.end()
 		}
 	}
 	s.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// The triggers' names, which are their table's own.
+// The names of the triggers, which only have to be unique for their table.
 const (
 	rowTrigger      = "nest_watch"
 	truncateTrigger = "nest_watch_truncate"
@@ -19,21 +19,21 @@ const (
 // maxName is the longest name in bytes that PostgreSQL keeps whole.
 const maxName = 63
 
-// channelOf is the expression for the name of a table's channel: one that fits and that
-// no other table has. The trigger works it out from the table that it runs for, so that
-// it is right also after a restore into another schema.
+// channelOf is the expression for the name of a table's channel, which is short enough and
+// which no other table has. The trigger computes it from the table for which it runs, so it
+// is right also after a restore into another schema.
 func channelOf(schema, table string) string {
 	return "'nest_session_' || left(encode(sha256(convert_to(format('%I.%I', " + schema + ", " + table + "), 'UTF8')), 'hex'), 40)"
 }
 
-// Statements are those that make the table of c and what makes it tell of changes, for
-// an operator who would rather run them than set [Config.Create]. The last five, which make
-// the trigger, may be run again.
+// Statements returns the statements that make the table of c and its trigger, for an
+// operator who would rather run them than set [Config.Create]. The last five, which make the
+// trigger, may be run again.
 //
-// Those for ConnectPgSimple take the time zone from c.TimeZone, or from the connection
-// that they are run on, which then must not ask for one of its own.
+// For ConnectPgSimple they take the time zone from c.TimeZone, or from the connection on
+// which they run, which then must not set a zone of its own.
 //
-// Errors: of a Config that cannot work.
+// The error is of a Config that cannot work.
 func Statements(c Config) ([]string, error) {
 	c, err := c.withDefaults()
 	if err != nil {
@@ -50,7 +50,7 @@ func Statements(c Config) ([]string, error) {
 		t.drop(truncateTrigger, " IF EXISTS"), t.createTruncate()), nil
 }
 
-// trigger is what makes a table tell of changes.
+// trigger is the trigger of a table and its function.
 type trigger struct {
 	table    string // quoted
 	function string // quoted
@@ -59,7 +59,8 @@ type trigger struct {
 	settings string // of the function
 }
 
-// trigger is the one for the table in a schema, "" where the connection makes things.
+// trigger returns the trigger for the table in a schema; "" is the schema in which the
+// connection creates tables.
 func (c Config) trigger(schema, zone string) trigger {
 	t := trigger{name: c.Table + "_nest_watch", body: c.body(), settings: " SET search_path = pg_catalog, pg_temp"}
 	if len(t.name) > maxName {
@@ -84,14 +85,14 @@ func digestOf(id string) string {
 	return fmt.Sprintf("left(encode(sha256(%s), 'hex'), %d)", id, hex.EncodedLen(len(store.Digest{})))
 }
 
-// allowance is for how much longer than by the database's clock a session may live, in
-// seconds, since nodes go by their own.
+// allowance is how much longer, in seconds, a session may live than by the database's clock,
+// because nodes use their own clocks.
 const allowance = 5
 
-// body is what the function does. It looks at columns of any type as text, for json
-// cannot be compared, and errs on the side of telling. txid_current is the xmin that the
-// new row has, but for a write after a SAVEPOINT, whose version then passes for one that
-// nobody has: that costs a look.
+// body is the body of the function. It compares columns of any type as text, because json
+// cannot be compared, and if in doubt it reports a change. txid_current is the xmin of the
+// new row, except for a write after a SAVEPOINT: then the reported version is one that no
+// node has, and nodes load the record again.
 func (c Config) body() string {
 	col := func(row, name string) string { return row + "." + quote(name) }
 	id := func(row string) string { return "convert_to(" + col(row, c.Columns.ID) + "::text, 'UTF8')" }

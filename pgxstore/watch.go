@@ -10,28 +10,26 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// listening is a connection that listens, and its successors, for as long as there is
-// somebody who watches.
-type listening struct {
+// listener listens while there are watchers, on one connection after the other.
+type listener struct {
 	store *Store
 	feed  feed.Feed
-	up    chan struct{} // closed when it listens for the first time
+	up    chan struct{} // closed when the first connection listens
 	end   context.CancelFunc
 }
 
-// Watch implements [store.Watcher]. What it tells, and what it does not, is said in the
-// documentation of the package. It sends an event with Whole every [Config.Heartbeat] for
-// as long as the connection is whole. The first event comes when there is one; until then
-// Watch waits, and tries.
+// Watch implements [store.Watcher]. The documentation of the package says which changes it
+// reports. It reports an event with Whole every [Config.Heartbeat] while the connection
+// works. Until there is a connection, Watch keeps trying, and reports no event.
 func (s *Store) Watch(ctx context.Context, fn func(store.Event)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	l := s.join()
+	l := s.addWatcher()
 	if l == nil {
 		return store.ErrClosed
 	}
-	defer s.leave()
+	defer s.removeWatcher()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -39,47 +37,47 @@ func (s *Store) Watch(ctx context.Context, fn func(store.Event)) error {
 		return store.ErrClosed
 	case <-l.up:
 	}
-	// It may have broken off since. Then it will be taken up, with another such event as
-	// the first of this watch.
+	// If the connection has broken since, run opens a new one, and this watch begins with the
+	// event that that reports.
 	return l.feed.Watch(ctx, fn)
 }
 
-// join adds one who watches. Nil: the Store is closed.
-func (s *Store) join() *listening {
+// addWatcher returns nil if the Store is closed.
+func (s *Store) addWatcher() *listener {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil
 	}
 	s.watchers++
-	if s.listening == nil {
+	if s.listener == nil {
 		ctx, cancel := context.WithCancel(context.Background())
-		l := &listening{store: s, up: make(chan struct{}), end: cancel}
-		s.listening = l
+		l := &listener{store: s, up: make(chan struct{}), end: cancel}
+		s.listener = l
 		s.running.Go(func() { l.run(ctx) })
 	}
-	return s.listening
+	return s.listener
 }
 
-func (s *Store) leave() {
+func (s *Store) removeWatcher() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.watchers--
 	if s.watchers == 0 {
-		s.listening.end()
-		s.listening = nil
+		s.listener.end()
+		s.listener = nil
 	}
 }
 
 // run listens until ctx ends, on one connection after the other.
-func (l *listening) run(ctx context.Context) {
+func (l *listener) run(ctx context.Context) {
 	defer l.feed.Close()
 	log, broken := l.store.config.Logger, false
 	for tries := 0; ; tries++ {
 		err := l.listen(ctx, func() {
 			tries = 0
 			if broken {
-				log.LogAttrs(ctx, slog.LevelInfo, "pgxstore: changes are told again")
+				log.LogAttrs(ctx, slog.LevelInfo, "pgxstore: changes are reported again")
 			}
 			broken = false
 		})
@@ -87,7 +85,7 @@ func (l *listening) run(ctx context.Context) {
 			return
 		}
 		if !broken {
-			log.LogAttrs(ctx, slog.LevelWarn, "pgxstore: changes made elsewhere are not told at the moment; it is tried again",
+			log.LogAttrs(ctx, slog.LevelWarn, "pgxstore: changes by other nodes are not reported at the moment; the store tries again",
 				slog.String("table", l.store.config.Table), slog.Any("error", err))
 		}
 		broken = true
@@ -97,5 +95,5 @@ func (l *listening) run(ctx context.Context) {
 	}
 }
 
-// patience is how long a connection may take to answer.
-func (s *Store) patience() time.Duration { return max(3*s.config.Heartbeat, time.Second) }
+// timeout is how long a connection may take to answer.
+func (s *Store) timeout() time.Duration { return max(3*s.config.Heartbeat, time.Second) }

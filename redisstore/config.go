@@ -20,64 +20,65 @@ const (
 )
 
 // NoPrefix as [Config.Prefix] puts nothing before the id, as connect-redis does with
-// prefix: "". The database then holds nothing else.
+// prefix: "". Keep nothing else in such a database.
 const NoPrefix = "\x00"
 
-// NoTTL as [Config.TTL] keeps a session without an expiry for good.
+// NoTTL as [Config.TTL] keeps a session without an expiry forever.
 const NoTTL time.Duration = -1
 
-// Config says where a [Store] keeps its sessions. Only Client is needed, and by [New]
-// alone.
+// Config says where a [Store] keeps its sessions. [New] needs Client; all other fields have
+// defaults.
 type Config struct {
-	// Client is connected to the servers. It stays the caller's: Close does not
-	// close it, and other code may use it too. Of rueidis.ClientOption, SelectDB is
-	// the database. ConnWriteTimeout, 10 seconds, is after how long a connection to
-	// a server that hangs is given up. With Sentinel, set
-	// Sentinel.TopologyRefreshInterval too, so that a failover is not missed.
+	// Client is connected to the servers. Close does not close it, and other code may
+	// use it too. In rueidis.ClientOption, SelectDB is the database, and
+	// ConnWriteTimeout, by default 10 seconds, is how long rueidis waits for a server
+	// that hangs before it closes the connection. With Sentinel, set
+	// Sentinel.TopologyRefreshInterval too, so that the client notices each failover.
 	Client rueidis.Client
 
-	// Prefix is put before the id. "": [DefaultPrefix], with Express
-	// [DefaultExpressPrefix]. For none at all: [NoPrefix]. Stores in one database need
-	// prefixes of which none begins with another. In a Cluster, one with a hash tag
-	// ("{sess}.") puts all sessions on one node, where they are served as by a single
-	// server.
+	// Prefix stands before the id in a key. "": [DefaultPrefix], with Express
+	// [DefaultExpressPrefix]. For no prefix: [NoPrefix]. No prefix of a store may begin
+	// with that of another store in the same database. In a Cluster, a prefix with a hash
+	// tag ("{sess}.") puts all sessions on one node, which serves them as a single server
+	// does.
 	Prefix string
 
-	// Express keeps sessions as connect-redis 9 does, for Node applications to
-	// share: see the package. A session is then kept to the second, rounded up.
+	// Express stores sessions as connect-redis 9 does, so that Node applications can
+	// share them: see the package. Expiries are then rounded up to the second.
 	Express bool
 
 	// TTL is connect-redis's ttl: with Express, how long a session without an
-	// expiry is kept after it was written or touched. 0: [DefaultTTL]. [NoTTL]: for
-	// good. Whole seconds.
+	// expiry is kept after it was written or touched. 0: [DefaultTTL]. [NoTTL]:
+	// forever. Whole seconds.
 	TTL time.Duration
 
 	// OwnerOf reads the owner from a document: session.OwnerOf. Only with Express,
-	// where the owner stands nowhere else. Nil: sessions have no owners, and
-	// listing by owner answers [errors.ErrUnsupported].
+	// where nothing else holds the owner. Nil: sessions have no owners, and
+	// listing by owner returns [errors.ErrUnsupported].
 	OwnerOf func(document []byte) string
 
-	// TrimInterval is how often [Store.TrimOwners] runs by itself, once for all
+	// TrimInterval is how often the store calls [Store.TrimOwners], once for all
 	// stores on the same sessions. 0: [DefaultTrimInterval]. Negative: never.
 	TrimInterval time.Duration
 
-	// Heartbeat is how often a store that was opened and is watched asks the servers
-	// whether they still tell of changes: a PING, in a Cluster ROLE and CLUSTER INFO to
-	// each node. A cache may serve what it keeps for its MaxStale after an answer, so
-	// several should fit into that. 0: [DefaultHeartbeat]. Only with [Open].
+	// Heartbeat is how often a store that was opened and is watched polls the servers, to
+	// prove that they still report changes: with PING, in a Cluster with ROLE and CLUSTER
+	// INFO to each node. A cache may serve its entries for its MaxStale after an answer,
+	// so several heartbeats should fit into MaxStale. 0: [DefaultHeartbeat]. Only with
+	// [Open].
 	Heartbeat time.Duration
 
-	// Now is the clock that owners' entries and, with Express, lifetimes are
-	// reckoned by. Nil: the system's. Whether a session is over is up to the
-	// server's clock; keep the two within minutes of each other.
+	// Now is the clock for the entries of owners' indexes and, with Express, for
+	// lifetimes. Nil: the system's. The server's clock decides when a session ends; keep
+	// the two within minutes of each other.
 	Now func() time.Time
 
-	// Logger hears what is wrong with no caller to tell: trimming that failed, a
-	// server that evicts sessions. Nil: [slog.Default].
+	// Logger gets warnings that no caller gets as an error: trimming that failed, a server
+	// that evicts sessions. Nil: [slog.Default].
 	Logger *slog.Logger
 }
 
-// withDefaults checks c and fills in what it leaves open.
+// withDefaults checks c and fills in the defaults.
 func (c Config) withDefaults() (Config, error) {
 	if c.Prefix == "" {
 		c.Prefix = DefaultPrefix
@@ -101,7 +102,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.TTL = DefaultTTL
 	case c.TTL == NoTTL:
 	case !c.Express:
-		return c, errors.New("redisstore: Config.TTL is for Config.Express: in the store's own layout a session without an expiry is kept for good")
+		return c, errors.New("redisstore: Config.TTL is for Config.Express: in the store's own layout a session without an expiry is kept forever")
 	case c.TTL < time.Second || c.TTL%time.Second != 0:
 		return c, fmt.Errorf("redisstore: Config.TTL is %v: give whole seconds, or NoTTL", c.TTL)
 	}
@@ -121,13 +122,4 @@ func (c Config) withDefaults() (Config, error) {
 		c.Logger = slog.Default()
 	}
 	return c, nil
-}
-
-// checkCluster checks what is only known of a client. Half a hash tag could be made a whole
-// one by what an id or an owner holds.
-func (c Config) checkCluster() error {
-	if c.Client.Mode() == rueidis.ClientModeCluster && strings.ContainsAny(c.Prefix, "{}") && !tagged(c.Prefix) {
-		return fmt.Errorf("redisstore: Config.Prefix %q holds a brace and no hash tag: write {…} with something in it, or leave the brace out", c.Prefix)
-	}
-	return nil
 }

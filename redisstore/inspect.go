@@ -3,17 +3,17 @@ package redisstore
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 
 	"github.com/redis/rueidis"
 )
 
-// inspect checks that the server answers and is fit, as far as it may be asked.
+// inspect checks that the server answers and is suitable, as far as the user may poll it.
 func (s *Store) inspect(ctx context.Context) error {
-	if err := s.ping(ctx); err != nil {
+	if err := s.topology.ping(ctx); err != nil {
 		if ctx.Err() != nil {
 			return fmt.Errorf("redisstore: connect: the server does not answer: %w", ctx.Err())
 		}
@@ -27,23 +27,23 @@ func (s *Store) inspect(ctx context.Context) error {
 		return fmt.Errorf("redisstore: the server is Redis %s: 6.2 is the least", v)
 	}
 	mode := cmp.Or(field(server, "redis_mode"), field(server, "server_mode")) // Valkey
-	if mode == "cluster" && !s.cluster {
-		return errors.New("redisstore: the server is a node of a Cluster, the client one for a single server: leave out rueidis.ClientOption.ForceSingleClient")
+	if err := s.topology.checkMode(mode); err != nil {
+		return err
 	}
 	memory, err := s.info(ctx, "memory")
 	if err != nil {
 		return s.wrap(ctx, "connect", err)
 	}
 	switch policy := field(memory, "maxmemory_policy"); {
-	case policy == "" && s.owned:
-		s.config.Logger.WarnContext(ctx, "redisstore: the server does not say whether it throws away keys when its memory is full, so that the sessions of an owner are looked for among all: allow the user INFO")
+	case policy == "" && s.hasOwners:
+		s.config.Logger.WarnContext(ctx, "redisstore: the server does not say whether it evicts keys when its memory is full, so a listing by owner reads all sessions: allow the user INFO")
 	case mayEvict(policy, field(memory, "maxmemory")):
-		s.config.Logger.WarnContext(ctx, "redisstore: the server may throw away any live session, and the indexes of owners, whose sessions then have to be looked for among all, when its memory is full: set maxmemory-policy to noeviction or volatile-ttl", "maxmemory-policy", policy)
+		s.config.Logger.WarnContext(ctx, "redisstore: the server may evict any live session when its memory is full, and the indexes of owners, so that a listing by owner then reads all sessions: set maxmemory-policy to noeviction or volatile-ttl", "maxmemory-policy", policy)
 	}
 	return nil
 }
 
-// info is a section of INFO, or nothing if that is not permitted.
+// info returns a section of INFO, or nothing if the user may not call it.
 func (s *Store) info(ctx context.Context, section string) (string, error) {
 	text, err := s.do(ctx, s.client, s.b.Arbitrary("INFO", section).Build()).ToString()
 	if _, refused := rueidis.IsRedisErr(err); refused {
@@ -52,7 +52,7 @@ func (s *Store) info(ctx context.Context, section string) (string, error) {
 	return text, err
 }
 
-// tooOld reports whether a version is below 6.2. One that cannot be read is not.
+// tooOld reports whether a version is below 6.2. It is false if version has another form.
 func tooOld(version string) bool {
 	parts := strings.SplitN(version, ".", 3)
 	if len(parts) < 2 {
@@ -63,16 +63,17 @@ func tooOld(version string) bool {
 	return err1 == nil && err2 == nil && (major < 6 || major == 6 && minor < 2)
 }
 
-var errDown = errors.New("the cluster does not serve all slots")
+// lines returns the lines of an answer in text, which in RESP3 begins with its format.
+func lines(text string) iter.Seq[string] {
+	return strings.Lines(strings.TrimPrefix(text, "txt:"))
+}
 
-// ping asks once: rueidis would send a read again and again, and hide why.
-func (s *Store) ping(ctx context.Context) error {
-	if !s.cluster {
-		return s.do(ctx, s.client, s.b.Arbitrary("PING").Build()).Error()
+// field returns the value of a field of INFO.
+func field(info, name string) string {
+	for line := range lines(info) {
+		if value, ok := strings.CutPrefix(line, name+":"); ok {
+			return strings.TrimSpace(value)
+		}
 	}
-	text, err := s.do(ctx, s.client, s.b.Arbitrary("CLUSTER", "INFO").Build()).ToString()
-	if err == nil && field(text, "cluster_state") != "ok" {
-		err = errDown
-	}
-	return err
+	return ""
 }

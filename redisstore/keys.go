@@ -1,17 +1,13 @@
 package redisstore
 
-import (
-	"strings"
+import "strings"
 
-	"github.com/redis/rueidis"
-)
-
-// The keys that are no session's begin with these, so that nothing that looks for
-// sessions by their prefix, ours or a Node application's, comes across them.
+// The store's own keys begin with these, so that a scan for sessions by their prefix, by this
+// store or a Node application, does not find them.
 const (
 	ownerKeys = "nest-owner:"
 	trimKeys  = "nest-trim:"
-	countKeys = "#:" // after ownerKeys: of the keys that go with owners' indexes
+	countKeys = "#:" // after ownerKeys: for the counts of indexes, and wholeKey
 )
 
 // unprefixed stands for no prefix in the store's own keys.
@@ -19,7 +15,7 @@ const unprefixed = "-:"
 
 func (s *Store) key(id string) string { return s.config.Prefix + id }
 
-// space keeps the own keys of stores on one database apart.
+// space separates the own keys of the stores in one database.
 func (s *Store) space() string {
 	if s.config.Prefix == "" {
 		return unprefixed
@@ -29,53 +25,28 @@ func (s *Store) space() string {
 
 func (s *Store) trimKey() string { return trimKeys + s.space() }
 
-// ownerKey is that of an owner's index.
+// ownerKey is the key of an owner's index.
 func (s *Store) ownerKey(owner string) string { return ownerKeys + s.space() + owner }
 
-// countKey is that of how many entries an owner's index has. In a Cluster it is in the
-// index's slot.
-func (s *Store) countKey(owner string) string {
-	name := s.space() + owner
-	index := ownerKeys + name
-	switch {
-	case !s.spread || tagged(name):
-		return ownerKeys + countKeys + name
-	case !strings.ContainsAny(name, "{}"):
-		return ownerKeys + countKeys + "{" + index + "}"
-	}
-	slot := func(key string) uint16 {
-		cmd := s.b.Arbitrary("GET").Keys(key).Build()
-		return cmd.Slot()
-	}
-	for want, i := slot(index), int64(0); ; i++ {
-		if key := ownerKeys + countKeys + "{" + number(i) + "}" + name; slot(key) == want {
-			return key
-		}
-	}
-}
+// countKey is the key of the count of entries of an owner's index.
+func (s *Store) countKey(owner string) string { return s.placement.countKey(owner) }
 
-// wholeKey says that the indexes are whole: see [Store.trusted].
+// wholeKey is the key that says that all indexes are whole: see restore.go.
 func (s *Store) wholeKey() string { return ownerKeys + countKeys + s.space() }
 
-// ownerOf is the owner whose index has the key.
+// ownerOf returns the owner whose index has the key.
 func (s *Store) ownerOf(key string) string { return key[len(s.ownerKey("")):] }
 
-// isOwn reports whether a key that begins with the prefix is one of the stores' own, which
-// it can be only where there is none.
+// isOwn reports whether a key that begins with the prefix is one of the store's own. That is
+// possible only without a prefix.
 func isOwn(prefix, key string) bool {
 	return prefix == "" && (strings.HasPrefix(key, ownerKeys) || strings.HasPrefix(key, trimKeys))
 }
 
-// tagged reports whether a key that begins so has a hash tag there, which alone decides on
-// its slot.
+// tagged reports whether what begins with key has a hash tag in it. The tag determines the
+// slot.
 func tagged(key string) bool {
 	_, rest, _ := strings.Cut(key, "{")
 	tag, _, closed := strings.Cut(rest, "}")
 	return closed && tag != ""
-}
-
-// isTryAgain reports whether a server has some of several keys, while their slot moves.
-func isTryAgain(err error) bool {
-	refused, ok := rueidis.IsRedisErr(err)
-	return ok && refused.IsTryAgain()
 }

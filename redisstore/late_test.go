@@ -26,8 +26,8 @@ func (h held) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult
 	return h.Client.Do(context.WithoutCancel(ctx), cmd)
 }
 
-// A write whose caller is gone is done after a read that was asked later, on the same
-// connection: the server tells of it, though it is the store's own.
+// A write whose caller has given up is done after a later read on the same connection. The
+// server reports it, though it is the store's own write.
 func TestWriteAfterALaterRead(t *testing.T) {
 	t.Parallel()
 	server := startRedis(t)
@@ -70,7 +70,7 @@ func TestWriteAfterALaterRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			h := held{s.client, make(chan struct{}, 4), make(chan struct{})}
-			s.writes, s.swaps = exchanges(h, false), s.swapping(h)
+			s.writes, s.updates = newQueue(h, false), s.newUpdates(h)
 			ctx, cancel := context.WithCancel(t.Context())
 			written := make(chan error)
 			go func() { written <- write(ctx, n, r) }()

@@ -1,6 +1,8 @@
 package redisstore
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -8,33 +10,59 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// layout is how a session lies in Redis.
+// layout is the form in which a session is stored: [native] or [express].
 type layout interface {
+	// load reads a session.
+	load(ctx context.Context, s *Store, id string) (store.Record, error)
+
 	// reads appends the commands that read the session under the key.
 	reads(cmds rueidis.Commands, key string) rueidis.Commands
-	// record makes a record of their answers. With [errForeign] comes one that is there
-	// and makes no sense.
+
+	// record decodes their answers. It returns a record and [errForeign] if the key exists
+	// and holds no session.
 	record(id string, answers []rueidis.RedisResult) (store.Record, error)
-	// lists is what reads a session beside GET when an owner's are listed by a script;
-	// "GET" if nothing does. listed makes a record of the answers.
-	lists() string
-	listed(id string, values []rueidis.RedisMessage) (store.Record, error)
-	// owner is whose session a value is.
+
+	// pageReads is the argument of index_page.lua that says what it reads of each session,
+	// and pageRecord decodes the values.
+	pageReads() string
+	pageRecord(id string, values []rueidis.RedisMessage) (store.Record, error)
+
+	// encode returns the value that is stored for r, its version, and the owner in the form
+	// in which scripts compare it.
+	encode(r store.Record) (value string, v store.Version, owner string)
+
+	// expiry is the argument of scripts for an expiry.
+	expiry(expires time.Time) string
+
+	// expiryError is the most by which a stored expiry differs from the one that was asked
+	// for.
+	expiryError() time.Duration
+
+	// hasOwners reports whether sessions have owners.
+	hasOwners() bool
+
+	// owner returns the owner of a session by its value.
 	owner(value []byte) string
-	// value is what is kept for r, its version, and the owner as scripts compare
-	// it.
-	value(r store.Record) (value string, v store.Version, owner string)
-	// lifetime is the argument of scripts that stands for an expiry.
-	lifetime(expires time.Time) string
-	// scripts swap, create and touch a value.
+
+	// scriptsReadOwners reports whether scripts can find the owner in a value. If not, each
+	// update writes the owner's index, and a deletion reads the session.
+	scriptsReadOwners() bool
+
 	scripts() *scripts
 }
 
-// maxMilli is what stands for "never" in an owner's index, and the last expiry
-// that is told from it, in the year 33658.
+func newLayout(c Config, b rueidis.Builder) layout {
+	if c.Express {
+		return &express{b, c.TTL, c.OwnerOf, c.Now}
+	}
+	return native{b, c.Now}
+}
+
+// maxMilli stands for "never" in an owner's index. It is also the last expiry, in the year
+// 33658.
 const maxMilli = 999_999_999_999_999
 
-// milli is an expiry in milliseconds since 1970, between 1 and maxMilli.
+// milli returns an expiry in ms since 1970, between 1 and maxMilli.
 func milli(t time.Time) int64 {
 	if t.IsZero() {
 		return maxMilli
@@ -42,12 +70,14 @@ func milli(t time.Time) int64 {
 	return max(1, min(t.UnixMilli(), maxMilli))
 }
 
-// read is a command that [Store.read] may send again, and that goes to the primary even if the client sends reads to replicas: what was ended
-// must not be answered because a replica lags behind.
-func read(b rueidis.Builder, name, key string, args ...string) rueidis.Completed {
-	return pinned(b.Arbitrary(name).Keys(key).Args(args...).Build())
-}
+var errForeign = errors.New("a value under the prefix was not written in this layout: are these the keys of a Node application (set Config.Express), or of something else (choose another Config.Prefix)?")
 
-// pinned keeps rueidis from recycling a command that may be sent again: the old
-// connection may still be reading it when the new one has its answer.
-func pinned(cmd rueidis.Completed) rueidis.Completed { return cmd.Pin() }
+// foreign returns the record of a key of another type, if err says that it is one. Values
+// that are no session have a digest of the value as their version; there is none of such a
+// key, so its version is the digest of a fixed text, as in lua/foreign.lua.
+func foreign(id string, err error) (store.Record, error) {
+	if isWrongType(err) {
+		return store.Record{ID: id, Version: digest([]byte("no string"))}, errForeign
+	}
+	return store.Record{}, err
+}

@@ -2,6 +2,8 @@ package redisstore
 
 import (
 	"context"
+	"errors"
+	"hash/maphash"
 	"iter"
 	"slices"
 	"strconv"
@@ -11,13 +13,16 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// List implements [store.Lister]. Those of an owner are found by the index, on a single
-// server in one round trip for each hundred; all, and an owner's if his index may not be
-// whole, by SCAN on each primary, a page at a time. What is under the prefix and is no
-// session is passed over.
+// page is how many sessions a listing reads at a time.
+const page = 100
+
+// List implements [store.Lister]. It finds the sessions of an owner by the index, on a single
+// server in one round trip for each hundred. It finds all sessions, and an owner's if the
+// index may not be whole, by SCAN on each primary, a page at a time. It skips values under the
+// prefix that are no sessions.
 //
-// Where the servers change while all are listed, by a failover or by slots that
-// move, some could be missed: then it ends with an error that says so.
+// If the servers change while it lists all sessions, by a failover or by slots that move, it
+// could miss some. Then it ends with an error that says so.
 func (s *Store) List(ctx context.Context, owner string) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
 		one := func(r store.Record) bool { return yield(r, nil) }
@@ -49,7 +54,7 @@ func (s *Store) listAll(ctx context.Context, yield func(store.Record) bool) erro
 	})
 }
 
-// eachRecord calls fn with all sessions, in pages, until it wants no more.
+// eachRecord calls fn with all sessions, in pages, until it returns false.
 func (s *Store) eachRecord(ctx context.Context, fn func([]store.Record) (more bool, err error)) error {
 	var seen window
 	return s.scan(ctx, s.config.Prefix, "string", func(keys []string) (more bool, err error) {
@@ -79,25 +84,19 @@ func (s *Store) eachRecord(ctx context.Context, fn func([]store.Record) (more bo
 	})
 }
 
-// scan calls fn with the keys of the type that begin with the prefix, in pages,
-// until it wants no more. A key may come again.
+// scan calls fn with the keys of the type that begin with the prefix, in pages, until it
+// returns false. A key may come again.
 func (s *Store) scan(ctx context.Context, prefix, kind string, fn func(keys []string) (more bool, err error)) error {
-	nodes := []node{{client: s.client}}
-	if s.cluster {
-		var err error
-		if nodes, err = s.primaries(ctx); err != nil {
-			return err
-		}
+	nodes, err := s.topology.primaries(ctx)
+	if err != nil {
+		return err
 	}
 	for _, n := range nodes {
 		if more, err := s.scanNode(ctx, n.client, prefix, kind, fn); err != nil || !more {
 			return err
 		}
 	}
-	if s.cluster {
-		return s.unchanged(ctx, nodes)
-	}
-	return nil
+	return s.topology.unchanged(ctx, nodes)
 }
 
 func (s *Store) scanNode(ctx context.Context, c rueidis.Client, prefix, kind string, fn func(keys []string) (bool, error)) (more bool, err error) {
@@ -127,7 +126,7 @@ func (s *Store) scanNode(ctx context.Context, c rueidis.Client, prefix, kind str
 	}
 }
 
-// pattern matches what begins with the prefix.
+// pattern returns the pattern of the keys that begin with the prefix.
 func pattern(prefix string) string {
 	b := make([]byte, 0, len(prefix)+8)
 	for i := range len(prefix) {
@@ -139,4 +138,66 @@ func pattern(prefix string) string {
 		}
 	}
 	return string(append(b, '*'))
+}
+
+// window remembers the last keys that a SCAN returned, to drop those that come again.
+//
+// The server visits the buckets of its hash table in the order of their reversed bits. In this
+// order a table that grows returns no key twice. One that shrinks repeats only the current
+// bucket, which holds keys that the larger table has just returned. So it is enough to
+// remember the last keys, as many as the table has shrunk by. 65,536 is enough for a table of
+// 262,144 keys that shrinks to the smallest size during the listing.
+//
+// It keeps hashes with a seed of its own: about 2 MB at most. Among a million keys the chance
+// that two have the same hash is 1 in 280 million.
+type window struct {
+	seed maphash.Seed
+	set  map[uint64]struct{}
+	last []uint64
+	next int
+}
+
+const windowSize = 1 << 16
+
+// add reports whether the key is new.
+func (w *window) add(key string) bool {
+	if w.set == nil {
+		w.seed, w.set = maphash.MakeSeed(), map[uint64]struct{}{}
+	}
+	h := maphash.String(w.seed, key)
+	if _, ok := w.set[h]; ok {
+		return false
+	}
+	w.set[h] = struct{}{}
+	if len(w.last) < windowSize {
+		w.last = append(w.last, h)
+		return true
+	}
+	delete(w.set, w.last[w.next])
+	w.last[w.next] = h
+	w.next = (w.next + 1) % windowSize
+	return true
+}
+
+// identity is the process that answers. Another process has its hash tables in another order,
+// so a cursor would skip keys there.
+type identity struct{ run string }
+
+var errOther = errors.New("another server has taken over meanwhile, so that some sessions could be missed: list again")
+
+// same returns an error if another process answers INFO than before. It cannot know that if the
+// user may not call INFO.
+func (i *identity) same(info rueidis.RedisResult) error {
+	text, err := info.ToString()
+	if _, refused := rueidis.IsRedisErr(err); refused {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	run := field(text, "run_id")
+	if i.run != "" && run != i.run {
+		return errOther
+	}
+	i.run = run
+	return nil
 }

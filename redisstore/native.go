@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"bytes"
+	"context"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -15,12 +16,11 @@ import (
 //
 //	n1:<version>:<expiry>:<length of owner>:<owner><document>
 //
-// with the version, a random number, in 16 hexadecimal digits, and the expiry, in
-// milliseconds since 1970 or zeros for never, in 15 decimal ones. Their places are
-// fixed, so that a script reads the version without the document, and Touch
-// writes the expiry alone. The expiry stands there beside the key's because Redis
-// 6.2 cannot be asked for it, only for the time that is left; so one GET answers
-// all, which a cache can keep.
+// The version is a random number in 16 hexadecimal digits. The expiry is in milliseconds
+// since 1970, or zero for never, in 15 decimal digits. Their places are fixed, so a script
+// reads the version without the document, and Touch writes only the expiry. The header
+// repeats the key's expiry because Redis 6.2 reports only the time that is left. So one GET
+// returns all of a session, and a cache can keep its answer.
 const (
 	magic     = "n1:"
 	versionAt = len(magic)
@@ -33,7 +33,16 @@ type native struct {
 	now func() time.Time
 }
 
-func (n native) scripts() *scripts { return &nativeScripts }
+func (n native) scripts() *scripts          { return &nativeScripts }
+func (n native) hasOwners() bool            { return true }
+func (n native) scriptsReadOwners() bool    { return true }
+func (n native) expiryError() time.Duration { return time.Millisecond }
+func (n native) pageReads() string          { return "GET" }
+
+func (n native) load(ctx context.Context, s *Store, id string) (store.Record, error) {
+	value, err := s.placement.get(ctx, s.key(id))
+	return parse(id, value, err)
+}
 
 func (n native) reads(cmds rueidis.Commands, key string) rueidis.Commands {
 	return append(cmds, read(n.b, "GET", key))
@@ -44,15 +53,13 @@ func (n native) record(id string, answers []rueidis.RedisResult) (store.Record, 
 	return parse(id, value, err)
 }
 
-func (n native) lists() string { return "GET" }
-
-func (n native) listed(id string, values []rueidis.RedisMessage) (store.Record, error) {
+func (n native) pageRecord(id string, values []rueidis.RedisMessage) (store.Record, error) {
 	value, err := values[0].AsBytes()
 	return parse(id, value, err)
 }
 
-// parse takes a value apart, or the error that came in its place. The record's data is
-// part of it. Of a value that is none of this layout it is nothing, whatever that holds.
+// parse decodes a value, or passes on the error of reading it. The record's data is a part of
+// the value. A value in another layout gives a record without data.
 func parse(id string, value []byte, err error) (store.Record, error) {
 	if err != nil {
 		return foreign(id, err)
@@ -65,7 +72,7 @@ func parse(id string, value []byte, err error) (store.Record, error) {
 	digits, rest, _ := bytes.Cut(rest, []byte{':'})
 	length, err := strconv.ParseUint(string(digits), 10, 31)
 	if err != nil || int(length) > len(rest) {
-		return r, errForeign // with the version that it has after a touch, too
+		return r, errForeign // a touch does not change this version
 	}
 	r.Owner, r.Data = string(rest[:length]), rest[length:len(rest):len(rest)]
 	if expiry != 0 {
@@ -74,7 +81,7 @@ func parse(id string, value []byte, err error) (store.Record, error) {
 	return r, nil
 }
 
-// parseHeader reads what has its fixed place.
+// parseHeader decodes the part of the header that has fixed places.
 func parseHeader(value []byte) (v store.Version, expiry int64, rest []byte, ok bool) {
 	if len(value) < ownerAt || string(value[:versionAt]) != magic || value[expiryAt-1] != ':' || value[ownerAt-1] != ':' {
 		return 0, 0, nil, false
@@ -93,7 +100,7 @@ func (n native) owner(value []byte) string {
 	return r.Owner
 }
 
-func (n native) value(r store.Record) (string, store.Version, string) {
+func (n native) encode(r store.Record) (string, store.Version, string) {
 	version := rand.Uint64() | 1 // not zero
 	b := make([]byte, 0, ownerAt+8+len(r.Owner)+len(r.Data))
 	b = append(b, magic...)
@@ -114,14 +121,14 @@ func (n native) milli(expires time.Time) int64 {
 	return milli(expires)
 }
 
-// over as the lifetime is that of a session whose time has passed. Scripts remove
-// the key then, which a server that is out of memory allows, where it would refuse
-// to write a value that ends at once: logging out makes room.
-const over = "-1"
+// ended is the expiry of a session whose time has passed. Scripts then remove the key, so a
+// logout frees memory. A server that is out of memory allows that, but would refuse to
+// write a value that expires at once.
+const ended = "-1"
 
-func (n native) lifetime(expires time.Time) string {
+func (n native) expiry(expires time.Time) string {
 	if !expires.IsZero() && !expires.After(n.now()) {
-		return over
+		return ended
 	}
 	return strconv.FormatInt(n.milli(expires), 10)
 }

@@ -12,34 +12,19 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// entry is one of an owner's index: a session, and until when at least it is in
-// the index.
+// entry is an entry of an owner's index: a session, and when the entry is due.
 type entry struct {
 	id    string
-	score int64
+	score int64 // in ms since 1970
 }
 
-// settleScript takes an entry out, or gives it another score, if it is as it was
-// seen. Arguments: id, score seen, score to set or "".
-var settleScript = newScript(unlisting + `
-local n = 0
-for i = 1, #ARGV, 3 do
-	local score = redis.call('ZSCORE', KEYS[1], ARGV[i])
-	if score and tonumber(score) == tonumber(ARGV[i + 1]) then
-		if ARGV[i + 2] == '' then n = n + redis.call('ZREM', KEYS[1], ARGV[i])
-		else redis.call('ZADD', KEYS[1], ARGV[i + 2], ARGV[i]) end
-	end
-end
-if n > 0 then uncount(KEYS[2], n) end
-return n`)
-
-// settle looks after entries that are due. A session that is gone, or somebody
-// else's by now, is taken out. One that lives gets its expiry for a score: it was
-// touched, by whomever.
+// trimEntries removes entries that are due, if their session has ended or has another owner. The
+// entry of a session that was touched gets the new expiry for a score.
 //
-// None that lives is taken out. To bring one back, or to this owner, a writer
-// first sets a score that is not due; then the entry is not as it was seen.
-func (s *Store) settle(ctx context.Context, owner string, entries []entry) (removed int64, err error) {
+// It removes no session of the owner. A writer that restores such a session, or gives it to
+// this owner, first sets a score that is not due, and the script leaves an entry whose score
+// has changed.
+func (s *Store) trimEntries(ctx context.Context, owner string, entries []entry) (removed int64, err error) {
 	args := make([]string, 0, 3*len(entries))
 	records, errs := s.loadAll(ctx, entries)
 	for i, e := range entries {
@@ -47,16 +32,16 @@ func (s *Store) settle(ctx context.Context, owner string, entries []entry) (remo
 		switch err := errs[i]; {
 		case err == nil && records[i].Owner == owner:
 			score = number(milli(records[i].Expires))
-		case err != nil && !absent(err):
+		case err != nil && !isAbsent(err):
 			return 0, err
 		}
 		args = append(args, e.id, number(e.score), score)
 	}
-	return s.eval(ctx, &settleScript, []string{s.ownerKey(owner), s.countKey(owner)}, args).AsInt64()
+	return s.eval(ctx, &indexTrimScript, []string{s.ownerKey(owner), s.countKey(owner)}, args).AsInt64()
 }
 
-// fallDue lets the entries of sessions that are seen to be gone fall due once the
-// grace is over, if they would not before.
+// fallDue lets the entries of sessions that have ended fall due when the grace is over, unless
+// they are due before.
 func (s *Store) fallDue(ctx context.Context, owner string, ids []string) error {
 	if len(ids) == 0 {
 		return nil
@@ -69,10 +54,10 @@ func (s *Store) fallDue(ctx context.Context, owner string, ids []string) error {
 	return s.do(ctx, s.client, cmd.Build()).Error()
 }
 
-// listOwner yields the sessions of the owner: those in his index if that is known to be
-// whole, else those found among all.
+// listOwner yields the sessions of the owner. It reads the index if that is known to be whole,
+// else all sessions.
 func (s *Store) listOwner(ctx context.Context, owner string, yield func(store.Record) bool) error {
-	if !s.owned {
+	if !s.hasOwners {
 		return fmt.Errorf("listing by owner needs Config.OwnerOf: %w", errors.ErrUnsupported)
 	}
 	p, err := s.indexPage(ctx, owner, 0)
@@ -80,7 +65,7 @@ func (s *Store) listOwner(ctx context.Context, owner string, yield func(store.Re
 		return err
 	}
 	if !p.trusted {
-		if p, err = s.rebuilt(ctx, owner); err != nil {
+		if p, err = s.restored(ctx, owner); err != nil {
 			return err
 		}
 	}
@@ -111,13 +96,7 @@ func (s *Store) listOwner(ctx context.Context, owner string, yield func(store.Re
 	}
 }
 
-// unanswered reports whether err is other than what the server answered.
-func unanswered(err error) bool {
-	_, ok := rueidis.IsRedisErr(err)
-	return err != nil && !ok
-}
-
-// parseEntries reads ids and scores, and leaves out what was seen before.
+// parseEntries decodes ids and scores, and drops the ids that were seen before.
 func parseEntries(elements []string, seen *window) ([]entry, error) {
 	var entries []entry
 	for i := 0; i+1 < len(elements); i += 2 {
@@ -132,8 +111,8 @@ func parseEntries(elements []string, seen *window) ([]entry, error) {
 	return entries, nil
 }
 
-// listEntries yields the owner's sessions among the entries, and sees to the
-// others. Those that were read with the index are in known.
+// listEntries yields the owner's sessions among the entries, and trims the other entries. The
+// sessions that were read with the index are in known.
 func (s *Store) listEntries(ctx context.Context, owner string, entries []entry, known map[string]loaded, yield func(store.Record) bool) (more bool, err error) {
 	all, err := s.records(ctx, entries, known)
 	if err != nil {
@@ -141,21 +120,21 @@ func (s *Store) listEntries(ctx context.Context, owner string, entries []entry, 
 	}
 	var ended []string
 	var due []entry
-	before := s.dueBefore()
+	until := s.dueUntil()
 	for i, e := range entries {
-		if e.score <= before {
+		if e.score <= until {
 			due = append(due, e)
-		} else if all[i].err != nil && known == nil { // else the script has seen to it
+		} else if all[i].err != nil && known == nil { // else the script has changed its score
 			ended = append(ended, e.id)
 		}
 	}
-	// A server that is out of memory or takes no writes is no reason not to list: the
-	// entries are seen to another time.
+	// A server that is out of memory or takes no writes does not keep the sessions from being
+	// listed: a later call trims the entries.
 	if err := s.fallDue(ctx, owner, ended); unanswered(err) {
 		return false, err
 	}
 	if len(due) > 0 {
-		if _, err := s.settle(ctx, owner, due); unanswered(err) {
+		if _, err := s.trimEntries(ctx, owner, due); unanswered(err) {
 			return false, err
 		}
 	}
@@ -173,13 +152,13 @@ func (s *Store) listEntries(ctx context.Context, owner string, entries []entry, 
 	return true, nil
 }
 
-// loaded is a session of an index, or that there is none.
+// loaded is a session of an index, or the error of reading it.
 type loaded struct {
 	record store.Record
 	err    error
 }
 
-// records are the sessions of the entries, known or not.
+// records returns the sessions of the entries. It reads them unless they are known.
 func (s *Store) records(ctx context.Context, entries []entry, known map[string]loaded) ([]loaded, error) {
 	all := make([]loaded, len(entries))
 	if known != nil {
@@ -190,10 +169,95 @@ func (s *Store) records(ctx context.Context, entries []entry, known map[string]l
 	}
 	records, errs := s.loadAll(ctx, entries)
 	for i, err := range errs {
-		if err != nil && !absent(err) {
+		if err != nil && !isAbsent(err) {
 			return nil, err
 		}
 		all[i] = loaded{records[i], err}
 	}
 	return all, nil
+}
+
+// loadAll reads the sessions of the entries, in one round trip to each server. It returns a
+// record or an error for each.
+func (s *Store) loadAll(ctx context.Context, entries []entry) ([]store.Record, []error) {
+	if len(entries) == 0 {
+		return nil, nil
+	}
+	var cmds rueidis.Commands
+	for _, e := range entries {
+		cmds = s.layout.reads(cmds, s.key(e.id))
+	}
+	answers := s.read(ctx, s.client, cmds)
+	each := len(cmds) / len(entries)
+	records, errs := make([]store.Record, len(entries)), make([]error, len(entries))
+	for i, e := range entries {
+		records[i], errs[i] = s.layout.record(e.id, answers[i*each:(i+1)*each])
+	}
+	return records, errs
+}
+
+// indexPage is a page of an owner's index, with the facts that show whether it is whole.
+type indexPage struct {
+	cursor         uint64
+	elements       []string // ids and scores
+	entries, count int64
+	records        map[string]loaded // nil: not read
+	server         rueidis.RedisResult
+	trusted        bool // no index was lost without its count
+}
+
+func (s *Store) indexPage(ctx context.Context, owner string, cursor uint64) (p indexPage, err error) {
+	keys := []string{s.ownerKey(owner), s.countKey(owner)}
+	args := []string{strconv.FormatUint(cursor, 10), number(page), s.config.Prefix, s.placement.pageReads(), number(s.config.Now().UnixMilli())}
+	cmds := make(rueidis.Commands, 1, 2+len(infoSections))
+	for _, section := range infoSections {
+		cmds = append(cmds, pinned(s.b.Arbitrary("INFO", section).Build().SetSlot(keys[0])))
+	}
+	cmds = append(cmds, read(s.b, "GET", s.wholeKey()))
+	cmds[0] = pinned(indexPageScript.byDigest(s.b, keys, args))
+	answers := s.read(ctx, s.client, cmds)
+	if isNoScript(answers[0].Error()) {
+		cmds[0] = pinned(indexPageScript.inFull(s.b, keys, args))
+		answers = s.read(ctx, s.client, cmds)
+	}
+	parts, err := answers[0].ToArray()
+	if err != nil {
+		return p, err
+	}
+	if p.cursor, err = parts[0].AsUint64(); err != nil {
+		return p, err
+	}
+	if p.elements, err = parts[1].AsStrSlice(); err != nil {
+		return p, err
+	}
+	if p.entries, err = parts[2].AsInt64(); err != nil {
+		return p, err
+	}
+	if p.count, err = parts[3].AsInt64(); err != nil {
+		return p, err
+	}
+	values, err := parts[4].ToArray()
+	if err != nil {
+		return p, err
+	}
+	if args[3] != "" {
+		p.records = make(map[string]loaded, len(p.elements)/2)
+		each := len(values) / max(1, len(p.elements)/2)
+		for i := 0; i+1 < len(p.elements); i += 2 {
+			at := i / 2 * each
+			r, err := s.layout.pageRecord(p.elements[i], values[at:at+each])
+			p.records[p.elements[i]] = loaded{r, err}
+		}
+	}
+	p.server = answers[1]
+	e, err := s.evicting(answers[1:4])
+	if err != nil {
+		return p, err
+	}
+	whole, err := answers[4].ToString()
+	if unanswered(err) && !rueidis.IsRedisNil(err) {
+		return p, err
+	}
+	p.trusted = err == nil && e.keeps(whole)
+	return p, nil
 }

@@ -14,33 +14,32 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// errNoID is what Create answers for a record without an id.
 var errNoID = errors.New("redisstore: record without an id")
 
 // Store keeps sessions in Redis. Make one with [New] or [Open].
 type Store struct {
-	client  rueidis.Client
-	b       rueidis.Builder
-	config  Config
-	layout  layout
-	cluster bool // there may be several servers
-	spread  bool // an owner's index may be on another server than the session
-	owned   bool // sessions have owners
+	client rueidis.Client
+	b      rueidis.Builder
+	config Config
 
-	// What the keys of owners' indexes, and of their counts, begin with, for scripts; if
-	// they are on the session's server.
-	indexes, counts string
-	closed          atomic.Bool
-	life            context.Context // until Close
-	stop            context.CancelFunc
-	running         sync.WaitGroup
+	layout    layout    // how a session is stored
+	topology  topology  // on which servers
+	placement placement // and where the owners' indexes are
 
-	// Where calls stand in line that go together if client is one server.
-	reads, writes *batch.Queue[exchange]
-	fetches       *batch.Queue[fetch]
-	swaps         *batch.Queue[swap]
+	hasOwners                bool
+	indexPrefix, countPrefix string // see placement.prefixes
 
-	repair                repair
+	closed  atomic.Bool
+	life    context.Context // until Close
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	// The queues of calls that are batched.
+	reads, writes *batch.Queue[commands]
+	gets          *batch.Queue[get]
+	updates       *batch.Queue[update]
+
+	restoring             restoring
 	warnForeign, warnLost sync.Once
 
 	tracking *tracking // nil: the store was not opened, and cannot be watched
@@ -54,15 +53,15 @@ var (
 	_ store.Unwrapper = (*Store)(nil)
 )
 
-// New makes a store that keeps sessions where c.Client is connected to, and fails
-// if that does not answer, refuses the user, or is older than Redis 6.2. Close it
-// to end its trimming.
+// New makes a store that keeps sessions on the servers that c.Client is connected to. It
+// returns an error if the server does not answer, refuses the user, or is older than Redis
+// 6.2. Close ends the store's trimming.
 func New(ctx context.Context, c Config) (*Store, error) {
 	if c.Client == nil {
 		return nil, errors.New("redisstore: Config.Client is nil: make one with rueidis.NewClient, or call Open")
 	}
 	if c.Heartbeat != 0 {
-		return nil, errors.New("redisstore: Config.Heartbeat is for Open: a store with a client of the caller's cannot be watched")
+		return nil, errors.New("redisstore: Config.Heartbeat is for Open: a store with the caller's client cannot be watched")
 	}
 	c, err := c.withDefaults()
 	if err != nil {
@@ -71,46 +70,32 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	return start(ctx, c, nil)
 }
 
-// start makes a store of a configuration with defaults and a client.
+// start makes a store from a configuration that has its defaults and a client.
 func start(ctx context.Context, c Config, t *tracking) (*Store, error) {
-	if err := c.checkCluster(); err != nil {
+	s := &Store{client: c.Client, b: c.Client.B(), config: c, tracking: t}
+	if err := s.setTopology(); err != nil {
 		return nil, err
 	}
-	s := &Store{
-		client:  c.Client,
-		b:       c.Client.B(),
-		config:  c,
-		cluster: c.Client.Mode() == rueidis.ClientModeCluster,
-		spread:  c.Client.Mode() == rueidis.ClientModeCluster && !tagged(c.Prefix),
-		owned:   !c.Express || c.OwnerOf != nil,
-
-		tracking: t,
-	}
-	if !s.spread {
-		s.indexes, s.counts = s.ownerKey(""), s.countKey("")
-	}
-	s.reads, s.writes = exchanges(c.Client, true), exchanges(c.Client, false)
-	s.fetches = &batch.Queue[fetch]{Send: s.fetchAll, MaxInFlight: maxInFlight, MaxCalls: maxCalls}
-	s.swaps = s.swapping(c.Client)
-	s.layout = native{s.b, c.Now}
-	if c.Express {
-		s.layout = &express{s.b, c.TTL, c.OwnerOf, c.Now}
-	}
+	s.layout = newLayout(c, s.b)
+	s.hasOwners = s.layout.hasOwners()
+	s.indexPrefix, s.countPrefix = s.placement.prefixes()
+	s.reads, s.writes = newQueue(c.Client, true), newQueue(c.Client, false)
+	s.gets, s.updates = s.newGets(), s.newUpdates(c.Client)
 	if err := s.inspect(ctx); err != nil {
 		return nil, err
 	}
-	s.introduce(ctx)
+	s.topology.prepare(ctx)
 	s.life, s.stop = context.WithCancel(context.Background())
 	ctx = s.life
 	s.trimRegularly(ctx)
 	if t != nil {
-		s.running.Go(func() { (&pulse{store: s}).run(ctx) })
-		s.running.Go(func() { s.look(ctx) })
+		s.running.Go(func() { s.beat(ctx) })
+		s.running.Go(func() { s.publish(ctx) })
 	}
 	return s, nil
 }
 
-// ready is the error of a call that need not begin.
+// ready returns the error of a call that need not start.
 func (s *Store) ready(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -121,23 +106,16 @@ func (s *Store) ready(ctx context.Context) error {
 	return nil
 }
 
-// Load implements [store.Store], in one round trip. What is kept under the id and is no
-// session, because it was cut, is another program's, or is a list, hash or set, is
-// answered with a version and without data (with Express, what text there is), so that the caller sees a record that it
-// cannot decode, and can replace or delete it. The first time, [Config.Logger] hears of it.
+// Load implements [store.Store], in one round trip. A value under the id may be no session: it
+// is truncated, belongs to another program, or is a list, hash or set. Load then returns a
+// version without data (with Express, with the text if there is one). The caller gets a
+// record that it cannot decode, and can replace or delete it. The first time, Load logs it to
+// [Config.Logger].
 func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	if err := s.ready(ctx); err != nil {
 		return store.Record{}, err
 	}
-	var r store.Record
-	var err error
-	if s.spread || s.config.Express {
-		r, err = s.layout.record(id, s.read(ctx, s.client, s.layout.reads(nil, s.key(id))))
-	} else {
-		var value []byte
-		value, err = s.fetch(ctx, s.key(id))
-		r, err = parse(id, value, err)
-	}
+	r, err := s.layout.load(ctx, s, id)
 	if errors.Is(err, errForeign) {
 		s.warnForeign.Do(func() { s.config.Logger.WarnContext(ctx, "redisstore: "+err.Error()) })
 		return r, nil
@@ -145,7 +123,7 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	return r, s.wrap(ctx, "load", err)
 }
 
-// Create implements [store.Store]. A server that is out of memory is
+// Create implements [store.Store]. If the server is out of memory, the error is
 // [store.ErrFull].
 func (s *Store) Create(ctx context.Context, r store.Record) (store.Version, error) {
 	if err := s.ready(ctx); err != nil {
@@ -154,17 +132,12 @@ func (s *Store) Create(ctx context.Context, r store.Record) (store.Version, erro
 	if r.ID == "" {
 		return 0, errNoID
 	}
-	w := s.writing(r)
+	w := s.newWrite(r)
 	defer w.end()
-	if w.apart {
-		if err := w.list(ctx); err != nil {
-			return 0, s.wrap(ctx, "create", err)
-		}
-	}
-	switch outcome, err := w.run(ctx, &s.layout.scripts().create); {
+	switch outcome, err := s.placement.create(ctx, w); {
 	case err != nil:
 		return 0, s.wrap(ctx, "create", err)
-	case outcome == gone:
+	case outcome == exists:
 		return 0, store.ErrExists
 	}
 	w.done = true
@@ -172,32 +145,21 @@ func (s *Store) Create(ctx context.Context, r store.Record) (store.Version, erro
 	return w.version, nil
 }
 
-// Update implements [store.Store], in one round trip; in a Cluster there are more
-// when the owner changes, and with [Config.Express] two if there is one. A server that is
-// out of memory is [store.ErrFull].
+// Update implements [store.Store], in one round trip. In a Cluster there are more when the
+// owner changes, and with [Config.Express] two if the session has an owner. If the server is
+// out of memory, the error is [store.ErrFull].
 func (s *Store) Update(ctx context.Context, r store.Record) (store.Version, error) {
 	if err := s.ready(ctx); err != nil {
 		return 0, err
 	}
-	w := s.writing(r)
+	w := s.newWrite(r)
 	defer w.end()
-	if w.apart && s.config.Express {
-		if err := w.list(ctx); err != nil {
-			return 0, s.wrap(ctx, "update", err)
-		}
-	}
-	outcome, err := w.swap(ctx)
-	if err == nil && outcome == unlisted {
-		if err = w.list(ctx); err == nil {
-			outcome, err = w.swap(ctx)
-		}
-	}
-	switch {
+	switch outcome, err := s.placement.update(ctx, w); {
 	case err != nil:
 		return 0, s.wrap(ctx, "update", err)
-	case outcome == gone:
+	case outcome == missing:
 		return 0, store.ErrNotFound
-	case outcome == changed:
+	case outcome == conflict:
 		return 0, store.ErrConflict
 	}
 	w.done = true
@@ -205,14 +167,14 @@ func (s *Store) Update(ctx context.Context, r store.Record) (store.Version, erro
 	return w.version, nil
 }
 
-// Touch implements [store.Store]. It leaves the version as it is.
+// Touch implements [store.Store]. It does not change the version.
 func (s *Store) Touch(ctx context.Context, id string, expires time.Time) error {
 	if err := s.ready(ctx); err != nil {
 		return err
 	}
-	keys, args := [1]string{s.key(id)}, [1]string{s.layout.lifetime(expires)}
+	keys, args := [1]string{s.key(id)}, [1]string{s.layout.expiry(expires)}
 	outcome, err := s.eval(ctx, &s.layout.scripts().touch, keys[:], args[:]).AsInt64()
-	if err == nil && outcome == gone {
+	if err == nil && outcome == missing {
 		return store.ErrNotFound
 	}
 	return s.wrap(ctx, "touch", err)
@@ -223,25 +185,25 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	if err := s.ready(ctx); err != nil {
 		return err
 	}
-	if !s.owned {
+	if !s.hasOwners {
 		return s.wrap(ctx, "delete", s.do(ctx, s.client, s.b.Del().Key(s.key(id)).Build()).Error())
 	}
-	return s.wrap(ctx, "delete", s.deleteOwned(ctx, id))
+	return s.wrap(ctx, "delete", s.placement.delete(ctx, id))
 }
 
-// Ping implements [store.Pinger]: whether the server answers, and in a Cluster
-// whether one says that all of it does.
+// Ping implements [store.Pinger]. It checks that the server answers, and in a Cluster that one
+// node reports that all slots are served.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.ready(ctx); err != nil {
 		return err
 	}
-	return s.wrap(ctx, "ping", s.ping(ctx))
+	return s.wrap(ctx, "ping", s.topology.ping(ctx))
 }
 
-// Close ends the trimming and the watching. A client that [Open] made is closed, which
-// takes a second where a server is silent; calls under way then answer
-// [store.ErrClosed] or what they were answered before. The caller's client is left open.
-// It may be called several times. Afterwards all methods answer [store.ErrClosed].
+// Close ends the trimming and the watching. It closes a client that [Open] has made, which
+// takes a second if a server does not answer. Calls under way then return [store.ErrClosed],
+// or the answer that they have got. Close does not close the caller's client. It may be
+// called several times. Afterwards all methods return [store.ErrClosed].
 func (s *Store) Close() error {
 	first := !s.closed.Swap(true)
 	s.stop()
@@ -249,14 +211,14 @@ func (s *Store) Close() error {
 		s.client.Close()
 		s.tracking.feed.Close()
 	}
-	s.repair.mu.Lock()
-	//lint:ignore SA2001 a repair that had begun under the lock is counted in running by now, and none begins from here on
-	s.repair.mu.Unlock()
+	s.restoring.mu.Lock()
+	//lint:ignore SA2001 a restoration that began under the lock is counted in running by now, and no other begins after it
+	s.restoring.mu.Unlock()
 	s.running.Wait()
 	return nil
 }
 
-// version is how scripts see a version.
+// version returns a version in the form in which scripts compare it.
 func version(v store.Version) string {
 	return rueidis.BinaryString(appendHex(make([]byte, 0, 16), uint64(v)))
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// hear collects what a feed sends, from the first event on.
+// hear collects the events of a feed, after the first.
 func hear(t *testing.T, tr *tracking) <-chan store.Event {
 	t.Helper()
 	events := make(chan store.Event, 1024)
@@ -30,10 +30,10 @@ type pipeConn struct {
 
 func (c pipeConn) Close() error { c.closed(); return nil }
 
-// That something may have been missed is told before a new connection is used, so that
-// nothing is read over it before that, and before an old one is closed, so that nobody
-// has taken its place yet.
-func TestConnectionsAreTold(t *testing.T) {
+// Watchers are notified that they may have missed events before a new connection is used, so
+// that no read over it precedes that, and before an old one is closed, so that no other has
+// replaced it yet.
+func TestConnectionsAreReported(t *testing.T) {
 	t.Parallel()
 	tr := newTracking("p:")
 	events := hear(t, tr)
@@ -77,9 +77,9 @@ func TestConnectionsAreTold(t *testing.T) {
 	}
 }
 
-// A change that may be the store's own write is told with its version only if the record
-// is just as it was written, and with its end if it is gone.
-func TestLookAtWhatMayBeOurs(t *testing.T) {
+// A change that may be the store's own write is published with its version only if the record
+// is as the store has written it, and as the end of the session if there is none.
+func TestCheckOwnWrites(t *testing.T) {
 	t.Parallel()
 	server := startRedis(t)
 	s, err := Open(t.Context(), rueidis.ClientOption{InitAddress: []string{server.Addr()}}, Config{Prefix: "look:"})
@@ -105,7 +105,7 @@ func TestLookAtWhatMayBeOurs(t *testing.T) {
 		{"another expiry", "id", written{r.Version, expires.Add(time.Minute)}, store.Event{ID: "id"}},
 		{"gone", "none", written{r.Version, expires}, store.Event{ID: "none", Ended: true}},
 	} {
-		s.lookAt(t.Context(), []told{{id: c.id, ours: c.ours}})
+		s.check(t.Context(), []change{{id: c.id, ours: c.ours}})
 		for e := range events {
 			if e.ID != "" {
 				if e != c.want {
@@ -117,14 +117,13 @@ func TestLookAtWhatMayBeOurs(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	s.lookAt(ctx, []told{{id: "id", ours: written{r.Version, expires}}})
+	s.check(ctx, []change{{id: "id", ours: written{r.Version, expires}}})
 	if e := <-events; e != (store.Event{ID: "id"}) {
 		t.Errorf("not answered: told %+v", e)
 	}
 }
 
-// A moment is told after the changes that came before it, those that have to be looked at
-// too.
+// A moment is published after the changes before it, even those that need a check.
 func TestMomentsComeAfterChanges(t *testing.T) {
 	t.Parallel()
 	tr := newTracking("p:")
@@ -133,12 +132,12 @@ func TestMomentsComeAfterChanges(t *testing.T) {
 	if !tr.setAside("id") || tr.setAside("id") {
 		t.Error("a change that may be ours is set aside once")
 	}
-	tr.whole(time.Now())
+	tr.wholeAt(time.Now())
 	if q := tr.take(); len(q) != 2 || q[0].id != "id" || q[1].id != "" {
 		t.Errorf("in the queue: %+v", q)
 	}
 	tr.expect(store.Record{ID: "id", Expires: time.Now()}, 8)
-	tr.dismiss("id", 8)
+	tr.forget("id", 8)
 	if tr.setAside("id") {
 		t.Error("a write that was not done is expected")
 	}

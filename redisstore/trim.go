@@ -10,10 +10,10 @@ import (
 	"github.com/nestsession/session/internal/backoff"
 )
 
-// TrimOwners takes out of the owners' indexes the entries of sessions that ended
-// more than an hour ago, and says how many. The store does it by itself, see
-// [Config.TrimInterval]; it matters for owners who never come back, the others are
-// trimmed as they come. It looks for the indexes with SCAN, in small steps.
+// TrimOwners removes the entries of sessions that ended more than an hour ago from the owners'
+// indexes, and returns how many. The store calls it at each [Config.TrimInterval]. That
+// matters for owners who never come back: the other indexes are trimmed as they are used. It
+// finds the indexes with SCAN, in small steps.
 func (s *Store) TrimOwners(ctx context.Context) (removed int, err error) {
 	if err := s.ready(ctx); err != nil {
 		return 0, err
@@ -31,11 +31,11 @@ func (s *Store) TrimOwners(ctx context.Context) (removed int, err error) {
 	return removed, s.wrap(ctx, "trim", err)
 }
 
-// trimOwner sees to all entries of an index that are due, a page at a time.
+// trimOwner trims all due entries of an index, a page at a time.
 func (s *Store) trimOwner(ctx context.Context, key string) (removed int, err error) {
-	before := s.dueBefore()
+	until := s.dueUntil()
 	for {
-		cmd := read(s.b, "ZRANGEBYSCORE", key, "-inf", number(before), "WITHSCORES", "LIMIT", "0", number(page))
+		cmd := read(s.b, "ZRANGEBYSCORE", key, "-inf", number(until), "WITHSCORES", "LIMIT", "0", number(page))
 		found, err := s.read(ctx, s.client, rueidis.Commands{cmd})[0].AsZScores()
 		if err != nil {
 			return removed, err
@@ -47,7 +47,7 @@ func (s *Store) trimOwner(ctx context.Context, key string) (removed int, err err
 		for i, z := range found {
 			due[i] = entry{z.Member, int64(z.Score)}
 		}
-		n, err := s.settle(ctx, s.ownerOf(key), due)
+		n, err := s.trimEntries(ctx, s.ownerOf(key), due)
 		removed += int(n)
 		if err != nil || len(found) < page {
 			return removed, err
@@ -58,16 +58,15 @@ func (s *Store) trimOwner(ctx context.Context, key string) (removed int, err err
 	}
 }
 
-// trimRegularly runs TrimOwners from time to time, in one of the stores on the
-// same sessions.
+// trimRegularly runs TrimOwners at each interval, in one of the stores on the same sessions.
 func (s *Store) trimRegularly(ctx context.Context) {
 	interval := s.config.TrimInterval
-	if interval < 0 || !s.owned {
+	if interval < 0 || !s.hasOwners {
 		return
 	}
 	s.running.Go(func() {
 		if p, err := s.indexPage(ctx, "", 0); err == nil && !p.trusted {
-			s.beginRebuild() // rather than when the first owner is asked for
+			s.beginRestore() // rather than when an owner is first listed
 		}
 		for {
 			if !backoff.Pause(ctx, interval*9/10+backoff.Below(interval/5+1)) {
@@ -80,7 +79,7 @@ func (s *Store) trimRegularly(ctx context.Context) {
 	})
 }
 
-// trimInTurn trims unless another store has lately.
+// trimInTurn trims unless another store has done so within half an interval.
 func (s *Store) trimInTurn(ctx context.Context, interval time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, interval)
 	defer cancel()
@@ -93,7 +92,7 @@ func (s *Store) trimInTurn(ctx context.Context, interval time.Duration) error {
 	}
 	_, err := s.TrimOwners(ctx)
 	if errors.Is(err, errMoved) || errors.Is(err, errMoving) || errors.Is(err, errOther) || errors.Is(err, errFailover) {
-		return nil // what was passed over is for the next time
+		return nil // the next run trims what this one has skipped
 	}
 	return err
 }

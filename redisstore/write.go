@@ -7,33 +7,35 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/nestsession/session/internal/batch"
 	"github.com/nestsession/session/store"
 )
 
-// writing is a creation or an update under way.
-type writing struct {
-	s       *Store
-	id      string
-	owner   string
-	keys    [3]string  // of the session, of the owner's index, and of its count
-	args    [10]string // see scripts
-	version store.Version
-	listed  bool // there is an owner to be listed
-	apart   bool // and its index has to be written before, by itself
-	done    bool // the server has said so
-	due     []entry
+// write is a creation or an update under way.
+type write struct {
+	s        *Store
+	id       string
+	owner    string
+	keys     [3]string // of the session, of the owner's index, and of its count
+	args     [argsOfWrite]string
+	version  store.Version
+	hasOwner bool // there is an owner, whose index has to list the session
+	done     bool // the server has confirmed the write
+	due      []entry
 }
 
-func (s *Store) writing(r store.Record) *writing {
-	w := &writing{s: s, id: r.ID, owner: r.Owner, listed: s.owned && r.Owner != ""}
-	value, v, owner := s.layout.value(r)
+func (s *Store) newWrite(r store.Record) *write {
+	w := &write{s: s, id: r.ID, owner: r.Owner, hasOwner: s.hasOwners && r.Owner != ""}
+	value, v, owner := s.layout.encode(r)
 	w.version = v
 	w.keys[0] = s.key(r.ID)
-	w.args = [10]string{0: value, 1: s.layout.lifetime(r.Expires), 2: r.ID, 5: version(r.Version), 6: owner, 8: s.indexes, 9: s.counts}
-	if w.listed {
-		w.apart = s.spread
+	w.args = [argsOfWrite]string{
+		argValue: value, argExpiry: s.layout.expiry(r.Expires), argID: r.ID,
+		argVersion: version(r.Version), argOwner: owner, argIndexPrefix: s.indexPrefix, argCountPrefix: s.countPrefix,
+	}
+	if w.hasOwner {
 		w.keys[1], w.keys[2] = s.ownerKey(r.Owner), s.countKey(r.Owner)
-		w.args[3], w.args[4] = number(milli(r.Expires)), number(s.dueBefore())
+		w.args[argScore], w.args[argDueUntil] = number(milli(r.Expires)), number(s.dueUntil())
 	}
 	if s.tracking != nil {
 		s.tracking.expect(r, v)
@@ -41,43 +43,36 @@ func (s *Store) writing(r store.Record) *writing {
 	return w
 }
 
-// end is the end of the call.
-func (w *writing) end() {
+// end is called when the call returns.
+func (w *write) end() {
 	if w.s.tracking != nil && !w.done {
-		w.s.tracking.dismiss(w.id, w.version)
+		w.s.tracking.forget(w.id, w.version)
 	}
 }
 
-// run runs the script and says what came of it.
-func (w *writing) run(ctx context.Context, sc *script) (outcome int64, err error) {
-	return w.outcome(w.s.eval(ctx, sc, w.scriptKeys(), w.args[:]))
-}
-
-func (w *writing) scriptKeys() []string {
-	if w.listed && !w.apart {
-		return w.keys[:]
-	}
-	return w.keys[:1]
+// run runs the script and returns its outcome.
+func (w *write) run(ctx context.Context, sc *script, keys []string) (outcome int64, err error) {
+	return w.outcome(w.s.eval(ctx, sc, keys, w.args[:]))
 }
 
 // errStalled ends a write that could outlive its entry in the index.
 var errStalled = errors.New("the process stood still between two commands: try again")
 
-// list writes the owner's index ahead of the session.
-func (w *writing) list(ctx context.Context) error {
+// writeIndex writes the owner's index before the session is written.
+func (w *write) writeIndex(ctx context.Context) error {
 	start := w.s.config.Now()
-	if _, err := w.outcome(w.s.eval(ctx, &listScript, w.keys[1:], w.args[2:5])); err != nil {
+	if _, err := w.outcome(w.s.eval(ctx, &indexAddScript, w.keys[1:], w.args[argID:argDueUntil+1])); err != nil {
 		return err
 	}
-	w.args[7] = "1"
+	w.args[argListed] = "1"
 	if w.s.config.Now().Round(0).Sub(start.Round(0)).Abs() > grace/2 {
 		return errStalled
 	}
 	return nil
 }
 
-// outcome reads the answer of a script that may have listed the session.
-func (w *writing) outcome(answer rueidis.RedisResult) (outcome int64, err error) {
+// outcome decodes the answer of a script that may have written the index.
+func (w *write) outcome(answer rueidis.RedisResult) (outcome int64, err error) {
 	m, err := answer.ToMessage()
 	if err != nil {
 		return 0, err
@@ -100,20 +95,80 @@ func (w *writing) outcome(answer rueidis.RedisResult) (outcome int64, err error)
 	return parts[0].AsInt64()
 }
 
-// trim sees to the entries of the owner that are due. That it fails is no failure
-// of the write: somebody else will see to them.
-func (w *writing) trim(ctx context.Context) {
+// trim trims the due entries of the owner. If that fails, the write does not: a later call
+// trims them.
+func (w *write) trim(ctx context.Context) {
 	if len(w.due) > 0 {
-		_, _ = w.s.settle(ctx, w.owner, w.due)
+		_, _ = w.s.trimEntries(ctx, w.owner, w.due)
 	}
 }
 
-// grace is how long an entry is kept after its time: for writers between their two
-// commands, for clocks that differ, and for the late save of a Node application,
-// which writes back a session that has just ended.
+// grace is how long an entry is kept after its score: for writers between their two
+// commands, for clocks that differ, and for the late save of a Node application, which
+// writes back a session that has just ended.
 const grace = time.Hour
 
-// dueBefore is the score up to which entries are due.
-func (s *Store) dueBefore() int64 {
+// dueUntil is the score up to which entries are due.
+func (s *Store) dueUntil() int64 {
 	return s.config.Now().Add(-grace).UnixMilli()
+}
+
+// The most sessions that one script updates, and the most bytes of a value in it: the server
+// runs nothing else meanwhile.
+const (
+	maxUpdates = 64
+	maxValue   = 16 << 10
+)
+
+// update is an update of one session. A batch of them is one run of a script, which costs
+// the server and rueidis about half of as many runs.
+type update struct {
+	keys    []string
+	args    []string
+	batched bool
+
+	answer rueidis.RedisResult // if not batched: the script's
+
+	outcome int64 // if batched
+	err     error
+}
+
+func (s *Store) newUpdates(client rueidis.Client) *batch.Queue[update] {
+	sendBatch := func(ctx context.Context, calls []*update) { s.updateBatch(ctx, client, calls) }
+	return &batch.Queue[update]{Send: sendBatch, MaxInFlight: maxInFlight, MaxCalls: maxUpdates}
+}
+
+func (s *Store) updateBatch(ctx context.Context, client rueidis.Client, calls []*update) {
+	send := func(cmd rueidis.Completed) rueidis.RedisResult {
+		return send(ctx, client, false, rueidis.Commands{cmd})[0]
+	}
+	if len(calls) == 1 {
+		calls[0].answer = s.layout.scripts().update.run(s.b, calls[0].keys, calls[0].args, send)
+		return
+	}
+	// The script reads all sessions before it writes one. So of several updates of one
+	// session only the first is batched.
+	sent := make(map[string]bool, len(calls))
+	first := calls[:0:0]
+	keys, args := make([]string, 0, len(calls)), make([]string, 0, 4*len(calls)+3)
+	for _, u := range calls {
+		u.batched, u.outcome = true, unbatched
+		if key := u.keys[0]; !sent[key] {
+			sent[key] = true
+			first = append(first, u)
+			keys = append(keys, key)
+			args = append(args, u.args[argValue], u.args[argExpiry], u.args[argVersion], u.args[argOwner])
+		}
+	}
+	args = append(args, s.indexPrefix, s.countPrefix, number(int64(len(s.config.Prefix))))
+	notDone, err := s.layout.scripts().updateMany.run(s.b, keys, args, send).AsIntSlice()
+	if isTryAgain(err) {
+		return // each caller runs the script for one session
+	}
+	for _, u := range first {
+		u.outcome, u.err = done, err
+	}
+	for i := 0; i+1 < len(notDone); i += 2 {
+		first[notDone[i]-1].outcome = notDone[i+1]
+	}
 }

@@ -21,11 +21,11 @@ func (c *counted) Load(ctx context.Context, id string) (store.Record, error) {
 	return c.Store.Load(ctx, id)
 }
 
-// Unwrap lets As look behind the decorator.
+// Unwrap lets As find the interfaces of the store behind the decorator.
 func (c *counted) Unwrap() store.Store { return c.Store }
 
-// A decorator has the five methods, and what else the store behind it can do is
-// found with As.
+// A decorator has the five methods. As finds the optional interfaces of the store
+// behind it.
 func ExampleAs() {
 	memory := memstore.New(memstore.Config{})
 	defer memory.Close()
@@ -48,8 +48,8 @@ func ExampleAs() {
 	// id <nil>
 }
 
-// Of two writers that have read the same version, one succeeds; the other loads
-// what was written meanwhile and starts again.
+// Of two writers that have read the same version, one succeeds. The other loads the new
+// version and starts again.
 func ExampleStore() {
 	s := memstore.New(memstore.Config{})
 	defer s.Close()
@@ -80,7 +80,7 @@ func ExampleStore() {
 	// second again: <nil>
 }
 
-// A node that is told a digest finds the record among those that it keeps.
+// A node that receives a digest finds the record among the records that it has.
 func ExampleDigestOf() {
 	kept := map[store.Digest]string{}
 	for _, id := range []string{"session-1", "session-2"} {

@@ -8,10 +8,10 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// plain has the five methods, by embedding an interface that no test calls.
+// plain has only the five methods, by embedding an interface that no test calls.
 type plain struct{ store.Store }
 
-// pinged is a plain store with a Ping that tells it from others.
+// pinged is a plain store with a Ping whose error identifies it.
 type pinged struct {
 	plain
 	err error
@@ -72,11 +72,11 @@ func TestAs(t *testing.T) {
 	}
 }
 
-// Callers that ask for ErrNotFound need not know of ErrExpired.
+// Callers that compare with ErrNotFound need not know ErrExpired.
 func TestExpiredIsNotFound(t *testing.T) {
 	t.Parallel()
 	if !errors.Is(store.ErrExpired, store.ErrNotFound) {
-		t.Error("ErrExpired is no ErrNotFound")
+		t.Error("ErrExpired is not an ErrNotFound")
 	}
 	if errors.Is(store.ErrNotFound, store.ErrExpired) {
 		t.Error("ErrNotFound is an ErrExpired")

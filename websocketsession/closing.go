@@ -15,15 +15,14 @@ var (
 	errPanicked = errors.New("websocketsession: the handler panicked")
 )
 
-// lostError is why a connection is over of itself: in most cases there is nobody left to
-// be told.
+// lostError is why the connection itself has failed. In most cases no client is left to
+// receive a reason.
 type lostError struct{ err error }
 
 func (e *lostError) Error() string { return e.err.Error() }
 func (e *lostError) Unwrap() error { return e.err }
 
-// fail makes of the library's error what the caller gets, and ends the handler's
-// context.
+// fail ends the handler's context, and returns the caller's error for the library's error.
 func (c *Conn) fail(ctx context.Context, err error) error {
 	if c.ctx.Err() == nil {
 		if ctx.Err() != nil {
@@ -34,16 +33,16 @@ func (c *Conn) fail(ctx context.Context, err error) error {
 	return context.Cause(c.ctx)
 }
 
-// used counts a message as use of the session.
+// used counts a message as a use of the session.
 func (c *Conn) used() error {
-	if c.ctx.Err() == nil && c.keepAlive != nil && !time.Now().Before(c.later) {
+	if c.ctx.Err() == nil && c.keepAlive != nil && !time.Now().Before(c.keepAliveAfter) {
 		err := c.keepAlive(c.ctx)
 		switch {
 		case errors.Is(err, session.ErrRevoked):
 			c.lose(err)
 		case err != nil:
-			// The message counts all the same; the manager has reported the error.
-			c.later = time.Now().Add(keepAlivePause)
+			// The caller gets the message anyway; the manager has reported the error.
+			c.keepAliveAfter = time.Now().Add(keepAlivePause)
 		}
 	}
 	if c.ctx.Err() != nil {
@@ -52,7 +51,7 @@ func (c *Conn) used() error {
 	return nil
 }
 
-// codeOf is how the connection is closed when its context has ended.
+// codeOf returns the code and reason for a connection whose context has ended.
 func (c *Conn) codeOf(cause error) (websocket.StatusCode, string) {
 	lost := (*lostError)(nil)
 	switch {
@@ -64,8 +63,8 @@ func (c *Conn) codeOf(cause error) (websocket.StatusCode, string) {
 	return websocket.StatusTryAgainLater, ReasonUnknown
 }
 
-// codeOfHandler is how it is closed when the handler has returned before, or the
-// connection itself has failed.
+// codeOfHandler returns them for a handler that has returned first, or a connection that has
+// failed.
 func codeOfHandler(err error) (websocket.StatusCode, string) {
 	switch {
 	case err == nil:
@@ -78,11 +77,11 @@ func codeOfHandler(err error) (websocket.StatusCode, string) {
 	return websocket.StatusInternalError, ReasonInternal
 }
 
-// shut closes the connection and waits until that is done, for the timeout and not much
-// longer whatever the client does: the deadline ends a write that is under way and the
-// wait for the client's close frame.
+// shut closes the connection and waits until it is closed. A client can delay that by little
+// more than the timeout: the deadline ends a write under way, and the wait for the client's
+// close frame.
 func (c *Conn) shut(code websocket.StatusCode, reason string) error {
-	if err := c.under.SetDeadline(time.Now().Add(c.timeout)); err != nil {
+	if err := c.net.SetDeadline(time.Now().Add(c.timeout)); err != nil {
 		return errors.Join(err, c.ws.CloseNow())
 	}
 	return c.ws.Close(code, reason)

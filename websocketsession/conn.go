@@ -10,42 +10,41 @@ import (
 	"github.com/coder/websocket"
 )
 
-// Conn is a WebSocket that lasts as long as its session. After an error of any method
-// but Close the connection is over; when the session has ended, the error is the cause
-// that [context.Cause] has for the handler's context. The methods may be called from
-// several goroutines, but Read and Reader from one at a time.
+// Conn is a WebSocket that lasts as long as its session. An error of any method but Close means
+// that the connection has ended. If the session has ended, the error is the [context.Cause]
+// of the handler's context. The methods may be called from several goroutines, but Read and
+// Reader from one at a time.
 //
-// A context given to a method ends the connection if it ends while the method works, as
-// with the library. That of the handler, or one made from it, leaves it the time to say
-// why when the session has ended.
+// As with the library, the connection ends if the context given to a method ends during the
+// call. With the handler's context, or one derived from it, a connection whose session ends is
+// still closed with a code and a reason.
 type Conn struct {
 	ws      *websocket.Conn
-	under   net.Conn
+	net     net.Conn
 	timeout time.Duration
 
-	ctx     context.Context         // ends with the session, and with the connection
-	bare    context.Context         // the same, but does not end
-	request context.Context         // what ctx was made from
+	ctx     context.Context         // ends with the session and with the connection
+	bare    context.Context         // has the values of ctx, but does not end
+	request context.Context         // ctx is derived from it
 	lose    context.CancelCauseFunc // ends ctx
 
-	keepAlive func(context.Context) error // nil: messages are no use of the session
-	later     time.Time                   // not before: the store has failed
+	keepAlive      func(context.Context) error // nil: messages are no use of the session
+	keepAliveAfter time.Time                   // a pause after the store has failed
 
 	readers sync.WaitGroup // of CloseRead
 	reads   sync.Once
 }
 
-// Subprotocol returns what was agreed on of AcceptOptions.Subprotocols; "" for none.
+// Subprotocol returns the one of AcceptOptions.Subprotocols that was negotiated; "" for none.
 func (c *Conn) Subprotocol() string { return c.ws.Subprotocol() }
 
-// SetReadLimit bounds the messages that are read, in bytes. A larger one closes the
-// connection with 1009. Default: 32,768. Negative: no bound.
+// SetReadLimit limits the size of a message that is read, in bytes. A larger one closes the
+// connection with 1009. Default: 32,768. Negative: no limit.
 func (c *Conn) SetReadLimit(n int64) { c.ws.SetReadLimit(n) }
 
-// Read reads the next message, which counts as use of the session unless
-// Options.NoKeepAlive says otherwise. A message that comes after the session has ended
-// is not returned. Somebody has to read, or call CloseRead, for what the client says of
-// the connection itself to be answered.
+// Read reads the next message. That counts as a use of the session, unless Options.NoKeepAlive
+// is set. Read does not return a message that arrives after the session has ended. A handler
+// has to call Read or CloseRead, so that control frames such as pings are answered.
 func (c *Conn) Read(ctx context.Context) (websocket.MessageType, []byte, error) {
 	kind, r, err := c.Reader(ctx)
 	if err != nil {
@@ -55,8 +54,7 @@ func (c *Conn) Read(ctx context.Context) (websocket.MessageType, []byte, error) 
 	return kind, message, err
 }
 
-// Reader is Read for a message that need not be had in one piece. It has to be read to
-// its end.
+// Reader is Read for a message that is read in pieces. The message has to be read to its end.
 func (c *Conn) Reader(ctx context.Context) (websocket.MessageType, io.Reader, error) {
 	if c.ctx.Err() != nil {
 		return 0, nil, context.Cause(c.ctx)
@@ -101,9 +99,9 @@ func (c *Conn) Write(ctx context.Context, kind websocket.MessageType, message []
 	return nil
 }
 
-// Writer is Write for a message that is not at hand in one piece: it is closed when the
-// message is complete. Other messages wait until then. One that is not complete when
-// the session ends never is.
+// Writer is Write for a message that is written in pieces. Closing the writer completes the
+// message; other messages wait until then. A message that is incomplete when the session ends
+// stays so.
 func (c *Conn) Writer(ctx context.Context, kind websocket.MessageType) (io.WriteCloser, error) {
 	if c.ctx.Err() != nil {
 		return nil, context.Cause(c.ctx)
@@ -117,8 +115,8 @@ func (c *Conn) Writer(ctx context.Context, kind websocket.MessageType) (io.Write
 	return &writer{c: c, ctx: ctx, w: w, done: done}, nil
 }
 
-// Ping asks the client for a sign of life and waits for it. Somebody has to read
-// meanwhile. The browser answers without the page, so that it is no use of the session.
+// Ping sends a ping and waits for the pong. Another goroutine has to call Read or CloseRead
+// meanwhile. A browser answers without its page, so a pong is no use of the session.
 func (c *Conn) Ping(ctx context.Context) error {
 	if c.ctx.Err() != nil {
 		return context.Cause(c.ctx)
@@ -131,9 +129,9 @@ func (c *Conn) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Close closes the connection with a code and a reason, of 123 bytes at the most, of the
-// handler's own: 4000 to 4999 are for that. It ends the handler's context. If the
-// connection is closed already it does nothing.
+// Close closes the connection with a code and a reason of at most 123 bytes. Codes 4000 to 4999
+// are for applications. Close ends the handler's context. It does nothing if the connection
+// is closed already.
 func (c *Conn) Close(code websocket.StatusCode, reason string) error {
 	defer c.lose(errDone)
 	if c.ctx.Err() != nil {

@@ -1,5 +1,5 @@
-// Package websocketsession serves WebSockets that end with the session: who logs out on
-// any node gets no message more, and the connection is closed with code 1008 and the
+// Package websocketsession serves WebSockets that end with the session. After a logout on any
+// node no message is sent any more, and the connection is closed with code 1008 and the
 // reason. It is a thin layer over [github.com/coder/websocket].
 //
 //	mux.HandleFunc("GET /chat", sessions.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
@@ -17,7 +17,7 @@
 //		…
 //	}))
 //
-// Each message that is read counts as a use of the session, which is written only as
-// often as Config.TouchInterval asks. The session's methods work within the handler:
-// Reload shows what other requests have saved, Save what this connection has changed.
+// Each message that is read counts as a use of the session. The session is only written once
+// per Config.TouchInterval. The session's methods work within the handler: Reload reads what
+// other requests have saved, and Save writes what this connection has changed.
 package websocketsession

@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// hijacker notes the connection that the library takes over: only its deadlines end
-// what the library waits for.
+// hijacker keeps the connection that the library hijacks: only its deadlines end the library's
+// reads and writes.
 type hijacker struct {
 	http.ResponseWriter
 	conn net.Conn
@@ -16,9 +16,9 @@ type hijacker struct {
 // Unwrap is for [http.ResponseController].
 func (h *hijacker) Unwrap() http.ResponseWriter { return h.ResponseWriter }
 
-// can reports whether the connection can be handed over, which only the writer at the
-// bottom knows: those above it pass the question on.
-func (h *hijacker) can() bool {
+// canHijack reports whether the connection can be hijacked. Only the innermost writer shows
+// that: the others have a Hijack method that may fail.
+func (h *hijacker) canHijack() bool {
 	w := h.ResponseWriter
 	for {
 		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
@@ -37,8 +37,7 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
-// WriteHeaderNow is gin's, which keeps the header back until then. The library asks for
-// it.
+// WriteHeaderNow is for gin, which delays the header until this call. The library makes it.
 func (h *hijacker) WriteHeaderNow() {
 	if w, ok := h.ResponseWriter.(interface{ WriteHeaderNow() }); ok {
 		w.WriteHeaderNow()

@@ -5,10 +5,9 @@ import (
 	"io"
 )
 
-// detach returns a context for a call of the library, which cuts the connection when
-// that ends. So it ends when the caller gives up, but not when the session has ended:
-// then the connection is closed with a code and the reason. done is called when the
-// call is over.
+// detach returns a context for a call of the library, which cuts the connection when that
+// context ends. The context ends when the caller cancels, but not when the session ends: then
+// the connection is closed with a code and the reason. The caller calls done after the call.
 func (c *Conn) detach(ctx context.Context) (d context.Context, done func()) {
 	if ctx == c.ctx || ctx.Done() == nil {
 		return c.bare, func() {}
@@ -44,8 +43,8 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// writer is a message that is being written. What the library has not sent of it when the
-// close frame is due it does not send any more.
+// writer is a message that is being written. The library does not send the rest of it after the
+// close frame.
 type writer struct {
 	c      *Conn
 	ctx    context.Context

@@ -10,28 +10,27 @@ import (
 	"github.com/nestsession/session"
 )
 
-// Serve accepts a WebSocket, and gives it to handle until that returns, the client
-// closes, or the session ends, wherever that happens: then ctx ends, no Write gets
-// through any more, and the connection is closed with [websocket.StatusPolicyViolation]
-// (1008) and [ReasonLoggedOut] or [ReasonExpired]. handle returns when ctx ends, which
-// it learns at the latest from the next error of c. What it returns closes the
-// connection, if nothing else has: nil with 1000, an error with 1011.
+// Serve accepts a WebSocket and calls handle with it. The connection lasts until handle returns,
+// the client closes it, or the session ends on any node. If the session ends, ctx ends, no
+// Write succeeds any more, and the connection is closed with
+// [websocket.StatusPolicyViolation] (1008) and [ReasonLoggedOut] or [ReasonExpired]. handle
+// has to return when ctx ends; the next call of a method of c then returns an error. If the
+// connection is still open when handle returns, it is closed with 1000 for nil and with 1011
+// for an error.
 //
-// The context ends with that of the request, too. [http.Server.Shutdown] knows nothing
-// of WebSockets: have it call [session.Manager.Close], by RegisterOnShutdown, and they
-// are closed with 1001.
+// The context also ends with the request's. [http.Server.Shutdown] does not close WebSockets:
+// register [session.Manager.Close] with RegisterOnShutdown, and they are closed with 1001.
 //
-// A client whose session has ended, or is not stored yet ([session.Session.Save]), is
-// answered by 401; one that does not ask for a WebSocket, or comes from another origin,
-// as the library does.
+// A client whose session has ended, or is not stored yet ([session.Session.Save]), gets 401. The
+// library answers a request that is no WebSocket's, or comes from another origin.
 //
-// It returns why the connection ended: nil if handle returned nil or the client closed
-// in good order (1000, 1001, no code); an error that is [session.ErrRevoked] (or one
-// that is more precise, see [session.Session.NotifyContext]), [session.ErrClosed],
-// [session.ErrNotSaved], [ErrOptions]; else what handle returned, or the library's. The
-// client has got its answer in any case.
+// Serve returns why the connection ended: nil if handle returned nil or the client closed
+// normally (1000, 1001, no code); an error that is [session.ErrRevoked] (or one that is more
+// precise, see [session.Session.NotifyContext]), [session.ErrClosed],
+// [session.ErrNotSaved], [ErrOptions]; else the error of handle or of the library. The client
+// has been answered in any case.
 func Serve[T any](w http.ResponseWriter, r *http.Request, s *session.Session[T], o Options, handle func(ctx context.Context, c *Conn) error) error {
-	accept, err := o.settle()
+	accept, err := o.withDefaults()
 	if err != nil {
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		return err
@@ -44,7 +43,7 @@ func Serve[T any](w http.ResponseWriter, r *http.Request, s *session.Session[T],
 		return refuse(w, r, context.Cause(ctx))
 	}
 	h := &hijacker{ResponseWriter: w}
-	if !h.can() {
+	if !h.canHijack() {
 		http.Error(w, http.StatusText(http.StatusNotImplemented), http.StatusNotImplemented)
 		return errCannotHijack
 	}
@@ -53,7 +52,7 @@ func Serve[T any](w http.ResponseWriter, r *http.Request, s *session.Session[T],
 		return err
 	}
 	c := &Conn{
-		ws: ws, under: h.conn, timeout: o.CloseTimeout,
+		ws: ws, net: h.conn, timeout: o.CloseTimeout,
 		ctx: ctx, bare: context.WithoutCancel(ctx), request: r.Context(), lose: lose,
 	}
 	if !o.NoKeepAlive {
@@ -77,8 +76,8 @@ func refuse(w http.ResponseWriter, r *http.Request, cause error) error {
 	return cause
 }
 
-// run serves the connection, and does not return before it is closed and nobody works
-// on it any more.
+// run serves the connection. It returns when the connection is closed and no goroutine uses it
+// any more.
 func (c *Conn) run(handle func(context.Context, *Conn) error) error {
 	ended := make(chan struct{})
 	unhook := context.AfterFunc(c.ctx, func() {
@@ -88,7 +87,7 @@ func (c *Conn) run(handle func(context.Context, *Conn) error) error {
 	err := errPanicked
 	defer func() {
 		if unhook() {
-			c.lose(errDone) // who still writes comes too late
+			c.lose(errDone) // later writes fail
 			c.shut(codeOfHandler(err))
 		} else {
 			<-ended

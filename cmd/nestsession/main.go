@@ -14,8 +14,8 @@ import (
 func main() {
 	pressed, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	ctx, cancel := context.WithCancel(context.Background())
-	// Released before the commands hear of it: while they end, a second Ctrl-C is the
-	// system's again, and ends the process at once.
+	// The signal is released before the command is canceled, so that a second Ctrl-C ends
+	// the process at once.
 	context.AfterFunc(pressed, func() { release(); cancel() })
 	os.Exit(cli.Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

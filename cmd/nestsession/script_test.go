@@ -149,6 +149,11 @@ func serve(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(s.process.Start())
 	out := bufio.NewReader(pipe)
 	first, err := out.ReadString('\n')
+	for err == nil && !strings.Contains(first, "\n  sessions") { // until its store is open
+		var line string
+		line, err = out.ReadString('\n')
+		first += line
+	}
 	s.exit = make(chan error, 1)
 	go func() {
 		rest, _ := io.ReadAll(out)

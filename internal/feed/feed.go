@@ -1,5 +1,5 @@
-// Package feed spreads a store's events to those who watch, without ever waiting for
-// them.
+// Package feed publishes a store's events to its watchers. A slow watcher does not block the
+// store.
 package feed
 
 import (
@@ -11,10 +11,10 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// Backlog is how many events a watcher may be behind before it misses some.
+// Backlog is how many events wait for a watcher. One that falls further behind misses events.
 const Backlog = 1024
 
-// Feed is ready for use as its zero value.
+// Feed publishes events. The zero value is ready for use.
 type Feed struct {
 	watchers atomic.Pointer[[]*watcher] // replaced, never changed
 
@@ -23,7 +23,7 @@ type Feed struct {
 }
 
 type watcher struct {
-	wake chan struct{} // holds a token when there is something to look at
+	wake chan struct{} // holds a token when there is something to take
 
 	mu     sync.Mutex
 	events []store.Event
@@ -31,10 +31,10 @@ type watcher struct {
 	closed bool
 }
 
-// Watch calls fn for each event, one at a time, until ctx ends or the feed does, whose
-// error it returns: ctx's or [store.ErrClosed]. The first event is one without an ID,
-// since what came before it was missed; a watcher that falls behind gets one in the
-// place of those that it misses.
+// Watch calls fn for each event, one at a time. It returns ctx's error when ctx ends, and
+// [store.ErrClosed] when the feed is closed. The first event has no ID, since earlier events
+// were missed. A watcher that falls behind gets such an event in place of those that it
+// misses.
 func (f *Feed) Watch(ctx context.Context, fn func(store.Event)) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (f *Feed) Watch(ctx context.Context, fn func(store.Event)) error {
 	}
 }
 
-// Send hands an event to all who watch. Events come in the order in which they are sent.
+// Send publishes an event to all watchers. They get events in the order of the calls.
 func (f *Feed) Send(e store.Event) {
 	all := f.watchers.Load()
 	if all == nil {
@@ -100,10 +100,10 @@ func (w *watcher) signal() {
 	}
 }
 
-// Watched reports whether anybody watches.
+// Watched reports whether there is a watcher.
 func (f *Feed) Watched() bool { return f.watchers.Load() != nil }
 
-// take is what has come since; spare is used for what comes next.
+// take returns the events since the last call. The next events use the memory of spare.
 func (w *watcher) take(spare []store.Event) (events []store.Event, missed, closed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

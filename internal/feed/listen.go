@@ -8,16 +8,16 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// Listen watches until ctx ends. A watch that breaks off is begun anew, and heard is
-// told that events were missed.
-func Listen(ctx context.Context, w store.Watcher, heard func(store.Event)) {
+// Listen calls fn for each event until ctx ends. When a watch fails, it calls fn with an event
+// without an ID, since events may be missed, and starts another.
+func Listen(ctx context.Context, w store.Watcher, fn func(store.Event)) {
 	for tries := 0; ; tries++ {
 		began := time.Now()
-		_ = w.Watch(ctx, heard)
+		_ = w.Watch(ctx, fn)
 		if ctx.Err() != nil {
 			return
 		}
-		heard(store.Event{})
+		fn(store.Event{})
 		if time.Since(began) > backoff.LastBackoff {
 			tries = 0
 		}

@@ -1,9 +1,9 @@
-// Package watch tells many waiters that a session has ended, with one watch of the
-// store for all of them, two goroutines at rest and none for each.
+// Package watch notifies many waiters of the end of their session. All share one watch of
+// the store and two goroutines.
 //
-// What it hears from the store it takes as a hint only: whether a session has ended is
-// decided by looking. So an event that comes late, twice or in the wrong order does no
-// harm, and one that never comes is made good by looking again after a while.
+// An event of the store is only a hint: a look at the session decides whether it has ended. So
+// an event may come late, twice or in the wrong order. The hub looks again after a while, in
+// case an event never comes.
 package watch
 
 import (
@@ -15,77 +15,77 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// State is where a session is.
+// State is the state of a session.
 type State struct {
-	Key   string    // the record's, which is another one after a renewal
+	Key   string    // the record's, which changes with a renewal
 	Until time.Time // zero: it does not expire
-	Ended error     // why it is over; nil: it lives
+	Ended error     // why it has ended; nil if it lives
 }
 
-// Config is what a [Hub] works with.
+// Config is the configuration of a [Hub].
 type Config struct {
-	// Look finds out where the session is that was last seen under key with that
-	// expiry. An error is the store's, and says nothing of the session.
+	// Look returns the state of the session that was last seen under key with that
+	// expiry. An error is the store's, and does not mean that the session has ended.
 	Look func(ctx context.Context, key string, until time.Time) (State, error)
 
-	// Watch is the store, nil if it is no Watcher.
+	// Watch is the store, or nil if it is no Watcher.
 	Watch store.Watcher
 
-	// Recheck is for how long an end may go unnoticed of which no event tells.
+	// Recheck is how long after the last look the hub looks again without an event.
 	Recheck time.Duration
 
-	// Now is the clock of the expiries.
+	// Now is the clock for the expiries.
 	Now func() time.Time
 }
 
-// Hub keeps the waiters of a node. It works while there are any.
+// Hub keeps the waiters of a node. Its goroutines run while there are any.
 type Hub struct {
 	Config
 
 	mu       sync.Mutex
 	sessions map[string]*session // by key
 	digests  digest.Index        // of the keys
-	due      schedule            // the same, by when to look next
-	queue    []*session          // to be looked at now
+	due      schedule            // the sessions by when to look next
+	queue    []*session          // to look at now
 	workers  int
-	stop     context.CancelFunc // ends what runs; nil: nothing does
-	ctx      context.Context    // of what runs
+	stop     context.CancelFunc // ends the goroutines; nil if there are none
+	ctx      context.Context    // of the goroutines
 	wake     chan struct{}      // holds a token when due has a new first
 	closed   error
 }
 
-// session is one that somebody waits for.
+// session is a session that has waiters.
 type session struct {
 	key     string
 	until   time.Time
 	next    time.Time // when to look, on the system's clock
-	place   int       // in due; -1: gone
-	tries   int       // looks that have failed since the last that did not
+	place   int       // in due; -1 if it has no waiters any more
+	tries   int       // failed looks since the last that succeeded
 	waiting bool      // in queue
 	looking bool
 	waiters map[*Waiter]struct{}
 }
 
-// Listener is who waits for a session, told by a goroutine of the hub's that must not
-// be held up.
+// Listener is notified about a session. Its methods run in a goroutine of the hub, and must
+// not block.
 type Listener interface {
-	Ended(cause error)      // once, and the last
-	Moved(successor string) // the session was renewed: its record is under this key now
+	Ended(cause error)      // called once, as the last
+	Moved(successor string) // the session was renewed, and its record is under this key
 }
 
 // Waiter is a Listener's place in the hub.
 type Waiter struct {
 	listener Listener
-	session  *session // nil: told, or gone
+	session  *session // nil after Ended or Remove
 }
 
-// New returns a hub at rest.
+// New returns a hub without waiters.
 func New(c Config) *Hub {
 	return &Hub{Config: c, sessions: map[string]*session{}, wake: make(chan struct{}, 1)}
 }
 
-// Add has l told of the session that is kept under key until then. [Hub.Remove] takes
-// it back.
+// Add makes l a waiter for the session under key, which expires at until. [Hub.Remove] ends
+// that.
 func (h *Hub) Add(key string, until time.Time, l Listener) *Waiter {
 	h.mu.Lock()
 	if cause := h.closed; cause != nil {
@@ -102,7 +102,7 @@ func (h *Hub) Add(key string, until time.Time, l Listener) *Waiter {
 	return w
 }
 
-// Remove forgets the waiter. That it was told already is no error.
+// Remove removes the waiter, if it was not notified yet.
 func (h *Hub) Remove(w *Waiter) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -117,12 +117,12 @@ func (h *Hub) Remove(w *Waiter) {
 	}
 }
 
-// End tells the waiters of a session that is known to have ended.
+// End notifies the waiters of a session that is known to have ended.
 func (h *Hub) End(key string, cause error) {
 	h.mu.Lock()
-	told := h.dismiss(h.sessions[key])
+	waiters := h.forgetAll(h.sessions[key])
 	h.mu.Unlock()
-	tell(told, cause)
+	notify(waiters, cause)
 }
 
 // Move tells the hub that a session is known to have been renewed.
@@ -134,20 +134,20 @@ func (h *Hub) Move(key, successor string) {
 	}
 }
 
-// Close tells all waiters, and those that come later, and ends what runs.
+// Close notifies all waiters, and later ones in Add, and ends the goroutines.
 func (h *Hub) Close(cause error) {
 	h.mu.Lock()
-	var told []*Waiter
+	var waiters []*Waiter
 	for _, s := range h.sessions {
-		told = append(told, h.dismiss(s)...)
+		waiters = append(waiters, h.forgetAll(s)...)
 	}
 	h.closed = cause
 	h.mu.Unlock()
-	tell(told, cause)
+	notify(waiters, cause)
 }
 
-// join lets the waiter wait for the session under key, which is looked at soon: what
-// happened before it was waited for, no event will tell.
+// join makes w wait for the session under key. The hub looks at the session soon: no event
+// reports what happened before it had a waiter.
 func (h *Hub) join(w *Waiter, key string, until time.Time) {
 	s := h.sessions[key]
 	if s == nil {
@@ -161,17 +161,17 @@ func (h *Hub) join(w *Waiter, key string, until time.Time) {
 	h.enqueue(s)
 }
 
-// dismiss forgets a session and returns who waited for it.
-func (h *Hub) dismiss(s *session) (told []*Waiter) {
+// forgetAll forgets a session and returns its waiters.
+func (h *Hub) forgetAll(s *session) (waiters []*Waiter) {
 	if s == nil {
 		return nil
 	}
 	for w := range s.waiters {
 		w.session = nil
-		told = append(told, w)
+		waiters = append(waiters, w)
 	}
 	h.forget(s)
-	return told
+	return waiters
 }
 
 func (h *Hub) forget(s *session) {
@@ -185,8 +185,8 @@ func (h *Hub) forget(s *session) {
 	}
 }
 
-func tell(told []*Waiter, cause error) {
-	for _, w := range told {
+func notify(waiters []*Waiter, cause error) {
+	for _, w := range waiters {
 		w.listener.Ended(cause)
 	}
 }

@@ -11,27 +11,27 @@ import (
 )
 
 const (
-	// maxWorkers bounds how many sessions are looked at at the same time.
+	// maxWorkers is how many sessions the hub looks at concurrently.
 	maxWorkers = 8
 
-	// soonest is how soon a session is looked at again whose time is over on this
-	// clock, and not on the store's.
+	// soonest is how soon the hub looks again at a session that has expired by this
+	// clock, but not by the store's.
 	soonest = 100 * time.Millisecond
 )
 
-// start is called under the lock, as is everything here that says nothing of it.
+// start is called with the lock held, as is each function here that does not say otherwise.
 func (h *Hub) start() {
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	h.workers = 0
 	go h.remind(h.ctx)
 	if h.Watch != nil {
-		go feed.Listen(h.ctx, h.Watch, h.ear(h.ctx))
+		go feed.Listen(h.ctx, h.Watch, h.onEvent(h.ctx))
 	}
 	h.engage()
 }
 
-// ear hears what the store tells, without the lock.
-func (h *Hub) ear(ctx context.Context) func(store.Event) {
+// onEvent returns what handles the store's events. It is called without the lock.
+func (h *Hub) onEvent(ctx context.Context) func(store.Event) {
 	return func(e store.Event) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
@@ -53,7 +53,7 @@ func (h *Hub) ear(ctx context.Context) func(store.Event) {
 	}
 }
 
-// remind has sessions looked at when their time has come, without the lock.
+// remind enqueues sessions when they are due. It is called without the lock.
 func (h *Hub) remind(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -68,7 +68,7 @@ func (h *Hub) remind(ctx context.Context) {
 		now := time.Now()
 		for ctx.Err() == nil && len(h.due) > 0 && !h.due[0].next.After(now) {
 			s := h.due[0]
-			h.due.move(s, now.Add(h.Recheck)) // in case that nothing comes of it
+			h.due.move(s, now.Add(h.Recheck)) // in case the look does not plan another
 			h.enqueue(s)
 		}
 		if len(h.due) > 0 {
@@ -78,7 +78,7 @@ func (h *Hub) remind(ctx context.Context) {
 	}
 }
 
-// enqueue has the session looked at, once more if that is under way.
+// enqueue has a worker look at the session, once more if one does so now.
 func (h *Hub) enqueue(s *session) {
 	if s.waiting {
 		return
@@ -90,7 +90,7 @@ func (h *Hub) enqueue(s *session) {
 	}
 }
 
-// engage sees that somebody works on the queue.
+// engage starts a worker if the queue needs one.
 func (h *Hub) engage() {
 	if h.stop != nil && h.workers < maxWorkers && len(h.queue) > 0 {
 		h.workers++
@@ -98,7 +98,7 @@ func (h *Hub) engage() {
 	}
 }
 
-// work looks at what is in the queue, until that is empty, without the lock.
+// work looks at the sessions in the queue until it is empty. It is called without the lock.
 func (h *Hub) work(ctx context.Context) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -107,7 +107,7 @@ func (h *Hub) work(ctx context.Context) {
 		h.queue[0] = nil
 		h.queue = h.queue[1:]
 		if s.place < 0 {
-			continue // nobody waits for it any more
+			continue // it has no waiters any more
 		}
 		s.waiting, s.looking = false, true
 		key, until := s.key, s.until
@@ -118,15 +118,15 @@ func (h *Hub) work(ctx context.Context) {
 		if s.place < 0 || ctx.Err() != nil {
 			continue
 		}
-		h.settle(s, state, err)
+		h.apply(s, state, err)
 	}
 	if ctx.Err() == nil {
 		h.workers--
 	}
 }
 
-// settle acts on what a look has shown. It lets go of the lock while it tells.
-func (h *Hub) settle(s *session, state State, err error) {
+// apply applies the result of a look. It releases the lock while it notifies waiters.
+func (h *Hub) apply(s *session, state State, err error) {
 	ended := state.Ended
 	switch {
 	case err != nil:
@@ -136,7 +136,7 @@ func (h *Hub) settle(s *session, state State, err error) {
 			s.tries++
 			break
 		}
-		// Its time is over as far as is known, and nobody can say that it is not.
+		// It has expired as far as is known, and the store cannot say otherwise.
 		ended = err
 	case ended == nil && state.Key != s.key:
 		h.follow(s, state)
@@ -146,9 +146,9 @@ func (h *Hub) settle(s *session, state State, err error) {
 		h.plan(s, min(h.Recheck, max(s.left(h.Now()), soonest)))
 	}
 	if ended != nil {
-		told := h.dismiss(s)
+		waiters := h.forgetAll(s)
 		h.mu.Unlock()
-		tell(told, ended)
+		notify(waiters, ended)
 		h.mu.Lock()
 		return
 	}
@@ -157,8 +157,8 @@ func (h *Hub) settle(s *session, state State, err error) {
 	}
 }
 
-// follow lets those who wait for a session that was renewed wait for its new record,
-// which is looked at: nobody has listened for it yet.
+// follow makes the waiters of a renewed session wait for its new record, and looks at that:
+// events about it were ignored until now.
 func (h *Hub) follow(s *session, state State) {
 	for w := range s.waiters {
 		h.join(w, state.Key, state.Until)
@@ -167,7 +167,7 @@ func (h *Hub) follow(s *session, state State) {
 	h.forget(s)
 }
 
-// left is for how long the session lives, as far as is known.
+// left returns how long the session lives, as far as is known.
 func (s *session) left(now time.Time) time.Duration {
 	if s.until.IsZero() {
 		return 1<<63 - 1

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// schedule is the sessions by when to look at them next.
+// schedule is a heap of sessions by when to look at them next.
 type schedule []*session
 
 func (d *schedule) add(s *session, next time.Time) {
@@ -34,14 +34,14 @@ func (d schedule) Swap(i, j int) {
 	d[i].place, d[j].place = i, j
 }
 
-// Push is called by package heap alone.
+// Push is only for package heap.
 func (d *schedule) Push(x any) {
 	s := x.(*session)
 	s.place = len(*d)
 	*d = append(*d, s)
 }
 
-// Pop is called by package heap alone.
+// Pop is only for package heap.
 func (d *schedule) Pop() any {
 	old := *d
 	s := old[len(old)-1]

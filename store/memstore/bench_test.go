@@ -13,7 +13,7 @@ import (
 	"github.com/nestsession/session/store/memstore"
 )
 
-// A session as measured at the peers: an id of 43 bytes, 146 bytes of JSON.
+// A session of the size that other libraries' sessions have: an id of 43 bytes, 146 bytes of JSON.
 const benchSessions = 100_000
 
 var benchData = fmt.Appendf(nil, `{"user":%0137d}`, 1)
@@ -96,7 +96,7 @@ func BenchmarkCreate(b *testing.B) {
 	createParallel(b, s)
 }
 
-// Every create has to end another session.
+// Every Create has to evict another session.
 func BenchmarkCreateAtLimit(b *testing.B) {
 	for _, limit := range []int{1000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprint(limit), func(b *testing.B) {

@@ -6,14 +6,13 @@ import (
 	"time"
 )
 
-// never is the expiry of a record that does not expire by itself.
+// never is the expiry of a record that does not expire.
 const never = math.MaxInt64
 
-// clock tells nanoseconds since the Unix epoch. Reading the monotonic clock
-// alone takes half the time of time.Now, which would be most of a Load; so the
-// wall clock is read at writes and sweeps, and what passed since then is added. A
-// wall clock that is set, or a machine that slept, is thus noticed at the next
-// write or sweep.
+// clock returns the time in nanoseconds since the Unix epoch. To read only the monotonic
+// clock takes half as long as time.Now, which would be most of a Load. So now adds the
+// time since the last reading of the wall clock, which writes and sweeps read: they notice
+// that the wall clock was set, or that the machine was asleep.
 type clock struct {
 	custom func() time.Time
 	anchor atomic.Pointer[anchor]
@@ -24,7 +23,7 @@ type anchor struct {
 	unix int64
 }
 
-// tolerance is how far the two may drift apart before the anchor is renewed.
+// tolerance is how far the two clocks may drift apart before the anchor is renewed.
 const tolerance = time.Millisecond
 
 func (c *clock) init(custom func() time.Time) {
@@ -43,7 +42,7 @@ func (c *clock) now() int64 {
 	return a.unix + int64(time.Since(a.at))
 }
 
-// sync is now by the wall clock.
+// sync is like now, and reads the wall clock.
 func (c *clock) sync() int64 {
 	if c.custom != nil {
 		return instant(c.custom())
@@ -64,7 +63,7 @@ var (
 )
 
 // instant is t in nanoseconds since the Unix epoch. What lies outside their
-// range (the years 1678 to 2262) becomes its end: long over, or as good as never.
+// range (the years 1678 to 2262) becomes the nearest end of the range.
 func instant(t time.Time) int64 {
 	switch {
 	case t.Before(earliest):
@@ -75,7 +74,7 @@ func instant(t time.Time) int64 {
 	return t.UnixNano()
 }
 
-// deadline is the instant at which a record ends.
+// deadline is the instant at which a record expires.
 func deadline(expires time.Time) int64 {
 	if expires.IsZero() {
 		return never

@@ -8,8 +8,8 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// A wall clock that was set, or a machine that slept, shows as an anchor that is
-// off. The next write notices.
+// If the wall clock was set, or the machine was asleep, the anchor is wrong. The next write
+// corrects it.
 func TestSteppedClockIsNoticedAtTheNextWrite(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{-time.Hour, time.Hour} {

@@ -9,56 +9,56 @@ const (
 	DefaultSweepInterval = time.Minute
 )
 
-// NoLimit lifts the limit that it is given for.
+// NoLimit as the value of a limit means that there is none.
 const NoLimit = -1
 
-// RecordOverhead is what each session counts in bytes beside its id, owner and
-// data: an estimate of what the tables around it take.
+// RecordOverhead is what each session counts in bytes in addition to its id, owner and
+// data: an estimate of the memory for the store's tables.
 const RecordOverhead = 256
 
-// AtLimit says what becomes of a session for which there is no room.
+// AtLimit says what a [Store] does with a session for which it has no room.
 type AtLimit uint8
 
 const (
-	// EvictLeastRecentlyUsed makes room by ending the sessions that were loaded,
+	// EvictLeastRecentlyUsed makes room by removing the sessions that were loaded,
 	// written or touched the longest ago. The order is exact to the resolution of
 	// the clock. [Stats.Evicted] counts them.
 	EvictLeastRecentlyUsed AtLimit = iota
 
-	// Refuse keeps what is there and answers [store.ErrFull].
+	// Refuse keeps the sessions and returns [store.ErrFull].
 	Refuse
 )
 
-// Config says how much a [Store] keeps. The zero Config is ready for use.
+// Config says how much a [Store] keeps. The zero Config is ready to use.
 type Config struct {
-	// MaxSessions is how many sessions are kept, those that have expired and were
-	// not swept yet included. 0: [DefaultMaxSessions]. [NoLimit]: any number.
+	// MaxSessions is the most sessions to keep, including expired sessions that were not
+	// swept yet. 0: [DefaultMaxSessions]. [NoLimit]: any number.
 	MaxSessions int
 
 	// MaxBytes limits the sum over all sessions of id, owner, data and
 	// [RecordOverhead]. 0: [DefaultMaxBytes]. [NoLimit]: any number. A session that
-	// would not fit into an empty store is refused with [store.ErrFull] in any case.
+	// would not fit into an empty store always gets [store.ErrFull].
 	MaxBytes int64
 
-	// AtLimit is what happens where one of the two is reached. The zero value is
+	// AtLimit is what happens when one of the two limits is reached. The zero value is
 	// [EvictLeastRecentlyUsed].
 	AtLimit AtLimit
 
-	// SweepInterval is how long expired sessions may go on taking room. 0:
-	// [DefaultSweepInterval]. Negative: they go when [Store.Sweep] is called or
-	// when the room is needed.
+	// SweepInterval is how long an expired session may take room. 0:
+	// [DefaultSweepInterval]. Negative: until [Store.Sweep] is called or the room is
+	// needed.
 	SweepInterval time.Duration
 
-	// Now is the clock that expiry is judged by. Nil: the system's. It is called
-	// by several goroutines at once and must not call the store.
+	// Now is the clock that decides whether a session has expired. Nil: the system's.
+	// Several goroutines call it at the same time. It must not call the store.
 	Now func() time.Time
 }
 
-// Stats is what a [Store] holds and has done.
+// Stats are the counts of a [Store].
 type Stats struct {
-	Sessions int64  // kept now, expired ones that are not swept yet included
-	Bytes    int64  // what they count, as [Config.MaxBytes] measures
-	Evicted  uint64 // live sessions ended to make room
-	Refused  uint64 // writes answered with [store.ErrFull]
+	Sessions int64  // kept now, including expired ones that were not swept yet
+	Bytes    int64  // their size, as [Config.MaxBytes] measures it
+	Evicted  uint64 // live sessions removed to make room
+	Refused  uint64 // writes that returned [store.ErrFull]
 	Expired  uint64 // expired sessions removed
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// entry is a record and its place in the shard's orders. It is small: of what has ended
-// there may be as many as of what lives.
+// entry is a record and its places in the shard's lists. It is small, because a store may
+// hold as many expired records as live ones.
 type entry struct {
 	id      string
 	data    []byte
@@ -15,15 +15,15 @@ type entry struct {
 	expires int64 // as an instant
 	version store.Version
 	used    int64 // when it was last loaded, written or touched
-	slot    int32 // its number in the shard, by which the orders know it
+	slot    int32 // its number in the shard, by which the lists identify it
 }
 
-// more is what not every record has.
+// more holds the fields that most records do not need.
 type more struct {
 	owner      string
-	next, prev *entry    // the owner's others, in the order in which they came
+	next, prev *entry    // the owner's other entries, in the order in which they were added
 	seq        uint64    // its place in that order
-	far        time.Time // an expiry that is no instant; else zero
+	far        time.Time // an expiry outside the range of instants; else zero
 }
 
 func newEntry(r store.Record, now int64) *entry {
@@ -52,7 +52,7 @@ func (e *entry) owner() string {
 	return e.more.owner
 }
 
-// setOwner is for an entry that is in no chain.
+// setOwner must not be called for an entry that is in a chain.
 func (e *entry) setOwner(owner string) {
 	switch {
 	case owner != "" && e.more == nil:
@@ -78,7 +78,7 @@ func (e *entry) setExpires(expires time.Time) {
 	}
 }
 
-// trim gives back what nothing is in.
+// trim frees more if all its fields are zero.
 func (e *entry) trim() {
 	if e.more.owner == "" && e.more.far.IsZero() {
 		e.more = nil

@@ -7,9 +7,9 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// makeRoom removes one session for the sake of r: one that has expired, or else,
-// if that is the policy, the least recently used of all but r's own. It is called
-// without any lock. Without an error it is worth to try again.
+// makeRoom removes one session to make room for r: an expired one, or else, if the store
+// evicts, the least recently used one other than r. The caller must not hold a lock. If
+// there is no error, the caller tries to write again.
 func (s *Store) makeRoom(ctx context.Context, r store.Record, now int64) error {
 	fits := recordSize(r) <= s.limits.maxBytes
 	switch {
@@ -20,8 +20,8 @@ func (s *Store) makeRoom(ctx context.Context, r store.Record, now int64) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case fits && s.limits.evicts:
-		// There is somebody to evict, but his record is being put in at this moment:
-		// the room is taken, and no hint tells of it yet.
+		// There is a session to evict, but it is being inserted at this moment: it has
+		// reserved its room, and its shard's hints do not show it yet.
 		runtime.Gosched()
 		return nil
 	}
@@ -40,8 +40,8 @@ func (s *Store) removeOne(r store.Record, now int64) bool {
 		if sh.evict(r.ID, now, expired) {
 			return true
 		}
-		// Either others were faster and its hints are now right, or it holds nothing
-		// but r.
+		// Either other calls were faster and the shard's hints are now correct, or it holds
+		// only r.
 		if sh == own {
 			skip = own
 		}
@@ -49,7 +49,7 @@ func (s *Store) removeOne(r store.Record, now int64) bool {
 }
 
 // candidate is a shard that holds an expired session, or else the one with the
-// least recently used, or nil. The hints that it reads may be out of date.
+// least recently used session, or nil. The hints that it reads may be out of date.
 func (s *Store) candidate(skip *shard, now int64) (best *shard, expired bool) {
 	oldest := int64(never)
 	for i := range s.shards {
@@ -67,8 +67,8 @@ func (s *Store) candidate(skip *shard, now int64) (best *shard, expired bool) {
 	return best, false
 }
 
-// evict removes the shard's expired session or, unless it is to be an expired
-// one, its least recently used; never the one that room is made for.
+// evict removes an expired session of the shard or, unless onlyExpired is set, the least
+// recently used one. It never removes the session except.
 func (sh *shard) evict(except string, now int64, onlyExpired bool) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()

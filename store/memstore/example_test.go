@@ -36,8 +36,8 @@ func ExampleNew() {
 	// store: no such session
 }
 
-// At its limit a store ends the session that was used the longest ago, or
-// refuses the new one.
+// At its limit a store evicts the session that was used the longest ago, or refuses the
+// new one.
 func ExampleConfig() {
 	ctx := context.Background()
 	for _, atLimit := range []memstore.AtLimit{memstore.EvictLeastRecentlyUsed, memstore.Refuse} {
@@ -56,7 +56,7 @@ func ExampleConfig() {
 	// store: full / <nil> / <nil>
 }
 
-// The clock can be set, as tests need it.
+// Tests can set the clock.
 func ExampleConfig_now() {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	s := memstore.New(memstore.Config{Now: func() time.Time { return now }})
@@ -70,7 +70,7 @@ func ExampleConfig_now() {
 	// Output: true true
 }
 
-// Whoever watches hears of each session that changes or ends.
+// Watch reports each session that changes or ends.
 func ExampleStore_Watch() {
 	s := memstore.New(memstore.Config{})
 	defer s.Close()
@@ -99,7 +99,7 @@ func ExampleStore_Watch() {
 	// context canceled
 }
 
-// Metrics come from Stats.
+// Stats has the numbers for metrics.
 func ExampleStore_Stats() {
 	s := memstore.New(memstore.Config{MaxSessions: 2})
 	defer s.Close()

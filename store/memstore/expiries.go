@@ -1,9 +1,9 @@
 package memstore
 
-// expiries orders slots by when their records expire, so that a sweep meets
-// expired ones alone. It is a heap of four children a node, which is shallower and
-// kinder to the cache than one of two. Everything that ordering looks at stands
-// in two arrays; it does not follow pointers to the records.
+// expiries orders slots by when their records expire, so that a sweep reads only expired
+// records. It is a heap with four children a node, which is less deep than one with two and
+// causes fewer cache misses. All values that it compares are in two arrays, so that it does
+// not follow pointers to the records.
 type expiries struct {
 	heap []due
 	at   []int32 // where in the heap each slot is
@@ -16,7 +16,7 @@ type due struct {
 
 const children = 4
 
-// first is the earliest expiry, or never.
+// first returns the earliest expiry, or never.
 func (x *expiries) first() int64 {
 	if len(x.heap) == 0 {
 		return never
@@ -32,7 +32,7 @@ func (x *expiries) add(slot int32, time int64) {
 	x.up(len(x.heap)-1, due{time, slot})
 }
 
-// move puts the slot where its changed expiry belongs.
+// move changes the expiry of the slot.
 func (x *expiries) move(slot int32, time int64) {
 	i := int(x.at[slot])
 	if time < x.heap[i].time {
@@ -55,7 +55,7 @@ func (x *expiries) remove(slot int32) {
 	}
 }
 
-// up places d at i or nearer to the top.
+// up puts d at i or nearer to the top.
 func (x *expiries) up(i int, d due) {
 	for i > 0 {
 		parent := (i - 1) / children
@@ -68,7 +68,7 @@ func (x *expiries) up(i int, d due) {
 	x.set(i, d)
 }
 
-// down places d at i or further from the top.
+// down puts d at i or further from the top.
 func (x *expiries) down(i int, d due) {
 	for {
 		first := i*children + 1

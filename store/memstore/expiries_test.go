@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// Whatever was added, moved and removed before, slots come out in the order of
-// their times.
+// Slots come out in the order of their times, whatever was added, moved and removed before.
 func TestExpiriesComeInOrder(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(50) {

@@ -11,7 +11,7 @@ import (
 	"github.com/nestsession/session/store/memstore"
 )
 
-// heap is what lives on it.
+// heap returns the size of the live objects.
 func heap() int64 {
 	for range 3 {
 		runtime.GC()
@@ -21,9 +21,9 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// Sessions that have ended leave a small record behind for a moment. All the others took,
-// their data and their owner, is given back, and what is left is little. Not in parallel:
-// the heap is the process's.
+// A session that has ended leaves a small record for a while. The memory of its data and
+// owner is freed, and the rest is small. This test does not run in parallel, because it
+// measures the heap of the process.
 func TestHeapOfEndedSessions(t *testing.T) { //nolint:paralleltest // see above
 	const sessions, size, most = 60_000, 6_600, 14 << 20
 	ended := []byte(`{"__nestsession":{"ended":true,"created":1790000000000}}`)

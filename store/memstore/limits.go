@@ -7,11 +7,11 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// limits counts what all shards keep. Room is reserved before a record is put in
-// and released after it has gone, so that what is kept never exceeds the maxima.
+// limits counts what all shards keep. Room is reserved before a record is inserted and
+// released after it was removed, so that the store never exceeds the limits.
 type limits struct {
 	maxSessions, maxBytes int64
-	evicts                bool // make room by ending sessions; the order of use is kept for this alone
+	evicts                bool // make room by removing sessions; only for this the store keeps the order of use
 
 	_               [64]byte
 	sessions, bytes atomic.Int64
@@ -35,14 +35,15 @@ func (l *limits) init(c Config) {
 	l.evicts = bounded && c.AtLimit != Refuse
 }
 
-// recordSize is what r counts.
+// recordSize is the size of r as MaxBytes measures it.
 func recordSize(r store.Record) int64 { return sizeOf(r.ID, r.Owner, r.Data) }
 
 func sizeOf(id, owner string, data []byte) int64 {
 	return int64(len(id)+len(owner)+len(data)) + RecordOverhead
 }
 
-// reserve takes room for so many more, or nothing. A negative size gives back.
+// reserve takes room for so many more sessions and bytes, or none and returns false. A
+// negative size releases room.
 func (l *limits) reserve(sessions, size int64) bool {
 	if sessions > 0 && !grow(&l.sessions, sessions, l.maxSessions) {
 		return false
@@ -63,7 +64,7 @@ func (l *limits) release(sessions, size int64) {
 	l.bytes.Add(-size)
 }
 
-// grow adds by to v unless that exceeds most.
+// grow adds by to v unless the sum exceeds most.
 func grow(v *atomic.Int64, by, most int64) bool {
 	for {
 		n := v.Load()

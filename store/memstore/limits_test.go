@@ -57,7 +57,7 @@ func TestEvictsTheLeastRecentlyUsedOfManyShards(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// Some of those who were next go otherwise, and others come.
+	// Some of the sessions that would be evicted next are removed, and others are added.
 	var next []string
 	for i, id := range order[:400] {
 		switch i % 4 {
@@ -119,7 +119,7 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
-// Whether a session exists is known before anybody has to go for it.
+// The store checks whether a session exists before it evicts another for it.
 func TestCreateOfAnExistingSessionEvictsNobody(t *testing.T) {
 	t.Parallel()
 	f := setup(t, memstore.Config{MaxSessions: 2})
@@ -239,7 +239,7 @@ func TestNoLimit(t *testing.T) {
 	}
 }
 
-// What is counted is what is there, whatever happened.
+// The counts are correct, whatever happened before.
 func TestAccountingIsExact(t *testing.T) {
 	t.Parallel()
 	f := setup(t, memstore.Config{MaxSessions: 150, MaxBytes: 100_000})
@@ -280,7 +280,7 @@ func TestAccountingIsExact(t *testing.T) {
 	}
 }
 
-// sum counts what is listed.
+// sum counts the listed records.
 func (f *fixture) sum() (sessions, bytes int64) {
 	for r := range f.List(context.Background(), "") {
 		sessions++
@@ -289,8 +289,8 @@ func (f *fixture) sum() (sessions, bytes int64) {
 	return sessions, bytes
 }
 
-// Under concurrent writes the limits are exceeded at no moment, refusing is not
-// done too early, and the count ends right.
+// Concurrent writes never exceed the limits, are not refused too early, and the counts are
+// correct at the end.
 func TestLimitsHoldUnderConcurrency(t *testing.T) {
 	t.Parallel()
 	const limit, writers, each = 100, 8, 500
@@ -344,8 +344,8 @@ func TestRefusesNotTooEarly(t *testing.T) {
 	}
 }
 
-// A store that evicts refuses nobody who would fit, also when the room for the
-// one session that it can hold is fought for in several shards.
+// A store that evicts never refuses a session that fits, also if writers in several shards
+// compete for the room of the one session that it can hold.
 func TestEvictingStoreRefusesNobody(t *testing.T) {
 	t.Parallel()
 	f := setup(t, memstore.Config{MaxBytes: 2 * (overhead + 100)})
@@ -368,8 +368,8 @@ func TestEvictingStoreRefusesNobody(t *testing.T) {
 	}
 }
 
-// A session that takes the place of an expired one needs no room for itself, and
-// where it is too large it leaves the count as it was.
+// A session that replaces an expired one needs no more room, and if it is too large the
+// counts stay as they were.
 func TestReplacingAnExpiredSession(t *testing.T) {
 	t.Parallel()
 	for _, atLimit := range []memstore.AtLimit{memstore.EvictLeastRecentlyUsed, memstore.Refuse} {

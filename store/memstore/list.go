@@ -11,8 +11,8 @@ import (
 const page = 64
 
 // List implements [store.Lister]. It holds one page of records at a time and no
-// lock while the loop's body runs. Being listed is no use: it does not keep a
-// session from being evicted.
+// lock while the loop's body runs. To list a session does not count as using it, and does
+// not protect it from eviction.
 func (s *Store) List(ctx context.Context, owner string) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
 		var buf [page]store.Record
@@ -37,11 +37,11 @@ func (s *Store) List(ctx context.Context, owner string) iter.Seq2[store.Record, 
 	}
 }
 
-// cursor says how far into a shard an iteration has come.
+// cursor is the position of an iteration in a shard.
 type cursor struct {
-	slot int    // all: the next slot
-	last *entry // one owner's: the entry at which it stopped
-	seq  uint64 // and its number
+	slot int    // of all sessions: the next slot
+	last *entry // of an owner's sessions: the entry at which it stopped
+	seq  uint64 // and that entry's number
 	done bool
 }
 

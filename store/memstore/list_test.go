@@ -12,7 +12,7 @@ import (
 	"github.com/nestsession/session/store/memstore"
 )
 
-// What lives throughout is listed once, whatever others do at the same time.
+// A session that lives throughout is listed once, whatever writers do at the same time.
 func TestListWhileOthersComeAndGo(t *testing.T) {
 	t.Parallel()
 	for _, owner := range []string{"", "user:1"} {
@@ -60,8 +60,8 @@ func TestListWhileOthersComeAndGo(t *testing.T) {
 	}
 }
 
-// The session at which an iteration stopped may be gone when it goes on, and so
-// may its neighbours.
+// The session at which an iteration paused may have been removed when it continues, and its
+// neighbours, too.
 func TestListGoesOnWhereSessionsHaveGone(t *testing.T) {
 	t.Parallel()
 	for _, owner := range []string{"", "user:1"} {
@@ -111,7 +111,7 @@ func TestListGoesOnWhereSessionsHaveGone(t *testing.T) {
 	}
 }
 
-// Listing is no use of a session: an operator's look does not change who goes.
+// Listing does not count as using a session: it does not change which one is evicted next.
 func TestListIsNoUse(t *testing.T) {
 	t.Parallel()
 	f := setup(t, memstore.Config{MaxSessions: 2})

@@ -1,28 +1,28 @@
 // Package memstore keeps sessions in the memory of one process: the default
 // store, for a single node, for development and for tests.
 //
-// It is bounded, expires by itself and is safe for concurrent use. Sessions end
-// with the process.
+// It is bounded, removes expired sessions by itself and is safe for concurrent use. The
+// sessions are lost when the process ends.
 //
 //	s := memstore.New(memstore.Config{MaxSessions: 200_000})
 //	defer s.Close()
 //
 // # Limits
 //
-// The zero [Config] keeps at most [DefaultMaxSessions] sessions and
-// [DefaultMaxBytes] bytes, whichever is reached first. What happens then is
-// [Config.AtLimit]; expired sessions always go first. The limits hold at every
-// moment, also under concurrent writes.
+// The zero [Config] keeps at most [DefaultMaxSessions] sessions and [DefaultMaxBytes]
+// bytes, whichever limit is reached first. [Config.AtLimit] says what happens then; expired
+// sessions are always removed first. The store never exceeds the limits, also under
+// concurrent writes.
 //
 // # Expiry
 //
-// Each method checks the expiry itself, so an expired session is never answered,
-// whether or not it has been swept. (A system clock that is set, or a machine that
-// slept, is noticed at the next write or sweep.) Sweeping merely gives the memory back: it
-// looks at expired sessions alone, removes a few at a time, and lets requests in
-// between. It runs on a timer that exists only while the store holds sessions
-// that expire, and no goroutine exists between two sweeps. A store that is
-// dropped without [Store.Close] is collected as any other value.
+// Each method checks the expiry itself, so it never returns an expired session, whether or
+// not it has been swept. (The next write or sweep notices that the system clock was set, or
+// that the machine was asleep.) Sweeping only frees memory: it reads only expired sessions,
+// removes a few at a time, and lets requests run in between. It runs on a timer that exists
+// only while the store holds sessions that expire, and no goroutine exists between two
+// sweeps. A store that is dropped without [Store.Close] is garbage collected like any other
+// value.
 //
 // In a bubble of testing/synctest, make the store inside the bubble; it does not
 // keep the bubble from ending.
@@ -41,7 +41,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// errNoID is what Create answers for a record without an id.
+// errNoID is what Create returns for a record without an id.
 var errNoID = errors.New("memstore: record without an id")
 
 // Store keeps sessions in memory. Make one with [New].
@@ -64,7 +64,7 @@ var (
 	_ store.Pinger  = (*Store)(nil)
 )
 
-// New makes an empty store. Close it to give its memory back at once.
+// New returns an empty store. Close frees its memory at once.
 func New(c Config) *Store {
 	s := &Store{seed: maphash.MakeSeed()}
 	s.clock.init(c.Now)
@@ -79,9 +79,8 @@ func New(c Config) *Store {
 	return s
 }
 
-// shardCount is a power of two: the more sessions there may be, the more shards
-// keep writers, sweeps and the growth of a map out of each other's way. A small
-// store is one shard.
+// shardCount is a power of two. A large store has many shards, so that writers, sweeps and
+// growing maps rarely wait for each other. A small store has one.
 func shardCount(maxSessions int64) int {
 	const share, most = 2048, 1024
 	n := min(uint64(maxSessions)/share, most)
@@ -92,8 +91,8 @@ func (s *Store) shard(id string) *shard {
 	return &s.shards[maphash.String(s.seed, id)&s.mask]
 }
 
-// Load implements [store.Store]. It answers [store.ErrExpired], with the record, as long
-// as the expired record has not been swept. It does not allocate.
+// Load implements [store.Store]. It returns an expired record with [store.ErrExpired] until
+// the record is swept. It does not allocate.
 func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return store.Record{}, err
@@ -117,8 +116,8 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	return r, nil
 }
 
-// Create implements [store.Store]. Where a limit is reached it does what
-// [Config.AtLimit] says.
+// Create implements [store.Store]. If it reaches a limit, it does what [Config.AtLimit]
+// says.
 func (s *Store) Create(ctx context.Context, r store.Record) (store.Version, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -143,9 +142,9 @@ func (s *Store) Create(ctx context.Context, r store.Record) (store.Version, erro
 	}
 }
 
-// Update implements [store.Store]. Where the record grows beyond a limit it does
-// what [Config.AtLimit] says, so that it may answer [store.ErrFull] as well; the
-// record is then left as it was.
+// Update implements [store.Store]. If the record grows beyond a limit, it does what
+// [Config.AtLimit] says, so it may return [store.ErrFull], too; it leaves the record
+// unchanged then.
 func (s *Store) Update(ctx context.Context, r store.Record) (store.Version, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -167,7 +166,7 @@ func (s *Store) Update(ctx context.Context, r store.Record) (store.Version, erro
 	}
 }
 
-// Touch implements [store.Store]. It leaves the version as it is.
+// Touch implements [store.Store]. It does not change the version.
 func (s *Store) Touch(ctx context.Context, id string, expires time.Time) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -190,7 +189,7 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	return s.shard(id).delete(id)
 }
 
-// Ping implements [store.Pinger]: [store.ErrClosed] after Close.
+// Ping implements [store.Pinger]. It returns [store.ErrClosed] after Close.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -201,18 +200,17 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Watch implements [store.Watcher]. Its first event is one without an ID, as soon
-// as it watches: what changed before that may have been missed. From then on it
-// reports updates, touches and deletions, evicted and swept sessions, and the
-// creation of a record in the place of an expired one. A caller that falls more
-// than 1024 events behind gets one event without an ID in their place. Watch
-// returns the error of ctx, or [store.ErrClosed] after Close.
+// Watch implements [store.Watcher]. Its first event has no ID: changes before it may have
+// been missed. From then on Watch reports updates, touches and deletions, evicted and swept
+// sessions, and the creation of a record in the place of an expired one. A caller that is
+// more than 1024 events behind gets one event without an ID in their place. Watch returns
+// the error of ctx, or [store.ErrClosed] after Close.
 func (s *Store) Watch(ctx context.Context, fn func(store.Event)) error {
 	return s.feed.Watch(ctx, fn)
 }
 
-// Close drops all sessions and ends the sweeping and every Watch. It may be
-// called several times. Afterwards all methods answer [store.ErrClosed].
+// Close drops all sessions, and stops sweeping and every Watch. All methods return
+// [store.ErrClosed] from then on. Close may be called multiple times.
 func (s *Store) Close() error {
 	s.closed.Store(true)
 	s.sweep.close()
@@ -223,8 +221,8 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// normal is r as it is kept: an expiry by the wall clock alone, and data whose
-// array is not much larger than what is counted, nor open to an append.
+// normal returns r in the form that is kept: its expiry has no monotonic clock reading, and
+// the array of its data is not much larger than its counted size and has no room to append.
 func normal(r store.Record) store.Record {
 	const slack = 512
 	r.Expires = r.Expires.Round(0)
@@ -235,7 +233,7 @@ func normal(r store.Record) store.Record {
 	return r
 }
 
-// Stats tells what the store holds and has done, for metrics. It is cheap.
+// Stats returns the store's counts, for metrics. It is cheap.
 func (s *Store) Stats() Stats {
 	return s.limits.stats()
 }

@@ -46,8 +46,7 @@ func TestExpiredUntilSwept(t *testing.T) {
 	}
 }
 
-// Expiries that nanoseconds since 1970 cannot express are as good as never, or
-// long over.
+// Expiries that nanoseconds since 1970 cannot express count as never, or as long expired.
 func TestExtremeExpiries(t *testing.T) {
 	t.Parallel()
 	f := setup(t, memstore.Config{})
@@ -68,7 +67,7 @@ func TestExtremeExpiries(t *testing.T) {
 	}
 }
 
-// Versions go on when the tables of an emptied store are dropped.
+// Versions continue when the tables of an emptied store are dropped.
 func TestVersionsSurviveEmptying(t *testing.T) {
 	t.Parallel()
 	f := setup(t, memstore.Config{MaxSessions: 1000})
@@ -94,8 +93,8 @@ func TestVersionsSurviveEmptying(t *testing.T) {
 	}
 }
 
-// Data is handed out as it was taken in, without room that two callers could
-// append to, and without keeping a large array for a small document.
+// Data is returned as it was written, without room to which two callers could append, and
+// the store keeps no large array for a small document.
 func TestDataHasNoSpareRoom(t *testing.T) {
 	t.Parallel()
 	f := setup(t, memstore.Config{})
@@ -126,7 +125,7 @@ func TestCreateWithoutAnID(t *testing.T) {
 	wantErr(t, "Load without an id", f.load(""), store.ErrNotFound)
 }
 
-// Close may come at any time, from several sides at once.
+// Several goroutines may call Close, at any time.
 func TestCloseWhileInUse(t *testing.T) {
 	t.Parallel()
 	for range 20 {

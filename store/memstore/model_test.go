@@ -11,7 +11,7 @@ import (
 	"github.com/nestsession/session/store/memstore"
 )
 
-// model is what a store should hold: a map and nothing clever.
+// model is a simple map of what a store should hold.
 type model struct {
 	records map[string]store.Record
 	now     time.Time
@@ -30,7 +30,7 @@ func (m *model) live(id string) (store.Record, error) {
 	return r, nil
 }
 
-// A long random history answers as the model does, step by step.
+// In a long random history the store returns what the model does, at each step.
 func TestRandomHistory(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(4) {

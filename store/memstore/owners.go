@@ -1,7 +1,7 @@
 package memstore
 
-// chain is the list of an owner's entries in one shard, in the order in which
-// they came to the owner. more.seq grows along it.
+// chain is the list of an owner's entries in one shard, in the order in which they were
+// added, which is the order of more.seq.
 type chain struct {
 	head, tail *entry
 }
@@ -52,9 +52,8 @@ func (sh *shard) leaveOwner(e *entry) {
 	}
 }
 
-// ownedAfter is the owner's first entry that came after the one with number seq.
-// last is that one, if there is one: as long as it is the owner's still, nothing
-// has to be searched.
+// ownedAfter returns the owner's first entry after the one with the number seq. last is that
+// entry, if there is one: if it still belongs to the owner, there is nothing to search.
 func (sh *shard) ownedAfter(owner string, last *entry, seq uint64) *entry {
 	if last != nil && last.more != nil && last.more.seq == seq {
 		return last.more.next

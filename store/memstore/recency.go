@@ -1,9 +1,8 @@
 package memstore
 
-// recency is the order of use, a list from the most to the least recently used.
-// Its links are numbers in an array of their own, by slot: moving an entry to the
-// front touches four places in a few kilobytes, and not the entries beside it,
-// which would be a cache miss each.
+// recency is the order of use: a list from the most to the least recently used entry. Its
+// links are slot numbers in an array. To move an entry to the front changes four elements of
+// that array, and not the neighbouring entries, each of which would be a cache miss.
 type recency struct {
 	links      []link
 	head, tail int32 // slots; none if the list is empty
@@ -13,7 +12,7 @@ type link struct {
 	newer, older int32
 }
 
-// none is no slot.
+// none means no slot.
 const none = -1
 
 func (l *recency) init() {

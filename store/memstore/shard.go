@@ -9,11 +9,11 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// errNoRoom says that a write has to wait until room is made, outside the lock.
+// errNoRoom says that the caller has to make room, without the lock, and write again.
 var errNoRoom = errors.New("memstore: no room")
 
-// keepTables is up to how many records an emptied shard's tables served to be
-// kept. Larger ones are dropped, as they do not shrink.
+// keepTables is the most records for which a shard keeps its tables when it is empty. Larger
+// tables are dropped, because a map does not shrink.
 const keepTables = 64
 
 // shard is one part of the store under a lock of its own. Everything below mu is
@@ -21,8 +21,8 @@ const keepTables = 64
 type shard struct {
 	store *Store
 
-	// What a search over all shards for somebody to evict has to know, readable
-	// without the lock.
+	// Hints for a search over all shards for a session to evict, readable without the
+	// lock.
 	nextDue atomic.Int64 // earliest expiry; never if there is none
 	oldest  atomic.Int64 // when the least recently used one was used; never if there is none
 
@@ -32,10 +32,10 @@ type shard struct {
 	slots   slots
 	due     expiries
 	lru     recency
-	seq     uint64 // last version or place handed out; grows, so that none comes twice
+	seq     uint64 // last version or place in a chain; it only grows, so that none is used twice
 	closed  bool
 
-	_ [64]byte // keeps neighbours' locks out of this one's cache line
+	_ [64]byte // keeps the lock of the next shard out of this one's cache line
 }
 
 func (sh *shard) init(s *Store) {
@@ -44,7 +44,7 @@ func (sh *shard) init(s *Store) {
 	sh.publish()
 }
 
-// publish tells the hints of what has changed.
+// publish updates the hints.
 func (sh *shard) publish() {
 	if d := sh.due.first(); d != sh.nextDue.Load() {
 		sh.nextDue.Store(d)
@@ -54,7 +54,7 @@ func (sh *shard) publish() {
 	}
 }
 
-// leastUse is when the least recently used one was used, or never.
+// leastUse returns when the least recently used session was used, or never.
 func (sh *shard) leastUse() int64 {
 	if sh.lru.tail == none {
 		return never
@@ -62,7 +62,7 @@ func (sh *shard) leastUse() int64 {
 	return sh.slots.items[sh.lru.tail].used
 }
 
-// missing is the error for an e that is nil or has expired.
+// missing returns the error for an e that is nil or has expired.
 func (sh *shard) missing(e *entry) error {
 	switch {
 	case sh.closed:
@@ -126,7 +126,7 @@ func (sh *shard) update(r store.Record, now int64) (store.Version, error) {
 		return 0, store.ErrConflict
 	}
 	if !sh.store.limits.reserve(0, recordSize(r)-e.size()) {
-		sh.use(e, now) // so that others go first
+		sh.use(e, now) // so that other sessions are evicted first
 		return 0, errNoRoom
 	}
 	sh.seq++
@@ -170,14 +170,14 @@ func (sh *shard) delete(id string) error {
 	return nil
 }
 
-// end removes e, gives its room back and reports it.
+// end removes e, releases its room and reports it.
 func (sh *shard) end(e *entry) {
 	sh.unlink(e)
 	sh.store.limits.release(1, e.size())
 	sh.store.feed.Send(store.Event{ID: e.id, Ended: true})
 }
 
-// insert puts e, for which room has been reserved, into all orders.
+// insert adds e, for which room has been reserved, to all lists.
 func (sh *shard) insert(e *entry) {
 	if sh.records == nil {
 		sh.records = make(map[string]*entry)
@@ -193,7 +193,7 @@ func (sh *shard) insert(e *entry) {
 	sh.joinOwner(e)
 }
 
-// unlink takes e out of all orders.
+// unlink removes e from all lists.
 func (sh *shard) unlink(e *entry) {
 	delete(sh.records, e.id)
 	sh.slots.remove(e.slot)
@@ -223,7 +223,7 @@ func (sh *shard) expireAt(e *entry, expires time.Time) {
 	}
 }
 
-// drop forgets all records. Versions go on where they were.
+// drop removes all records. Versions continue where they were.
 func (sh *shard) drop() {
 	sh.records, sh.owners, sh.slots, sh.due = nil, nil, slots{}, expiries{}
 	sh.lru.init()

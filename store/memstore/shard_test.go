@@ -50,8 +50,8 @@ func TestEmptiedTablesAreDropped(t *testing.T) {
 	}
 }
 
-// Room that is taken by a record which is being put in, under another shard's
-// lock, makes nobody give up: he tries again, and evicts it.
+// If a record that is being inserted in another shard has taken the room, a write does not
+// fail: it tries again, and evicts that record.
 func TestRoomTakenByARecordOnItsWay(t *testing.T) {
 	t.Parallel()
 	s := New(Config{MaxBytes: RecordOverhead + 10})
@@ -86,8 +86,8 @@ func TestRoomTakenByARecordOnItsWay(t *testing.T) {
 	}
 }
 
-// A record for which room is made stays, even if it has become the least recently
-// used one meanwhile; and where there is no other, nobody looks for ever.
+// A record for which room is made is not evicted, even if it has become the least recently
+// used one meanwhile. If there is no other, the search ends.
 func TestRoomIsNotMadeByTheRecordItself(t *testing.T) {
 	t.Parallel()
 	s := New(Config{})
@@ -128,7 +128,7 @@ func TestRoomIsNotMadeByTheRecordItselfInOneShard(t *testing.T) {
 	}
 }
 
-// Who has watched is forgotten.
+// The store keeps nothing of a watcher that has stopped.
 func TestWatchersAreForgotten(t *testing.T) {
 	t.Parallel()
 	s := New(Config{})

@@ -1,10 +1,10 @@
 package memstore
 
-// slots gives each entry a number that stays the same while it lives, so that an
-// iteration can let go of the lock and go on later from a number.
+// slots gives each entry a number that stays the same while the entry exists, so that an
+// iteration can release the lock and continue later from a number.
 type slots struct {
 	items []*entry
-	free  []int32 // numbers in use no more
+	free  []int32 // numbers that are no longer in use
 }
 
 func (s *slots) add(e *entry) int32 {

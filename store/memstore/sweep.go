@@ -11,16 +11,16 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// batch is how many sessions a sweep removes before it lets go of a shard's lock:
-// some microseconds.
+// batch is how many sessions a sweep removes before it releases a shard's lock, which it
+// holds for some microseconds.
 const batch = 32
 
-// sweeper runs Sweep from time to time, while there is something that expires.
-// Between two sweeps there is a timer and no goroutine, and the timer does not
-// keep the store from being collected.
+// sweeper runs Sweep from time to time, while the store holds sessions that expire. Between
+// two sweeps there is a timer and no goroutine, and the timer does not prevent the store
+// from being garbage collected.
 type sweeper struct {
 	interval time.Duration
-	armed    atomic.Bool // there is a timer, or a sweep that will see to it
+	armed    atomic.Bool // there is a timer, or a running sweep that will start one
 
 	mu      sync.Mutex
 	timer   *time.Timer
@@ -35,7 +35,7 @@ func (w *sweeper) init(interval time.Duration) {
 	}
 }
 
-// arm sees to it that a record that expires then will be swept.
+// arm makes sure that a record with this expiry will be swept.
 func (w *sweeper) arm(s *Store, expires time.Time) {
 	if w.interval < 0 || expires.IsZero() || w.armed.Load() {
 		return
@@ -72,7 +72,7 @@ func (s *Store) sweepAndRearm() {
 
 	s.removeExpired(context.Background())
 	w.armed.Store(false)
-	// Whoever adds an expiring record from here on arms by himself.
+	// A call that adds an expiring record from here on calls arm itself.
 	for i := range s.shards {
 		if s.shards[i].nextDue.Load() != never {
 			if w.armed.CompareAndSwap(false, true) {
@@ -83,7 +83,7 @@ func (s *Store) sweepAndRearm() {
 	}
 }
 
-// close stops the timer and waits for a sweep that is under way.
+// close stops the timer and waits for a running sweep.
 func (w *sweeper) close() {
 	w.mu.Lock()
 	w.closed = true
@@ -94,9 +94,9 @@ func (w *sweeper) close() {
 	w.running.Wait()
 }
 
-// Sweep implements [store.Sweeper]. The store does it by itself, see
-// [Config.SweepInterval]. It goes through the shards in rounds and takes a few
-// expired sessions of each, so that no request waits for more than these.
+// Sweep implements [store.Sweeper]. The store sweeps by itself, see [Config.SweepInterval].
+// Sweep goes through the shards in rounds and removes a few expired sessions of each, so
+// that no request waits for more than these.
 func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 	if err := s.Ping(ctx); err != nil {
 		return 0, err
@@ -140,7 +140,7 @@ func (sh *shard) sweep(now int64) (removed int) {
 	return removed
 }
 
-// earliest is the record that expires first, if there is one that does.
+// earliest returns the record that expires first, or nil if none expires.
 func (sh *shard) earliest() *entry {
 	return sh.slots.items[sh.due.heap[0].slot]
 }

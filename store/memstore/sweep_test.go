@@ -73,8 +73,7 @@ func TestNegativeIntervalSweepsNever(t *testing.T) {
 	})
 }
 
-// Once nothing is left that expires, nothing is looked at any more, until
-// something comes again.
+// Once no session is left that expires, no sweep runs until one is added again.
 func TestNoSweepsWhileNothingExpires(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -117,8 +116,8 @@ func TestNoSweepsWhileNothingExpires(t *testing.T) {
 	})
 }
 
-// A bubble would not end as long as a goroutine of the store were left in it:
-// there is none between sweeps, closed or not.
+// A bubble does not end while a goroutine of the store is in it: there is none between
+// sweeps, whether the store is closed or not.
 func TestNoGoroutineIsLeft(t *testing.T) {
 	t.Parallel()
 	for _, closed := range []bool{false, true} {
@@ -135,7 +134,7 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 	}
 }
 
-// A store that is forgotten does not stay for the sake of its timer.
+// The timer does not prevent an unused store from being garbage collected.
 func TestForgottenStoreIsCollected(t *testing.T) {
 	t.Parallel()
 	ref := forgotten(t)
@@ -154,8 +153,8 @@ func forgotten(t *testing.T) weak.Pointer[memstore.Store] {
 	return weak.Make(s)
 }
 
-// stepping is a context that calls step whenever it is asked for its error, which
-// a sweep does between its steps.
+// stepping is a context that calls step in each call of Err, which a sweep makes between its
+// steps.
 type stepping struct {
 	context.Context
 	step func() error
@@ -163,8 +162,8 @@ type stepping struct {
 
 func (c stepping) Err() error { return c.step() }
 
-// Between two steps of a sweep, which are small, requests are served: no lock is
-// held.
+// Between two steps of a sweep, which are short, requests are served: the sweep holds no
+// lock.
 func TestSweepTakesSmallSteps(t *testing.T) {
 	t.Parallel()
 	const expired, live = 5000, 100
@@ -239,14 +238,14 @@ func TestCloseEndsASweep(t *testing.T) {
 	wantErr(t, "Sweep of a store that is closed meanwhile", err, store.ErrClosed)
 }
 
-// When Close has returned, no sweep is under way, and none begins.
+// When Close has returned, no sweep is running, and none begins.
 func TestCloseWaitsForASweep(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var inSweep, sweeps atomic.Int32
 		release := make(chan struct{})
 		s := memstore.New(memstore.Config{SweepInterval: time.Minute, Now: func() time.Time {
-			if inSweep.Load() == 1 { // nobody else asks for the time by then
+			if inSweep.Load() == 1 { // no other call reads the clock at this moment
 				sweeps.Add(1)
 				<-release
 			}

@@ -13,7 +13,7 @@ import (
 	"github.com/nestsession/session/store/memstore"
 )
 
-// watched runs f in a bubble while somebody watches, and returns the events.
+// watched runs f in a bubble during a Watch, and returns the events.
 func watched(t *testing.T, c memstore.Config, f func(ctx context.Context, s *memstore.Store)) (events []store.Event) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -93,8 +93,8 @@ func TestEventsComeInOrder(t *testing.T) {
 	}
 }
 
-// A watcher that is too slow is told so, hears of nothing old afterwards, and of
-// everything that comes later.
+// A watcher that is too slow gets an event that says so, no older events after that, and
+// every later one.
 func TestSlowWatcherIsTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -141,7 +141,7 @@ func TestSlowWatcherIsTold(t *testing.T) {
 	})
 }
 
-// A watcher that just keeps up misses nothing.
+// A watcher that is just fast enough misses no event.
 func TestFullBacklogIsKept(t *testing.T) {
 	t.Parallel()
 	got := watched(t, memstore.Config{}, func(ctx context.Context, s *memstore.Store) {
@@ -155,7 +155,7 @@ func TestFullBacklogIsKept(t *testing.T) {
 	}
 }
 
-// A watcher whose context ends hears of nothing more, also of what was waiting.
+// A watcher whose context ends gets no more events, not even those in its queue.
 func TestWatchEndsBetweenEvents(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

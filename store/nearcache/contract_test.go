@@ -12,7 +12,7 @@ import (
 	"github.com/nestsession/session/store/storetest"
 )
 
-// quiet is a store that tells nobody of changes.
+// quiet is a store that reports no changes.
 type quiet struct{ store.Store }
 
 // both is a cache whose Close closes the store behind as well.
@@ -33,8 +33,8 @@ func open(t testing.TB, inner store.Store, c nearcache.Config) *nearcache.Cache 
 	return n
 }
 
-// A cache keeps the contract of the store behind it; what another node has written it
-// may see later, by MaxStale at the most.
+// A cache fulfils the contract of the store behind it, but may see writes of other nodes
+// later, within MaxStale.
 func TestContract(t *testing.T) {
 	t.Parallel()
 	const stale = 100 * time.Millisecond

@@ -1,6 +1,6 @@
-// Package nearcache keeps the sessions that a node reads often in its memory, in front
-// of the store that all nodes share, so that no request need go to the same node as the
-// one before it and yet most reads go nowhere.
+// Package nearcache keeps the sessions that a node reads often in the node's memory, in
+// front of the store that all nodes share. Most reads then need no round trip, although
+// requests of one session may go to any node.
 //
 //	shared, err := redisstore.New(ctx, …)
 //	near, err := nearcache.New(shared, nearcache.Config{})
@@ -9,20 +9,20 @@
 //
 // # What a reader sees
 //
-// A request sees every write that this node has finished before the request began. It
-// sees what other nodes have written, a logout above all, as soon as the store's
-// [store.Watcher] has told of it, which is a matter of milliseconds, and after
-// [Config.MaxStale] at the latest even if the connection is dead without saying so, or
-// the store cannot tell of changes at all. It never sees an older state after a newer
-// one. What it reads may be that old; what it writes is compared with what the store
-// holds, so that no update is lost, and nothing that has ended is revived, because of
-// the cache.
+// A request sees every write that this node has finished before the request began. It sees
+// the writes of other nodes, above all a logout, as soon as the store's [store.Watcher]
+// reports them, usually within milliseconds, and after [Config.MaxStale] at the latest:
+// also if the connection is dead without an error, or if the store cannot report changes.
+// A request never sees an older state after a newer one. Only reads may be out of date: the
+// store compares the version of each write, so the cache neither loses an update nor
+// revives a session that has ended.
 //
-// One thing may be seen later: that an expiry was moved to a later time elsewhere, by a
-// store that spares its watchers such a touch. When the time comes that the cache knows,
-// the store is asked.
+// There is one exception: another node may move an expiry to a later time, and the store
+// need not report that. The cache loads the record again when the expiry that it knows has
+// come.
 //
-// That there is no session is not remembered: a login elsewhere is seen at once.
+// The cache does not remember that a session does not exist, so it sees a login on another
+// node at once.
 package nearcache
 
 import (
@@ -40,15 +40,15 @@ import (
 // Cache is a store in front of another. Make one with [New].
 type Cache struct {
 	inner  store.Store
-	behind store.Store // what Unwrap shows
+	behind store.Store // what Unwrap returns
 	now    func() time.Time
-	began  time.Time // when the cache was made; moments are counted from it
+	began  time.Time // when the cache was made; moments count from it
 	stale  int64     // ns
 	seed   maphash.Seed
 	shards [64]shard
 	feed   feed.Feed
 
-	whole  atomic.Int64 // until then all changes have been told
+	whole  atomic.Int64 // the moment until which all changes have been reported
 	closed atomic.Bool
 	stop   context.CancelFunc
 	done   sync.WaitGroup
@@ -57,9 +57,9 @@ type Cache struct {
 
 var _ store.Store = (*Cache)(nil)
 
-// New makes an empty cache in front of a store, and watches that if it is a
-// [store.Watcher]; if not, each record is read anew after Config.MaxStale. Close it to
-// end that. The error names what in c cannot work.
+// New returns an empty cache in front of a store. It watches the store if that is a
+// [store.Watcher], until Close; if not, it loads each record again after Config.MaxStale.
+// The error names the fields of c that cannot work.
 func New(inner store.Store, c Config) (*Cache, error) {
 	c, err := c.withDefaults(inner)
 	if err != nil {
@@ -73,36 +73,36 @@ func New(inner store.Store, c Config) (*Cache, error) {
 	n.stop = stop
 	if w, ok := store.As[store.Watcher](inner); ok {
 		n.behind = watched{inner, n}
-		n.done.Go(func() { feed.Listen(ctx, w, n.heard) })
+		n.done.Go(func() { feed.Listen(ctx, w, n.onEvent) })
 	}
 	return n, nil
 }
 
-// errWrongRecord keeps one session's record from being taken for another's.
-var errWrongRecord = errors.New("nearcache: the store answered another record than the one that was asked for")
+// errWrongRecord prevents that one session's record is taken for another's.
+var errWrongRecord = errors.New("nearcache: the store returned a record with another id than the requested one")
 
-// Load implements [store.Store]. A record of another id than the one asked for is an
-// error, and is not kept.
+// Load implements [store.Store]. If the store returns a record with another id, Load
+// returns an error and does not keep the record.
 func (n *Cache) Load(ctx context.Context, id string) (store.Record, error) {
 	if err := n.ready(ctx); err != nil {
 		return store.Record{}, err
 	}
 	sh := n.shard(id)
-	asked := n.moment()
-	rec, ok, f := sh.lookup(id, max(asked-n.stale, 0), n.whole.Load() >= asked-n.stale)
+	began := n.moment()
+	rec, ok, f := sh.lookup(id, max(began-n.stale, 0), n.whole.Load() >= began-n.stale)
 	if ok {
 		if rec.Expires.IsZero() || rec.Expires.After(n.now()) {
 			n.counts.hits.Add(1)
 			return rec, nil
 		}
-		f = sh.retire(id) // perhaps it was touched elsewhere a moment ago
+		f = sh.reload(id) // another node may have touched it
 	}
 	n.counts.misses.Add(1)
 	rec, err := n.inner.Load(ctx, id)
 	if err == nil && rec.ID != id {
 		rec, err = store.Record{}, errWrongRecord
 	}
-	sh.land(f, rec, asked, err == nil)
+	sh.endLoad(f, rec, began, err == nil)
 	return rec, err
 }
 
@@ -116,18 +116,18 @@ func (n *Cache) Update(ctx context.Context, r store.Record) (store.Version, erro
 	return n.write(ctx, r, n.inner.Update)
 }
 
-// write passes a record on. If it is kept, and nobody else has changed it meanwhile, the
-// next to read it on this node need not ask.
+// write writes a record to the store. If that succeeds, and no other write has changed the
+// record meanwhile, the next read on this node finds it in the cache.
 func (n *Cache) write(ctx context.Context, r store.Record, do func(context.Context, store.Record) (store.Version, error)) (store.Version, error) {
 	if err := n.ready(ctx); err != nil {
 		return 0, err
 	}
-	sh, asked := n.shard(r.ID), n.moment()
-	f := sh.begin(r.ID)
+	sh, began := n.shard(r.ID), n.moment()
+	f := sh.beginWrite(r.ID)
 	v, err := do(ctx, r)
 	r.Version = v
-	// How a store keeps "never" is its own affair: that is read again.
-	sh.finish(f, r, asked, err == nil && !r.Expires.IsZero())
+	// A store may keep "never" as a later time of its own, so such a record is loaded again.
+	sh.endWrite(f, r, began, err == nil && !r.Expires.IsZero())
 	return v, err
 }
 
@@ -137,8 +137,8 @@ func (n *Cache) Touch(ctx context.Context, id string, expires time.Time) error {
 		return err
 	}
 	sh := n.shard(id)
-	f := sh.begin(id)
-	defer sh.finish(f, store.Record{}, 0, false)
+	f := sh.beginWrite(id)
+	defer sh.endWrite(f, store.Record{}, 0, false)
 	return n.inner.Touch(ctx, id, expires)
 }
 
@@ -148,16 +148,16 @@ func (n *Cache) Delete(ctx context.Context, id string) error {
 		return err
 	}
 	sh := n.shard(id)
-	f := sh.begin(id)
-	defer sh.finish(f, store.Record{}, 0, false)
+	f := sh.beginWrite(id)
+	defer sh.endWrite(f, store.Record{}, 0, false)
 	return n.inner.Delete(ctx, id)
 }
 
-// Unwrap returns the store behind, with a Watcher, if it has one, that reports a change
-// when this cache has taken note of it.
+// Unwrap returns the store behind. If that is a Watcher, the returned store's Watch reports
+// a change after this cache has dropped the record.
 func (n *Cache) Unwrap() store.Store { return n.behind }
 
-// ready refuses what cannot be done any more.
+// ready returns an error if the cache is closed or ctx has ended.
 func (n *Cache) ready(ctx context.Context) error {
 	if n.closed.Load() {
 		return store.ErrClosed
@@ -165,8 +165,8 @@ func (n *Cache) ready(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Close ends the watch and forgets everything; all methods answer [store.ErrClosed] from
-// then on. The store behind is the caller's to close.
+// Close ends the watch and drops all records. All methods return [store.ErrClosed] from
+// then on. Close does not close the store behind.
 func (n *Cache) Close() error {
 	if n.closed.Swap(true) {
 		return nil
@@ -184,5 +184,5 @@ func (n *Cache) shard(id string) *shard {
 	return &n.shards[maphash.String(n.seed, id)%uint64(len(n.shards))]
 }
 
-// moment is the time since the cache was made, in ns, which no setting of a clock moves.
+// moment is the time since the cache was made, in ns. It does not change when a clock is set.
 func (n *Cache) moment() int64 { return int64(time.Since(n.began)) }

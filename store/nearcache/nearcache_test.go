@@ -13,12 +13,12 @@ import (
 	"github.com/nestsession/session/store/nearcache"
 )
 
-// backend is a store behind a cache, in which a test sees and holds up what the cache
-// asks, and whose events come when the test says.
+// backend is a store behind a cache. A test sees and delays the calls of the cache, and
+// decides when the store reports events.
 type backend struct {
 	store.Store
 	loads  int
-	before func(op string)  // runs before the store is asked
+	before func(op string)  // runs before each call
 	after  func(op string)  // and before its answer is handed over
 	events chan store.Event // nil: no events
 	broken chan struct{}    // ends the watch
@@ -66,7 +66,7 @@ func (b *backend) Watch(ctx context.Context, fn func(store.Event)) error {
 	}
 }
 
-// change is an update by another node, of which nobody has told yet.
+// change is an update by another node, which was not reported yet.
 func (b *backend) change(t *testing.T, id, text string) store.Event {
 	t.Helper()
 	r, err := b.Store.Load(t.Context(), id)
@@ -81,8 +81,8 @@ func (b *backend) change(t *testing.T, id, text string) store.Event {
 	return store.Event{ID: id, Version: v}
 }
 
-// tell lets the cache hear of something.
-func (b *backend) tell(e store.Event) {
+// report reports an event to the cache.
+func (b *backend) report(e store.Event) {
 	b.events <- e
 	synctest.Wait()
 }
@@ -107,7 +107,8 @@ func bubble(t *testing.T, f func(t *testing.T, b *bench)) {
 	})
 }
 
-// want loads the session and expects its state, and that the store was asked or not.
+// want loads the session and checks its state, and whether the cache loaded it from the
+// store.
 func (b *bench) want(text string, asked bool) {
 	b.t.Helper()
 	before := b.loads
@@ -136,42 +137,42 @@ func TestReadsStayInMemory(t *testing.T) {
 	})
 }
 
-// A change elsewhere is seen when it is told, a silent one after MaxStale.
+// A change by another node is seen when it is reported, or else after MaxStale.
 func TestChangesElsewhere(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bench) {
 		b.want("1", true)
 		e := b.change(t, "a", "2")
 		b.want("1", false)
-		b.tell(e)
+		b.report(e)
 		b.want("2", true)
-		b.tell(e) // repeated
+		b.report(e) // repeated
 		b.want("2", false)
 		b.change(t, "a", "3")
 		time.Sleep(nearcache.DefaultMaxStale)
 		b.want("2", false)
 		time.Sleep(time.Nanosecond)
 		b.want("3", true)
-		b.tell(store.Event{ID: "a"}) // a touch: the version is the same, the expiry is not
+		b.report(store.Event{ID: "a"}) // a touch: the version is the same, the expiry is not
 		b.want("3", true)
 		_ = b.Store.Delete(t.Context(), "a")
-		b.tell(store.Event{Digest: store.DigestOf("b"), Ended: true})
+		b.report(store.Event{Digest: store.DigestOf("b"), Ended: true})
 		b.want("3", false)
-		b.tell(store.Event{ID: "a", Ended: true})
+		b.report(store.Event{ID: "a", Ended: true})
 		b.want("", true)
 	})
 }
 
-// While the connection proves to be whole, nothing grows stale; when it is dead without
-// saying so, nothing is served for longer than MaxStale.
+// While heartbeats arrive, records do not become stale. If the connection is dead without an
+// error, no record is served for longer than MaxStale.
 func TestWholeConnection(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bench) {
 		b.want("1", true)
 		for range 100 {
-			b.tell(store.Event{Whole: time.Now()})
+			b.report(store.Event{Whole: time.Now()})
 			time.Sleep(nearcache.DefaultMaxStale / 2)
 			b.want("1", false)
 		}
-		b.change(t, "a", "2") // and nothing is told any more
+		b.change(t, "a", "2") // and no event is reported any more
 		time.Sleep(nearcache.DefaultMaxStale / 2)
 		b.want("1", false)
 		time.Sleep(time.Nanosecond)
@@ -179,13 +180,13 @@ func TestWholeConnection(t *testing.T) {
 	})
 }
 
-// "Some may have been missed": everything is asked anew.
+// After an event that some may have been missed, every record is loaded again.
 func TestMissedEvents(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bench) {
 		b.want("1", true)
-		b.tell(store.Event{Whole: time.Now()})
+		b.report(store.Event{Whole: time.Now()})
 		b.change(t, "a", "2")
-		b.tell(store.Event{})
+		b.report(store.Event{})
 		b.want("2", true)
 		b.change(t, "a", "3")
 		b.broken <- struct{}{}
@@ -194,8 +195,8 @@ func TestMissedEvents(t *testing.T) {
 	})
 }
 
-// A fill that raced an invalidation never lands, whatever the order in which the
-// store's answer and the event come.
+// A loaded record is not kept if it was changed meanwhile, whether the store's answer or the
+// event comes first.
 func TestFillThatRacedAnInvalidation(t *testing.T) {
 	for name, e := range map[string]func(b *bench) store.Event{
 		"changed": func(b *bench) store.Event { return b.change(b.t, "a", "2") },
@@ -204,11 +205,11 @@ func TestFillThatRacedAnInvalidation(t *testing.T) {
 			return store.Event{Digest: store.DigestOf("a"), Version: b.change(b.t, "a", "2").Version}
 		},
 		"missed events": func(b *bench) store.Event { b.change(b.t, "a", "2"); return store.Event{} },
-		"changed twice": func(b *bench) store.Event { b.tell(b.change(b.t, "a", "x")); return b.change(b.t, "a", "2") },
+		"changed twice": func(b *bench) store.Event { b.report(b.change(b.t, "a", "x")); return b.change(b.t, "a", "2") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, b *bench) {
-				b.after = func(string) { b.after = nil; b.tell(e(b)) }
+				b.after = func(string) { b.after = nil; b.report(e(b)) }
 				b.want("1", true)
 				b.want("2", true)
 				b.want("2", false)
@@ -217,8 +218,8 @@ func TestFillThatRacedAnInvalidation(t *testing.T) {
 	}
 }
 
-// A fill that began before a write of this node, or during it, is not kept either; and
-// what was written is.
+// A record whose load began before or during a write of this node is not kept; the written
+// record is.
 func TestOwnWrites(t *testing.T) {
 	for _, when := range []string{"before", "during"} {
 		t.Run(when, func(t *testing.T) {
@@ -227,7 +228,7 @@ func TestOwnWrites(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				b.tell(store.Event{})
+				b.report(store.Event{})
 				filled, answer := make(chan struct{}), make(chan struct{})
 				fill := func() {
 					b.after = func(string) { b.after = nil; <-answer } // it has the old state, and is slow
@@ -245,7 +246,7 @@ func TestOwnWrites(t *testing.T) {
 					t.Fatal(err)
 				}
 				b.want("2", false)
-				b.tell(store.Event{ID: "a", Version: v}) // our own
+				b.report(store.Event{ID: "a", Version: v}) // our own
 				b.want("2", false)
 				close(answer)
 				<-filled
@@ -257,8 +258,8 @@ func TestOwnWrites(t *testing.T) {
 	}
 }
 
-// A write is not kept if another node has written since, whichever comes first: the
-// answer or the event.
+// A written record is not kept if another node has written since, whether the answer or the
+// event comes first.
 func TestOwnWriteThatWasOvertaken(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bench) {
 		r, _ := b.near.Load(t.Context(), "a")
@@ -266,8 +267,8 @@ func TestOwnWriteThatWasOvertaken(t *testing.T) {
 		b.after = func(string) {
 			b.after = nil
 			ours, _ := b.Store.Load(t.Context(), "a")
-			b.tell(store.Event{ID: "a", Version: ours.Version})
-			b.tell(b.change(t, "a", "3"))
+			b.report(store.Event{ID: "a", Version: ours.Version})
+			b.report(b.change(t, "a", "3"))
 		}
 		if _, err := b.near.Update(t.Context(), r); err != nil {
 			t.Fatal(err)
@@ -276,7 +277,8 @@ func TestOwnWriteThatWasOvertaken(t *testing.T) {
 	})
 }
 
-// After a conflict the store is asked, so that the replay sees what it conflicted with.
+// After a conflict the record is loaded from the store, so that the replay sees the newer
+// version.
 func TestConflictEvicts(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bench) {
 		r, _ := b.near.Load(t.Context(), "a")
@@ -289,7 +291,7 @@ func TestConflictEvicts(t *testing.T) {
 	})
 }
 
-// Touch and Delete here are seen here at once.
+// A node sees its own Touch and Delete at once.
 func TestOwnTouchAndDelete(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bench) {
 		b.want("1", true)
@@ -307,8 +309,8 @@ func TestOwnTouchAndDelete(t *testing.T) {
 	})
 }
 
-// A fill that is under way when this node ends or touches the session is not kept,
-// though nobody tells of that.
+// A load that is running when this node ends or touches the session is not kept, although
+// the store does not report that.
 func TestFillThatRacedAnOwnEnd(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bench) {
 		filled, answer := make(chan struct{}), make(chan struct{})
@@ -324,20 +326,21 @@ func TestFillThatRacedAnOwnEnd(t *testing.T) {
 	})
 }
 
-// What was too old to be served is not served again once the connection is whole, if the
-// store has said meanwhile that it is gone.
+// A record that was too old to be served is not served when the connection works again, if
+// the store has returned ErrNotFound meanwhile.
 func TestGoneWhileTooOld(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bench) {
 		b.want("1", true)
 		time.Sleep(nearcache.DefaultMaxStale + 1)
 		_ = b.Store.Delete(t.Context(), "a")
 		b.want("", true)
-		b.tell(store.Event{Whole: time.Now()})
+		b.report(store.Event{Whole: time.Now()})
 		b.want("", true)
 	})
 }
 
-// That there was no session does not hide one that is created elsewhere.
+// The cache does not remember that a session did not exist, so it finds one that another
+// node creates.
 func TestNoneIsNotRemembered(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bench) {
 		_ = b.Store.Delete(t.Context(), "a")
@@ -349,13 +352,13 @@ func TestNoneIsNotRemembered(t *testing.T) {
 	})
 }
 
-// An expired record is not served, and one that was touched elsewhere lives on.
+// An expired record is not served, and one that another node has touched stays alive.
 func TestExpiry(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bench) {
 		b.want("1", true)
 		for range 3600 {
 			time.Sleep(time.Second)
-			b.tell(store.Event{Whole: time.Now()})
+			b.report(store.Event{Whole: time.Now()})
 		}
 		b.want("", true)
 		_ = b.Store.Delete(t.Context(), "a")
@@ -369,8 +372,8 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
-// Two questions at the same time may get different answers: whoever asks next does not
-// get the older one.
+// Two loads at the same time may return different versions: the next load does not return
+// the older one.
 func TestNeverAnOlderStateAfterANewer(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bench) {
 		slow, answered := make(chan struct{}), make(chan struct{})
@@ -396,7 +399,7 @@ func TestNeverAnOlderStateAfterANewer(t *testing.T) {
 	})
 }
 
-// The memory is bounded, and what is read goes last.
+// The memory is limited, and records that were read are evicted last.
 func TestMaxBytes(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -428,7 +431,8 @@ func TestMaxBytes(t *testing.T) {
 	}
 }
 
-// Who watches the cache is told when it has taken note: what is loaded then is new.
+// A watcher of the cache gets an event after the cache has dropped the record, so the next
+// load returns the new version.
 func TestWatchThroughTheCache(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bench) {
 		b.want("1", true)
@@ -448,7 +452,7 @@ func TestWatchThroughTheCache(t *testing.T) {
 			})
 		}()
 		synctest.Wait()
-		b.tell(b.change(t, "a", "2"))
+		b.report(b.change(t, "a", "2"))
 		stop()
 		if err := <-done; !errors.Is(err, context.Canceled) || len(seen) != 1 || seen[0] != "2<nil>" {
 			t.Errorf("saw %q, %v", seen, err)

@@ -8,7 +8,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// overhead is about what an entry takes beside its texts.
+// overhead is an estimate of the memory of an entry in addition to its texts.
 const overhead = 256
 
 // shard is a part of the cache under one lock.
@@ -16,18 +16,18 @@ type shard struct {
 	mu      sync.Mutex
 	entries map[string]*entry
 	digests digest.Index // of the entries' ids
-	ring    entry        // the entries; ring.next was read last, ring.prev goes first
+	ring    entry        // the entries; ring.next was read last, ring.prev is evicted first
 	size    int64
 	room    int64
-	flights map[string]*flight
+	pending map[string]*pendingCall
 	closed  bool
 	counts  *counts
 }
 
-// entry is a record that is kept.
+// entry is a record in the cache.
 type entry struct {
 	rec        store.Record
-	read       int64 // when the store was asked for it
+	read       int64 // the moment at which its load or write began
 	prev, next *entry
 }
 
@@ -35,95 +35,95 @@ func (e *entry) size() int64 {
 	return overhead + int64(len(e.rec.ID)+len(e.rec.Owner)+len(e.rec.Data))
 }
 
-// flight is a question to the store that is under way. What happens to the record
-// meanwhile decides whether its answer may be kept.
-type flight struct {
-	id    string
-	seen  store.Version // the one version that was told of meanwhile
-	spoil bool          // something else happened
-	next  *flight       // of the same id
+// pendingCall is a call to the store that has not returned. Changes of the record
+// meanwhile decide whether its result may be kept.
+type pendingCall struct {
+	id      string
+	seen    store.Version // the one version that was reported meanwhile
+	discard bool          // there was another change, so the result may be out of date
+	next    *pendingCall  // of the same id
 }
 
-// tell notes that the record has a version now, 0 for an unknown one.
-func (f *flight) tell(v store.Version) {
-	f.spoil = f.spoil || v == 0 || f.seen != 0 && f.seen != v
+// changed records that the record now has a version, 0 for an unknown one.
+func (f *pendingCall) changed(v store.Version) {
+	f.discard = f.discard || v == 0 || f.seen != 0 && f.seen != v
 	f.seen = v
 }
 
 func (sh *shard) init(room int64, counts *counts) {
-	sh.entries, sh.flights = map[string]*entry{}, map[string]*flight{}
+	sh.entries, sh.pending = map[string]*entry{}, map[string]*pendingCall{}
 	sh.ring.prev, sh.ring.next = &sh.ring, &sh.ring
 	sh.room, sh.counts = room, counts
 }
 
-// lookup finds what is kept and not too old: read after since, or told of all changes.
-// Otherwise the caller asks the store, and lets the answer land.
-func (sh *shard) lookup(id string, since int64, whole bool) (store.Record, bool, *flight) {
+// lookup finds a record that is not too old: it was read after since, or whole says that all
+// changes have been reported. Otherwise the caller loads the record, and then calls endLoad.
+func (sh *shard) lookup(id string, since int64, whole bool) (store.Record, bool, *pendingCall) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if e := sh.entries[id]; e != nil && (whole || e.read >= since) {
 		sh.use(e)
 		return e.rec, true, nil
 	}
-	return store.Record{}, false, sh.takeOff(id)
+	return store.Record{}, false, sh.addPending(id)
 }
 
-// retire drops what is kept, since the store is to be asked.
-func (sh *shard) retire(id string) *flight {
+// reload drops the record, which the caller then loads, like after lookup.
+func (sh *shard) reload(id string) *pendingCall {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.remove(sh.entries[id])
-	return sh.takeOff(id)
+	return sh.addPending(id)
 }
 
-// land keeps what the store has answered, unless the record has changed meanwhile: a
-// fill that raced an invalidation never lands.
-func (sh *shard) land(f *flight, rec store.Record, asked int64, ok bool) {
+// endLoad keeps the record that the store returned, unless it was changed meanwhile.
+func (sh *shard) endLoad(f *pendingCall, rec store.Record, began int64, ok bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	sh.arrive(f)
+	sh.removePending(f)
 	if !ok {
-		// What is kept was too old to be served, and is older than this answer.
+		// The record in the cache was too old to be served, and is older than this result.
 		sh.remove(sh.entries[f.id])
 		return
 	}
-	sh.keep(f, rec, asked)
+	sh.keep(f, rec, began)
 }
 
-// begin precedes a write.
-func (sh *shard) begin(id string) *flight {
+// beginWrite is called before a write.
+func (sh *shard) beginWrite(id string) *pendingCall {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	return sh.takeOff(id)
+	return sh.addPending(id)
 }
 
-// finish follows a write. What was read before it or while it was under way may be older.
-func (sh *shard) finish(f *flight, rec store.Record, asked int64, ok bool) {
+// endWrite is called after a write. Records that were read before or during the write may
+// be out of date.
+func (sh *shard) endWrite(f *pendingCall, rec store.Record, began int64, ok bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	sh.arrive(f)
+	sh.removePending(f)
 	sh.remove(sh.entries[f.id])
-	sh.spoil(f.id)
+	sh.discardPending(f.id)
 	if ok {
-		sh.keep(f, rec, asked)
+		sh.keep(f, rec, began)
 	}
 }
 
-func (sh *shard) keep(f *flight, rec store.Record, asked int64) {
+func (sh *shard) keep(f *pendingCall, rec store.Record, began int64) {
 	old := sh.entries[f.id]
-	if sh.closed || f.spoil || f.seen != 0 && f.seen != rec.Version || rec.ID != f.id {
-		// If the answers of two questions at the same time differ, nobody knows which
-		// is the newer: whoever asks next shall not see the older after the newer.
+	if sh.closed || f.discard || f.seen != 0 && f.seen != rec.Version || rec.ID != f.id {
+		// If two calls at the same time return different versions, it is not known which is
+		// newer. Neither is kept, so that no reader sees the older after the newer.
 		if old != nil && old.rec.Version != rec.Version {
 			sh.remove(old)
 		}
 		return
 	}
 	sh.remove(old)
-	for g := sh.flights[f.id]; g != nil; g = g.next {
-		g.tell(rec.Version)
+	for g := sh.pending[f.id]; g != nil; g = g.next {
+		g.changed(rec.Version)
 	}
-	e := &entry{rec: rec, read: asked}
+	e := &entry{rec: rec, read: began}
 	if e.size() > sh.room {
 		return
 	}
@@ -137,22 +137,21 @@ func (sh *shard) keep(f *flight, rec store.Record, asked int64) {
 	sh.link(e)
 }
 
-// drop takes note that the record has changed, by the version that it has now if that
-// is known.
+// drop removes the record of an event, unless the cache has its new version.
 func (sh *shard) drop(ev store.Event) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.dropID(ev.ID, ev)
 }
 
-// dropDigest does so by the digest of the id, which may be one of another shard.
+// dropDigest is drop by the digest of the id, which may belong to another shard.
 func (sh *shard) dropDigest(ev store.Event) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	id := sh.digests.Find(ev.Digest, maps.Keys(sh.entries))
-	for underway := range sh.flights {
-		if id == "" && ev.Concerns(underway) {
-			id = underway
+	for pendingID := range sh.pending {
+		if id == "" && ev.Concerns(pendingID) {
+			id = pendingID
 		}
 	}
 	sh.dropID(id, ev)
@@ -163,13 +162,13 @@ func (sh *shard) dropID(id string, ev store.Event) {
 		sh.remove(e)
 		sh.counts.dropped.Add(1)
 	}
-	for f := sh.flights[id]; f != nil; f = f.next {
-		f.tell(ev.Version)
-		f.spoil = f.spoil || ev.Ended
+	for f := sh.pending[id]; f != nil; f = f.next {
+		f.changed(ev.Version)
+		f.discard = f.discard || ev.Ended
 	}
 }
 
-// clear drops everything, since any of it may have changed.
+// clear drops all records, since any of them may have changed.
 func (sh *shard) clear() {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -177,8 +176,8 @@ func (sh *shard) clear() {
 	sh.digests.Clear()
 	sh.ring.prev, sh.ring.next = &sh.ring, &sh.ring
 	sh.size = 0
-	for id := range sh.flights {
-		sh.spoil(id)
+	for id := range sh.pending {
+		sh.discardPending(id)
 	}
 }
 
@@ -189,20 +188,22 @@ func (sh *shard) close() {
 	sh.closed = true
 }
 
-func (sh *shard) takeOff(id string) *flight {
-	f := &flight{id: id, next: sh.flights[id]}
-	sh.flights[id] = f
+// addPending adds a call that is about to be made.
+func (sh *shard) addPending(id string) *pendingCall {
+	f := &pendingCall{id: id, next: sh.pending[id]}
+	sh.pending[id] = f
 	return f
 }
 
-func (sh *shard) arrive(f *flight) {
-	first := sh.flights[f.id]
+// removePending removes a call that has returned.
+func (sh *shard) removePending(f *pendingCall) {
+	first := sh.pending[f.id]
 	if first == f {
 		if f.next == nil {
-			delete(sh.flights, f.id)
+			delete(sh.pending, f.id)
 			return
 		}
-		sh.flights[f.id] = f.next
+		sh.pending[f.id] = f.next
 		return
 	}
 	for p := first; p != nil; p = p.next {
@@ -213,13 +214,14 @@ func (sh *shard) arrive(f *flight) {
 	}
 }
 
-func (sh *shard) spoil(id string) {
-	for f := sh.flights[id]; f != nil; f = f.next {
-		f.spoil = true
+// discardPending prevents that the results of all pending calls for the id are kept.
+func (sh *shard) discardPending(id string) {
+	for f := sh.pending[id]; f != nil; f = f.next {
+		f.discard = true
 	}
 }
 
-// use makes e the last to go.
+// use makes e the last to be evicted.
 func (sh *shard) use(e *entry) {
 	if sh.ring.next != e {
 		sh.unlink(e)

@@ -2,20 +2,20 @@ package nearcache
 
 import "sync/atomic"
 
-// Stats tells how a cache does. The counts go from when it was made.
+// Stats are the counts of a cache since it was made.
 type Stats struct {
-	Entries int   // records that are kept
-	Bytes   int64 // what they take, as Config.MaxBytes counts it
+	Entries int   // records in the cache
+	Bytes   int64 // their memory, as Config.MaxBytes counts it
 
-	Hits    uint64 // reads that were answered from memory
-	Misses  uint64 // reads that asked the store
-	Dropped uint64 // records that a change elsewhere has ended here
-	Evicted uint64 // records that made room for others
+	Hits    uint64 // loads from memory
+	Misses  uint64 // loads from the store
+	Dropped uint64 // records dropped because another node changed them
+	Evicted uint64 // records dropped to make room for others
 }
 
 type counts struct{ hits, misses, dropped, evicted atomic.Uint64 }
 
-// Stats counts what is kept. The parts are read one after another.
+// Stats returns the counts. The shards are read one after another, not at one moment.
 func (n *Cache) Stats() Stats {
 	s := Stats{Hits: n.counts.hits.Load(), Misses: n.counts.misses.Load(), Dropped: n.counts.dropped.Load(), Evicted: n.counts.evicted.Load()}
 	for i := range n.shards {

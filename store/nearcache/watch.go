@@ -6,23 +6,23 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// watched is the store behind, as Unwrap shows it.
+// watched is the store behind, as Unwrap returns it.
 type watched struct {
 	store.Store
 	near *Cache
 }
 
-// Unwrap leads to the store's other optional interfaces.
+// Unwrap lets store.As find the store's other optional interfaces.
 func (w watched) Unwrap() store.Store { return w.Store }
 
-// Watch implements [store.Watcher]: one watch of the store serves the cache and all who
-// watch that, each event after the cache has dropped what it is about.
+// Watch implements [store.Watcher]. One watch of the store serves the cache and all its
+// watchers; they get an event after the cache has dropped its record.
 func (w watched) Watch(ctx context.Context, fn func(store.Event)) error {
 	return w.near.feed.Watch(ctx, fn)
 }
 
-// heard takes note of a change.
-func (n *Cache) heard(e store.Event) {
+// onEvent updates the cache for a change, and passes the event on.
+func (n *Cache) onEvent(e store.Event) {
 	switch {
 	case e.ID != "":
 		n.shard(e.ID).drop(e)
@@ -35,7 +35,7 @@ func (n *Cache) heard(e store.Event) {
 			n.shards[i].clear()
 		}
 	default:
-		// One goroutine hears, and moments come in order.
+		// Only one goroutine calls onEvent, so the moments are in order.
 		n.whole.Store(int64(e.Whole.Sub(n.began)))
 	}
 	n.feed.Send(e)

@@ -9,8 +9,7 @@ import (
 	"github.com/nestsession/session/store/nearcache"
 )
 
-// A store that answers another record than the one asked for is not believed, and what it
-// answered is not kept.
+// If a store returns a record with another id, that is an error, and the record is not kept.
 func TestWrongRecord(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t)
@@ -34,7 +33,7 @@ func TestWrongRecord(t *testing.T) {
 	}
 }
 
-// confused answers eve's record for every id.
+// confused returns eve's record for every id.
 type confused struct{ store.Store }
 
 func (c confused) Load(ctx context.Context, _ string) (store.Record, error) {

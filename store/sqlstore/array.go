@@ -6,21 +6,10 @@ import (
 	"strings"
 )
 
-// Many values are sent as one text, which all drivers can send: PostgreSQL reads it as an
-// array, and SQLite as JSON.
+// Lists of values are sent as one text, which every driver can send: PostgreSQL reads it
+// as an array, and SQLite as JSON.
 
-// list are ids, each of them plain.
-func (s *Store) list(ids []string) string {
-	switch {
-	case s.shape.dialect == SQLite:
-		return "[" + join(ids, func(b *strings.Builder, id string) { quoted(b, id) }) + "]"
-	case s.shape.native:
-		return byteas(ids)
-	}
-	return "{" + join(ids, func(b *strings.Builder, id string) { quoted(b, id) }) + "}"
-}
-
-// plain reports whether an id needs no escaping in a list, as those that generators make.
+// plain reports whether an id needs no escaping in a list. Generated ids are plain.
 func plain(id string) bool {
 	for _, c := range []byte(id) {
 		if c < '!' || c > '~' || c == '"' || c == '\\' {
@@ -30,7 +19,12 @@ func plain(id string) bool {
 	return true
 }
 
-// byteas is PostgreSQL's bytea[].
+// textArray encodes plain ids as PostgreSQL's text[].
+func textArray(ids []string) string {
+	return "{" + join(ids, func(b *strings.Builder, id string) { quoted(b, id) }) + "}"
+}
+
+// byteas encodes PostgreSQL's bytea[].
 func byteas[T string | []byte](all []T) string {
 	return "{" + join(all, func(b *strings.Builder, v T) {
 		b.WriteString(`"\\x`)
@@ -44,7 +38,7 @@ func byteas[T string | []byte](all []T) string {
 	}) + "}"
 }
 
-// bigints is PostgreSQL's bigint[].
+// bigints encodes PostgreSQL's bigint[].
 func bigints(all []int64) string {
 	return "{" + join(all, func(b *strings.Builder, v int64) {
 		var buf [20]byte
@@ -58,7 +52,7 @@ func quoted(b *strings.Builder, text string) {
 	b.WriteByte('"')
 }
 
-// join is the values, by commas.
+// join writes the values with commas between them.
 func join[T any](all []T, write func(b *strings.Builder, v T)) string {
 	var b strings.Builder
 	for i, v := range all {

@@ -14,10 +14,10 @@ func TestArrays(t *testing.T) {
 		"long byteas":  {byteas([][]byte{[]byte(long), nil}), `{"\\x` + strings.Repeat("00ff", 200) + `","\\x"}`},
 		"no byteas":    {byteas([]string{}), `{}`},
 		"bigints":      {bigints([]int64{0, -1, math.MaxInt64, math.MinInt64}), `{0,-1,9223372036854775807,-9223372036854775808}`},
-		"JSON":         {(&Store{shape: shape{dialect: SQLite}}).list([]string{"a", "b-_"}), `["a","b-_"]`},
-		"native":       {(&Store{shape: shape{dialect: Postgres, native: true}}).list([]string{"a"}), `{"\\x61"}`},
-		"another's":    {(&Store{shape: shape{dialect: Postgres}}).list([]string{"a", "{b,c}"}), `{"a","{b,c}"}`},
-		"another's, 1": {(&Store{shape: shape{dialect: Postgres}}).list([]string{"NULL"}), `{"NULL"}`},
+		"JSON":         {jsonStrings([]string{"a", "b-_"}), `["a","b-_"]`},
+		"native":       {byteas([]string{"a"}), `{"\\x61"}`},
+		"another's":    {textArray([]string{"a", "{b,c}"}), `{"a","{b,c}"}`},
+		"another's, 1": {textArray([]string{"NULL"}), `{"NULL"}`},
 	} {
 		if test.got != test.want {
 			t.Errorf("%s: %s, want %s", what, test.got, test.want)

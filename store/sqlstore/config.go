@@ -16,56 +16,34 @@ const (
 	DefaultTTL           = 24 * time.Hour
 )
 
-// NoTTL as [Config.TTL] keeps sessions without an expiry for good.
+// NoTTL as [Config.TTL] keeps sessions without an expiry forever.
 const NoTTL = time.Duration(-1)
 
-// The most that the native table takes, in bytes. The limits are the same for all
-// dialects, so that a session can move between them. Tables of other programs have
-// limits of their own, which New reads from the table.
+// The longest id and owner that the native table keeps, in bytes. The limits are the same
+// for all dialects, so that a session can move between them. Tables of other programs
+// have limits of their own, which New reads from the table.
 const (
 	MaxID    = 1536
 	MaxOwner = 1024
 )
 
-// Dialect says what language the database speaks.
-type Dialect int
-
-// The dialects. The zero value is none of them, and [New] refuses it.
-const (
-	_        Dialect = iota
-	SQLite           // 3.24 or later; with an owner column in another program's table, 3.31
-	Postgres         // PostgreSQL 12 or later
-	MySQL            // MySQL 5.7 or later, MariaDB 10.3 or later
-)
-
-func (d Dialect) String() string {
-	switch d {
-	case SQLite:
-		return "SQLite"
-	case Postgres:
-		return "Postgres"
-	case MySQL:
-		return "MySQL"
-	}
-	return fmt.Sprintf("Dialect(%d)", int(d))
-}
-
-// Config says which table a [Store] keeps its sessions in, and how. DB and Dialect
-// are needed.
+// Config says in which table a [Store] keeps its sessions, and how. DB and Dialect
+// are required.
 type Config struct {
-	// DB is the caller's: it is neither configured nor closed. Its driver can be any
-	// for the dialect.
+	// DB is the caller's: the store neither configures nor closes it. Any driver for
+	// the dialect will do.
 	DB *sql.DB
 
-	// Dialect is what DB speaks. New asks the database and refuses another.
+	// Dialect is the kind of database that DB is. New checks it and returns an error
+	// for another kind.
 	Dialect Dialect
 
-	// Layout is what the table looks like. The zero value is [Native].
+	// Layout says whose table it is. The zero value is [Native].
 	Layout Layout
 
 	// Schema is where the table is: a schema of PostgreSQL, a database of MySQL, an
-	// attached database of SQLite. "": where the connection looks first. It is not
-	// created.
+	// attached database of SQLite. "": where the connection looks first. New does not
+	// create it.
 	Schema string
 
 	// Table is the table's name. "": [DefaultTable] for Native, and for the other
@@ -73,62 +51,62 @@ type Config struct {
 	// are: a dot is part of the name, and case counts where the database lets it.
 	Table string
 
-	// Columns are the names of the columns where they are not the layout's.
+	// Columns are the names of the columns, where they differ from the layout's.
 	Columns Columns
 
-	// Create makes New create what is missing: the table, a column or an index of an
-	// older version of the native table, and OwnerColumn. It needs the right to do so,
-	// and any number of nodes may do it at once. Without it New only looks, and says
-	// which statements are missing; [Statements] has them, too.
+	// Create makes New create what is missing: the table, a column or an index that an
+	// older version of the native table lacks, and OwnerColumn. The user needs the right
+	// to do so; any number of nodes may do it at the same time. Without Create, New
+	// returns an error with the statements to run; [Statements] returns them, too.
 	Create bool
 
 	// OwnerColumn is, for a table of another program, a column that keeps the owner,
 	// so that List by owner need not read all sessions. "": there is none. See the
-	// section "Owners" of the package. The native table has one always.
+	// section "Owners" of the package. The native table always has such a column.
 	OwnerColumn string
 
-	// OwnerOf reads whose session a document is, "" for nobody's; for documents of
-	// package session it is session.OwnerOf. It is for tables of other programs: it
-	// tells of what the other program wrote, and replaces a missing OwnerColumn. Nil:
-	// the owner is what OwnerColumn says, and without that List by owner returns
-	// [errors.ErrUnsupported].
+	// OwnerOf returns the owner that a document names, or ""; for documents of package
+	// session it is session.OwnerOf. It is for tables of other programs: it finds the
+	// owner in rows that the other program wrote, and where there is no OwnerColumn.
+	// Nil: the owner is what OwnerColumn holds, and without OwnerColumn List by owner
+	// returns [errors.ErrUnsupported].
 	OwnerOf func(document []byte) string
 
-	// TTL is how long a session without an expiry lives in a table of another
-	// program, as that program has it. 0: [DefaultTTL], which is the default of all
-	// four. [NoTTL]: as long as the column can say, which is read as no expiry again.
-	// In the native table such a session stays for good in any case.
+	// TTL is how long a session without an expiry lives in a table of another program,
+	// as that program has it. 0: [DefaultTTL], which is the default of all four
+	// programs. [NoTTL]: the latest time that the column holds, which is read as no
+	// expiry again. In the native table such a session always stays forever.
 	TTL time.Duration
 
-	// TimeZone is for [ConnectPgSimple], whose column has no time zone: it is the one
-	// of the other program's connections, such as "Asia/Seoul". "": the one that the
-	// database gives a connection that asks for none. See the section "Time zones"
+	// TimeZone is for [ConnectPgSimple], whose column has no time zone: it is the zone
+	// of the other program's connections, such as "Asia/Seoul". "": the zone that the
+	// database gives a connection that does not set one. See the section "Time zones"
 	// of the package.
 	TimeZone string
 
 	// Unprepared sends each statement without preparing it first, for a pooler that
-	// gives a connection away between two statements, such as PgBouncer in
-	// transaction mode. The driver may need a setting for that as well.
+	// may use another connection for each statement, such as PgBouncer in transaction
+	// mode. The driver may need a setting for that as well.
 	Unprepared bool
 
-	// SweepInterval is about how often expired sessions are removed; each time, up to
-	// half of it is added at random, so that nodes do not sweep together. 0:
-	// [DefaultSweepInterval]. Negative: never, call [Store.Sweep].
+	// SweepInterval is the time between two sweeps, which remove expired sessions. Up to
+	// half of it is added at random, so that nodes do not sweep at the same time. 0:
+	// [DefaultSweepInterval]. Negative: never; call [Store.Sweep].
 	SweepInterval time.Duration
 
 	// SweepBatch is how many sessions one statement of a sweep removes. 0:
 	// [DefaultSweepBatch].
 	SweepBatch int
 
-	// Now is the clock that expiry is judged by, on all nodes alike. Nil: the
-	// system's. The database's own clock is never asked.
+	// Now is the clock that decides whether a session has expired; it should agree on
+	// all nodes. Nil: the system's clock. The database's own clock is never used.
 	Now func() time.Time
 
-	// Logger hears of sweeps that failed. Nil: [slog.Default].
+	// Logger gets a warning for each sweep that fails. Nil: [slog.Default].
 	Logger *slog.Logger
 }
 
-// Columns are names of columns; "" is the layout's name.
+// Columns are the names of columns; "" is the layout's name.
 type Columns struct {
 	ID      string
 	Data    string
@@ -137,30 +115,30 @@ type Columns struct {
 
 // withDefaults checks the Config as far as it can be without the database.
 func (c Config) withDefaults() (Config, error) {
-	if c.Dialect < SQLite || c.Dialect > MySQL {
+	if c.dialect() == nil {
 		return c, errors.New("sqlstore: set Config.Dialect to SQLite, Postgres or MySQL")
 	}
 	l, ok := layouts[c.Layout]
 	if !ok {
-		return c, fmt.Errorf("sqlstore: Config.Layout is %v, which there is not", c.Layout)
+		return c, fmt.Errorf("sqlstore: Config.Layout is %v, which does not exist", c.Layout)
 	}
 	if l.dialect != 0 && l.dialect != c.Dialect {
-		return c, fmt.Errorf("sqlstore: the layout %v is one of %v, but Config.Dialect is %v", c.Layout, l.dialect, c.Dialect)
+		return c, fmt.Errorf("sqlstore: the layout %v is for %v, but Config.Dialect is %v", c.Layout, l.dialect, c.Dialect)
 	}
 	if c.Layout == Native {
 		if c.OwnerColumn != "" || c.TimeZone != "" || c.TTL != 0 {
-			return c, errors.New("sqlstore: Config.OwnerColumn, TimeZone and TTL are for tables of other programs; the native table needs none of them")
+			return c, errors.New("sqlstore: Config.OwnerColumn, TimeZone and TTL are for tables of other programs; the native table uses none of them")
 		}
 		c.OwnerColumn = "owner"
 	}
 	if c.TimeZone != "" && c.Layout != ConnectPgSimple {
 		return c, fmt.Errorf("sqlstore: Config.TimeZone is for ConnectPgSimple; %v keeps instants", c.Layout)
 	}
-	if c.SweepBatch < 0 || c.SweepBatch > maxBatch {
-		return c, fmt.Errorf("sqlstore: Config.SweepBatch is %d, want 1 to %d, or 0 for %d", c.SweepBatch, maxBatch, DefaultSweepBatch)
+	if c.SweepBatch < 0 || c.SweepBatch > maxSweepBatch {
+		return c, fmt.Errorf("sqlstore: Config.SweepBatch is %d, want 1 to %d, or 0 for %d", c.SweepBatch, maxSweepBatch, DefaultSweepBatch)
 	}
 	if c.TTL < 0 && c.TTL != NoTTL {
-		return c, errors.New("sqlstore: Config.TTL is negative; for no end at all there is NoTTL")
+		return c, errors.New("sqlstore: Config.TTL is negative; use NoTTL for sessions that do not expire")
 	}
 	def(&c.Table, l.table)
 	def(&c.Columns.ID, l.columns.ID)
@@ -177,6 +155,8 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	return c, c.checkNames()
 }
+
+func (c Config) dialect() dialect { return dialects[c.Dialect] }
 
 func def[T comparable](field *T, value T) {
 	var zero T

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A Config that cannot work is refused at once, with what to set.
+// New returns an error for a Config that cannot work, which says what to set.
 func TestConfigsThatCannotWork(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -18,11 +18,11 @@ func TestConfigsThatCannotWork(t *testing.T) {
 		"nothing":             {Config{}, "Config.Dialect"},
 		"no such dialect":     {Config{Dialect: 4}, "Config.Dialect"},
 		"no such layout":      {Config{Dialect: SQLite, Layout: 9}, "Layout(9)"},
-		"layout of another":   {Config{Dialect: SQLite, Layout: ConnectPgSimple}, "ConnectPgSimple is one of Postgres, but Config.Dialect is SQLite"},
+		"layout of another":   {Config{Dialect: SQLite, Layout: ConnectPgSimple}, "ConnectPgSimple is for Postgres, but Config.Dialect is SQLite"},
 		"no DB":               {Config{Dialect: SQLite}, "Config.DB is nil"},
-		"owner, native":       {Config{Dialect: SQLite, OwnerColumn: "owner"}, "native table needs none"},
-		"zone, native":        {Config{Dialect: Postgres, TimeZone: "UTC"}, "native table needs none"},
-		"TTL, native":         {Config{Dialect: Postgres, TTL: 1}, "native table needs none"},
+		"owner, native":       {Config{Dialect: SQLite, OwnerColumn: "owner"}, "native table uses none"},
+		"zone, native":        {Config{Dialect: Postgres, TimeZone: "UTC"}, "native table uses none"},
+		"TTL, native":         {Config{Dialect: Postgres, TTL: 1}, "native table uses none"},
 		"zone elsewhere":      {Config{Dialect: MySQL, Layout: ExpressMySQLSession, TimeZone: "UTC"}, "keeps instants"},
 		"negative TTL":        {Config{Dialect: SQLite, Layout: ConnectSQLite3, TTL: -2}, "NoTTL"},
 		"negative batch":      {Config{Dialect: SQLite, SweepBatch: -1}, "SweepBatch is -1"},
@@ -51,7 +51,7 @@ func TestConfigsThatCannotWork(t *testing.T) {
 	}
 }
 
-// PostgreSQL tells columns apart by case, and names of 63 bytes are whole.
+// In PostgreSQL names of columns differ by case, and a name of 63 bytes is not cut.
 func TestConfigsThatWork(t *testing.T) {
 	t.Parallel()
 	for _, c := range []Config{

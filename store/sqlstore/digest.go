@@ -8,9 +8,9 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// digestOf is the version of a row in MySQL and SQLite: a digest of what is stored,
-// so that any program's write changes it. MySQL works out the same, see shape.digest.
-// Of a table without a column for the owner, the data alone counts.
+// digestOf is the version of a row in MySQL and SQLite: a digest of what is stored, so
+// that a write by any program changes it. MySQL's statement update computes the same. If
+// the store does not write the owner, it is a digest of only the data.
 func digestOf(data []byte, owner string, hasOwner bool) store.Version {
 	sum := sha256.Sum256(data)
 	if hasOwner {
@@ -20,7 +20,7 @@ func digestOf(data []byte, owner string, hasOwner bool) store.Version {
 	}
 	v := store.Version(binary.BigEndian.Uint64(sum[:]))
 	if v == 0 {
-		return 1 // one in 2^64, and zero is no version
+		return 1 // one in 2^64; zero is not a version
 	}
 	return v
 }

@@ -2,20 +2,20 @@ package sqlstore
 
 import "math/bits"
 
-// dueColumn is the column of PostgreSQL's native table that sweeps look for: about when
-// the session ends, and not later than that.
+// dueColumn is the column of PostgreSQL's native table by which sweeps find expired
+// sessions: the expiry, rounded down.
 //
-// The end itself moves with every write, and an index on it would have to be written each
-// time, and with it all the others of the table: only what leaves all indexed columns as
-// they are is a heap-only tuple update, which costs less, and whose remains need no vacuum.
-// See https://www.postgresql.org/docs/current/storage-hot.html. Therefore the table has
-// a fillfactor, too.
+// The expiry itself changes with every write. If it had an index, every write would have
+// to write all indexes of the table: an update is a heap-only tuple update, which costs
+// less and needs no vacuum, only if no indexed column changes. The table's fillfactor
+// leaves room for such updates. See
+// https://www.postgresql.org/docs/current/storage-hot.html.
 const (
 	dueColumn = "due"
-	dueType   = "bigint NOT NULL DEFAULT 0" // 0: sweeps look at the row each time
+	dueType   = "bigint NOT NULL DEFAULT 0" // 0: every sweep reads the row
 )
 
-func (c Config) hasDue() bool { return c.Layout == Native && c.Dialect == Postgres }
+func (c Config) hasDue() bool { return c.Layout == Native && c.dialect().traits().hasDue }
 
 // due is the expiry, rounded down by less than a 32nd of the time that is left. Both are
 // in milliseconds since 1970.

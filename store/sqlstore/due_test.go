@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Rounding is down, so that a sweep overlooks nothing, and by little.
+// Rounding is down, so that a sweep misses no row, and by little.
 func TestDue(t *testing.T) {
 	t.Parallel()
 	const now = 1_790_000_000_000
@@ -19,7 +19,7 @@ func TestDue(t *testing.T) {
 	if got := due(never, now); got != never {
 		t.Errorf("due of what never ends is %d", got)
 	}
-	// The requests of half a minute leave it alone, of a session that lives for an hour.
+	// Requests of half a minute do not change it, if a session lives for an hour.
 	seen := map[int64]bool{}
 	for at := int64(now); at < now+30_000; at += 100 {
 		seen[due(at+3_600_000, at)] = true

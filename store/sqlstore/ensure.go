@@ -8,19 +8,20 @@ import (
 	"time"
 )
 
-// ensure looks at the table and makes what is missing, or says what it is.
-func (s *Store) ensure(ctx context.Context) (table, error) {
+// ensure looks up the table and makes what is missing, or returns an error that says what
+// is missing.
+func (s *Store) ensure(ctx context.Context) (tableInfo, error) {
 	c := s.config
-	var is table
+	var is tableInfo
 	look := func() (err error) {
-		is, err = c.inspect(ctx, c.DB)
+		is, err = c.dialect().inspect(ctx, c, c.DB)
 		return err
 	}
 	if err := s.try(ctx, look); err != nil {
-		return is, s.failed(ctx, "looking at the table "+s.shape.table, "", err)
+		return is, s.failed(ctx, "looking up the table "+s.def.table, "", err)
 	}
 	if is.exists {
-		if err := s.fits(is); err != nil {
+		if err := s.checkTable(is); err != nil {
 			return is, err
 		}
 	}
@@ -29,23 +30,23 @@ func (s *Store) ensure(ctx context.Context) (table, error) {
 		return is, nil
 	}
 	if !c.Create {
-		what := "there is no table " + s.shape.table
+		what := "there is no table " + s.def.table
 		if is.exists {
-			what = "the table " + s.shape.table + " lacks something"
+			what = "the table " + s.def.table + " lacks something"
 		}
 		return is, fmt.Errorf("sqlstore: %s: set Config.Create, or run:\n%s", what, strings.Join(todo, ";\n")+";")
 	}
 	if err := s.try(ctx, func() error { return s.makeTable(ctx) }); err != nil {
-		return is, s.failed(ctx, "making the table "+s.shape.table, "", err)
+		return is, s.failed(ctx, "making the table "+s.def.table, "", err)
 	}
 	if err := s.try(ctx, look); err != nil {
-		return is, s.failed(ctx, "looking at the table "+s.shape.table, "", err)
+		return is, s.failed(ctx, "looking up the table "+s.def.table, "", err)
 	}
 	return is, nil
 }
 
-// makeTable makes what is missing, on one connection and under a lock that the other
-// nodes take as well.
+// makeTable makes what is missing, on one connection and under a lock that other nodes
+// take as well.
 func (s *Store) makeTable(ctx context.Context) (err error) {
 	c := s.config
 	conn, err := c.DB.Conn(ctx)
@@ -53,7 +54,7 @@ func (s *Store) makeTable(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	l := c.creationLock()
+	l := c.dialect().creationLock(hash("nestsession " + c.tableName()))
 	for _, text := range l.begin {
 		if _, err = conn.ExecContext(ctx, text); err != nil {
 			break
@@ -63,21 +64,21 @@ func (s *Store) makeTable(ctx context.Context) (err error) {
 		err = c.makeMissing(ctx, conn)
 	}
 
-	// Also where ctx has ended: the connection goes back to the pool.
+	// Also if ctx has ended: the connection goes back to the pool.
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err == nil {
 		_, err = conn.ExecContext(late, l.commit)
 	}
 	if err != nil {
-		// SQLite stays in the transaction if it cannot commit because somebody reads.
+		// SQLite stays in the transaction if it cannot commit while another connection reads.
 		_, _ = conn.ExecContext(late, l.rollback)
 	}
 	return err
 }
 
 func (c Config) makeMissing(ctx context.Context, conn *sql.Conn) error {
-	is, err := c.inspect(ctx, conn)
+	is, err := c.dialect().inspect(ctx, c, conn)
 	if err != nil {
 		return err
 	}
@@ -87,27 +88,4 @@ func (c Config) makeMissing(ctx context.Context, conn *sql.Conn) error {
 		}
 	}
 	return nil
-}
-
-// creationLock are the statements around making the table.
-type creationLock struct {
-	begin            []string
-	commit, rollback string
-}
-
-// creationLock keeps other nodes out. In MySQL each statement that makes something is a
-// transaction of its own, so that a lock by name is all there is; the name has room
-// for 64 characters, hence the hash.
-func (c Config) creationLock() creationLock {
-	key := hash("nestsession " + c.tableName())
-	switch c.Dialect {
-	case Postgres:
-		lock := fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", int64(key))
-		return creationLock{[]string{"BEGIN", lock}, "COMMIT", "ROLLBACK"}
-	case MySQL:
-		name := fmt.Sprintf("'nestsession %x'", key)
-		release := "DO RELEASE_LOCK(" + name + ")"
-		return creationLock{[]string{"DO GET_LOCK(" + name + ", 30)"}, release, release}
-	}
-	return creationLock{[]string{"BEGIN IMMEDIATE"}, "COMMIT", "ROLLBACK"}
 }

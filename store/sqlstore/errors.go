@@ -9,8 +9,8 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// failed is the error that a call returns: the contract's own as they are, and
-// others with what was done.
+// failed is the error that a call returns: a sentinel of package store unchanged, and any
+// other error with the call's name and without the session's values.
 func (s *Store) failed(ctx context.Context, what, id string, err error) error {
 	if err == nil {
 		return nil
@@ -24,18 +24,18 @@ func (s *Store) failed(ctx context.Context, what, id string, err error) error {
 		return store.ErrClosed
 	}
 	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
-		// Drivers have words of their own for it ("interrupted").
-		return fmt.Errorf("sqlstore: %s: %w (%w)", what, ended, newDiscreet(err, id))
+		// Drivers report it in different ways ("interrupted").
+		return fmt.Errorf("sqlstore: %s: %w (%w)", what, ended, redact(err, id))
 	}
 	if isDenied(err) {
-		return fmt.Errorf("sqlstore: %s: %w; the user needs GRANT SELECT, INSERT, UPDATE, DELETE ON %s", what, newDiscreet(err, id), s.shape.table)
+		return fmt.Errorf("sqlstore: %s: %w; the user needs GRANT SELECT, INSERT, UPDATE, DELETE ON %s", what, redact(err, id), s.def.table)
 	}
-	return fmt.Errorf("sqlstore: %s: %w", what, newDiscreet(err, id))
+	return fmt.Errorf("sqlstore: %s: %w", what, redact(err, id))
 }
 
-// isDenied says that a right is missing.
+// isDenied reports whether a right is missing.
 func isDenied(err error) bool {
-	if state(err) == "42501" {
+	if sqlState(err) == "42501" {
 		return true
 	}
 	switch number(err, "Number") {
@@ -45,8 +45,8 @@ func isDenied(err error) bool {
 	return false
 }
 
-// state is the SQLSTATE that drivers for PostgreSQL tell, pgx and lib/pq among them.
-func state(err error) string {
+// sqlState is the SQLSTATE of an error of a PostgreSQL driver, such as pgx and lib/pq.
+func sqlState(err error) string {
 	var e interface{ SQLState() string }
 	if !errors.As(err, &e) {
 		return ""
@@ -54,12 +54,12 @@ func state(err error) string {
 	return e.SQLState()
 }
 
-// refusal is an error of this package's own, which holds nothing of a session.
-type refusal string
+// ownError is an error of this package, which holds no value of a session.
+type ownError string
 
-func (r refusal) Error() string { return string(r) }
+func (e ownError) Error() string { return string(e) }
 
-// The errors of MySQL that matter here, by number.
+// The error numbers of MySQL that the store knows.
 const (
 	mysqlDuplicate         = 1062
 	mysqlDenied            = 1142
@@ -75,37 +75,9 @@ const (
 
 func isDuplicate(err error) bool { return number(err, "Number") == mysqlDuplicate }
 
-// isTransient says that a statement was undone as a whole, for a reason that passes:
-// somebody else's transaction.
-func isTransient(d Dialect, err error) bool {
-	switch d {
-	case Postgres:
-		switch state(err) {
-		case "40001", "40P01": // serialization failure, deadlock
-			return true
-		}
-	case MySQL:
-		switch number(err, "Number") {
-		case mysqlDeadlock, mysqlLockTimeout:
-			return true
-		}
-	case SQLite:
-		var passing interface{ Temporary() bool } // ncruces/go-sqlite3 has it
-		if errors.As(err, &passing) && passing.Temporary() {
-			return true
-		}
-		// The primary code is in the low byte of the extended one.
-		switch number(err, "Code") & 0xff {
-		case 5, 6: // SQLITE_BUSY, SQLITE_LOCKED
-			return true
-		}
-	}
-	return false
-}
-
-// number is a number that a driver's error holds, so that no driver need be imported:
-// the field Number of go-sql-driver/mysql; Code of the drivers for SQLite, a method
-// with some of them. 0 if there is none.
+// number is a number in a driver's error, read without importing the driver: the field
+// Number of go-sql-driver/mysql, and Code of the drivers for SQLite, which is a method of
+// some. It is 0 if there is none.
 func number(err error, field string) int64 {
 	for ; err != nil; err = errors.Unwrap(err) {
 		if c, ok := err.(interface{ Code() int }); ok && field == "Code" {

@@ -10,7 +10,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// Errors as drivers have them, of which this module imports none.
+// Errors like those of drivers, of which this module imports none.
 type (
 	mysqlError struct { // github.com/go-sql-driver/mysql
 		Number   uint16
@@ -66,16 +66,16 @@ func TestWhatPasses(t *testing.T) {
 		{Postgres, context.DeadlineExceeded, false},
 	}
 	for _, test := range tests {
-		if got := isTransient(test.dialect, fmt.Errorf("wrapped: %w", test.err)); got != test.want {
+		if got := dialects[test.dialect].isTransient(fmt.Errorf("wrapped: %w", test.err)); got != test.want {
 			t.Errorf("%v: %T %v passes: %v, want %v", test.dialect, test.err, test.err, got, test.want)
 		}
 	}
 }
 
-// What MySQL quotes is the key or the data.
+// MySQL quotes the key or the data.
 func TestErrorsTellNoValues(t *testing.T) {
 	t.Parallel()
-	s := &Store{}
+	s := &Store{def: &tableDef{}}
 	tests := map[string]error{
 		"duplicate": &mysqlError{Number: 1062, Message: "Duplicate entry 'the-id' for key 'PRIMARY'"},
 		"string":    &mysqlError{Number: 1366, Message: `Incorrect string value: '\xF0\x9Fsecret' for column 'data'`},
@@ -101,7 +101,7 @@ func TestErrorsTellNoValues(t *testing.T) {
 				t.Errorf("%s: %s", name, text)
 			}
 		}
-		if number(err, "Number") != number(got, "Number") || state(err) != state(got) {
+		if number(err, "Number") != number(got, "Number") || sqlState(err) != sqlState(got) {
 			t.Errorf("%s: the database's code is lost", name)
 		}
 		if !errors.Is(got, err) {
@@ -113,18 +113,18 @@ func TestErrorsTellNoValues(t *testing.T) {
 	}
 }
 
-// Drivers have words of their own for a context that has ended.
+// Drivers report an ended context in different ways.
 func TestErrorOfAnEndedContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	interrupted := errors.New("interrupted (9)")
-	if err := (&Store{}).failed(ctx, "load", "id", interrupted); !errors.Is(err, context.Canceled) || !errors.Is(err, interrupted) {
+	if err := (&Store{def: &tableDef{}}).failed(ctx, "load", "id", interrupted); !errors.Is(err, context.Canceled) || !errors.Is(err, interrupted) {
 		t.Errorf("%v", err)
 	}
 }
 
-// A statement is tried again in another form only where it is known to have done nothing.
+// A call of a failed batch is done again only if the statement has certainly done nothing.
 func TestWhatIsUndone(t *testing.T) {
 	t.Parallel()
 	for state, want := range map[string]bool{

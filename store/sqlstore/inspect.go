@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// table is what the database says of a table.
-type table struct {
+// tableInfo is the database's description of a table.
+type tableInfo struct {
 	exists  bool
-	exact   bool   // names of columns are told apart by case
+	exact   bool   // names of columns differ by case
 	kind    string // "" for an ordinary table, else what it is: "a view"
-	hidden  bool   // rows may be kept from this user, by row level security
+	hidden  bool   // row level security may hide rows from this user
 	columns []column
 	indexes []index
 }
@@ -20,10 +20,11 @@ type table struct {
 type column struct {
 	name      string
 	typ       string // in lower case, as the database calls it
+	family    string // the type, or SQLite's affinity for it
 	collation string // MySQL's
 	charset   string // MySQL's
-	runes     int64  // limit of characters, 0: none
-	bytes     int64  // MySQL's of bytes
+	runes     int64  // the most characters; 0: no limit
+	bytes     int64  // MySQL's limit of bytes
 	generated bool
 }
 
@@ -32,14 +33,14 @@ type index struct {
 	unique  bool
 }
 
-func (t table) same(a, b string) bool {
+func (t tableInfo) same(a, b string) bool {
 	if t.exact {
 		return a == b
 	}
 	return strings.EqualFold(a, b)
 }
 
-func (t table) column(name string) *column {
+func (t tableInfo) column(name string) *column {
 	for i := range t.columns {
 		if t.same(t.columns[i].name, name) {
 			return &t.columns[i]
@@ -49,7 +50,7 @@ func (t table) column(name string) *column {
 }
 
 // indexed reports whether an index begins with the column.
-func (t table) indexed(name string) bool {
+func (t tableInfo) indexed(name string) bool {
 	for _, x := range t.indexes {
 		if len(x.columns) > 0 && t.same(x.columns[0], name) {
 			return true
@@ -58,8 +59,8 @@ func (t table) indexed(name string) bool {
 	return false
 }
 
-// unique reports whether the column alone is a key.
-func (t table) unique(name string) bool {
+// unique reports whether the column has a unique index of its own.
+func (t tableInfo) unique(name string) bool {
 	for _, x := range t.indexes {
 		if x.unique && len(x.columns) == 1 && t.same(x.columns[0], name) {
 			return true
@@ -73,17 +74,6 @@ type queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-}
-
-// inspect looks the table up.
-func (c Config) inspect(ctx context.Context, q queryer) (table, error) {
-	switch c.Dialect {
-	case Postgres:
-		return c.inspectPostgres(ctx, q)
-	case MySQL:
-		return c.inspectMySQL(ctx, q)
-	}
-	return c.inspectSQLite(ctx, q)
 }
 
 // each scans all rows.
@@ -101,38 +91,9 @@ func each(ctx context.Context, q queryer, text string, args []any, scan func(*sq
 	return rows.Err()
 }
 
-func (c Config) inspectSQLite(ctx context.Context, q queryer) (table, error) {
-	var t table
-	schema := c.schema()
-	err := each(ctx, q, "SELECT name, lower(type), hidden FROM pragma_table_xinfo(?, ?)", []any{c.Table, schema}, func(rows *sql.Rows) error {
-		var col column
-		var hidden int
-		if err := rows.Scan(&col.name, &col.typ, &hidden); err != nil {
-			return err
-		}
-		col.generated = hidden == 2 || hidden == 3
-		t.columns = append(t.columns, col)
-		return nil
-	})
-	t.exists = len(t.columns) > 0
-	if err != nil || !t.exists {
-		return t, err
-	}
-	err = each(ctx, q, "SELECT CASE WHEN type = 'view' THEN 'a view' WHEN sql LIKE 'CREATE VIRTUAL%' THEN 'a virtual table' ELSE '' END FROM "+
-		c.Dialect.quote(schema)+".sqlite_master WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE", []any{c.Table}, func(rows *sql.Rows) error {
-		return rows.Scan(&t.kind)
-	})
-	if err != nil {
-		return t, err
-	}
-	err = t.readIndexes(ctx, q, `SELECT l.name, l."unique" AND NOT l.partial, coalesce(i.name, '') FROM pragma_index_list(?, ?) AS l, pragma_index_info(l.name, ?) AS i ORDER BY l.name, i.seqno`,
-		c.Table, schema, schema)
-	return t, err
-}
-
-// readIndexes takes the table's indexes from a query for their name, whether they are
-// unique, and a column, in which the columns of one index come together.
-func (t *table) readIndexes(ctx context.Context, q queryer, query string, args ...any) error {
+// readIndexes reads the table's indexes from a query whose rows are an index's name,
+// whether it is unique, and one of its columns; the rows of an index follow each other.
+func (t *tableInfo) readIndexes(ctx context.Context, q queryer, query string, args ...any) error {
 	last := ""
 	return each(ctx, q, query, args, func(rows *sql.Rows) error {
 		var name, col string
@@ -148,6 +109,14 @@ func (t *table) readIndexes(ctx context.Context, q queryer, query string, args .
 		x.columns = append(x.columns, col)
 		return nil
 	})
+}
+
+func (t tableInfo) columnNames() string {
+	var names []string
+	for _, c := range t.columns {
+		names = append(names, c.name)
+	}
+	return strings.Join(names, ", ")
 }
 
 func hash(s string) uint64 {

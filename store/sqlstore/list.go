@@ -9,7 +9,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// A page of a listing is what is in memory at once.
+// A page is the part of a listing that is in memory at a time.
 const (
 	pageRows  = 1024
 	pageBytes = 4 << 20
@@ -29,18 +29,18 @@ func (s *Store) List(ctx context.Context, owner string) iter.Seq2[store.Record, 
 			return
 		}
 		of := s.config.OwnerOf
-		if s.q.listOwner.text == "" {
+		if !s.q.listOwner.exists() {
 			if of == nil {
-				yield(store.Record{}, fmt.Errorf("sqlstore: listing by owner: %s has no column for the owner: set Config.OwnerColumn or Config.OwnerOf: %w", s.shape.table, errors.ErrUnsupported))
+				yield(store.Record{}, fmt.Errorf("sqlstore: listing by owner: %s has no column for the owner: set Config.OwnerColumn or Config.OwnerOf: %w", s.def.table, errors.ErrUnsupported))
 				return
 			}
 			s.pages(ctx, &s.q.list, owner, yield)
 			return
 		}
 		if s.limits.ownerListable(owner) != nil {
-			return // nobody can have it
+			return // no session can have such an owner
 		}
-		if s.pages(ctx, &s.q.listOwner, owner, yield) && of != nil && s.q.listUnowned.text != "" {
+		if s.pages(ctx, &s.q.listOwner, owner, yield) && of != nil && s.q.listUnowned.exists() {
 			s.pages(ctx, &s.q.listUnowned, owner, yield)
 		}
 	}
@@ -50,8 +50,8 @@ func (l limits) ownerListable(owner string) error {
 	return l.check(store.Record{ID: pingID, Owner: owner})
 }
 
-// pages yields what the statement finds and is the owner's, and reports whether the
-// listing is to go on.
+// pages yields the rows that the statement finds and the owner has, and reports whether the
+// listing should continue.
 func (s *Store) pages(ctx context.Context, st *statement, owner string, yield func(store.Record, error) bool) bool {
 	after, limit := "", pageRows
 	for {
@@ -82,16 +82,16 @@ func (s *Store) pages(ctx context.Context, st *statement, owner string, yield fu
 		if !more {
 			return true
 		}
-		// As many as would fit if all were as large as these.
+		// As many records as fit into a page if they are as large as these.
 		limit = max(1, min(pageRows, pageBytes/(size/len(records)+1)))
 	}
 }
 
-// page reads up to limit records, and stops early where they are large.
+// page reads up to limit records, and fewer if they are large.
 func (s *Store) page(ctx context.Context, st *statement, owner, after string, limit int) (records []store.Record, more bool, err error) {
 	var v values
-	v[pAfter], v[pOwner], v[pLimit] = s.text(after), s.text(owner), int64(limit+1) // one more tells whether there are more
-	v[pNow] = s.shape.times.now(s.present())
+	v[pAfter], v[pOwner], v[pLimit] = s.def.text(after), s.def.text(owner), int64(limit+1) // one more shows whether there are more
+	v[pNow] = s.def.times.now(s.present())
 	rows, err := st.rows(ctx, s.config.DB, &v)
 	if err != nil {
 		return nil, false, err
@@ -102,8 +102,8 @@ func (s *Store) page(ctx context.Context, st *statement, owner, after string, li
 		if len(records) == limit || size >= pageBytes {
 			return records, true, nil
 		}
-		var row found
-		if err := rows.Scan(row.dest(s.shape.dialect, true)...); err != nil {
+		var row resultRow
+		if err := rows.Scan(row.dest(s.def.traits, true)...); err != nil {
 			return nil, false, err
 		}
 		records = append(records, s.record(&row))

@@ -5,36 +5,40 @@ import (
 	"fmt"
 )
 
-// What a trial finds without an error of the database.
+// What a trial finds out although the database has returned no error.
 var (
-	errIgnored = errors.New("the database reports success and has written nothing")
-	errUnseen  = errors.New("what was written is not found")
-	errAltered = errors.New("what was written reads otherwise: it has another expiry, other data or another owner")
+	errIgnored = errors.New("the database reported success but has written nothing")
+	errUnseen  = errors.New("the written row is not found")
+	errAltered = errors.New("the written row was changed: it has another expiry, other data or another owner")
 )
 
-// obstacle says what of a table is in the way of sessions.
+// obstacle is the error of a table that cannot keep sessions.
 type obstacle struct {
 	error
 	table, doing, advice string
 }
 
 func (o *obstacle) Error() string {
-	return fmt.Sprintf("sqlstore: the table %s cannot keep sessions; %s one failed, and was undone: %v; %s", o.table, o.doing, o.error, o.advice)
+	return fmt.Sprintf("sqlstore: the table %s cannot keep sessions: %s one failed, and was rolled back: %v; %s", o.table, o.doing, o.error, o.advice)
 }
 
 func (o *obstacle) Unwrap() error { return o.error }
 
-// isVerdict says that it was the table that failed, and not the way to the database.
-func isVerdict(d Dialect, err error) bool {
-	switch {
-	case errors.Is(err, errIgnored), errors.Is(err, errUnseen), errors.Is(err, errAltered):
-		return true
-	case d == Postgres:
-		return isUndone(err)
-	case d == MySQL:
-		return number(err, "Number") != 0
+// obstacle makes an [obstacle] of a trial's error if it was the table that failed, and not
+// the connection.
+func (s *Store) obstacle(is tableInfo, doing string, err error) error {
+	if err == nil || s.dialect.isTransient(err) {
+		return err
 	}
-	return number(err, "Code") != 0
+	if _, refused := s.dialect.reason(err); !refused && !isFinding(err) {
+		return err
+	}
+	return &obstacle{table: s.def.table, doing: doing, advice: s.advice(is, err), error: redact(err, "")}
+}
+
+// isFinding reports whether a trial has found out something by itself.
+func isFinding(err error) bool {
+	return errors.Is(err, errIgnored) || errors.Is(err, errUnseen) || errors.Is(err, errAltered)
 }
 
 // reason is a kind of obstacle.
@@ -55,77 +59,42 @@ const (
 	full
 )
 
-// The databases' names for the reasons: PostgreSQL's by SQLSTATE, those of MySQL and
-// MariaDB by number, SQLite's extended codes.
-var (
-	reasonsPostgres = map[string]reason{
-		"23502": missingValue, "428C9": generated, "23514": constraint, "23505": notUnique, "23P01": notUnique,
-		"23503": reference, "22001": tooNarrow, "42501": denied, "25006": readOnly, "P0001": refused, "53100": full,
-	}
-	reasonsMySQL = map[int64]reason{
-		1364: missingValue, 1048: missingValue, 1906: generated, 3105: generated, 1526: noPartition, 3819: constraint, 4025: constraint,
-		1062: notUnique, 1452: reference, 1216: reference, 1406: tooNarrow, mysqlDenied: denied, mysqlColumnDenied: denied,
-		1290: readOnly, 1792: readOnly, 1836: readOnly, 1644: refused, 1114: full, 1021: full,
-	}
-	reasonsSQLite = map[int64]reason{
-		1299: missingValue, 275: constraint, 2067: notUnique, 1555: notUnique, 787: reference, 1811: refused,
-	}
-	reasonsSQLitePrimary = map[int64]reason{8: readOnly, 13: full}
-)
+// serverReadOnly is the advice for a server that takes no writes.
+const serverReadOnly = "the server or the connection takes no writes: connect to the primary (with PostgreSQL target_session_attrs=read-write), and set no read-only mode"
 
-func (s *Store) reason(err error) reason {
-	switch s.shape.dialect {
-	case Postgres:
-		return reasonsPostgres[state(err)]
-	case MySQL:
-		return reasonsMySQL[number(err, "Number")]
-	}
-	code := number(err, "ExtendedCode") // mattn/go-sqlite3
-	if code == 0 {
-		code = number(err, "Code")
-	}
-	if r := reasonsSQLite[code]; r != unknown {
-		return r
-	}
-	return reasonsSQLitePrimary[code&0xff]
-}
-
-// advice says what to do about it.
-func (s *Store) advice(is table, err error) string {
-	t := s.shape.table
-	switch s.reason(err) {
+// advice says how to remove the obstacle.
+func (s *Store) advice(is tableInfo, err error) string {
+	t := s.def.table
+	switch r, _ := s.dialect.reason(err); r {
 	case missingValue:
-		return "a column that the store does not write must take NULL or have a default: ALTER TABLE " + t + " to drop its NOT NULL, give it a DEFAULT, or drop it"
+		return "a column that the store does not write needs a value: ALTER TABLE " + t + " to drop its NOT NULL, give it a DEFAULT, or drop it"
 	case generated:
 		return "a column that the store writes is a generated one: make it an ordinary column"
 	case noPartition:
 		return "no partition takes every session: partition by a hash of the id, or add one for all others"
 	case constraint:
-		return "a CHECK of the table refuses sessions: drop it, or have it let them through"
+		return "a CHECK of the table refuses sessions: drop it, or change it to accept them"
 	case notUnique:
-		return "a unique index besides the one on the id takes two sessions for one: drop it"
+		return "a unique index other than the one on the id accepts only one of two sessions: drop it"
 	case reference:
 		return "a foreign key refuses sessions: drop it"
 	case tooNarrow:
-		return fmt.Sprintf("a column is too narrow: the store needs room for ids of %d characters and data of %d bytes at the least", len(trialID(s.shape.native)), trialData)
+		return fmt.Sprintf("a column is too narrow: the store needs room for ids of %d characters and data of at least %d bytes", len(trialID(s.def.native)), trialData)
 	case denied:
 		if is.hidden {
-			return "row level security keeps the rows of " + t + " from this user: ALTER TABLE " + t + " DISABLE ROW LEVEL SECURITY, or CREATE POLICY … FOR ALL TO this user USING (true) WITH CHECK (true)"
+			return "row level security forbids this user to write rows of " + t + ": ALTER TABLE " + t + " DISABLE ROW LEVEL SECURITY, or CREATE POLICY … FOR ALL TO this user USING (true) WITH CHECK (true)"
 		}
 		return "GRANT SELECT, INSERT, UPDATE, DELETE ON " + t + " to the user"
 	case readOnly:
-		if s.shape.dialect == SQLite {
-			return "give the process the right to write the file and its folder, and open it without mode=ro"
-		}
-		return "the server or the connection takes no writes: connect to the primary (with PostgreSQL target_session_attrs=read-write), and set no read-only mode"
+		return s.def.traits.readOnlyAdvice
 	case refused:
-		return "a trigger refuses sessions: drop it, or have it let them through"
+		return "a trigger refuses sessions: drop it, or change it to accept them"
 	case full:
 		return "make room on the disk"
 	}
 	switch {
-	case !errors.Is(err, errIgnored) && !errors.Is(err, errUnseen) && !errors.Is(err, errAltered):
-		return "the statements are those of every request"
+	case !isFinding(err):
+		return "every request would run the same statements"
 	case is.hidden:
 		return "row level security hides the rows of " + t + " from this user: ALTER TABLE " + t + " DISABLE ROW LEVEL SECURITY, or CREATE POLICY … FOR ALL TO this user USING (true) WITH CHECK (true)"
 	}

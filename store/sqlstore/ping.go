@@ -2,9 +2,7 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 
@@ -18,14 +16,14 @@ const pingID = "ping"
 //
 // With PostgreSQL and MySQL it is two statements, of which one would write if there were
 // a row for it: a server that takes no writes, such as a standby, refuses it. With SQLite
-// it writes a number of the file's header again, as it was, so that a full disk is noticed,
-// and looks whether the file is still the one that New has opened: one that was deleted or
-// replaced goes on under the connections that are open, and is gone with them.
+// it writes a number of the file's header again, unchanged, so that a full disk is noticed,
+// and checks that the file is still the one that New has opened: connections that are open
+// keep using a file that was deleted or replaced, and its sessions are lost with them.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.ready(ctx); err != nil {
 		return err
 	}
-	// The file first: connections that are opened from now on find another one.
+	// The file first: new connections would open another one.
 	if err := s.file.check(); err != nil {
 		return s.failed(ctx, "ping", "", err)
 	}
@@ -37,89 +35,46 @@ func (s *Store) Ping(ctx context.Context) error {
 		return err
 	})
 	if err == nil {
-		err = s.write(ctx, func() error { return s.pingWrite(ctx) })
+		err = s.write(ctx, func() error { return s.dialect.ping(ctx, s) })
 	}
 	return s.failed(ctx, "ping", "", err)
 }
 
-func (s *Store) pingWrite(ctx context.Context) error {
-	if s.shape.dialect == SQLite {
-		return s.rewriteHeader(ctx)
-	}
+// touchNothing runs the statement touch for a row that does not exist.
+func (s *Store) touchNothing(ctx context.Context) error {
 	v, _ := s.values(store.Record{ID: pingID})
 	_, err := s.q.touch.exec(ctx, s.config.DB, &v)
 	return err
 }
 
-// rewriteHeader commits a write that changes nothing: the user version, which SQLite
-// leaves to applications, is set to what it is. Only a commit shows whether the disk
-// takes it.
-func (s *Store) rewriteHeader(ctx context.Context) error {
-	conn, err := s.config.DB.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close() }()
-	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
-	pragma := "PRAGMA " + s.shape.dialect.quote(s.config.schema()) + ".user_version"
-	var version int64
-	err = conn.QueryRowContext(ctx, pragma).Scan(&version)
-	if err == nil {
-		_, err = conn.ExecContext(ctx, fmt.Sprintf("%s = %d", pragma, version))
-	}
-	if err == nil {
-		_, err = conn.ExecContext(ctx, "COMMIT")
-	}
-	if err != nil {
-		// Also where ctx has ended: the connection goes back to the pool. A full disk may
-		// have rolled back already.
-		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
-	}
-	return err
-}
-
-// file is the one that SQLite keeps a database in.
+// file is the one in which SQLite keeps a database.
 type file struct {
-	path string // "": in memory, or where the system's files are not
-	is   fs.FileInfo
+	path string // "": a database in memory, or a path that the system's files do not have
+	info fs.FileInfo
 }
 
-// findFile notes which file it is.
-func (s *Store) findFile(ctx context.Context) error {
-	var path sql.NullString
-	err := s.config.DB.QueryRowContext(ctx, "SELECT file FROM pragma_database_list WHERE name = ? COLLATE NOCASE", s.config.schema()).Scan(&path)
-	if err != nil {
-		return err
+// openFile remembers which file is at the path.
+func openFile(path string) file {
+	info, err := os.Stat(path)
+	if err != nil || path == "" {
+		return file{}
 	}
-	if is, err := os.Stat(path.String); err == nil && path.String != "" {
-		s.file = file{path.String, is}
-	}
-	return nil
+	return file{path, info}
 }
 
-// check is an error if the file is not there any more, or another one.
+// check returns an error if the file no longer exists, or is another one.
 func (f file) check() error {
 	if f.path == "" {
 		return nil
 	}
-	is, err := os.Stat(f.path)
+	info, err := os.Stat(f.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return refusal("the file " + f.path + " was deleted or moved under the running program: sessions go where nobody finds them again, and end when the program does; put the file back, or restart the program")
+		return ownError("the file " + f.path + " was deleted or moved under the running program: new sessions are lost when the program ends; put the file back, or restart the program")
 	case err != nil:
 		return err
-	case !os.SameFile(f.is, is):
-		return refusal("the file " + f.path + " was replaced by another one under the running program, which has both open: restart the program")
+	case !os.SameFile(f.info, info):
+		return ownError("the file " + f.path + " was replaced by another one under the running program, which has both open: restart the program")
 	}
 	return nil
-}
-
-// schema is the attached database that the table is in.
-func (c Config) schema() string {
-	if c.Schema == "" {
-		return "main"
-	}
-	return c.Schema
 }

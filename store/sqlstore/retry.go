@@ -6,21 +6,20 @@ import (
 	"time"
 )
 
-// patience bounds how long a call waits for others' locks if its context has no
-// deadline.
-const patience = 10 * time.Second
+// maxRetryTime is how long a call retries because of other clients' locks if its context
+// has no deadline.
+const maxRetryTime = 10 * time.Second
 
-// try calls f, and again while the database says that it was somebody else's
-// transaction that kept it from doing anything: a deadlock, a serialization failure,
-// a file that is locked. It gives up with ctx.
+// try calls f until it succeeds or fails for another reason than a transaction of another
+// client: a deadlock, a serialization failure, a locked file. It stops when ctx ends.
 func (s *Store) try(ctx context.Context, f func() error) error {
 	err := f()
-	if err == nil || !isTransient(s.config.Dialect, err) {
+	if err == nil || !s.dialect.isTransient(err) {
 		return err
 	}
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, patience)
+		ctx, cancel = context.WithTimeout(ctx, maxRetryTime)
 		defer cancel()
 	}
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
@@ -29,28 +28,28 @@ func (s *Store) try(ctx context.Context, f func() error) error {
 		case <-ctx.Done():
 			timer.Stop()
 			return err
-		case <-s.ended.Done():
+		case <-s.open.Done():
 			timer.Stop()
 			return err
 		case <-timer.C:
 		}
-		if err = f(); err == nil || !isTransient(s.config.Dialect, err) {
+		if err = f(); err == nil || !s.dialect.isTransient(err) {
 			return err
 		}
 	}
 }
 
-// write is try for a statement that writes. SQLite has one writer at a time and makes
-// the others sleep and try again; those of one Store stand in line instead.
+// write is try for a statement that writes. SQLite has one writer at a time, and the others
+// would have to sleep and try again. The writers of one Store wait for each other instead.
 func (s *Store) write(ctx context.Context, f func() error) error {
-	if s.line == nil {
+	if s.writing == nil {
 		return s.try(ctx, f)
 	}
 	select {
-	case s.line <- struct{}{}:
+	case s.writing <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { <-s.line }()
+	defer func() { <-s.writing }()
 	return s.try(ctx, f)
 }

@@ -13,19 +13,22 @@ import (
 // Store keeps sessions in a table. Make one with [New].
 type Store struct {
 	config  Config
-	shape   shape
+	dialect dialect
+	def     *tableDef
 	q       *statements
 	limits  limits
-	zone    string                 // of the column's times; "": they are instants
-	file    file                   // SQLite's
-	loads   *batch.Queue[loading]  // that go together; nil: none do
-	updates *batch.Queue[updating] // likewise
-	deletes *batch.Queue[deleting] // likewise
-	line    chan struct{}          // SQLite: whose turn it is to write; nil: nobody waits
-	closed  atomic.Bool
-	ended   context.Context // ends with Close
-	end     context.CancelFunc
-	swept   chan struct{} // closed when the sweeper has gone
+	zone    string // of the column's times; "": they are instants
+	file    file   // SQLite's
+
+	loads   *batch.Queue[loadCall]   // nil: loads are not batched
+	updates *batch.Queue[updateCall] // likewise
+	deletes *batch.Queue[deleteCall] // likewise
+	writing chan struct{}            // holds one element while a write runs; nil: writes run at the same time
+
+	closed      atomic.Bool
+	open        context.Context // ends with Close
+	end         context.CancelFunc
+	sweeperDone chan struct{}
 }
 
 var (
@@ -35,18 +38,18 @@ var (
 	_ store.Pinger  = (*Store)(nil)
 )
 
-// New looks at the table, and makes it if it is to, tries it out, prepares its
-// statements and starts to sweep. Close the Store in the end.
+// New checks the table, creates it if Config.Create says so, tries it out, prepares the
+// statements and starts to sweep. Call Close when the Store is no longer needed.
 //
-// To try the table out, it creates two sessions there, loads, saves, touches and deletes
-// them, in a transaction that it rolls back. Triggers run, and sequences count on;
-// nothing else is left.
+// To try out the table, New creates two sessions, loads, saves, touches and deletes
+// them, in a transaction that it rolls back. Triggers run and sequences advance; nothing
+// else is left.
 //
-// Errors: of a Config that cannot work, of a database that cannot be reached or
-// speaks another dialect, of a missing table or column, with the statement that would
-// make it, of a column that cannot keep sessions, of what keeps sessions from being
-// written: a missing right, another column that wants a value, a constraint, a trigger,
-// a partition, a server that takes no writes. None of them holds the connection string.
+// New returns an error for a Config that cannot work; a database that cannot be reached or
+// is of another dialect; a missing table or column, with the statement that would make it;
+// a column that cannot keep sessions; and whatever prevents sessions from being written: a
+// missing right, another column that needs a value, a constraint, a trigger, a missing
+// partition, a server that takes no writes. No error holds the connection string.
 func New(ctx context.Context, c Config) (*Store, error) {
 	c, err := c.withDefaults()
 	if err != nil {
@@ -55,35 +58,26 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	if c.DB == nil {
 		return nil, errors.New("sqlstore: Config.DB is nil: open the database with database/sql and its driver first")
 	}
-	s := &Store{config: c, shape: c.shape(), swept: make(chan struct{})}
-	if c.Dialect == SQLite {
-		s.line = make(chan struct{}, 1)
+	s := &Store{config: c, dialect: c.dialect(), def: c.tableDef(), sweeperDone: make(chan struct{})}
+	if s.def.traits.oneWriter {
+		s.writing = make(chan struct{}, 1)
 	}
-	if c.Dialect != MySQL {
-		s.loads = s.loadLine()
-	}
-	if c.Dialect == Postgres {
-		s.deletes = s.deleteLine()
-		if c.Layout == Native {
-			s.updates = s.updateLine()
-		}
-	}
-	s.ended, s.end = context.WithCancel(context.Background())
-	if err := s.open(ctx); err != nil {
+	s.open, s.end = context.WithCancel(context.Background())
+	if err := s.start(ctx); err != nil {
 		s.end()
 		if s.q != nil {
 			_ = s.q.close()
 		}
 		return nil, err
 	}
-	go s.sweepNowAndThen()
+	go s.sweepLoop()
 	return s, nil
 }
 
-// open is what New does with the database.
-func (s *Store) open(ctx context.Context) error {
+// start is what New does with the database.
+func (s *Store) start(ctx context.Context) error {
 	if err := s.try(ctx, func() error { return s.config.probe(ctx) }); err != nil {
-		return s.failed(ctx, "asking the database what it is", "", err)
+		return s.failed(ctx, "finding out what the database is", "", err)
 	}
 	found, err := s.ensure(ctx)
 	if err != nil {
@@ -92,83 +86,60 @@ func (s *Store) open(ctx context.Context) error {
 	if err := s.adopt(ctx, found); err != nil {
 		return err
 	}
-	if err := s.roomy(); err != nil {
+	if err := s.checkWidths(); err != nil {
 		return err
 	}
-	s.q = s.shape.statements(s.config.OwnerColumn != "")
+	s.q = s.def.statements(s.dialect)
 	if err := s.tryOut(ctx, found); err != nil {
 		return err
 	}
-	if s.config.Dialect == SQLite {
-		if err := s.try(ctx, func() error { return s.findFile(ctx) }); err != nil {
-			return s.failed(ctx, "looking for the file", "", err)
-		}
-	}
-	if s.config.Dialect == SQLite && !s.hasJSON(ctx) {
-		s.loads, s.q.loads = nil, statement{}
-	}
+	s.makeQueues()
 	if s.config.Unprepared {
 		return nil
 	}
-	for _, st := range s.q.each() {
+	for _, st := range s.q.all() {
 		if err := s.try(ctx, func() error { return st.prepare(ctx, s.config.DB) }); err != nil {
-			return s.failed(ctx, "preparing the statements for "+s.shape.table, "", err)
+			return s.failed(ctx, "preparing the statements for "+s.def.table, "", err)
 		}
 	}
 	return nil
 }
 
-// hasJSON reports whether this SQLite was built with its functions for JSON, as it need
-// not be before version 3.38.
-func (s *Store) hasJSON(ctx context.Context) bool {
-	var n int
-	return s.config.DB.QueryRowContext(ctx, "SELECT count(*) FROM json_each('[]')").Scan(&n) == nil
+// makeQueues makes a queue for each statement that serves many calls.
+func (s *Store) makeQueues() {
+	if s.q.loadMany.exists() {
+		s.loads = s.loadQueue()
+	}
+	if s.q.updateMany.exists() {
+		s.updates = s.updateQueue()
+	}
+	if s.q.deleteMany.exists() {
+		s.deletes = s.deleteQueue()
+	}
 }
 
-// each are the statements that there are.
-func (q *statements) each() []*statement {
-	all := []*statement{
-		&q.load, &q.loads, &q.insert, &q.replace, &q.update, &q.updates, &q.old, &q.touch, &q.delete, &q.deletes,
-		&q.list, &q.listOwner, &q.listUnowned, &q.sweep, &q.expired,
-	}
-	var there []*statement
-	for _, st := range all {
-		if st.text != "" {
-			there = append(there, st)
-		}
-	}
-	return there
-}
-
-func (q *statements) close() (err error) {
-	for _, st := range q.each() {
-		err = errors.Join(err, st.close())
-	}
-	return err
-}
-
-// TimeZone is the zone that the times in a column of type timestamp without time zone are
-// in: [Config.TimeZone], or the one that New has found out. It is "" for any other column,
+// TimeZone is the zone of the times in a column of type timestamp without time zone:
+// [Config.TimeZone], or the zone that New has found out. It is "" for any other column,
 // which keeps instants.
 func (s *Store) TimeZone() string { return s.zone }
 
-// Close ends the sweeping and gives the prepared statements back. Calls under way
-// end; later ones answer [store.ErrClosed]. The database stays open. It may be called
-// several times.
+// Close stops sweeping and closes the prepared statements. Calls in progress end; later
+// ones return [store.ErrClosed]. The database stays open. Close may be called multiple
+// times.
 func (s *Store) Close() error {
 	if s.closed.Swap(true) {
-		<-s.swept
+		<-s.sweeperDone
 		return nil
 	}
 	s.end()
-	<-s.swept
+	<-s.sweeperDone
 	if err := s.q.close(); err != nil {
 		return fmt.Errorf("sqlstore: closing: %w", err)
 	}
 	return nil
 }
 
-// ready is an error if there is no use in asking the database.
+// ready returns an error if the Store is closed or ctx has ended.
 func (s *Store) ready(ctx context.Context) error {
 	if s.closed.Load() {
 		return store.ErrClosed
@@ -179,5 +150,5 @@ func (s *Store) ready(ctx context.Context) error {
 	return nil
 }
 
-// present is the clock's time in milliseconds since 1970.
+// present is the time of Config.Now in milliseconds since 1970.
 func (s *Store) present() int64 { return instant(s.config.Now()) }

@@ -5,36 +5,33 @@ import (
 	"time"
 )
 
-// never is the expiry, in milliseconds since 1970, of what does not expire. The
-// native table keeps it as it is, so that one comparison serves all.
+// never is the expiry, in milliseconds since 1970, of a session that does not expire. The
+// native table keeps this number, so that one comparison serves all rows.
 const never = math.MaxInt64
 
-// times is how a column keeps an expiry. In Go an expiry is in milliseconds since
-// 1970; the expressions take the column as it is quoted.
+// times is the format in which a column keeps an expiry. In Go an expiry is in
+// milliseconds since 1970.
 type times interface {
-	// encode is what is written for an expiry. One that is not after now is written
-	// so that nobody who rounds takes it for one to come.
+	// encode is what is written for an expiry. One that is not after now is written so
+	// that no rounding moves it after now.
 	encode(expires, now int64) any
 
-	// write is the expression that is stored for what encode returned.
-	write(p param) []any
+	// sql are the expressions by the names that templates use:
+	//
+	//	expires as ms   the column in milliseconds
+	//	new expires     what is stored for the parameter @expires, which encode returned
+	//	live, over      the conditions at @now
+	//	over by index   the condition over in a form that an index serves, in a sweep; it
+	//	                may leave some rows for a later sweep
+	//
+	// Neither live nor over holds for a time that cannot be read: such a row is not a
+	// session, and not the store's to remove.
+	sql() map[string]string
 
-	// read is the expression for the milliseconds.
-	read(column string) []any
-
-	// live and over are the two conditions, by the parameter pNow. Neither holds for
-	// a time that cannot be read: such a row is nobody's session, and not ours to remove.
-	live(column string) []any
-	over(column string) []any
-
-	// near is a condition that a sweep adds to over for the sake of an index. It may
-	// leave some rows for a later sweep.
-	near(column string) []any
-
-	// now is the parameter pNow.
+	// now is the parameter @now.
 	now(ms int64) any
 
-	// far is the least that the column keeps for never.
+	// far is the smallest value, in milliseconds, that is read as never.
 	far() int64
 }
 
@@ -45,28 +42,41 @@ type milliseconds struct {
 
 func (m milliseconds) encode(expires, now int64) any {
 	if m.foreign && expires <= now {
-		return expires - 1 // connect-sqlite3 answers a session still in the millisecond in which it ends
+		return expires - 1 // connect-sqlite3 still finds a session in the millisecond in which it expires
 	}
 	return expires
 }
 
-func (m milliseconds) now(ms int64) any    { return ms }
-func (m milliseconds) far() int64          { return never }
-func (m milliseconds) write(p param) []any { return []any{p} }
-func (m milliseconds) live(c string) []any { return []any{c, " > ", pNow} }
-func (m milliseconds) over(c string) []any { return []any{c, " <= ", pNow} }
-func (m milliseconds) near(string) []any   { return nil }
+func (m milliseconds) now(ms int64) any { return ms }
+func (m milliseconds) far() int64       { return never }
 
-func (m milliseconds) read(c string) []any {
+func (m milliseconds) sql() map[string]string {
 	if m.foreign {
-		return []any{"CAST(", c, " AS INTEGER)"}
+		return foreignMillisecondsSQL
 	}
-	return []any{c}
+	return millisecondsSQL
 }
 
-// seconds since 1970, as a number, to the nearest as express-mysql-session has them.
+var (
+	millisecondsSQL = map[string]string{
+		"expires as ms": "{expires}",
+		"new expires":   "@expires",
+		"live":          "{expires} > @now",
+		"over":          "{expires} <= @now",
+		"over by index": "{expires} <= @now",
+	}
+	foreignMillisecondsSQL = map[string]string{
+		"expires as ms": "CAST({expires} AS INTEGER)",
+		"new expires":   "@expires",
+		"live":          "{expires} > @now",
+		"over":          "{expires} <= @now",
+		"over by index": "{expires} <= @now",
+	}
+)
+
+// seconds since 1970, as a number, rounded to the nearest as express-mysql-session does.
 type seconds struct {
-	most int64 // what the column holds
+	most int64 // the largest value that the column holds
 }
 
 func (s seconds) encode(expires, now int64) any {
@@ -76,17 +86,22 @@ func (s seconds) encode(expires, now int64) any {
 	return min(floorSeconds(min(expires, never-500)+500), s.most)
 }
 
-func (s seconds) now(ms int64) any    { return floorSeconds(ms) }
-func (s seconds) far() int64          { return s.most * 1000 }
-func (s seconds) write(p param) []any { return []any{p} }
-func (s seconds) read(c string) []any { return []any{"CAST(", c, " AS SIGNED) * 1000"} }
-func (s seconds) live(c string) []any { return []any{c, " > ", pNow} }
-func (s seconds) over(c string) []any { return []any{c, " <= ", pNow} }
-func (s seconds) near(string) []any   { return nil }
+func (s seconds) now(ms int64) any { return floorSeconds(ms) }
+func (s seconds) far() int64       { return s.most * 1000 }
 
-// timestamps are PostgreSQL's, to the second and rounded up as connect-pg-simple
-// has them. Without a zone in the column, zone says what they mean, so that nothing
-// depends on the settings of a connection.
+func (s seconds) sql() map[string]string { return secondsSQL }
+
+var secondsSQL = map[string]string{
+	"expires as ms": "CAST({expires} AS SIGNED) * 1000",
+	"new expires":   "@expires",
+	"live":          "{expires} > @now",
+	"over":          "{expires} <= @now",
+	"over by index": "{expires} <= @now",
+}
+
+// timestamps are PostgreSQL's, in whole seconds and rounded up as connect-pg-simple does.
+// If the column has no zone, each statement names one, so that nothing depends on the
+// settings of a connection.
 type timestamps struct {
 	zone string // quoted; "": the column has a zone
 }
@@ -104,45 +119,36 @@ func (t timestamps) encode(expires, now int64) any {
 func (t timestamps) now(ms int64) any { return ms }
 func (t timestamps) far() int64       { return lastTimestamp * 1000 }
 
-func (t timestamps) write(p param) []any {
-	return append([]any{"to_timestamp(", p, "::bigint)"}, t.at()...)
-}
-
-func (t timestamps) at() []any {
+func (t timestamps) sql() map[string]string {
 	if t.zone == "" {
-		return nil
+		return timestamptzSQL
 	}
-	return []any{" AT TIME ZONE ", t.zone}
+	return timestampSQL
 }
 
-// instant is the column as a timestamp with time zone.
-func (t timestamps) instant(c string) []any {
-	return append(append([]any{"(", c}, t.at()...), ")")
-}
+var (
+	timestamptzSQL = map[string]string{
+		"expires as ms": "CASE WHEN isfinite({expires}) THEN (EXTRACT(EPOCH FROM ({expires})) * 1000)::bigint ELSE 9223372036854775807 END",
+		"new expires":   "to_timestamp(@expires::bigint)",
+		"live":          "({expires}) > to_timestamp(@now::bigint / 1000.0)",
+		"over":          "({expires}) <= to_timestamp(@now::bigint / 1000.0)",
+		"over by index": "{over} AND {expires} <= to_timestamp(@now::bigint / 1000.0)",
+	}
 
-func (t timestamps) read(c string) []any {
-	return []any{"CASE WHEN isfinite(", c, ") THEN (EXTRACT(EPOCH FROM ", t.instant(c), ") * 1000)::bigint ELSE 9223372036854775807 END"}
-}
+	// The condition over compares instants, which is right also in the hour that comes twice
+	// when summer time ends. The one by index also compares what the clocks show, which is
+	// what the index on the column has.
+	timestampSQL = map[string]string{
+		"expires as ms": "CASE WHEN isfinite({expires}) THEN (EXTRACT(EPOCH FROM ({expires} AT TIME ZONE {zone})) * 1000)::bigint ELSE 9223372036854775807 END",
+		"new expires":   "to_timestamp(@expires::bigint) AT TIME ZONE {zone}",
+		"live":          "({expires} AT TIME ZONE {zone}) > to_timestamp(@now::bigint / 1000.0)",
+		"over":          "({expires} AT TIME ZONE {zone}) <= to_timestamp(@now::bigint / 1000.0)",
+		"over by index": "{over} AND {expires} <= to_timestamp(@now::bigint / 1000.0) AT TIME ZONE {zone}",
+	}
+)
 
-const presentTimestamp = "::bigint / 1000.0)"
-
-func (t timestamps) live(c string) []any {
-	return []any{t.instant(c), " > to_timestamp(", pNow, presentTimestamp}
-}
-
-// over compares instants, which is right also in the hour that comes twice when
-// summer time ends.
-func (t timestamps) over(c string) []any {
-	return []any{t.instant(c), " <= to_timestamp(", pNow, presentTimestamp}
-}
-
-// near compares what the clocks show, and so can use the index on the column.
-func (t timestamps) near(c string) []any {
-	return []any{" AND ", c, " <= to_timestamp(", pNow, presentTimestamp, t.at()}
-}
-
-// texts are what JavaScript's toISOString makes, as better-sqlite3-session-store
-// has them. SQLite reads other forms as well, and so does the store.
+// texts are what JavaScript's toISOString returns, as better-sqlite3-session-store writes
+// them. SQLite reads other forms as well, and so does the store.
 type texts struct{}
 
 const isoFormat = "2006-01-02T15:04:05.000Z"
@@ -152,20 +158,22 @@ func (texts) encode(expires, _ int64) any {
 	return t.Format(isoFormat)
 }
 
-func (texts) now(ms int64) any    { return ms }
-func (texts) far() int64          { return lastTimestamp * 1000 }
-func (texts) write(p param) []any { return []any{p} }
+func (texts) now(ms int64) any       { return ms }
+func (texts) far() int64             { return lastTimestamp * 1000 }
+func (texts) sql() map[string]string { return textsSQL }
 
-func (texts) read(c string) []any {
-	return []any{"CAST(ROUND((julianday(", c, ") - 2440587.5) * 86400000.0) AS INTEGER)"}
+var textsSQL = map[string]string{
+	"expires as ms": "CAST(ROUND((julianday({expires}) - 2440587.5) * 86400000.0) AS INTEGER)",
+	"new expires":   "@expires",
+	"live":          "{expires as ms} > @now",
+	"over":          "{expires as ms} <= @now",
+	"over by index": "{over}",
 }
-func (t texts) live(c string) []any { return []any{t.read(c), " > ", pNow} }
-func (t texts) over(c string) []any { return []any{t.read(c), " <= ", pNow} }
-func (texts) near(string) []any     { return nil }
 
-// instant is t in milliseconds since 1970, cut off, so that no record outlives its time.
+// instant is t in milliseconds since 1970, rounded down, so that no record lives longer
+// than it should.
 func instant(t time.Time) int64 {
-	// Years that 64 bits of milliseconds do not hold are as good as never and as ever.
+	// Years that 64 bits of milliseconds cannot hold.
 	switch y := t.Year(); {
 	case y > 200_000_000:
 		return never - 1
@@ -175,8 +183,8 @@ func instant(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// moment is the time of an expiry that was read; never is the zero time.
-func moment(t times, ms int64) time.Time {
+// timeOf returns the time of an expiry that was read, or the zero time for never.
+func timeOf(t times, ms int64) time.Time {
 	if ms >= t.far() {
 		return time.Time{}
 	}

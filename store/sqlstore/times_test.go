@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// What is written for an expiry is what the npm package would write, but for one that
-// has passed, which no rounding may bring to life.
+// The store writes an expiry like the npm package, except that rounding must not bring an
+// expired session to life.
 func TestEncoding(t *testing.T) {
 	t.Parallel()
 	const now = 1_700_000_000_400
@@ -42,7 +42,7 @@ func TestEncoding(t *testing.T) {
 	}
 }
 
-// Years that do not fit are far ahead or long over, and not the other way round.
+// Years that do not fit become far in the future or long past, and not the other way round.
 func TestInstant(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

@@ -22,12 +22,12 @@ func (s *Store) Touch(ctx context.Context, id string, expires time.Time) error {
 }
 
 func (s *Store) touch(ctx context.Context, id string, expires time.Time) error {
-	for range tries {
+	for range maxTries {
 		var v values
 		now := s.present()
-		v[pID], v[pNow] = s.text(id), s.shape.times.now(now)
+		v[pID], v[pNow] = s.def.text(id), s.def.times.now(now)
 		end := s.expiry(expires, now)
-		v[pExpires], v[pDue] = s.shape.times.encode(end, now), due(end, now)
+		v[pExpires], v[pDue] = s.def.times.encode(end, now), due(end, now)
 		n, err := s.q.touch.exec(ctx, s.config.DB, &v)
 		if n > 0 || err != nil {
 			return err
@@ -36,27 +36,11 @@ func (s *Store) touch(ctx context.Context, id string, expires time.Time) error {
 		if err != nil {
 			return err
 		}
-		if s.shape.dialect == MySQL && s.keeps(is.Expires, v[pExpires]) {
-			return nil // found, and as it should be already: no row has changed
+		if s.def.traits.countsChanged && s.keeps(is.Expires, v[pExpires]) {
+			return nil // the row is already as it should be
 		}
 	}
-	return refusal("the session came and went all the time")
-}
-
-// Delete implements [store.Store], in one statement.
-func (s *Store) Delete(ctx context.Context, id string) error {
-	if err := s.ready(ctx); err != nil {
-		return err
-	}
-	if s.limits.id(id) != nil {
-		return nil
-	}
-	del := s.deleteAlone
-	if s.deletes != nil && plain(id) {
-		del = s.deleteTogether
-	}
-	err := del(ctx, id)
-	return s.failed(ctx, "delete", id, err)
+	return ownError("other clients kept removing the session and creating it again")
 }
 
 // expiry is a record's in milliseconds since 1970.
@@ -64,18 +48,17 @@ func (s *Store) expiry(t time.Time, now int64) int64 {
 	switch {
 	case !t.IsZero():
 		return instant(t)
-	case s.shape.native || s.config.TTL == NoTTL:
+	case s.def.native || s.config.TTL == NoTTL:
 		return never
 	}
 	return now + s.config.TTL.Milliseconds()
 }
 
 // keeps reports whether an expiry that was read is the one that was to be written.
-// It is for MySQL.
 func (s *Store) keeps(is time.Time, written any) bool {
 	ms := int64(never)
 	if !is.IsZero() {
 		ms = is.UnixMilli()
 	}
-	return s.shape.times.encode(ms, math.MinInt64) == written
+	return s.def.times.encode(ms, math.MinInt64) == written
 }

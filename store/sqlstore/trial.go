@@ -13,26 +13,26 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// trialData is how many bytes of data a table has to take at the least: those of a small
+// trialData is how many bytes of data a table must be able to keep: those of a small
 // session with its cookie's settings and its bookkeeping.
 const trialData = 1024
 
-// trial keeps two sessions in the table for as long as a transaction that is undone. What
-// the database says of a table does not tell whether rows can be written: another
-// program's column may want a value, a partition may be missing, a constraint, a trigger
-// or a policy may refuse. Without it the first login would find that out.
+// trial writes two sessions in a transaction that is rolled back. The database's
+// description of a table does not say whether rows can be written: another program's
+// column may need a value, a partition may be missing, a constraint, a trigger or a policy
+// may refuse. Without the trial, the first login would find that out.
 type trial struct {
 	s        *Store
 	tx       *sql.Tx
 	began    time.Time
-	ids      [2]string // a unique index that is not ours may take only one of the two
+	ids      [2]string // two, because a foreign unique index may take the first and refuse the second
 	versions [2]store.Version
-	rewrites bool   // the column keeps another text than it was given, as jsonb does
+	rewrites bool   // the column changes the text that it is given, as jsonb does
 	doing    string // for the error
 }
 
 // tryOut runs the statements that requests will run, and leaves nothing behind.
-func (s *Store) tryOut(ctx context.Context, is table) error {
+func (s *Store) tryOut(ctx context.Context, is tableInfo) error {
 	err := s.write(ctx, func() error {
 		tx, err := s.config.DB.BeginTx(ctx, nil)
 		if err != nil {
@@ -40,27 +40,24 @@ func (s *Store) tryOut(ctx context.Context, is table) error {
 		}
 		t := &trial{
 			s: s, tx: tx, began: s.config.Now(), rewrites: is.column(s.config.Columns.Data).typ == "jsonb",
-			ids: [2]string{trialID(s.shape.native), trialID(s.shape.native)},
+			ids: [2]string{trialID(s.def.native), trialID(s.def.native)},
 		}
-		err = t.live(ctx)
-		if err != nil && s.shape.dialect == MySQL {
-			t.remove(ctx) // the table may know no transactions
+		err = t.run(ctx)
+		if err != nil && s.def.traits.noRollback {
+			t.remove(ctx)
 		}
 		_ = tx.Rollback()
-		if err != nil && !isTransient(s.config.Dialect, err) && isVerdict(s.shape.dialect, err) {
-			err = &obstacle{table: s.shape.table, doing: t.doing, advice: s.advice(is, err), error: newDiscreet(err, "")}
-		}
-		return err
+		return s.obstacle(is, t.doing, err)
 	})
 	var found *obstacle
 	if errors.As(err, &found) && ctx.Err() == nil {
 		return found
 	}
-	return s.failed(ctx, "trying out the table "+s.shape.table, "", err)
+	return s.failed(ctx, "trying out the table "+s.def.table, "", err)
 }
 
 // trialID is as long as the longest id that package session makes: the native key, which
-// is a digest, or under the express preset what is left where a session was renewed.
+// is a digest, or under the express preset the key of the pointer that a renewal leaves.
 func trialID(native bool) string {
 	var raw [32]byte
 	_, _ = rand.Read(raw[:])
@@ -71,13 +68,11 @@ func trialID(native bool) string {
 	return "nestsession:link:" + id
 }
 
-// live is a session's life, for each of the two.
-func (t *trial) live(ctx context.Context) error {
+// run creates, loads, saves, touches and deletes both sessions.
+func (t *trial) run(ctx context.Context) error {
 	t.doing = "creating"
-	if t.s.shape.dialect == Postgres {
-		// What is looked at before a commit is looked at now: each statement of a request is
-		// a transaction of its own.
-		if _, err := t.tx.ExecContext(ctx, "SET CONSTRAINTS ALL IMMEDIATE"); err != nil {
+	if first := t.s.def.traits.beginTrial; first != "" {
+		if _, err := t.tx.ExecContext(ctx, first); err != nil {
 			return err
 		}
 	}
@@ -95,39 +90,35 @@ func (t *trial) live(ctx context.Context) error {
 	return nil
 }
 
-// record is what is written in a step.
+// record is what a step writes.
 func (t *trial) record(i, step int) store.Record {
 	const head = `{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"},"trial":"`
 	fill := strings.Repeat(string(rune('a'+step)), trialData-len(head)-len(`"}`))
 	r := store.Record{ID: t.ids[i], Data: []byte(head + fill + `"}`), Expires: t.began.Add(time.Duration(1+step) * time.Hour)}
-	if step > 0 && t.s.shape.writesOwner() {
+	if step > 0 && t.s.def.writesOwner() {
 		r.Owner = "user:trial"
 	}
 	return r
 }
 
 func (t *trial) create(ctx context.Context, i int) error {
-	v, _ := t.s.values(t.record(i, 0))
-	if t.s.shape.dialect == Postgres {
-		return t.returns(ctx, &t.s.q.insert, &v)
-	}
-	return t.affects(ctx, &t.s.q.insert, &v)
+	r := t.record(i, 0)
+	v, _ := t.s.values(r)
+	version, err := t.s.writeRow(ctx, t.tx, &t.s.q.insert, r, &v)
+	return written(version, err)
 }
 
 func (t *trial) load(ctx context.Context, i int) error {
 	want := t.record(i, 0)
-	v, _ := t.s.values(want)
-	row := found{id: want.ID}
-	err := t.s.q.load.row(ctx, t.tx, &v, row.dest(t.s.shape.dialect, false)...)
-	if errors.Is(err, sql.ErrNoRows) {
+	is, err := t.s.loadFrom(ctx, t.tx, want.ID)
+	if errors.Is(err, store.ErrNotFound) {
 		return errUnseen
 	}
 	if err != nil {
 		return err
 	}
-	is := t.s.record(&row)
 	moved := is.Expires.Sub(want.Expires).Abs() > time.Minute
-	if moved || !t.rewrites && !bytes.Equal(is.Data, want.Data) || t.s.shape.writesOwner() && is.Owner != want.Owner {
+	if moved || !t.rewrites && !bytes.Equal(is.Data, want.Data) || t.s.def.writesOwner() && is.Owner != want.Owner {
 		return errAltered
 	}
 	t.versions[i] = is.Version
@@ -135,52 +126,42 @@ func (t *trial) load(ctx context.Context, i int) error {
 }
 
 func (t *trial) update(ctx context.Context, i int) error {
-	v, _ := t.s.values(t.record(i, 1))
-	switch t.s.shape.dialect {
-	case Postgres:
-		v[pVersion] = int64(t.versions[i])
-		return t.returns(ctx, &t.s.q.update, &v)
-	case MySQL:
-		v[pVersion] = digestText(t.versions[i])
-	case SQLite:
-		old := t.record(i, 0)
-		v[pOldData], v[pOldOwner] = string(old.Data), old.Owner
-	}
-	return t.affects(ctx, &t.s.q.update, &v)
+	r := t.record(i, 1)
+	r.Version = t.versions[i]
+	v, _ := t.s.values(r)
+	version, err := t.s.updateOnce(ctx, t.tx, r, &v)
+	return written(version, err)
 }
 
-func (t *trial) touch(ctx context.Context, i int) error {
-	v, _ := t.s.values(t.record(i, 2))
-	return t.affects(ctx, &t.s.q.touch, &v)
-}
-
-func (t *trial) delete(ctx context.Context, i int) error {
-	v, _ := t.s.values(t.record(i, 2))
-	return t.affects(ctx, &t.s.q.delete, &v)
-}
-
-// remove takes out what there is, after something has failed.
-func (t *trial) remove(ctx context.Context) {
-	for i := range t.ids {
-		_ = t.delete(ctx, i)
-	}
-}
-
-// returns runs a statement of PostgreSQL that returns the row that it has written.
-func (t *trial) returns(ctx context.Context, st *statement, v *values) error {
-	var xmin int64
-	err := st.row(ctx, t.tx, v, &xmin)
-	if errors.Is(err, sql.ErrNoRows) {
+// written returns an error also if no row was written.
+func written(version store.Version, err error) error {
+	if err == nil && version == 0 {
 		return errIgnored
 	}
 	return err
 }
 
+func (t *trial) touch(ctx context.Context, i int) error {
+	return t.affects(ctx, &t.s.q.touch, i)
+}
+
+func (t *trial) delete(ctx context.Context, i int) error {
+	return t.affects(ctx, &t.s.q.delete, i)
+}
+
 // affects runs a statement that has to change one row.
-func (t *trial) affects(ctx context.Context, st *statement, v *values) error {
-	n, err := st.exec(ctx, t.tx, v)
+func (t *trial) affects(ctx context.Context, st *statement, i int) error {
+	v, _ := t.s.values(t.record(i, 2))
+	n, err := st.exec(ctx, t.tx, &v)
 	if err == nil && n != 1 {
 		return errIgnored
 	}
 	return err
+}
+
+// remove deletes what a failed trial has written, where a table ignores transactions.
+func (t *trial) remove(ctx context.Context) {
+	for i := range t.ids {
+		_ = t.delete(ctx, i)
+	}
 }

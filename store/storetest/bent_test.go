@@ -72,7 +72,7 @@ func (b *bent) Ping(ctx context.Context) error { return b.ping(ctx) }
 
 func (b *bent) Close() error { return b.close() }
 
-// kept is what the table has under id, live or not.
+// kept returns the table's record with the id, live or not.
 func (b *bent) kept(id string) (store.Record, bool) {
 	b.lock()
 	defer b.unlock()
@@ -80,7 +80,7 @@ func (b *bent) kept(id string) (store.Record, bool) {
 	return r, ok
 }
 
-// edit changes what the table has under id, as no proper call could.
+// edit changes the table's record with the id in a way that no call of a Store does.
 func (b *bent) edit(id string, change func(*store.Record)) {
 	b.lock()
 	defer b.unlock()
@@ -90,19 +90,19 @@ func (b *bent) edit(id string, change func(*store.Record)) {
 	}
 }
 
-// force keeps r, whatever was there.
+// force stores r, whatever the table has.
 func (b *bent) force(r store.Record) store.Version {
 	b.lock()
 	defer b.unlock()
 	return b.put(r)
 }
 
-// pause is the moment between a check and the act on it.
+// pause is the time between a check and the write that depends on it.
 func pause() {
 	_ = wait(context.Background(), time.Millisecond)
 }
 
-// mapped lets the flaw see each record on its way in.
+// mapped applies the flaw to each record that is written.
 func (b *bent) mapped(change func(*store.Record)) {
 	b.create = func(ctx context.Context, r store.Record) (store.Version, error) {
 		change(&r)
@@ -114,7 +114,7 @@ func (b *bent) mapped(change func(*store.Record)) {
 	}
 }
 
-// renamed lets the flaw mistake ids.
+// renamed applies the flaw to each id.
 func (b *bent) renamed(name func(string) string) {
 	b.load = func(ctx context.Context, id string) (store.Record, error) {
 		r, err := b.table.Load(ctx, name(id))
@@ -128,7 +128,7 @@ func (b *bent) renamed(name func(string) string) {
 	b.delete = func(ctx context.Context, id string) error { return b.table.Delete(ctx, name(id)) }
 }
 
-// listed lets the flaw change a list before it is yielded.
+// listed applies the flaw to a list before it is yielded.
 func (b *bent) listed(change func(owner string, all []store.Record) []store.Record) {
 	b.list = func(ctx context.Context, owner string) iter.Seq2[store.Record, error] {
 		return func(yield func(store.Record, error) bool) {

@@ -8,7 +8,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// Capability is something that a store may do without if it says why.
+// Capability is an ability that a store need not have, if its test gives the reason.
 type Capability string
 
 // The optional interfaces, looked for with [store.As].
@@ -25,27 +25,27 @@ const (
 	// Peers are several instances on the same records, see [Opened.Peers].
 	Peers Capability = "Peers"
 
-	// UniqueVersions means that each write gives a version that the id never had,
-	// even one that changes nothing. A store whose version is a digest of what is
-	// stored does without.
+	// UniqueVersions means that each write gives a version that the id never had, even
+	// a write that changes nothing. A store whose version is a digest of what is stored
+	// does not have it.
 	UniqueVersions Capability = "UniqueVersions"
 
-	// AnyBytes means that Data may be any bytes, none included, and not only the
-	// JSON documents that package session writes. A store that shares a column of
-	// type json does without.
+	// AnyBytes means that Data may be any bytes, including none, and not only the JSON
+	// documents that package session writes. A store with a column of type json does
+	// not have it.
 	AnyBytes Capability = "AnyBytes"
 
-	// LongIDs means that an id may be a kilobyte long. A store that shares a column
-	// of limited length does without; up to 128 bytes any store keeps.
+	// LongIDs means that an id may be a kilobyte long. A store with a column of limited
+	// length does not have it. Every store keeps ids of up to 128 bytes.
 	LongIDs Capability = "LongIDs"
 
-	// TouchEvents means that those who watch are told of every Touch. A store that
-	// spares itself those that move the expiry later does without; one that moves it
-	// nearer has to be told in any case. It is asked of a Watcher alone.
+	// TouchEvents means that a Watcher reports every Touch. A store that does not report
+	// a Touch to a later time does not have it. Every Watcher reports a Touch to an
+	// earlier time.
 	TouchEvents Capability = "TouchEvents"
 )
 
-// interfaces tell whether a store has a capability that shows in its methods.
+// interfaces report whether a store has a capability that shows in its methods.
 var interfaces = map[Capability]func(Opened) bool{
 	Lister:  has[store.Lister],
 	Watcher: has[store.Watcher],
@@ -55,7 +55,7 @@ var interfaces = map[Capability]func(Opened) bool{
 	Peers:   func(o Opened) bool { return len(o.Peers) > 0 },
 }
 
-// behaviours are the capabilities that only show in use.
+// behaviours are the capabilities that show only in use.
 var behaviours = []Capability{UniqueVersions, AnyBytes, LongIDs, TouchEvents}
 
 func has[C any](o Opened) bool {
@@ -63,11 +63,11 @@ func has[C any](o Opened) bool {
 	return ok
 }
 
-// capabilityErrors compares what a store has with what it is said not to have.
+// capabilityErrors compares the capabilities that a store has with Options.Without.
 func capabilityErrors(o Opened, without map[Capability]string) (errs []error) {
 	for c, reason := range without {
 		if interfaces[c] == nil && !slices.Contains(behaviours, c) {
-			errs = append(errs, fmt.Errorf("Options.Without names %q, which is no capability", c))
+			errs = append(errs, fmt.Errorf("Options.Without names %q, which is not a capability", c))
 		}
 		if reason == "" {
 			errs = append(errs, fmt.Errorf("Options.Without names %s without a reason", c))
@@ -85,7 +85,7 @@ func capabilityErrors(o Opened, without map[Capability]string) (errs []error) {
 	return errs
 }
 
-// missing are the capabilities that the store's methods show it not to have.
+// missing returns the capabilities that the store's methods show to be missing.
 func missing(o Opened) (all []Capability) {
 	for c, present := range interfaces {
 		if !present(o) {
@@ -95,7 +95,7 @@ func missing(o Opened) (all []Capability) {
 	return all
 }
 
-// lacks reports whether the store does not have what a case is about, or is said not to.
+// lacks reports whether the store, or Options.Without, lacks the capability that a case needs.
 func (o Options) lacks(c Capability) bool {
 	if _, named := o.Without[c]; named || slices.Contains(o.missing, c) {
 		return true
@@ -103,8 +103,8 @@ func (o Options) lacks(c Capability) bool {
 	return c == TouchEvents && o.lacks(Watcher)
 }
 
-// unneeded is an error if a store that is said to lack a behaviour passes all the
-// cases about it.
+// unneeded returns an error if a store passes all cases of a behaviour that Options.Without
+// names.
 func unneeded(name Capability, open func() Opened, o Options) error {
 	if !slices.Contains(behaviours, name) {
 		return nil

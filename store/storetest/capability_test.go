@@ -14,7 +14,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// five is a store with the five methods alone.
+// five is a store with only the five methods.
 type five struct{ store.Store }
 
 // cache is a store in front of another one, and hides nothing.
@@ -71,7 +71,7 @@ func TestCapabilitiesAreComparedWithWhatIsThere(t *testing.T) {
 	}
 }
 
-// A store may say that it does without a behaviour only if it does.
+// Options.Without may name a behaviour only if the store lacks it.
 func TestBehaviourNamedThoughThereIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, name := range behaviours {
@@ -93,7 +93,7 @@ func TestBehaviourNamedThoughThereIsAnError(t *testing.T) {
 	}
 }
 
-// Stores that do without what may be left out pass all the rest.
+// Stores without the optional capabilities pass all other cases.
 func TestLesserStoresPass(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -146,7 +146,7 @@ func TestLesserStoresPass(t *testing.T) {
 	}
 }
 
-// A peer that lags fails unless Options.Lag allows for it.
+// A peer that lags fails unless Options.Lag allows it.
 func TestLagIsAFailureUnlessAllowed(t *testing.T) {
 	t.Parallel()
 	for lag, want := range map[time.Duration]bool{0: false, 50 * time.Millisecond: true} {
@@ -207,7 +207,7 @@ func limited(b *bent) {
 	quietTouch(b, later)
 }
 
-// lagging is a node that answers what it has read for as long.
+// lagging is a node that returns a record that it has read for that long.
 func lagging(b *bent, lag time.Duration) store.Store {
 	type answer struct {
 		r     store.Record

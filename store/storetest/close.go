@@ -10,7 +10,7 @@ import (
 )
 
 var closeCases = []testCase{
-	rule("Afterwards", "a Store must answer every call after Close with ErrClosed",
+	rule("Afterwards", "a Store must return ErrClosed from every call after Close",
 		func(ctx context.Context, e *env) error {
 			r, err := create(ctx, e.Store, e.record())
 			if err != nil {
@@ -29,7 +29,7 @@ var closeCases = []testCase{
 			return nil
 		}).only(Closer),
 
-	rule("Twice", "a Store must let itself be closed several times",
+	rule("Twice", "a Store must allow Close to be called multiple times",
 		func(ctx context.Context, e *env) error {
 			return first(e.close(), e.close(), e.close())
 		}).only(Closer),
@@ -47,12 +47,12 @@ var closeCases = []testCase{
 			if err := e.close(); err != nil {
 				return err
 			}
-			err = eventually(ctx, patience, func() error {
+			err = eventually(ctx, maxWait, func() error {
 				select {
 				case <-w.done:
 					return nil
 				default:
-					return fmt.Errorf("Watch did not return within %v after Close", patience)
+					return fmt.Errorf("Watch did not return within %v after Close", maxWait)
 				}
 			})
 			if err != nil {
@@ -67,7 +67,7 @@ func (e *env) close() error {
 	return expect("Close", c.Close(), nil)
 }
 
-// optionalCalls are the methods of the optional interfaces that the store has.
+// optionalCalls returns calls of the optional interfaces that the store has.
 func (e *env) optionalCalls() map[string]func(context.Context) error {
 	calls := map[string]func(context.Context) error{}
 	if _, ok := store.As[store.Lister](e.Store); ok {

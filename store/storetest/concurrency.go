@@ -14,13 +14,13 @@ import (
 
 const (
 	rounds  = 50 // how often a race is run
-	callers = 8  // how many take part
+	callers = 8  // how many goroutines take part
 
 	breath = 500 * time.Microsecond // between two attempts after ErrConflict
 )
 
 var concurrencyCases = []testCase{
-	rule("OneWinner", "a Store must let exactly one of several Updates of one version succeed, and tell the others ErrConflict",
+	rule("OneWinner", "a Store must let exactly one of several Updates of one version succeed, and return ErrConflict from the others",
 		func(ctx context.Context, e *env) error {
 			for range rounds {
 				r, err := create(ctx, e.Store, e.record())
@@ -78,7 +78,7 @@ var concurrencyCases = []testCase{
 			return e.settlesOn(ctx, r)
 		}),
 
-	rule("CreateOnce", "a Store must let exactly one of several Creates of one id succeed, and tell the others ErrExists",
+	rule("CreateOnce", "a Store must let exactly one of several Creates of one id succeed, and return ErrExists from the others",
 		func(ctx context.Context, e *env) error {
 			for range rounds {
 				if err := e.raceToCreate(ctx, e.record()); err != nil {
@@ -179,7 +179,7 @@ func increment(ctx context.Context, s store.Store, id string) error {
 	}
 }
 
-// update writes r's content over whatever version is kept.
+// update writes r's content over the current version.
 func update(ctx context.Context, s store.Store, r store.Record) error {
 	for {
 		_, err := s.Update(ctx, r)
@@ -200,7 +200,7 @@ func update(ctx context.Context, s store.Store, r store.Record) error {
 	}
 }
 
-// raceToCreate lets several create the record.
+// raceToCreate creates the record in several goroutines.
 func (e *env) raceToCreate(ctx context.Context, r store.Record) error {
 	var won atomic.Int32
 	var winner atomic.Pointer[store.Record]
@@ -225,7 +225,7 @@ func (e *env) raceToCreate(ctx context.Context, r store.Record) error {
 	return e.settlesOn(ctx, *winner.Load())
 }
 
-// raceWithDelete lets one delete a record on which the others work.
+// raceWithDelete deletes a record in one goroutine while others work on it.
 func (e *env) raceWithDelete(ctx context.Context, work func(store.Store, store.Record) error) error {
 	for range rounds {
 		r, err := create(ctx, e.Store, e.record())
@@ -240,7 +240,7 @@ func (e *env) raceWithDelete(ctx context.Context, work func(store.Store, store.R
 			mine.Data = []byte(`"` + strings.Repeat("x", i) + `"`)
 			err := work(s, mine)
 			if errors.Is(err, store.ErrConflict) {
-				return nil // another one was faster
+				return nil // another goroutine was faster
 			}
 			return expectEither(err, store.ErrNotFound)
 		})
@@ -257,7 +257,7 @@ func (e *env) raceWithDelete(ctx context.Context, work func(store.Store, store.R
 	return nil
 }
 
-// expectEither lets nil and the sentinel pass.
+// expectEither accepts nil and the sentinel.
 func expectEither(err, sentinel error) error {
 	if err == nil || errors.Is(err, sentinel) {
 		return nil
@@ -265,12 +265,12 @@ func expectEither(err, sentinel error) error {
 	return fmt.Errorf("%w, want success or %q", err, sentinel)
 }
 
-// settled checks at once, or for as long as nodes may lag behind.
+// settled checks at once, and again for as long as nodes may lag behind.
 func (e *env) settled(ctx context.Context, f func() error) error {
 	return eventually(ctx, e.opts.Lag, f)
 }
 
-// settlesOn checks that each node answers want.
+// settlesOn checks that each node returns want.
 func (e *env) settlesOn(ctx context.Context, want store.Record) error {
 	for _, s := range e.nodes() {
 		err := e.settled(ctx, func() error { return e.holds(ctx, s, want) })

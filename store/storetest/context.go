@@ -10,7 +10,7 @@ import (
 )
 
 var contextCases = []testCase{
-	rule("Ended", "a Store must answer every call whose context has ended with the context's error",
+	rule("Ended", "a Store must return the context's error from every call whose context has ended",
 		func(ctx context.Context, e *env) error {
 			r, err := create(ctx, e.Store, e.record())
 			if err != nil {
@@ -26,7 +26,7 @@ var contextCases = []testCase{
 			return nil
 		}),
 
-	rule("WritesNothing", "a Store must write nothing for a call whose context has ended before",
+	rule("WritesNothing", "a Store must write nothing in a call whose context has ended before",
 		func(ctx context.Context, e *env) error {
 			r, err := create(ctx, e.Store, e.record())
 			if err != nil {
@@ -59,12 +59,12 @@ func endedContexts(ctx context.Context) map[string]context.Context {
 	return map[string]context.Context{"canceled": canceled, "past its deadline": late}
 }
 
-// isEnd reports whether err says that ctx has ended, and why.
+// isEnd reports whether err is the reason why ctx has ended.
 func isEnd(err error, ctx context.Context) bool {
 	return errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))
 }
 
-// calls are the five methods, on a record that is kept and on a new one.
+// calls returns calls of the five methods, on an existing record and on a new one.
 func (e *env) calls(r store.Record) map[string]func(context.Context) error {
 	fresh := e.record()
 	return map[string]func(context.Context) error{

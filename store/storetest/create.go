@@ -23,7 +23,7 @@ var createCases = []testCase{
 			return expect("Update with the version of Create", err, nil)
 		}),
 
-	rule("IgnoresVersion", "a Store must not mind the Version of a record that it is to create",
+	rule("IgnoresVersion", "a Store must ignore the Version of a record in Create",
 		func(ctx context.Context, e *env) error {
 			r := e.record()
 			r.Version = 987654321
@@ -34,7 +34,7 @@ var createCases = []testCase{
 			return e.holds(ctx, e.Store, r)
 		}),
 
-	rule("Exists", "a Store must answer ErrExists to Create over a live record",
+	rule("Exists", "a Store must return ErrExists from Create over a live record",
 		func(ctx context.Context, e *env) error {
 			r, err := create(ctx, e.Store, e.record())
 			if err != nil {
@@ -44,7 +44,7 @@ var createCases = []testCase{
 			return expect("Create over a live record", err, store.ErrExists)
 		}),
 
-	rule("LeavesTheLive", "a Store must leave a live record as it is when Create finds it",
+	rule("LeavesTheLive", "a Store must leave a live record unchanged when Create finds it",
 		func(ctx context.Context, e *env) error {
 			r, err := create(ctx, e.Store, e.record())
 			if err != nil {
@@ -77,7 +77,7 @@ var createCases = []testCase{
 			return expect("Update with the expired record's version", err, store.ErrConflict)
 		}),
 
-	rule("AlreadyExpired", "a Store must accept a record whose time has passed, and never answer it",
+	rule("AlreadyExpired", "a Store must accept an expired record in Create, and never return it",
 		func(ctx context.Context, e *env) error {
 			r := e.record()
 			r.Expires = e.now().Add(-time.Minute)

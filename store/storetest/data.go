@@ -8,7 +8,7 @@ import (
 )
 
 var dataCases = []testCase{
-	rule("ByteForByte", "a Store must answer a JSON document byte for byte, however it is written",
+	rule("ByteForByte", "a Store must return a JSON document byte for byte, whatever its formatting",
 		func(ctx context.Context, e *env) error {
 			return e.keepData(ctx,
 				`{}`, `null`, `[1, 2]`,
@@ -44,7 +44,7 @@ var dataCases = []testCase{
 			return e.keepData(ctx, string(all), "\x00", "\xff\xfe", "a\x00b", "\xc3\x28", "tail \r\n")
 		}).only(AnyBytes),
 
-	rule("NotShared", "a Store must not change the data that Load has handed out when it takes in other data",
+	rule("NotShared", "a Store must not change the data that Load has returned when other data is written",
 		func(ctx context.Context, e *env) error {
 			r, err := create(ctx, e.Store, e.record())
 			if err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 var deleteCases = []testCase{
-	rule("Removes", "a Store must not answer a record that was deleted, nor call it expired",
+	rule("Removes", "a Store must not return a record that was deleted, nor say that it has expired",
 		func(ctx context.Context, e *env) error {
 			r, err := e.deleted(ctx)
 			if err != nil {
@@ -22,7 +22,7 @@ var deleteCases = []testCase{
 			return expect("Load", err, store.ErrNotFound)
 		}),
 
-	rule("Absent", "a Store must take it for no error that Delete finds nothing",
+	rule("Absent", "a Store must not return an error from Delete if there is no record",
 		func(ctx context.Context, e *env) error {
 			r, err := e.deleted(ctx)
 			if err != nil {
@@ -47,7 +47,7 @@ var deleteCases = []testCase{
 				gone(ctx, e.Store, r.ID))
 		}),
 
-	rule("LeavesOthers", "a Store must delete the one record alone",
+	rule("LeavesOthers", "a Store must delete only the one record",
 		func(ctx context.Context, e *env) error {
 			var kept []store.Record
 			for range 3 {
@@ -68,7 +68,7 @@ var deleteCases = []testCase{
 			return nil
 		}),
 
-	rule("Anew", "a Store must create a record anew after Delete, and keep nothing of the old one",
+	rule("Anew", "a Store must allow Create after Delete, and keep nothing of the old record",
 		func(ctx context.Context, e *env) error {
 			old, err := e.deleted(ctx)
 			if err != nil {

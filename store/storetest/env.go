@@ -21,12 +21,11 @@ type env struct {
 	turn int // which node comes first in the next race
 }
 
-// errLate says that a record with a short life was over before the case had done
-// what it had to do by then.
+// errLate says that a record with a short life expired before the case was ready for it.
 var errLate = errors.New("the machine was too slow for the case")
 
-// check runs the case and returns what is wrong. It always returns, whatever the
-// store does.
+// check runs the case and returns what is wrong. It always returns, also if the store
+// hangs.
 func (c testCase) check(o Opened, opts Options) error {
 	opts = opts.withDefaults()
 	ctx, cancel := context.WithTimeout(context.Background(), opts.Timeout)
@@ -35,7 +34,7 @@ func (c testCase) check(o Opened, opts Options) error {
 	go func() {
 		done <- guard(func() error { return c.attempt(ctx, o, opts) })
 	}()
-	// A store that heeds ctx gets the time to say so.
+	// A store that observes ctx gets time to return.
 	hung := time.NewTimer(opts.Timeout + time.Second)
 	defer hung.Stop()
 	select {
@@ -46,7 +45,7 @@ func (c testCase) check(o Opened, opts Options) error {
 	}
 }
 
-// attempt runs the case, again and with more time where the machine was too slow.
+// attempt runs the case, and again with more time if the machine was too slow.
 func (c testCase) attempt(ctx context.Context, o Opened, opts Options) error {
 	e := &env{Opened: o, opts: opts, life: max(100*time.Millisecond, 2*opts.Resolution)}
 	if o.Advance != nil {
@@ -79,19 +78,19 @@ func (e *env) now() time.Time {
 	return time.Now()
 }
 
-// id is one that the case has not used yet, as long as a real one.
+// id returns an id that the case has not used yet, as long as a real one.
 func (e *env) id() string {
 	e.ids++
 	return fmt.Sprintf("session-%035d", e.ids)
 }
 
-// record is one with an id of its own that lives for hours.
+// record returns a record with an id of its own that lives for hours.
 func (e *env) record() store.Record {
 	id := e.id()
 	return store.Record{ID: id, Owner: "user:42", Data: doc(id), Expires: e.hours()}
 }
 
-// brief is a record with a short life.
+// brief returns a record with a short life.
 func (e *env) brief() store.Record {
 	r := e.record()
 	r.Expires = e.soon()
@@ -101,7 +100,7 @@ func (e *env) brief() store.Record {
 func (e *env) soon() time.Time  { return e.now().Add(e.life) }
 func (e *env) hours() time.Time { return e.now().Add(9 * time.Hour) }
 
-// doc is a JSON document that holds the values.
+// doc returns a JSON document that holds the values.
 func doc(values ...any) []byte {
 	var b bytes.Buffer
 	b.WriteString(`{"cookie":{"path":"/"}`)
@@ -112,7 +111,7 @@ func doc(values ...any) []byte {
 	return b.Bytes()
 }
 
-// pass lets the time come at which a record with this expiry is over.
+// pass waits, or advances the clock, until a record with this expiry has expired.
 func (e *env) pass(ctx context.Context, expires time.Time) error {
 	if e.Advance != nil {
 		e.Advance(expires.Sub(e.now()))
@@ -121,8 +120,8 @@ func (e *env) pass(ctx context.Context, expires time.Time) error {
 	return wait(ctx, expires.Sub(e.now())+e.opts.Skew+e.opts.Resolution)
 }
 
-// late is errLate if err says that there is no record and the reason may be that
-// it has expired, and else err.
+// late returns errLate if err says that there is no record, and that may be because the
+// record has expired; otherwise it returns err.
 func (e *env) late(err error, expires time.Time) error {
 	if errors.Is(err, store.ErrNotFound) && !e.now().Before(expires.Add(-e.opts.Resolution)) {
 		return errLate
@@ -142,8 +141,8 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// eventually asks again and again until f has nothing to complain of, and gives
-// up with its complaint.
+// eventually calls f until it returns no error, and returns f's last error if the time is
+// over.
 func eventually(ctx context.Context, most time.Duration, f func() error) error {
 	const every = 5 * time.Millisecond
 	for waited := time.Duration(0); ; waited += every {
@@ -157,13 +156,13 @@ func eventually(ctx context.Context, most time.Duration, f func() error) error {
 	}
 }
 
-// nodes are all instances on the records.
+// nodes returns all instances on the same records.
 func (e *env) nodes() []store.Store {
 	return append([]store.Store{e.Store}, e.Peers...)
 }
 
-// together runs f n times at once, spread over the nodes, each time in another
-// way.
+// together runs f n times at the same time, spread over the nodes, each time in another
+// order.
 func (e *env) together(n int, f func(i int, s store.Store) error) error {
 	nodes, turn := e.nodes(), e.turn
 	e.turn++

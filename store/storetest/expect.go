@@ -23,7 +23,7 @@ func expect(what string, got, want error) error {
 	return fmt.Errorf("%s: %w, want %q", what, got, want)
 }
 
-// first is the first error, for checks that stand on their own.
+// first returns the first error, for checks that do not depend on each other.
 func first(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {
@@ -33,7 +33,7 @@ func first(errs ...error) error {
 	return nil
 }
 
-// create keeps a record and returns it with its version.
+// create creates a record and returns it with its version.
 func create(ctx context.Context, s store.Store, r store.Record) (store.Record, error) {
 	v, err := s.Create(ctx, r)
 	if err != nil {
@@ -43,7 +43,7 @@ func create(ctx context.Context, s store.Store, r store.Record) (store.Record, e
 	return r, nil
 }
 
-// holds checks that the store answers want. A zero Version in want is any.
+// holds checks that the store returns want. A zero Version in want stands for any version.
 func (e *env) holds(ctx context.Context, s store.Store, want store.Record) error {
 	got, err := s.Load(ctx, want.ID)
 	if err != nil {
@@ -52,7 +52,7 @@ func (e *env) holds(ctx context.Context, s store.Store, want store.Record) error
 	return e.same("Load", got, want)
 }
 
-// same compares records; expiries as exactly as the store keeps them.
+// same compares records, and their expiries as exactly as the store keeps them.
 func (e *env) same(what string, got, want store.Record) error {
 	switch {
 	case got.ID != want.ID:
@@ -73,7 +73,7 @@ func (e *env) same(what string, got, want store.Record) error {
 	return nil
 }
 
-// apart is the absolute difference by the wall clock.
+// apart returns the absolute difference by the wall clock.
 func apart(a, b time.Time) time.Duration {
 	return a.Round(0).Sub(b.Round(0)).Abs()
 }
@@ -86,7 +86,7 @@ func excerpt(b []byte) string {
 	return fmt.Sprintf("%q", b)
 }
 
-// gone checks that no record is answered under id.
+// gone checks that the store has no record with the id.
 func gone(ctx context.Context, s store.Store, id string) error {
 	_, err := s.Load(ctx, id)
 	return expect("Load", err, store.ErrNotFound)

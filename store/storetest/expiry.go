@@ -9,7 +9,7 @@ import (
 )
 
 var expiryCases = []testCase{
-	rule("Ends", "a Store must not answer a record whose time has come",
+	rule("Ends", "a Store must not return a record that has expired",
 		func(ctx context.Context, e *env) error {
 			r, err := create(ctx, e.Store, e.brief())
 			if err != nil {
@@ -21,7 +21,7 @@ var expiryCases = []testCase{
 			return gone(ctx, e.Store, r.ID)
 		}),
 
-	rule("NotEarly", "a Store must answer a record until its time has come",
+	rule("NotEarly", "a Store must return a record until it expires",
 		func(ctx context.Context, e *env) error {
 			r, err := create(ctx, e.Store, e.brief())
 			if err != nil {
@@ -71,7 +71,7 @@ var expiryCases = []testCase{
 			return nil
 		}),
 
-	rule("TimeZone", "a Store must take an expiry for an instant, whatever its time zone",
+	rule("TimeZone", "a Store must treat an expiry as an instant, whatever its time zone",
 		func(ctx context.Context, e *env) error {
 			for _, hours := range []int{-11, 0, 5, 14} {
 				zone := time.FixedZone("", hours*60*60+30*60)
@@ -95,7 +95,7 @@ var expiryCases = []testCase{
 			return nil
 		}),
 
-	rule("FarAhead", "a Store must keep an expiry that is decades ahead",
+	rule("FarAhead", "a Store must keep an expiry that is decades in the future",
 		func(ctx context.Context, e *env) error {
 			r := e.record()
 			r.Expires = e.now().AddDate(50, 0, 0)
@@ -106,7 +106,7 @@ var expiryCases = []testCase{
 			return e.holds(ctx, e.Store, r)
 		}),
 
-	rule("UpdateExtends", "a Store must answer a record up to its new expiry when Update has moved it ahead",
+	rule("UpdateExtends", "a Store must return a record until its new expiry when Update has moved it to a later time",
 		func(ctx context.Context, e *env) error {
 			r, err := create(ctx, e.Store, e.brief())
 			if err != nil {
@@ -124,7 +124,7 @@ var expiryCases = []testCase{
 			return e.holds(ctx, e.Store, r)
 		}),
 
-	rule("UpdateShortens", "a Store must end a record at its new expiry when Update has moved it nearer",
+	rule("UpdateShortens", "a Store must end a record at its new expiry when Update has moved it to an earlier time",
 		func(ctx context.Context, e *env) error {
 			r, err := create(ctx, e.Store, e.record())
 			if err != nil {
@@ -140,7 +140,7 @@ var expiryCases = []testCase{
 			return gone(ctx, e.Store, r.ID)
 		}),
 
-	rule("UpdateNeverRevives", "a Store must answer ErrNotFound to Update of an expired record, and not revive it",
+	rule("UpdateNeverRevives", "a Store must return ErrNotFound from Update of an expired record, and not revive it",
 		func(ctx context.Context, e *env) error {
 			r, err := e.expired(ctx)
 			if err != nil {
@@ -153,7 +153,7 @@ var expiryCases = []testCase{
 				gone(ctx, e.Store, r.ID))
 		}),
 
-	rule("TouchNeverRevives", "a Store must answer ErrNotFound to Touch of an expired record, and not revive it",
+	rule("TouchNeverRevives", "a Store must return ErrNotFound from Touch of an expired record, and not revive it",
 		func(ctx context.Context, e *env) error {
 			r, err := e.expired(ctx)
 			if err != nil {
@@ -165,7 +165,7 @@ var expiryCases = []testCase{
 		}),
 }
 
-// expired is a record whose time has passed.
+// expired returns a record that has expired.
 func (e *env) expired(ctx context.Context) (store.Record, error) {
 	r, err := create(ctx, e.Store, e.brief())
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// flaw is something that a store does wrong, and the case that must notice.
+// flaw is something that a store does wrong, and the case that must find it.
 type flaw struct {
 	caught string // topic and name of the case
 	does   string
@@ -337,7 +337,7 @@ var coreFlaws = []flaw{
 	}},
 }
 
-// lastWriteWins updates whatever version is kept.
+// lastWriteWins updates without comparing the version.
 func lastWriteWins(b *bent) func(context.Context, store.Record) (store.Version, error) {
 	return func(ctx context.Context, r store.Record) (store.Version, error) {
 		old, err := b.table.Load(ctx, r.ID)
@@ -349,8 +349,7 @@ func lastWriteWins(b *bent) func(context.Context, store.Record) (store.Version, 
 	}
 }
 
-// upsert creates where there is nothing to update, and says ErrNotFound all the
-// same.
+// upsert creates a record if there is none to update, and still returns ErrNotFound.
 func upsert(b *bent) func(context.Context, store.Record) (store.Version, error) {
 	return func(ctx context.Context, r store.Record) (store.Version, error) {
 		v, err := b.table.Update(ctx, r)

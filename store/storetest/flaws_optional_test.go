@@ -264,7 +264,7 @@ var optionalFlaws = []flaw{
 	}},
 }
 
-// quietTouch lets nobody hear of a Touch that moves the expiry so.
+// quietTouch does not report a Touch that moves the expiry in this way.
 func quietTouch(b *bent, so func(was, is time.Time) bool) {
 	b.touch = func(ctx context.Context, id string, expires time.Time) error {
 		r, err := b.table.Load(ctx, id)
@@ -278,7 +278,7 @@ func quietTouch(b *bent, so func(was, is time.Time) bool) {
 
 func later(was, is time.Time) bool { return is.After(was) }
 
-// heard filters what watchers hear, after the first event.
+// heard filters the events after the first one.
 func heard(b *bent, pass func(*store.Event) bool) func(context.Context, func(store.Event)) error {
 	return func(ctx context.Context, fn func(store.Event)) error {
 		ready := false

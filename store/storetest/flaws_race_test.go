@@ -9,7 +9,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// raceFlaws check first and act afterwards, or do not look at what others did.
+// raceFlaws check first and write afterwards, or ignore what other calls did.
 var raceFlaws = []flaw{
 	{"Concurrency/OneWinner", "compares versions, and then writes", func(b *bent) {
 		b.update = checkThenWrite(b)
@@ -109,7 +109,7 @@ func remember(b *bent) func(context.Context, string) (store.Record, error) {
 	}
 }
 
-// blind is a node that updates whatever others have written.
+// blind is a node that ignores what others have written.
 func blind(b *bent) *bent {
 	p := newBent()
 	p.table = b.table

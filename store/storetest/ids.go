@@ -8,8 +8,8 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// oddIDs lie close to each other for somebody who folds case, normalises, trims,
-// cuts, quotes wrongly or takes an id for a pattern.
+// oddIDs are equal or similar for a store that folds case, normalises, trims or cuts ids,
+// quotes them wrongly, or takes an id for a pattern.
 var oddIDs = []string{
 	"a", "A", "ab", "a ", " a", "a\t", "a\n", "\uff41", "\u00e1", "a\u0301", "ß", "ss", "ı", "i", "İ",
 	"%", "_", "*", "?", "a%", "a_", "a*", "[a]", "{a}", "a:b", "a::b", ":", "a/b", "a/../b", `a\b`, `a\\b`,
@@ -18,12 +18,12 @@ var oddIDs = []string{
 }
 
 var idCases = []testCase{
-	rule("ByteForByte", "a Store must tell ids apart byte for byte",
+	rule("ByteForByte", "a Store must compare ids byte for byte",
 		func(ctx context.Context, e *env) error {
 			return e.keepApart(ctx, oddIDs)
 		}),
 
-	rule("Prefix", "a Store must keep ids apart of which one begins with the other, up to 128 bytes",
+	rule("Prefix", "a Store must distinguish ids of which one is a prefix of the other, up to 128 bytes",
 		func(ctx context.Context, e *env) error {
 			var ids []string
 			for _, n := range []int{1, 2, 31, 32, 33, 63, 64, 65, 127, 128} {
@@ -32,14 +32,14 @@ var idCases = []testCase{
 			return e.keepApart(ctx, ids)
 		}),
 
-	rule("Long", "a Store must keep ids apart that are a kilobyte long and differ at the end",
+	rule("Long", "a Store must distinguish ids of a kilobyte that differ at the end",
 		func(ctx context.Context, e *env) error {
 			kilo := strings.Repeat("long-id.", 128)
 			return e.keepApart(ctx, []string{kilo + "1", kilo + "2", kilo})
 		}).only(LongIDs),
 }
 
-// keepApart does everything with each id and looks after the others.
+// keepApart calls every method with each id and checks the other ids.
 func (e *env) keepApart(ctx context.Context, ids []string) error {
 	records := map[string]store.Record{}
 	for i, id := range ids {

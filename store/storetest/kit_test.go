@@ -13,7 +13,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// A store that keeps the contract passes, by waiting as by a clock that is set.
+// A store that fulfils the contract passes, both by waiting and with a clock that is set.
 func TestCorrectStorePasses(t *testing.T) {
 	t.Parallel()
 	open := func(t *testing.T) Opened {
@@ -38,7 +38,7 @@ func TestCorrectStorePasses(t *testing.T) {
 	})
 }
 
-// Every case fails for a store with the flaw that it is there to find.
+// Every case fails for a store with the flaw that it should find.
 func TestEveryCaseCanFail(t *testing.T) {
 	t.Parallel()
 	flaws := slices.Concat(coreFlaws, timeFlaws, raceFlaws, optionalFlaws)

@@ -9,11 +9,11 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// many is more than fits into a usual page of an iterator.
+// many is more than a usual page of an iterator.
 const many = 300
 
 var listCases = []testCase{
-	rule("All", "a Store must list all live records once each, whoever they belong to",
+	rule("All", "a Store must list each live record once, whoever its owner is",
 		func(ctx context.Context, e *env) error {
 			want := map[string]store.Record{}
 			for i := range many {
@@ -28,7 +28,7 @@ var listCases = []testCase{
 			return e.lists(ctx, "", want)
 		}).only(Lister),
 
-	rule("Owner", "a Store must list an owner's records, all of them and nobody else's",
+	rule("Owner", "a Store must list all records of an owner, and no others",
 		func(ctx context.Context, e *env) error {
 			want := map[string]store.Record{}
 			for i := range many {
@@ -47,7 +47,7 @@ var listCases = []testCase{
 				e.lists(ctx, "user:3", nil))
 		}).only(Lister),
 
-	rule("OddOwners", "a Store must tell owners apart byte for byte",
+	rule("OddOwners", "a Store must compare owners byte for byte",
 		func(ctx context.Context, e *env) error {
 			owned := map[string]map[string]store.Record{}
 			for _, owner := range oddIDs {
@@ -67,7 +67,7 @@ var listCases = []testCase{
 			return nil
 		}).only(Lister),
 
-	rule("ChangedOwner", "a Store must list a record under the owner that Update gave it, and no longer under the former",
+	rule("ChangedOwner", "a Store must list a record under the owner that Update gave it, and no longer under the old one",
 		func(ctx context.Context, e *env) error {
 			r, err := create(ctx, e.Store, e.record())
 			if err != nil {
@@ -107,7 +107,7 @@ var listCases = []testCase{
 			return first(e.lists(ctx, "", want), e.lists(ctx, kept.Owner, want))
 		}).only(Lister),
 
-	rule("BreakOff", "a Store must let a loop over List break off, and go on working",
+	rule("BreakOff", "a Store must allow a loop over List to stop early, and keep working",
 		func(ctx context.Context, e *env) error {
 			want, err := e.createMany(ctx)
 			if err != nil {
@@ -129,7 +129,7 @@ var listCases = []testCase{
 				e.lists(ctx, "", want))
 		}).only(Lister),
 
-	rule("BodyCallsStore", "a Store must let the body of a loop over List call it, and list what lives throughout once",
+	rule("BodyCallsStore", "a Store must allow the body of a loop over List to call it, and list each record that lives throughout once",
 		func(ctx context.Context, e *env) error {
 			records, err := e.createMany(ctx)
 			if err != nil {
@@ -166,7 +166,7 @@ var listCases = []testCase{
 			return nil
 		}).only(Lister),
 
-	rule("BodyDeletes", "a Store must let the body of a loop over List delete each record, and miss none",
+	rule("BodyDeletes", "a Store must allow the body of a loop over List to delete each record, and miss none",
 		func(ctx context.Context, e *env) error {
 			records, err := e.createMany(ctx)
 			if err != nil {
@@ -248,7 +248,7 @@ func (e *env) collect(ctx context.Context, owner string) (records []store.Record
 	return records, nil
 }
 
-// lists checks that exactly these are listed, whole and once.
+// lists checks that exactly these records are listed, unchanged and once each.
 func (e *env) lists(ctx context.Context, owner string, want map[string]store.Record) error {
 	what := fmt.Sprintf("List of owner %q", owner)
 	got, err := e.collect(ctx, owner)

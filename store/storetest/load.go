@@ -9,7 +9,7 @@ import (
 )
 
 var loadCases = []testCase{
-	rule("Unknown", "a Store must answer ErrNotFound, and not ErrExpired, for an id that it never kept",
+	rule("Unknown", "a Store must return ErrNotFound, and not ErrExpired, for an id that it never kept",
 		func(ctx context.Context, e *env) error {
 			_, err := e.Store.Load(ctx, e.id())
 			if errors.Is(err, store.ErrExpired) {
@@ -18,7 +18,7 @@ var loadCases = []testCase{
 			return expect("Load", err, store.ErrNotFound)
 		}),
 
-	rule("WhatWasCreated", "a Store must answer the record as it was created, with the version that Create returned",
+	rule("WhatWasCreated", "a Store must return the record as it was created, with the version that Create returned",
 		func(ctx context.Context, e *env) error {
 			r, err := create(ctx, e.Store, e.record())
 			if err != nil {
@@ -27,7 +27,7 @@ var loadCases = []testCase{
 			return e.holds(ctx, e.Store, r)
 		}),
 
-	rule("TheOneAskedFor", "a Store must answer the record that was asked for, with its own ID, also to many who ask at once and where records are alike",
+	rule("TheOneAskedFor", "a Store must return the requested record, with its own ID, also from many calls at the same time and for equal records",
 		func(ctx context.Context, e *env) error {
 			var all []store.Record
 			for range callers {
@@ -49,7 +49,7 @@ var loadCases = []testCase{
 			})
 		}),
 
-	rule("Nobodys", "a Store must keep a record that belongs to no owner",
+	rule("Nobodys", "a Store must keep a record without an owner",
 		func(ctx context.Context, e *env) error {
 			r := e.record()
 			r.Owner = ""
@@ -60,7 +60,7 @@ var loadCases = []testCase{
 			return e.holds(ctx, e.Store, r)
 		}),
 
-	rule("ChangesNothing", "a Store must answer the same record, with the same version, as long as nobody writes",
+	rule("ChangesNothing", "a Store must return the same record, with the same version, until there is a write",
 		func(ctx context.Context, e *env) error {
 			r, err := create(ctx, e.Store, e.record())
 			if err != nil {

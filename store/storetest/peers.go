@@ -9,7 +9,7 @@ import (
 )
 
 var peerCases = []testCase{
-	rule("SeeEachOther", "a Store must answer what another instance on the same records has written",
+	rule("SeeEachOther", "a Store must return what another instance on the same records has written",
 		func(ctx context.Context, e *env) error {
 			return e.pairs(func(a, b store.Store) error {
 				r, err := create(ctx, a, e.record())
@@ -38,14 +38,14 @@ var peerCases = []testCase{
 					return fmt.Errorf("Touch: %w", err)
 				}
 				if e.opts.Lag > 0 && e.opts.lacks(TouchEvents) {
-					return nil // a cache that nobody tells asks when the old expiry has come
+					return nil // a cache that gets no event loads the record again at the old expiry
 				}
 				r.Version = 0
 				return sees("Touch")
 			})
 		}).only(Peers),
 
-	rule("Touched", "a Store must answer a record up to the expiry that another instance has given it",
+	rule("Touched", "a Store must return a record until the expiry that another instance has set",
 		func(ctx context.Context, e *env) error {
 			return e.pairs(func(a, b store.Store) error {
 				r, err := create(ctx, a, e.brief())
@@ -68,7 +68,7 @@ var peerCases = []testCase{
 			})
 		}).only(Peers),
 
-	rule("Conflict", "a Store must answer ErrConflict to Update of a version that another instance has replaced",
+	rule("Conflict", "a Store must return ErrConflict from Update of a version that another instance has replaced",
 		func(ctx context.Context, e *env) error {
 			return e.pairs(func(a, b store.Store) error {
 				r, err := create(ctx, a, e.record())
@@ -86,7 +86,7 @@ var peerCases = []testCase{
 			})
 		}).only(Peers),
 
-	rule("Exists", "a Store must answer ErrExists to Create over a record of another instance",
+	rule("Exists", "a Store must return ErrExists from Create over a record of another instance",
 		func(ctx context.Context, e *env) error {
 			return e.pairs(func(a, b store.Store) error {
 				r, err := create(ctx, a, e.record())
@@ -98,7 +98,7 @@ var peerCases = []testCase{
 			})
 		}).only(Peers),
 
-	rule("Deleted", "a Store must neither answer nor revive what another instance has deleted",
+	rule("Deleted", "a Store must neither return nor revive a record that another instance has deleted",
 		func(ctx context.Context, e *env) error {
 			return e.pairs(func(a, b store.Store) error {
 				r, err := create(ctx, a, e.record())

@@ -8,13 +8,13 @@ import (
 )
 
 var pingCases = []testCase{
-	rule("Answers", "a Store must answer Ping without an error while it works",
+	rule("Answers", "a Store must return no error from Ping while it works",
 		func(ctx context.Context, e *env) error {
 			pinger, _ := store.As[store.Pinger](e.Store)
 			return expect("Ping", pinger.Ping(ctx), nil)
 		}).only(Pinger),
 
-	rule("EndedContext", "a Store must answer Ping and a context that has ended with the context's error",
+	rule("EndedContext", "a Store must return the context's error from Ping if the context has ended",
 		func(ctx context.Context, e *env) error {
 			pinger, _ := store.As[store.Pinger](e.Store)
 			for name, ended := range endedContexts(ctx) {

@@ -13,8 +13,8 @@ import (
 // childVariable makes TestInChild run the kit against a broken store.
 const childVariable = "STORETEST_BROKEN"
 
-// Run fails the test, for a broken rule as for a capability that is not named,
-// and says what a reader needs. It takes a process of its own to see it fail.
+// Run fails the test both for a broken rule and for a missing capability that is not named,
+// and prints what a reader needs. A process of its own runs it, because it fails.
 func TestRunFailsTheTest(t *testing.T) {
 	t.Parallel()
 	child := exec.Command(os.Args[0], "-test.run=^TestInChild$", "-test.v")
@@ -49,8 +49,8 @@ func TestRunFailsTheTest(t *testing.T) {
 	}
 }
 
-// A store with the five methods alone gets one line for each thing that it does not have,
-// the rest of the kit, and no wait: nothing is to be known about Options for that.
+// A store with only the five methods gets one line for each capability that it lacks, and
+// runs the other cases without waiting. Its author need not know Options for that.
 func TestZeroOptions(t *testing.T) {
 	t.Parallel()
 	child := exec.Command(os.Args[0], "-test.run=^TestFiveMethodsInChild$", "-test.v")
@@ -75,7 +75,7 @@ func TestZeroOptions(t *testing.T) {
 		}
 	}
 	if n := strings.Count(text, "--- FAIL"); n != 2 || !strings.Contains(text, "--- FAIL: TestFiveMethodsInChild/Capabilities") {
-		t.Errorf("%d failures, want that of Capabilities alone", n)
+		t.Errorf("%d failures, want only that of Capabilities", n)
 	}
 	if n := strings.Count(text, "--- PASS"); n < 30 {
 		t.Errorf("%d cases have passed, want those of the five methods", n)
@@ -87,7 +87,7 @@ func TestZeroOptions(t *testing.T) {
 
 func TestFiveMethodsInChild(t *testing.T) {
 	if os.Getenv(childVariable) == "" {
-		return // runs in the child of TestZeroOptions alone
+		return // runs only in the child of TestZeroOptions
 	}
 	Run(t, func(t *testing.T) Opened {
 		tab := newTable()
@@ -98,7 +98,7 @@ func TestFiveMethodsInChild(t *testing.T) {
 
 func TestInChild(t *testing.T) {
 	if os.Getenv(childVariable) == "" {
-		return // runs in the child of TestRunFailsTheTest alone
+		return // runs only in the child of TestRunFailsTheTest
 	}
 	Run(t, func(*testing.T) Opened {
 		b := newBent()

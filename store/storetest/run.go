@@ -38,13 +38,13 @@ var topics = []struct {
 
 // Opened is a store for one case.
 type Opened struct {
-	// Store is empty, and nobody but the case uses its records. It has room for a
-	// thousand of them, and does not sweep by itself within a minute.
+	// Store is empty, and only the case uses its records. It has room for a thousand
+	// of them, and does not sweep by itself within a minute.
 	Store store.Store
 
-	// Peers are further instances that keep their records in the same place, as
-	// other nodes of an application do. The cases about concurrent use spread
-	// their work over Store and Peers. None: name [Peers] in [Options.Without].
+	// Peers are more instances on the same records, like other nodes of an
+	// application. The cases about concurrent use spread their work over Store and
+	// Peers. If there are none, name [Peers] in [Options.Without].
 	Peers []store.Store
 
 	// Now is the clock of all of them. Nil: the system's.
@@ -54,45 +54,44 @@ type Opened struct {
 	Advance func(time.Duration)
 }
 
-// Options says what is special about a store. The zero value demands all; what the store
-// does not have is a failure of one line, and its cases are left out.
+// Options says how a store differs from the full contract. The zero value demands all
+// capabilities.
 type Options struct {
-	// Without names what the store does not have, and why.
+	// Without names the capabilities that the store does not have, with the reasons.
 	Without map[Capability]string
 
 	// Timeout ends a case that hangs. 0: two minutes.
 	Timeout time.Duration
 
-	// Resolution is how exactly the store keeps an expiry. 0: a millisecond, as
-	// the contract has it. Coarser values are for stores that live in a table that
-	// somebody else laid out.
+	// Resolution is how exactly the store keeps an expiry. 0: a millisecond, as in the
+	// contract. A longer time is for stores on a table of another program.
 	Resolution time.Duration
 
-	// Skew is how far the store's clock may be behind this machine's, where there
-	// is no Advance. 0: 50 milliseconds.
+	// Skew is how far the store's clock may be behind this machine's, if there is no
+	// Advance. 0: 50 milliseconds.
 	Skew time.Duration
 
-	// Lag is how long one of the Peers may go on answering what another has
-	// already replaced or removed, as a cache may. 0: not at all.
+	// Lag is how long one of the Peers may still return a record that another has
+	// replaced or removed, as a cache may. 0: not at all.
 	Lag time.Duration
 
 	// Parallel runs the cases in parallel with each other.
 	Parallel bool
 
-	// Synctest runs each case, with the open that belongs to it, in a bubble of
+	// Synctest runs each case, including its call of open, in a bubble of
 	// testing/synctest, where waiting takes no time.
 	Synctest bool
 
-	missing []Capability // what the store turns out not to have
+	missing []Capability // found to be missing
 }
 
-// Run runs every case against a store of its own. open makes it, empty, and
-// leaves its end to t.Cleanup; it may be called by several goroutines at once if
-// [Options.Parallel] is set.
+// Run runs every case on a store of its own. open returns an empty store and closes it with
+// t.Cleanup. If [Options.Parallel] is set, several goroutines may call open at the same
+// time.
 func Run(t *testing.T, open func(t *testing.T) Opened, o Options) {
 	t.Helper()
 	o = o.withDefaults()
-	// Before the others, which depend on it: never in parallel.
+	// This runs before the others, which depend on it, and never in parallel.
 	o.alone(t, "Capabilities", func(t *testing.T) {
 		opened := open(t)
 		for _, err := range capabilityErrors(opened, o.Without) {
@@ -143,7 +142,7 @@ func (o Options) subtest(t *testing.T, name string, f func(t *testing.T)) {
 	})
 }
 
-// alone is a subtest that nothing runs beside.
+// alone runs a subtest while no other runs.
 func (o Options) alone(t *testing.T, name string, f func(t *testing.T)) {
 	t.Run(name, func(t *testing.T) { o.bubble(t, f) })
 }
@@ -156,7 +155,7 @@ func (o Options) bubble(t *testing.T, f func(t *testing.T)) {
 	f(t)
 }
 
-// testCase is one rule and how it is checked.
+// testCase is one rule and the function that checks it.
 type testCase struct {
 	name    string
 	explain string // "a Store must …"
@@ -165,7 +164,7 @@ type testCase struct {
 	source  string // file and line
 }
 
-// rule makes a case that remembers where it stands.
+// rule makes a case that knows its file and line.
 func rule(name, explain string, run func(ctx context.Context, e *env) error) testCase {
 	_, file, line, _ := runtime.Caller(1)
 	return testCase{
@@ -176,13 +175,13 @@ func rule(name, explain string, run func(ctx context.Context, e *env) error) tes
 	}
 }
 
-// only makes the case one for stores with the capability.
+// only restricts the case to stores with the capability.
 func (c testCase) only(needs Capability) testCase {
 	c.needs = needs
 	return c
 }
 
-// surface is what the kit needs of a testing.T to report a failure.
+// surface is the part of a testing.T that reports a failure.
 type surface interface {
 	Helper()
 	Errorf(format string, args ...any)

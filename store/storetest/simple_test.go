@@ -10,8 +10,8 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// simple is a plain store that keeps the contract: the one that is bent. Several
-// may share a table, as nodes share a database.
+// simple is a plain store that fulfils the contract, and to which the flaws are applied.
+// Several may share a table, like nodes share a database.
 type simple struct {
 	*table
 }
@@ -67,7 +67,7 @@ func (t *table) over(r store.Record) bool {
 	return !r.Expires.IsZero() && !r.Expires.After(t.now())
 }
 
-// live is the record under id, under lock.
+// live returns the live record with the id. The caller holds the lock.
 func (t *table) live(id string) (store.Record, error) {
 	r, ok := t.records[id]
 	switch {
@@ -79,7 +79,7 @@ func (t *table) live(id string) (store.Record, error) {
 	return r, nil
 }
 
-// put keeps r in a new version, under lock.
+// put stores r with a new version. The caller holds the lock.
 func (t *table) put(r store.Record) store.Version {
 	t.version++
 	r.Version = t.version

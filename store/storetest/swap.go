@@ -37,7 +37,7 @@ var swapCases = []testCase{
 			return e.holds(ctx, e.Store, r)
 		}),
 
-	rule("Conflict", "a Store must answer ErrConflict to Update with a version that is no longer kept",
+	rule("Conflict", "a Store must return ErrConflict from Update with an old version",
 		func(ctx context.Context, e *env) error {
 			stale, _, err := e.updated(ctx)
 			if err != nil {
@@ -48,7 +48,7 @@ var swapCases = []testCase{
 			return expect("Update with an old version", err, store.ErrConflict)
 		}),
 
-	rule("ConflictWritesNothing", "a Store must leave the record as it is when Update finds another version",
+	rule("ConflictWritesNothing", "a Store must leave the record unchanged when Update finds another version",
 		func(ctx context.Context, e *env) error {
 			stale, kept, err := e.updated(ctx)
 			if err != nil {
@@ -59,7 +59,7 @@ var swapCases = []testCase{
 			return e.holds(ctx, e.Store, kept)
 		}),
 
-	rule("NoVersion", "a Store must answer ErrConflict to Update of a live record with version zero",
+	rule("NoVersion", "a Store must return ErrConflict from Update of a live record with version zero",
 		func(ctx context.Context, e *env) error {
 			r, err := create(ctx, e.Store, e.record())
 			if err != nil {
@@ -70,7 +70,7 @@ var swapCases = []testCase{
 			return expect("Update with version zero", err, store.ErrConflict)
 		}),
 
-	rule("Unknown", "a Store must answer ErrNotFound to Update of an id that it does not keep",
+	rule("Unknown", "a Store must return ErrNotFound from Update of an unknown id",
 		func(ctx context.Context, e *env) error {
 			r := e.record()
 			r.Version = 1
@@ -91,7 +91,7 @@ var swapCases = []testCase{
 			return nil
 		}),
 
-	rule("Deleted", "a Store must answer ErrNotFound, not ErrConflict, to Update of a deleted record",
+	rule("Deleted", "a Store must return ErrNotFound, not ErrConflict, from Update of a deleted record",
 		func(ctx context.Context, e *env) error {
 			r, err := e.deleted(ctx)
 			if err != nil {
@@ -101,7 +101,7 @@ var swapCases = []testCase{
 			return expect("Update after Delete", err, store.ErrNotFound)
 		}),
 
-	rule("NeverRevivesDeleted", "a Store must not bring a deleted record back in Update",
+	rule("NeverRevivesDeleted", "a Store must not revive a deleted record in Update",
 		func(ctx context.Context, e *env) error {
 			r, err := e.deleted(ctx)
 			if err != nil {
@@ -111,7 +111,7 @@ var swapCases = []testCase{
 			return gone(ctx, e.Store, r.ID)
 		}),
 
-	rule("Recreated", "a Store must answer ErrConflict to Update with a version from before the record was deleted and created anew",
+	rule("Recreated", "a Store must return ErrConflict from Update with a version from before the record was deleted and created again",
 		func(ctx context.Context, e *env) error {
 			old, err := e.deleted(ctx)
 			if err != nil {
@@ -129,7 +129,7 @@ var swapCases = []testCase{
 		}),
 }
 
-// updated is a record in an old version and in the one that is kept.
+// updated returns a record in an old version and in the current one.
 func (e *env) updated(ctx context.Context) (stale, kept store.Record, err error) {
 	stale, err = create(ctx, e.Store, e.record())
 	if err != nil {
@@ -141,7 +141,7 @@ func (e *env) updated(ctx context.Context) (stale, kept store.Record, err error)
 	return stale, kept, expect("Update", err, nil)
 }
 
-// deleted is a record that was created and deleted.
+// deleted returns a record that was created and deleted.
 func (e *env) deleted(ctx context.Context) (store.Record, error) {
 	r, err := create(ctx, e.Store, e.record())
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 var sweepCases = []testCase{
-	rule("Removes", "a Store must remove all expired records in Sweep, say how many, and find none the next time",
+	rule("Removes", "a Store must remove all expired records in Sweep, return their number, and find none the next time",
 		func(ctx context.Context, e *env) error {
 			var records []store.Record
 			var last time.Time
@@ -35,7 +35,7 @@ var sweepCases = []testCase{
 			return e.sweep(ctx, 0)
 		}).only(Sweeper),
 
-	rule("LeavesTheLive", "a Store must leave in Sweep the records whose time has not come, and those that never expire",
+	rule("LeavesTheLive", "a Store must not remove in Sweep records that have not expired or never expire",
 		func(ctx context.Context, e *env) error {
 			never := e.record()
 			never.Expires = time.Time{}
@@ -56,7 +56,7 @@ var sweepCases = []testCase{
 				e.holds(ctx, e.Store, kept))
 		}).only(Sweeper),
 
-	rule("FollowsTouch", "a Store must go in Sweep by the expiry that Touch or Update has set last",
+	rule("FollowsTouch", "a Store must remove in Sweep by the expiry that Touch or Update has set last",
 		func(ctx context.Context, e *env) error {
 			var records [4]store.Record
 			for i := range records {
@@ -81,7 +81,7 @@ var sweepCases = []testCase{
 				e.holds(ctx, e.Store, records[3]))
 		}).only(Sweeper),
 
-	rule("LeavesTheExtended", "a Store must leave in Sweep the records that Touch or Update has given more time, or all time",
+	rule("LeavesTheExtended", "a Store must not remove in Sweep records whose expiry Touch or Update has moved to a later time or to never",
 		func(ctx context.Context, e *env) error {
 			var records [3]store.Record
 			for i := range records {
@@ -156,7 +156,7 @@ var sweepCases = []testCase{
 			return nil
 		}).only(Sweeper),
 
-	rule("EndedContext", "a Store must answer Sweep and a context that has ended with the context's error",
+	rule("EndedContext", "a Store must return the context's error from Sweep if the context has ended",
 		func(ctx context.Context, e *env) error {
 			sweeper, _ := store.As[store.Sweeper](e.Store)
 			if _, err := e.expired(ctx); err != nil {
@@ -171,7 +171,7 @@ var sweepCases = []testCase{
 		}).only(Sweeper),
 }
 
-// sweep checks how many records Sweep says to have removed.
+// sweep checks the number of removed records that Sweep returns.
 func (e *env) sweep(ctx context.Context, want int) error {
 	sweeper, _ := store.As[store.Sweeper](e.Store)
 	n, err := sweeper.Sweep(ctx)

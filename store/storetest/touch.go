@@ -9,7 +9,7 @@ import (
 )
 
 var touchCases = []testCase{
-	rule("MovesTheExpiryAlone", "a Store must move the expiry in Touch and leave the rest of the record as it is",
+	rule("MovesTheExpiryAlone", "a Store must change only the expiry of a record in Touch",
 		func(ctx context.Context, e *env) error {
 			r, err := create(ctx, e.Store, e.record())
 			if err != nil {
@@ -23,7 +23,7 @@ var touchCases = []testCase{
 			return e.holds(ctx, e.Store, r)
 		}),
 
-	rule("StaysSwappable", "a Store must accept, after Touch, an Update with the version that Load answers",
+	rule("StaysSwappable", "a Store must accept, after Touch, an Update with the version that Load returns",
 		func(ctx context.Context, e *env) error {
 			r, err := create(ctx, e.Store, e.record())
 			if err != nil {
@@ -40,7 +40,7 @@ var touchCases = []testCase{
 			return expect("Update after Touch and Load", err, nil)
 		}),
 
-	rule("Extends", "a Store must answer a record up to its new expiry when Touch has moved it ahead",
+	rule("Extends", "a Store must return a record until its new expiry when Touch has moved it to a later time",
 		func(ctx context.Context, e *env) error {
 			r, err := create(ctx, e.Store, e.brief())
 			if err != nil {
@@ -58,7 +58,7 @@ var touchCases = []testCase{
 			return e.holds(ctx, e.Store, r)
 		}),
 
-	rule("Shortens", "a Store must end a record at its new expiry when Touch has moved it nearer",
+	rule("Shortens", "a Store must end a record at its new expiry when Touch has moved it to an earlier time",
 		func(ctx context.Context, e *env) error {
 			r, err := create(ctx, e.Store, e.record())
 			if err != nil {
@@ -86,7 +86,7 @@ var touchCases = []testCase{
 			return gone(ctx, e.Store, r.ID)
 		}),
 
-	rule("ToNever", "a Store must keep a record for good once Touch has set its expiry to the zero time",
+	rule("ToNever", "a Store must keep a record forever once Touch has set its expiry to the zero time",
 		func(ctx context.Context, e *env) error {
 			r, err := create(ctx, e.Store, e.brief())
 			if err != nil {
@@ -122,7 +122,7 @@ var touchCases = []testCase{
 			return gone(ctx, e.Store, r.ID)
 		}),
 
-	rule("Unknown", "a Store must answer ErrNotFound to Touch of an id that it does not keep",
+	rule("Unknown", "a Store must return ErrNotFound from Touch of an unknown id",
 		func(ctx context.Context, e *env) error {
 			return expect("Touch", e.Store.Touch(ctx, e.id(), e.hours()), store.ErrNotFound)
 		}),
@@ -134,7 +134,7 @@ var touchCases = []testCase{
 			return gone(ctx, e.Store, id)
 		}),
 
-	rule("NeverRevivesDeleted", "a Store must not bring a deleted record back in Touch, and say ErrNotFound",
+	rule("NeverRevivesDeleted", "a Store must return ErrNotFound from Touch of a deleted record, and not revive it",
 		func(ctx context.Context, e *env) error {
 			r, err := e.deleted(ctx)
 			if err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 var versionCases = []testCase{
-	rule("Changes", "a Store must give a record that was changed another version, not zero, and answer it in Load",
+	rule("Changes", "a Store must give a changed record a new version, not zero, and return it from Load",
 		func(ctx context.Context, e *env) error {
 			r, err := create(ctx, e.Store, e.record())
 			if err != nil {
@@ -30,7 +30,7 @@ var versionCases = []testCase{
 			return nil
 		}),
 
-	rule("ChangesWithoutAChange", "a Store must give a new version to an Update that writes what is already there",
+	rule("ChangesWithoutAChange", "a Store must give a record a new version in an Update that changes nothing",
 		func(ctx context.Context, e *env) error {
 			r, err := create(ctx, e.Store, e.record())
 			if err != nil {
@@ -47,7 +47,7 @@ var versionCases = []testCase{
 			return expect("second Update of one version", err, store.ErrConflict)
 		}).only(UniqueVersions),
 
-	rule("NeverComesBack", "a Store must not give an id a version that it had before, not even after Delete and Create",
+	rule("NeverComesBack", "a Store must not give an id the same version twice, not even after Delete and Create",
 		func(ctx context.Context, e *env) error {
 			r := e.record()
 			seen := map[store.Version]string{}

@@ -11,7 +11,7 @@ import (
 )
 
 var watchCases = []testCase{
-	rule("Update", "a Store must report the Update of a record to those who watch, and not as its end",
+	rule("Update", "a Store must report the Update of a record to watchers, and not as its end",
 		func(ctx context.Context, e *env) error {
 			return e.reports(ctx, func(s store.Store, r store.Record) error {
 				r.Data = doc("changed")
@@ -20,35 +20,35 @@ var watchCases = []testCase{
 			}, false)
 		}).only(Watcher),
 
-	rule("Touch", "a Store must report the Touch of a record to those who watch, and not as its end",
+	rule("Touch", "a Store must report the Touch of a record to watchers, and not as its end",
 		func(ctx context.Context, e *env) error {
 			return e.reports(ctx, func(s store.Store, r store.Record) error {
 				return s.Touch(ctx, r.ID, r.Expires.Add(time.Hour))
 			}, false)
 		}).only(TouchEvents),
 
-	rule("TouchNearer", "a Store must report a Touch that brings the end of a record nearer to those who watch, and not as its end",
+	rule("TouchNearer", "a Store must report a Touch that moves the expiry of a record to an earlier time to watchers, and not as its end",
 		func(ctx context.Context, e *env) error {
 			return e.reports(ctx, func(s store.Store, r store.Record) error {
 				return s.Touch(ctx, r.ID, r.Expires.Add(-time.Hour))
 			}, false)
 		}).only(Watcher),
 
-	rule("TouchToThePast", "a Store must report a Touch that ends a record to those who watch",
+	rule("TouchToThePast", "a Store must report a Touch that ends a record to watchers",
 		func(ctx context.Context, e *env) error {
 			return e.reports(ctx, func(s store.Store, r store.Record) error {
 				return s.Touch(ctx, r.ID, e.now().Add(-time.Minute))
 			}, true)
 		}).only(Watcher),
 
-	rule("Delete", "a Store must report the Delete of a record to those who watch",
+	rule("Delete", "a Store must report the Delete of a record to watchers",
 		func(ctx context.Context, e *env) error {
 			return e.reports(ctx, func(s store.Store, r store.Record) error {
 				return s.Delete(ctx, r.ID)
 			}, true)
 		}).only(Watcher),
 
-	rule("Several", "a Store must report a change to each of those who watch",
+	rule("Several", "a Store must report a change to each watcher",
 		func(ctx context.Context, e *env) error {
 			var all []*watching
 			for range 3 {
@@ -107,7 +107,7 @@ var watchCases = []testCase{
 			return nil
 		}).only(Watcher),
 
-	rule("CallsStore", "a Store must let a watcher's function call it",
+	rule("CallsStore", "a Store must allow a watcher's function to call it",
 		func(ctx context.Context, e *env) error {
 			w, err := e.watch(ctx, func(ev store.Event) {
 				if ev.ID != "" || ev.Digest != (store.Digest{}) {
@@ -130,7 +130,7 @@ var watchCases = []testCase{
 			return w.sees(ctx, r.ID)
 		}).only(Watcher),
 
-	rule("SlowWatcher", "a Store must not make writers wait for a watcher, and tell it afterwards of what it missed",
+	rule("SlowWatcher", "a Store must not make writers wait for a watcher, and must report to it afterwards that it missed events",
 		func(ctx context.Context, e *env) error {
 			var ready, stuck atomic.Bool
 			release := make(chan struct{})
@@ -158,11 +158,11 @@ var watchCases = []testCase{
 				r.Version, err = e.Store.Update(ctx, r)
 				return expect("Update", err, nil)
 			}
-			err = eventually(ctx, patience, func() error {
+			err = eventually(ctx, maxWait, func() error {
 				if stuck.Load() {
 					return nil
 				}
-				return first(change(), fmt.Errorf("no event of an Update came within %v", patience))
+				return first(change(), fmt.Errorf("no event of an Update came within %v", maxWait))
 			})
 			if err != nil {
 				return err
@@ -181,7 +181,7 @@ var watchCases = []testCase{
 			return w.sees(ctx, last.ID)
 		}).only(Watcher),
 
-	rule("EndsWithContext", "a Store must return from Watch with the context's error when that ends, and report nothing more",
+	rule("EndsWithContext", "a Store must return the context's error from Watch when the context ends, and report nothing more",
 		func(ctx context.Context, e *env) error {
 			for name, ended := range endedContexts(ctx) {
 				watcher, _ := store.As[store.Watcher](e.Store)
@@ -211,8 +211,7 @@ var watchCases = []testCase{
 		}).only(Watcher),
 }
 
-// reports checks that a change of a record, made through any node, is seen
-// through each.
+// reports checks that every node reports a change made through any node.
 func (e *env) reports(ctx context.Context, change func(store.Store, store.Record) error, ended bool) error {
 	w, err := e.watch(ctx, nil)
 	if err != nil {

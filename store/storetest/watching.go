@@ -9,10 +9,10 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// patience is how long the kit waits for what is to happen by itself.
-const patience = 30 * time.Second
+// maxWait is how long the kit waits for an event.
+const maxWait = 30 * time.Second
 
-// watching is a Watch that is under way.
+// watching is a running Watch.
 type watching struct {
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -23,9 +23,8 @@ type watching struct {
 	err    error
 }
 
-// watch starts a Watch and returns when it reports, which it finds out by making
-// changes until it hears of one. fn, if given, is called after the event has been
-// noted.
+// watch starts a Watch and returns when it reports events: it makes changes until one is
+// reported. fn, if not nil, is called after the event was recorded.
 func (e *env) watch(ctx context.Context, fn func(store.Event)) (*watching, error) {
 	watcher, _ := store.As[store.Watcher](e.Store)
 	w := &watching{done: make(chan struct{})}
@@ -46,7 +45,7 @@ func (e *env) watch(ctx context.Context, fn func(store.Event)) (*watching, error
 		w.err = err
 		w.mu.Unlock()
 	}()
-	err := eventually(ctx, patience, func() error {
+	err := eventually(ctx, maxWait, func() error {
 		select {
 		case <-w.done:
 			return fmt.Errorf("Watch returned early: %w", w.err)
@@ -58,7 +57,7 @@ func (e *env) watch(ctx context.Context, fn func(store.Event)) (*watching, error
 		if _, err := e.deleted(ctx); err != nil {
 			return err
 		}
-		return fmt.Errorf("Watch reported nothing within %v of changes", patience)
+		return fmt.Errorf("Watch reported nothing within %v of changes", maxWait)
 	})
 	if err != nil {
 		w.cancel()
@@ -70,29 +69,29 @@ func (e *env) watch(ctx context.Context, fn func(store.Event)) (*watching, error
 // stop ends the Watch and returns what it returned.
 func (w *watching) stop() error {
 	w.cancel()
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(maxWait)
 	defer timer.Stop()
 	select {
 	case <-w.done:
 	case <-timer.C:
-		return fmt.Errorf("Watch did not return within %v after its context ended", patience)
+		return fmt.Errorf("Watch did not return within %v after its context ended", maxWait)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.err
 }
 
-// sees waits until an event of the id, or of anything, has come.
+// sees waits for an event of the id, or of any record.
 func (w *watching) sees(ctx context.Context, id string) error {
-	return eventually(ctx, patience, func() error {
+	return eventually(ctx, maxWait, func() error {
 		if w.saw(id) {
 			return nil
 		}
-		return fmt.Errorf("no event of the change came within %v", patience)
+		return fmt.Errorf("no event of the change came within %v", maxWait)
 	})
 }
 
-// saw is true as well if the store said that it may have missed something.
+// saw is also true if the store has reported that it may have missed events.
 func (w *watching) saw(id string) bool {
 	return w.some(func(ev store.Event) bool { return ev.Concerns(id) })
 }
@@ -116,7 +115,7 @@ func (w *watching) some(match func(store.Event) bool) bool {
 	return false
 }
 
-// forget drops the events that have come.
+// forget drops the events so far.
 func (w *watching) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

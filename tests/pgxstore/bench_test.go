@@ -11,10 +11,10 @@ import (
 	"github.com/nestsession/session/pgxstore"
 )
 
-// BenchmarkWrites is of 16 callers at once, each with a session of its own, and a disk
-// that is written through to: with the trigger, saves wait in line for that, unless they
-// are told not to wait, and touches do not. The callers of one store go together; those
-// with a store for each, as if each were another node, do not.
+// BenchmarkWrites has 16 callers at the same time, each with a session of its own, on a disk
+// that is synced. With the trigger, saves wait for each other's sync, unless they are
+// configured not to wait; touches do not. The calls on one store are batched; those on a
+// store for each caller, as if each were another node, are not.
 func BenchmarkWrites(b *testing.B) {
 	server := servers.StartPostgres(b, servers.PostgresOptions{Durable: true})
 	for _, what := range []string{"save", "save apart", "save apart, lazily", "touch"} {

@@ -16,7 +16,7 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// works checks that a change at one node is heard at another.
+// works checks that a change by one node is reported to another.
 func works(t *testing.T, dsn string, c pgxstore.Config) {
 	t.Helper()
 	c.Heartbeat = 50 * time.Millisecond
@@ -28,11 +28,11 @@ func works(t *testing.T, dsn string, c pgxstore.Config) {
 		t.Fatal(err)
 	}
 	if got := e.only("a deletion"); got != (store.Event{Digest: store.DigestOf(r.ID), Ended: true}) {
-		t.Errorf("heard %+v", got)
+		t.Errorf("got %+v", got)
 	}
 }
 
-// Any number of nodes may make the table and its trigger at once.
+// Any number of nodes may make the table and its trigger at the same time.
 func TestManyCreateAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, c := range layouts {
@@ -57,8 +57,8 @@ func TestManyCreateAtOnce(t *testing.T) {
 	}
 }
 
-// Without Create, New says what is missing, and who runs that has what is needed. The
-// same goes for what Statements returns.
+// Without Create, New returns an error with the statements that make what is missing. They
+// are sufficient, and so are those of Statements.
 func TestStatements(t *testing.T) {
 	t.Parallel()
 	odd := strings.Repeat(`o"dd 한%d\ $nest$`, 5)[:60]
@@ -115,7 +115,7 @@ func TestStatements(t *testing.T) {
 	}
 }
 
-// A trigger that is there but not as it should be is found out, and made anew.
+// New detects a trigger that is not as it should be, and makes it again.
 func TestWrongTrigger(t *testing.T) {
 	t.Parallel()
 	c := pgxstore.Config{}
@@ -146,7 +146,7 @@ func TestWrongTrigger(t *testing.T) {
 	}
 }
 
-// The zone of a column without one is part of what the trigger has to be like.
+// The trigger must have the right time zone for a column without one.
 func TestWrongTimeZone(t *testing.T) {
 	t.Parallel()
 	dsn := servers.SharedPostgres(t).NewDatabase(t)
@@ -162,14 +162,14 @@ func TestWrongTimeZone(t *testing.T) {
 	works(t, dsn, c)
 }
 
-// Two tables do not hear of each other, though their names be alike.
+// Watchers of a table get no events of another, even if the names are similar.
 func TestTablesApart(t *testing.T) {
 	t.Parallel()
 	dsn := servers.SharedPostgres(t).NewDatabase(t)
 	pool := newPool(t, dsn)
 	exec(t, pool, `CREATE SCHEMA "a.b"; CREATE SCHEMA a; CREATE SCHEMA "A"`)
 	long := strings.Repeat("x", 60)
-	var ears []*ear
+	var recorders []*recorder
 	configs := []pgxstore.Config{
 		{Schema: "a.b", Table: "c"}, {Schema: "a", Table: "b.c"}, {Schema: "a", Table: "c"}, {Schema: "A", Table: "c"},
 		{Schema: "a", Table: "C"}, {Schema: "a", Table: long + "1"}, {Schema: "a", Table: long + "2"},
@@ -178,22 +178,22 @@ func TestTablesApart(t *testing.T) {
 	for _, c := range configs {
 		c.Create, c.Heartbeat = true, 50*time.Millisecond
 		s := newStore(t, pool, c)
-		stores, ears = append(stores, s), append(ears, listenTo(t, s))
+		stores, recorders = append(stores, s), append(recorders, listenTo(t, s))
 	}
 	for i, s := range stores {
 		create(t, s, record("a"))
 		if err := s.Delete(t.Context(), "a"); err != nil {
 			t.Fatal(err)
 		}
-		for j, e := range ears {
-			if n := len(e.told()); (n == 1) != (i == j) {
+		for j, e := range recorders {
+			if n := len(e.take()); (n == 1) != (i == j) {
 				t.Errorf("a change in %+v: %d events for %+v", configs[i], n, configs[j])
 			}
 		}
 	}
 }
 
-// A dump holds all that is needed.
+// A dump contains everything that is needed.
 func TestDumpAndRestore(t *testing.T) {
 	t.Parallel()
 	for name, c := range layouts {
@@ -225,7 +225,7 @@ func TestDumpAndRestore(t *testing.T) {
 	}
 }
 
-// withoutMeta leaves out what is for psql alone (\restrict).
+// withoutMeta removes the lines that are only for psql (\restrict).
 func withoutMeta(script string) string {
 	var kept []string
 	for line := range strings.Lines(script) {
@@ -236,7 +236,7 @@ func withoutMeta(script string) string {
 	return strings.Join(kept, "")
 }
 
-// Rights that are missing are named, and the application needs none but those on rows.
+// Errors name missing rights, and the application needs only rights on rows.
 func TestRights(t *testing.T) {
 	t.Parallel()
 	server := servers.SharedPostgres(t)

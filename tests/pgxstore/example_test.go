@@ -17,8 +17,7 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// example stands for a test where an example asks for a server. What it leaves behind
-// ends with that.
+// example takes the place of a test where an example needs a server, and cleans up after it.
 type example struct{ testing.TB }
 
 func (example) Helper()                           {}
@@ -26,10 +25,10 @@ func (example) Cleanup(func())                    {}
 func (example) Fatal(args ...any)                 { panic(fmt.Sprint(args...)) }
 func (example) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 
-// databaseURL is that of an empty database; in an application it comes from outside.
+// databaseURL is the URL of an empty database; an application gets it from its environment.
 func databaseURL() string { return servers.SharedPostgres(example{}).NewDatabase(example{}) }
 
-// Two nodes: what one of them has in memory it drops when the other changes it.
+// Two nodes: one drops a session from its memory when the other changes it.
 func ExampleNew() {
 	ctx := context.Background()
 	url := databaseURL()
@@ -72,7 +71,7 @@ func ExampleNew() {
 	// {"cart":["tea"]} <nil>
 }
 
-// Who watches hears of changes, whoever makes them: here somebody at psql.
+// Watch reports changes by any program, here by psql.
 func ExampleStore_Watch() {
 	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	defer stop()

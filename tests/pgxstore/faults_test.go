@@ -16,8 +16,8 @@ import (
 	"github.com/nestsession/session/store/nearcache"
 )
 
-// site is a node that writes, and one that reads through a cache, whose way to the
-// server goes through a proxy.
+// site is a node that writes, and one that reads through a cache and connects to the server
+// through a proxy.
 type site struct {
 	server *servers.Postgres
 	dsn    string
@@ -25,7 +25,7 @@ type site struct {
 	writer *pgxstore.Store
 	reader *pgxstore.Store
 	near   *nearcache.Cache
-	ear    *ear
+	watch  *recorder
 	stale  time.Duration
 }
 
@@ -42,7 +42,7 @@ func newSite(t *testing.T, heartbeat, stale time.Duration) *site {
 	if !ok {
 		t.Fatal("the cache cannot be watched")
 	}
-	s.ear = listenTo(t, w)
+	s.watch = listenTo(t, w)
 	return s
 }
 
@@ -59,9 +59,8 @@ func (s *site) backend(t *testing.T) int {
 	return pid
 }
 
-// The connection on which a node hears of changes breaks, in one way or another, while
-// another node writes. No answer is older than MaxStale, and everything works again by
-// itself.
+// The connection that listens breaks, in several ways, while another node writes. No read is
+// older than MaxStale, and everything works again without help.
 func TestStaleness(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]func(t *testing.T, s *site) (mend func()){
@@ -113,11 +112,11 @@ func TestStaleness(t *testing.T) {
 			stop := h.run(t, s)
 			h.reads(t, s, "before", 0)
 
-			lost := s.ear.missed()
+			lost := s.watch.missed()
 			mend := fault(t, s)
 			wait(t, 3*s.stale)
 			mend()
-			eventually(t, "a heartbeat after it", func() bool { return s.ear.wholeSince(time.Now().Add(-s.stale)) })
+			eventually(t, "a heartbeat after it", func() bool { return s.watch.wholeSince(time.Now().Add(-s.stale)) })
 			h.reads(t, s, "after", lost)
 			eventually(t, "a hundred answers that were checked", func() bool { return h.answers() >= 100 })
 			stop()
@@ -126,7 +125,7 @@ func TestStaleness(t *testing.T) {
 	}
 }
 
-// history is what a writer has done to one session, and what a reader saw of it.
+// history is the writes of a session, and what a reader saw of them.
 type history struct {
 	r       store.Record
 	mu      sync.Mutex
@@ -167,7 +166,7 @@ func (h *history) run(t *testing.T, s *site) (stop func()) {
 	return stop
 }
 
-// write writes the next number. Of a write that failed, nobody knows whether it was done.
+// write writes the next number. A write that failed may have taken effect.
 func (h *history) write(ctx context.Context, s store.Store) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -188,7 +187,7 @@ func (h *history) write(ctx context.Context, s store.Store) {
 	}
 }
 
-// look reads through the cache, and checks that the answer is new enough.
+// look reads through the cache, and checks that the record is new enough.
 func (h *history) look(ctx context.Context, t *testing.T, s *site) {
 	ctx, cancel := context.WithTimeout(ctx, s.stale/2)
 	defer cancel()
@@ -220,7 +219,7 @@ func (h *history) answers() int {
 	return h.read
 }
 
-// reads waits until the reader sees what is written from now on.
+// reads waits until the reader sees new writes.
 func (h *history) reads(t *testing.T, s *site, when string, lost int) {
 	t.Helper()
 	h.mu.Lock()
@@ -231,13 +230,13 @@ func (h *history) reads(t *testing.T, s *site, when string, lost int) {
 		defer h.mu.Unlock()
 		return h.highest > target
 	})
-	if got := s.ear.missed(); got <= lost {
-		t.Errorf("%s the fault: watchers were told %d times to look at everything, want more than %d", when, got, lost)
+	if got := s.watch.missed(); got <= lost {
+		t.Errorf("%s the fault: watchers got %d events to recheck everything, want more than %d", when, got, lost)
 	}
 }
 
-// quick checks that with a whole connection a session is answered without the store for
-// long after MaxStale, and that its change is seen all the same.
+// quick checks that while the connection works, a session is read from memory for longer
+// than MaxStale, and that its change is seen nevertheless.
 func (h *history) quick(t *testing.T, s *site) {
 	t.Helper()
 	ctx := context.Background()

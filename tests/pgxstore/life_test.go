@@ -28,7 +28,7 @@ func listeners(t *testing.T, pool *pgxpool.Pool) (n int) {
 	return n
 }
 
-// However many watch, there is one connection for them, and none when nobody does.
+// There is one connection for any number of watchers, and none without watchers.
 func TestOneConnection(t *testing.T) {
 	t.Parallel()
 	dsn := servers.SharedPostgres(t).NewDatabase(t)
@@ -38,9 +38,9 @@ func TestOneConnection(t *testing.T) {
 		if n := listeners(t, pool); n != 0 {
 			t.Fatalf("round %d: %d connections listen for nobody", round, n)
 		}
-		ears := []*ear{listenTo(t, s), listenTo(t, s), listenTo(t, s)}
-		for _, e := range ears {
-			e.told()
+		recorders := []*recorder{listenTo(t, s), listenTo(t, s), listenTo(t, s)}
+		for _, e := range recorders {
+			e.take()
 		}
 		if n := listeners(t, pool); n != 1 {
 			t.Errorf("round %d: %d connections listen, want 1", round, n)
@@ -49,7 +49,7 @@ func TestOneConnection(t *testing.T) {
 		if err := s.Delete(t.Context(), "a"); err != nil {
 			t.Fatal(err)
 		}
-		for _, e := range ears {
+		for _, e := range recorders {
 			e.only("a deletion")
 			e.stop()
 			if err := <-e.done; !errors.Is(err, context.Canceled) {
@@ -60,7 +60,7 @@ func TestOneConnection(t *testing.T) {
 	}
 }
 
-// A pool of which every connection is in use does not keep a node from hearing.
+// A node receives notifications even if every connection of its pool is in use.
 func TestBusyPool(t *testing.T) {
 	t.Parallel()
 	dsn := servers.SharedPostgres(t).NewDatabase(t)
@@ -80,7 +80,7 @@ func TestBusyPool(t *testing.T) {
 	e.only("a deletion")
 }
 
-// The connection that listens is made as the pool makes its own.
+// The connection that listens is opened like those of the pool.
 func TestHooks(t *testing.T) {
 	t.Parallel()
 	dsn := servers.SharedPostgres(t).NewDatabase(t)
@@ -110,11 +110,11 @@ func TestHooks(t *testing.T) {
 	exec(t, pool, "DELETE FROM app.nest_sessions; NOTIFY other, 'hello'")
 	e.only("a deletion")
 	if lost := e.missed(); lost != 1 {
-		t.Errorf("told %d times to look at everything, want once at the start", lost)
+		t.Errorf("%d events to recheck everything, want once at the start", lost)
 	}
 }
 
-// While there is no server Watch waits, and ends when it is told to.
+// While there is no server, Watch waits, and ends with its context.
 func TestEndBeforeTheFirstEvent(t *testing.T) {
 	t.Parallel()
 	server := servers.SharedPostgres(t)
@@ -123,7 +123,7 @@ func TestEndBeforeTheFirstEvent(t *testing.T) {
 	p.halfOpen()
 	ctx, stop := context.WithCancel(t.Context())
 	ended, closed := make(chan error, 1), make(chan error, 1)
-	heard := func(ev store.Event) { t.Errorf("heard %+v", ev) }
+	heard := func(ev store.Event) { t.Errorf("got %+v", ev) }
 	go func() { ended <- s.Watch(ctx, heard) }()
 	go func() { closed <- s.Watch(t.Context(), heard) }()
 	wait(t, 50*time.Millisecond)
@@ -139,8 +139,8 @@ func TestEndBeforeTheFirstEvent(t *testing.T) {
 	}
 }
 
-// Close ends those who watch, also while there is no server, and leaves nothing behind.
-// It is not run beside others, whose goroutines come and go.
+// Close ends every Watch, also while there is no server, and leaves no goroutine. The test
+// does not run in parallel, because it counts goroutines.
 func TestNothingIsLeft(t *testing.T) {
 	server := servers.StartPostgres(t, servers.PostgresOptions{})
 	dsn := server.NewDatabase(t)
@@ -162,7 +162,7 @@ func TestNothingIsLeft(t *testing.T) {
 				t.Fatal(err)
 			}
 			e := listenTo(t, s)
-			e.told()
+			e.take()
 			fault(p)
 			began := time.Now()
 			if err := s.Close(); err != nil {

@@ -13,17 +13,17 @@ import (
 	"github.com/nestsession/session/store/nearcache"
 )
 
-// The bars, for most of them: how long after its writing was answered a change is read on
-// another node, out of its cache that had the old state; and how long after a logout was
-// answered a stream on another node ends. They are far under what it takes where nobody
-// tells of changes, which is the cache's MaxStale and the recheck of streams, and far over
-// what it takes on a busy machine.
+// The limits, for most of the changes: the time from the end of a write until another node
+// reads the change through a cache that had the old state, and the time from the end of a
+// logout until a stream on another node ends. They are far below what it takes without
+// events, which is the cache's MaxStale and the recheck of streams, and far above what it
+// takes on a busy machine.
 const (
 	seenWithin  = nearcache.DefaultMaxStale / 2
 	endedWithin = 5 * time.Second
 )
 
-// TestHowSoon measures, and prints what it has measured. It is not run beside others.
+// TestHowSoon measures, and prints the results. It does not run in parallel.
 func TestHowSoon(t *testing.T) {
 	dsn := servers.SharedPostgres(t).NewDatabase(t)
 	one, two := newNode(t, dsn, pgxstore.Config{Create: true}), newNode(t, dsn, pgxstore.Config{})
@@ -96,7 +96,7 @@ func changesSeen(t testing.TB, one, two *node, n int) (took []time.Duration) {
 	return took
 }
 
-// watching waits until the node's cache hears of changes.
+// watching waits until the node's cache receives events.
 func watching(t testing.TB, n *node) {
 	t.Helper()
 	w, _ := store.As[store.Watcher](n.near)
@@ -106,7 +106,7 @@ func watching(t testing.TB, n *node) {
 	e.stop()
 }
 
-// streamsEnded logs n users out on one node who have a stream open on another.
+// streamsEnded logs out n users on one node while they have a stream open on another.
 func streamsEnded(t testing.TB, one, two *node, n int) (took []time.Duration) {
 	t.Helper()
 	watching(t, two)

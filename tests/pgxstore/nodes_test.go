@@ -84,8 +84,8 @@ func (b browser) user(n *node) (user string) {
 	return user
 }
 
-// No request need go to the same node as the one before it, and a session that ends on
-// one ends on all, streams included, whoever ends it.
+// Requests of a session may go to any node, and a session that ends on one node ends on all,
+// including its streams.
 func TestNodes(t *testing.T) {
 	t.Parallel()
 	for name, c := range layouts {

@@ -9,7 +9,7 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// Ids are told, whatever they hold; one of any length does not make the write fail.
+// Changes of any id are reported, and an id of any length does not make the write fail.
 func TestOddIDs(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", sqlstore.MaxID)
@@ -28,7 +28,7 @@ func TestOddIDs(t *testing.T) {
 				if err := p.here.Delete(t.Context(), id); err != nil {
 					t.Fatal(err)
 				}
-				if got := p.ear.only("a deletion"); got != (store.Event{Digest: store.DigestOf(id), Ended: true}) {
+				if got := p.watch.only("a deletion"); got != (store.Event{Digest: store.DigestOf(id), Ended: true}) {
 					t.Errorf("%.20q: %+v", id, got)
 				}
 			}
@@ -40,13 +40,13 @@ func TestOddIDs(t *testing.T) {
 		exec(t, p.pool, `INSERT INTO session (sid, sess, expire) VALUES ($1, '{}', now() + interval '1 hour')`, strings.Repeat(long, 10))
 		exec(t, p.pool, `UPDATE session SET sess = '{"a":1}'`)
 		exec(t, p.pool, `DELETE FROM session`)
-		if told := p.ear.told(); len(told) != 2 {
-			t.Errorf("heard %+v, want a change and an end", told)
+		if events := p.watch.take(); len(events) != 2 {
+			t.Errorf("got %+v, want a change and an end", events)
 		}
 	})
 }
 
-// Whatever else a program does to rows, who watches is led to look.
+// Whatever else a program does to rows, watchers get an event.
 func TestOddWrites(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, layouts["ConnectPgSimple"])
@@ -54,30 +54,30 @@ func TestOddWrites(t *testing.T) {
 
 	exec(t, p.pool, `UPDATE session SET sid = 'b' WHERE sid = 'a'`)
 	lost := 1
-	p.ear.told()
-	if got := p.ear.missed(); got != lost+1 {
-		t.Errorf("an id that was changed: told %d times to look at everything, want %d", got, lost+1)
+	p.watch.take()
+	if got := p.watch.missed(); got != lost+1 {
+		t.Errorf("an id that was changed: %d events to recheck everything, want %d", got, lost+1)
 	}
 
 	exec(t, p.pool, `BEGIN; DELETE FROM session WHERE sid = 'b'; INSERT INTO session (sid, sess, expire) VALUES ('b', '{"new":1}', now() + interval '1 hour'); COMMIT`)
-	if got := p.ear.only("a replacement"); !got.Concerns("b") {
+	if got := p.watch.only("a replacement"); !got.Concerns("b") {
 		t.Errorf("a replacement: %+v", got)
 	}
 
 	exec(t, p.pool, `BEGIN; SAVEPOINT s; UPDATE session SET sess = '{"new":2}' WHERE sid = 'b'; RELEASE s; COMMIT`)
-	got := p.ear.only("a write after a savepoint")
+	got := p.watch.only("a write after a savepoint")
 	now, err := p.there.Load(t.Context(), "b")
 	if err != nil || !got.Concerns("b") || got.Version == r.Version {
 		t.Errorf("a write after a savepoint: %+v; the record: %+v, %v", got, now, err)
 	}
 
 	exec(t, p.pool, `BEGIN; UPDATE session SET sess = '{"new":3}' WHERE sid = 'b'; ROLLBACK`)
-	if told := p.ear.told(); len(told) != 0 {
-		t.Errorf("what was rolled back: %+v", told)
+	if events := p.watch.take(); len(events) != 0 {
+		t.Errorf("what was rolled back: %+v", events)
 	}
 }
 
-// A notification from elsewhere that nobody understands has everything looked at.
+// A notification that a node does not understand makes watchers recheck everything.
 func TestForeignMessages(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, layouts["Native"])
@@ -88,12 +88,12 @@ func TestForeignMessages(t *testing.T) {
 	}
 	for i, payload := range []string{"", "hello", "changed", "changed x 61", "changed 1 6", "changed 1 xx", "changed 1 " + strings.Repeat("6", 30), "ended 0 " + strings.Repeat("6", 64)} {
 		exec(t, p.pool, "SELECT pg_notify($1, $2)", channel, payload)
-		if told := p.ear.told(); len(told) != 0 || p.ear.missed() != i+2 {
-			t.Errorf("%q: %+v, told %d times to look at everything, want %d", payload, told, p.ear.missed(), i+2)
+		if events := p.watch.take(); len(events) != 0 || p.watch.missed() != i+2 {
+			t.Errorf("%q: %+v, %d events to recheck everything, want %d", payload, events, p.watch.missed(), i+2)
 		}
 	}
 	exec(t, p.pool, "SELECT pg_notify($1, $2)", channel, "beat somebody 1")
-	if told := p.ear.told(); len(told) != 0 || p.ear.missed() != 9 {
-		t.Errorf("another node's heartbeat: %+v, %d", told, p.ear.missed())
+	if events := p.watch.take(); len(events) != 0 || p.watch.missed() != 9 {
+		t.Errorf("another node's heartbeat: %+v, %d", events, p.watch.missed())
 	}
 }

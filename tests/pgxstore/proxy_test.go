@@ -26,7 +26,7 @@ type proxy struct {
 	conns   map[*passage]bool
 }
 
-// passage is one connection through it.
+// passage is one connection through the proxy.
 type passage struct {
 	client, server net.Conn
 	dead           atomic.Bool // nothing comes through any more, and nobody says so
@@ -58,7 +58,7 @@ func (p *proxy) close() {
 	p.running.Wait()
 }
 
-// through is the connection string by way of the proxy.
+// through returns the connection string for a connection through the proxy.
 func (p *proxy) through(dsn string) string {
 	return strings.Replace(dsn, p.server, p.listener.Addr().String(), 1)
 }
@@ -130,8 +130,8 @@ func (p *proxy) cut() {
 	}
 }
 
-// halfOpen lets the connections there are, and new ones until heal, stay open with
-// nothing coming through.
+// halfOpen keeps the connections, and new ones until heal, open without passing anything
+// on.
 func (p *proxy) halfOpen() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

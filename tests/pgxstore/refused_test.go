@@ -15,7 +15,7 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// What cannot work is refused by New, and the error says what to do, and no password.
+// New returns an error for what cannot work. It says what to do, and holds no password.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	server := servers.SharedPostgres(t)
@@ -52,7 +52,7 @@ func TestRefused(t *testing.T) {
 			}
 			for _, secret := range []string{server.Password(), "wr0ng-p4ss"} {
 				if strings.Contains(err.Error(), secret) {
-					t.Errorf("the error tells the password: %v", err)
+					t.Errorf("the error holds the password: %v", err)
 				}
 			}
 		})
@@ -73,7 +73,7 @@ func TestRefused(t *testing.T) {
 	})
 }
 
-// With a pooler before the server, the connection that listens goes by another way.
+// With a pooler in front of the server, Direct opens the connection that listens.
 func TestDirect(t *testing.T) {
 	t.Parallel()
 	server := servers.SharedPostgres(t)
@@ -93,8 +93,8 @@ func TestDirect(t *testing.T) {
 	}
 }
 
-// A hot standby is refused. One that a node has been led to by a failover is waited for
-// until it is the primary.
+// New returns an error for a hot standby. After a failover, a Store waits until the standby
+// has become the primary.
 func TestStandby(t *testing.T) {
 	t.Parallel()
 	server := servers.StartPostgres(t, servers.PostgresOptions{})
@@ -137,7 +137,7 @@ func TestStandby(t *testing.T) {
 
 	lost := e.missed()
 	server.Exec(t, "postgres", "SELECT pg_promote()")
-	eventually(t, "that changes are told again", func() bool { return e.missed() > lost && e.wholeSince(time.Now().Add(-time.Second)) })
+	eventually(t, "that changes are reported again", func() bool { return e.missed() > lost && e.wholeSince(time.Now().Add(-time.Second)) })
 	if err := s.Delete(context.Background(), r.ID); err != nil {
 		t.Fatal(err)
 	}

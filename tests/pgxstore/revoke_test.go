@@ -14,7 +14,7 @@ import (
 )
 
 // Ending n sessions of an owner costs one round trip for the listing, and less than one
-// for each write: they go together, deletes apart.
+// for each write, because writes are batched, and so are deletes.
 func TestRoundTripsOfRevokingAnOwner(t *testing.T) {
 	t.Parallel()
 	server := servers.SharedPostgres(t)

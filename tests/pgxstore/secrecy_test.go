@@ -23,13 +23,13 @@ import (
 	"github.com/nestsession/session/store/nearcache"
 )
 
-// stranger is a role that may connect and nothing else, and what it hears.
+// stranger is a role that may only connect, and the messages that it receives.
 type stranger struct {
 	conn    *pgx.Conn
 	channel string
 }
 
-// newStranger listens to the channel of a table, whose name everybody can work out.
+// newStranger listens to the channel of a table, whose name any role can compute.
 func newStranger(t *testing.T, p *pair) *stranger {
 	t.Helper()
 	role := strings.ReplaceAll(table(), "sessions", "stranger")
@@ -80,7 +80,7 @@ func (s *stranger) say(t *testing.T, payload string) {
 }
 
 // Every role that may connect can LISTEN, whatever its rights on the table. It learns no
-// id, and nothing that it hears is one.
+// id: no message holds one.
 func TestListenersLearnNoID(t *testing.T) {
 	t.Parallel()
 	for name, c := range layouts {
@@ -121,7 +121,7 @@ func TestListenersLearnNoID(t *testing.T) {
 	}
 }
 
-// With Node's ids, which are kept in clear, nobody logs in by what the channel says.
+// Node's ids are kept in clear. Nobody can log in with the channel's messages.
 func TestListenersCannotLogIn(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, layouts["ConnectPgSimple"])
@@ -155,8 +155,8 @@ func TestListenersCannotLogIn(t *testing.T) {
 	}
 }
 
-// Every role may NOTIFY, too. What it says is a hint: it ends no stream and no session,
-// and no node believes a heartbeat that is not its own.
+// Every role may NOTIFY, too. A forged message is only a hint: it ends no stream and no
+// session, and a node ignores a heartbeat that is not its own.
 func TestForgedMessages(t *testing.T) {
 	t.Parallel()
 	c := layouts["Native"]
@@ -174,7 +174,7 @@ func TestForgedMessages(t *testing.T) {
 	for _, payload := range []string{"ended 0 " + digest, "changed 1 " + digest, "changed 0 " + digest, "all", "ended", strings.Repeat("x", 7999)} {
 		s.say(t, payload)
 	}
-	p.ear.told() // a heartbeat after them has come through
+	p.watch.take() // a heartbeat after them has come through
 	if err := context.Cause(stream); err != nil {
 		t.Errorf("a forged message has ended a stream: %v", err)
 	}
@@ -197,8 +197,8 @@ func TestForgedMessages(t *testing.T) {
 	}
 }
 
-// A node that keeps sessions by their ids finds the one that a digest is of, before and
-// after it has heard of others.
+// A node that keeps sessions by their ids finds the session of a digest, before and after it
+// has received other digests.
 func TestCacheHearsDigests(t *testing.T) {
 	t.Parallel()
 	for name, c := range layouts {
@@ -236,7 +236,7 @@ func TestCacheHearsDigests(t *testing.T) {
 	}
 }
 
-// A trigger of an earlier version, which told ids, is found out and replaced.
+// New detects and replaces a trigger of an earlier version, which sent ids.
 func TestEarlierTrigger(t *testing.T) {
 	t.Parallel()
 	const earlier = `CREATE OR REPLACE FUNCTION "session_nest_watch"() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'Etc/UTC' AS $$
@@ -263,7 +263,7 @@ $$`
 	without.Create = false
 	_, err := pgxstore.New(t.Context(), p.pool, without)
 	if err == nil || !strings.Contains(err.Error(), "CREATE OR REPLACE FUNCTION") {
-		t.Errorf("a trigger that tells ids is taken: %v", err)
+		t.Errorf("a trigger that sends ids is accepted: %v", err)
 	}
 	newStore(t, p.pool, c)
 	s := newStranger(t, p)
@@ -275,12 +275,12 @@ $$`
 		t.Errorf("after the upgrade: %q", payload)
 	}
 	eventually(t, "the end, heard by nodes that were there before", func() bool {
-		return slices.Contains(p.ear.told(), store.Event{Digest: store.DigestOf("secret"), Ended: true}) || p.ear.missed() > 1
+		return slices.Contains(p.watch.take(), store.Event{Digest: store.DigestOf("secret"), Ended: true}) || p.watch.missed() > 1
 	})
 }
 
-// Errors name no id and no row, whatever the database says in its details, also to those
-// who take them apart.
+// Errors hold no id and no row, not even in the parts that errors.As finds, whatever details
+// the database sends.
 func TestErrorsHoldNoID(t *testing.T) {
 	t.Parallel()
 	c := layouts["ConnectPgSimple"]
@@ -300,7 +300,7 @@ func TestErrorsHoldNoID(t *testing.T) {
 	}
 }
 
-// holdsNothing walks down an error, as those do who report errors in all their parts.
+// holdsNothing checks all parts of an error, as some programs report them.
 func holdsNothing(t *testing.T, err error, secrets ...string) {
 	t.Helper()
 	for err := err; err != nil; err = errors.Unwrap(err) {

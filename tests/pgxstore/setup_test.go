@@ -22,10 +22,10 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(servers.Main(m)) }
 
-// patience is how long a test waits for what is to happen by itself.
+// patience is how long a test waits for something to happen.
 const patience = 2 * time.Minute
 
-// newPool is a node's, which ends with the test. more goes to the end of the connection
+// newPool returns a node's pool, which is closed with the test. more goes to the end of the connection
 // string.
 func newPool(t testing.TB, dsn string, more ...string) *pgxpool.Pool {
 	t.Helper()
@@ -37,7 +37,7 @@ func newPool(t testing.TB, dsn string, more ...string) *pgxpool.Pool {
 	return pool
 }
 
-// newStore is a node's, which ends with the test.
+// newStore returns a node's store, which is closed with the test.
 func newStore(t testing.TB, pool *pgxpool.Pool, c pgxstore.Config) *pgxstore.Store {
 	t.Helper()
 	if c.SweepInterval == 0 {
@@ -58,7 +58,7 @@ func newStore(t testing.TB, pool *pgxpool.Pool, c pgxstore.Config) *pgxstore.Sto
 	return s
 }
 
-// layouts are the tables that the store works on.
+// layouts are the tables that the store can use.
 var layouts = map[string]pgxstore.Config{
 	"Native":          {Create: true},
 	"ConnectPgSimple": {Create: true, Layout: sqlstore.ConnectPgSimple, OwnerColumn: "nest_owner", TTL: sqlstore.NoTTL},
@@ -66,7 +66,7 @@ var layouts = map[string]pgxstore.Config{
 
 var tables atomic.Int64
 
-// table is a name that no other test uses.
+// table returns a name that no other test uses.
 func table() string { return fmt.Sprintf("sessions_%d", tables.Add(1)) }
 
 func exec(t testing.TB, pool *pgxpool.Pool, text string, args ...any) {
@@ -76,7 +76,7 @@ func exec(t testing.TB, pool *pgxpool.Pool, text string, args ...any) {
 	}
 }
 
-// eventually asks until the answer is yes.
+// eventually waits until the condition holds.
 func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !f(); {
@@ -94,7 +94,7 @@ func wait(t testing.TB, d time.Duration) {
 	<-timer.C
 }
 
-// record is one with an hour to live.
+// record returns a record that expires in an hour.
 func record(id string) store.Record {
 	return store.Record{ID: id, Owner: "user:42", Data: []byte(`{"cookie":{},"n":"` + id + `"}`), Expires: time.Now().Add(time.Hour)}
 }
@@ -109,8 +109,8 @@ func create(t testing.TB, s store.Store, r store.Record) store.Record {
 	return r
 }
 
-// ear is a watch and what it has heard.
-type ear struct {
+// recorder records the events of a Watch.
+type recorder struct {
 	t      testing.TB
 	mu     sync.Mutex
 	events []store.Event
@@ -120,18 +120,18 @@ type ear struct {
 	done   chan error
 }
 
-// listenTo watches until the test ends, and returns once it does.
-func listenTo(t testing.TB, w store.Watcher) *ear {
+// listenTo records events until the test ends. It returns after the first one.
+func listenTo(t testing.TB, w store.Watcher) *recorder {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	e := &ear{t: t, stop: stop, done: make(chan error, 1)}
-	go func() { e.done <- w.Watch(ctx, e.hear) }()
+	e := &recorder{t: t, stop: stop, done: make(chan error, 1)}
+	go func() { e.done <- w.Watch(ctx, e.onEvent) }()
 	t.Cleanup(func() { stop() })
 	eventually(t, "a first event", func() bool { return e.missed() > 0 })
 	return e
 }
 
-func (e *ear) hear(ev store.Event) {
+func (e *recorder) onEvent(ev store.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
@@ -144,20 +144,20 @@ func (e *ear) hear(ev store.Event) {
 	}
 }
 
-func (e *ear) missed() int {
+func (e *recorder) missed() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.lost
 }
 
-func (e *ear) wholeSince(t time.Time) bool {
+func (e *recorder) wholeSince(t time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.whole.After(t)
 }
 
-// told is what has been heard since the last time it was asked, up to now.
-func (e *ear) told() []store.Event {
+// take returns the events since the last call, up to now.
+func (e *recorder) take() []store.Event {
 	e.t.Helper()
 	now := time.Now()
 	eventually(e.t, "a heartbeat", func() bool { return e.wholeSince(now) })
@@ -168,17 +168,17 @@ func (e *ear) told() []store.Event {
 	return all
 }
 
-// only is what has been heard, which has to be one event.
-func (e *ear) only(what string) store.Event {
+// only returns the one event since the last call.
+func (e *recorder) only(what string) store.Event {
 	e.t.Helper()
-	all := e.told()
+	all := e.take()
 	if len(all) != 1 {
-		e.t.Fatalf("%s: heard %+v, want one event", what, all)
+		e.t.Fatalf("%s: %+v was reported, want one event", what, all)
 	}
 	return all[0]
 }
 
-// connect is one connection that no pool has.
+// connect opens a connection outside any pool.
 func connect(t testing.TB, dsn string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(context.Background(), dsn)

@@ -123,7 +123,7 @@ func TestSweepsByItself(t *testing.T) {
 		if err := pprof.Lookup("goroutine").WriteTo(&stacks, 2); err != nil {
 			t.Fatal(err)
 		}
-		return strings.Contains(stacks.String(), fmt.Sprintf("sqlstore.(*Store).sweepNowAndThen(%p", s))
+		return strings.Contains(stacks.String(), fmt.Sprintf("sqlstore.(*Store).sweepLoop(%p", s))
 	}
 	create(t, s, store.Record{ID: "over", Data: []byte("{}"), Expires: clock.now().Add(time.Minute)})
 	kept := func() (n int) {

@@ -53,7 +53,7 @@ var hindrances = map[sqlstore.Dialect][]hindered{
 		{"a trigger that leaves out", sqlstore.ConnectPgSimple, connect(`); CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$;
 			CREATE TRIGGER no BEFORE UPDATE ON session FOR EACH ROW EXECUTE FUNCTION no()`), []string{"saving one failed", "trigger"}},
 		{"a trigger that changes", sqlstore.ConnectPgSimple, connect(`); CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.expire := now() + interval '5 minutes'; RETURN NEW; END$$;
-			CREATE TRIGGER no BEFORE INSERT ON session FOR EACH ROW EXECUTE FUNCTION no()`), []string{"reads otherwise", "trigger"}},
+			CREATE TRIGGER no BEFORE INSERT ON session FOR EACH ROW EXECUTE FUNCTION no()`), []string{"was changed", "trigger"}},
 		{"a rule", sqlstore.ConnectPgSimple, connect(`); CREATE RULE no AS ON DELETE TO session DO INSTEAD NOTHING`), []string{"deleting one failed", "rule"}},
 		{"a view", sqlstore.ConnectPgSimple, strings.Replace(connect(")"), "session", "really", 1) + `; CREATE VIEW session AS SELECT * FROM really`, []string{"a view"}},
 		{"hidden rows", sqlstore.ConnectPgSimple, connect(`); ALTER TABLE session ENABLE ROW LEVEL SECURITY; ALTER TABLE session FORCE ROW LEVEL SECURITY; CREATE POLICY p ON session FOR INSERT WITH CHECK (true)`), []string{"row level security", "CREATE POLICY"}},
@@ -72,7 +72,7 @@ var hindrances = map[sqlstore.Dialect][]hindered{
 		{"unique expiries", sqlstore.ExpressMySQLSession, expressMySQL(", UNIQUE KEY (expires))"), []string{"unique index"}},
 		{"a foreign key", sqlstore.ExpressMySQLSession, expressMySQL(", who int NOT NULL DEFAULT 0, FOREIGN KEY (who) REFERENCES users (id))"), []string{"foreign key"}},
 		{"a trigger that raises", sqlstore.ExpressMySQLSession, expressMySQL("); CREATE TRIGGER no BEFORE DELETE ON sessions FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'closed for the night'"), []string{"closed for the night", "deleting one failed", "trigger"}},
-		{"a trigger that changes", sqlstore.ExpressMySQLSession, expressMySQL("); CREATE TRIGGER no BEFORE INSERT ON sessions FOR EACH ROW SET NEW.data = '{}'"), []string{"reads otherwise", "trigger"}},
+		{"a trigger that changes", sqlstore.ExpressMySQLSession, expressMySQL("); CREATE TRIGGER no BEFORE INSERT ON sessions FOR EACH ROW SET NEW.data = '{}'"), []string{"was changed", "trigger"}},
 		{"a view", sqlstore.ExpressMySQLSession, strings.Replace(expressMySQL(")"), "sessions", "really", 1) + "; CREATE VIEW sessions AS SELECT * FROM really", []string{"a view"}},
 		{"no transactions", sqlstore.ExpressMySQLSession, expressMySQL(", UNIQUE KEY (expires)) ENGINE=MyISAM"), []string{"unique index"}},
 	},

@@ -23,7 +23,8 @@ type figures struct {
 	circle       []string
 	session      int // fields, an embedded struct counting as one
 	config       int
-	identifiers  int // exported: functions, types, constants, variables and methods
+	identifiers  int // exported functions, types, constants and variables
+	methods      int // exported
 	modules      int
 }
 
@@ -32,9 +33,9 @@ func (f figures) String() string {
 circle of files %d: %s
 Session         %d fields
 Config          %d fields
-exported        %d identifiers
+exported        %d identifiers, %d methods
 modules         %d
-`, f.files, f.lines, len(f.circle), strings.Join(f.circle, " "), f.session, f.config, f.identifiers, f.modules)
+`, f.files, f.lines, len(f.circle), strings.Join(f.circle, " "), f.session, f.config, f.identifiers, f.methods, f.modules)
 }
 
 // measure looks at the repository in a folder.
@@ -100,7 +101,7 @@ func measure(folder string) (f figures, err error) {
 	}
 	f.circle = largestCircle(uses)
 	f.session, f.config = fields(pkg, "Session"), fields(pkg, "Config")
-	f.identifiers = exportedIn(pkg)
+	f.identifiers, f.methods = exportedIn(pkg)
 	f.modules, err = countModules(".")
 	return f, err
 }
@@ -138,22 +139,24 @@ func fields(pkg *types.Package, name string) int {
 	return s.NumFields()
 }
 
-func exportedIn(pkg *types.Package) (n int) {
+func exportedIn(pkg *types.Package) (identifiers, methods int) {
 	for _, name := range pkg.Scope().Names() {
 		o := pkg.Scope().Lookup(name)
 		if !o.Exported() {
 			continue
 		}
-		n++
-		if named, ok := o.Type().(*types.Named); ok {
-			for m := range named.Methods() {
-				if m.Exported() {
-					n++
-				}
+		identifiers++
+		named, ok := o.Type().(*types.Named)
+		if _, isType := o.(*types.TypeName); !ok || !isType {
+			continue
+		}
+		for m := range named.Methods() {
+			if m.Exported() {
+				methods++
 			}
 		}
 	}
-	return n
+	return identifiers, methods
 }
 
 func countModules(folder string) (n int, err error) {

@@ -16,7 +16,7 @@ import (
 // accountCommands are what an operator does with accounts.
 type accountCommands struct {
 	List    accountsList    `cmd:"" help:"List the accounts."`
-	Disable accountsDisable `cmd:"" help:"Let nobody log in to accounts, and end their sessions."`
+	Disable accountsDisable `cmd:"" help:"Disable accounts: nobody can log in to them, and their sessions end."`
 	Enable  accountsEnable  `cmd:"" help:"Let the users of disabled accounts log in again."`
 	Delete  accountsDelete  `cmd:"" help:"Delete accounts for good, and end their sessions."`
 }
@@ -25,8 +25,8 @@ type accountCommands struct {
 const usersFileName = "users.db"
 
 // accountsHelp is what the help of these commands says beyond the flags.
-const accountsHelp = `The server may be running: what is done counts with the next request to any server on the data folder, ` +
-	`whatever their sessions are kept in, and open pages hear of it within about two seconds.`
+const accountsHelp = `The server may be running. The change counts with the next request to any server on the data folder, ` +
+	`wherever its sessions are stored, and open pages are notified within about two seconds.`
 
 // accountFlags say where the accounts are.
 type accountFlags struct {
@@ -142,13 +142,13 @@ func (c *accountsEnable) Run(ctx context.Context, to output) error {
 
 type accountsDelete struct {
 	accountNames
-	Yes bool `help:"It is meant."`
+	Yes bool `help:"Confirm it."`
 }
 
 // Validate refuses what may be a mistake.
 func (c *accountsDelete) Validate() error {
 	if !c.Yes {
-		return errors.New("a deleted account cannot be had back: write --yes as well if that is meant, or disable it")
+		return errors.New("a deleted account cannot be restored: add --yes to confirm, or disable it")
 	}
 	return nil
 }

@@ -31,6 +31,7 @@ type grammar struct {
 	Move     moveCommand     `cmd:"" help:"Copy the sessions of one store to another."`
 	Secret   secretCommands  `cmd:"" help:"Make secrets."`
 	Cookie   cookieCommands  `cmd:"" help:"Look at a session's cookie."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 // finished is panicked by the parser in place of leaving the process.

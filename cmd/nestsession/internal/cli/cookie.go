@@ -27,8 +27,8 @@ type cookieInspect struct {
 
 // Help is what `nestsession cookie inspect --help` says beyond the flags.
 func (*cookieInspect) Help() string {
-	return `The cookie is read from standard input, because it is as good as a password and every user of the machine ` +
-		`can read a command line: the whole line "Cookie: …" or "Set-Cookie: …", or its value alone with --name.
+	return `The cookie is read from standard input, because anyone who has it is logged in, and every user of the machine ` +
+		`can read a command line: the whole line "Cookie: …" or "Set-Cookie: …", or only its value with --name.
 
     nestsession cookie inspect < file-with-the-cookie
 
@@ -109,7 +109,7 @@ func which(i, n int) string {
 	return fmt.Sprintf("secret %d of %d, an old one: the browser gets a new cookie at its next visit", i+1, n)
 }
 
-// sourceWords completes "secrets are" and "the secret".
+// sourceWords follows "secrets are" and "the secret" in a sentence.
 func sourceWords(from string) string {
 	if from == "from $"+secretsVariable {
 		return from

@@ -16,10 +16,10 @@ type cookieFlags struct {
 	CookieDomain string `placeholder:"DOMAIN" env:"NESTSESSION_COOKIE_DOMAIN" help:"Send the cookie to the subdomains of this domain as well. Default: to this host only."`
 	CookiePath   string `default:"/" placeholder:"PATH" env:"NESTSESSION_COOKIE_PATH" help:"Send the cookie only below this path, where the routes are then as well: /login is under /app/login. Default: everywhere."`
 
-	MaxAge age `default:"168h" placeholder:"DURATION" env:"NESTSESSION_MAX_AGE" help:"A session that is not used for so long ends, and so does its cookie. 0: the cookie ends with the browser. Default: 168h, a week."`
+	MaxAge age `default:"168h" placeholder:"DURATION" env:"NESTSESSION_MAX_AGE" help:"A session that is not used for this long ends, and so does its cookie. 0: the cookie ends with the browser. Default: 168h, a week."`
 
-	Secure   string `default:"auto" enum:"auto,always,never" placeholder:"WHEN" env:"NESTSESSION_SECURE" help:"When cookies are for HTTPS alone: auto, if the request came by HTTPS; always; never. Default: ${default}."`
-	SameSite string `default:"lax" enum:"lax,strict,none,omit" placeholder:"WHICH" env:"NESTSESSION_SAME_SITE" help:"With which requests from other sites the cookie travels: lax, links; strict, none; none, all, for which --secure always is needed; omit, the browser decides. Default: ${default}."`
+	Secure   string `default:"auto" enum:"auto,always,never" placeholder:"WHEN" env:"NESTSESSION_SECURE" help:"When browsers send the cookie only over HTTPS: auto, if the request came by HTTPS; always; never. Default: ${default}."`
+	SameSite string `default:"lax" enum:"lax,strict,none,omit" placeholder:"WHICH" env:"NESTSESSION_SAME_SITE" help:"Which requests from other sites carry the cookie: lax, links; strict, no request; none, every request, which needs --secure always; omit, the browser decides. Default: ${default}."`
 	Rolling  bool   `env:"NESTSESSION_ROLLING" help:"Send the cookie with every response, as express-session's rolling."`
 }
 

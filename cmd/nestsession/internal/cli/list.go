@@ -18,8 +18,8 @@ type sessionsList struct {
 	operator
 	Owner string `placeholder:"OWNER" help:"Only the sessions of this owner, such as user:42."`
 	JSON  bool   `name:"json" help:"Write a JSON object a line."`
-	Keys  bool   `name:"ids" help:"Show as well what the store keeps each session under: a hash, or with the layouts of express-session the id in the cookie, which lets who reads it take over the session."`
-	Limit int    `placeholder:"N" help:"No more than so many."`
+	Keys  bool   `name:"ids" help:"Show the key of each session in the store as well: a hash, or with the layouts of express-session the id in the cookie, and anyone who can read that can take over the session."`
+	Limit int    `placeholder:"N" help:"List at most this many."`
 }
 
 // Help is what `nestsession sessions list --help` says beyond the flags.

@@ -20,11 +20,11 @@ type moveCommand struct {
 	FromPasswordFile string `placeholder:"FILE" env:"NESTSESSION_FROM_PASSWORD_FILE" help:"Read the password for --from from this file."`
 	To               string `required:"" placeholder:"URL" env:"NESTSESSION_TO" help:"Copy them to this store."`
 	ToPasswordFile   string `placeholder:"FILE" env:"NESTSESSION_TO_PASSWORD_FILE" help:"Read the password for --to from this file."`
-	EndMissing       bool   `help:"Afterwards end the sessions at --to that --from has no more. Only while no server uses --to, because those that began there would end as well."`
+	EndMissing       bool   `help:"Afterwards end the sessions at --to that --from no longer has. Use it only while no server uses --to, because it also ends sessions that began there."`
 	KeepIDs          bool   `name:"keep-ids" help:"Keep sessions under the keys that they have, though one store is keyed by hashes of ids and the other by ids."`
 	Scope            string `default:"connect.sid" placeholder:"NAME" help:"What the application at --to has as its Scope, where ids are hashed on the way: by default the name of its cookie, without __Host- or __Secure-. Default: ${default}."`
 	Workers          int    `default:"${workers}" placeholder:"N" help:"How many sessions are under way at once. Default: ${default}."`
-	Verbose          bool   `short:"v" help:"Write a line for each session that is left, with its digest."`
+	Verbose          bool   `short:"v" help:"Write a line for each session that is not copied, with its digest."`
 	Ledger           string `placeholder:"FILE" help:"Remember in this file what was copied, so that a later run does not bring back what was ended at --to. Default: a file in the folder \"moves\" of the data folder, for these two stores."`
 	NewLedger        bool   `help:"Forget what earlier runs copied: what --to does not have is copied, even if it was ended there."`
 	naming
@@ -35,7 +35,7 @@ type moveCommand struct {
 // Help is what `nestsession move --help` says beyond the flags.
 func (*moveCommand) Help() string {
 	return `Copies the live sessions of one store to another, with owner, data and expiry. It can be interrupted with Ctrl-C at any time, and ` +
-		`run again to be finished: what is there already is seen to be, what is newer there is left, and what was copied and has been ended ` +
+		`run again to be finished: a session that is there already is not copied again, one that is newer there is kept, and one that was copied and has been ended ` +
 		`there since stays ended. For that a ledger is kept, a file with a digest of each session that was copied: run again ` +
 		`on the same machine, or take the file along and name it with --ledger. Without it a store that has sessions is no destination. ` +
 		`How many were copied and left, and why, is written at the end; the exit status is 1 if some were left that should not have been.
@@ -44,7 +44,7 @@ To move an application: copy once while it runs, which takes the time; stop it; 
 		`what has changed, and ends what was ended meanwhile; start it with the new store.
 
 Sessions of express-session are moved into a native store under the hashes of their ids, where this library finds them if its Scope, by default the cookie's name, is --scope; a native ` +
-		`store's cannot be moved into a layout of express-session, because the ids cannot be told from their hashes.
+		`store's cannot be moved into a layout of express-session, because nobody can compute the ids from their hashes.
 
 ` + storesHelp
 }
@@ -67,13 +67,13 @@ func (c *moveCommand) Validate() error {
 	case c.source.Same(c.dest):
 		return fmt.Errorf("--from and --to are the same: %s", c.source)
 	case c.Workers < 1:
-		return errors.New("--workers wants at least 1")
+		return errors.New("--workers must be at least 1")
 	case c.source.Password() != "" && c.FromPasswordFile != "":
 		return twoPasswords("--from", "--from-password-file")
 	case c.dest.Password() != "" && c.ToPasswordFile != "":
 		return twoPasswords("--to", "--to-password-file")
 	case c.dest.PlainIDs() && !c.source.PlainIDs() && !c.KeepIDs:
-		return fmt.Errorf("--from is keyed by hashes of ids and --to (layout %s) by ids, which nobody can tell from their hashes: "+
+		return fmt.Errorf("--from is keyed by hashes of ids and --to (layout %s) by ids, which nobody can compute from their hashes: "+
 			"the cookies of these sessions would not find them there. Leave out layout=… for a native store; or write --keep-ids if the application "+
 			"at --from sets InsecurePlainIDs", c.dest.Layout)
 	case c.hashes() && c.EndMissing:
@@ -98,7 +98,7 @@ func (c *moveCommand) Run(ctx context.Context, to output) (err error) {
 	if c.hashes() {
 		fmt.Fprintln(to.err, "ids are hashed on the way")
 	}
-	told, err := c.teller(to, from)
+	left, err := c.reporter(to, from)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (c *moveCommand) Run(ctx context.Context, to output) (err error) {
 		HashIDs:   c.hashes(),
 		Scope:     c.Scope,
 		Ownerless: keepsNoOwner(dest.Target),
-		Left:      told,
+		Left:      left,
 	})
 	total, err := from.Estimate(ctx)
 	if err != nil {
@@ -154,8 +154,8 @@ func (c *moveCommand) open(ctx context.Context, to output) (from, dest *stores.O
 	return from, dest, nil
 }
 
-// teller writes which sessions are left, if that is wanted.
-func (c *moveCommand) teller(to output, from *stores.Opened) (func(string, move.Outcome, error), error) {
+// reporter returns a function that writes which sessions are left, nil without --verbose.
+func (c *moveCommand) reporter(to output, from *stores.Opened) (func(string, move.Outcome, error), error) {
 	if !c.Verbose {
 		return nil, nil
 	}
@@ -180,7 +180,7 @@ func (c *moveCommand) teller(to output, from *stores.Opened) (func(string, move.
 	}, nil
 }
 
-// keepsNoOwner reports whether a store knows of owners by the documents alone.
+// keepsNoOwner reports whether a store knows owners only by the documents.
 func keepsNoOwner(t *storeurl.Target) bool {
 	// The column of a table in SQLite is computed from the document.
 	return t.PlainIDs() && (t.OwnerColumn == "" || t.Kind == storeurl.SQLite)
@@ -199,13 +199,13 @@ func summarize(w io.Writer, r move.Report, took time.Duration) {
 	}
 }
 
-// verdict is the error of a copy that is not what was asked for.
+// verdict is the error of a copy that is not complete.
 func verdict(ctx context.Context, r move.Report, err error) error {
 	if ctx.Err() != nil {
 		return errors.New("interrupted: run the same command again to copy the rest; what is ended at --to until then stays ended")
 	}
 	if err != nil {
-		return fmt.Errorf("%w; when that is mended, run the same command again to copy the rest; what is ended at --to until then stays ended", err)
+		return fmt.Errorf("%w; once that is repaired, run the same command again to copy the rest; what is ended at --to until then stays ended", err)
 	}
 	if n := r.Failed(); n > 0 {
 		return fmt.Errorf("%d of the sessions are not at --to as they are at --from; --verbose says which", n)

@@ -10,8 +10,7 @@ import (
 	"golang.org/x/term"
 )
 
-// output is where a command writes: to out what was asked for, to err what is
-// noted on the way.
+// output is where a command writes: its result to out, and notes and warnings to err.
 type output struct{ out, err io.Writer }
 
 // input is where a command reads what must not stand on its command line.

@@ -13,14 +13,14 @@ type sessionsRevoke struct {
 	operator
 	Sessions []string `arg:"" optional:"" name:"session" help:"The sessions' digests, as list shows them, or their beginnings."`
 	Owner    string   `placeholder:"OWNER" help:"All sessions of this owner, such as user:42."`
-	All      bool     `help:"All sessions of everybody. Wants --yes as well."`
-	Yes      bool     `help:"It is meant."`
+	All      bool     `help:"All sessions of all users. Needs --yes as well."`
+	Yes      bool     `help:"Confirm --all."`
 }
 
 // Help is what `nestsession sessions revoke --help` says beyond the flags.
 func (*sessionsRevoke) Help() string {
-	return `A session that is ended is ended on every server that shares the store, with the next request, and no request that is under way ` +
-		`brings it back. Who was logged in with it logs in again. How many were ended is printed.
+	return `A session ends on every server that shares the store, with the next request, and no request that is under way ` +
+		`brings it back. Its user has to log in again. The command prints how many sessions it ended.
 
 ` + storesHelp
 }
@@ -40,7 +40,7 @@ func (c *sessionsRevoke) Validate() error {
 		return errors.New("say which sessions end: name some as list shows them, or write --owner OWNER, or --all")
 	}
 	if c.All && !c.Yes {
-		return errors.New("--all ends the sessions of everybody: write --yes as well if that is meant")
+		return errors.New("--all ends the sessions of all users: add --yes to confirm")
 	}
 	return nil
 }

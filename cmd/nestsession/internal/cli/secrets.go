@@ -58,7 +58,7 @@ func (s secretSource) named() bool {
 	return given || s.file != ""
 }
 
-// dataFolder is the absolute path of the folder, which is made if asked.
+// dataFolder is the absolute path of the folder, which is made if makeIt says so.
 func dataFolder(path string, makeIt bool) (string, error) {
 	if path == "" {
 		var err error

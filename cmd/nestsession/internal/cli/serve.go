@@ -29,14 +29,14 @@ import (
 // 30 seconds that Kubernetes gives a process.
 const drainTime = 20 * time.Second
 
-// recheckInterval is how often a store that does not tell of changes is asked whether the
-// sessions still live that pages are open of, which then hear of their end that much later.
+// recheckInterval is how often a store that does not publish changes is polled for the
+// sessions of open pages. Those pages learn of their end that much later.
 const recheckInterval = 2 * time.Second
 
 // Help is what `nestsession serve --help` says beyond the flags.
 func (*serve) Help() string {
 	return `Without any flag it listens on loopback, and makes a folder for its users, its sessions and its secret. ` +
-		`Who is logged in stays so when it is started again. With --store memory: sessions end with the process.
+		`Users stay logged in when it is started again. With --store memory: sessions end with the process.
 
 ` + storesHelp + `
 
@@ -68,7 +68,12 @@ func (c *serve) Run(ctx context.Context, to output) error {
 	if err != nil {
 		return err
 	}
-	kept, err := stores.Open(ctx, place.sessions, stores.Options{Make: true, Sweep: true, Watch: true, NearCache: c.near(), Logger: log})
+	kept, err := openAnnounced(to.out, ln.Addr(), place.sessions, func() (*stores.Opened, error) {
+		return stores.Open(ctx, place.sessions, stores.Options{Make: true, Sweep: true, Watch: true, NearCache: c.near(), Logger: log})
+	})
+	if err != nil && ctx.Err() != nil {
+		return accounts.Close() // it was stopped before the store was open
+	}
 	if err != nil {
 		return errors.Join(err, accounts.Close())
 	}
@@ -76,7 +81,7 @@ func (c *serve) Run(ctx context.Context, to output) error {
 	if err != nil {
 		return errors.Join(err, kept.Close(), accounts.Close())
 	}
-	c.announce(to.out, ln.Addr(), place, kept)
+	c.announce(to.out, place, kept)
 	c.warn(log, ln.Addr())
 	return errors.Join(serveUntil(ctx, ln, app, log, drainTime), app.Close(), kept.Close(), accounts.Close())
 }
@@ -136,22 +141,52 @@ func (c *serve) near() int64 {
 	return c.NearCache.bytes
 }
 
-func (c *serve) announce(w io.Writer, at net.Addr, p *place, kept *stores.Opened) {
+// slowStart is how long a store may take to open before the address is announced without it.
+const slowStart = time.Second
+
+// openAnnounced opens the store and announces where the server listens: when the store is
+// open, or earlier if that takes long, so that the operator sees what the server waits for.
+func openAnnounced(w io.Writer, at net.Addr, target *storeurl.Target, open func() (*stores.Opened, error)) (kept *stores.Opened, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		kept, err = open()
+	}()
+	slow := time.NewTimer(slowStart)
+	defer slow.Stop()
+	select {
+	case <-done:
+		if err == nil {
+			announceAddress(w, at)
+		}
+	case <-slow.C:
+		announceAddress(w, at)
+		fmt.Fprintf(w, "  waiting   for the sessions in %s\n", target)
+		<-done
+	}
+	return kept, err
+}
+
+func announceAddress(w io.Writer, at net.Addr) {
+	fmt.Fprintf(w, "nestsession listens on http://%s  (Ctrl-C stops it)\n", at)
+}
+
+// announce says where the server keeps what it has.
+func (c *serve) announce(w io.Writer, p *place, kept *stores.Opened) {
 	note := ""
 	if p.sessions.Kind == storeurl.Memory {
 		note = ": all end with this process"
 	}
-	fmt.Fprintf(w, `nestsession listens on http://%s  (Ctrl-C stops it)
-  users     %s
+	fmt.Fprintf(w, `  users     %s
   secrets   %s
   sessions  in %s, until %s after the last use%s
-`, at, p.users, p.secretSource, p.sessions, c.lifetime(), note)
+`, p.users, p.secretSource, p.sessions, c.lifetime(), note)
 	if kept.NearCache > 0 {
 		fmt.Fprintf(w, "  cache     %s of them in this process\n", humanize.IBytes(uint64(kept.NearCache)))
 	}
 }
 
-// warn names what an operator may not have meant.
+// warn logs settings that the operator may not have meant.
 func (c *serve) warn(log *slog.Logger, at net.Addr) {
 	if tcp, ok := at.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && len(c.proxies) == 0 {
 		log.Warn("passwords and cookies cross the network unencrypted: put a proxy with HTTPS in front and name it with --trusted-proxy, or listen on loopback")

@@ -10,7 +10,11 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/stores"
+	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
 )
 
 // endless is a handler that answers when the client has gone.
@@ -90,5 +94,42 @@ func TestNoWeakServerTimeouts(t *testing.T) {
 	s := newServer(nil, slog.New(slog.DiscardHandler))
 	if s.ReadHeaderTimeout <= 0 || s.ReadTimeout <= 0 || s.WriteTimeout <= 0 || s.IdleTimeout <= 0 || s.MaxHeaderBytes <= 0 || s.MaxHeaderBytes > 64<<10 {
 		t.Errorf("a slow or wordy client is not bounded: %+v", s)
+	}
+}
+
+// The address is the first line that a server prints, whether or not its store is open yet.
+func TestTheAddressIsAnnouncedFirst(t *testing.T) {
+	t.Parallel()
+	at := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}
+	target, err := storeurl.Parse("redis://localhost", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const address = "nestsession listens on http://127.0.0.1:8080  (Ctrl-C stops it)\n"
+	for name, c := range map[string]struct {
+		slow bool
+		err  error
+		want string
+	}{
+		"a store that opens":                    {false, nil, address},
+		"a store that fails":                    {false, errors.New("down"), ""},
+		"a store that opens after a while":      {true, nil, address + "  waiting   for the sessions in Redis at localhost:6379\n"},
+		"a store that is not there for a while": {true, errors.New("down"), address + "  waiting   for the sessions in Redis at localhost:6379\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var printed bytes.Buffer
+				_, err := openAnnounced(&printed, at, target, func() (*stores.Opened, error) {
+					if c.slow {
+						time.Sleep(2 * slowStart)
+					}
+					return nil, c.err
+				})
+				if !errors.Is(err, c.err) || printed.String() != c.want {
+					t.Errorf("printed %q, %v; want %q", printed.String(), err, c.want)
+				}
+			})
+		})
 	}
 }

@@ -25,7 +25,7 @@ type naming struct {
 	SecretFile string `placeholder:"FILE" env:"NESTSESSION_SECRET_FILE" help:"Name sessions as the log of a server with these secrets does. Default: the file \"secret\" in the data folder; without any, names are others and serve as well."`
 }
 
-// secrets are those by which sessions are named; none will do.
+// secrets are those of the digests that name sessions. It returns none if there are none.
 func (n *naming) secrets(folder string) ([]string, error) {
 	source := secretSource{file: n.SecretFile, folder: folder, short: true}
 	secrets, _, err := source.read()
@@ -45,7 +45,7 @@ type operator struct {
 func (o *operator) Validate() error { return o.storeFlags.validate() }
 
 // errInMemory says why such a store has nothing to show.
-var errInMemory = errors.New("memory: is inside of the server that runs, and cannot be reached from here")
+var errInMemory = errors.New("the sessions of memory: are inside the running server, and cannot be reached from here")
 
 // open opens the store.
 func (o *operator) open(ctx context.Context, to output) (*stores.Opened, *sessions.View, error) {

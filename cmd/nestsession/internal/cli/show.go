@@ -12,12 +12,12 @@ type sessionsShow struct {
 	operator
 	Session string `arg:"" help:"The session's digest, as list shows it, or the beginning of one."`
 	JSON    bool   `name:"json" help:"Write it on one line."`
-	Keys    bool   `name:"ids" help:"Show as well what the store keeps the session under."`
+	Keys    bool   `name:"ids" help:"Show the key of the session in the store as well."`
 }
 
 // Help is what `nestsession sessions show --help` says beyond the flags.
 func (*sessionsShow) Help() string {
-	return `What a session holds may be personal: look at what you were asked to. It is written as JSON, without the attributes ` +
+	return `The data of a session may be personal: look only at what you have to. It is written as JSON, without the attributes ` +
 		`of its cookie.
 
 ` + storesHelp

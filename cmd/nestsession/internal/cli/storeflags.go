@@ -15,7 +15,7 @@ const sessionsFileName = "sessions.db"
 
 // storeFlags say where the sessions are.
 type storeFlags struct {
-	Store             string `placeholder:"URL" env:"NESTSESSION_STORE" help:"The sessions are there, see above. Default: the file \"sessions.db\" in the data folder."`
+	Store             string `placeholder:"URL" env:"NESTSESSION_STORE" help:"The store of the sessions, see above. Default: the file \"sessions.db\" in the data folder."`
 	StorePasswordFile string `placeholder:"FILE" env:"NESTSESSION_STORE_PASSWORD_FILE" help:"Read the password for the store from this file, which only its owner may read."`
 	Express           bool   `env:"NESTSESSION_EXPRESS" help:"Share cookies and sessions with applications on express-session: the cookie connect.sid, secrets as they are, and the store as connect-redis, connect-pg-simple, express-mysql-session or connect-sqlite3 has it."`
 }
@@ -33,8 +33,8 @@ const storesHelp = `A store is named by a URL:
 Parameters follow a question mark: table, schema, prefix, create=true to have the table made, layout for the table of ` +
 	`an npm package (connect-pg-simple, express-mysql-session, connect-sqlite3, better-sqlite3-session-store, connect-redis), ` +
 	`column.sid, column.data and column.expires for columns of other names, ` +
-	`owner-column, ttl and time-zone with these, sslmode and tls. PostgreSQL tells a server of changes by a trigger, which create=true ` +
-	`makes, and Redis by CLIENT TRACKING, which its user has to be allowed; with notify=false a server goes without, and asks every two seconds.
+	`owner-column, ttl and time-zone with these, sslmode and tls. PostgreSQL publishes changes by a trigger, which create=true ` +
+	`makes, and Redis by CLIENT TRACKING, which its user must be allowed to use; with notify=false a server does without and polls every two seconds.
 
 A URL can hold a password (postgres://USER:PASSWORD@HOST/DATABASE), but every user of the machine can read a command line: ` +
 	`give it in the environment, or the password in a file.`

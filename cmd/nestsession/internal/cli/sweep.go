@@ -13,9 +13,9 @@ type sessionsSweep struct{ operator }
 
 // Help is what `nestsession sessions sweep --help` says beyond the flags.
 func (*sessionsSweep) Help() string {
-	return `Removes the expired sessions of a store, and prints how many. It is for cron, beside applications that never do it themselves. ` +
-		`A server of this library sweeps by itself. A store that expires sessions by itself (Redis) has nothing to sweep, which is said ` +
-		`and is no error. The exit status is 0, or 1 if the store failed: what was removed before stays removed.
+	return `Removes the expired sessions of a store, and prints how many. Run it from cron beside applications that never do so themselves. ` +
+		`A server of this library sweeps by itself. Redis expires sessions by itself: the command then says that there is nothing to sweep, ` +
+		`which is no error. The exit status is 0, or 1 if the store failed: what was removed before stays removed.
 
     */15 * * * *  nestsession sessions sweep --store sqlite:/var/lib/app/sessions.db
 

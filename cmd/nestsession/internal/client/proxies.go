@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Proxies are the addresses of the proxies that are believed what they say of
-// their clients. Nil believes nobody: X-Forwarded-For is then the client's own invention.
+// Proxies are the addresses of the proxies whose X-Forwarded headers are trusted. Nil trusts
+// none: any client can write X-Forwarded-For.
 type Proxies []netip.Prefix
 
 // ParseProxies reads addresses and networks, such as 127.0.0.1 and 10.0.0.0/8.
@@ -44,7 +44,7 @@ func (p Proxies) Address(r *http.Request) netip.Addr {
 	for i := len(hops) - 1; i >= 0 && p.trust(addr); i-- {
 		hop, ok := parseHop(strings.TrimSpace(hops[i]))
 		if !ok {
-			break // written by who knows whom
+			break // anyone may have written it
 		}
 		addr = hop
 	}
@@ -64,7 +64,7 @@ func (p Proxies) Secure(r *http.Request) bool {
 	return strings.EqualFold(strings.TrimSpace(first), "https")
 }
 
-// forwarding are the fields in which proxies tell of their clients.
+// forwarding are the fields in which proxies describe their clients.
 var forwarding = []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-Ip", "Forwarded"}
 
 // Disbelieved returns which field of a proxy's the request has that is not believed, and

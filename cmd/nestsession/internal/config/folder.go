@@ -33,8 +33,8 @@ func DefaultFolder() (string, error) {
 }
 
 // MakeFolder makes the folder with mode 0700 if it is not there, and returns its
-// absolute path. An existing folder keeps its mode: the files in it are for their
-// owner alone anyway.
+// absolute path. An existing folder keeps its mode: only their owner can
+// read the files in it.
 func MakeFolder(path string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {

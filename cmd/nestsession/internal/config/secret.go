@@ -55,21 +55,21 @@ func ReadPassword(path string) (string, error) {
 	return lines[0], nil
 }
 
-// readPrivate reads the lines of a file. what it is, what who reads it can do, and
-// what to put where then, go into the errors.
+// readPrivate reads the lines of a file. The errors say what the file is (what), what anyone
+// who can read it can do (harm), and what to put into it if somebody has (cure).
 func readPrivate(path, what, harm, cure string) ([]string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	defer f.Close()
-	// Asked of the open file: the one that is read is the one that was checked.
+	// The open file is checked, not the path, so that the checked file is the one read.
 	info, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
-		return nil, fmt.Errorf("%s %s can be read by others than its owner (mode %04o), who could then %s: run `chmod 600 %s`, and put %s if somebody may have read it", what, path, mode, harm, path, cure)
+		return nil, fmt.Errorf("%s %s can be read by others than its owner (mode %04o), and anyone who has read it can %s: run `chmod 600 %s`, and put %s if somebody may have read it", what, path, mode, harm, path, cure)
 	}
 	text, err := readAll(f)
 	if err != nil {
@@ -129,7 +129,7 @@ func generate(path string) error {
 		return err
 	}
 	defer os.Remove(tmp)
-	// A link, unlike a rename, leaves a file alone that came into being meanwhile.
+	// A link, unlike a rename, does not replace a file that another process has just made.
 	if err := os.Link(tmp, path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 
 // Found is a cookie that was looked at.
 type Found struct {
-	Name   string // "" if a value alone was given, and no name
+	Name   string // "" if only a value was given, and no name
 	ID     string // as the signature confirms it; a credential
 	Secret int    // the index of the secret that made the signature
 }
@@ -80,7 +80,7 @@ func pick(text, name string) (value, found string, err error) {
 	case 1:
 		return value, name, nil
 	}
-	return "", name, fmt.Errorf("there are %d cookies of this name, one of which another host of the domain may have set: look at each alone; the server takes the one whose session lives, if that is one alone", n)
+	return "", name, fmt.Errorf("there are %d cookies of this name, one of which another host of the domain may have set: inspect them one at a time; the server takes the one whose session is live, if only one is", n)
 }
 
 // session is the name of the one cookie in text that is a session's by its name.

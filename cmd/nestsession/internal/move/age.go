@@ -55,7 +55,7 @@ func compare(document, other []byte) order {
 	return older
 }
 
-// ownerLost reports whether the owner of a record stands beside its document alone.
+// ownerLost reports whether only the record names the owner, and not its document.
 func ownerLost(r *store.Record) bool {
 	return r.Owner != "" && session.OwnerOf(r.Data) != r.Owner
 }

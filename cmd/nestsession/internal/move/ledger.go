@@ -62,8 +62,8 @@ func ReadLedger(path string, anew bool) (*Ledger, error) {
 	return l, nil
 }
 
-// Begin makes the file ready for what is copied, and makes it if there is none, for its
-// owner alone.
+// Begin makes the file ready for what is copied, and makes it if there is none, readable
+// only by its owner.
 func (l *Ledger) Begin() error {
 	err := os.MkdirAll(filepath.Dir(l.path), 0o700)
 	if err == nil {

@@ -36,19 +36,18 @@ type Options struct {
 	// Ledger remembers what the destination has had. Nil: it is taken to have had nothing.
 	Ledger *Ledger
 
-	// Left is told of each record that was not copied, one at a time: the key at the
-	// source, and why. Nil: nobody is.
+	// Left is called for each record that was not copied, one at a time, with the key at the
+	// source and the reason. Nil: it is not called.
 	Left func(key string, why Outcome, err error)
 
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
 
-	// Patience is for how long a destination that does not answer is waited for before
-	// the copy gives up. 0: 30 seconds.
-	Patience time.Duration
+	// MaxWait is how long the copy waits for a destination that does not answer. 0: 30 seconds.
+	MaxWait time.Duration
 }
 
-const defaultPatience = 30 * time.Second
+const defaultMaxWait = 30 * time.Second
 
 // Mover copies the sessions of one store to another.
 type Mover struct {
@@ -67,13 +66,13 @@ func New(from, to store.Store, o Options) *Mover {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Patience <= 0 {
-		o.Patience = defaultPatience
+	if o.MaxWait <= 0 {
+		o.MaxWait = defaultMaxWait
 	}
 	return &Mover{from: from, to: to, o: o}
 }
 
-// Report is how far the copy is. It may be asked at any time.
+// Report is how far the copy is. It may be called at any time.
 func (m *Mover) Report() Report { return m.tally.report() }
 
 // Run copies until all is done, ctx ends, or one of the stores fails; what is under

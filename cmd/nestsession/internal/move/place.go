@@ -81,9 +81,9 @@ const (
 	longPause  = 2 * time.Second
 )
 
-// persist is place, with patience for a destination that is away for a while. A
-// record that is refused by one that answers is left. No outcome: nothing more can be
-// done, for the reason of the error.
+// persist is place, repeated while a destination is down for a while. A record that a
+// running destination refuses is left. Without an outcome nothing more can be done, for the
+// reason of the error.
 func (m *Mover) persist(ctx context.Context, r store.Record) (Outcome, error) {
 	begun, pause, refused := time.Now(), firstPause, 0
 	for {
@@ -101,8 +101,8 @@ func (m *Mover) persist(ctx context.Context, r store.Record) (Outcome, error) {
 			if refused++; refused == refusals {
 				return Refused, err
 			}
-		} else if time.Since(begun) > m.o.Patience {
-			return "", fmt.Errorf("the destination has not answered for %v: %w", m.o.Patience, err)
+		} else if time.Since(begun) > m.o.MaxWait {
+			return "", fmt.Errorf("the destination has not answered for %v: %w", m.o.MaxWait, err)
 		}
 		select {
 		case <-time.After(pause):
@@ -113,8 +113,8 @@ func (m *Mover) persist(ctx context.Context, r store.Record) (Outcome, error) {
 	}
 }
 
-// try is place within a time. It is not broken off with the copy: what is under way
-// comes to its end, and is counted.
+// try is place with a timeout. It is not canceled with the copy: a record that is under way
+// is finished and counted.
 func (m *Mover) try(ctx context.Context, r store.Record) (Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()

@@ -16,13 +16,13 @@ const (
 	MaxLength = 256
 )
 
-// The reasons why a password is not acceptable, worded for who chose it.
+// The reasons why a password is not acceptable. Package web/text has the words for users.
 var (
-	ErrTooShort = fmt.Errorf("use at least %d characters: a few words are easy to remember and hard to guess", MinLength)
-	ErrTooLong  = fmt.Errorf("use at most %d characters", MaxLength)
-	ErrUnusable = errors.New("use letters, digits, spaces and signs: this one holds a character that cannot be typed the same way everywhere")
-	ErrIsName   = errors.New("use something other than the username or the name of this service: too little is left without them")
-	ErrCommon   = errors.New("use something else: this one is among the first that are guessed. A few words that have nothing to do with each other are hard to guess")
+	ErrTooShort = fmt.Errorf("passwords: the password has fewer than %d characters", MinLength)
+	ErrTooLong  = fmt.Errorf("passwords: the password has more than %d characters", MaxLength)
+	ErrUnusable = errors.New("passwords: the password has a character that cannot be typed the same way everywhere")
+	ErrIsName   = errors.New("passwords: the password is little more than the username or the name of the service")
+	ErrCommon   = errors.New("passwords: the password is among the first that are guessed")
 )
 
 // Normalize brings a password to the form that is hashed, so that the same

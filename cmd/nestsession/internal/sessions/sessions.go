@@ -9,6 +9,7 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/store"
@@ -33,9 +34,9 @@ type View struct {
 	config session.Config
 	whole  *session.Manager[map[string]any]
 
-	asked sync.Mutex
-	lone  *lone
-	namer *session.Manager[struct{}] // of lone
+	mu        sync.Mutex // of current
+	current   *oneRecord
+	describer *session.Manager[map[string]any] // on current
 }
 
 // withoutSecrets keys the digests where the secrets are not known. It protects
@@ -66,10 +67,10 @@ func New(s store.Store, secrets []string, plain bool) (*View, error) {
 	}}
 	var errs [2]error
 	v.whole, errs[0] = session.New[map[string]any](v.config)
-	v.lone = &lone{}
+	v.current = &oneRecord{}
 	cfg := v.config
-	cfg.Store = v.lone
-	v.namer, errs[1] = session.New[struct{}](cfg)
+	cfg.Store = v.current
+	v.describer, errs[1] = session.New[map[string]any](cfg)
 	return v, errors.Join(errs[:]...)
 }
 
@@ -77,37 +78,51 @@ func New(s store.Store, secrets []string, plain bool) (*View, error) {
 // order, without holding them all in memory. An error is yielded last.
 func (v *View) All(ctx context.Context, owner string) iter.Seq2[Session, error] {
 	return func(yield func(Session, error) bool) {
-		over := &tee{Store: v.store, owner: owner}
-		cfg := v.config
-		cfg.Store = over
-		m, err := session.New[map[string]any](cfg)
-		if err != nil {
-			yield(Session{}, err)
+		lister, ok := store.As[store.Lister](v.store)
+		if !ok {
+			yield(Session{}, fmt.Errorf("%T: %w", v.store, errors.ErrUnsupported))
 			return
 		}
-		for info, err := range m.ListAll(ctx) {
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		stalled := time.AfterFunc(session.DefaultLoadTimeout, func() { cancel(context.DeadlineExceeded) })
+		defer stalled.Stop()
+		for rec, err := range lister.List(ctx, owner) {
+			stalled.Stop() // what the caller does with a session may take longer
+			if cause := context.Cause(ctx); err != nil && cause != nil {
+				err = fmt.Errorf("%w: %w", cause, err)
+			}
 			if err != nil {
-				yield(Session{}, err)
+				yield(Session{}, fmt.Errorf("listing: %w", err))
 				return
 			}
-			s, is := v.complete(Session{info, over.latest})
-			// An index may name a session that has changed hands since.
-			if is && (owner == "" || s.Owner == owner) && !yield(s, nil) {
-				return
+			if info, live := v.describe(rec); live {
+				s, is := v.complete(Session{info, &rec})
+				// An index may name a session that has changed hands since.
+				if is && (owner == "" || s.Owner == owner) && !yield(s, nil) {
+					return
+				}
 			}
+			stalled.Reset(session.DefaultLoadTimeout)
 		}
 	}
 }
 
 // Digest stands for the session that is kept under key, as in a listing.
 func (v *View) Digest(key string) string {
-	v.asked.Lock()
-	defer v.asked.Unlock()
-	v.lone.record.ID = key
-	for info := range v.namer.ListAll(context.Background()) {
-		return info.Digest
+	info, _ := v.describe(store.Record{ID: key})
+	return info.Digest
+}
+
+// describe is what a manager says of a record. It reports false for what is no live session.
+func (v *View) describe(rec store.Record) (info session.Info[map[string]any], live bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.current.record = rec
+	for info := range v.describer.ListAll(context.Background()) {
+		return info, true
 	}
-	return ""
+	return info, false
 }
 
 // Revoke ends one session of All, wherever it is in use.
@@ -137,40 +152,16 @@ func (v *View) RevokeAll(ctx context.Context, owner string) (n int, err error) {
 	return n, nil
 }
 
-// tee lists the sessions of an owner, and remembers the record that it has come to.
-type tee struct {
-	store.Store
-	owner  string
-	latest *store.Record
-}
-
-// Unwrap shows what else the store can do.
-func (t *tee) Unwrap() store.Store { return t.Store }
-
-// List is the store's, of the owner.
-func (t *tee) List(ctx context.Context, _ string) iter.Seq2[store.Record, error] {
-	return func(yield func(store.Record, error) bool) {
-		l, ok := store.As[store.Lister](t.Store)
-		if !ok {
-			yield(store.Record{}, fmt.Errorf("%T: %w", t.Store, errors.ErrUnsupported))
-			return
-		}
-		for rec, err := range l.List(ctx, t.owner) {
-			t.latest = &rec
-			if !yield(rec, err) {
-				return
-			}
-		}
-	}
-}
-
-// lone is a store with one record, of which a manager tells the digest.
-type lone struct {
+// oneRecord is a store with one record. A manager on it verifies the seal of the record and
+// computes its digest. It exists because [session.Info] has neither the key nor the stored
+// text, which operators ask for (list --ids, show, move --verbose, cookie inspect), and no
+// function of package session describes a record that its caller has.
+type oneRecord struct {
 	store.Store
 	record store.Record
 }
 
 // List yields the record.
-func (l *lone) List(context.Context, string) iter.Seq2[store.Record, error] {
-	return func(yield func(store.Record, error) bool) { yield(l.record, nil) }
+func (o *oneRecord) List(context.Context, string) iter.Seq2[store.Record, error] {
+	return func(yield func(store.Record, error) bool) { yield(o.record, nil) }
 }

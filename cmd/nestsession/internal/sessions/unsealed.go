@@ -32,7 +32,7 @@ func (v *View) complete(s Session) (Session, bool) {
 	}
 	s.Created, s.LastUsed = time.UnixMilli(notes.Created), time.UnixMilli(notes.Used)
 	if cookie.MaxAge > 0 && !s.record.Expires.IsZero() {
-		// A touch moves the expiry alone.
+		// A touch moves only the expiry.
 		touched := s.record.Expires.Add(-time.Duration(cookie.MaxAge) * time.Millisecond)
 		if touched.After(s.LastUsed) && touched.Before(time.Now()) {
 			s.LastUsed = touched

@@ -20,14 +20,14 @@ type Health struct {
 	write bool
 	file  os.FileInfo // as it was opened
 
-	turn chan struct{} // holds a token; who has it owns what follows
-	at   time.Time     // when last was found; zero: never
+	turn chan struct{} // holds a token; the goroutine that took it owns what follows
+	at   time.Time     // when last was set; zero: never
 	last error
 }
 
 const (
-	// freshness is for how long what a write has shown is believed, so that whoever asks
-	// for the health often does not make the disk busy.
+	// freshness is how long the result of a write is reused, so that frequent health checks
+	// do not keep the disk busy.
 	freshness = time.Second
 
 	// room is how much of the disk has to be free: more than the largest usual write.

@@ -1,5 +1,5 @@
-// Package sqlitefile opens files of SQLite as this program has them: for their owner
-// alone, durable, and with patience for other processes.
+// Package sqlitefile opens SQLite files as this program keeps them: only their owner can read
+// them, writes are durable, and it waits for other processes that hold a lock.
 package sqlitefile
 
 import (
@@ -18,8 +18,8 @@ import (
 
 // Options say how a file is opened.
 type Options struct {
-	// Make makes the file if it is not there, readable by its owner alone. Without it,
-	// that it is not there is an error.
+	// Make makes the file if it is not there, readable only by its owner. Without it,
+	// a missing file is an error.
 	Make bool
 
 	// Private refuses a file that every user of the machine can read or write.
@@ -41,7 +41,7 @@ func Open(path string, o Options) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Asked of the open file: the one that is used is the one that was checked.
+	// The open file is checked, not the path, so that the checked file is the one used.
 	info, err := f.Stat()
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, err

@@ -1,3 +1,4 @@
+// Package stores opens the store that a URL names.
 package stores
 
 import (
@@ -26,22 +27,22 @@ type Options struct {
 	// Sweep removes expired sessions in the background, as a server does.
 	Sweep bool
 
-	// Watch has a store tell of changes as they happen, where it can: PostgreSQL, by a
+	// Watch has a store publish changes as they happen, where it can: PostgreSQL, by a
 	// trigger, and Redis, by CLIENT TRACKING. See [Opened.Watches].
 	Watch bool
 
 	// NearCache is how many bytes of sessions are kept in this process, in front of the
-	// store. 0: none. [NearDefault]: nearcache.DefaultMaxBytes if the store tells of
-	// changes, else none.
+	// store. 0: none. [NearDefault]: nearcache.DefaultMaxBytes if the store
+	// publishes changes, else none.
 	NearCache int64
 
 	// Conns is how many connections to a database are used. 0: 16.
 	Conns int
 
-	// Timeout bounds how long a server is waited for. 0: DefaultTimeout.
+	// Timeout bounds how long Open waits for a server. 0: DefaultTimeout.
 	Timeout time.Duration
 
-	// Logger hears of sweeps that failed. Nil: slog.Default().
+	// Logger logs sweeps that failed. Nil: slog.Default().
 	Logger *slog.Logger
 }
 
@@ -55,8 +56,8 @@ type Opened struct {
 	store.Store
 	Target *storeurl.Target
 
-	// Watches says whether the store tells of changes as they happen. Of one that does
-	// not, they are asked for from time to time.
+	// Watches says whether the store publishes changes as they happen. Any other store is
+	// polled.
 	Watches bool
 
 	// NearCache is how many bytes of sessions are kept in front of the store; 0: none.
@@ -97,8 +98,7 @@ func (o *Opened) Close() error {
 	return errors.Join(errs...)
 }
 
-// Open opens the store. That it cannot be used is an error now, which says what to
-// do.
+// Open opens the store. If the store cannot be used, the error says what to do.
 func Open(ctx context.Context, t *storeurl.Target, o Options) (*Opened, error) {
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
@@ -124,7 +124,7 @@ func Open(ctx context.Context, t *storeurl.Target, o Options) (*Opened, error) {
 	}
 	opened, err := open(opening, t, o)
 	if ctx.Err() != nil && err != nil {
-		return nil, ctx.Err() // broken off; nothing is wrong with the store
+		return nil, ctx.Err() // canceled; nothing is wrong with the store
 	}
 	if err != nil {
 		return nil, explain(t, o, err)

@@ -12,7 +12,7 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// openPostgres opens a database that tells of changes.
+// openPostgres opens a database that publishes changes.
 func openPostgres(ctx context.Context, t *storeurl.Target, o Options) (opened *Opened, err error) {
 	to, err := pgxpool.ParseConfig(postgresURL(t))
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/nestsession/session/redisstore"
 )
 
-// topologyInterval is how often the sentinels are asked for the master beside what
-// they tell by themselves, which a client may miss while they fail over.
+// topologyInterval is how often the sentinels are polled for the master. They publish changes
+// too, but a client may miss those during a failover.
 const topologyInterval = 5 * time.Second
 
 func openRedis(ctx context.Context, t *storeurl.Target, o Options) (*Opened, error) {
@@ -57,8 +57,8 @@ func openRedis(ctx context.Context, t *storeurl.Target, o Options) (*Opened, err
 	return &Opened{Store: kept, Target: t, count: count, close: []func() error{kept.Close, end}}, nil
 }
 
-// openWatched opens a store that makes its own connections, over which the servers tell
-// of changes.
+// openWatched opens a store that makes its own connections, over which the servers
+// publish changes.
 func openWatched(ctx context.Context, t *storeurl.Target, o Options, cfg redisstore.Config) (*Opened, error) {
 	option := redisOption(t, o)
 	option.DisableCache = false
@@ -77,7 +77,7 @@ func openWatched(ctx context.Context, t *storeurl.Target, o Options, cfg redisst
 	return &Opened{Store: kept, Target: t, count: count, close: []func() error{kept.Close}}, nil
 }
 
-// newClient connects, and gives up when ctx ends, as rueidis alone would not.
+// newClient connects, and gives up when ctx ends, which rueidis does not.
 func newClient(ctx context.Context, t *storeurl.Target, o Options) (rueidis.Client, error) {
 	option := redisOption(t, o)
 	type result struct {

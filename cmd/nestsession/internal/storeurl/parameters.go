@@ -65,7 +65,7 @@ func (t *Target) parameters(s scheme, query string, express bool) error {
 	t.Columns = Columns{ID: values.Get(columns[0]), Data: values.Get(columns[1]), Expires: values.Get(columns[2])}
 	t.OwnerColumn, t.TimeZone, t.Master = values.Get("owner-column"), values.Get("time-zone"), values.Get("master")
 	if s.sentinel && t.Master == "" {
-		return errors.New("the sentinels want to be asked for a master by its name: add ?master=NAME, as their configuration has it (sentinel monitor NAME …)")
+		return errors.New("the URL of sentinels needs the name of the master: add ?master=NAME, as their configuration has it (sentinel monitor NAME …)")
 	}
 	t.Notify = true
 	for _, flag := range []string{"create", "notify", "sentinel-auth"} {

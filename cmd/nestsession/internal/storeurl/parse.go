@@ -77,7 +77,7 @@ func Parse(text string, express bool) (*Target, error) {
 func (t *Target) file(rest string) (query string, err error) {
 	path, query, _ := strings.Cut(rest, "?")
 	if strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "///") {
-		return "", errors.New("sqlite: is followed by the path alone: sqlite:sessions.db in this folder, sqlite:/var/lib/app/sessions.db in another")
+		return "", errors.New("only the path follows sqlite:, such as sqlite:sessions.db in this folder, sqlite:/var/lib/app/sessions.db in another")
 	}
 	if path = strings.TrimPrefix(path, "//"); path == "" {
 		return "", errors.New("sqlite: is followed by the path of a file, such as sqlite:sessions.db")
@@ -167,7 +167,7 @@ func (t *Target) checkDatabase(s scheme) error {
 		return nil
 	}
 	if s.cluster && t.Database != "" && t.Database != "0" {
-		return errors.New("a Redis Cluster has the database 0 alone: leave the number out")
+		return errors.New("a Redis Cluster has only database 0: leave the number out")
 	}
 	if t.Database != "" {
 		if n, err := strconv.ParseUint(t.Database, 10, 16); err != nil || n > 65535 {

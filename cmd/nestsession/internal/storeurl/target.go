@@ -86,10 +86,10 @@ type Target struct {
 	// Create says whether the table is made if it is not there; nil: not said.
 	Create *bool
 
-	// Notify says whether PostgreSQL or Redis is to tell of changes.
+	// Notify says whether PostgreSQL or Redis publishes changes.
 	Notify bool
 
-	// Driver is what the database's driver is told.
+	// Driver holds the parameters for the database's driver.
 	Driver url.Values
 
 	password string

@@ -13,7 +13,7 @@ import (
 // a minute from then on is 1,440 a day, of a password of at least 15 characters. An
 // address may be shared by an office, hence its larger allowance. All addresses together
 // have more guesses at a name than any one of them can use up, at once or in the long run:
-// so one address alone keeps nobody out of an account.
+// so no single address keeps a user out of an account.
 var (
 	perPair     = Rate{Burst: 5, Every: time.Minute}        // of an address and a name, or of a known device
 	perAddress  = Rate{Burst: 20, Every: 15 * time.Second}  // at whatever names
@@ -158,7 +158,7 @@ func take(ctx context.Context, known *memory, home string, from ...taken) (*Atte
 	return a, nil
 }
 
-// addressKey is the address for IPv4, and the network of 64 bits for IPv6: who has
+// addressKey is the address for IPv4, and the network of 64 bits for IPv6: a client with
 // one address of it has all of them (RFC 4291, 2.5.1).
 func addressKey(a netip.Addr) string {
 	a = a.Unmap().WithZone("")

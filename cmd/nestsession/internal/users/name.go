@@ -11,11 +11,11 @@ import (
 // MaxName is the longest name, in code points.
 const MaxName = 64
 
-// The reasons why a name is not acceptable, worded for who chose it.
+// The reasons why a name is not acceptable. Package web/text has the words for users.
 var (
-	ErrNoName   = errors.New("enter a username")
-	ErrLongName = fmt.Errorf("use at most %d characters", MaxName)
-	ErrBadName  = errors.New("use letters, digits and signs such as . - _ @, without spaces")
+	ErrNoName   = errors.New("users: the name is empty")
+	ErrLongName = fmt.Errorf("users: the name has more than %d characters", MaxName)
+	ErrBadName  = errors.New("users: the name has a space or a sign that names cannot have")
 )
 
 // Name brings a username to the form that is stored and compared, so that Kim,

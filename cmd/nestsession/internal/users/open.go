@@ -19,7 +19,7 @@ var fromFirst string
 // version is the schema's, kept in the file as SQLite's user_version.
 const version = 2
 
-// Open opens the file at path, or makes it, readable by its owner alone, with the
+// Open opens the file at path, or makes it, readable only by its owner, with the
 // tables it needs. It refuses a file of a later version of the schema.
 func Open(ctx context.Context, path string, hasher Hasher) (*Store, error) {
 	db, err := open(ctx, path, sqlitefile.Options{Make: true, Private: true})

@@ -3,7 +3,9 @@ package users
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -52,8 +54,8 @@ type Store struct {
 }
 
 // Register makes an account. The name is as [Name] returned it, the password as
-// [passwords.Choose] did. A name that is taken is told only after the same work as
-// for a free one: [ErrTaken].
+// [passwords.Choose] did. For a name that is taken it does the same work as
+// for a free one, and returns [ErrTaken].
 func (s *Store) Register(ctx context.Context, name, password string) (Login, error) {
 	phc, err := s.hasher.Hash(ctx, password)
 	if err != nil {
@@ -74,7 +76,7 @@ func (s *Store) Register(ctx context.Context, name, password string) (Login, err
 }
 
 // Authenticate returns the user of that name and password, both as they were
-// typed, [ErrWrong], or [ErrDisabled] to who knows the password. A hash of an outdated cost
+// typed, [ErrWrong], or [ErrDisabled] if the password is right and the account disabled. A hash of an outdated cost
 // is replaced on the way.
 func (s *Store) Authenticate(ctx context.Context, username, password string) (Login, error) {
 	var l Login
@@ -118,6 +120,82 @@ func (s *Store) rehash(ctx context.Context, l Login, password string) error {
 		return fmt.Errorf("users: rehash: %w", err)
 	}
 	return nil
+}
+
+// writeTime bounds a write that goes on after its request was canceled.
+const writeTime = 10 * time.Second
+
+// Verify returns the present login of a user who knows the password, as it was typed. It
+// returns [ErrWrong] for another password and for an account that is gone or disabled.
+func (s *Store) Verify(ctx context.Context, id int64, typed string) (Login, error) {
+	l := Login{User: User{ID: id}}
+	var phc string
+	err := s.db.QueryRowContext(ctx, `SELECT name, password, generation FROM users WHERE id = ? AND disabled_at IS NULL`, id).
+		Scan(&l.User.Username, &phc, &l.Generation)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return Login{}, fmt.Errorf("users: verify: %w", err)
+	}
+	normal, _ := passwords.Normalize(typed)
+	match, _, err := s.hasher.Verify(ctx, normal, phc)
+	switch {
+	case err != nil:
+		return Login{}, err
+	case !match:
+		return Login{}, ErrWrong
+	}
+	return l, nil
+}
+
+// ChangePassword replaces the password of a user who knows the present one, the
+// new one being as [passwords.Choose] returned it, and returns the login with it. All
+// others are [Store.Current] no more from that moment on. It returns [ErrWrong] for
+// another present password, for an account that is gone or disabled, and for one whose
+// password was changed meanwhile.
+func (s *Store) ChangePassword(ctx context.Context, id int64, present, chosen string) (Login, error) {
+	l, err := s.Verify(ctx, id, present)
+	if err != nil {
+		return Login{}, err
+	}
+	fresh, err := s.hasher.Hash(ctx, chosen)
+	if err != nil {
+		return Login{}, err
+	}
+	// A write that is canceled may or may not have happened.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
+	defer cancel()
+	before := l.Generation
+	l.Generation = newGeneration()
+	res, err := s.db.ExecContext(ctx,
+		`UPDATE users SET password = ?, generation = ? WHERE id = ? AND generation = ? AND disabled_at IS NULL`, fresh, l.Generation, id, before)
+	if err != nil {
+		return Login{}, fmt.Errorf("users: change password: %w", err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return Login{}, errors.Join(ErrWrong, err)
+	}
+	return l, nil
+}
+
+// newGeneration returns a number that nobody guesses. Its 53 bits survive programs in
+// JavaScript that read and write sessions as well.
+func newGeneration() int64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails: it ends the program rather
+	return int64(binary.BigEndian.Uint64(b[:])>>11) + 1
+}
+
+// Current reports whether a login still holds: whether the account is there, is not
+// disabled, and has the password that it had then. A session records the login that began
+// it, and every request checks that login. So one write to the account's row ends all of its
+// sessions on every server, even if this process ends right after the write.
+func (s *Store) Current(ctx context.Context, l Login) (bool, error) {
+	var n int
+	err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM users WHERE id = ? AND name = ? AND generation = ? AND disabled_at IS NULL`,
+		l.User.ID, l.User.Username, l.Generation).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("users: current: %w", err)
+	}
+	return n == 1, nil
 }
 
 // Ping returns nil if the file answers, is still the one that was opened, and can be

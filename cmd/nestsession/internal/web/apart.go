@@ -1,8 +1,10 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -28,31 +30,17 @@ func hasForeign(document []byte) bool {
 	return false
 }
 
-// loadedKey is where the context of a request holds the document of its session.
-type loadedKey struct{}
-
-// noteLoads lets requests look at the document that their session was read from: the
-// session's own data leave out what this server does not know.
-func noteLoads(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), loadedKey{}, new([]byte))))
-	})
-}
-
-// Load is the store's.
-func (n *noting) Load(ctx context.Context, id string) (store.Record, error) {
-	rec, err := n.Store.Load(ctx, id)
-	if document, ok := ctx.Value(loadedKey{}).(*[]byte); ok && err == nil {
-		*document = rec.Data
-	}
-	return rec, err
-}
-
 // leave logs the session out: it ends, unless other applications keep something in it,
 // which is then all that stays.
 func (a *App) leave(ctx context.Context, s *Session) error {
-	document, _ := ctx.Value(loadedKey{}).(*[]byte)
-	if a.sharing != UsersApart || document == nil || !hasForeign(*document) {
+	if a.sharing != UsersApart || s.IsNew() {
+		return s.Destroy(ctx)
+	}
+	foreign, err := a.shared.foreign(ctx, s)
+	if err != nil {
+		return err
+	}
+	if !foreign {
 		return s.Destroy(ctx)
 	}
 	return a.release(ctx, s)
@@ -69,22 +57,16 @@ func (a *App) release(ctx context.Context, s *Session) error {
 	return nil
 }
 
-// end logs out one session of a listing, which document is of.
-func (a *App) end(ctx context.Context, info session.Info[Account], rec store.Record) error {
-	if a.sharing != UsersApart || !hasForeign(rec.Data) {
+// end logs out one session of a listing.
+func (a *App) end(ctx context.Context, info session.Info[Account]) error {
+	if a.sharing != UsersApart {
 		return a.sessions.Revoke(ctx, info)
 	}
-	s, err := a.sessions.Open(a.visitor.request(ctx, rec.ID))
-	if err != nil {
-		return err
-	}
-	if s.Owner() != info.Owner {
-		return nil // it has ended, or is somebody else's now
-	}
-	return a.release(ctx, s)
+	_, err := a.endShared(ctx, info.Owner, func(s *Session) bool { return s.Digest() == info.Digest })
+	return err
 }
 
-// maxPasses bounds how often sessions are looked for that began meanwhile.
+// maxPasses bounds how often endOthers looks for sessions that began meanwhile.
 const maxPasses = 8
 
 // endOthers logs out the sessions of an owner but one, and returns how many.
@@ -93,23 +75,34 @@ func (a *App) endOthers(ctx context.Context, owner string, keep *Session) (ended
 		return a.sessions.RevokeOwner(ctx, owner, keep)
 	}
 	for range maxPasses {
-		found := 0
-		noted, listing := note(ctx)
-		for info, err := range a.sessions.List(listing, owner) {
-			if err != nil {
-				return ended, err
-			}
-			if info.Digest == keep.Digest() {
-				continue
-			}
-			if err := a.end(ctx, info, *noted); err != nil {
-				return ended, err
-			}
-			found++
+		n, err := a.endShared(ctx, owner, func(s *Session) bool { return s.Digest() != keep.Digest() })
+		if ended += n; err != nil || n == 0 {
+			return ended, err
 		}
-		if ended += found; found == 0 {
-			break
+	}
+	return ended, nil
+}
+
+// endShared logs out the sessions of an owner that are chosen, and returns how many.
+func (a *App) endShared(ctx context.Context, owner string, chosen func(*Session) bool) (ended int, err error) {
+	ids, err := a.shared.ids(ctx, owner)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range ids {
+		s, err := a.sessions.Open(a.shared.request(ctx, id))
+		if err != nil {
+			return ended, err
 		}
+		// An old id leads to the session's new one, which is in the list as well; and the
+		// session may have ended or changed hands since it was listed.
+		if s.Owner() != owner || s.ID() != id || !chosen(s) {
+			continue
+		}
+		if err := a.leave(ctx, s); err != nil {
+			return ended, err
+		}
+		ended++
 	}
 	return ended, nil
 }
@@ -120,7 +113,7 @@ func (a *App) loggedOut(ctx context.Context, s *Session) error {
 		return nil // the session ends then
 	}
 	if err := s.Reload(ctx); err != nil {
-		return nil // the stream is told, if it has ended
+		return nil // if it has ended, the stream is notified
 	}
 	if a.userOf(s) == nil {
 		return session.ErrRevoked
@@ -128,14 +121,15 @@ func (a *App) loggedOut(ctx context.Context, s *Session) error {
 	return nil
 }
 
-// visitor opens sessions of a listing as their visitors do: a store that is shared with
-// other applications keeps the ids of the cookies.
-type visitor struct {
+// shared is the store of sessions that other applications use as well. It keeps them
+// under the ids of the cookies.
+type shared struct {
+	store      store.Store
 	signer     *cookie.Signer
-	name, path string
+	name, path string // of the cookie
 }
 
-func newVisitor(cfg session.Config) (*visitor, error) {
+func newShared(cfg session.Config) (*shared, error) {
 	if !cfg.Express.InsecurePlainIDs || cfg.Name == "" {
 		return nil, fmt.Errorf("web: UsersApart is for a configuration of package express")
 	}
@@ -143,16 +137,39 @@ func newVisitor(cfg session.Config) (*visitor, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &visitor{signer: signer, name: cfg.Name, path: cfg.Cookie.Path}
-	if v.path == "" {
-		v.path = "/"
-	}
-	return v, nil
+	return &shared{store: cfg.Store, signer: signer, name: cfg.Name, path: cmp.Or(cfg.Cookie.Path, "/")}, nil
 }
 
-// request is one with the cookie of the session that is kept under id.
-func (v *visitor) request(ctx context.Context, id string) *http.Request {
-	r := (&http.Request{Method: http.MethodGet, RequestURI: v.path, Header: http.Header{}}).WithContext(ctx)
-	r.Header.Set("Cookie", v.name+"="+string(v.signer.AppendValue(nil, id)))
+// foreign reports whether another application keeps something in a session. The session's
+// own data do not say so, as they leave out what this server does not know.
+func (h *shared) foreign(ctx context.Context, s *Session) (bool, error) {
+	rec, err := h.store.Load(ctx, s.ID())
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && hasForeign(rec.Data), err
+}
+
+// ids returns the ids of the records of an owner.
+func (h *shared) ids(ctx context.Context, owner string) (ids []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	lister, ok := store.As[store.Lister](h.store)
+	if !ok {
+		return nil, fmt.Errorf("%T: %w", h.store, errors.ErrUnsupported)
+	}
+	for rec, err := range lister.List(ctx, owner) {
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, rec.ID)
+	}
+	return ids, nil
+}
+
+// request is one of the browser that has the session of an id.
+func (h *shared) request(ctx context.Context, id string) *http.Request {
+	r := (&http.Request{Method: http.MethodGet, RequestURI: h.path, Header: http.Header{}}).WithContext(ctx)
+	r.Header.Set("Cookie", h.name+"="+string(h.signer.AppendValue(nil, id)))
 	return r
 }

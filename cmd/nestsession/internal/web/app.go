@@ -17,6 +17,7 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/client"
 	"github.com/nestsession/session/cmd/nestsession/internal/throttle"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
+	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 	"github.com/nestsession/session/store/memstore"
 )
 
@@ -29,7 +30,7 @@ type Config struct {
 	// and listens to its OnEvent. Without a Store they are in memory.
 	Session session.Config
 
-	// Sharing says who else keeps what in the sessions. Default: [Alone].
+	// Sharing says whether other applications use the sessions as well. Default: [Alone].
 	Sharing Sharing
 
 	// ListInterval is how often a page that lists the user's sessions looks for those
@@ -42,10 +43,10 @@ type Config struct {
 	// Guard counts wrong passwords. Default: a new one.
 	Guard *throttle.Guard
 
-	// Proxies are believed what they say of their clients. Default: none.
+	// Proxies are the proxies whose X-Forwarded headers are trusted. Default: none.
 	Proxies client.Proxies
 
-	// Logger is told of logins, good and bad, and of failures. Default: slog.Default().
+	// Logger logs logins, wrong passwords and failures. Default: slog.Default().
 	Logger *slog.Logger
 }
 
@@ -58,7 +59,7 @@ type App struct {
 	owned    io.Closer // the store of the sessions, if New made it
 	live     *live
 	sharing  Sharing
-	visitor  *visitor // nil but for UsersApart
+	shared   *shared // nil but for UsersApart
 	users    *users.Store
 	guard    *throttle.Guard
 	devices  *throttle.Devices
@@ -90,7 +91,6 @@ func New(cfg Config) (*App, error) {
 		kept := memstore.New(memstore.Config{Now: cfg.Session.Now})
 		cfg.Session.Store, a.owned = kept, kept
 	}
-	cfg.Session.Store = &noting{cfg.Session.Store}
 	a.live = newLive(a.list, cmp.Or(cfg.ListInterval, DefaultListInterval))
 	cfg.Session.OnEvent = a.live.listenTo(cfg.Session.OnEvent)
 	var err error
@@ -103,22 +103,20 @@ func New(cfg Config) (*App, error) {
 	if a.sessions, err = session.New[Account](cfg.Session); err != nil {
 		return nil, err
 	}
-	routes := a.routes()
 	if a.sharing == UsersApart {
-		if a.visitor, err = newVisitor(cfg.Session); err != nil {
+		if a.shared, err = newShared(cfg.Session); err != nil {
 			return nil, err
 		}
-		routes = noteLoads(routes)
 	}
-	a.handler = a.protect(routes)
+	a.handler = a.protect(a.routes())
 	return a, nil
 }
 
 // ServeHTTP answers a request.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
 
-// EndStreams ends what pages keep open to hear of changes, and lets nothing of the kind
-// begin, so that a server which is to stop need not wait for them.
+// EndStreams ends the streams of the live pages and refuses new ones, so that a server that
+// stops need not wait for them.
 func (a *App) EndStreams() { _ = a.sessions.Close() }
 
 // Close ends the streams, and the sessions if they are kept in memory.
@@ -160,18 +158,19 @@ func (a *App) routes() http.Handler {
 func (a *App) sessionFailed(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, session.ErrRevoked) {
 		// Logged out elsewhere, between the start of this request and its end.
-		a.writeProblem(w, r, &notLoggedIn, loginView("", nil))
+		t := text.For(r.Header)
+		a.writeProblem(w, r, notLoggedIn(t), loginView(t, "", nil))
 		return
 	}
 	p := a.problemOf(r, fmt.Errorf("%w: %w", errSession, err))
 	if word, ok := r.Context().Value(lastWordKey{}).(*lastWord); ok && word.problem != nil {
 		p = word.problem
 	}
-	a.writeProblem(w, r, p, view{Title: "Not available", Links: toStart})
+	a.writeProblem(w, r, p, a.unavailable(r))
 }
 
-// lastWord is what a handler wants said if its session cannot be saved, since it has done
-// what cannot be undone.
+// lastWord is the answer that a handler wants if its session cannot be saved, because what
+// it has done cannot be undone.
 type lastWord struct{ problem *problem }
 
 type lastWordKey struct{}

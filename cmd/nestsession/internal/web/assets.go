@@ -5,23 +5,17 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"net/http"
-	"slices"
 )
 
 var (
 	//go:embed assets/style.css
-	looks []byte
-
-	//go:embed assets/devices.css
-	devicesLooks []byte
+	styleSheet []byte
 
 	//go:embed assets/icon.svg
 	icon []byte
 
 	//go:embed assets/live.js
 	script []byte
-
-	styleSheet = slices.Concat(looks, devicesLooks)
 
 	styleURL  = assetURL("style.css", styleSheet)
 	iconURL   = assetURL("icon.svg", icon)

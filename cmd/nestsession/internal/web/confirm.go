@@ -8,33 +8,25 @@ import (
 
 	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
+	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
 // freshTime is how long after the password was shown sessions may be ended without
-// showing it again (ASVS 7.5.2): who finds a browser open, or stole its cookie, must not be
-// able to throw its user out everywhere else.
+// showing it again (ASVS 7.5.2): a person who finds a browser open, or stole its cookie, must
+// not be able to log its user out everywhere else.
 const freshTime = 10 * time.Minute
-
-var (
-	errStale = problem{Status: http.StatusForbidden,
-		Text:   "It is some time since you logged in. Enter your password once more.",
-		Fields: map[string]string{"current_password": "enter your current password"}}
-
-	errNotConfirmed = problem{Status: http.StatusForbidden, Text: "Nothing was done.",
-		Fields: map[string]string{"current_password": "this is not your current password"}}
-)
 
 // confirmed reports whether the user has shown the password lately, or shows it with this
 // request, which then has a new session id. Otherwise it answers: action is where the
 // password is to be sent.
 func (a *App) confirmed(w http.ResponseWriter, r *http.Request, s *Session, action string) bool {
-	d, u := s.Data(), a.userOf(s)
+	t, d, u := text.For(r.Header), s.Data(), a.userOf(s)
 	_, here := a.loginOf(s, u)
 	if age := a.now().Sub(s.AuthenticatedAt()); here && age >= -time.Minute && age < freshTime {
 		return true
 	}
 	refuse := func(p *problem) bool {
-		a.writeProblem(w, r, p, confirmView(action, *u, p))
+		a.writeProblem(w, r, p, confirmView(t, action, *u, p))
 		return false
 	}
 	in, p := readFields(w, r, "current_password")
@@ -42,8 +34,8 @@ func (a *App) confirmed(w http.ResponseWriter, r *http.Request, s *Session, acti
 		return refuse(p)
 	}
 	if in["current_password"] == "" {
-		p := errStale
-		return refuse(&p)
+		return refuse(&problem{Status: http.StatusForbidden, Text: t.ConfirmAgain,
+			Fields: map[string]string{"current_password": t.EnterCurrent}})
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), passwords.MaxWait)
 	defer cancel()
@@ -55,8 +47,8 @@ func (a *App) confirmed(w http.ResponseWriter, r *http.Request, s *Session, acti
 	l, err := a.users.Verify(ctx, u.ID, in["current_password"])
 	if errors.Is(err, users.ErrWrong) {
 		attempt.Wrong()
-		p := errNotConfirmed
-		return refuse(&p)
+		return refuse(&problem{Status: http.StatusForbidden, Text: t.NothingDone,
+			Fields: map[string]string{"current_password": t.WrongCurrent}})
 	}
 	if err == nil {
 		attempt.Right()
@@ -68,11 +60,11 @@ func (a *App) confirmed(w http.ResponseWriter, r *http.Request, s *Session, acti
 	return true
 }
 
-func confirmView(action string, u users.User, p *problem) view {
+func confirmView(t *text.Text, action string, u users.User, p *problem) view {
 	return view{
-		Title: "Confirm that it is you",
-		Form:  confirmForm(action, u.Username, p),
-		Links: []link{{Text: "Back to your devices", URL: "/sessions"}},
+		Title: t.ConfirmTitle,
+		Form:  confirmForm(t, action, u.Username, p),
+		Links: []link{{Text: t.ToDevices, URL: "/sessions"}},
 		Live:  endURL,
 		User:  u.ID,
 	}

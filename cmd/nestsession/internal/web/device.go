@@ -6,8 +6,8 @@ import (
 )
 
 // The cookie of a browser in which somebody has logged in before, so that
-// strangers who guess that user's password do not slow the user down there. It is
-// for browsers alone: a program retries by itself.
+// strangers who guess that user's password do not slow the user down there. Only
+// browsers get it: a program retries by itself.
 const deviceCookieAge = 365 * 24 * time.Hour // browsers keep none for more than 400 days
 
 // deviceCookie is its name. Cookies do not know ports: other accounts of another server on

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// healthTimeout is within the patience of the usual probes.
+// healthTimeout is shorter than the timeouts of the usual probes.
 const healthTimeout = 2 * time.Second
 
-// health says whether users and sessions can be reached and written. It declares no
-// session. The answer tells no reasons: those are in the log, once a change.
+// health says whether users and sessions can be reached and written. It opens no session.
+// The reasons are not in the answer: the log has them, once a change.
 func (a *App) health(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
 	defer cancel()
@@ -28,7 +28,7 @@ func (a *App) health(w http.ResponseWriter, r *http.Request) {
 	a.writeJSON(w, r, status, answer)
 }
 
-// ask asks for no longer than ctx lasts, whatever is asked.
+// ask pings, and answers when ctx ends at the latest.
 func ask(ctx context.Context, ping func(context.Context) error) <-chan error {
 	answer := make(chan error, 2)
 	go func() { answer <- ping(ctx) }()

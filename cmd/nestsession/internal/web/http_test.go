@@ -192,7 +192,7 @@ func TestEveryAnswerIsProtected(t *testing.T) {
 				t.Errorf("GET %s: %s is %q, want %q", path, name, got, want)
 			}
 		}
-		if path != style && (h.Get("Cache-Control") != "no-store" || h.Get("Vary") != "Accept, Cookie") {
+		if path != style && (h.Get("Cache-Control") != "no-store" || h.Get("Vary") != "Accept, Accept-Language, Cookie") {
 			t.Errorf("GET %s: Cache-Control %q, Vary %q", path, h.Get("Cache-Control"), h.Get("Vary"))
 		}
 	}

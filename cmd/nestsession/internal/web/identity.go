@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -10,20 +11,21 @@ import (
 	"unicode/utf8"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
+	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
-// Sharing says who else keeps what in the sessions.
+// Sharing says whether other applications use the sessions as well, and with which users.
 type Sharing int
 
 const (
 	// Alone: the sessions are this server's.
 	Alone Sharing = iota
 
-	// UsersApart: other applications use the same sessions, with users of their own. Who is
-	// logged in there is nobody here: user 1 of theirs is not user 1 of ours.
+	// UsersApart: other applications use the same sessions, with users of their own. A user
+	// who is logged in there is not logged in here: their user 1 is not our user 1.
 	UsersApart
 
-	// UsersShared: they have the same users, who are logged in here if they are there.
+	// UsersShared: they have the same users. A user who is logged in there is logged in here.
 	UsersShared
 )
 
@@ -46,9 +48,9 @@ type Own struct {
 	Generation int64 `json:"generation,omitempty"` // of the account when the user showed the password, see users.Store.Current
 }
 
-// userOf is who is logged in here, nil for nobody. What a session's data say is not
-// enough for that: an application that shares the session can write them all. Its owner is
-// set by a login here only, and names the accounts that the user is of.
+// userOf is the user who is logged in here, nil for nobody. The session's data are not
+// enough to know that, because an application that shares the session can write them. Only a
+// login here sets the owner, which also names the file of the accounts.
 func (a *App) userOf(s *Session) *users.User {
 	d := s.Data()
 	if a.sharing == UsersShared {
@@ -92,9 +94,9 @@ func (a *App) ownerOf(id int64) string {
 	return owner
 }
 
-// elsewhere is who another application says is logged in there, "" for nobody. It is for
-// people to read, and nothing is done in that name.
-func (a *App) elsewhere(s *Session) string {
+// elsewhere is the name of the user that another application has logged in, "" for nobody.
+// It is only shown; nothing is done in that name.
+func (a *App) elsewhere(t *text.Text, s *Session) string {
 	if a.sharing != UsersApart {
 		return ""
 	}
@@ -103,14 +105,14 @@ func (a *App) elsewhere(s *Session) string {
 		User json.RawMessage `json:"user"`
 	}
 	_ = json.Unmarshal(d.Passport, &passport) // of another form it names nobody
-	return cmp.Or(nameIn(d.Elsewhere), nameIn(passport.User))
+	return cmp.Or(nameIn(t, d.Elsewhere), nameIn(t, passport.User))
 }
 
 // maxForeignName is how much of another application's name is shown, in characters.
 const maxForeignName = 64
 
 // nameIn finds what a person would call the user that is written there.
-func nameIn(value json.RawMessage) string {
+func nameIn(t *text.Text, value json.RawMessage) string {
 	var v any
 	if json.Unmarshal(value, &v) != nil {
 		return ""
@@ -118,56 +120,52 @@ func nameIn(value json.RawMessage) string {
 	if members, ok := v.(map[string]any); ok {
 		v = nil
 		for _, key := range []string{"username", "name", "displayName", "login", "email", "id", "_id", "sub"} {
-			if name := scalar(members[key]); name != "" {
+			if name := scalar(t, members[key]); name != "" {
 				v = name
 				break
 			}
 		}
 		if v == nil && len(members) > 0 {
-			v = "somebody"
+			v = t.Somebody
 		}
 	}
-	return scalar(v)
+	return scalar(t, v)
 }
 
 // scalar is a text, or a number that names somebody, as a line of bounded length.
-func scalar(v any) string {
-	var text string
+func scalar(t *text.Text, v any) string {
+	var name string
 	switch v := v.(type) {
 	case string:
-		text = v
+		name = v
 	case float64:
 		if v != 0 {
-			text = "user " + strconv.FormatFloat(v, 'f', -1, 64)
+			name = fmt.Sprintf(t.UserNumber, strconv.FormatFloat(v, 'f', -1, 64))
 		}
 	case bool:
 		if v {
-			text = "somebody"
+			name = t.Somebody
 		}
 	}
-	text = strings.TrimSpace(strings.Map(func(r rune) rune {
+	name = strings.TrimSpace(strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return -1
 		}
 		return r
-	}, text))
-	if utf8.RuneCountInString(text) > maxForeignName {
-		text = string([]rune(text)[:maxForeignName]) + "…"
+	}, name))
+	if utf8.RuneCountInString(name) > maxForeignName {
+		name = string([]rune(name)[:maxForeignName]) + "…"
 	}
-	return text
+	return name
 }
 
-// askToLogIn answers who is not logged in here, and says who is elsewhere.
+// askToLogIn answers a client that is not logged in here, and says which user is elsewhere.
 func (a *App) askToLogIn(w http.ResponseWriter, r *http.Request, s *Session) {
-	p := notLoggedIn
-	if name := a.elsewhere(s); name != "" {
-		p.Text = "You are not logged in here. " + elsewhereText(name)
+	t := text.For(r.Header)
+	p := notLoggedIn(t)
+	if name := a.elsewhere(t, s); name != "" {
+		p.Text = t.NotLoggedInHere + " " + fmt.Sprintf(t.Elsewhere, name)
 		p.Elsewhere = name
 	}
-	a.writeProblem(w, r, &p, loginView("", nil))
-}
-
-// elsewhereText says who another application has logged in.
-func elsewhereText(name string) string {
-	return "You are logged in as " + name + " at another application, whose users are not ours. Log in to go on here; there you stay logged in."
+	a.writeProblem(w, r, p, loginView(t, "", nil))
 }

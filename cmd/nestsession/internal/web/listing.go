@@ -3,19 +3,15 @@ package web
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"iter"
 	"slices"
-	"strconv"
 	"time"
 
-	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
-// maxListed bounds how many of a user's sessions are read to be shown. Who has more sees
-// some of them, and that there are more, and can end all.
+// maxListed bounds how many of a user's sessions are read to be shown. A user with more
+// sees some of them and that there are more, and can end all.
 const maxListed = 100
 
 // device is one session of a user, as the user's clients see it.
@@ -25,7 +21,7 @@ type device struct {
 	Created  time.Time `json:"created,omitzero"`
 	LastUsed time.Time `json:"last_used,omitzero"`
 	Expires  time.Time `json:"expires,omitzero"`
-	Current  bool      `json:"current"` // the session of who asks
+	Current  bool      `json:"current"` // the session of the request
 
 	used, since time.Time // the same more exactly, to put them in order
 }
@@ -48,7 +44,6 @@ func (*devices) Blank() device { return device{} }
 func (a *App) list(ctx context.Context, owner string) ([]device, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	noted, ctx := note(ctx)
 	var all []device
 	for info, err := range a.sessions.List(ctx, owner) {
 		if err != nil {
@@ -56,7 +51,7 @@ func (a *App) list(ctx context.Context, owner string) ([]device, error) {
 		}
 		// One more than are shown, so that it is known that there are more.
 		if all = append(all, device{
-			Session: info.Digest, Device: deviceOf(noted.Data),
+			Session: info.Digest, Device: info.Data.Device,
 			Created: seconds(info.Created), LastUsed: seconds(info.LastUsed), Expires: seconds(info.Expires),
 			used: info.LastUsed, since: info.Created,
 		}); len(all) > maxListed {
@@ -81,10 +76,10 @@ func seconds(t time.Time) time.Time {
 }
 
 // seenBy is the list as the client in s sees it: its own session first, which is there
-// even if the list was broken off before.
-func seenBy(all []device, s *Session) devices {
+// even if the list ends before it.
+func seenBy(t *text.Text, all []device, s *Session) devices {
 	d := devices{More: len(all) > maxListed, Sessions: make([]device, 0, len(all)+1)}
-	current := device{Session: s.Digest(), Device: cmp.Or(s.Data().Device, unknownDevice),
+	current := device{Session: s.Digest(), Device: s.Data().Device,
 		Created: seconds(s.Created()), LastUsed: seconds(s.LastUsed()), Expires: seconds(s.Expires())}
 	if i := slices.IndexFunc(all, func(d device) bool { return d.Session == current.Session }); i >= 0 {
 		current = all[i]
@@ -96,56 +91,17 @@ func seenBy(all []device, s *Session) devices {
 			d.Sessions = append(d.Sessions, other)
 		}
 	}
+	for i := range d.Sessions {
+		d.Sessions[i].Device = inLanguage(t, d.Sessions[i].Device)
+	}
 	d.Others = len(d.Sessions) > 1
 	switch n := len(d.Sessions); {
 	case d.More:
-		d.Text = "You are logged in on more than " + strconv.Itoa(maxListed) + " devices. Some of them:"
+		d.Text = fmt.Sprintf(t.ManyDevices, maxListed)
 	case n > 1:
-		d.Text = "You are logged in on these " + strconv.Itoa(n) + " devices."
+		d.Text = fmt.Sprintf(t.Devices, n)
 	default:
-		d.Text = "You are logged in on this device alone."
+		d.Text = t.OneDevice
 	}
 	return d
-}
-
-// deviceOf reads a session's device from its document.
-func deviceOf(document []byte) string {
-	var account Account
-	_ = json.Unmarshal(document, &account) // what another program wrote has a device of no name
-	return cmp.Or(account.Device, unknownDevice)
-}
-
-// noting is the store of the sessions, and lets who lists them look at the records that
-// the listing is made of, since that tells nothing of a session's data.
-type noting struct{ store.Store }
-
-// Unwrap shows what else the store can do.
-func (n *noting) Unwrap() store.Store { return n.Store }
-
-// noteKey is where a context holds the record that a listing has come to.
-type noteKey struct{}
-
-func note(ctx context.Context) (*store.Record, context.Context) {
-	record := new(store.Record)
-	return record, context.WithValue(ctx, noteKey{}, record)
-}
-
-// List is the store's.
-func (n *noting) List(ctx context.Context, owner string) iter.Seq2[store.Record, error] {
-	return func(yield func(store.Record, error) bool) {
-		l, ok := store.As[store.Lister](n.Store)
-		if !ok {
-			yield(store.Record{}, fmt.Errorf("%T: %w", n.Store, errors.ErrUnsupported))
-			return
-		}
-		place, _ := ctx.Value(noteKey{}).(*store.Record)
-		for rec, err := range l.List(ctx, owner) {
-			if place != nil {
-				*place = rec
-			}
-			if !yield(rec, err) {
-				return
-			}
-		}
-	}
 }

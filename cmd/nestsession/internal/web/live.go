@@ -12,15 +12,15 @@ import (
 // maxStreams bounds the streams that a user may have open on a node.
 const maxStreams = 50
 
-// live tells the streams of a node that the list of a user's sessions may have changed:
-// at once if it was changed on this node, else when it is time to look. It has no
+// live notifies the streams of a node that the list of a user's sessions may have changed:
+// at once if it changed on this node, otherwise at the next poll. It has no
 // goroutine of its own, and reads a list once for all streams of a user.
 type live struct {
 	list  func(ctx context.Context, owner string) ([]device, error)
 	every time.Duration
 
 	mu     sync.Mutex
-	owners map[string]*watched // who has streams open
+	owners map[string]*watched // the owners with open streams
 }
 
 // watched is the sessions of an owner.
@@ -29,9 +29,9 @@ type watched struct {
 	streams map[*stream]struct{} // under live.mu
 	changes int                  // under live.mu: how often the list was changed on this node
 
-	turn chan struct{} // holds a token when nobody reads the list; who has it owns what follows
+	turn chan struct{} // holds a token when nobody reads the list; the goroutine that took it owns what follows
 	last []device
-	at   time.Time // when last was asked for; zero: never
+	at   time.Time // when last was read; zero: never
 	seen int       // changes at that time
 }
 
@@ -85,8 +85,8 @@ func (l *live) listenTo(before func(context.Context, session.Event)) func(contex
 	}
 }
 
-// changed wakes the streams of an owner. It waits for nobody: a session is locked while
-// its events are told.
+// changed wakes the streams of an owner. It never blocks: a session is locked while its
+// events are delivered.
 func (l *live) changed(owner string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -103,8 +103,8 @@ func (l *live) changed(owner string) {
 	}
 }
 
-// read returns the list, as it was after the last change on this node and no longer ago
-// than half of what it is read for again.
+// read returns the list. It reflects the last change on this node, and is at most half an
+// interval old.
 func (l *live) read(ctx context.Context, w *watched) ([]device, error) {
 	select {
 	case <-ctx.Done():
@@ -125,8 +125,8 @@ func (l *live) read(ctx context.Context, w *watched) ([]device, error) {
 	return w.last, nil
 }
 
-// pause waits until the list has changed or it is time to look, and reports whether ctx
-// goes on. After failures it waits longer.
+// pause waits until the list has changed or the next poll is due, and reports false if ctx
+// has ended. After failures it waits longer.
 func (l *live) pause(ctx context.Context, s *stream, failures int) bool {
 	wait := l.every/2 + backoff.Below(l.every)
 	if failures > 0 {

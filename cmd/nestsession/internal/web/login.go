@@ -3,25 +3,21 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
+	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
-var errWrongLogin = problem{Status: http.StatusUnauthorized,
-	Text: "Wrong username or password. Check both, and whether Caps Lock is on."}
-
-// errDisabled is told to nobody but who knows the password.
-var errDisabled = problem{Status: http.StatusForbidden,
-	Text: "This account is disabled. Ask whoever runs this service."}
-
 func (a *App) login(w http.ResponseWriter, r *http.Request, s *Session) {
+	t := text.For(r.Header)
 	in, p := readFields(w, r, "username", "password")
-	refuse := func(p *problem) { a.writeProblem(w, r, p, loginView(in["username"], p)) }
+	refuse := func(p *problem) { a.writeProblem(w, r, p, loginView(t, in["username"], p)) }
 	if p == nil {
-		p = missing(in, map[string]string{"username": "enter your username", "password": "enter your password"})
+		p = missing(t, in, map[string]string{"username": t.EnterUsername, "password": t.EnterPassword})
 	}
 	if p != nil {
 		refuse(p)
@@ -50,13 +46,12 @@ func (a *App) login(w http.ResponseWriter, r *http.Request, s *Session) {
 		attempt.Wrong()
 		// Not what was typed as the name: it may be a password in the wrong field.
 		a.log.WarnContext(r.Context(), "login failed", slog.Any("from", from))
-		p := errWrongLogin
-		refuse(&p)
+		refuse(&problem{Status: http.StatusUnauthorized, Text: t.WrongLogin})
 		return
 	case errors.Is(err, users.ErrDisabled):
 		a.log.WarnContext(r.Context(), "login to a disabled account", slog.Any("from", from))
-		p := errDisabled
-		refuse(&p)
+		// Only a client that knows the password learns this.
+		refuse(&problem{Status: http.StatusForbidden, Text: t.Disabled})
 		return
 	case err != nil:
 		refuse(a.problemOf(r, err))
@@ -82,26 +77,27 @@ func (a *App) loginPage(w http.ResponseWriter, r *http.Request, s *Session) {
 		seeOther(w, "/me")
 		return
 	}
-	v := loginView("", nil)
-	if name := a.elsewhere(s); name != "" {
-		v.Lead = elsewhereText(name)
+	t := text.For(r.Header)
+	v := loginView(t, "", nil)
+	if name := a.elsewhere(t, s); name != "" {
+		v.Lead = fmt.Sprintf(t.Elsewhere, name)
 	}
 	if r.URL.Query().Has("logged-out") {
-		v.Notice = "You are logged out."
+		v.Notice = t.LoggedOut
 	}
 	a.writePage(w, r, http.StatusOK, v)
 }
 
-func loginView(username string, p *problem) view {
+func loginView(t *text.Text, username string, p *problem) view {
 	return view{
-		Title: "Log in",
-		Form:  loginForm(username, p),
-		Links: []link{{Before: "No account yet?", Text: "Sign up", URL: "/register"}},
+		Title: t.LogIn,
+		Form:  loginForm(t, username, p),
+		Links: []link{{Before: t.NoAccount, Text: t.SignUp, URL: "/register"}},
 	}
 }
 
 func (a *App) logout(w http.ResponseWriter, r *http.Request, s *Session) {
-	// Who is logged in at another application alone is not logged in here, and stays so there.
+	// A user who is logged in only at another application stays logged in there.
 	if a.sharing != UsersApart || a.userOf(s) != nil {
 		if err := a.leave(r.Context(), s); err != nil {
 			a.sessionFailed(w, r, err)
@@ -119,12 +115,12 @@ func (a *App) logout(w http.ResponseWriter, r *http.Request, s *Session) {
 }
 
 // missing is the problem of fields that are empty, each with what to write beside it.
-func missing(in, texts map[string]string) *problem {
+func missing(t *text.Text, in, texts map[string]string) *problem {
 	wrong := map[string]string{}
-	for name, text := range texts {
+	for name, what := range texts {
 		if in[name] == "" {
-			wrong[name] = text
+			wrong[name] = what
 		}
 	}
-	return invalid(wrong)
+	return invalid(t, wrong)
 }

@@ -1,14 +1,17 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
+	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
 // home says who is logged in, or how to be.
 func (a *App) home(w http.ResponseWriter, r *http.Request, s *Session) {
-	elsewhere := a.elsewhere(s)
+	t := text.For(r.Header)
+	elsewhere := a.elsewhere(t, s)
 	if !wantsPage(r.Header) {
 		a.writeJSON(w, r, http.StatusOK, struct {
 			User      *users.User `json:"user"`
@@ -21,14 +24,14 @@ func (a *App) home(w http.ResponseWriter, r *http.Request, s *Session) {
 		seeOther(w, "/me")
 		return
 	}
-	lead := "A login that stays on the server. Make an account, or log in to yours."
+	lead := t.WelcomeLead
 	if elsewhere != "" {
-		lead = elsewhereText(elsewhere)
+		lead = fmt.Sprintf(t.Elsewhere, elsewhere)
 	}
 	a.writePage(w, r, http.StatusOK, view{
-		Title:   "Welcome",
+		Title:   t.Welcome,
 		Lead:    lead,
-		Actions: []link{{Text: "Sign up", URL: "/register"}, {Text: "Log in", URL: "/login"}},
+		Actions: []link{{Text: t.SignUp, URL: "/register"}, {Text: t.LogIn, URL: "/login"}},
 	})
 }
 
@@ -42,7 +45,7 @@ func (a *App) me(w http.ResponseWriter, r *http.Request, s *Session) {
 		a.writeJSON(w, r, http.StatusOK, u)
 	default:
 		a.writePage(w, r, http.StatusOK, view{
-			Title:   "Hello, " + u.Username,
+			Title:   fmt.Sprintf(text.For(r.Header).Hello, u.Username),
 			Notice:  notice(s),
 			Account: &account{User: *u, Since: s.Created(), Expires: s.Expires()},
 			Live:    endURL,

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
 func (a *App) writeJSON(w http.ResponseWriter, r *http.Request, status int, value any) {
@@ -35,14 +37,16 @@ func (a *App) writeProblem(w http.ResponseWriter, r *http.Request, p *problem, v
 
 // writePage renders before it writes, so that a page is sent whole or not at all.
 func (a *App) writePage(w http.ResponseWriter, r *http.Request, status int, v view) {
+	t := text.For(r.Header)
 	var body bytes.Buffer
-	if err := pages.ExecuteTemplate(&body, "layout", v); err != nil {
+	if err := pages[t].ExecuteTemplate(&body, "layout", v); err != nil {
 		http.Error(w, a.problemOf(r, err).Text, http.StatusInternalServerError)
 		return
 	}
 	if v.Live != "" {
 		w.Header().Set("Content-Security-Policy", livePolicy)
 	}
+	w.Header().Set("Content-Language", t.Lang)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	write(w, status, body.Bytes())
 }

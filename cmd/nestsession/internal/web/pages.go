@@ -10,20 +10,30 @@ import (
 
 	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
+	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
 //go:embed pages/*.html
 var pageFiles embed.FS
 
-var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"styleURL":  func() string { return styleURL },
-	"iconURL":   func() string { return iconURL },
-	"scriptURL": func() string { return scriptURL },
-	"initial":   initial,
-	"sentence":  sentence,
-	"machine":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"human":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
-}).ParseFS(pageFiles, "pages/*.html"))
+// pages are the templates in each language.
+var pages = func() map[*text.Text]*template.Template {
+	in := map[*text.Text]*template.Template{}
+	for _, t := range text.All() {
+		in[t] = template.Must(template.New("").Funcs(template.FuncMap{
+			"text":      func() *text.Text { return t },
+			"styleURL":  func() string { return styleURL },
+			"iconURL":   func() string { return iconURL },
+			"scriptURL": func() string { return scriptURL },
+			"initial":   initial,
+			"sentence":  sentence,
+			"strong":    strong,
+			"time":      func(slot string, at time.Time) template.HTML { return timeElement(t, slot, at) },
+			"around":    around,
+		}).ParseFS(pageFiles, "pages/*.html"))
+	}
+	return in
+}()
 
 // view is what a page shows. What is empty is left out.
 type view struct {
@@ -49,7 +59,7 @@ const endURL = "/events"
 type link struct{ Before, Text, URL string }
 
 // toStart leads out of a page that leads nowhere else.
-var toStart = []link{{Text: "To the first page", URL: "/"}}
+func toStart(t *text.Text) []link { return []link{{Text: t.ToStart, URL: "/"}} }
 
 // account is the page of who is logged in.
 type account struct {
@@ -70,48 +80,46 @@ type field struct {
 	Autofocus                bool
 }
 
-var passwordHint = fmt.Sprintf("At least %d characters. A few words are easy to remember and hard to guess.", passwords.MinLength)
-
-func loginForm(username string, p *problem) *form {
-	return complete(p, form{Action: "/login", Submit: "Log in", Fields: []field{
-		usernameField(username),
-		{Name: "password", Label: "Password", Type: "password", Autocomplete: "current-password"},
+func loginForm(t *text.Text, username string, p *problem) *form {
+	return complete(p, form{Action: "/login", Submit: t.LogIn, Fields: []field{
+		usernameField(t, username),
+		{Name: "password", Label: t.Password, Type: "password", Autocomplete: "current-password"},
 	}})
 }
 
-func registerForm(username string, p *problem) *form {
-	name := usernameField(username)
-	name.Hint = "Letters, digits and signs such as . - _ @, without spaces."
+func registerForm(t *text.Text, username string, p *problem) *form {
+	name := usernameField(t, username)
+	name.Hint = t.UsernameHint
 	name.MaxLength = users.MaxName
-	return complete(p, form{Action: "/register", Submit: "Sign up", Fields: []field{
+	return complete(p, form{Action: "/register", Submit: t.SignUp, Fields: []field{
 		name,
-		newPasswordField("password", "Password"),
+		newPasswordField(t, "password", t.Password),
 	}})
 }
 
-func passwordForm(username string, p *problem) *form {
+func passwordForm(t *text.Text, username string, p *problem) *form {
 	// Password managers look for the name to know whose password changes.
 	name := field{Name: "username", Type: "hidden", Autocomplete: "username", Value: username}
-	return complete(p, form{Action: "/password", Submit: "Change password", Fields: []field{
+	return complete(p, form{Action: "/password", Submit: t.ChangePassword, Fields: []field{
 		name,
-		{Name: "current_password", Label: "Current password", Type: "password", Autocomplete: "current-password"},
-		newPasswordField("new_password", "New password"),
+		{Name: "current_password", Label: t.CurrentPassword, Type: "password", Autocomplete: "current-password"},
+		newPasswordField(t, "new_password", t.NewPassword),
 	}})
 }
 
-func confirmForm(action, username string, p *problem) *form {
-	return complete(p, form{Action: action, Submit: "Confirm", Fields: []field{
+func confirmForm(t *text.Text, action, username string, p *problem) *form {
+	return complete(p, form{Action: action, Submit: t.Confirm, Fields: []field{
 		{Name: "username", Type: "hidden", Autocomplete: "username", Value: username},
-		{Name: "current_password", Label: "Current password", Type: "password", Autocomplete: "current-password"},
+		{Name: "current_password", Label: t.CurrentPassword, Type: "password", Autocomplete: "current-password"},
 	}})
 }
 
-func usernameField(value string) field {
-	return field{Name: "username", Label: "Username", Type: "text", Autocomplete: "username", Value: value}
+func usernameField(t *text.Text, value string) field {
+	return field{Name: "username", Label: t.Username, Type: "text", Autocomplete: "username", Value: value}
 }
 
-func newPasswordField(name, label string) field {
-	return field{Name: name, Label: label, Type: "password", Autocomplete: "new-password", Hint: passwordHint,
+func newPasswordField(t *text.Text, name, label string) field {
+	return field{Name: name, Label: label, Type: "password", Autocomplete: "new-password", Hint: fmt.Sprintf(t.PasswordHint, passwords.MinLength),
 		MinLength: passwords.MinLength, MaxLength: passwords.MaxLength}
 }
 
@@ -149,7 +157,23 @@ func initial(name string) string {
 }
 
 // sentence makes one of an error's text.
-func sentence(text string) string {
-	r, size := utf8.DecodeRuneInString(text)
-	return string(unicode.ToUpper(r)) + text[size:] + "."
+func sentence(what string) string {
+	r, size := utf8.DecodeRuneInString(what)
+	return string(unicode.ToUpper(r)) + what[size:] + "."
+}
+
+// strong puts a value into a sentence, in bold.
+func strong(format, value string) template.HTML {
+	return around(format, template.HTML("<strong>"+template.HTMLEscapeString(value)+"</strong>"))
+}
+
+// around puts an element into a sentence.
+func around(format string, element template.HTML) template.HTML {
+	return template.HTML(fmt.Sprintf(template.HTMLEscapeString(format), element))
+}
+
+// timeElement is a time for people and programs. The script finds it by its slot.
+func timeElement(t *text.Text, slot string, at time.Time) template.HTML {
+	at = at.UTC()
+	return template.HTML(fmt.Sprintf(`<time data-slot="%s" datetime="%s">%s</time>`, slot, at.Format(time.RFC3339), at.Format(t.Time)))
 }

@@ -3,13 +3,13 @@ package web
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
+	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
 func (a *App) passwordPage(w http.ResponseWriter, r *http.Request, s *Session) {
@@ -18,7 +18,7 @@ func (a *App) passwordPage(w http.ResponseWriter, r *http.Request, s *Session) {
 		a.askToLogIn(w, r, s)
 		return
 	}
-	a.writePage(w, r, http.StatusOK, passwordView(*u, nil))
+	a.writePage(w, r, http.StatusOK, passwordView(text.For(r.Header), *u, nil))
 }
 
 // password changes the password, which ends all sessions that the old one began
@@ -29,7 +29,8 @@ func (a *App) password(w http.ResponseWriter, r *http.Request, s *Session) {
 		a.askToLogIn(w, r, s)
 		return
 	}
-	refuse := func(p *problem) { a.writeProblem(w, r, p, passwordView(*u, p)) }
+	t := text.For(r.Header)
+	refuse := func(p *problem) { a.writeProblem(w, r, p, passwordView(t, *u, p)) }
 	in, p := readFields(w, r, "current_password", "new_password")
 	if p != nil {
 		refuse(p)
@@ -37,13 +38,13 @@ func (a *App) password(w http.ResponseWriter, r *http.Request, s *Session) {
 	}
 	wrong := map[string]string{}
 	if in["current_password"] == "" {
-		wrong["current_password"] = "enter your current password"
+		wrong["current_password"] = t.EnterCurrent
 	}
 	chosen, err := passwords.Choose(in["new_password"], u.Username)
 	if err != nil {
-		wrong["new_password"] = err.Error()
+		wrong["new_password"] = passwordText(t, err)
 	}
-	if p := invalid(wrong); p != nil {
+	if p := invalid(t, wrong); p != nil {
 		refuse(p)
 		return
 	}
@@ -58,8 +59,8 @@ func (a *App) password(w http.ResponseWriter, r *http.Request, s *Session) {
 	login, err := a.users.ChangePassword(ctx, u.ID, in["current_password"], chosen)
 	if errors.Is(err, users.ErrWrong) {
 		attempt.Wrong()
-		refuse(&problem{Status: http.StatusForbidden, Text: "The password was not changed.",
-			Fields: map[string]string{"current_password": "this is not your current password"}})
+		refuse(&problem{Status: http.StatusForbidden, Text: t.NotChanged,
+			Fields: map[string]string{"current_password": t.WrongCurrent}})
 		return
 	}
 	if err != nil {
@@ -79,6 +80,7 @@ const cleanTime = 20 * time.Second
 // ends their streams at once; where that fails the streams find out by themselves, see
 // [App.followAccount]. This session begins anew, with the new password.
 func (a *App) passwordChanged(w http.ResponseWriter, r *http.Request, s *Session, login users.Login) {
+	t := text.For(r.Header)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), cleanTime)
 	defer cancel()
 	ended, err := a.endOthers(ctx, a.ownerOf(login.User.ID), s)
@@ -93,39 +95,29 @@ func (a *App) passwordChanged(w http.ResponseWriter, r *http.Request, s *Session
 	case failed != nil:
 		a.log.ErrorContext(ctx, "password changed, but its user could not be logged in again", slog.Int64("user", login.User.ID), slog.Any("error", failed))
 		p := problem{Status: http.StatusServiceUnavailable, After: retrySession,
-			Text: "Your password is changed, and you are logged out everywhere. Log in with the new password in a moment."}
+			Text: t.ChangedLoggedOut}
 		if word, ok := r.Context().Value(lastWordKey{}).(*lastWord); ok {
 			word.problem = &p
 		}
-		a.writeProblem(w, r, &p, loginView(login.User.Username, nil))
+		a.writeProblem(w, r, &p, loginView(t, login.User.Username, nil))
 	case !wantsPage(r.Header):
 		a.writeJSON(w, r, http.StatusOK, map[string]int{"ended_sessions": ended})
 	default:
-		where := endedInWords(ended)
+		where := t.OutOfPlaces(ended)
 		if err != nil {
-			where = "You are logged out everywhere else."
+			where = t.OutElsewhere
 		}
-		s.Update(func(d *Account) { d.Notice = "Your password is changed. " + where })
+		s.Update(func(d *Account) { d.Notice = t.Changed + " " + where })
 		seeOther(w, "/me")
 	}
 }
 
-func endedInWords(n int) string {
-	switch n {
-	case 0:
-		return "You were logged in nowhere else."
-	case 1:
-		return "You are logged out in the 1 other place where you were logged in."
-	}
-	return fmt.Sprintf("You are logged out in the %d other places where you were logged in.", n)
-}
-
-func passwordView(u users.User, p *problem) view {
+func passwordView(t *text.Text, u users.User, p *problem) view {
 	return view{
-		Title: "Change password",
-		Lead:  "You stay logged in here, and are logged out everywhere else.",
-		Form:  passwordForm(u.Username, p),
-		Links: []link{{Text: "Back to your account", URL: "/me"}},
+		Title: t.ChangePassword,
+		Lead:  t.ChangeLead,
+		Form:  passwordForm(t, u.Username, p),
+		Links: []link{{Text: t.ToAccount, URL: "/me"}},
 		Live:  endURL,
 		User:  u.ID,
 	}

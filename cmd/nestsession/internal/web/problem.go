@@ -12,6 +12,7 @@ import (
 
 	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
 	"github.com/nestsession/session/cmd/nestsession/internal/throttle"
+	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
 // problem is an answer that says what went wrong and what helps.
@@ -37,11 +38,11 @@ func (p *problem) MarshalJSON() ([]byte, error) {
 }
 
 // invalid is the problem of fields that cannot be accepted, or nil if there is none.
-func invalid(fields map[string]string) *problem {
+func invalid(t *text.Text, fields map[string]string) *problem {
 	if len(fields) == 0 {
 		return nil
 	}
-	return &problem{Status: http.StatusUnprocessableEntity, Text: "Some fields need another look.", Fields: fields}
+	return &problem{Status: http.StatusUnprocessableEntity, Text: t.CheckFields, Fields: fields}
 }
 
 // errSession marks what a session's own methods return.
@@ -50,20 +51,29 @@ var errSession = errors.New("web: session")
 // errUsers marks that it is not known whether a session's user may go on.
 var errUsers = errors.New("web: users")
 
-var notLoggedIn = problem{Status: http.StatusUnauthorized, Text: "You are not logged in."}
+func notLoggedIn(t *text.Text) *problem {
+	return &problem{Status: http.StatusUnauthorized, Text: t.NotLoggedIn}
+}
+
+// unavailable is the page of a request whose users or sessions cannot be reached.
+func (a *App) unavailable(r *http.Request) view {
+	t := text.For(r.Header)
+	return view{Title: t.UnavailablePage, Links: toStart(t)}
+}
 
 // problemOf words an error for the client. What it does not know is ours, and
 // only logged.
 func (a *App) problemOf(r *http.Request, err error) *problem {
+	t := text.For(r.Header)
 	var tooMany *throttle.TooMany
 	switch {
 	case errors.As(err, &tooMany):
 		return &problem{Status: http.StatusTooManyRequests, After: tooMany.After,
-			Text: "Too many attempts. Try again in " + inWords(tooMany.After) + "."}
+			Text: fmt.Sprintf(t.TooMany, inWords(t, tooMany.After))}
 	case errors.Is(err, passwords.ErrBusy), errors.Is(err, throttle.ErrBusy):
 		// By then everybody who waits now has had a turn, or has gone.
 		return &problem{Status: http.StatusServiceUnavailable, After: passwords.MaxWait,
-			Text: "Too many people are logging in at once. Try again in a moment."}
+			Text: t.Busy}
 	}
 	level := slog.LevelError
 	if r.Context().Err() != nil {
@@ -72,25 +82,21 @@ func (a *App) problemOf(r *http.Request, err error) *problem {
 	a.log.Log(r.Context(), level, "request failed", slog.String("route", r.Pattern), slog.Any("error", err))
 	if errors.Is(err, errSession) {
 		return &problem{Status: http.StatusServiceUnavailable, After: retrySession,
-			Text: "Your session cannot be reached right now. Try again in a moment."}
+			Text: t.NoSession}
 	}
 	if errors.Is(err, errUsers) {
 		return &problem{Status: http.StatusServiceUnavailable, After: retrySession,
-			Text: "Your account cannot be reached right now. Try again in a moment."}
+			Text: t.NoAccounts}
 	}
-	return &problem{Status: http.StatusInternalServerError, Text: "Something went wrong on our side. Nothing is wrong with what you sent."}
+	return &problem{Status: http.StatusInternalServerError, Text: t.OurFault}
 }
 
-// inWords rounds up, so that who waits as long as it says has waited long enough.
-func inWords(d time.Duration) string {
-	n, unit := int(math.Ceil(d.Seconds())), "second"
-	if n > 90 {
-		n, unit = int(math.Ceil(d.Minutes())), "minute"
+// inWords rounds up, so that a client that waits as long as it says has waited long enough.
+func inWords(t *text.Text, d time.Duration) string {
+	if n := int(math.Ceil(d.Seconds())); n <= 90 {
+		return t.Seconds(n)
 	}
-	if n == 1 {
-		return "1 " + unit
-	}
-	return fmt.Sprintf("%d %ss", n, unit)
+	return t.Minutes(int(math.Ceil(d.Minutes())))
 }
 
 // writeHead sets the header fields that belong to a problem whatever its body.

@@ -1,8 +1,11 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
 // retrySession is what Retry-After says where sessions or users do not answer.
@@ -25,9 +28,8 @@ const strictTransport = "max-age=31536000"
 func (a *App) protect(next http.Handler) http.Handler {
 	origins := http.NewCrossOriginProtection()
 	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a.writeProblem(w, r, &problem{Status: http.StatusForbidden,
-			Text: "Another site sent this request, so nothing was done. If you meant it, do it here. (To the operator: a proxy in front must pass the Host header on.)"},
-			view{Title: "Refused", Links: toStart})
+		t := text.For(r.Header)
+		a.writeProblem(w, r, &problem{Status: http.StatusForbidden, Text: t.OtherSite}, view{Title: t.RefusedPage, Links: toStart(t)})
 	}))
 	inner := origins.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -44,7 +46,7 @@ func (a *App) protect(next http.Handler) http.Handler {
 		// Whatever is not an asset may hold what is private, or say whether somebody is
 		// logged in: no cache keeps it, the browser's included (ASVS 14.3.2).
 		h.Set("Cache-Control", "no-store")
-		h.Add("Vary", "Accept, Cookie")
+		h.Add("Vary", "Accept, Accept-Language, Cookie")
 		inner.ServeHTTP(w, r)
 	})
 }
@@ -59,16 +61,17 @@ func (a *App) explainMisses(mux *http.ServeMux) http.Handler {
 		}
 		answer := &discard{header: http.Header{}}
 		h.ServeHTTP(answer, r)
-		p := &problem{Status: answer.status, Text: "There is nothing at this address."}
+		t := text.For(r.Header)
+		p := &problem{Status: answer.status, Text: t.NotFound}
 		if answer.status < http.StatusBadRequest {
 			// The mux would send on to a cleaner path, at which there is nothing either.
 			p.Status = http.StatusNotFound
 		}
 		if allow := answer.header.Get("Allow"); allow != "" {
 			w.Header().Set("Allow", allow)
-			p.Text = "This address answers " + allow + ", not " + r.Method + "."
+			p.Text = fmt.Sprintf(t.WrongMethod, allow, r.Method)
 		}
-		a.writeProblem(w, r, p, view{Title: "Not found", Links: toStart})
+		a.writeProblem(w, r, p, view{Title: t.NotFoundPage, Links: toStart(t)})
 	})
 }
 

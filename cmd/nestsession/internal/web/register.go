@@ -2,10 +2,12 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
+	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
 func (a *App) registerPage(w http.ResponseWriter, r *http.Request, s *Session) {
@@ -13,12 +15,13 @@ func (a *App) registerPage(w http.ResponseWriter, r *http.Request, s *Session) {
 		seeOther(w, "/me")
 		return
 	}
-	a.writePage(w, r, http.StatusOK, registerView("", nil))
+	a.writePage(w, r, http.StatusOK, registerView(text.For(r.Header), "", nil))
 }
 
 func (a *App) register(w http.ResponseWriter, r *http.Request, s *Session) {
+	t := text.For(r.Header)
 	in, p := readFields(w, r, "username", "password")
-	refuse := func(p *problem) { a.writeProblem(w, r, p, registerView(in["username"], p)) }
+	refuse := func(p *problem) { a.writeProblem(w, r, p, registerView(t, in["username"], p)) }
 	if p != nil {
 		refuse(p)
 		return
@@ -26,13 +29,13 @@ func (a *App) register(w http.ResponseWriter, r *http.Request, s *Session) {
 	wrong := map[string]string{}
 	name, err := users.Name(in["username"])
 	if err != nil {
-		wrong["username"] = err.Error()
+		wrong["username"] = nameText(t, err)
 	}
 	password, err := passwords.Choose(in["password"], name)
 	if err != nil {
-		wrong["password"] = err.Error()
+		wrong["password"] = passwordText(t, err)
 	}
-	if p := invalid(wrong); p != nil {
+	if p := invalid(t, wrong); p != nil {
 		refuse(p)
 		return
 	}
@@ -42,8 +45,8 @@ func (a *App) register(w http.ResponseWriter, r *http.Request, s *Session) {
 	}
 	login, err := a.users.Register(r.Context(), name, password)
 	if errors.Is(err, users.ErrTaken) {
-		refuse(&problem{Status: http.StatusConflict, Text: "This username is taken.",
-			Fields: map[string]string{"username": "choose another, or log in if it is yours"}})
+		refuse(&problem{Status: http.StatusConflict, Text: t.NameTaken,
+			Fields: map[string]string{"username": t.ChooseAnother}})
 		return
 	}
 	if err == nil {
@@ -59,10 +62,36 @@ func (a *App) register(w http.ResponseWriter, r *http.Request, s *Session) {
 	a.welcome(w, r, login.User, http.StatusCreated)
 }
 
-func registerView(username string, p *problem) view {
+// nameText is what stands beside the field of a username that is not accepted.
+func nameText(t *text.Text, err error) string {
+	switch {
+	case errors.Is(err, users.ErrNoName):
+		return t.EnterUsername
+	case errors.Is(err, users.ErrLongName):
+		return fmt.Sprintf(t.NameTooLong, users.MaxName)
+	}
+	return t.NameBad
+}
+
+// passwordText is what stands beside the field of a new password that is not accepted.
+func passwordText(t *text.Text, err error) string {
+	switch {
+	case errors.Is(err, passwords.ErrTooShort):
+		return fmt.Sprintf(t.PasswordTooShort, passwords.MinLength)
+	case errors.Is(err, passwords.ErrTooLong):
+		return fmt.Sprintf(t.PasswordTooLong, passwords.MaxLength)
+	case errors.Is(err, passwords.ErrIsName):
+		return t.PasswordIsName
+	case errors.Is(err, passwords.ErrCommon):
+		return t.PasswordCommon
+	}
+	return t.PasswordUnusable
+}
+
+func registerView(t *text.Text, username string, p *problem) view {
 	return view{
-		Title: "Sign up",
-		Form:  registerForm(username, p),
-		Links: []link{{Before: "Have an account?", Text: "Log in", URL: "/login"}},
+		Title: t.SignUp,
+		Form:  registerForm(t, username, p),
+		Links: []link{{Before: t.HaveAccount, Text: t.LogIn, URL: "/login"}},
 	}
 }

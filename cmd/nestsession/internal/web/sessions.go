@@ -9,10 +9,8 @@ import (
 
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
+	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
-
-var errNoSuchSession = problem{Status: http.StatusNotFound,
-	Text: "You are not logged in there any more, so there was nothing to do."}
 
 // listSessions says where the user is logged in (ASVS 7.5.2).
 func (a *App) listSessions(w http.ResponseWriter, r *http.Request, s *Session) {
@@ -28,12 +26,13 @@ func (a *App) listSessions(w http.ResponseWriter, r *http.Request, s *Session) {
 func (a *App) answerList(w http.ResponseWriter, r *http.Request, s *Session, u users.User, p *problem) {
 	all, err := a.list(r.Context(), a.ownerOf(u.ID))
 	if err != nil {
-		a.writeProblem(w, r, a.problemOf(r, err), view{Title: "Not available", Links: toStart})
+		a.writeProblem(w, r, a.problemOf(r, err), a.unavailable(r))
 		return
 	}
-	list := seenBy(all, s)
-	v := view{Title: "Your devices", Devices: &list, Live: listEventsURL, User: u.ID,
-		Links: []link{{Text: "Back to your account", URL: "/me"}}}
+	t := text.For(r.Header)
+	list := seenBy(t, all, s)
+	v := view{Title: t.YourDevices, Devices: &list, Live: listEventsURL, User: u.ID,
+		Links: []link{{Text: t.ToAccount, URL: "/me"}}}
 	switch {
 	case p != nil:
 		a.writeProblem(w, r, p, v)
@@ -60,27 +59,24 @@ func (a *App) logoutOne(w http.ResponseWriter, r *http.Request, s *Session) {
 	if !a.confirmed(w, r, s, "/sessions/"+url.PathEscape(digest)+"/logout") {
 		return
 	}
-	ctx := r.Context()
-	noted, listing := note(ctx)
+	ctx, t := r.Context(), text.For(r.Header)
 	var found *session.Info[Account]
-	var name string
-	for info, err := range a.sessions.List(listing, a.ownerOf(u.ID)) {
+	for info, err := range a.sessions.List(ctx, a.ownerOf(u.ID)) {
 		if err != nil {
-			a.writeProblem(w, r, a.problemOf(r, fmt.Errorf("%w: %w", errSession, err)), view{Title: "Not available", Links: toStart})
+			a.writeProblem(w, r, a.problemOf(r, fmt.Errorf("%w: %w", errSession, err)), a.unavailable(r))
 			return
 		}
 		if info.Digest == digest {
-			found, name = &info, deviceOf(noted.Data)
+			found = &info
 			break
 		}
 	}
 	if found == nil {
-		p := errNoSuchSession
-		a.answerList(w, r, s, *u, &p)
+		a.answerList(w, r, s, *u, &problem{Status: http.StatusNotFound, Text: t.NotThere})
 		return
 	}
-	if err := a.end(ctx, *found, *noted); err != nil {
-		a.writeProblem(w, r, a.problemOf(r, fmt.Errorf("%w: %w", errSession, err)), view{Title: "Not available", Links: toStart})
+	if err := a.end(ctx, *found); err != nil {
+		a.writeProblem(w, r, a.problemOf(r, fmt.Errorf("%w: %w", errSession, err)), a.unavailable(r))
 		return
 	}
 	a.log.InfoContext(ctx, "logged out from another device", slog.Int64("user", u.ID))
@@ -88,7 +84,7 @@ func (a *App) logoutOne(w http.ResponseWriter, r *http.Request, s *Session) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	s.Update(func(d *Account) { d.Notice = name + " is logged out." })
+	s.Update(func(d *Account) { d.Notice = fmt.Sprintf(t.DeviceIsOut, inLanguage(t, found.Data.Device)) })
 	seeOther(w, "/sessions")
 }
 
@@ -104,7 +100,7 @@ func (a *App) logoutOthers(w http.ResponseWriter, r *http.Request, s *Session) {
 	}
 	ended, err := a.endOthers(r.Context(), a.ownerOf(u.ID), s)
 	if err != nil {
-		a.writeProblem(w, r, a.problemOf(r, errors.Join(errSession, err)), view{Title: "Not available", Links: toStart})
+		a.writeProblem(w, r, a.problemOf(r, errors.Join(errSession, err)), a.unavailable(r))
 		return
 	}
 	a.log.InfoContext(r.Context(), "logged out everywhere else", slog.Int64("user", u.ID), slog.Int("ended", ended))
@@ -112,6 +108,6 @@ func (a *App) logoutOthers(w http.ResponseWriter, r *http.Request, s *Session) {
 		a.writeJSON(w, r, http.StatusOK, map[string]int{"ended_sessions": ended})
 		return
 	}
-	s.Update(func(d *Account) { d.Notice = endedInWords(ended) })
+	s.Update(func(d *Account) { d.Notice = text.For(r.Header).OutOfPlaces(ended) })
 	seeOther(w, "/sessions")
 }

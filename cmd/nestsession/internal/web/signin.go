@@ -11,8 +11,8 @@ import (
 )
 
 // signIn makes the session that of a user who has just shown the password, and saves it:
-// under a new id, so that what was known of the old one is worth nothing (ASVS 7.2.4;
-// fixation, CVE-2022-25896), and no stream that was opened under it goes on.
+// under a new id, so that the old id is worth nothing to anyone who knows it (ASVS 7.2.4;
+// fixation, CVE-2022-25896), and streams that were opened under it end.
 func (a *App) signIn(ctx context.Context, s *Session, l users.Login, device string) error {
 	owner := a.ownerOf(l.User.ID)
 	// What other applications keep in the session stays, whoever was logged in here before.
@@ -31,14 +31,14 @@ func (a *App) signIn(ctx context.Context, s *Session, l users.Login, device stri
 	return nil
 }
 
-// declared passes on sessions that hold: of nobody, or of a user whose account is there,
-// is not disabled and has the password with which the session began. Any other is ended
-// here. So what an account's row says counts on every server with the next request,
-// whatever became of the one that changed it (ASVS 7.4.2, 7.4.3; GO-2026-5414).
+// declared calls next with a session that is valid: one without a user, or of a user whose
+// account exists, is not disabled and has the password with which the session began. It ends
+// any other session. So a change of an account counts on every server with the next request,
+// even if the server that made it has died since (ASVS 7.4.2, 7.4.3; GO-2026-5414).
 func (a *App) declared(next func(http.ResponseWriter, *http.Request, *Session)) func(http.ResponseWriter, *http.Request, *Session) {
 	return func(w http.ResponseWriter, r *http.Request, s *Session) {
 		if _, err := a.recheck(r.Context(), s); err != nil {
-			a.writeProblem(w, r, a.problemOf(r, err), view{Title: "Not available", Links: toStart})
+			a.writeProblem(w, r, a.problemOf(r, err), a.unavailable(r))
 			return
 		}
 		next(w, r, s)
@@ -71,8 +71,8 @@ func (a *App) recheck(ctx context.Context, s *Session) (ended bool, err error) {
 }
 
 // enter makes the session that of a user. It returns [users.ErrWrong] if the account was
-// changed after the password was found right, so that nobody is told to be logged in whom
-// the next request throws out.
+// changed after the password was found right, so that no answer says "logged in"
+// to a client whose next request would be refused.
 func (a *App) enter(r *http.Request, s *Session, l users.Login) error {
 	ctx := r.Context()
 	if err := a.signIn(ctx, s, l, deviceName(r.UserAgent())); err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nestsession/session"
+	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 	"github.com/nestsession/session/eventstream"
 )
 
@@ -19,8 +20,8 @@ const listEventsURL = "/sessions/events"
 // reconnect is how long a browser waits before it opens a stream again that broke.
 const reconnect = 2 * time.Second
 
-var errTooManyStreams = problem{Status: http.StatusTooManyRequests, After: 30 * time.Second,
-	Text: "You have too many pages open at once. Close some of them."}
+// retryStream is what Retry-After says to a user with too many streams.
+const retryStream = 30 * time.Second
 
 // events is a stream whose one event tells that the session has ended.
 func (a *App) events(w http.ResponseWriter, r *http.Request, s *Session) {
@@ -61,7 +62,7 @@ func (a *App) followAccount(ctx context.Context, s *Session) error {
 // has changed.
 func (a *App) listEvents(w http.ResponseWriter, r *http.Request, s *Session) {
 	a.serveStream(w, r, s, func(ctx context.Context, events *eventstream.Stream, st *stream) error {
-		return a.followList(ctx, events, s, st)
+		return a.followList(ctx, text.For(r.Header), events, s, st)
 	})
 }
 
@@ -73,8 +74,9 @@ func (a *App) serveStream(w http.ResponseWriter, r *http.Request, s *Session, ha
 	}
 	st := a.live.join(a.ownerOf(u.ID))
 	if st == nil {
-		p := errTooManyStreams
-		a.writeProblem(w, r, &p, view{Title: "Too many pages", Links: toStart})
+		t := text.For(r.Header)
+		a.writeProblem(w, r, &problem{Status: http.StatusTooManyRequests, After: retryStream, Text: t.TooManyStreams},
+			view{Title: t.TooManyPages, Links: toStart(t)})
 		return
 	}
 	defer a.live.leave(st)
@@ -88,7 +90,7 @@ func (a *App) serveStream(w http.ResponseWriter, r *http.Request, s *Session, ha
 }
 
 // followList sends the list whenever it is another one for this client.
-func (a *App) followList(ctx context.Context, events *eventstream.Stream, s *Session, st *stream) error {
+func (a *App) followList(ctx context.Context, t *text.Text, events *eventstream.Stream, s *Session, st *stream) error {
 	var sent []byte
 	failures := 0
 	for {
@@ -105,15 +107,15 @@ func (a *App) followList(ctx context.Context, events *eventstream.Stream, s *Ses
 			}
 		default:
 			failures = 0
-			text, err := json.Marshal(seenBy(all, s))
+			list, err := json.Marshal(seenBy(t, all, s))
 			if err != nil {
 				return err
 			}
-			if !bytes.Equal(text, sent) {
-				if err := events.Send(eventstream.Event{Name: "sessions", Data: string(text)}); err != nil {
+			if !bytes.Equal(list, sent) {
+				if err := events.Send(eventstream.Event{Name: "sessions", Data: string(list)}); err != nil {
 					return err
 				}
-				sent = text
+				sent = list
 			}
 		}
 		if !a.live.pause(ctx, st, failures) {

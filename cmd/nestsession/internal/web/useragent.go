@@ -1,14 +1,31 @@
 package web
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 
 	"github.com/mileusna/useragent"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
-// unknownDevice is a client that said nothing of itself.
-const unknownDevice = "Unknown device"
+// unknownDevice is the name of a client that did not say what it is.
+const unknownDevice = ""
+
+// onSystem stands between a client's name and what it runs on, in sessions.
+const onSystem = " on "
+
+// inLanguage is a device's name as a user reads it.
+func inLanguage(t *text.Text, device string) string {
+	if device == unknownDevice || device == "Unknown device" { // as earlier versions kept it
+		return t.UnknownDevice
+	}
+	if i := strings.LastIndex(device, onSystem); i > 0 {
+		return fmt.Sprintf(t.DeviceOn, device[:i], device[i+len(onSystem):])
+	}
+	return device
+}
 
 // maxDeviceName is the longest name, in characters: a client can call itself anything.
 const maxDeviceName = 60
@@ -25,7 +42,7 @@ func deviceName(userAgent string) string {
 		name, _, _ = strings.Cut(userAgent, "/")
 	}
 	if on != "" {
-		name += " on " + on
+		name += onSystem + on
 	}
 	return printable(name)
 }

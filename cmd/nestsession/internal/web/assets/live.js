@@ -71,13 +71,14 @@
 		title.focus();
 	}
 
-	const date = new Intl.DateTimeFormat("en-GB", {
-		timeZone: "UTC", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
-	});
+	// human writes a time as the server does, in the language of the page.
+	const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 	function human(text) {
-		const part = Object.fromEntries(date.formatToParts(new Date(text)).map(p => [p.type, p.value]));
-		return `${part.day} ${part.month.slice(0, 3)} ${part.year}, ${part.hour}:${part.minute} UTC`;
+		const at = new Date(text), clock = at.toISOString().slice(11, 16) + " UTC";
+		const day = at.getUTCDate(), month = at.getUTCMonth(), year = at.getUTCFullYear();
+		if (document.documentElement.lang === "ko") return `${year}년 ${month + 1}월 ${day}일 ${clock}`;
+		return `${day} ${months[month]} ${year}, ${clock}`;
 	}
 
 	// show brings the list to what the server says. What stays is changed in place, so
@@ -126,7 +127,7 @@
 		const form = item.querySelector("form");
 		form.hidden = session.current;
 		form.action = `/sessions/${encodeURIComponent(session.session)}/logout`;
-		form.querySelector("button").setAttribute("aria-label", "Log out " + session.device);
+		form.querySelector("button").setAttribute("aria-label", document.getElementById("devices").dataset.logOut.replace("%s", () => session.device));
 	}
 
 	// Browsers open six connections to a server over HTTP/1.1, and each stream takes one:

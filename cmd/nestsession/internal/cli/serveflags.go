@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/client"
+	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
+)
+
+// maxAge is the longest that browsers keep a cookie (RFC 6265bis, section 5.5).
+const maxAge = 400 * 24 * time.Hour
+
+// serve is the flags of the command. A flag counts before its variable.
+type serve struct {
+	Address string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" env:"NESTSESSION_ADDRESS" help:"Listen here. Port 0 takes any that is free. Default: ${default}."`
+
+	Data string `default:"${folder}" placeholder:"FOLDER" env:"NESTSESSION_DATA" help:"Keep users, secret and sessions in this folder, which is made if it is not there. Default: ${default}."`
+
+	storeFlags
+
+	SecretFile string `placeholder:"FILE" env:"NESTSESSION_SECRET_FILE" help:"Read the secrets from this file, which only its owner may read. Default: the file \"secret\" in the data folder, made at the first start."`
+
+	NearCache size `default:"" placeholder:"SIZE" env:"NESTSESSION_NEAR_CACHE" help:"Cache this much of the sessions in this process, so that most requests need no round trip to the store; 0: no cache. A change by another process is seen within milliseconds, or within two seconds if the store does not publish changes (SQLite, MySQL). Default: 64MiB for Redis and PostgreSQL, if they publish changes."`
+
+	cookieFlags
+
+	UsersAreShared bool `env:"NESTSESSION_USERS_ARE_SHARED" help:"With --express: the applications have the same users as this server, so that the user in their sessions is logged in here. Default: their users are not the users of this server."`
+
+	TrustedProxy []string `placeholder:"ADDRESS" env:"NESTSESSION_TRUSTED_PROXY" help:"Trust X-Forwarded-For and X-Forwarded-Proto from these addresses and networks, such as 127.0.0.1,10.0.0.0/8. Default: trust none."`
+
+	proxies client.Proxies
+}
+
+// age is how long a session lives unused, in whole seconds as cookies count.
+type age time.Duration
+
+// UnmarshalText reads it as Go writes durations.
+func (a *age) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(string(text))
+	if err != nil || d < 0 || d > maxAge || d%time.Second != 0 {
+		return fmt.Errorf("%q cannot be: write whole hours, minutes and seconds up to %v, such as 168h for a week or 1h30m", text, age(maxAge))
+	}
+	*a = age(d)
+	return nil
+}
+
+// String leaves out the zeroes that time.Duration writes at the end.
+func (a age) String() string {
+	text := time.Duration(a).String()
+	if a%age(time.Minute) == 0 && a > 0 {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if a%age(time.Hour) == 0 && a > 0 {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// size is how much memory something may take.
+type size struct {
+	bytes int64
+	given bool
+}
+
+// minCache is less than what a few sessions take.
+const minCache = 64 << 10
+
+// UnmarshalText reads it with or without a unit.
+func (s *size) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		return nil
+	}
+	n, err := humanize.ParseBytes(string(text))
+	if err != nil || n > math.MaxInt64 || n > 0 && n < minCache {
+		return fmt.Errorf("%q cannot be: write 0 or at least 64KiB, such as 64MiB or 1GiB", text)
+	}
+	s.bytes, s.given = int64(n), true
+	return nil
+}
+
+// Validate refuses what cannot work, before anything is made.
+func (c *serve) Validate() error {
+	if _, _, err := net.SplitHostPort(c.Address); err != nil {
+		return fmt.Errorf("--address: %q is not an address to listen on: write HOST:PORT, such as 127.0.0.1:8080", c.Address)
+	}
+	var err error
+	if c.proxies, err = client.ParseProxies(c.TrustedProxy); err != nil {
+		return fmt.Errorf("--trusted-proxy: %w", err)
+	}
+	if err := c.storeFlags.validate(); err != nil {
+		return err
+	}
+	if err := c.cookieFlags.validate(); err != nil {
+		return err
+	}
+	if c.UsersAreShared && !c.Express {
+		return errors.New("--users-are-shared: only sessions that are shared with --express have users of other applications: add it, or leave this out")
+	}
+	if t, err := storeurl.Parse(c.Store, c.Express); c.Store != "" && err == nil && t.Kind == storeurl.Memory && c.NearCache.bytes > 0 {
+		return errors.New("--near-cache: the sessions of --store memory: are in this process already: leave one of them out")
+	}
+	if c.Secure == "always" && len(c.proxies) == 0 {
+		return fmt.Errorf("--secure always: this server speaks plain HTTP, over which no browser would get a cookie: name the proxy that speaks HTTPS in front of it with --trusted-proxy, or write --secure auto")
+	}
+	return nil
+}

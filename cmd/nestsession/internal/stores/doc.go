@@ -1,2 +1,0 @@
-// Package stores opens the store that a URL names.
-package stores

@@ -1,0 +1,127 @@
+package text
+
+import "fmt"
+
+var english = Text{
+	Lang: "en",
+
+	Footer:      "The browser keeps a signed, meaningless id. Who you are stays on the server.",
+	ErrorPrefix: "Error:",
+	ToStart:     "To the first page",
+	ToAccount:   "Back to your account",
+	ToDevices:   "Back to your devices",
+
+	Welcome:     "Welcome",
+	WelcomeLead: "A login that stays on the server. Make an account, or log in to yours.",
+
+	LogIn:         "Log in",
+	LogOut:        "Log out",
+	LoggedOut:     "You are logged out.",
+	SignUp:        "Sign up",
+	HaveAccount:   "Have an account?",
+	NoAccount:     "No account yet?",
+	Username:      "Username",
+	UsernameHint:  "Letters, digits and signs such as . - _ @, without spaces.",
+	Password:      "Password",
+	PasswordHint:  "At least %d characters. A few words are easy to remember and hard to guess.",
+	EnterUsername: "enter your username",
+	EnterPassword: "enter your password",
+	WrongLogin:    "Wrong username or password. Check both, and whether Caps Lock is on.",
+	Disabled:      "This account is disabled. Ask whoever runs this service.",
+	NameTaken:     "This username is taken.",
+	ChooseAnother: "choose another, or log in if it is yours",
+
+	NameTooLong:      "use at most %d characters",
+	NameBad:          "use letters, digits and signs such as . - _ @, without spaces",
+	PasswordTooShort: "use at least %d characters: a few words are easy to remember and hard to guess",
+	PasswordTooLong:  "use at most %d characters",
+	PasswordUnusable: "use letters, digits, spaces and signs: this one holds a character that cannot be typed the same way everywhere",
+	PasswordIsName:   "use something other than the username or the name of this service: too little is left without them",
+	PasswordCommon:   "use something else: this one is among the first that are guessed. A few words that have nothing to do with each other are hard to guess",
+
+	Hello:       "Hello, %s",
+	LoggedInAs:  "You are logged in as %s.",
+	Since:       "Logged in since",
+	EndsUnused:  "Ends if not used by",
+	YourDevices: "Your devices",
+
+	ChangePassword:   "Change password",
+	ChangeLead:       "You stay logged in here, and are logged out everywhere else.",
+	CurrentPassword:  "Current password",
+	NewPassword:      "New password",
+	EnterCurrent:     "enter your current password",
+	WrongCurrent:     "this is not your current password",
+	NotChanged:       "The password was not changed.",
+	Changed:          "Your password is changed.",
+	ChangedLoggedOut: "Your password is changed, and you are logged out everywhere. Log in with the new password in a moment.",
+	OutElsewhere:     "You are logged out everywhere else.",
+	OutOfPlaces: func(n int) string {
+		switch n {
+		case 0:
+			return "You were logged in nowhere else."
+		case 1:
+			return "You are logged out in the 1 other place where you were logged in."
+		}
+		return fmt.Sprintf("You are logged out in the %d other places where you were logged in.", n)
+	},
+	ConfirmTitle: "Confirm that it is you",
+	Confirm:      "Confirm",
+	ConfirmAgain: "It is some time since you logged in. Enter your password once more.",
+	NothingDone:  "Nothing was done.",
+
+	ThisDevice:    "this device",
+	LastUsed:      "Last used %s",
+	LoggedInSince: "Logged in since %s",
+	LogOutDevice:  "Log out %s",
+	LogOutOthers:  "Log out everywhere else",
+	OneDevice:     "You are logged in on this device only.",
+	Devices:       "You are logged in on these %d devices.",
+	ManyDevices:   "You are logged in on more than %d devices. Some of them:",
+	DeviceIsOut:   "%s is logged out.",
+	NotThere:      "You are not logged in there any more, so there was nothing to do.",
+	UnknownDevice: "Unknown device",
+	DeviceOn:      "%s on %s",
+
+	EndedTitle:   "You have been logged out",
+	EndedLead:    "You logged out of this device, here or on another one, or your password was changed.",
+	ExpiredTitle: "Your session has expired",
+	ExpiredLead:  "You did not use it for too long, or it was too old. What you had done before is kept.",
+
+	NotLoggedIn:     "You are not logged in.",
+	NotLoggedInHere: "You are not logged in here.",
+	Elsewhere:       "You are logged in as %s at another application, whose users are not ours. Log in to go on here; there you stay logged in.",
+	Somebody:        "somebody",
+	UserNumber:      "user %s",
+
+	CheckFields:     "Some fields need another look.",
+	TooMany:         "Too many attempts. Try again in %s.",
+	Seconds:         func(n int) string { return plural(n, "second") },
+	Minutes:         func(n int) string { return plural(n, "minute") },
+	Busy:            "Too many people are logging in at once. Try again in a moment.",
+	NoSession:       "Your session cannot be reached right now. Try again in a moment.",
+	NoAccounts:      "Your account cannot be reached right now. Try again in a moment.",
+	OurFault:        "Something went wrong on our side. Nothing is wrong with what you sent.",
+	UnavailablePage: "Not available",
+	TooManyPages:    "Too many pages",
+	TooManyStreams:  "You have too many pages open at once. Close some of them.",
+	RefusedPage:     "Refused",
+	OtherSite:       "Another site sent this request, so nothing was done. If you meant it, do it here. (To the operator: a proxy in front must pass the Host header on.)",
+	NotFoundPage:    "Not found",
+	NotFound:        "There is nothing at this address.",
+	WrongMethod:     "This address answers %s, not %s.",
+	WrongType:       "Send JSON with Content-Type: application/json, or a form with Content-Type: application/x-www-form-urlencoded.",
+	NotString:       "%q must be a string in quotes.",
+	NotStringField:  "write it as a string in quotes",
+	NotForm:         "The body is not the form that its Content-Type promises.",
+	NotJSON:         "The body is not the JSON object that its Content-Type promises.",
+	TooLarge:        "Send at most %d bytes.",
+
+	Time: "2 Jan 2006, 15:04 UTC",
+}
+
+func plural(n int, unit string) string {
+	if n == 1 {
+		return "1 " + unit
+	}
+	return fmt.Sprintf("%d %ss", n, unit)
+}

@@ -1,0 +1,117 @@
+package text
+
+import "fmt"
+
+var korean = Text{
+	Lang: "ko",
+
+	Footer:      "브라우저에는 서명된 임의의 ID만 저장됩니다. 사용자 정보는 서버를 벗어나지 않습니다.",
+	ErrorPrefix: "오류:",
+	ToStart:     "첫 화면으로",
+	ToAccount:   "내 계정으로 돌아가기",
+	ToDevices:   "내 기기로 돌아가기",
+
+	Welcome:     "환영합니다",
+	WelcomeLead: "로그인 정보를 서버에만 보관합니다. 가입하거나 로그인하세요.",
+
+	LogIn:         "로그인",
+	LogOut:        "로그아웃",
+	LoggedOut:     "로그아웃했습니다.",
+	SignUp:        "가입하기",
+	HaveAccount:   "이미 계정이 있나요?",
+	NoAccount:     "아직 계정이 없나요?",
+	Username:      "사용자 이름",
+	UsernameHint:  "글자와 숫자, . - _ @ 같은 기호를 쓸 수 있습니다. 공백은 쓸 수 없습니다.",
+	Password:      "비밀번호",
+	PasswordHint:  "%d자 이상 입력하세요. 단어 몇 개를 이어 쓰면 외우기 쉽고 알아맞히기 어렵습니다.",
+	EnterUsername: "사용자 이름을 입력하세요",
+	EnterPassword: "비밀번호를 입력하세요",
+	WrongLogin:    "사용자 이름이나 비밀번호가 올바르지 않습니다. 둘 다 다시 확인하고, 한/영 키와 Caps Lock도 살펴보세요.",
+	Disabled:      "사용이 중지된 계정입니다. 서비스 운영자에게 문의하세요.",
+	NameTaken:     "이미 사용 중인 사용자 이름입니다.",
+	ChooseAnother: "다른 이름을 고르거나, 본인의 계정이라면 로그인하세요",
+
+	NameTooLong:      "%d자 이하로 입력하세요",
+	NameBad:          "공백 없이 글자와 숫자, . - _ @ 같은 기호만 입력하세요",
+	PasswordTooShort: "%d자 이상 입력하세요. 단어 몇 개를 이어 쓰면 외우기 쉽고 알아맞히기 어렵습니다",
+	PasswordTooLong:  "%d자 이하로 입력하세요",
+	PasswordUnusable: "글자, 숫자, 공백, 기호만 입력하세요. 어디서나 똑같이 입력할 수는 없는 문자가 들어 있습니다",
+	PasswordIsName:   "사용자 이름이나 서비스 이름이 아닌 것으로 정하세요. 그 이름을 빼면 남는 글자가 너무 적습니다",
+	PasswordCommon:   "다른 비밀번호를 고르세요. 누구나 먼저 시도해 볼 만한 비밀번호입니다. 서로 관계없는 단어 몇 개를 이어 쓰면 알아맞히기 어렵습니다",
+
+	Hello:       "%s 님, 안녕하세요",
+	LoggedInAs:  "%s 사용자로 로그인했습니다.",
+	Since:       "로그인한 시각",
+	EndsUnused:  "사용하지 않으면 끝나는 시각",
+	YourDevices: "내 기기",
+
+	ChangePassword:   "비밀번호 변경",
+	ChangeLead:       "이 기기의 로그인은 유지되고, 다른 기기에서는 모두 로그아웃됩니다.",
+	CurrentPassword:  "현재 비밀번호",
+	NewPassword:      "새 비밀번호",
+	EnterCurrent:     "현재 비밀번호를 입력하세요",
+	WrongCurrent:     "현재 비밀번호가 아닙니다",
+	NotChanged:       "비밀번호를 변경하지 않았습니다.",
+	Changed:          "비밀번호를 변경했습니다.",
+	ChangedLoggedOut: "비밀번호를 변경했고 모든 기기에서 로그아웃되었습니다. 잠시 후 새 비밀번호로 로그인하세요.",
+	OutElsewhere:     "다른 기기에서는 모두 로그아웃되었습니다.",
+	OutOfPlaces: func(n int) string {
+		if n == 0 {
+			return "로그인되어 있던 다른 기기가 없습니다."
+		}
+		return fmt.Sprintf("다른 기기 %d대에서 로그아웃되었습니다.", n)
+	},
+	ConfirmTitle: "본인 확인",
+	Confirm:      "확인",
+	ConfirmAgain: "로그인한 지 시간이 지났습니다. 비밀번호를 한 번 더 입력하세요.",
+	NothingDone:  "아무것도 변경하지 않았습니다.",
+
+	ThisDevice:    "이 기기",
+	LastUsed:      "마지막 사용: %s",
+	LoggedInSince: "로그인: %s",
+	LogOutDevice:  "%s 로그아웃",
+	LogOutOthers:  "다른 모든 기기에서 로그아웃",
+	OneDevice:     "이 기기에서만 로그인되어 있습니다.",
+	Devices:       "다음 기기 %d대에서 로그인되어 있습니다.",
+	ManyDevices:   "로그인된 기기가 %d대보다 많습니다. 그중 일부입니다.",
+	DeviceIsOut:   "%s 기기에서 로그아웃했습니다.",
+	NotThere:      "그 기기는 이미 로그아웃되어 있어 아무것도 하지 않았습니다.",
+	UnknownDevice: "알 수 없는 기기",
+	DeviceOn:      "%s (%s)",
+
+	EndedTitle:   "로그아웃되었습니다",
+	EndedLead:    "이 기기나 다른 기기에서 로그아웃했거나, 비밀번호가 변경되었습니다.",
+	ExpiredTitle: "세션이 만료되었습니다",
+	ExpiredLead:  "오랫동안 사용하지 않았거나 세션의 최대 기간이 지났습니다. 그 전에 한 일은 그대로 남아 있습니다.",
+
+	NotLoggedIn:     "로그인되어 있지 않습니다.",
+	NotLoggedInHere: "여기에는 로그인되어 있지 않습니다.",
+	Elsewhere:       "다른 애플리케이션에 로그인되어 있습니다(사용자: %s). 그곳의 사용자는 이 서비스의 사용자와 다릅니다. 계속하려면 여기에서 로그인하세요. 그곳의 로그인은 유지됩니다.",
+	Somebody:        "알 수 없음",
+	UserNumber:      "%s번",
+
+	CheckFields:     "입력한 내용을 다시 확인하세요.",
+	TooMany:         "시도가 너무 많습니다. %s 후에 다시 시도하세요.",
+	Seconds:         func(n int) string { return fmt.Sprintf("%d초", n) },
+	Minutes:         func(n int) string { return fmt.Sprintf("%d분", n) },
+	Busy:            "지금 로그인하는 사용자가 너무 많습니다. 잠시 후 다시 시도하세요.",
+	NoSession:       "지금은 세션을 불러올 수 없습니다. 잠시 후 다시 시도하세요.",
+	NoAccounts:      "지금은 계정을 확인할 수 없습니다. 잠시 후 다시 시도하세요.",
+	OurFault:        "서버에 문제가 생겼습니다. 보내신 내용에는 문제가 없습니다.",
+	UnavailablePage: "이용할 수 없음",
+	TooManyPages:    "열린 페이지가 너무 많음",
+	TooManyStreams:  "한꺼번에 열린 페이지가 너무 많습니다. 몇 개를 닫으세요.",
+	RefusedPage:     "거부됨",
+	OtherSite:       "다른 사이트에서 보낸 요청이라 처리하지 않았습니다. 직접 하려던 일이라면 여기에서 다시 하세요. (운영자에게: 앞단의 프록시는 Host 헤더를 그대로 전달해야 합니다.)",
+	NotFoundPage:    "찾을 수 없음",
+	NotFound:        "이 주소에는 아무것도 없습니다.",
+	WrongMethod:     "이 주소는 %s 요청에 응답합니다. %s 요청은 받지 않습니다.",
+	WrongType:       "Content-Type: application/json인 JSON이나 Content-Type: application/x-www-form-urlencoded인 폼을 보내세요.",
+	NotString:       "%q 값은 따옴표로 감싼 문자열이어야 합니다.",
+	NotStringField:  "따옴표로 감싼 문자열로 쓰세요",
+	NotForm:         "본문이 Content-Type에 적힌 폼이 아닙니다.",
+	NotJSON:         "본문이 Content-Type에 적힌 JSON 객체가 아닙니다.",
+	TooLarge:        "%d바이트 이하로 보내세요.",
+
+	Time: "2006년 1월 2일 15:04 UTC",
+}

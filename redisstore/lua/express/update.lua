@@ -1,0 +1,15 @@
+-- Replaces a session if it has the version that the caller knows. The script cannot read
+-- the owner of a document, so it writes the index each time.
+-- Returns MISSING, CONFLICT, DONE, or what index_add returns.
+local session = KEYS[1]
+local index, count = KEYS[2], KEYS[3] -- only if the session has an owner, whose index is on this server
+local value = ARGV[1]
+local lifetime = ARGV[2] -- in seconds, '' for no end, '0' if it has ended
+local id, score, due_until = ARGV[3], ARGV[4], ARGV[5] -- the index's entry, and which entries are due
+local known_version = ARGV[6]
+
+if redis.call('EXISTS', session) == 0 then return MISSING end
+if content_version(session) ~= known_version then return CONFLICT end
+local result = index and index_add(index, count, id, score, due_until) or DONE
+put_session(session, value, lifetime)
+return result
