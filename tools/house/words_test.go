@@ -131,3 +131,23 @@ func withoutWords(text string) string {
 	section, after, _ := strings.Cut(section, "\n## ")
 	return before + head + strings.Repeat("\n", strings.Count(section, "\n")) + "\n## " + after
 }
+
+// TestKoreanWords: one Korean word has one meaning, as the table in CONTRIBUTING.md says.
+func TestKoreanWords(t *testing.T) {
+	t.Parallel()
+	for _, path := range documents(t) {
+		if !strings.HasSuffix(path, ".ko.md") {
+			continue
+		}
+		for i, line := range strings.Split(read(t, path), "\n") {
+			for word, instead := range map[string]string{
+				"유저": "사용자", "유져": "사용자", "리포지토리": "리포지터리", "레포": "리포지터리",
+				"저장소를 클론": "리포지터리를 클론", "스토어": "세션 저장소", "매달": "기다리는", "state를": "상태를",
+			} {
+				if strings.Contains(line, word) {
+					t.Errorf("%s:%d: %q; write: %s", path, i+1, word, instead)
+				}
+			}
+		}
+	}
+}
