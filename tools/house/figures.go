@@ -64,15 +64,6 @@ func measure(folder string) (f figures, err error) {
 	if f.files = len(parsed); f.files == 0 {
 		return f, fmt.Errorf("%s has no Go files: name the repository's folder", folder)
 	}
-	back, err := os.Getwd()
-	if err != nil {
-		return f, err
-	}
-	// The importer finds packages of the module from within it.
-	if err := os.Chdir(folder); err != nil {
-		return f, err
-	}
-	defer func() { _ = os.Chdir(back) }()
 	info := &types.Info{Uses: map[*ast.Ident]types.Object{}}
 	conf := types.Config{Importer: importer.ForCompiler(fset, "source", nil)}
 	pkg, err := conf.Check(module, fset, parsed, info)
@@ -102,7 +93,7 @@ func measure(folder string) (f figures, err error) {
 	f.circle = largestCircle(uses)
 	f.session, f.config = fields(pkg, "Session"), fields(pkg, "Config")
 	f.identifiers, f.methods = exportedIn(pkg)
-	f.modules, err = countModules(".")
+	f.modules, err = countModules(folder)
 	return f, err
 }
 
