@@ -175,7 +175,7 @@ func TestShutdown(t *testing.T) {
 	wantErr(t, "Serve", <-n.served, session.ErrClosed)
 }
 
-// Who has no session that lives gets no stream.
+// A client without a live session gets no stream.
 func TestNoSession(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, newStore(t), session.Config{}).listen(t, nil)

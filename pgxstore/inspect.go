@@ -96,7 +96,7 @@ func (s *Store) check(f tableState) error {
 	if len(todo) == 0 {
 		return nil
 	}
-	return fmt.Errorf("the table %s does not tell of changes: set Config.Create, or run:\n%s;", quote(s.config.Table), strings.Join(todo, ";\n"))
+	return fmt.Errorf("the table %s does not report changes: set Config.Create, or run:\n%s;", quote(s.config.Table), strings.Join(todo, ";\n"))
 }
 
 // ensure makes what is missing if Config.Create says so, or returns an error that names it.

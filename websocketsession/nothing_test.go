@@ -113,8 +113,8 @@ func TestNothingIsReadAfterTheEnd(t *testing.T) {
 	}
 }
 
-// Where nobody tells of the end, the first message that is to keep the session alive
-// finds out, and is not handed out.
+// If nothing reports the end, the first message that is to keep the session alive
+// detects it, and the handler does not get that message.
 func TestMessageFindsOut(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		kept := newStore(t, nil)

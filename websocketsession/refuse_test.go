@@ -14,7 +14,7 @@ import (
 	"github.com/nestsession/session/websocketsession"
 )
 
-// Who has no session that lives gets no socket.
+// A client without a live session gets no socket.
 func TestNoSession(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, newStore(t, nil), session.Config{}).listen(t)

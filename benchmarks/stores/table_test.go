@@ -26,7 +26,7 @@ func through(tb testing.TB, k kept) []contender {
 	return k.using(all)
 }
 
-// bare are the stores alone.
+// bare are the stores without the middleware.
 func bare(tb testing.TB, k kept) []contender {
 	all := []contender{nestStore(tb, "nest", k.nest)}
 	for _, name := range sorted(k.scs) {
@@ -43,7 +43,7 @@ func TestManagers(t *testing.T) {
 	}
 }
 
-// TestStores compares the stores alone.
+// TestStores compares the stores without the middleware.
 func TestStores(t *testing.T) {
 	for _, d := range databases {
 		t.Run(d.name, func(t *testing.T) { table(t, d.name, bare(t, d.open(t))) })

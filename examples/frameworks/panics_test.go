@@ -89,7 +89,7 @@ func inEcho5(m *manager, then then, all ...echo5.MiddlewareFunc) *echo5.Echo {
 }
 
 // arrangements are the ways in which a handler, a recoverer and the session's
-// middleware go together. In each a panic saves nothing and the recoverer's page goes
+// middleware are combined. In each a panic saves nothing and the recoverer's page goes
 // out, and a handler that answers 500 by itself saves.
 var arrangements = map[string]func(*manager, then) http.Handler{
 	"chi, Recoverer inside":       func(m *manager, f then) http.Handler { return inChi(plain(m, f), m.Handler, middleware.Recoverer) },

@@ -134,7 +134,7 @@ func TestTheOldCookieEnds(t *testing.T) {
 	})
 }
 
-// Who is logged in here stays who they are, whatever old cookie comes along.
+// A logged-in user stays that user, whatever old cookie the browser sends.
 func TestAnOldCookieDoesNotReplaceALogin(t *testing.T) {
 	t.Parallel()
 	w, b := setup(t, false), browser.New()

@@ -54,7 +54,7 @@ func TestRememberMe(t *testing.T) {
 	}
 }
 
-// Who logs in again and does not ask is not remembered any more.
+// A user who logs in again without "remember me" is not remembered any more.
 func TestRememberMeNoMore(t *testing.T) {
 	t.Parallel()
 	m := newManager(t, howto.RememberConfig("a secret for tests, 32 bytes or so"))

@@ -206,7 +206,7 @@ func TestARefreshThatCrashes(t *testing.T) {
 	})
 }
 
-// Who waits for another's turn goes when the client does.
+// A request that waits for another's refresh ends when its client goes away.
 func TestWaitingForARefreshEndsWithTheRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -19,7 +19,7 @@ type server struct {
 	queue  *batch.Queue[question]
 	sent   chan []int // the numbers that went maxCalls
 	answer chan struct{}
-	ended  chan struct{} // a trip was broken off
+	ended  chan struct{} // a trip was canceled
 }
 
 const (
@@ -198,8 +198,8 @@ func TestTripOfNobodyEnds(t *testing.T) {
 	})
 }
 
-// Who comes alone goes by himself, within his own context, and those who come meanwhile
-// go maxCalls after him.
+// A single call is sent unbatched, within its own context, and calls that come meanwhile
+// are sent in batches of maxCalls after it.
 func TestAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -221,7 +221,7 @@ func TestAlone(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		wg.Go(func() {
 			if q, ok := s.queue.Do(ctx, question{number: 7}); !ok || q.answer != 0 {
-				t.Errorf("who went alone and was broken off: %v, %v", q, ok)
+				t.Errorf("a single call that was canceled: %v, %v", q, ok)
 			}
 		})
 		synctest.Wait()

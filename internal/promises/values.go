@@ -118,7 +118,7 @@ func ComesBackOrIsRefused(t *testing.T, env Env) {
 			})
 		}
 		if n := len(w.take(session.EventSaveFailed)); n == 0 {
-			t.Error("no event tells of it")
+			t.Error("no event reports it")
 		}
 	})
 	t.Run("owners", func(t *testing.T) {

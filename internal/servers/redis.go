@@ -15,7 +15,7 @@ import (
 )
 
 // RedisOptions say how a Redis server is started. The zero value is a server without a
-// password that keeps everything in memory alone.
+// password that keeps everything only in memory.
 type RedisOptions struct {
 	// Password is asked of clients, and given to the master of a replica; "": none.
 	Password string

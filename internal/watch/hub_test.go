@@ -142,7 +142,7 @@ func TestEventIsAHintOnly(t *testing.T) {
 	})
 }
 
-// A store may name a record by the digest of its key alone.
+// A store may name a record only by the digest of its key.
 func TestEventWithADigest(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world, h *watch.Hub) {
 		for _, key := range []string{"a", "b"} { // b is waited for when a digest was heard already

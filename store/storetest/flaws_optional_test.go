@@ -82,7 +82,7 @@ var optionalFlaws = []flaw{
 			}
 		}
 	}},
-	{"List/EndedContext", "stops without a word when the context ends", func(b *bent) {
+	{"List/EndedContext", "stops silently when the context ends", func(b *bent) {
 		b.list = func(ctx context.Context, owner string) iter.Seq2[store.Record, error] {
 			return func(yield func(store.Record, error) bool) {
 				for r, err := range b.table.List(ctx, owner) {
@@ -161,7 +161,7 @@ var optionalFlaws = []flaw{
 			})
 		}
 	}},
-	{"Watch/SlowWatcher", "drops what is too much without a word", func(b *bent) {
+	{"Watch/SlowWatcher", "drops silently what is too much", func(b *bent) {
 		b.watch = func(ctx context.Context, fn func(store.Event)) error {
 			n := 0
 			return b.table.Watch(ctx, func(ev store.Event) {

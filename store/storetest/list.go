@@ -125,7 +125,7 @@ var listCases = []testCase{
 				}
 			}
 			return first(
-				expect("Delete after a loop that broke off", e.Store.Delete(ctx, "none"), nil),
+				expect("Delete after a loop that stopped early", e.Store.Delete(ctx, "none"), nil),
 				e.lists(ctx, "", want))
 		}).only(Lister),
 

@@ -103,7 +103,7 @@ func TestLostAnswers(t *testing.T) {
 	})
 }
 
-// TestVanishedConnection: the other side of an open connection is gone without a word,
+// TestVanishedConnection: the other side of an open connection is gone silently,
 // as behind a firewall that forgot it. Requests on it end at their deadline, and new
 // connections take its place.
 func TestVanishedConnection(t *testing.T) {

@@ -72,7 +72,7 @@ func onRedis(t *testing.T, c redisstore.Config) promises.Env {
 	}}
 }
 
-// onWatchedRedis is onRedis with stores that tell of changes.
+// onWatchedRedis is onRedis with stores that report changes.
 func onWatchedRedis(t *testing.T, c redisstore.Config) promises.Env {
 	r := servers.SharedRedis(t)
 	option := redisOption(r.Password(), r.Addr())
@@ -156,8 +156,8 @@ func cached(env promises.Env) promises.Env {
 	return env
 }
 
-// told is a cache that has been told of all changes before it is read: what it answers
-// later than that is its own tests' business.
+// told is a cache that was notified of all changes before it is read. Its own tests check
+// what it answers before that.
 type told struct {
 	*nearcache.Cache
 

@@ -188,7 +188,7 @@ func TestPagesBesideANodeApplicationHearOfTheLogout(t *testing.T) {
 			heard = strings.Contains(lines.Text(), "session-end")
 		}
 		if !heard {
-			t.Errorf("%s ends without saying so", path)
+			t.Errorf("%s ends silently", path)
 		}
 		_ = stream.Body.Close()
 	}

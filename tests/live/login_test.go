@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Who logs in at one program is known at the other, under the same cookie.
+// A user who logs in at one program is known at the other, under the same cookie.
 func knownAtBoth(t *testing.T, r *rig) {
 	for _, w := range r.ways() {
 		v := r.logIn(t, w.from, "hour")
@@ -115,7 +115,7 @@ func loginAgainElsewhere(t *testing.T, r *rig) {
 	}
 }
 
-// Who has a new id from Go's Renew, which keeps the data, is known at Node under that.
+// A browser that has a new id from Go's Renew, which keeps the data, is known at Node under that.
 // Under the old one Node finds nobody, and Go the same session for the grace, even if
 // Node has stored something there.
 func renewedByGo(t *testing.T, r *rig) {

@@ -11,7 +11,7 @@ import (
 type setup struct {
 	name string
 
-	// place makes an empty database, and returns what Node is told of it and how Go
+	// place makes an empty database, and returns what Node needs to know and how Go
 	// opens the store there.
 	place func(*testing.T, setup) (nodeSettings, func(context.Context) opened)
 

@@ -13,7 +13,7 @@ import (
 )
 
 // Ending n sessions of an owner costs n+1 round trips at most: those of the listing, and
-// the writes go together.
+// the writes are batched.
 func TestRoundTripsOfRevokingAnOwner(t *testing.T) {
 	t.Parallel()
 	server := servers.SharedRedis(t)

@@ -20,7 +20,7 @@ type browser struct {
 
 	mu     sync.Mutex
 	jar    jar
-	newest time.Time // when the store did what the newest answer tells of
+	newest time.Time // when the store did what the newest answer reports
 	life   int       // in which the user knows himself to be; 0: none
 	past   []string  // cookies that it has sent
 }
@@ -140,7 +140,7 @@ func (b *browser) ask(path string, n *node) *trip {
 	return t
 }
 
-// take is what an answer does to the browser. Of those that tell of what the store has
+// take is what an answer does to the browser. Of those that report what the store has
 // done for them, an older one is taken to have arrived before a newer one; the others
 // count when they come.
 func (b *browser) take(t *trip) {

@@ -89,12 +89,12 @@ type stated string
 func (s stated) Error() string    { return "refused" }
 func (s stated) SQLState() string { return string(s) }
 
-// Where loads cannot go together each goes by itself: nobody pays for another's row.
+// If loads cannot be batched, each is sent unbatched: none fails for another's row.
 func TestLoadsThatFailTogether(t *testing.T) {
 	t.Parallel()
 	for name, d := range dialects {
 		if d == sqlstore.MySQL {
-			continue // there they never go together
+			continue // there they are never batched
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -116,7 +116,7 @@ func TestLoadsThatFailTogether(t *testing.T) {
 			}
 			all.finish(t)
 			if b.failed.Load() == 0 {
-				t.Error("no loads went together")
+				t.Error("no loads were batched")
 			}
 		})
 	}
@@ -168,7 +168,7 @@ func TestUpdatesThatFailTogether(t *testing.T) {
 			}
 			all.finish(t)
 			if b.failed.Load() == 0 {
-				t.Error("no updates went together")
+				t.Error("no updates were batched")
 			}
 			if b.after && unknown.Load() == 0 {
 				t.Error("nobody was told that it is not known what was done")

@@ -9,7 +9,7 @@ import (
 )
 
 // crowd starts calls while the database's only connection is taken, and lets it go when
-// all of them wait, so that those go together that can.
+// all of them wait, so that they are batched if they can be.
 type crowd struct {
 	taken interface{ Close() error }
 	wg    sync.WaitGroup

@@ -19,7 +19,7 @@ func TestLinearizableNative(t *testing.T) {
 	}
 }
 
-// With many clients to an instance, what goes together is among it.
+// Many clients of one instance: the history includes batches.
 func TestLinearizableTogether(t *testing.T) {
 	t.Parallel()
 	for name, d := range dialects {

@@ -13,7 +13,7 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// Loads that go together are answered each as it would be alone, whatever the ids.
+// Each load of a batch is answered as it is unbatched, whatever the ids.
 func TestLoadsTogether(t *testing.T) {
 	t.Parallel()
 	for name, d := range dialects {

@@ -12,8 +12,7 @@ import (
 )
 
 // To end all sessions of an owner takes far fewer round trips than there are sessions:
-// they are listed in large pages, and what is saved or deleted at the same time goes
-// together.
+// they are listed in large pages, and concurrent saves and deletes are batched.
 func TestRoundTripsOfMany(t *testing.T) {
 	t.Parallel()
 	const sessions, atOnce = 1000, 32
@@ -86,8 +85,8 @@ func TestRoundTripsOfMany(t *testing.T) {
 	}
 }
 
-// A deletion that goes together with others waits for none of their locked rows, finds
-// what is there alone, and takes no id for another.
+// A batched deletion waits for none of the locked rows, finds only what is there, and
+// takes no id for another.
 func TestDeletionsTogether(t *testing.T) {
 	t.Parallel()
 	for layout, c := range configs(sqlstore.Postgres) {

@@ -156,8 +156,7 @@ func TestSweepsByItself(t *testing.T) {
 	create(t, newStore(t, sqlstore.Config{DB: pool, Dialect: sqlstore.SQLite}), store.Record{ID: "next", Data: []byte("{}")})
 }
 
-// A sweep that fails is told to the Logger, without a word of a session or a password,
-// and the next one is tried.
+// A sweep that fails is logged, without sessions and passwords, and the next one is tried.
 func TestSweepThatFails(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t, sqlstore.SQLite)

@@ -10,7 +10,7 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// Updates that go together are done, and answered, each as it would be alone.
+// Each update of a batch is done and answered as it is unbatched.
 func TestUpdatesTogether(t *testing.T) {
 	t.Parallel()
 	for name, d := range dialects {
@@ -123,7 +123,7 @@ func TestUpdatesTogether(t *testing.T) {
 	}
 }
 
-// A row that somebody has locked is waited for by its own update alone.
+// Only the update of a locked row waits for it.
 func TestLockedRowKeepsNobodyElse(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t, sqlstore.Postgres)
@@ -176,7 +176,7 @@ func TestLockedRowKeepsNobodyElse(t *testing.T) {
 	}
 }
 
-// What goes together finds its rows by the key, in a table of some size, and leaves the
+// A batch finds its rows by the key, in a table of some size, and leaves the
 // indexes alone: the expiry moves with each save.
 func TestTogetherInALargeTable(t *testing.T) {
 	t.Parallel()

@@ -1,5 +1,5 @@
 // Command tally runs a command, says how it went, and keeps count, so that the last
-// lines of a run can say honestly what passed, what failed, and how to run that alone.
+// lines of a run can say honestly what passed, what failed, and how to run only that.
 //
 //	tally tests FOLDER go test -json ...  counts each test that the command runs in the module
 //	tally check LABEL COMMAND ...         counts the command itself

@@ -43,7 +43,7 @@ func (v *Violation) Error() string {
 	return b.String()
 }
 
-// violation tells of the part of the history.
+// violation describes the part of the history.
 func violation(history, part []operation, reason string) *Violation {
 	names := nameAll(history)
 	var b strings.Builder

@@ -212,7 +212,7 @@ func otherSettings(_ *Place, d *compare.Difference) bool {
 	return false
 }
 
-// sameData tells whether two documents differ in their cookie member alone.
+// sameData reports whether two documents differ only in their cookie member.
 func sameData(d *compare.Difference) bool {
 	return reflect.DeepEqual(data(d.Expected), data(d.Got))
 }

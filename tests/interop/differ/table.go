@@ -49,7 +49,7 @@ var Table = []Row{
 	{
 		Tag:     "quirk:failed-save-not-retried",
 		Differs: "the save is tried again at the end, and if it fails again the answer is the error alone",
-		Reason:  "changes whose save failed are not dropped in silence, and no cookie is sent for a session that is not stored",
+		Reason:  "changes whose save failed are not dropped silently, and no cookie is sent for a session that is not stored",
 		Allows:  errorPage,
 	},
 	{
@@ -195,7 +195,7 @@ var Table = []Row{
 		Rule:    "regenerates after the head has left",
 		Is:      regeneratesLate,
 		Differs: "Regenerate returns an error, the session goes on under its old id, and none begins under a new one",
-		Reason:  "the client cannot be told of a new id any more: the user would be logged out",
+		Reason:  "the client cannot get a new id any more: the user would be logged out",
 		Allows:  keepsSession,
 	},
 	{

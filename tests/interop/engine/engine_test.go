@@ -115,7 +115,7 @@ func TestWhatCannotBeReplayedFails(t *testing.T) {
 		"assigning inside a number": `{"op":"set","key":"n","value":1},{"op":"setIn","path":["n","x"],"value":1}`,
 		"assigning beyond a list":   `{"op":"set","key":"l","value":[]},{"op":"setIn","path":["l",3],"value":1}`,
 		"the id of an empty jar":    `{"op":"storeRemove","id":{"jar":"connect.sid"}}`,
-		"a date that is none":       `{"op":"setCookie","set":{"expires":{"at":"soon"}}}`,
+		"an invalid date":           `{"op":"setCookie","set":{"expires":{"at":"soon"}}}`,
 		"a lifetime out of range":   `{"op":"setMaxAge","value":1e300}`,
 		"a part of an empty jar":    `{"op":"nested","step":{"method":"GET","path":"/","cookies":{"lines":[[{"jar":"x"}]]},"handler":[]}}`,
 		"a variant that is not":     `{"op":"nested","step":{"method":"GET","path":"/","cookies":"none","variant":"v","handler":[]}}`,
@@ -128,7 +128,7 @@ func TestWhatCannotBeReplayedFails(t *testing.T) {
 	// Outside a handler there is no session.
 	w := world(t, strings.Replace(small, `"handler":[]`, `"before":[{"op":"storeRemove","id":{"self":true}}],"handler":[]`, 1))
 	if _, err := w.Step(&w.scenario.Steps[0], &scenario.Result{}); err == nil {
-		t.Error("a session of one's own before the request")
+		t.Error("an own session before the request")
 	}
 	for name, options := range map[string]string{
 		"no secret":        `{}`,

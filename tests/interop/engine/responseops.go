@@ -76,7 +76,7 @@ func (h *handler) end(body string) {
 	}
 }
 
-// earlyHints sends an interim 103 with these headers alone. net/http would send
+// earlyHints sends an interim 103 with only these headers. net/http would send
 // all that are set so far.
 func (h *handler) earlyHints(headers []scenario.Header) {
 	all := h.out.Header()

@@ -251,5 +251,5 @@ func (c *cluster) wantEnd(n int, stream *http.Response) {
 			return
 		}
 	}
-	c.Errorf("round %d: the stream on another server was not told of the end", n)
+	c.Errorf("round %d: the stream on another server was not notified of the end", n)
 }

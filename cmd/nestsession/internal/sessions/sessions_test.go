@@ -103,8 +103,8 @@ func TestTimesAreThoseOfTheSession(t *testing.T) {
 	}
 }
 
-// A touch moves the expiry alone: when a session was last used is then told by its
-// lifetime, which it says itself.
+// A touch moves only the expiry. The last use of a session then follows from its
+// lifetime, which it contains.
 func TestLastUsedIsToldByTheExpiry(t *testing.T) {
 	t.Parallel()
 	kept := newStore(t)

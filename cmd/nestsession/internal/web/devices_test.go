@@ -146,7 +146,7 @@ func TestAnotherSiteEndsNoDevice(t *testing.T) {
 	phone.send(http.MethodGet, "/me", nil).want(t, http.StatusOK)
 }
 
-// Who has very many sessions sees some, the current one among them wherever it is, and
+// A user with very many sessions sees some of them, always with the current one, and
 // can end all. No more are read than are shown.
 func TestManyDevices(t *testing.T) {
 	t.Parallel()

@@ -168,7 +168,7 @@ func TestANewPasswordEndsTheStreamsOfItsOwnSessionToo(t *testing.T) {
 			break
 		}
 		if e.name != "sessions" || strings.Contains(e.data, laptop.list().Sessions[0].Session) {
-			t.Fatalf("the stream of the old id tells of the new one: %+v", e)
+			t.Fatalf("the stream of the old id reports the new one: %+v", e)
 		}
 	}
 	laptop.open("/sessions/events").wantList("Firefox on Linux")
