@@ -16,7 +16,7 @@ const (
 	serveCommand = "go run ./cmd/nestsession serve"
 	testCommand  = "make test"
 
-	// TestInstall of tools/release runs these where a user would, with the program.
+	// TestLongInstall of tools/release runs these where a user would, with the program.
 	getCommand = "go get github.com/nestsession/session"
 	runCommand = "SESSION_SECRET=$(openssl rand -base64 32) go run ."
 )
