@@ -8,10 +8,11 @@ RACE ?= -race
 
 export GOWORK = off
 
-.PHONY: help test setup lint fmt tidy cover fuzz bench clean modules release
+.PHONY: help test test-long setup lint fmt tidy cover fuzz bench clean modules release
 
 help:
 	@echo 'make test    all tests of all modules, with the race detector'
+	@echo 'make test-long   the tests that take minutes: many seeds, many sessions, an installation'
 	@echo 'make lint    formatting, go vet, staticcheck, tidy modules'
 	@echo 'make fmt     format the code'
 	@echo 'make tidy    go mod tidy of each module, with our other modules from their folders'
@@ -24,6 +25,10 @@ help:
 # test installs what is missing (a C compiler, Node.js, npm packages, Chromium).
 test: setup
 	@MODULES='$(MODULES)' RACE='$(RACE)' .ci/test
+
+# test-long runs what make test leaves to it.
+test-long: setup
+	@TIER=long MODULES='$(MODULES)' RACE='$(RACE)' .ci/test
 
 setup:
 	@.ci/setup

@@ -14,7 +14,7 @@ import (
 	"github.com/nestsession/session/websocketsession"
 )
 
-// A client that has silently gone holds up nothing for longer than CloseTimeout,
+// A client that has gone silently delays nothing for longer than CloseTimeout,
 // whether the end finds the handler reading, writing to nobody or waiting.
 func TestPeerGone(t *testing.T) {
 	t.Parallel()

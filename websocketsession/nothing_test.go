@@ -113,8 +113,8 @@ func TestNothingIsReadAfterTheEnd(t *testing.T) {
 	}
 }
 
-// Where no event reports the end, the first message that would keep the session alive
-// finds it, and the handler does not get the message.
+// If nothing reports the end, the first message that is to keep the session alive
+// detects it, and the handler does not get that message.
 func TestMessageFindsOut(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		kept := newStore(t, nil)

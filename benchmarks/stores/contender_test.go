@@ -165,8 +165,8 @@ func scsWith(tb testing.TB, name string, s scs.Store, idle time.Duration) conten
 	return middleware(tb, name, login, read, write)
 }
 
-// documents are what bare stores keep: the account. A write always stores the document
-// that is not there yet, since a database may skip a write that changes nothing.
+// documents are what bare stores keep: the account. A write takes the document
+// that is not stored, since a database may skip a write that changes nothing.
 func documents() (all [2][]byte) {
 	for i := range all {
 		a := newAccount()

@@ -18,7 +18,7 @@ type processes struct {
 
 // cpu is the time that they have had of a processor: unlike what they got done, it
 // depends little on what else the machine does. Where the system does not report
-// the times of other processes, as Linux does, they count for nothing.
+// other processes as Linux does, their time is not counted.
 func (p processes) cpu() (sum time.Duration) {
 	if p.own {
 		var u syscall.Rusage

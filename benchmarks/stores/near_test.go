@@ -25,10 +25,10 @@ type mixed struct {
 }
 
 // readCommands are the commands that reading cost. Without near caches those are the reads'
-// part of the GETs and MGETs: a request that writes reads first. With them, those are the
-// loads for requests that only read, although one MGET may have several of them, and all
-// heartbeats. The others are the writes': EVALSHA, and the load by which a store
-// that was opened looks at each write of its own when Redis reports it.
+// part of the GETs and MGETs: who writes reads first. With them, those are the loads that
+// they ask for on behalf of requests that only read, although several may go in one MGET,
+// and all heartbeats. The others are the writes': EVALSHA, and the load by which a store
+// that was opened reads each of its own writes again when Redis reports it.
 func (m mixed) readCommands(near bool) float64 {
 	if near {
 		return float64(m.missed + m.commands["ping"])

@@ -24,10 +24,10 @@ import (
 )
 
 const (
-	// crowdVariable says how many sessions TestMoveLosesNone moves. The whole million,
+	// crowdVariable says how many sessions TestLongMoveLosesNone moves. The whole million,
 	// in some minutes:
 	//
-	//	NESTSESSION_MOVE_SESSIONS=1000000 go test -run TestMoveLosesNone -v -timeout 1h ./cmd/nestsession
+	//	NESTSESSION_MOVE_SESSIONS=1000000 go test -run TestLongMoveLosesNone -v -timeout 1h ./cmd/nestsession
 	crowdVariable = "NESTSESSION_MOVE_SESSIONS"
 
 	// defaultCrowd takes about a minute there and back on two cores that are busy
@@ -137,7 +137,7 @@ func command(ctx context.Context, args ...string) (*exec.Cmd, error) {
 
 // Sessions go from Redis to PostgreSQL and back, and each is there as it was, by a
 // process whose memory does not depend on how many there are.
-func TestMoveLosesNone(t *testing.T) {
+func TestLongMoveLosesNone(t *testing.T) {
 	t.Parallel()
 	c := crowd{n: defaultCrowd, expires: time.Now().UTC().Truncate(time.Second).Add(7 * 24 * time.Hour)}
 	if text := os.Getenv(crowdVariable); text != "" {

@@ -88,8 +88,8 @@ func inEcho5(m *manager, then then, all ...echo5.MiddlewareFunc) *echo5.Echo {
 	return e
 }
 
-// arrangements are the orders in which a handler, a recoverer and the session's
-// middleware can be nested. In each a panic saves nothing and the recoverer's page goes
+// arrangements are the ways in which a handler, a recoverer and the session's
+// middleware are combined. In each a panic saves nothing and the recoverer's page goes
 // out, and a handler that answers 500 by itself saves.
 var arrangements = map[string]func(*manager, then) http.Handler{
 	"chi, Recoverer inside":       func(m *manager, f then) http.Handler { return inChi(plain(m, f), m.Handler, middleware.Recoverer) },

@@ -134,8 +134,7 @@ func TestTheOldCookieEnds(t *testing.T) {
 	})
 }
 
-// A user who is logged in here stays logged in as the same user, whatever old cookie the
-// browser sends.
+// A logged-in user stays that user, whatever old cookie the browser sends.
 func TestAnOldCookieDoesNotReplaceALogin(t *testing.T) {
 	t.Parallel()
 	w, b := setup(t, false), browser.New()

@@ -206,7 +206,7 @@ func TestARefreshThatCrashes(t *testing.T) {
 	})
 }
 
-// A request that waits for another one's refresh ends when its client disconnects.
+// A request that waits for another's refresh ends when its client goes away.
 func TestWaitingForARefreshEndsWithTheRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -19,7 +19,7 @@ type server struct {
 	queue  *batch.Queue[question]
 	sent   chan []int // the numbers that went maxCalls
 	answer chan struct{}
-	ended  chan struct{} // a round trip was canceled
+	ended  chan struct{} // a trip was canceled
 }
 
 const (
@@ -198,8 +198,8 @@ func TestTripOfNobodyEnds(t *testing.T) {
 	})
 }
 
-// A call that finds no other is sent unbatched, with its own context. Calls that arrive
-// meanwhile are batched after it.
+// A single call is sent unbatched, within its own context, and calls that come meanwhile
+// are sent in batches of maxCalls after it.
 func TestAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -221,7 +221,7 @@ func TestAlone(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		wg.Go(func() {
 			if q, ok := s.queue.Do(ctx, question{number: 7}); !ok || q.answer != 0 {
-				t.Errorf("an unbatched call that was canceled: %v, %v", q, ok)
+				t.Errorf("a single call that was canceled: %v, %v", q, ok)
 			}
 		})
 		synctest.Wait()

@@ -79,7 +79,7 @@ func fieldStep(f reflect.StructField) (string, bool) {
 }
 
 // FindFault looks for what encoding/json refuses without saying where, or replaces
-// without a word. It is asked only where an encoding shows that there may be some.
+// silently. It is asked only where an encoding shows that there may be some.
 func FindFault(v reflect.Value, room int) *Fault {
 	if room == 0 {
 		return nil

@@ -10,7 +10,7 @@ import (
 )
 
 // CheckType says what in a type could not come back from a store as it went in, nil
-// if nothing is known. encoding/json leaves most of it out without a word.
+// if nothing is known. encoding/json omits most of it silently.
 func CheckType(t reflect.Type) error { return findUnstorable(t, "", map[reflect.Type]bool{}) }
 
 func findUnstorable(t reflect.Type, at string, seen map[reflect.Type]bool) error {
@@ -102,7 +102,7 @@ func unstorableStruct(t reflect.Type, at string, seen map[reflect.Type]bool) err
 		case name == "" && f.Anonymous && f.Type.Kind() == reflect.Pointer:
 			return fmt.Errorf("%sencoding/json cannot fill an embedded pointer to an unexported struct; embed it by value, or export it", onField(at, f.Name))
 		case name == "":
-			return fmt.Errorf("%sit is not exported, and would be lost without a word; export it, or say that it is not stored with the tag `json:\"-\"`", onField(at, f.Name))
+			return fmt.Errorf("%sit is not exported, and would be lost silently; export it, or say that it is not stored with the tag `json:\"-\"`", onField(at, f.Name))
 		}
 		path := strings.TrimPrefix(at+f.Name, ".")
 		if other, twice := names[fold(name)]; twice {

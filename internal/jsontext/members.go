@@ -68,8 +68,8 @@ func Split(text []byte) ([]Member, error) {
 	return all.List, err
 }
 
-// FewMembers is up to how many members are looked at one by one. Who can make keys in
-// a session makes thousands of them: then a map finds them.
+// FewMembers is up to how many members are compared one by one. An attacker who can
+// make keys in a session makes thousands of them: then a map finds them.
 const FewMembers = 16
 
 // Set is a list of members in which each can be found by its key.

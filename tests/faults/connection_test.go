@@ -103,8 +103,8 @@ func TestLostAnswers(t *testing.T) {
 	})
 }
 
-// TestVanishedConnection: the other side of an open connection vanishes silently, as
-// behind a firewall that forgot it. Requests on it end at their deadline, and new
+// TestVanishedConnection: the other side of an open connection is gone silently,
+// as behind a firewall that forgot it. Requests on it end at their deadline, and new
 // connections take its place.
 func TestVanishedConnection(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {

@@ -62,8 +62,8 @@ func TestFrozenServer(t *testing.T) {
 	})
 }
 
-// TestFrozenShard: one master of a Cluster hangs. Requests for a session there wait until
-// the deadline; all others are served.
+// TestFrozenShard: one master of a Cluster hangs. Requests with a session there wait until
+// the deadline, all others are served.
 func TestFrozenShard(t *testing.T) {
 	watchGoroutines(t)
 	t.Run("redis", func(t *testing.T) {

@@ -156,8 +156,8 @@ func cached(env promises.Env) promises.Env {
 	return env
 }
 
-// told is a cache that has heard all changes before it is read. Its own tests check what
-// it answers before it has heard them.
+// told is a cache that was notified of all changes before it is read. Its own tests check
+// what it answers before that.
 type told struct {
 	*nearcache.Cache
 

@@ -49,8 +49,8 @@ func (p proxy) harm(toxic, stream string, attributes map[string]int64) {
 // heal removes all toxics.
 func (p proxy) heal() { p.Toxics.ResetToxics(context.Background()) }
 
-// relay passes connections on, until their other side vanishes silently: what was connected
-// stays so, and nothing passes. New connections are fine.
+// relay passes connections on, until their other side vanishes silently: connections
+// stay open, and nothing passes. New connections are fine.
 type relay struct {
 	listener net.Listener
 	upstream string

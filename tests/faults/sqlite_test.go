@@ -11,8 +11,8 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// TestDiskFull: SQLite has no room for more. Users who are logged in stay so, a login gets
-// the error response, and each logout makes room again.
+// TestDiskFull: SQLite has no room for more. A logged-in user stays logged in, a login
+// gets the error response, and each logout makes room again.
 func TestDiskFull(t *testing.T) {
 	watchGoroutines(t)
 	t.Run("sqlite", func(t *testing.T) {

@@ -100,8 +100,8 @@ func touchUndoesNothing(t *testing.T, r *rig) {
 	}
 }
 
-// A user who logs out at Node while a request to Go is under way stays logged out: the
-// save says so, and the page is sent.
+// A user who logs out at Node while a request to Go is under way stays logged out: the save
+// says so, and the page is sent.
 func logoutDuringRequest(t *testing.T, r *rig) {
 	tests := map[string]struct {
 		end func(*visitor)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A user who logs in at one program is logged in at the other, under the same cookie.
+// A user who logs in at one program is known at the other, under the same cookie.
 func knownAtBoth(t *testing.T, r *rig) {
 	for _, w := range r.ways() {
 		v := r.logIn(t, w.from, "hour")
@@ -115,9 +115,9 @@ func loginAgainElsewhere(t *testing.T, r *rig) {
 	}
 }
 
-// After Go's Renew, which keeps the data, Node finds the session under the new id. Under
-// the old id Node finds none, and Go finds the same session for the grace, even if Node
-// has stored something there.
+// A browser that has a new id from Go's Renew, which keeps the data, is known at Node under that.
+// Under the old one Node finds nobody, and Go the same session for the grace, even if
+// Node has stored something there.
 func renewedByGo(t *testing.T, r *rig) {
 	v := r.logIn(t, r.node, "hour")
 	old, oldID := *v, v.id(t)

@@ -106,8 +106,8 @@ func (v *visitor) at(t *testing.T, s side, method, path, body string) (int, stri
 	return resp.StatusCode, string(bytes.TrimSpace(text)), nil
 }
 
-// A user who logs in at the NestJS application is logged in at the Go one, and the
-// reverse; a logout at either is one at both.
+// A user who logs in at the NestJS application is logged in at the Go one, and the reverse;
+// a logout at either is one at both.
 func nestAndGo(t *testing.T, r *rig) {
 	golang := startGoNest(t, r.kept)
 	for _, w := range []way{{r.nest, golang}, {golang, r.nest}} {

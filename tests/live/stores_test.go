@@ -11,8 +11,8 @@ import (
 type setup struct {
 	name string
 
-	// place makes an empty database, and returns Node's settings for it and how Go opens
-	// the store there.
+	// place makes an empty database, and returns what Node needs to know and how Go
+	// opens the store there.
 	place func(*testing.T, setup) (nodeSettings, func(context.Context) opened)
 
 	goFirst     bool   // Go makes the table; otherwise the npm package

@@ -27,7 +27,7 @@ func TestContractCluster(t *testing.T) {
 	contract(t, rueidis.ClientOption{InitAddress: cluster.Addrs()})
 }
 
-func TestContractSentinel(t *testing.T) {
+func TestLongContractSentinel(t *testing.T) {
 	t.Parallel()
 	sentinel := servers.StartSentinel(t, servers.SentinelOptions{Password: "sentinel-password"})
 	o := rueidis.ClientOption{

@@ -15,7 +15,7 @@ func TestLinearizableSingle(t *testing.T) {
 	linearizable(t, single(servers.SharedRedis(t)))
 }
 
-func TestLinearizableCluster(t *testing.T) {
+func TestLongLinearizableCluster(t *testing.T) {
 	t.Parallel()
 	cluster := sharedCluster()
 	linearizable(t, rueidis.ClientOption{InitAddress: cluster.Addrs()})

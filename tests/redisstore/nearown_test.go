@@ -26,8 +26,7 @@ func statOf(t testing.TB, server *servers.Redis, command string) string {
 	return n
 }
 
-// What a node has written is read from its memory, even after the server has reported the
-// write.
+// What a node has written is read from its memory, also when the server has reported it.
 func TestOwnWritesStay(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]redisstore.Config{"native": {}, "express": expressConfig} {

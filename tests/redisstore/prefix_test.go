@@ -17,7 +17,7 @@ import (
 
 // A prefix with a hash tag, usual where connect-redis is on a Cluster, keeps the contract
 // on a Cluster and on a single server.
-func TestContractHashTag(t *testing.T) {
+func TestLongContractHashTag(t *testing.T) {
 	t.Parallel()
 	for where, o := range map[string]rueidis.ClientOption{
 		"Single": single(servers.SharedRedis(t)), "Cluster": {InitAddress: sharedCluster().Addrs()},

@@ -12,8 +12,8 @@ import (
 	"github.com/nestsession/session/redisstore"
 )
 
-// Ending n sessions of an owner costs at most n+1 round trips: those of the listing, and
-// those of the writes, which are batched.
+// Ending n sessions of an owner costs n+1 round trips at most: those of the listing, and
+// the writes are batched.
 func TestRoundTripsOfRevokingAnOwner(t *testing.T) {
 	t.Parallel()
 	server := servers.SharedRedis(t)

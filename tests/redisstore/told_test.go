@@ -50,7 +50,7 @@ func TestIndexesAreNotTold(t *testing.T) {
 	mustCreate(t, s, owned("last", "user:1", in(time.Hour)))
 	next(t, events, "the last", func(e store.Event) bool {
 		if e.ID != "" && e.ID != "id" && e.ID != "last" {
-			t.Errorf("an event of %q", e.ID)
+			t.Errorf("notified of %q", e.ID)
 		}
 		return e.ID == "last"
 	})

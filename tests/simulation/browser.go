@@ -140,8 +140,8 @@ func (b *browser) ask(path string, n *node) *trip {
 	return t
 }
 
-// take is what an answer does to the browser. Of the answers that report what the store
-// has done for them, an older one is taken to have arrived before a newer one; the others
+// take is what an answer does to the browser. Of those that report what the store has
+// done for them, an older one is taken to have arrived before a newer one; the others
 // count when they come.
 func (b *browser) take(t *trip) {
 	b.mu.Lock()

@@ -54,8 +54,8 @@ type life struct {
 	cookies []*issue  // all it ever had
 	streams []*following
 
-	ends    map[session.EventKind]bool // that may report its end
-	silent  bool                       // its end may have no event: a login that took everything over
+	ends    map[session.EventKind]bool // that may report it
+	silent  bool                       // its end may have been none that is told: a login that took everything over
 	shaky   bool                       // the store has failed to say whether it was ended
 	spare   bool                       // the store may have a record whose id nobody was given: of a move that failed
 	digests map[string]bool

@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 600, "how many worlds to run by each rules")
+	seeds = flag.Int("seeds", 60, "how many worlds to run by each rules")
 	first = flag.Uint64("seed", 1, "the seed of the first of them")
 )
 
@@ -19,12 +19,22 @@ var (
 // itself: go test ./simulation -run PromisesHold/native -seed=N -seeds=1 -v
 func TestPromisesHold(t *testing.T) {
 	t.Parallel()
+	promisesHold(t, *seeds)
+}
+
+// TestLongPromisesHold is the same with many more.
+func TestLongPromisesHold(t *testing.T) {
+	t.Parallel()
+	promisesHold(t, 1000)
+}
+
+func promisesHold(t *testing.T, worlds int) {
 	for _, rules := range []rules{native, expressPreset} {
 		t.Run(string(rules), func(t *testing.T) {
 			t.Parallel()
-			for seed := *first; seed < *first+uint64(*seeds); seed++ {
+			for seed := *first; seed < *first+uint64(worlds); seed++ {
 				wrong, trace := Run(t, seed, rules, plant{})
-				if *seeds == 1 {
+				if worlds == 1 {
 					t.Log(strings.Join(trace, "\n"))
 				}
 				if len(wrong) > 0 {

@@ -12,7 +12,8 @@ import (
 const beat = 500 * time.Millisecond
 
 // stream is a node's watch of the store: it delays events, repeats and reorders them,
-// and at times it silently stops for a while, loses what comes then, and begins anew.
+// and at times it fails silently for a while, loses the events of that time, and
+// starts again.
 type stream struct {
 	*link
 	deaf bool // planted: it does not say when it has begun anew

@@ -89,13 +89,12 @@ type stated string
 func (s stated) Error() string    { return "refused" }
 func (s stated) SQLState() string { return string(s) }
 
-// Where a batch of loads fails each load is repeated by itself: no caller pays for
-// another one's row.
+// If loads cannot be batched, each is sent unbatched: none fails for another's row.
 func TestLoadsThatFailTogether(t *testing.T) {
 	t.Parallel()
 	for name, d := range dialects {
 		if d == sqlstore.MySQL {
-			continue // it has no batches of loads
+			continue // there they are never batched
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

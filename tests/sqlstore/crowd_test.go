@@ -8,8 +8,8 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// crowd starts calls while the database's only connection is taken, and frees it when all
-// of them wait, so that those are batched that can be.
+// crowd starts calls while the database's only connection is taken, and lets it go when
+// all of them wait, so that they are batched if they can be.
 type crowd struct {
 	taken interface{ Close() error }
 	wg    sync.WaitGroup

@@ -19,8 +19,8 @@ func TestLinearizableNative(t *testing.T) {
 	}
 }
 
-// With many clients to an instance, some of the calls are batched.
-func TestLinearizableTogether(t *testing.T) {
+// Many clients of one instance: the history includes batches.
+func TestLongLinearizableTogether(t *testing.T) {
 	t.Parallel()
 	for name, d := range dialects {
 		t.Run(name, func(t *testing.T) {
@@ -35,7 +35,7 @@ func TestLinearizableTogether(t *testing.T) {
 	}
 }
 
-func TestLinearizableForeign(t *testing.T) {
+func TestLongLinearizableForeign(t *testing.T) {
 	t.Parallel()
 	for name, l := range layouts {
 		t.Run(name, func(t *testing.T) {

@@ -13,8 +13,7 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// Each of the loads in a batch has the answer that it would have by itself, whatever the
-// ids.
+// Each load of a batch is answered as it is unbatched, whatever the ids.
 func TestLoadsTogether(t *testing.T) {
 	t.Parallel()
 	for name, d := range dialects {

@@ -12,7 +12,7 @@ import (
 )
 
 // To end all sessions of an owner takes far fewer round trips than there are sessions:
-// they are listed in large pages, and saves and deletions at the same time are batched.
+// they are listed in large pages, and concurrent saves and deletes are batched.
 func TestRoundTripsOfMany(t *testing.T) {
 	t.Parallel()
 	const sessions, atOnce = 1000, 32
@@ -85,8 +85,8 @@ func TestRoundTripsOfMany(t *testing.T) {
 	}
 }
 
-// A deletion in a batch does not wait for the locked rows of the others, finds only what
-// is there, and mistakes no id for another.
+// A batched deletion waits for none of the locked rows, finds only what is there, and
+// takes no id for another.
 func TestDeletionsTogether(t *testing.T) {
 	t.Parallel()
 	for layout, c := range configs(sqlstore.Postgres) {

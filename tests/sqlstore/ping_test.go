@@ -20,7 +20,7 @@ import (
 var modes = map[string]string{"WAL": "?_pragma=journal_mode(wal)", "a journal": "?_pragma=journal_mode(delete)"}
 
 // Ping notices a file that was deleted, moved or replaced under the open store, which
-// would silently go on until the program ends.
+// would work silently until the program ends.
 func TestPingNoticesTheFile(t *testing.T) {
 	t.Parallel()
 	for mode, more := range modes {

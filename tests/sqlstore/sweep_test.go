@@ -156,8 +156,7 @@ func TestSweepsByItself(t *testing.T) {
 	create(t, newStore(t, sqlstore.Config{DB: pool, Dialect: sqlstore.SQLite}), store.Record{ID: "next", Data: []byte("{}")})
 }
 
-// The Logger gets the error of a sweep that fails, without a session or a password in it,
-// and the next sweep is tried.
+// A sweep that fails is logged, without sessions and passwords, and the next one is tried.
 func TestSweepThatFails(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t, sqlstore.SQLite)

@@ -10,7 +10,7 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// Each of the updates in a batch is done and answered as it would be by itself.
+// Each update of a batch is done and answered as it is unbatched.
 func TestUpdatesTogether(t *testing.T) {
 	t.Parallel()
 	for name, d := range dialects {
@@ -123,7 +123,7 @@ func TestUpdatesTogether(t *testing.T) {
 	}
 }
 
-// Only the update of a locked row waits for the lock.
+// Only the update of a locked row waits for it.
 func TestLockedRowKeepsNobodyElse(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t, sqlstore.Postgres)
@@ -176,8 +176,8 @@ func TestLockedRowKeepsNobodyElse(t *testing.T) {
 	}
 }
 
-// A batch finds its rows by the key, in a table of some size, and does not write to the
-// indexes, although each save moves the expiry.
+// A batch finds its rows by the key, in a table of some size, and leaves the
+// indexes alone: the expiry moves with each save.
 func TestTogetherInALargeTable(t *testing.T) {
 	t.Parallel()
 	const callers, rounds = 16, 20

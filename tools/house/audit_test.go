@@ -6,7 +6,7 @@ import (
 )
 
 // TestTheAuditNamesItsTests: each row of the tables in the page on security ends with the
-// tests that show it. That they are there is shown by TestLinks.
+// tests that show it. TestLinks checks that they exist.
 func TestTheAuditNamesItsTests(t *testing.T) {
 	t.Parallel()
 	const path = "docs/security.md"

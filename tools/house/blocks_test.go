@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// prelude is what a fragment in a document may take for granted.
+// prelude has the declarations that a fragment in a document may use.
 const prelude = `
 type Account struct {
 	User   string   ` + "`json:\"user,omitempty\"`" + `
@@ -27,7 +27,7 @@ var sessions *session.Manager[Account]
 func authenticate(ctx context.Context, name, password string) (string, error) { return name, ctx.Err() }
 `
 
-// packages are those that a fragment need not import.
+// packages are the packages that a fragment does not have to import.
 var packages = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "io": "io", "log": "log", "slog": "log/slog",
 	"http": "net/http", "httptest": "net/http/httptest", "os": "os", "slices": "slices", "strings": "strings", "testing": "testing",
@@ -37,7 +37,7 @@ var packages = map[string]string{
 }
 
 // TestCodeInDocumentsCompiles: each block of Go in a document is compiled and vetted
-// against the library as it is. A block is a file, declarations, or statements of a
+// against the current library. A block is a file, declarations, or statements of a
 // handler; the last two are completed by the prelude.
 func TestCodeInDocumentsCompiles(t *testing.T) {
 	t.Parallel()
@@ -103,7 +103,7 @@ func complete(text string) (string, error) {
 	return string(out), err
 }
 
-// withoutDeclared is the prelude less what the block declares itself.
+// withoutDeclared returns the prelude without what the block declares itself.
 func withoutDeclared(text string) string {
 	if strings.Contains(text, "type Account ") {
 		return ""
@@ -153,7 +153,7 @@ func writeFile(t *testing.T, path, text string) {
 	}
 }
 
-// TestEveryBlockHasALanguage: so that it is known how to test it, and how to colour it.
+// TestEveryBlockHasALanguage: the language decides how a block is tested and coloured.
 func TestEveryBlockHasALanguage(t *testing.T) {
 	t.Parallel()
 	known := []string{"caddy", "dockerfile", "go", "ini", "js", "json", "mermaid", "nginx", "sh", "sql", "text", "ts"}

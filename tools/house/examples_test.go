@@ -13,8 +13,8 @@ import (
 )
 
 // TestEntryPointsHaveExamples: each exported function of the root module and of websocketsession, and each
-// method of Manager and Session, is called in an example whose output is checked; but
-// not those that take nothing, which only tell something, nor those that take a test.
+// method of Manager and Session, is called in an example whose output is checked. Methods
+// without parameters, which only return something, and functions for tests need none.
 func TestEntryPointsHaveExamples(t *testing.T) {
 	t.Parallel()
 	type folder struct {

@@ -156,7 +156,7 @@ func TestEventsAreDocumented(t *testing.T) {
 	}
 }
 
-// TestDecisionsAreWhole: each says what was known, decided, considered and what follows.
+// TestDecisionsAreWhole: each has a context, a decision, alternatives and consequences.
 func TestDecisionsAreWhole(t *testing.T) {
 	t.Parallel()
 	index := read(t, "docs/adr/README.md")

@@ -64,7 +64,7 @@ func inSynctest(f *ast.File) bool {
 	return false
 }
 
-// TestNothingIsLeftForLater: what is not done is not in the code.
+// TestNothingIsLeftForLater: the code has no notes of work to do.
 func TestNothingIsLeftForLater(t *testing.T) {
 	t.Parallel()
 	for _, path := range goFiles(t) {

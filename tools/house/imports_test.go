@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestRootModuleNeedsNoOther: who imports the library gets nothing else with it.
+// TestRootModuleNeedsNoOther: the library needs no other module.
 func TestRootModuleNeedsNoOther(t *testing.T) {
 	t.Parallel()
 	for _, p := range goList(t, root, "-deps", "-test", "./...") {
@@ -50,8 +50,8 @@ var mayImport = map[string][]string{
 	"internal/promises": {"", "express", "store"},
 }
 
-// allowed returns what a package may import. Every store imports only the contract and
-// what batches calls.
+// allowed returns what a package may import. A store imports only the contract and
+// the package that batches calls.
 func allowed(path string) []string {
 	if rule, ok := mayImport[path]; ok {
 		return rule
@@ -63,7 +63,7 @@ func allowed(path string) []string {
 }
 
 // TestDirectionOfImports: cmd, adapters → session → cookie, store, memstore;
-// express → session, cookie; every store and storetest → store, and what spreads events or gathers calls;
+// express → session, cookie; every store and storetest → store, and the packages that spread events or batch calls;
 // store, cookie → the standard library. So a store can be used without sessions, and nothing goes in circles.
 func TestDirectionOfImports(t *testing.T) {
 	t.Parallel()

@@ -15,8 +15,8 @@ var (
 	goTest  = regexp.MustCompile(`^(?:Test|Fuzz|Example)[A-Za-z0-9_]+$`)
 )
 
-// TestLinks: what a document links to within the repository is there, headings
-// included; and what it calls a test is a test in the file that it links to.
+// TestLinks: the files and headings that a document links to within the repository exist,
+// and a link named like a test leads to the file with that test.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	for _, path := range documents(t) {
@@ -86,7 +86,7 @@ func TestPromisesAreTested(t *testing.T) {
 	}
 }
 
-// TestCommentsNameDocumentsThatExist: a document that the code speaks of is there.
+// TestCommentsNameDocumentsThatExist: a document that a comment names exists.
 func TestCommentsNameDocumentsThatExist(t *testing.T) {
 	t.Parallel()
 	document := regexp.MustCompile(`[\w./-]+\.md\b`)
@@ -102,7 +102,7 @@ func TestCommentsNameDocumentsThatExist(t *testing.T) {
 			for _, name := range document.FindAllString(text, -1) {
 				if _, err := os.Stat(filepath.Join(root, name)); err != nil && !strings.Contains(text, "://") {
 					if _, err := os.Stat(filepath.Join(root, filepath.Dir(path), name)); err != nil {
-						t.Errorf("%s speaks of %s, which is not there", path, name)
+						t.Errorf("%s names %s, which does not exist", path, name)
 					}
 				}
 			}

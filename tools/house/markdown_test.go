@@ -50,7 +50,7 @@ func documents(t *testing.T) []string {
 	return files(t, func(path string) bool { return filepath.Ext(path) == ".md" })
 }
 
-// packageExamples are the blocks of code in the package comments that most read first.
+// packageExamples are the blocks of code in the package comments that most users read first.
 func packageExamples(t *testing.T) []block {
 	t.Helper()
 	var blocks []block

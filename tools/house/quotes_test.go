@@ -22,13 +22,13 @@ func quotes(path string) bool {
 }
 
 // quotedBlock reports whether a block is quoted, in such a page, or in another one
-// because it needs a module of its own.
+// because it needs its own module.
 func quotedBlock(b block) bool {
 	return quotes(b.path) || strings.Contains(b.text, "websocketsession.")
 }
 
-// TestQuotedCodeIsTheCode: a block of Go in such a page stands in a file of examples,
-// line by line, but for how far it is indented.
+// TestQuotedCodeIsTheCode: a block of Go in such a page is in a file of examples, line by
+// line, except for the indentation.
 func TestQuotedCodeIsTheCode(t *testing.T) {
 	t.Parallel()
 	var code []string
@@ -54,7 +54,7 @@ func TestQuotedCodeIsTheCode(t *testing.T) {
 	}
 }
 
-// unindented takes the tabs off the front of every line.
+// unindented removes the tabs at the beginning of each line.
 func unindented(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
@@ -72,7 +72,7 @@ func containsAny(texts []string, part string) bool {
 	return false
 }
 
-// TestJavaScriptInDocumentsParses: Node.js takes each block.
+// TestJavaScriptInDocumentsParses: Node.js parses each block.
 func TestJavaScriptInDocumentsParses(t *testing.T) {
 	t.Parallel()
 	for _, path := range documents(t) {
@@ -89,8 +89,8 @@ func TestJavaScriptInDocumentsParses(t *testing.T) {
 	}
 }
 
-// TestQuotedTypeScriptIsTheCode: a block of TypeScript stands in the NestJS application
-// that the live tests run, line by line, but for how far it is indented.
+// TestQuotedTypeScriptIsTheCode: a block of TypeScript is in the NestJS application that
+// the live tests run, line by line, except for the indentation.
 func TestQuotedTypeScriptIsTheCode(t *testing.T) {
 	t.Parallel()
 	var code []string
@@ -108,7 +108,7 @@ func TestQuotedTypeScriptIsTheCode(t *testing.T) {
 	}
 }
 
-// leftAligned takes the spaces off the front of every line.
+// leftAligned removes the spaces at the beginning of each line.
 func leftAligned(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// TestProgramsInDocumentsRun: a whole program in a document is run. If a block of text
-// follows, that is what it prints.
+// TestProgramsInDocumentsRun runs each whole program in a document. The block of text after
+// it is its output.
 func TestProgramsInDocumentsRun(t *testing.T) {
 	t.Parallel()
 	ran := 0
@@ -115,7 +115,7 @@ func serveAndLogIn(t *testing.T, b block) {
 	}
 }
 
-// freeAddress is one on loopback that nobody listened on a moment ago.
+// freeAddress returns an address on loopback that was free a moment ago.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -15,11 +15,14 @@ import (
 const (
 	serveCommand = "go run ./cmd/nestsession serve"
 	testCommand  = "make test"
+
+	// TestLongInstall of tools/release runs these where a user would, with the program.
+	getCommand = "go get github.com/nestsession/session"
+	runCommand = "SESSION_SECRET=$(openssl rand -base64 32) go run ."
 )
 
-// TestReadmeCommandsWork runs what the READMEs tell a reader to type, as it stands
-// there: the command that serves, and then every curl line against it. What a line
-// prints stands below it as a comment.
+// TestReadmeCommandsWork runs the commands of the READMEs as they are there: the one that
+// serves, and then every curl line against it. The comment below a line is its output.
 func TestReadmeCommandsWork(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"README.md", "README.ko.md"} {
@@ -36,6 +39,7 @@ func TestReadmeCommandsWork(t *testing.T) {
 					served = true
 				case text == testCommand:
 					tested = true // it is running this
+				case text == getCommand, text == runCommand:
 				default:
 					walk = append(walk, strings.Split(text, "\n")...)
 				}
@@ -100,9 +104,8 @@ func withoutVariables(env []string, prefixes ...string) []string {
 	return kept
 }
 
-// walkThrough runs lines of shell and compares what each prints with the comments
-// below it. curl is told by its own configuration to find the documented address at
-// the server's.
+// walkThrough runs lines of shell and compares what each prints with the comments below it.
+// A configuration of curl connects to the server in place of the documented address.
 func walkThrough(t *testing.T, address string, lines []string) {
 	t.Helper()
 	dir := t.TempDir()

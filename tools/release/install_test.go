@@ -66,9 +66,9 @@ func others(t *testing.T) string {
 	return "file://" + filepath.Join(goEnv(t, "GOMODCACHE"), "cache/download") + "," + goEnv(t, "GOPROXY")
 }
 
-// TestInstall releases the working tree as v0.1.0, in a copy, and is somebody who has
+// TestLongInstall releases the working tree as v0.1.0, in a copy, and is somebody who has
 // nothing but Go and a proxy that has the modules.
-func TestInstall(t *testing.T) {
+func TestLongInstall(t *testing.T) {
 	t.Parallel()
 	root := clone(t)
 	if err := release(root, version, day, io.Discard); err != nil {

@@ -213,9 +213,9 @@ func goTool(t *testing.T, dir string, env []string, args ...string) string {
 	return string(out)
 }
 
-// TestReadingLeavesTheTreeClean: who looks at the clone with the go command has nothing
+// TestLongReadingLeavesTheTreeClean: who looks at the clone with the go command has nothing
 // to commit afterwards.
-func TestReadingLeavesTheTreeClean(t *testing.T) {
+func TestLongReadingLeavesTheTreeClean(t *testing.T) {
 	t.Parallel()
 	root := clone(t)
 	workspace := []string{"GOWORK=", "GOFLAGS="}

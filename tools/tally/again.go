@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// module is one whose tests are run.
+// module is a module whose tests are run.
 type module struct {
 	in     string   // the script that runs a command in the folder; "" if none is needed
 	folder string   // as it was given
-	path   string   // as it is imported; "" if that cannot be told
-	flags  []string // of go test, those that somebody who repeats a test wants too
+	path   string   // its import path; "" if that is unknown
+	flags  []string // of go test, those that are needed to repeat a test
 }
 
 // moduleIn looks at the module in a folder and at the command that tests it.
@@ -25,7 +25,7 @@ func moduleIn(in, folder string, args []string) (module, error) {
 	c := exec.Command("go", "list", "-m")
 	c.Dir = folder
 	c.Env = append(os.Environ(), "GOWORK=off")
-	// What is wrong with the module go test says by itself.
+	// go test reports what is wrong with the module.
 	if out, err := c.Output(); err == nil {
 		m.path = strings.TrimSpace(string(out))
 	}
@@ -51,7 +51,7 @@ func (m module) pkg(path string) string {
 	return path
 }
 
-// again is the command that runs a test alone, or with test "" a package.
+// again returns the command that runs only a test, or with test "" a package.
 func (m module) again(pkg, test string) string {
 	args := append([]string{"go", "test"}, m.flags...)
 	if test != "" {
@@ -72,7 +72,7 @@ func pattern(test string) string {
 	return strings.Join(names, "/")
 }
 
-// shell is a command as one types it.
+// shell returns a command as a user types it.
 func shell(args []string) string {
 	words := make([]string, len(args))
 	for i, arg := range args {

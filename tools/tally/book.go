@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// count is how many of a command's tests went which way.
+// count says how many of a command's tests passed, failed and were skipped.
 type count struct {
 	Passed  int `json:"passed"`
 	Failed  int `json:"failed"`
@@ -24,19 +24,19 @@ func (c *count) add(other count) {
 // failure is one test, package or check that failed, for the end of the run.
 type failure struct {
 	What  string `json:"what"`  // the test and its package, or the check
-	Why   string `json:"why"`   // "" if its output says it all
+	Why   string `json:"why"`   // "" if its output has the reason
 	Where string `json:"where"` // the module; "" of a check
-	Again string `json:"again"` // the command that runs it alone
+	Again string `json:"again"` // the command that runs only it
 }
 
-// entry is what a command came to: a line of the book.
+// entry is the result of a command: a line of the book.
 type entry struct {
 	count
 	Label    string    `json:"label"`
 	Failures []failure `json:"failures,omitempty"`
 }
 
-// book is the file in which a run is counted.
+// book is the file with the counts of a run.
 type book struct{ path string }
 
 func (b book) add(e entry) error {
@@ -56,7 +56,7 @@ func (b book) add(e entry) error {
 }
 
 // sum prints each failure with the command that repeats it, and then the line that
-// counts everything, and reports whether all passed. Nothing counted is a failure: then
+// counts everything, and reports whether all passed. An empty book is a failure, because
 // nothing was run.
 func (b book) sum(w io.Writer) (ok bool, err error) {
 	f, err := os.Open(b.path)

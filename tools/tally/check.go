@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// runCheck runs a command that passes or fails as a whole. Its output is of interest
+// runCheck runs a command that passes or fails as a whole. Its output is shown
 // only if it failed.
 func runCheck(w *pulse, label string, args []string) entry {
 	var out bytes.Buffer
@@ -57,7 +57,7 @@ func runTests(w *pulse, in, folder string, args []string, strict bool) (entry, e
 	r := newReport(w, m, strict)
 	readErr := r.read(stdout)
 	if readErr != nil {
-		io.Copy(io.Discard, stdout) // the command is to come to its end
+		io.Copy(io.Discard, stdout) // so that the command can end
 	}
 	err = c.Wait()
 	e := r.finish()

@@ -8,36 +8,36 @@ import (
 	"time"
 )
 
-// pkg is what is known of a package whose tests run.
+// pkg is the state of a package whose tests run.
 type pkg struct {
 	count
 	path     string
 	tests    map[string]*test
 	failures []*failure
 	output   []string        // its own
-	kept     []string        // of tests that passed, in case that it is of interest to those that fail
-	why      string          // what its own output says of its end
+	kept     []string        // of tests that passed, in case it explains those that fail
+	why      string          // the reason of its end, from its own output
 	hung     map[string]bool // the tests that ran when the time was over
-	listing  bool            // its output is at the list of those
+	listing  bool            // its output is listing those
 	ended    bool
 }
 
-// test is one that has begun.
+// test is a test that has begun.
 type test struct {
 	since       time.Time // when it began or went on
 	paused      bool      // it waits for its turn among the parallel ones
 	ended       bool
 	failedBelow bool // a test within it has failed
 	output      []string
-	why         string // what its output says of its end
+	why         string // the reason of its end, from its output
 }
 
 func newPkg(path string) *pkg {
 	return &pkg{path: path, tests: map[string]*test{}, hung: map[string]bool{}}
 }
 
-// The ends that a process comes to before its tests do, as they stand at the beginning
-// of a line, and what they are called.
+// The ways in which a process ends before its tests, by the beginning of the line that it
+// prints, and their names.
 var fatalEnds = []struct{ begins, called string }{
 	{"panic: test timed out after ", "timed out after "},
 	{"panic: ", "panicked"},
@@ -48,7 +48,7 @@ var fatalEnds = []struct{ begins, called string }{
 
 const race = "data race"
 
-// wrote takes note of a piece of output. What comes after a test's end is the package's.
+// wrote records a piece of output. Output after a test's end is the package's.
 func (p *pkg) wrote(name, text string) {
 	output, why := &p.output, &p.why
 	if t := p.tests[name]; t != nil && !t.ended {
@@ -85,14 +85,14 @@ func (p *pkg) wrote(name, text string) {
 	}
 }
 
-// keepOf keeps what a test wrote that has passed, if a test that fails may be the cause.
+// keepOf keeps the output of a passed test, if it may explain a test that fails.
 func (p *pkg) keepOf(t *test) {
 	if slices.ContainsFunc(t.output, func(s string) bool { return strings.Contains(s, "WARNING: DATA RACE") }) {
 		p.kept = append(p.kept, t.output...)
 	}
 }
 
-// explain tells the tests within one, which have failed, what it says of the end.
+// explain gives the failed tests within a test its reason of the end.
 func (p *pkg) explain(name, why string) {
 	for _, f := range p.failures {
 		if f.Why == "" && strings.HasPrefix(f.What, p.path+" "+name+"/") {
@@ -101,8 +101,7 @@ func (p *pkg) explain(name, why string) {
 	}
 }
 
-// fatal is what ended the process before its tests had ended; "" if nothing is known to
-// have.
+// fatal returns what ended the process before its tests had ended; "" if unknown.
 func (p *pkg) fatal() string {
 	if p.why != "" && p.why != race {
 		return p.why
@@ -115,7 +114,8 @@ func (p *pkg) fatal() string {
 	return ""
 }
 
-// verdict is why the package itself has failed, and not only its tests; "" if it has not.
+// verdict returns why the package itself has failed, and not only its tests; "" if it has
+// not.
 func (p *pkg) verdict(build string) string {
 	switch {
 	case build != "":
@@ -130,8 +130,8 @@ func (p *pkg) verdict(build string) string {
 	return "failed outside of its tests"
 }
 
-// unended are the tests that have not said how they ended, the innermost of them, and
-// none in which one has failed.
+// unended returns the innermost tests that have no result, without those in which a test
+// has failed.
 func (p *pkg) unended() []string {
 	outer := map[string]bool{}
 	for name, t := range p.tests {
@@ -151,7 +151,7 @@ func (p *pkg) unended() []string {
 	return names
 }
 
-// around are the names of the tests around one.
+// around returns the names of the tests around a test.
 func around(name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for i := strings.LastIndexByte(name, '/'); i >= 0; i = strings.LastIndexByte(name[:i], '/') {
@@ -162,7 +162,7 @@ func around(name string) iter.Seq[string] {
 	}
 }
 
-// speaks tells whether a test wrote something beside the marks of its course.
+// speaks reports whether a test wrote something other than its start and end.
 func (t *test) speaks() bool {
 	return slices.ContainsFunc(t.output, func(line string) bool {
 		line = strings.TrimLeft(line, " ")

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// silence is for how long a run prints nothing before it says what it is at. Whoever
-// watches it gives up after 20 seconds.
+// silence is how long a run prints nothing before it reports its progress. A watcher
+// gives up after 20 seconds.
 const silence = 10 * time.Second
 
-// pulse is a writer that knows when it was last written to, and ends each line that it
-// begins. It is for one goroutine.
+// pulse is a writer that remembers its last write, and ends each line that it begins. It
+// is for one goroutine.
 type pulse struct {
 	w     io.Writer
 	began time.Time
@@ -34,14 +34,14 @@ func (p *pulse) Write(text []byte) (int, error) {
 	return p.w.Write(text)
 }
 
-// endLine ends the line that is begun, if one is.
+// endLine ends the current line, if it has begun.
 func (p *pulse) endLine() {
 	if p.open {
 		fmt.Fprintln(p)
 	}
 }
 
-// beat says what the run is at, if it has been silent.
+// beat reports the progress of the run, if it has been silent.
 func (p *pulse) beat(at func() string) {
 	if time.Since(p.last) < silence {
 		return
@@ -49,10 +49,10 @@ func (p *pulse) beat(at func() string) {
 	fmt.Fprintf(p, "....  %s\n", at())
 }
 
-// ran is for how long the run has lasted.
+// ran returns how long the run has lasted.
 func (p *pulse) ran() time.Duration { return time.Since(p.began).Round(time.Second) }
 
-// during calls beat until done is closed or has something.
+// during calls beat until done is closed or has a value.
 func during[T any](p *pulse, done <-chan T, at func() string) (T, bool) {
 	tick := time.NewTicker(silence / 5)
 	defer tick.Stop()

@@ -19,11 +19,11 @@ type event struct {
 	Output      string
 	Elapsed     float64
 	ImportPath  string // of build-output
-	FailedBuild string // the ImportPath whose build-output says why
+	FailedBuild string // the ImportPath whose build-output has the reason
 }
 
-// report turns the events of a `go test -json` into counts and into what somebody
-// who has to mend it wants to read: the output of what failed, whole.
+// report turns the events of a `go test -json` into counts, and prints the whole output
+// of what failed.
 type report struct {
 	w      *pulse
 	module module
@@ -40,7 +40,7 @@ func newReport(w *pulse, m module, strict bool) *report {
 	}
 }
 
-// read takes events until there are no more, and says what is running meanwhile.
+// read takes events until there are no more, and reports meanwhile what is running.
 func (r *report) read(from io.Reader) error {
 	lines, stop := make(chan string), make(chan struct{})
 	defer close(stop)
@@ -75,7 +75,7 @@ func (r *report) read(from io.Reader) error {
 		}
 		var e event
 		if json.Unmarshal([]byte(line), &e) != nil {
-			fmt.Fprint(r.w, line) // not from test2json: it is for a person
+			fmt.Fprint(r.w, line) // not from test2json: text for people
 			continue
 		}
 		r.take(e)
@@ -116,7 +116,7 @@ func (r *report) take(e event) {
 
 func (r *report) endTest(p *pkg, e event) {
 	t := p.tests[e.Test]
-	if t == nil { // which ended without having begun, such as an example that cannot be run
+	if t == nil { // it ended without having begun, such as an example that cannot be run
 		t = &test{}
 		p.tests[e.Test] = t
 	}
@@ -125,7 +125,7 @@ func (r *report) endTest(p *pkg, e event) {
 	case e.Action == "pass":
 		p.Passed++
 		p.keepOf(t)
-		t.why = "" // it only wrote something of the kind
+		t.why = "" // it only wrote a similar text
 	case e.Action == "skip" && !r.strict:
 		p.Skipped++
 		fmt.Fprintf(r.w, "SKIP  %s %s\n", e.Package, e.Test)
@@ -193,9 +193,9 @@ func (r *report) endPackage(p *pkg, e event) {
 	fmt.Fprintf(r.w, "%s %s  %d passed, %d failed  %.1fs\n", verdict, e.Package, p.Passed, p.Failed, e.Elapsed)
 }
 
-// failPackage accounts for a package that failed: for the tests that never ended, and
-// for the package itself where no test has failed (it does not build, or TestMain gave
-// up) or it says so beside its tests.
+// failPackage counts the failures of a package: the tests that never ended, and the
+// package itself if no test has failed (it does not build, or TestMain gave up) or if it
+// reports a failure of its own.
 func (r *report) failPackage(p *pkg, build string) {
 	r.show(r.builds[build])
 	var interrupted []string
@@ -230,7 +230,7 @@ func (r *report) failPackage(p *pkg, build string) {
 	r.show(p.output)
 }
 
-// finish returns the counts. A package of which no end was heard has failed.
+// finish returns the counts. A package without an end has failed.
 func (r *report) finish() entry {
 	for _, path := range slices.Sorted(maps.Keys(r.pkgs)) {
 		if p := r.pkgs[path]; !p.ended {

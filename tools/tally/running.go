@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// shown is how many of the running tests a line names.
+// shown is the number of running tests in a line.
 const shown = 4
 
-// running says in a line what the run is at: the tests that have run for the longest
-// time, or what it waits for.
+// running returns the progress of the run in one line: the tests that have run longest,
+// or what it waits for.
 func (r *report) running() string {
 	type one struct {
 		name  string

@@ -21,8 +21,8 @@ func inSample(t *testing.T, folder, pkg, timeout string, strict bool) (e entry, 
 	return e, out.String()
 }
 
-// TestRealRuns: what go test says of each kind of failure comes out as one failure,
-// with the reason and the output that one needs.
+// TestRealRuns: each kind of failure of go test is reported as one failure, with its
+// reason and output.
 func TestRealRuns(t *testing.T) {
 	t.Parallel()
 	const long = "10m"
@@ -113,7 +113,7 @@ func TestRealRuns(t *testing.T) {
 }
 
 // A panic outside of the tests' goroutines ends the process while several run: one of
-// them is named for it, and the others are not.
+// them is reported with it, and the others are not.
 func TestPanicOfAGoroutine(t *testing.T) {
 	t.Parallel()
 	e, printed := inSample(t, "testdata/sample", "./goroutine", "10m", false)

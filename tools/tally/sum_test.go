@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// The end of a run: what failed and how to repeat it, and as the last line the count.
+// The end of a run: what failed, how to repeat it, and then only the count.
 func TestSum(t *testing.T) {
 	t.Parallel()
 	b := book{path: filepath.Join(t.TempDir(), "book")}
@@ -39,7 +39,7 @@ failed: gofmt
 	}
 }
 
-// Nothing counted is a failure, all passed is none.
+// An empty count is a failure; if all passed, it is not.
 func TestSumOfLittle(t *testing.T) {
 	t.Parallel()
 	for want, entries := range map[string][]entry{
@@ -71,8 +71,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestNothingIsSilent: while tests run, or are built, a line says so at least every 20
-// seconds, whether events come or not.
+// TestNothingIsSilent: while tests run or are built, there is a line at least every 20
+// seconds, with or without events.
 func TestNothingIsSilent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestNothingIsSilent(t *testing.T) {
 		r := newReport(newPulse(&out), module{folder: "m", path: "example.com"}, false)
 		events, to := io.Pipe()
 		go func() {
-			time.Sleep(time.Minute) // it is built
+			time.Sleep(time.Minute) // while it is built
 			for _, e := range []string{
 				`{"Action":"start","Package":"example.com/p"}`,
 				`{"Action":"run","Package":"example.com/p","Test":"TestLong"}`,
@@ -91,7 +91,7 @@ func TestNothingIsSilent(t *testing.T) {
 				fmt.Fprintln(to, e)
 			}
 			time.Sleep(time.Minute)
-			for range 600 { // a talkative one, of which nothing is shown
+			for range 600 { // a test with much output, which is not shown
 				fmt.Fprintln(to, `{"Action":"output","Package":"example.com/p","Test":"TestLong/within","Output":"noise\n"}`)
 				time.Sleep(100 * time.Millisecond)
 			}
@@ -119,7 +119,7 @@ func TestNothingIsSilent(t *testing.T) {
 	})
 }
 
-// stamped notes when something was written.
+// stamped records the time of each write.
 type stamped struct {
 	text strings.Builder
 	at   []time.Time
@@ -130,7 +130,7 @@ func (s *stamped) Write(text []byte) (int, error) {
 	return s.text.Write(text)
 }
 
-// What a check says while it runs names it.
+// The progress line of a check names it.
 func TestCheckIsNotSilent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -228,7 +228,7 @@ var flaws = []flaw{
 	}},
 }
 
-// cached loads from a memory that only this instance has.
+// cached loads only from the memory of this instance.
 func cached(i *instance, life time.Duration) {
 	type memory struct {
 		record store.Record

@@ -65,7 +65,7 @@ func TestCookieMembersAreReadAsExpressSessionDoes(t *testing.T) {
 		"lifetime false":         {member{"originalMaxAge": false}, member{"originalMaxAge": nil}, false},
 		"date false":             {member{"originalMaxAge": false, "expires": false}, member{"originalMaxAge": false}, false},
 		"date false alone":       {member{"expires": false}, member{}, true},
-		"date invalid":           {member{"expires": "soon"}, member{}, true},
+		"invalid date":           {member{"expires": "soon"}, member{}, true},
 		"date zero":              {member{"expires": 0.0}, member{}, true},
 		"lifetime cut":           {member{"originalMaxAge": 1500.9}, member{"originalMaxAge": 1500.0}, true},
 		"another lifetime":       {member{"originalMaxAge": 1501.0}, member{"originalMaxAge": 1500.0}, false},
@@ -107,7 +107,7 @@ func TestFraming(t *testing.T) {
 		t.Errorf("of an error's page the text counts: %+v", found)
 	}
 	if found := Results(nil, page, &scenario.Result{Status: 200, Body: "fine"}); len(found) != 2 {
-		t.Errorf("an invalid error page: %+v", found)
+		t.Errorf("a page that is not an error's: %+v", found)
 	}
 }
 

@@ -49,7 +49,7 @@ var Table = []Row{
 	{
 		Tag:     "quirk:failed-save-not-retried",
 		Differs: "the save is tried again at the end, and if it fails again the answer is the error alone",
-		Reason:  "changes whose save failed are not silently dropped, and no cookie is sent for a session that is not stored",
+		Reason:  "changes whose save failed are not dropped silently, and no cookie is sent for a session that is not stored",
 		Allows:  errorPage,
 	},
 	{

@@ -128,7 +128,7 @@ func TestWhatCannotBeReplayedFails(t *testing.T) {
 	// Outside a handler there is no session.
 	w := world(t, strings.Replace(small, `"handler":[]`, `"before":[{"op":"storeRemove","id":{"self":true}}],"handler":[]`, 1))
 	if _, err := w.Step(&w.scenario.Steps[0], &scenario.Result{}); err == nil {
-		t.Error("a handler's session before the request")
+		t.Error("an own session before the request")
 	}
 	for name, options := range map[string]string{
 		"no secret":        `{}`,

@@ -126,7 +126,7 @@ func (w *World) idOf(ref scenario.IDRef, client string) (string, error) {
 		}
 		return id, nil
 	case ref.Self:
-		return "", errors.New("outside a handler there is no current session")
+		return "", errors.New("outside a handler there is no own session")
 	}
 	return "", nil
 }

@@ -14,7 +14,7 @@ import (
 const idOpen, idClose = "\x00", "\x01"
 
 // numbers gives generated ids the names S1, S2, ... in order of visibility, and
-// U1, U2, ... to those that are seen only in calls.
+// U1, U2, ... to those that are only seen in calls.
 type numbers struct {
 	visible map[string]int
 	hidden  map[string]int
@@ -174,7 +174,7 @@ func hiddenID(w *World, r *scenario.Result) string {
 	return w.placeholder()
 }
 
-// reserve gives the next number, if it is this one, to an id that no response shows.
+// reserve gives the next number, if it is this one, to an id that is not visible.
 func (w *World) reserve(name, id string) {
 	if name == fmt.Sprintf("S%d", len(w.numbers.ids)) {
 		w.see(id)

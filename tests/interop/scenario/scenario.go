@@ -1,7 +1,7 @@
 // Package scenario reads the recorded scenarios: requests to an application
 // with express-session, and what it answered. Everything that the format has is
-// known here, and anything else is an error, so that nothing in a file is silently
-// ignored.
+// known here, and anything else is an error, so that nothing in a file is
+// ignored silently.
 package scenario
 
 import (

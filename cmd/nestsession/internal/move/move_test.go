@@ -153,7 +153,7 @@ func TestOwnersAreNotLost(t *testing.T) {
 	run(t, from, to, move.Options{Ownerless: true, Left: func(key string, _ move.Outcome, _ error) { left = append(left, key) }},
 		map[move.Outcome]int64{move.Copied: 2, move.OwnerLost: 1})
 	if len(left) != 1 || left[0] != "beside it" {
-		t.Errorf("Left was called with %q", left)
+		t.Errorf("reported %q", left)
 	}
 	run(t, from, to, move.Options{}, map[move.Outcome]int64{move.Copied: 1, move.Same: 2})
 }
@@ -175,11 +175,11 @@ func TestBrokenOffAndRunAgain(t *testing.T) {
 	}
 	m := move.New(from, to, move.Options{Workers: 4})
 	if err := m.Run(ctx); !errors.Is(err, context.Canceled) {
-		t.Fatalf("a canceled run: %v", err)
+		t.Fatalf("interrupted: %v", err)
 	}
 	done := m.Report().Counts[move.Copied]
 	if done < n/2 || done >= n {
-		t.Fatalf("%d were copied before the run was canceled", done)
+		t.Fatalf("%d were copied before it was interrupted", done)
 	}
 	counted(t, m, map[move.Outcome]int64{move.Copied: done})
 	if got := int64(to.size(t)); got != done {

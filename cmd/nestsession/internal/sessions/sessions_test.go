@@ -103,8 +103,8 @@ func TestTimesAreThoseOfTheSession(t *testing.T) {
 	}
 }
 
-// A touch moves only the expiry. The time of the last use then follows from the expiry
-// and from the lifetime, which the document holds.
+// A touch moves only the expiry. The last use of a session then follows from its
+// lifetime, which it contains.
 func TestLastUsedIsToldByTheExpiry(t *testing.T) {
 	t.Parallel()
 	kept := newStore(t)

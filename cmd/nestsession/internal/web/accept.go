@@ -8,7 +8,7 @@ import (
 )
 
 // wantsPage reports whether a client would rather read a page than JSON (RFC 9110,
-// section 12.5.1). A client that likes both alike, as curl does with */*, gets JSON.
+// section 12.5.1). A client that accepts both equally, as curl does with */*, gets JSON.
 func wantsPage(h http.Header) bool {
 	accept := strings.Join(h.Values("Accept"), ",")
 	return quality(accept, "text/html") > quality(accept, "application/json")

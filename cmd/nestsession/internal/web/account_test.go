@@ -61,7 +61,7 @@ func TestSessionsEndWithTheirAccount(t *testing.T) {
 	}
 }
 
-// as returns a client that has only this cookie.
+// as returns a client with only this cookie.
 func (s *site) as(sid string) *browser {
 	s.Helper()
 	b := s.program()
@@ -102,7 +102,7 @@ func TestASessionIsOfOneGeneration(t *testing.T) {
 	fresh.register("kim", "correct horse battery").want(t, http.StatusCreated)
 	old.send(http.MethodGet, "/me", nil).want(t, http.StatusUnauthorized)
 	fresh.send(http.MethodGet, "/me", nil).want(t, http.StatusOK)
-	// A browser whose session is not valid any more can log in with the same cookie.
+	// A user whose session does not count any more can log in.
 	if _, err := s.operate().Disable(t.Context(), "kim"); err != nil {
 		t.Fatal(err)
 	}

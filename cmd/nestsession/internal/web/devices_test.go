@@ -146,8 +146,8 @@ func TestAnotherSiteEndsNoDevice(t *testing.T) {
 	phone.send(http.MethodGet, "/me", nil).want(t, http.StatusOK)
 }
 
-// A user with very many sessions sees some of them, always with the current one, and can
-// end all. No more are read than are shown.
+// A user with very many sessions sees some of them, always with the current one, and
+// can end all. No more are read than are shown.
 func TestManyDevices(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

@@ -124,7 +124,7 @@ func TestAUserIsNotKeptOutByStrangersWhereTheyHaveLoggedInBefore(t *testing.T) {
 	home.from("203.0.113.3").login("kim", "correct horse battery").want(t, http.StatusSeeOther)
 	// Nor a program, which has no such cookie, at the address where it has logged in.
 	s.program().from("203.0.113.3").login("kim", "correct horse battery").want(t, http.StatusOK)
-	// A device that is known for one account has no advantage at another account.
+	// A user's own device does not help with another's name.
 	own := s.person().from("203.0.113.2")
 	own.register("lee", "correct horse battery").want(t, http.StatusSeeOther)
 	own.login("kim", "guess number").want(t, http.StatusTooManyRequests)
