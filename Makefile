@@ -11,7 +11,7 @@ export GOWORK = off
 .PHONY: help test test-long setup lint fmt tidy cover fuzz bench clean modules release
 
 help:
-	@echo 'make test    all tests of all modules, with the race detector'
+	@echo 'make test    the tests of all modules, with the race detector; ALLOW_MISSING=1 where servers are missing'
 	@echo 'make test-long   the tests that take minutes: many seeds, many sessions, an installation'
 	@echo 'make lint    formatting, go vet, staticcheck, tidy modules'
 	@echo 'make fmt     format the code'
