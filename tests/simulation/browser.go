@@ -23,6 +23,7 @@ type browser struct {
 	newest time.Time // when the store did what the newest answer reports
 	life   int       // in which the user knows himself to be; 0: none
 	past   []string  // cookies that it has sent
+	sent   int       // requests
 }
 
 // run is a user's visit: some steps, each of one request or of several at once.
@@ -104,7 +105,8 @@ func (b *browser) send(path string) <-chan struct{} {
 func (b *browser) ask(path string, n *node) *trip {
 	h := b.world.history
 	b.mu.Lock()
-	t := &trip{node: n, cookie: b.jar.header(page), life: b.life, asked: time.Now()}
+	b.sent++
+	t := &trip{node: n, cookie: b.jar.header(page), life: b.life, asked: time.Now(), origin: fmt.Sprintf("%d-%03d", b.number, b.sent)}
 	if t.cookie != "" {
 		b.past = append(b.past, t.cookie)
 	}

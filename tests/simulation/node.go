@@ -80,8 +80,14 @@ func newNode(w *world, index int, calm bool) (*node, error) {
 	}
 	c := w.rules.config(w.seed)
 	c.Store = attentive{near}
-	c.GenID = func(*http.Request) (string, error) {
-		return fmt.Sprintf("the id of a session, number %06d", w.ids.Add(1)), nil
+	// An id is the request's, and not a count of the world's: requests that go on at one
+	// instant do so in any order.
+	c.GenID = func(r *http.Request) (string, error) {
+		t := tripOf(r.Context())
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.ids++
+		return fmt.Sprintf("the id of a session, number %s-%d", t.origin, t.ids), nil
 	}
 	c.OnEvent = func(ctx context.Context, e session.Event) {
 		if t := tripOf(ctx); t != nil && (e.Reason == session.ReasonSuperseded || e.Reason == session.ReasonEnded) {

@@ -3,7 +3,6 @@ package simulation
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,7 +18,6 @@ type world struct {
 	rules   rules
 	plant   plant
 	shared  store.Store
-	ids     atomic.Int64
 	nodes   []*node
 	history *history
 }

@@ -21,11 +21,13 @@ type trip struct {
 	life   int    // in which the browser believed to be; 0: none
 	line   *line  // which a login is to take over
 	asked  time.Time
+	origin string // the numbers of the browser, and of the request in it
 
 	mu         sync.Mutex
 	writes     []write
 	failed     bool // a call to the store has failed
 	superseded bool // the library says that another request has put the id out of use
+	ids        int  // that were made for it
 
 	status int
 	header http.Header
