@@ -3,6 +3,7 @@ package sqlstore_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"fmt"
 	"log/slog"
 	"runtime/pprof"
@@ -171,7 +172,7 @@ func TestSweepThatFails(t *testing.T) {
 			}
 		}), nil)),
 	})
-	run(t, pool, "ALTER TABLE nest_sessions RENAME TO elsewhere")
+	renameDuringSweeps(t, pool, "ALTER TABLE nest_sessions RENAME TO elsewhere")
 	for range 2 {
 		select {
 		case line := <-told:
@@ -182,9 +183,24 @@ func TestSweepThatFails(t *testing.T) {
 			t.Fatal("nothing was told")
 		}
 	}
-	run(t, pool, "ALTER TABLE elsewhere RENAME TO nest_sessions")
+	renameDuringSweeps(t, pool, "ALTER TABLE elsewhere RENAME TO nest_sessions")
 	if _, err := s.Sweep(context.Background()); err != nil {
 		t.Errorf("Sweep once the table is back: %v", err)
+	}
+}
+
+// renameDuringSweeps runs a statement that SQLite refuses while a sweep reads the table.
+func renameDuringSweeps(t *testing.T, db *sql.DB, statement string) {
+	t.Helper()
+	deadline := time.Now().Add(maxWait)
+	for {
+		_, err := db.ExecContext(t.Context(), statement)
+		if err == nil {
+			return
+		}
+		if !strings.Contains(err.Error(), "SQLITE_BUSY") || time.Now().After(deadline) {
+			t.Fatalf("%s: %v", statement, err)
+		}
 	}
 }
 
