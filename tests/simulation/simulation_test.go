@@ -25,7 +25,7 @@ func TestPromisesHold(t *testing.T) {
 // TestLongPromisesHold is the same with many more.
 func TestLongPromisesHold(t *testing.T) {
 	t.Parallel()
-	promisesHold(t, 1000)
+	promisesHold(t, 600)
 }
 
 func promisesHold(t *testing.T, worlds int) {
