@@ -12,18 +12,19 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// Commit ends the request's work with a session that [Manager.Open] gave: it saves
-// what has changed, else moves the expiry if it is time to, and adds the cookie to
-// h if one is due. Call it before the response's header leaves and, if the handler
-// goes on after that, once more at the end with h nil. An adapter does not call it for a
-// handler that has panicked. Within Handler it puts the cookie into a header that
-// net/http does not write: that of a WebSocket's upgrade. It goes on when ctx is
-// canceled (the client has gone, the changes count), for Config.SaveTimeout at the
-// most.
+// Commit ends the request's work with a session from [Manager.Open]. It saves what has
+// changed; if nothing has, it moves the expiry when that is due. It adds the cookie to h if
+// one is due. Call it before the response's headers are sent. If the handler goes on after
+// that, call it once more at the end, with a nil h. An adapter does not call it for a
+// handler that has panicked. Within Handler, call it to put the cookie into headers that
+// net/http does not write, such as those of a WebSocket's upgrade.
 //
-// On an error answer with that alone, and nothing of the handler's. That the session
-// has ended meanwhile is no error: the changes are dropped, and an event says so. The
-// cookie stays as it is then, since the browser may have a newer one.
+// Commit goes on when ctx is canceled, for at most Config.SaveTimeout: the changes count
+// even if the client has disconnected.
+//
+// On an error, answer with an error response and with nothing from the handler. It is no
+// error if the session has ended in the meantime: the changes are dropped, an event reports
+// that, and the cookie stays as it is, since the browser may have a newer one.
 func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) error {
 	ctx = s.m.quiet(ctx)
 	s.mu.Lock()

@@ -12,13 +12,13 @@ import (
 	"github.com/nestsession/session/internal/once"
 )
 
-// HandlerFunc serves a route that declares a session: it is loaded before next
-// runs, and saved before the first byte of the response leaves. If the store does
-// not answer, next does not run and the client gets the error response. Routes
-// that declare none do no store work. If next panics, nothing of what it has changed is
-// saved, whoever recovers.
+// HandlerFunc returns a handler that calls next with the request's session. The session is
+// loaded before next runs, and saved before the first byte of the response is sent. If the
+// store fails, next does not run and the client gets the error response. If next panics,
+// its changes are not saved, even if another handler recovers.
 //
-// Within next, [Manager.From] finds the same session in the request's context.
+// Routes without HandlerFunc do not use the store. Within next, [Manager.From] finds the
+// same session in the request's context.
 func (m *Manager[T]) HandlerFunc(next func(http.ResponseWriter, *http.Request, *Session[T])) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if x := m.exchange(r.Context()); x != nil { // within Handler, which finishes
@@ -78,12 +78,12 @@ func (x *exchange[T]) declare() (*Session[T], bool) {
 	return s, err == nil
 }
 
-// Handler gives the requests that reach next a session, to be had with
-// [Manager.From] or [Manager.Load]. It is loaded when one of them is first called,
-// so that a route that calls neither does no store work; with Config.Rolling,
-// Resave or SaveUninitialized it is loaded for every request. What a panicking handler
-// has changed is not saved. To see every panic, Handler stands within the recoverer; it
-// may stand in the chain more than once.
+// Handler returns middleware that gives next's requests a session. Handlers get it with
+// [Manager.From] or [Manager.Load]. The first call loads it, so a route that calls neither
+// does not use the store. With Config.Rolling, Express.Resave or Express.SaveUninitialized,
+// every request loads it. The changes of a handler that panics are not saved. Put Handler
+// inside the middleware that recovers from panics, so that it sees every panic. It may be
+// in the chain more than once.
 func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 	eager := m.rolling || m.resave || m.saveUninitialized
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -103,17 +103,17 @@ func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// From returns the session of the request whose context ctx is or descends from,
-// loading it, within ctx, if this is the first call. It is false if the request did
-// not pass through this manager's Handler or HandlerFunc, if its path is outside
-// Cookie.Path, or if the store failed: then the client gets the error response
-// whatever the handler writes, and never the page of an anonymous visitor.
+// From returns the session of the request to which ctx belongs. The first call loads it,
+// within ctx. It returns false if the request did not pass through this manager's Handler
+// or HandlerFunc, if the request's path is outside Cookie.Path, or if the store failed. If
+// the store failed, the client gets the error response whatever the handler writes, and
+// never an anonymous visitor's page.
 func (m *Manager[T]) From(ctx context.Context) (*Session[T], bool) {
 	s, err := m.Load(ctx)
 	return s, err == nil
 }
 
-// Load is [Manager.From] with the reason: [ErrNoHandler], [ErrOutsidePath],
+// Load is [Manager.From] with an error in place of false: [ErrNoHandler], [ErrOutsidePath],
 // [ErrReentrant], or the store's error.
 func (m *Manager[T]) Load(ctx context.Context) (*Session[T], error) {
 	x, err := m.find(ctx)

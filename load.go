@@ -255,14 +255,14 @@ func (s *Session[T]) moveWith(at loaded[T]) {
 	}
 }
 
-// Open returns the session that the request's cookie names, or a new one: for a
-// request without a cookie, and for one whose cookie is malformed, badly signed,
-// unknown or expired, which is reported as an event. The caller must end with
-// [Manager.Commit]. It is the seam for frameworks that are not net/http's; with
-// net/http, use HandlerFunc or Handler, which call it.
+// Open returns the session that the request's cookie names. It returns a new session if
+// there is no cookie, or if the cookie is malformed, badly signed, unknown or expired; an
+// event reports each of the latter. The caller must call [Manager.Commit] at the end. Open
+// and Commit are for frameworks that do not use net/http; with net/http use HandlerFunc or
+// Handler, which call them.
 //
-// The error is [ErrOutsidePath], or the store's: then there is no session, not an
-// anonymous one.
+// The error is [ErrOutsidePath] or the store's. After an error there is no session, and the
+// request must not be served as an anonymous one.
 func (m *Manager[T]) Open(r *http.Request) (*Session[T], error) {
 	s := new(Session[T])
 	if err := m.open(r.Context(), r, s); err != nil {

@@ -13,19 +13,20 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// UpdateOwner applies fn to the data of each session of an owner, but keep, on every
-// node, and returns how many it has changed: a role that is taken away. Their next
-// requests see it, and requests under way replay what they change on top of it. It is
-// no use of the sessions: none is created, revived, or lives longer for it. Sessions
-// that are renewed or begin at the same time are found.
+// UpdateOwner applies fn to the data of each session of an owner on every node, except
+// keep, and returns how many it changed: for example to take a role away. Later requests
+// see the change, and requests in flight replay their own changes on it. It is not a use of
+// the sessions: it creates none, revives none and extends none. It also finds sessions that
+// are renewed or begin at the same time.
 //
-// fn is as in [Session.Update], and may be called several times. It sets values rather
-// than add to them: a session that is renewed at the same moment may be changed twice.
+// fn is as in [Session.Update], and may be called several times. It should set values and
+// not add to them, because a session that is renewed at the same moment may be changed
+// twice.
 //
-// Errors: [ErrNoOwner], [ErrUnrepeatable], [ErrTooLarge], [ErrReservedKey], the store's,
-// [errors.ErrUnsupported] as with List; another one, once all others are changed, if
-// there are sessions that cannot be decoded. Some sessions may have been changed before it;
-// calling it again changes the others.
+// Errors: [ErrNoOwner]; [ErrUnrepeatable]; [ErrTooLarge]; [ErrReservedKey]; the store's;
+// [errors.ErrUnsupported] as in List. If some sessions cannot be decoded, the error comes
+// after all others are changed. After an error some sessions may have been changed; another
+// call changes the others.
 func (m *Manager[T]) UpdateOwner(ctx context.Context, owner string, fn func(data *T), keep ...*Session[T]) (changed int, err error) {
 	var n, undecodable atomic.Int64
 	v := visits[T]{m: m, owner: owner, keep: keep}
@@ -48,9 +49,9 @@ func (m *Manager[T]) UpdateOwner(ctx context.Context, owner string, fn func(data
 	return int(n.Load()), err
 }
 
-// UpdateSession applies fn to the data of the owner's session for which the digest
-// stands, as [Manager.UpdateOwner] does to all, and reports whether that has changed
-// them. Where the owner has no such session it returns false and no error.
+// UpdateSession applies fn to the data of the owner's session with the given digest, as
+// [Manager.UpdateOwner] does to all of the owner's sessions, and reports whether the data
+// have changed. If the owner has no such session, it returns false and no error.
 func (m *Manager[T]) UpdateSession(ctx context.Context, owner, digest string, fn func(data *T)) (changed bool, err error) {
 	l, err := m.findOwned(ctx, owner, digest)
 	if l == nil || err != nil {

@@ -11,29 +11,30 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// Login begins the session of a user who has just shown who it is: call it once the
-// password, or whatever it was, is checked, and before anything of the user is put in.
-// owner is a name of the application's own choice for the user, such as "user:42", under
-// which [Manager.List] and [Manager.RevokeOwner] find the session; it is UTF-8 text.
+// Login makes the session that of a user who has just logged in. Call it after the password
+// (or other proof) is checked, and before you put the user's data into the session. owner
+// is a name that the application chooses for the user, such as "user:42". It is UTF-8 text;
+// [Manager.List] and [Manager.RevokeOwner] find the session by it.
 //
-// The session gets a new id, the owner, and the time of the login
-// ([Session.AuthenticatedAt]); the absolute timeout counts from now. What an anonymous
-// visitor has gathered stays (a cart), and what the owner himself had. If the session was
-// another owner's, its data are dropped, and only what this request has changed is kept.
+// Login gives the session a new id, the owner, and the time of the login
+// ([Session.AuthenticatedAt]). The absolute timeout counts from now. The session keeps the
+// data of an anonymous visitor (a cart), and the data of the same owner. If it belonged to
+// another owner, its data are dropped, and only this request's changes are kept.
 //
-// The old id reads nothing of the session from then on, so that one which somebody has
-// planted is worth nothing (session fixation, CVE-2022-25896; ASVS 7.2.4). Of requests
-// that are in flight under it, and began before, the recorded updates are made in the
-// new session, if they began as the same visitor; they see nothing of it. One that comes
-// later, within Config.RenewGrace, sees a new and empty session, of which nothing is
-// stored and for which no cookie is sent, unless it logs in itself. Streams that wait on
-// [Session.NotifyContext] end with [ErrLoggedIn], and come back with the new cookie.
+// From then on the old id cannot read the session, so an id that an attacker planted before
+// the login is useless (session fixation, CVE-2022-25896; ASVS 7.2.4). A request that began
+// under the old id before the login, as the same visitor, does not see the new session, but
+// its recorded updates are applied to it. A request that comes with the old id after the
+// login, but within Config.RenewGrace, sees a new, empty session. Nothing of that is stored
+// and no cookie is sent, unless the request logs in itself. Contexts of
+// [Session.NotifyContext] end with [ErrLoggedIn]; the client reconnects with the new
+// cookie.
 //
-// Take [Session.Renew] to give the same user's session a new id from time to time, and
-// [Session.Regenerate] to begin without anything that was there before.
+// To give the same user's session a new id from time to time, use [Session.Renew]. To begin
+// without any earlier data, use [Session.Regenerate].
 //
-// Errors: [ErrNoOwner], [ErrHeaderSent], [ErrInsecure], [ErrRevoked] after Discard, those
-// of [Session.Save]. After an error the session is as it was.
+// Errors: [ErrNoOwner]; [ErrHeaderSent]; [ErrInsecure]; [ErrRevoked] after Discard; the
+// errors of [Session.Save]. After an error the session is as it was.
 func (s *Session[T]) Login(ctx context.Context, owner string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -309,16 +310,17 @@ func (s *Session[T]) undoMove(ctx context.Context, key string) {
 	}
 }
 
-// Renew gives the session a new id and keeps its data: from time to time, so that an id
-// which has leaked is of no use for long. At a login take [Session.Login], since the old
-// id goes on reading the session for a while: until the client has come with the new one
-// and Config.RenewGrace has passed, so that requests in flight go on as the same
-// session, their updates included. A client that did not get the response comes with the
-// old id again, and gets the new one then, within [MaxRenewRepair]. What this request
-// has changed is saved with it. A session that another request has renewed since this
-// one was sent stays as it is.
+// Renew gives the session a new id and keeps its data. Call it from time to time, so that a
+// leaked id does not work for long. At a login use [Session.Login] instead, because after
+// Renew the old id can still read the session for a while: until Config.RenewGrace has
+// passed since the first request with the new id. Requests in flight therefore go on in the
+// same session, and their updates are saved. A client that did not get the response comes
+// with the old id again, and gets the new one then, within [MaxRenewRepair].
 //
-// Errors: [ErrRevoked], [ErrHeaderSent], those of [Session.Save].
+// Renew also saves this request's changes. If another request has renewed the session since
+// this one was sent, Renew does nothing.
+//
+// Errors: [ErrRevoked]; [ErrHeaderSent]; the errors of [Session.Save].
 func (s *Session[T]) Renew(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -346,6 +348,6 @@ func (s *Session[T]) Renew(ctx context.Context) error {
 	return err
 }
 
-// MaxRenewRepair is for how long after [Session.Renew] the old id leads to the session
-// if no request has come with the new one: the client did not get it.
+// MaxRenewRepair is how long after [Session.Renew] the old id still leads to the session if
+// no request has come with the new one, because the client did not get it.
 const MaxRenewRepair = 24 * time.Hour

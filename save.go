@@ -13,14 +13,14 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// Save writes the session now, changed or not, and in place of at the end of the
-// request: for long-lived requests, WebSockets, and where other work must wait for
-// it. On a conflict with another request's save it loads, replays and tries again,
-// until ctx ends. Afterwards Data shows what was saved, other requests' changes
-// included.
+// Save writes the session now, even if it is unchanged. The end of the request then writes
+// only later changes. Use it in long-lived requests and WebSockets, and where other work
+// must wait for the save. If another request saved first, Save loads the session again,
+// runs the recorded updates on it and retries, until ctx ends. Afterwards Data returns what
+// was saved, with the changes of other requests.
 //
-// Errors: [ErrRevoked], [ErrUnrepeatable], [ErrReservedKey], [ErrTooLarge],
-// [ErrHeaderSent] and [ErrInsecure] for a new session, the store's, ctx's.
+// Errors: [ErrRevoked]; [ErrUnrepeatable]; [ErrReservedKey]; [ErrTooLarge]; [ErrHeaderSent]
+// and [ErrInsecure] for a new session; the store's and ctx's.
 func (s *Session[T]) Save(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
