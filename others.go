@@ -44,7 +44,7 @@ func (m *Manager[T]) UpdateOwner(ctx context.Context, owner string, fn func(data
 	}
 	err = v.all(ctx)
 	if u := undecodable.Load(); err == nil && u > 0 {
-		err = fmt.Errorf("session: updating: %d sessions of %q cannot be decoded and are as they were; end them with RevokeOwner", u, owner)
+		err = fmt.Errorf("session: updating: %d sessions of %q cannot be decoded and were not changed; end them with RevokeOwner", u, owner)
 	}
 	return int(n.Load()), err
 }
@@ -64,7 +64,7 @@ func (m *Manager[T]) UpdateSession(ctx context.Context, owner, digest string, fn
 	return one.apply(ctx, l)
 }
 
-// revision is a change of sessions from outside of their requests.
+// revision is a change of sessions that is made outside their requests.
 type revision[T any] struct {
 	m     *Manager[T]
 	owner string
@@ -73,9 +73,9 @@ type revision[T any] struct {
 	mu    sync.Mutex            // fn is called for one session at a time
 }
 
-// apply changes one session by compare-and-swap. It writes nothing where fn changes
-// nothing, and in place of the members that have changed only: the cookie, the
-// bookkeeping and the expiry stay as they are.
+// apply changes one session by compare-and-swap. It writes nothing if fn changes nothing.
+// Otherwise it rewrites only the members that have changed: the cookie, the bookkeeping and
+// the expiry stay as they are.
 func (r *revision[T]) apply(ctx context.Context, l *listed[T]) (changed bool, err error) {
 	d := deadline.Within(ctx, r.m.saveTimeout)
 	defer d.End()
@@ -106,12 +106,12 @@ func (r *revision[T]) apply(ctx context.Context, l *listed[T]) (changed bool, er
 			return false, nil
 		}
 		if l.doc == nil {
-			return false, fmt.Errorf("session: updating: what another program has stored meanwhile cannot be decoded")
+			return false, fmt.Errorf("session: updating: the data that another program has stored in the meantime cannot be decoded")
 		}
 	}
 }
 
-// outcome is the document once fn was applied; nil if that changes nothing.
+// outcome returns the document after fn was applied; nil if fn changes nothing.
 func (r *revision[T]) outcome(doc *document.Document[T]) ([]byte, error) {
 	c := &r.m.codec
 	was, err := c.Encoding(doc)
@@ -136,7 +136,7 @@ func (r *revision[T]) outcome(doc *document.Document[T]) ([]byte, error) {
 	return data, err
 }
 
-// run applies fn to a copy of the document's data, and encodes it.
+// run applies fn to a copy of the document's data and encodes the result.
 func (r *revision[T]) run(doc *document.Document[T]) ([]byte, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

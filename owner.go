@@ -86,7 +86,8 @@ func (m *Manager[T]) list(ctx context.Context, owner string) iter.Seq2[Info[T], 
 	}
 }
 
-// records yields what the store lists, and bounds how long it takes for each record.
+// records yields what the store lists, and limits the time that the store takes for each
+// record.
 func (m *Manager[T]) records(ctx context.Context, owner string) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
 		l, ok := store.As[store.Lister](m.store)
@@ -96,10 +97,10 @@ func (m *Manager[T]) records(ctx context.Context, owner string) iter.Seq2[store.
 		}
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
-		patience := time.AfterFunc(m.loadTimeout, func() { cancel(context.DeadlineExceeded) })
-		defer patience.Stop()
+		timer := time.AfterFunc(m.loadTimeout, func() { cancel(context.DeadlineExceeded) })
+		defer timer.Stop()
 		for rec, err := range l.List(ctx, owner) {
-			patience.Stop() // what the caller does with it may take longer
+			timer.Stop() // the caller may take longer with each record
 			if cause := context.Cause(ctx); err != nil && cause != nil {
 				err = fmt.Errorf("%w: %w", cause, err)
 			}
@@ -110,21 +111,21 @@ func (m *Manager[T]) records(ctx context.Context, owner string) iter.Seq2[store.
 			if !yield(rec, nil) {
 				return
 			}
-			patience.Reset(m.loadTimeout)
+			timer.Reset(m.loadTimeout)
 		}
 	}
 }
 
-// listed is a record that was found by its owner, and not by a client's id.
+// listed is a record that was found by its owner, not by a client's id.
 type listed[T any] struct {
 	loaded[T]        // doc is nil if it cannot be decoded
-	owner     string // an index may name a session that has changed hands since
-	live      bool   // it is a session's
-	successor string // it is what is left under the old id of a renewed one
+	owner     string // an index may list a session that has another owner by now
+	live      bool   // the record is a live session
+	successor string // set if the record is what Renew left under the old id
 }
 
-// read reads a record. Nobody can use a session that cannot be decoded, so that it
-// is described as far as the record tells.
+// read reads a record. A session that cannot be decoded is of no use to anybody, but it is
+// listed with what the record says.
 func (m *Manager[T]) read(rec store.Record) listed[T] {
 	l := listed[T]{loaded: loaded[T]{rec: rec, key: rec.ID}}
 	doc, err := m.codec.Read(rec.ID, rec.Data)
@@ -143,7 +144,7 @@ func (m *Manager[T]) read(rec store.Record) listed[T] {
 	return l
 }
 
-// describe is what a listing says of a session.
+// describe returns the Info of a session.
 func (m *Manager[T]) describe(l *listed[T]) Info[T] {
 	info := Info[T]{Owner: l.owner, Digest: m.digest(l.key), Expires: l.rec.Expires, key: l.key, version: l.rec.Version}
 	if l.doc == nil || m.codec.Copy(l.doc, &info.Data) != nil {
