@@ -88,8 +88,8 @@ func (s *Session[T]) end(ctx context.Context) error {
 	return err
 }
 
-// remove ends the session that is kept under the keys, and reports that if it was this
-// request that did it.
+// remove ends the session that is stored under the keys, and reports it if this request was
+// the one that ended it.
 func (s *Session[T]) remove(ctx context.Context, e Event, cause error, keys ...string) error {
 	for _, key := range keys {
 		if key == "" {

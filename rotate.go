@@ -87,18 +87,18 @@ func (s *Session[T]) login(ctx context.Context, owner string) error {
 	return nil
 }
 
-// moving is a session on its way to a new id.
+// moving is a session that is getting a new id.
 type moving struct {
 	id      string       // the new one
-	next    store.Record // its record; with a version once that is stored
+	next    store.Record // its record; it has a version once it is stored
 	login   string       // the owner of the new session; "": Renew
-	dropped bool         // the data were another owner's
-	alone   bool         // the old session is over by now: there is nothing to swap
+	dropped bool         // the data of another owner were dropped
+	alone   bool         // the old session has ended: there is nothing to swap
 }
 
-// move stores the session under a new key, and then swaps the old record for a pointer
-// to it. In this order a crash costs nobody the session, and whoever saves to the old
-// record meanwhile makes the swap fail, so that nothing is lost.
+// move stores the session under a new key, and then swaps the old record for a pointer to
+// it. With this order a crash loses no session. A request that saves to the old record in
+// the meantime makes the swap fail, so no change is lost.
 func (s *Session[T]) move(ctx context.Context, login string) error {
 	if s.settings.Secure == SecureAlways && !s.secure {
 		return ErrInsecure
@@ -124,7 +124,7 @@ func (s *Session[T]) move(ctx context.Context, login string) error {
 		switch {
 		case err == nil:
 			return nil
-		case !again && mv.next.Version == 0 && !errors.Is(err, store.ErrExists): // nobody knows whether it was created
+		case !again && mv.next.Version == 0 && !errors.Is(err, store.ErrExists): // it is unknown whether it was created
 			return restore(undo(err))
 		case !again && mv.next.Version != 0 && definite(err): // otherwise the old record may point to it
 			return restore(undo(err))
@@ -139,15 +139,15 @@ func (s *Session[T]) move(ctx context.Context, login string) error {
 		case err == nil:
 			s.m.emit(ctx, Event{Kind: EventConflict, Owner: s.owner}, s.key)
 			if login == "" && s.alias != "" {
-				return undo(nil) // another request has renewed it: that will do
+				return undo(nil) // another request has renewed it, which is enough
 			}
 		case !isOver(err):
 			return restore(undo(err))
 		case login == "":
 			return undo(s.revoked(ctx))
 		default:
-			// Logged out, or logged in, by another request meanwhile. This one logs in all the
-			// same, with what the visitor had if that is what the other one took.
+			// Another request has logged out or in. This one still logs in. It keeps the
+			// visitor's data if the other login has kept them.
 			if superseded := (*supersededError)(nil); !errors.As(err, &superseded) || !superseded.carry {
 				s.dropData()
 			}
@@ -156,7 +156,7 @@ func (s *Session[T]) move(ctx context.Context, login string) error {
 	}
 }
 
-// moveOnce makes one attempt at it.
+// moveOnce makes one attempt of move.
 func (s *Session[T]) moveOnce(ctx context.Context, mv *moving) error {
 	s.now, s.keepExpiry, s.renewing = s.m.present(), false, mv.login == ""
 	if mv.login != "" {
@@ -181,8 +181,8 @@ func (s *Session[T]) moveOnce(ctx context.Context, mv *moving) error {
 	}
 	version, err := write(ctx, rec)
 	if rec.Version != 0 && (errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound)) {
-		// What an earlier attempt has stored is over, or was changed, by who found it in a
-		// listing (RevokeOwner, UpdateOwner), and who is done with it. Its id does not come back.
+		// RevokeOwner or UpdateOwner has found the record of an earlier attempt in a listing,
+		// and has ended or changed it. Its id is not used again.
 		s.undoMove(ctx, mv.next.ID)
 		id, failed := s.m.makeID(s.r)
 		if failed != nil {
@@ -203,7 +203,7 @@ func (s *Session[T]) moveOnce(ctx context.Context, mv *moving) error {
 	return nil
 }
 
-// moved takes over what was written.
+// moved updates s after the move was stored.
 func (s *Session[T]) moved(ctx context.Context, mv *moving, doc *document.Document[T], expires time.Time) {
 	old := s.key
 	s.keep(doc, mv.next.Version, expires)
@@ -222,8 +222,7 @@ func (s *Session[T]) moved(ctx context.Context, mv *moving, doc *document.Docume
 	s.m.emit(ctx, e, s.key)
 }
 
-// dropData makes the session one that nothing was put into, but for what this request
-// has changed.
+// dropData empties the session, except for this request's recorded changes.
 func (s *Session[T]) dropData() {
 	s.doc = s.m.codec.Empty
 	s.useCookie(s.m.settings(s.r))
@@ -232,14 +231,14 @@ func (s *Session[T]) dropData() {
 	s.unview()
 }
 
-// supersede swaps the record of the session, under its old key, for a pointer to the new
-// one. Under Express.Rules the old key is then deleted, and the pointer goes to a record
-// beside it, which express-session knows nothing of: it finds nothing under the old id,
+// supersede swaps the session's record, under its old key, for a pointer to the new one.
+// Under Express.Rules it then deletes the old key and stores the pointer under another key,
+// which express-session does not know. So express-session finds nothing under the old id,
 // as after its own regenerate.
 func (s *Session[T]) supersede(ctx context.Context, mv *moving) error {
 	info := document.Meta{Successor: mv.next.ID, Login: mv.login != "", Carry: mv.login != "" && !mv.dropped}
 	if !info.Login {
-		info.Owner = s.owner // so that who ends or changes the owner's sessions finds it, see visits
+		info.Owner = s.owner // so that RevokeOwner and UpdateOwner find it, see visits
 	}
 	expires := s.now + s.m.graceEnd(linger)
 	switch {
@@ -273,15 +272,14 @@ func (s *Session[T]) supersede(ctx context.Context, mv *moving) error {
 	if err == nil || errors.Is(err, store.ErrExists) {
 		err = s.m.store.Delete(ctx, s.key)
 	}
-	if err != nil { // the session has moved all the same, and the old record says where
+	if err != nil { // the session has moved all the same, and the old record points to it
 		s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: &storeError{err}}, s.key)
 	}
 	return nil
 }
 
-// point swaps the old record for the pointer. If nobody knows whether that was done it
-// is tried again: the client must not be left with the old id alone, which ends with
-// the grace.
+// point swaps the old record for the pointer. If the outcome is unknown it retries, because
+// the client must not be left with only the old id, which ends with the grace.
 func (s *Session[T]) point(ctx context.Context, pointer store.Record, successor string) error {
 	for try := 0; ; try++ {
 		_, err := s.m.store.Update(ctx, pointer)
@@ -300,8 +298,8 @@ func (s *Session[T]) point(ctx context.Context, pointer store.Record, successor 
 	}
 }
 
-// undoMove removes the new record again. Nobody has its id: if this fails it expires
-// unused.
+// undoMove deletes the new record. No client has its id, so if the delete fails, the record
+// expires unused.
 func (s *Session[T]) undoMove(ctx context.Context, key string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.m.saveTimeout)
 	defer cancel()
@@ -333,7 +331,7 @@ func (s *Session[T]) Renew(ctx context.Context) error {
 	}
 	switch {
 	case s.state == stateNew:
-		s.id, s.key = "", "" // nobody has it yet
+		s.id, s.key = "", "" // no client has it yet
 		return nil
 	case s.state != stateStored || s.follows != "":
 		return ErrRevoked
