@@ -12,18 +12,19 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// Commit ends the request's work with a session that [Manager.Open] gave: it saves
-// what has changed, else moves the expiry if it is time to, and adds the cookie to
-// h if one is due. Call it before the response's header leaves and, if the handler
-// goes on after that, once more at the end with h nil. An adapter does not call it for a
-// handler that has panicked. Within Handler it puts the cookie into a header that
-// net/http does not write: that of a WebSocket's upgrade. It goes on when ctx is
-// canceled (the client has gone, the changes count), for Config.SaveTimeout at the
-// most.
+// Commit ends the request's work with a session from [Manager.Open]. It saves what has
+// changed; if nothing has, it moves the expiry when that is due. It adds the cookie to h if
+// one is due. Call it before the response's headers are sent. If the handler goes on after
+// that, call it once more at the end, with a nil h. An adapter does not call it for a
+// handler that has panicked. Within Handler, call it to put the cookie into headers that
+// net/http does not write, such as those of a WebSocket's upgrade.
 //
-// On an error answer with that alone, and nothing of the handler's. That the session
-// has ended meanwhile is no error: the changes are dropped, and an event says so. The
-// cookie stays as it is then, since the browser may have a newer one.
+// Commit goes on when ctx is canceled, for at most Config.SaveTimeout: the changes count
+// even if the client has disconnected.
+//
+// On an error, answer with an error response and with nothing from the handler. It is no
+// error if the session has ended in the meantime: the changes are dropped, an event reports
+// that, and the cookie stays as it is, since the browser may have a newer one.
 func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) error {
 	ctx = s.m.quiet(ctx)
 	s.mu.Lock()
@@ -33,10 +34,10 @@ func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) e
 	}
 	s.catchUp()
 	s.now = s.m.present()
-	if !s.resend { // else with the cookie, for it to be the last line, or not at all
+	if !s.resend { // otherwise together with the cookie, so that the cookie is the last line
 		s.clearCopies(h)
 	}
-	s.keepExpiry = !s.m.policy.saveIsUse() && s.cookieSent // the record is to expire with the cookie
+	s.keepExpiry = !s.m.policy.saveIsUse() && s.cookieSent // the record must expire with the cookie
 	err := s.commitState(ctx, h)
 	if h != nil {
 		s.headerSent = true
@@ -50,7 +51,7 @@ func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) e
 	return err
 }
 
-// commitState is what a request's end asks of the store and of the header.
+// commitState does what the session's state requires at the end of a request.
 func (s *Session[T]) commitState(ctx context.Context, h http.Header) error {
 	if s.pendingDelete != nil || s.state == stateEnding {
 		if err := s.retryEnd(ctx); err != nil {
@@ -68,8 +69,8 @@ func (s *Session[T]) commitState(ctx context.Context, h http.Header) error {
 	return nil
 }
 
-// retryEnd tries once more what the store has failed to end when the handler asked for
-// it. Whoever was told of a logout must be logged out.
+// retryEnd tries again to end what the store failed to end during the handler. A user who
+// was shown as logged out must be logged out.
 func (s *Session[T]) retryEnd(ctx context.Context) error {
 	d := s.m.outlive(ctx)
 	defer d.End()
@@ -89,14 +90,14 @@ func (s *Session[T]) retryEnd(ctx context.Context) error {
 	return err
 }
 
-// hasMoreToCommit reports whether there is something left to do after the header.
+// hasMoreToCommit reports whether work is left after the headers are sent.
 func (s *Session[T]) hasMoreToCommit() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state == stateEnding || s.state <= stateStored && (s.deferred || s.pending())
 }
 
-// pending reports whether the request has changed something and not saved it.
+// pending reports whether the request has unsaved changes.
 func (s *Session[T]) pending() bool {
 	return len(s.updates) > 0 || s.settingsChanged || s.ownerMoved || s.touched
 }
@@ -125,7 +126,7 @@ func (s *Session[T]) commitNew(ctx context.Context, h http.Header) error {
 		return nil
 	}
 	if !changed && s.m.policy.defersHarmlessWrites() && h != nil && (s.secure || s.settings.Secure != SecureAlways) {
-		// Nothing in it can be lost: it is stored when the request ends.
+		// No data can be lost: the session is stored at the end of the request.
 		s.deferred = true
 		if err := s.needID(); err != nil {
 			return err
@@ -136,7 +137,7 @@ func (s *Session[T]) commitNew(ctx context.Context, h http.Header) error {
 	defer d.End()
 	err = s.create(d, value, body)
 	if errors.Is(err, ErrInsecure) || errors.Is(err, ErrHeaderSent) {
-		// There is no client that could come back to it: a record would only take room.
+		// No client could return to the session, so a record would only use space.
 		reason := ReasonHeaderSent
 		if errors.Is(err, ErrInsecure) {
 			reason = ReasonInsecure
@@ -163,7 +164,7 @@ func (s *Session[T]) commitStored(ctx context.Context, h http.Header) error {
 		return s.saveFollower(d)
 	}
 	if h == nil && !s.deferred && !s.pending() {
-		return nil // settled when the header left
+		return nil // committed when the headers were sent
 	}
 	value, body, err := s.replayAtEnd(ctx)
 	if err != nil {
@@ -178,7 +179,7 @@ func (s *Session[T]) commitStored(ctx context.Context, h http.Header) error {
 		changed = !bytes.Equal(since, body)
 	}
 	newCookie := s.settingsChanged
-	wait := s.m.policy.defersHarmlessWrites() && h != nil && !s.repair // what loses nothing is done when the request ends
+	wait := s.m.policy.defersHarmlessWrites() && h != nil && !s.repair // writes that can be lost without harm are done at the end of the request
 	stale := s.settingsChanged || s.m.resave && s.saved == nil
 	if s.m.policy.defersHarmlessWrites() && !wait && !changed {
 		if stale, err = s.staleInExpress(body); err != nil {
@@ -214,9 +215,9 @@ func (s *Session[T]) commitStored(ctx context.Context, h http.Header) error {
 	return s.sendCookie(ctx, h)
 }
 
-// staleInExpress is what express-session writes at the end of a request that has
-// changed no data since its last save: what Resave asks for, what Reload has brought
-// that was not there at first, and a changed cookie, as part of its touch.
+// staleInExpress reports whether express-session would write at the end of a request that
+// has changed no data since its last save. It writes for Resave, for data that Reload
+// brought, and, as part of its touch, for a changed cookie.
 func (s *Session[T]) staleInExpress(body []byte) (bool, error) {
 	if s.regenerated {
 		return true, nil
@@ -231,16 +232,16 @@ func (s *Session[T]) staleInExpress(body []byte) (bool, error) {
 	return s.settingsChanged && s.came(), nil
 }
 
-// sends reports whether the response carries the cookie of a stored session: one that the
-// browser does not have, or whose expiry moves. Except under Express.Rules it does only if
-// a write has just shown that the session lives (s.checked): another request may have
-// logged in, and then the browser has, or will have, a newer cookie.
+// sends reports whether the response carries the cookie of a stored session: a cookie that
+// the browser does not have, or whose expiry moves. Except under Express.Rules, it is sent
+// only if a write has just shown that the session is live (s.checked). Otherwise another
+// request may have logged in, and the browser has, or will have, a newer cookie.
 func (s *Session[T]) sends(body []byte, newCookie bool) (bool, error) {
 	switch {
 	case s.follows != "":
 		return false, nil
 	case s.alias != "":
-		return s.repair && s.checked, nil // renewed: the old id must not come back, and the new one has to arrive
+		return s.repair && s.checked, nil // renewed: the old id must not be sent again, and the new one must reach the client
 	case !s.came():
 		return true, nil
 	case s.m.policy.cookieNeedsWrite() && !s.checked:
@@ -248,14 +249,14 @@ func (s *Session[T]) sends(body []byte, newCookie bool) (bool, error) {
 	case s.m.rolling || s.resend || s.m.policy.cookieNeedsWrite() && (newCookie || s.sent.Old || s.lifetime.Set):
 		return true, nil
 	case s.lifetime.Set || s.lifetime.Off:
-		// The browser's copy of the expiry moves with each change, as express-session's.
+		// The expiry in the browser moves with each change, as in express-session.
 		return s.modified(body)
 	}
 	return false, nil
 }
 
-// rollBack drops what the request has changed and not saved. The session is as it was
-// when it was last loaded or saved, and whoever recovers may go on with it.
+// rollBack drops the request's unsaved changes. The session is then as it was when it was
+// last loaded or saved, and code that recovers may go on with it.
 func (s *Session[T]) rollBack(ctx context.Context, reason Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -285,26 +286,26 @@ func (s *Session[T]) rollBack(ctx context.Context, reason Reason) {
 	s.learn(&loaded[T]{rec: store.Record{Expires: s.deadline.Time()}, doc: s.doc})
 }
 
-// outlook tells what the end of the request would do: whether something would be saved,
-// and whether there is anything to do at all.
+// outlook reports whether the end of the request would save something, and whether it has
+// nothing to do at all.
 func (s *Session[T]) outlook() (saves, idle bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	saves = s.state <= stateStored && (s.pending() || s.m.resave || s.m.saveUninitialized)
-	// A failed request is no use of the session either. Only an id that the store has
-	// been given already must still reach the client.
+	// A failed request does not count as use of the session. But an id that is already in
+	// the store must still reach the client.
 	unchanged := s.state == stateStored && s.came() || s.state == stateNew && !s.regenerated
 	return saves, s.failed && unchanged && !s.pending()
 }
 
-// unsend takes back that the headers are sent with the cookie in it.
+// unsend records that the headers, with the cookie in them, are not sent after all.
 func (s *Session[T]) unsend() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.headerSent, s.cookieSent = false, false
 }
 
-// taken drops, and reports, what the client cannot be told of any more.
+// taken drops and reports the changes whose cookie can no longer reach the client.
 func (s *Session[T]) taken(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -330,8 +331,7 @@ func (s *Session[T]) taken(ctx context.Context) {
 	}
 }
 
-// close takes note that the request is over. What is changed from now on is saved by
-// nobody, unless by Save.
+// close records that the request is over. From now on only Save stores changes.
 func (s *Session[T]) close(ctx context.Context, failed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -343,7 +343,7 @@ func (s *Session[T]) close(ctx context.Context, failed bool) {
 
 func (s *Session[T]) tooLate() { s.tooLateIn(context.Background()) }
 
-// tooLateIn reports a change after the request's end, once.
+// tooLateIn reports the first change after the end of the request.
 func (s *Session[T]) tooLateIn(ctx context.Context) {
 	if s.overReported || s.state > stateStored {
 		return
@@ -352,9 +352,9 @@ func (s *Session[T]) tooLateIn(ctx context.Context) {
 	s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonFinished}, s.key)
 }
 
-// abandon ends what no client knows of, because its cookie was discarded: a session
-// that this request has created. One that it has found in the store was saved as if the
-// client had left.
+// abandon deletes a session that this request has created and that no client can know,
+// because its cookie was discarded. A session that was already in the store stays, as if
+// the client had disconnected.
 func (s *Session[T]) abandon(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -363,7 +363,7 @@ func (s *Session[T]) abandon(ctx context.Context) {
 	}
 	s.m.emit(ctx, Event{Kind: EventCookieNotSent, Owner: s.owner, Reason: ReasonTimedOut}, s.key)
 	if s.origin != s.m.codec.Empty {
-		return // it was renewed, and has the client's data
+		return // it was renewed and has the client's data
 	}
 	d := s.m.outlive(ctx)
 	defer d.End()
@@ -375,8 +375,7 @@ func (s *Session[T]) abandon(ctx context.Context) {
 	s.finish()
 }
 
-// reportUnsent tells that the store has the session under an id that the client was
-// not told.
+// reportUnsent reports that the session is stored under an id that the client did not get.
 func (s *Session[T]) reportUnsent(ctx context.Context, reason Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -385,33 +384,33 @@ func (s *Session[T]) reportUnsent(ctx context.Context, reason Reason) {
 	}
 }
 
-// isUse reports whether the store is to be told that the session was used.
+// isUse reports whether the store must be updated because the session was used.
 func (s *Session[T]) isUse() bool {
 	switch {
 	case s.touched && s.alias == "":
 		return s.came()
 	case s.written, !s.came() && !s.repair:
-		return false // stored by this very request, or found through an old id
+		return false // stored by this request, or found through an old id
 	}
 	at, _ := s.ends()
 	return s.due(at) || s.outdated() || s.wantsCookie()
 }
 
-// outdated reports whether the bookkeeping wants to be written anew: the session's new id
-// was seen, or a secret that is to be dropped has sealed it.
+// outdated reports whether the bookkeeping must be written again: the session's new id was
+// seen for the first time, or an old secret has sealed the bookkeeping.
 func (s *Session[T]) outdated() bool {
 	return s.doc.Meta.Unseen && s.came() || s.doc.Meta.OldSecret
 }
 
-// wantsCookie reports whether the browser is to get the cookie though nothing has changed.
+// wantsCookie reports whether the browser gets the cookie although nothing has changed.
 func (s *Session[T]) wantsCookie() bool {
 	return s.repair || s.resend || s.m.policy.cookieNeedsWrite() && (s.m.rolling || s.sent.Old || s.saved != nil && s.lifetime.Set)
 }
 
-// use tells the store that the session was used. Where the browser is to get its cookie
-// with that it is a swap, which shows that no other request has ended the session or
-// logged in meanwhile: whose cookie this one would take away. A write that fails costs
-// nothing but time: the page goes out, without the cookie.
+// use records the use of the session in the store. If the browser gets its cookie with it,
+// the write is a swap, because a swap shows that no other request has ended the session or
+// logged in. Otherwise this cookie would replace the newer one. If the write fails, no data
+// are lost: the response is sent without the cookie.
 func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error) {
 	d := s.m.outlive(ctx)
 	defer d.End()
@@ -425,7 +424,7 @@ func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error)
 	} else if errors.Is(err, store.ErrNotFound) && s.m.isGone(d, s.key) {
 		return s.revoked(ctx)
 	} else if errors.Is(err, store.ErrNotFound) {
-		err = s.reload(d) // under Express.Rules Renew leaves a link in the record's place
+		err = s.reload(d) // under Express.Rules, Renew replaces the record by a link
 		if superseded := (*supersededError)(nil); errors.As(err, &superseded) {
 			return s.revoked(ctx)
 		}
@@ -434,7 +433,7 @@ func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error)
 		return err
 	}
 	if err != nil {
-		s.touched = false // once is enough to tell
+		s.touched = false // report it only once
 		s.m.emit(ctx, Event{Kind: EventTouchFailed, Owner: s.owner, Err: &storeError{err}}, s.key)
 	}
 	return nil
@@ -451,7 +450,7 @@ func (s *Session[T]) due(at document.Instant) bool {
 	if every == 0 {
 		every = time.Duration(s.idle().MS) * time.Millisecond / 10
 	}
-	if s.lifetime.Set && s.m.policy.cookieNeedsWrite() { // the browser's cookie must not expire in between
+	if s.lifetime.Set && s.m.policy.cookieNeedsWrite() { // the browser's cookie must not expire in the meantime
 		every = min(every, time.Duration(s.lifetime.MS)*time.Millisecond/10)
 	}
 	return at != s.deadline && at.Sub(s.deadline).Abs() >= every

@@ -9,7 +9,9 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// NoTimeout as Config.IdleTimeout or Config.AbsoluteTimeout switches it off.
+// NoTimeout, as Config.IdleTimeout or Config.AbsoluteTimeout, switches that timeout off. --
+// // of a store that is a [store.Watcher] ++ // for a store that is a [store.Watcher] -- //
+// of one that is not ++ // for any other store
 const NoTimeout time.Duration = -1
 
 // The defaults of [Config].
@@ -24,172 +26,177 @@ const (
 	DefaultPollInterval    = 5 * time.Second // of one that is not
 )
 
-// Config says how sessions behave. [New] copies and checks it. The zero value of
-// each field is a safe default; only Secrets must be given.
+// Config configures a [Manager]. [New] copies and checks it. Only Secrets is required: the
+// zero value of every other field is a safe default.
 type Config struct {
-	// Secrets sign the id in the cookie with HMAC-SHA256. The first signs, all
-	// verify. To rotate, add the new one last on every node, then put it first on every
-	// node, and drop the old one when MaxAge has passed: docs/rotating-secrets.md. A
-	// session whose cookie an old secret signed gets a new cookie at its next visit. At least 16 bytes each; `openssl rand -base64 32` makes a good one.
+	// Secrets are the keys that sign the id in the cookie, with HMAC-SHA256. The first
+	// secret signs; all of them verify. Each has at least 16 bytes; `openssl rand -base64
+	// 32` makes a good one. To rotate, add the new secret at the end on every node, then
+	// move it to the front on every node, and remove the old one when MaxAge has passed:
+	// see docs/rotating-secrets.md. A session whose cookie has an old secret's signature
+	// gets a new cookie at its next visit.
 	Secrets []string
 
-	// Store keeps the sessions. Default: a memstore of this manager's own, which
-	// Close closes.
+	// Store keeps the sessions. Default: a new memstore, which [Manager.Close] closes.
 	Store store.Store
 
-	// Name is the cookie's name. Default: "__Host-sid" if the cookie is always
-	// Secure, has no Domain and covers "/"; "__Secure-sid" if it is always Secure
-	// otherwise; else "sid".
+	// Name is the cookie's name. Default: "__Host-sid" if the cookie is always Secure, has
+	// no Domain and has the path "/"; "__Secure-sid" for any other cookie that is always
+	// Secure; "sid" otherwise.
 	Name string
 
-	// Scope is a part of the keys under which sessions are stored, so that managers
-	// which share Secrets and Store, such as one for staff and one for customers, do not
-	// take each other's cookies. Default: Name without its prefix "__Host-" or
-	// "__Secure-". Set it to what it was when you change Name, and the sessions stay.
-	// With Express.InsecurePlainIDs it has no effect: there every manager with one of the Secrets
-	// accepts the cookie under its own Name.
+	// Scope is a part of the keys under which the store keeps the sessions. Managers that
+	// share Secrets and Store, such as one for staff and one for customers, need different
+	// scopes, so that neither accepts the other's cookies. Default: Name without its prefix
+	// "__Host-" or "__Secure-". To keep the sessions when you change Name, set Scope to its
+	// old value. Scope has no effect with Express.InsecurePlainIDs: then every manager that
+	// has one of the Secrets accepts the cookie under its own Name.
 	Scope string
 
-	// Cookie says how the cookie is set.
+	// Cookie holds the attributes of the cookie.
 	Cookie Cookie
 
-	// FormerCookies are what the sessions' cookie was before Name, Cookie.Domain,
-	// Cookie.Path or Cookie.Partitioned was changed: a browser keeps such a cookie beside
-	// the new one. Who comes with a cookie of a former Name alone goes on with the session,
-	// and gets the new one; a former cookie is cleared when the session's cookie is sent.
+	// FormerCookies lists the cookies that sessions had before you changed Name,
+	// Cookie.Domain, Cookie.Path or Cookie.Partitioned. A browser keeps such a cookie
+	// beside the new one. A client that sends only a cookie of a former Name keeps its
+	// session and gets the new cookie. A response that sends the session's cookie also
+	// clears the former ones.
 	FormerCookies []FormerCookie
 
-	// CookieFunc, if given, says it for each request, in place of Cookie. A cookie
-	// that cannot be written is an error of that request.
+	// CookieFunc, if set, returns the cookie's attributes for each request and replaces
+	// Cookie. If it returns a cookie that cannot be written, that request fails.
 	CookieFunc func(*http.Request) Cookie
 
-	// IdleTimeout ends a session on the server that was not used for so long (ASVS
-	// 7.3.1). Default: Cookie.MaxAge, or 24 hours where that is zero. A session that
-	// set its own MaxAge has that instead.
+	// IdleTimeout is how long a session lives on the server without use (ASVS 7.3.1). A
+	// session that has set its own MaxAge uses that instead. Default: Cookie.MaxAge, or 24
+	// hours if that is zero.
 	IdleTimeout time.Duration
 
-	// AbsoluteTimeout ends a session so long after it was created, however busy it
-	// is (ASVS 7.3.2). Default: 30 days, or Cookie.MaxAge if that is longer.
+	// AbsoluteTimeout is how long a session lives after its creation, even if it is in use
+	// (ASVS 7.3.2). Default: 30 days, or Cookie.MaxAge if that is longer.
 	AbsoluteTimeout time.Duration
 
-	// TouchInterval is by how much a visit that changes nothing must move the expiry
-	// before that is written to the store. Default: a tenth of the session's idle
-	// timeout. Negative: every visit writes, as express-session does.
+	// TouchInterval limits the writes of visits that change nothing: such a visit writes to
+	// the store only if it moves the expiry by at least TouchInterval. Default: a tenth of
+	// the session's idle timeout. Negative: every visit writes, as in express-session.
 	TouchInterval time.Duration
 
-	// RenewGrace is for how long the old id still answers after Renew, so that requests
-	// in flight are not logged out; it counts from when the client was first seen with
-	// the new id, for at most [MaxRenewRepair]. After Login, Regenerate, Destroy and Revoke
-	// a request that comes with the old id within it stores nothing and is sent no cookie.
-	// Default: 30 seconds. Negative: not at all.
+	// RenewGrace is how long the old id stays valid after Renew, so that requests in flight
+	// are not logged out. It counts from the first request with the new id; until that
+	// comes, the old id stays valid for at most [MaxRenewRepair]. After Login, Regenerate,
+	// Destroy and Revoke, a request that comes with the old id within RenewGrace stores
+	// nothing and gets no cookie. Default: 30 seconds. Negative: no grace.
 	RenewGrace time.Duration
 
-	// LoadTimeout bounds each load, so that a store which does not answer costs a
-	// request that long and no longer: then it is answered as with any failure of the
-	// store. It bounds Reload, Ping and each step of List too. Default: 5 seconds.
+	// LoadTimeout limits each load. If the store does not answer in time, the request is
+	// answered as after any other failure of the store. It also limits Reload, Ping and
+	// each step of List. Default: 5 seconds.
 	LoadTimeout time.Duration
 
-	// SaveTimeout bounds each save: the one at the end of a request, which goes on if
-	// the client has gone away, and Save, Regenerate, Renew, Destroy and Revoke,
-	// which end with their ctx too. Default: 5 seconds.
+	// SaveTimeout limits each save. The save at the end of a request goes on when the
+	// client disconnects. Save, Regenerate, Renew, Destroy and Revoke stop when their ctx
+	// ends, too. Default: 5 seconds.
 	SaveTimeout time.Duration
 
-	// RecheckInterval is how often the store is asked whether a session still lives that
-	// a [Session.NotifyContext] waits for, though no event of the store tells of its
-	// end: for how long an end may go unnoticed. Default: a minute if the store is a
-	// [store.Watcher], else 5 seconds.
+	// RecheckInterval is how often the store is polled for each session that a
+	// [Session.NotifyContext] watches. Polling finds the ends of sessions of which the
+	// store publishes no event, so an end is noticed after at most this time. Default: a
+	// minute if the store is a [store.Watcher], 5 seconds otherwise.
 	RecheckInterval time.Duration
 
-	// MaxBytes is the largest document that is stored. Default: 1 MiB.
+	// MaxBytes is the largest size of a stored document, in bytes. Default: 1 MiB.
 	MaxBytes int
 
-	// Rolling sends the cookie with every response, so that the browser's copy of the
-	// expiry moves at each visit. Each visit then writes to the store as well, to be sure
-	// that the session is still the cookie's. Default: when something has changed, or a
-	// visit moves the expiry by TouchInterval.
+	// Rolling sends the cookie with every response, so that every visit moves the expiry in
+	// the browser. Every visit then also writes to the store, which makes sure that the
+	// session has not ended. Default: the cookie is sent when something has changed, and
+	// when a visit moves the expiry by TouchInterval.
 	Rolling bool
 
-	// GenID makes the ids: unguessable, unique, at least 128 bits from a CSPRNG
-	// (ASVS 7.2.3). Default: 24 random bytes, base64url. An error fails the save.
+	// GenID returns a new id. Ids must be unique and unguessable, with at least 128 bits
+	// from a CSPRNG (ASVS 7.2.3). If it returns an error, the save fails. Default: 24
+	// random bytes in base64url.
 	GenID func(*http.Request) (string, error)
 
-	// Proxy says whether X-Forwarded-Proto is believed.
+	// Proxy says whether to trust the header X-Forwarded-Proto.
 	Proxy Proxy
 
-	// IsSecure says whether a request without TLS of its own came over HTTPS, where
-	// Proxy is ProxyUnset. Default: no.
+	// IsSecure reports whether a request without TLS came over HTTPS, for example through a
+	// proxy. It is called only if Proxy is ProxyUnset. Default: such a request did not come
+	// over HTTPS.
 	IsSecure func(*http.Request) bool
 
-	// Express makes sessions behave as express-session's do, option by option.
-	// express.Config sets it for an application that shares its sessions with one on
-	// express-session. The zero value is right for any other.
+	// Express makes sessions behave as in express-session, one option at a time.
+	// express.Config sets it for an application that shares its sessions with
+	// express-session. Other applications leave it at its zero value.
 	Express ExpressOptions
 
-	// OnEvent is told what happens to sessions, for an audit log and metrics. It is
-	// called from requests, concurrently, and must not block.
+	// OnEvent receives the events of sessions, for an audit log and metrics. Requests call
+	// it concurrently, and it must not block.
 	OnEvent func(context.Context, Event)
 
-	// Logger gets events that an operator must see as warnings and errors, and the
-	// others at the debug level. Default: slog.Default().
+	// Logger receives all events. Events that need an operator's attention are warnings and
+	// errors; all others have the debug level. Default: slog.Default().
 	Logger *slog.Logger
 
-	// ErrorHandler answers a request whose session could not be loaded or saved.
-	// Nothing of the handler's response is sent. Default: 503 where the store failed,
-	// else 500, in plain text without the reason.
+	// ErrorHandler writes the response if the session cannot be loaded or saved; nothing of
+	// the handler's response is sent. Default: status 503 if the store failed, 500
+	// otherwise, in plain text without the reason.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 
-	// Now is the clock. Default: time.Now.
+	// Now returns the current time. Default: time.Now.
 	Now func() time.Time
 }
 
-// ExpressOptions are the settings of express-session that this package does not need, or
-// that are safer the other way round.
+// ExpressOptions are options of express-session that only applications which share sessions
+// with it need. Their zero values are the safe choice.
 type ExpressOptions struct {
-	// Rules decides as express-session does where that differs from here:
-	//   - Regenerate alone, with nothing put in, is worth a record and a cookie;
-	//   - a change of the cookie alone, or an old secret's signature, is no reason to
-	//     send it;
-	//   - what nothing would be lost of (a touch, Resave, an empty new session) is written
-	//     when the request ends rather than before its header leaves;
-	//   - Save, and SetCookie with the same lifetime, keep the expiry as it is; Reload of a
-	//     session that is gone leaves the request what it had; Regenerate does not try a
-	//     failed delete again.
+	// Rules makes the manager behave as express-session does in these points:
+	//   - Regenerate stores the new session and sends its cookie even if it is empty.
+	//   - A change of only the cookie's attributes does not send the cookie. Nor does the
+	//     signature of an old secret.
+	//   - Writes that can be lost without harm (a touch, Resave, an empty new session) are
+	//     done at the end of the request, after the headers are sent.
+	//   - Save does not move the expiry, and nor does SetCookie with the same lifetime.
+	//   - Reload of a session that has ended keeps the request's view.
+	//   - Regenerate does not retry a failed delete.
 	Rules bool
 
-	// Resave writes the session at every visit, changed or not. For stores that
-	// cannot touch; otherwise it only costs.
+	// Resave writes the session at every visit, even if it is unchanged. It is for stores
+	// that cannot touch; with others it only costs writes.
 	Resave bool
 
-	// SaveUninitialized stores new sessions that nothing was put into. It makes
-	// every visit of every robot a record (CVE-2015-5963): leave it off.
+	// SaveUninitialized stores new sessions that have no data. Every visit of every robot
+	// then creates a record (CVE-2015-5963), so leave it off.
 	SaveUninitialized bool
 
-	// KeepCookie lets the attributes in the stored document make the cookie of a
-	// session that exists, as express-session does, so that a change of Cookie is seen
-	// by new sessions only. Default: Cookie counts, unless the session has its own.
+	// KeepCookie sets the cookie of an existing session from the attributes in its stored
+	// document, as express-session does. A change of Config.Cookie then applies to new
+	// sessions only. Default: Config.Cookie applies, unless the session has a cookie of its
+	// own.
 	KeepCookie bool
 
-	// KeepDeadCookie leaves the browser its cookie when the session has ended.
-	// Default: it is expired, with identical name, path, domain and flags.
+	// KeepDeadCookie leaves the cookie in the browser when the session has ended. Default:
+	// the response expires it, with identical name, path, domain and flags.
 	KeepDeadCookie bool
 
-	// InsecureFirstCookie takes the first of several cookies of the name, as
-	// express-session does, so that another subdomain can plant one. Default: the
-	// one whose session lives; none if two do.
+	// InsecureFirstCookie takes the first of several cookies with the name, as
+	// express-session does. Another subdomain can then plant a cookie. Default: the cookie
+	// whose session is live; none of them if two are.
 	InsecureFirstCookie bool
 
-	// InsecurePlainIDs keeps sessions in the store under the id in the cookie, so
-	// that who reads the store can take over every session (and a lookup's timing
-	// leaks, CVE-2019-16782). For stores shared with express-session. Default: under
-	// the SHA-256 of the id.
+	// InsecurePlainIDs stores sessions under the id from the cookie, for stores that are
+	// shared with express-session. Anyone who can read the store can then take over every
+	// session, and the timing of a lookup leaks ids (CVE-2019-16782). Default: sessions are
+	// stored under the SHA-256 of the id.
 	InsecurePlainIDs bool
 
-	// InsecureShortSecrets lets New accept secrets under 16 bytes, for sharing
-	// cookies with an application that has one.
+	// InsecureShortSecrets makes New accept secrets of less than 16 bytes, for an
+	// application that already has one and shares its cookies.
 	InsecureShortSecrets bool
 
-	// ReservedKeys are top-level keys that the data must not have: those which a
-	// program that shares the store would take for its own. A stored document that has
-	// one is read without it; putting one in fails the save.
+	// ReservedKeys lists top-level keys that the data must not have, because another
+	// program that shares the store uses them. If a stored document has such a key, the
+	// data are read without it. If the data have one, the save fails.
 	ReservedKeys []string
 }

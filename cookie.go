@@ -9,66 +9,69 @@ import (
 	"github.com/nestsession/session/internal/document"
 )
 
-// Cookie says how the session's cookie is set. The zero value is safe: it ends
-// with the browser, covers the whole site, and is HttpOnly, Secure and SameSite=Lax.
+// Cookie holds the attributes of the session cookie. The zero value is safe: the cookie
+// ends when the browser closes, covers the whole site, and is HttpOnly, Secure and
+// SameSite=Lax.
 type Cookie struct {
-	// Path is where the browser sends the cookie, and where there are sessions at
-	// all: "" is "/". [NoPath] leaves the attribute out.
+	// Path limits the cookie, and sessions as a whole, to a part of the site. "" means "/".
+	// [NoPath] omits the attribute.
 	Path string
 
-	// Domain widens the cookie to subdomains. Default "": this host alone.
+	// Domain extends the cookie to subdomains. Default: "", only this host.
 	Domain string
 
-	// MaxAge is how long the browser keeps the cookie, counted from when it was
-	// last sent. Zero: until the browser closes. Unless Config.IdleTimeout says
-	// otherwise it is the session's idle timeout on the server as well.
+	// MaxAge is how long the browser keeps the cookie after it was last sent. Zero means
+	// until the browser closes. It is also the session's idle timeout on the server, unless
+	// Config.IdleTimeout is set.
 	MaxAge time.Duration
 
-	// Expires is a fixed date in place of MaxAge: sessions end then. With
-	// Config.KeepCookie it becomes, as in express-session, a lifetime when a session is
-	// born, which every later visit renews.
+	// Expires is a fixed date at which sessions end. It replaces MaxAge. With
+	// Express.KeepCookie, as in express-session, the time from a session's creation to this
+	// date becomes its lifetime, which every later visit renews.
 	Expires time.Time
 
-	// Secure says over which connections the cookie travels; see [Secure].
+	// Secure says over which connections the cookie is sent; see [Secure].
 	Secure Secure
 
-	// SameSite says with which requests from other sites it travels; see [SameSite].
+	// SameSite says with which requests from other sites the cookie is sent; see
+	// [SameSite].
 	SameSite SameSite
 
-	// InsecureScriptAccess leaves HttpOnly out: every script in the page, an
-	// injected one too, can read the id (ASVS 3.3.4).
+	// InsecureScriptAccess omits HttpOnly. Every script in the page, even an injected one,
+	// can then read the id (ASVS 3.3.4).
 	InsecureScriptAccess bool
 
-	// Partitioned keeps one cookie for each embedding site (CHIPS). Needs Secure.
+	// Partitioned gives each embedding site its own cookie (CHIPS). It requires Secure.
 	Partitioned bool
 
-	// Priority is Chromium's hint which cookie to evict first.
+	// Priority tells Chromium which cookies to evict first.
 	Priority Priority
 }
 
-// UntilClosed as MaxAge is express-session's false: the cookie ends with the browser,
-// as with zero, but is sent again with each change of the data.
+// UntilClosed, as MaxAge, is express-session's false. As with zero, the cookie ends when
+// the browser closes, but it is sent again with each change of the data.
 const UntilClosed time.Duration = math.MinInt64
 
-// NoPath as Cookie.Path leaves the attribute out: the browser then takes the
-// folder of the request's path.
+// NoPath, as Cookie.Path, omits the attribute. The browser then uses the directory of the
+// request's path.
 const NoPath = "none"
 
-// Secure says over which connections a cookie travels.
+// Secure says over which connections a cookie is sent.
 type Secure uint8
 
 const (
-	// SecureAlways sets Secure. Over plain HTTP no cookie is sent, and no new
-	// session is stored (EventCookieNotSent says so).
+	// SecureAlways sets Secure. Over plain HTTP no cookie is sent and no new session is
+	// stored; EventCookieNotSent reports it.
 	SecureAlways Secure = iota
-	// SecureAuto sets Secure if the request came over HTTPS: for servers that are
-	// reached both ways. An attacker on the network can read the cookie on the plain way.
+	// SecureAuto sets Secure if the request came over HTTPS. It is for servers that are
+	// reached by HTTPS and by plain HTTP. An attacker on the network can read the cookie
+	// from plain HTTP.
 	SecureAuto
 	// Insecure never sets Secure.
 	Insecure
 )
 
-// SameSite says with which requests from other sites a cookie travels.
+// SameSite says with which requests from other sites a cookie is sent.
 type SameSite uint8
 
 const (
@@ -79,7 +82,7 @@ const (
 	SameSiteOmit                   // no attribute: the browser decides
 )
 
-// Priority is Chromium's hint which cookie to evict first.
+// Priority tells Chromium which cookies to evict first.
 type Priority uint8
 
 const (
@@ -89,7 +92,7 @@ const (
 	PriorityHigh
 )
 
-// path is the prefix that the cookie covers.
+// path is the prefix of the paths that the cookie covers.
 func (c *Cookie) path() string {
 	if c.Path == "" || c.Path == NoPath {
 		return "/"
@@ -97,8 +100,8 @@ func (c *Cookie) path() string {
 	return c.Path
 }
 
-// covers is the path-match of RFC 6265 section 5.1.4. express-session compares
-// text, so that "/admin" covers "/administrator", where no browser sends it.
+// covers is the path-match of RFC 6265 section 5.1.4. express-session compares only the
+// text, so its "/admin" also covers "/administrator", to which no browser sends the cookie.
 func (c *Cookie) covers(path string) bool {
 	p := c.path()
 	if p == "/" {
@@ -107,7 +110,8 @@ func (c *Cookie) covers(path string) bool {
 	return strings.HasPrefix(path, p) && (len(path) == len(p) || p[len(p)-1] == '/' || path[len(p)] == '/')
 }
 
-// resolve replaces what depends on the request by what it is for this one.
+// resolve replaces the settings that depend on the request by their values for this
+// request.
 func (c *Cookie) resolve(secure bool) {
 	if c.SameSite == SameSiteAuto {
 		c.SameSite = SameSiteLax
@@ -123,7 +127,7 @@ func (c *Cookie) resolve(secure bool) {
 	}
 }
 
-// attributes is the cookie on the wire. c is resolved.
+// attributes returns what is written to the Set-Cookie header. c must be resolved.
 func (c *Cookie) attributes(expires document.Instant) cookie.Attributes {
 	a := cookie.Attributes{
 		Domain:      c.Domain,
@@ -168,25 +172,26 @@ func (p Priority) attribute() cookie.Priority {
 	return ""
 }
 
-// Proxy says whether X-Forwarded-Proto tells how the client connected. (RFC 7239
-// Forwarded is not read, as in express-session.)
+// Proxy says whether to trust the header X-Forwarded-Proto. (Like express-session, this
+// package does not read the Forwarded header of RFC 7239.)
 type Proxy uint8
 
 const (
-	// ProxyUnset trusts TLS and Config.IsSecure, not the header.
+	// ProxyUnset trusts TLS and Config.IsSecure, but not the header.
 	ProxyUnset Proxy = iota
-	// ProxyTrusted believes the first element of X-Forwarded-Proto: only behind a
-	// proxy that sets it, or anybody can claim to come over HTTPS.
+	// ProxyTrusted trusts the first element of X-Forwarded-Proto. Use it only behind a
+	// proxy that sets the header; otherwise any client can claim to use HTTPS.
 	ProxyTrusted
-	// ProxyIgnored trusts TLS alone.
+	// ProxyIgnored trusts only TLS.
 	ProxyIgnored
 )
 
-// FormerCookie is a cookie that sessions had before Config.Name or Config.Cookie was
-// changed: what browsers tell cookies apart by (RFC 6265 section 5.3).
+// FormerCookie describes a cookie that sessions had before Config.Name or Config.Cookie was
+// changed. Its fields are those by which browsers tell cookies apart (RFC 6265 section
+// 5.3).
 type FormerCookie struct {
-	Name        string // "": Config.Name, or what its default was for such a cookie
-	Domain      string // "": the host alone
+	Name        string // "": Config.Name, or the default name of such a cookie
+	Domain      string // "": only this host
 	Path        string // "": "/"
 	Partitioned bool
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// settings are the Config's for a request, unresolved.
+// settings returns the Config's cookie for a request, unresolved.
 func (c *core) settings(r *http.Request) *Cookie {
 	if c.cookieFunc != nil {
 		k := c.cookieFunc(c.callback(r))
@@ -28,7 +28,8 @@ func (c *core) settings(r *http.Request) *Cookie {
 	return &c.cookie
 }
 
-// resolve is a cookie as it is for a request that came over HTTPS, or did not.
+// resolve returns a cookie with the settings for a request that came over HTTPS, or did
+// not.
 func (c *core) resolve(k *Cookie, secure bool) *Cookie {
 	switch {
 	case k.Secure != SecureAuto && k.SameSite != SameSiteAuto:
@@ -43,7 +44,7 @@ func (c *core) resolve(k *Cookie, secure bool) *Cookie {
 	return &own
 }
 
-// secure says whether the request came over an encrypted connection.
+// secure reports whether the request came over an encrypted connection.
 func (c *core) secure(r *http.Request) bool {
 	if r.TLS != nil {
 		return true
@@ -58,8 +59,8 @@ func (c *core) secure(r *http.Request) bool {
 	return false
 }
 
-// emit reports an event to Config.OnEvent and the log. key is the session's key
-// in the store, of which only the digest leaves the process.
+// emit reports an event to Config.OnEvent and to the log. key is the session's key in the
+// store. Only its digest is reported.
 func (c *core) emit(ctx context.Context, e Event, key string) {
 	level := e.level()
 	logs := c.logger.Enabled(ctx, level)
@@ -91,9 +92,9 @@ func (c *core) emit(ctx context.Context, e Event, key string) {
 	c.logger.LogAttrs(ctx, level, "session: "+string(e.Kind), attrs...)
 }
 
-// quietContext is a request's context in which From does not find the session, which
-// is locked while events are reported and the store is called: a log handler or a
-// store's tracing that asks for the user would wait for ever.
+// quietContext is a request's context in which From does not find the session. The session
+// is locked while events are reported and the store is called. A log handler or a store's
+// tracing that used the session there would deadlock.
 type quietContext struct {
 	context.Context
 	c *core
@@ -126,15 +127,15 @@ func (l lockedExchange) level() int {
 	return l.outer.level()
 }
 
-// cookieNotSent reports a Secure cookie that a plain connection cannot carry. The
-// event comes each time, the warning once a minute: it is the same for every request.
+// cookieNotSent reports a Secure cookie that cannot be sent over plain HTTP. There is an
+// event each time, and a warning once a minute, since it is the same for every request.
 func (c *core) cookieNotSent(ctx context.Context, reason Reason, key string) {
 	c.emit(ctx, Event{Kind: EventCookieNotSent, Reason: reason, Err: ErrInsecure}, key)
-	c.warn(ctx, &c.warned, "session: a Secure cookie was not sent, since the request came over plain HTTP: "+
+	c.warn(ctx, &c.warned, "session: a Secure cookie was not sent, because the request came over plain HTTP: "+
 		"serve HTTPS, set Config.Proxy or Config.IsSecure behind a proxy that ends TLS, or for development set Cookie.Secure to SecureAuto")
 }
 
-// warn writes to the log what is the same for every request, once a minute.
+// warn logs a warning that is the same for every request, once a minute.
 func (c *core) warn(ctx context.Context, last *atomic.Int64, message string, args ...any) {
 	now := c.now().Unix()
 	if before := last.Load(); now-before >= 60 && last.CompareAndSwap(before, now) {
@@ -142,18 +143,18 @@ func (c *core) warn(ctx context.Context, last *atomic.Int64, message string, arg
 	}
 }
 
-// chained is an exchange of whatever type, in the chain of a request's.
+// chained is an exchange of any type in the chain of a request's exchanges.
 type chained interface {
 	manager() *core
 	farther() chained
 	level() int
-	locked() bool // the session is locked, and not to be had
+	locked() bool // the session is locked and cannot be used
 }
 
 // chainKey is the key of the innermost exchange in a context.
 var chainKey any = new(int)
 
-// core is what of a manager does not depend on the data's type.
+// core is the part of a manager that does not depend on the type of the data.
 type core struct {
 	store     store.Store
 	signer    *cookie.Signer
@@ -161,7 +162,7 @@ type core struct {
 	cookies   verified.Cache
 	digestKey [sha256.Size]byte
 	name      string
-	scope     string // of the ids: part of the keys
+	scope     string // a part of the keys
 
 	cookie              Cookie
 	overHTTP, overHTTPS Cookie // the same, resolved
@@ -181,34 +182,34 @@ type core struct {
 	plainIDs, firstCookie              bool
 	keepCookie, keepDeadCookie         bool
 	policy                             policy
-	warned, warnedCopies, warnedAge    atomic.Int64 // when warn last did, in s since 1970
+	warned, warnedCopies, warnedAge    atomic.Int64 // when warn last logged, in seconds since 1970
 	warnedOutside, warnedMember        atomic.Int64
 	former                             []FormerCookie
 	visitors                           int // how many of an owner's sessions are visited at a time
 
-	hub    *watch.Hub // tells the contexts of NotifyContext
-	ending sync.Map   // key → cause of what this node is removing
+	hub    *watch.Hub // ends the contexts of NotifyContext
+	ending sync.Map   // key → cause of the removals in progress on this node
 
-	dropDocument func(key string) // of the decode cache, whose type is the data's
+	dropDocument func(key string) // drops a document from the decode cache, whose type depends on T
 }
 
-// present is the moment it is now.
+// present returns the current time.
 func (c *core) present() document.Instant { return document.Instant(c.now().UnixMilli()) }
 
-// outlive returns a context for work that ctx's end does not stop, but
-// Config.SaveTimeout does. The caller ends it.
+// outlive returns a context for work that goes on when ctx ends, but for at most
+// Config.SaveTimeout. The caller calls its End.
 func (c *core) outlive(ctx context.Context) *deadline.Context {
 	return deadline.Without(ctx, c.saveTimeout)
 }
 
-// forCaller returns the context for what the caller of a session's method asks of the
-// store. The caller ends it.
+// forCaller returns the context for a store call by a method of the session. The caller
+// calls its End.
 func (c *core) forCaller(ctx context.Context) *deadline.Context {
 	return deadline.Within(quietContext{ctx, c}, c.saveTimeout)
 }
 
-// dropCached forgets what this node has kept of a session besides the store, which
-// has it no more: nobody will ask for it, and it is personal data.
+// dropCached drops what this node has cached of a session that is no longer in the store.
+// It is personal data, and no longer needed.
 func (c *core) dropCached(key string) {
 	c.dropDocument(key)
 	c.cookies.Drop(key)
@@ -217,13 +218,13 @@ func (c *core) dropCached(key string) {
 const (
 	// maxPasses bounds how often an owner's sessions are listed again.
 	maxPasses = 8
-	// maxVisits is how many sessions are visited at a time. Stores send calls together
-	// that come together.
+	// maxVisits is how many sessions are visited at a time. Stores batch calls that are
+	// made at the same time.
 	maxVisits = 16
 )
 
-// unreadMembers reports the members of a document that did not fit. The events come
-// each time, the warning once a minute.
+// unreadMembers reports the members of a document that do not fit their fields. There is an
+// event each time, and a warning once a minute.
 func (c *core) unreadMembers(ctx context.Context, misfits []document.Misfit, owner, key string) {
 	if len(misfits) == 0 {
 		return
@@ -235,12 +236,12 @@ func (c *core) unreadMembers(ctx context.Context, misfits []document.Misfit, own
 	if last := c.warnedMember.Load(); now-last < 60 || !c.warnedMember.CompareAndSwap(last, now) {
 		return
 	}
-	c.logger.LogAttrs(quietContext{ctx, c}, slog.LevelWarn, "session: a stored member was not read, since it is not of its field's type",
+	c.logger.LogAttrs(quietContext{ctx, c}, slog.LevelWarn, "session: a stored member was not read, because it does not have its field's type",
 		slog.String("error", misfits[0].Err.Error()), slog.String("members", fmt.Sprint(len(misfits))))
 }
 
-// callback is the request for a callback of the Config. In its context Load returns
-// ErrReentrant: the session is locked while the callback runs.
+// callback returns the request for a callback of the Config. With its context Load returns
+// ErrReentrant, because the session is locked while the callback runs.
 func (c *core) callback(r *http.Request) *http.Request {
 	ctx := r.Context()
 	if quiet := c.quiet(ctx); quiet != ctx {
@@ -249,7 +250,7 @@ func (c *core) callback(r *http.Request) *http.Request {
 	return r
 }
 
-// quiet is ctx, without the session if that is in it.
+// quiet returns ctx without the session.
 func (c *core) quiet(ctx context.Context) context.Context {
 	x, _ := ctx.Value(chainKey).(chained)
 	for ; x != nil; x = x.farther() {
@@ -260,12 +261,13 @@ func (c *core) quiet(ctx context.Context) context.Context {
 	return ctx
 }
 
-// changedOutside reports it. The event comes each time, the warning once a minute.
+// changedOutside reports a change outside Update. There is an event each time, and a
+// warning once a minute.
 func (c *core) changedOutside(ctx context.Context, err error, owner, key string) {
 	c.emit(ctx, Event{Kind: EventDropped, Owner: owner, Reason: ReasonOutside, Err: err}, key)
 	now := c.now().Unix()
 	if last := c.warnedOutside.Load(); now-last < 60 || !c.warnedOutside.CompareAndSwap(last, now) {
 		return
 	}
-	c.logger.LogAttrs(quietContext{ctx, c}, slog.LevelWarn, "session: a change was not saved, since it was made outside Update", slog.String("error", err.Error()))
+	c.logger.LogAttrs(quietContext{ctx, c}, slog.LevelWarn, "session: a change was not saved, because it was made outside Update", slog.String("error", err.Error()))
 }

@@ -1,9 +1,8 @@
-// Package session keeps HTTP sessions on the server. The browser has a signed id that
-// means nothing by itself; the state is in a store, so that a session which ends here
-// has ended everywhere.
+// Package session keeps HTTP sessions on the server. The browser's cookie holds a signed,
+// random id and no data. The data are in a store, so a session that ends on one server
+// ends on all of them.
 //
-// A handler declares the session that it needs as a typed parameter, as it would in
-// NestJS with @Session():
+// A handler takes the session as a typed parameter, like @Session() in NestJS:
 //
 //	type Account struct {
 //		User string `json:"user,omitempty"`
@@ -34,7 +33,7 @@
 //			return
 //		}
 //		s.Update(func(a *Account) { a.User = user })
-//		http.Redirect(w, r, "/me", http.StatusSeeOther) // saved before this leaves
+//		http.Redirect(w, r, "/me", http.StatusSeeOther) // saved before this is sent
 //	}
 //
 //	func me(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
@@ -43,33 +42,38 @@
 //
 // # Changes
 //
-// [Session.Data] is the request's own view of the data; [Session.Update] changes it. The
-// functions given to Update are recorded and run again on whatever other requests have
-// saved meanwhile, so that no concurrent change is lost; they must therefore be
-// repeatable. What they changed is saved before the first byte of the response leaves:
-// if that fails, the client gets an error response and nothing of the handler's.
+// [Session.Data] returns the request's own view of the data. [Session.Update] changes it
+// with a function, and records that function. If another request saves first, the recorded
+// functions run again on what it saved, so no concurrent change is lost. For that they must
+// be repeatable. The changes are saved before the first byte of the response is sent. If
+// the save fails, the client gets an error response instead of the handler's.
 //
 // # Life of a session
 //
-// A visitor without a cookie costs the store nothing until something is put into the
-// session. [Session.Login] is for the moment at which a user has shown who it is: a new
-// id, the owner, and what the visitor had gathered. [Session.Renew] gives the same user's
-// session a new id from time to time; [Session.Regenerate] ends it and begins an empty
-// one; [Session.Destroy] ends it.
-// What has ended stays ended: no request in flight writes it back. Sessions also end when
-// they are not used for Config.IdleTimeout, at Config.AbsoluteTimeout, and by
+// A visitor without a cookie makes no record in the store until a handler puts data into
+// the session.
+//
+//   - [Session.Login] is for a user who has just logged in. It sets the owner, gives the
+//     session a new id, and keeps the visitor's data.
+//   - [Session.Renew] gives the session of the same user a new id.
+//   - [Session.Regenerate] ends the session and begins an empty one.
+//   - [Session.Destroy] ends the session.
+//
+// A session that has ended stays ended: no request in flight writes it back. A session also
+// ends after Config.IdleTimeout without use, at Config.AbsoluteTimeout, and by
 // [Manager.Revoke] and [Manager.RevokeOwner].
 //
-// # Several ways in
+// # Handlers, middleware and frameworks
 //
-// [Manager.HandlerFunc] passes the session as a parameter. [Manager.Handler] is middleware,
-// after which [Manager.From] finds the session in a context. [Manager.Open] and
-// [Manager.Commit] are for frameworks that are not net/http's.
+// [Manager.HandlerFunc] passes the session to the handler as a parameter. [Manager.Handler]
+// is middleware: the handlers behind it call [Manager.From] with the request's context.
+// [Manager.Open] and [Manager.Commit] are for frameworks that do not use net/http.
 //
 // # Stores
 //
-// The default store is memory, package memstore. Another one implements the five methods
-// of package store, and shows with package storetest that it keeps their contract. Package
-// express is the configuration that shares cookies and stores with applications on
-// express-session. Package sessiontest makes sessions for the unit test of a handler.
+// The default store is package memstore, which keeps sessions in memory. Package store
+// defines the interface of a store, which has five methods, and package storetest tests an
+// implementation. Package express returns a configuration that shares cookies and stores
+// with applications on express-session. Package sessiontest makes sessions for the unit
+// tests of handlers.
 package session

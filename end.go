@@ -7,11 +7,11 @@ import (
 	"github.com/nestsession/session/internal/deadline"
 )
 
-// Reload forgets what this request has changed and not saved, and reads the session
-// anew: in long-lived requests and WebSockets.
+// Reload drops this request's unsaved changes and reads the session again from the store.
+// It is for long-lived requests and WebSockets.
 //
-// Errors: [ErrRevoked] if the session has ended, [ErrNotSaved] if it was never
-// stored, the store's, ctx's. After the last two the session is as it was.
+// Errors: [ErrRevoked] if the session has ended; [ErrNotSaved] if it was never stored; the
+// store's and ctx's. After an error of the store or of ctx the session is as it was.
 func (s *Session[T]) Reload(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,13 +52,13 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 	return nil
 }
 
-// Destroy ends the session for good: logout. Its data are deleted, no request in
-// flight brings them back (CVE-2025-46336), and the browser's cookie is expired with
-// this response, if it is this request that has ended the session. Afterwards the session has no data and takes no changes;
-// [Session.Regenerate] begins a new one.
+// Destroy ends the session: the user logs out. It deletes the session's data, and no
+// request in flight writes them back (CVE-2025-46336). If it is this request that ended the
+// session, the response expires the browser's cookie. Afterwards the session has no data
+// and ignores changes; [Session.Regenerate] begins a new one.
 //
-// An error is the store's; then the delete is tried again before the response
-// leaves, and if that fails too the client gets the error response.
+// An error is the store's. The delete is then tried again before the response is sent. If
+// that fails too, the client gets the error response.
 func (s *Session[T]) Destroy(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,8 +88,8 @@ func (s *Session[T]) end(ctx context.Context) error {
 	return err
 }
 
-// remove ends the session that is kept under the keys, and reports that if it was this
-// request that did it.
+// remove ends the session that is stored under the keys, and reports it if this request was
+// the one that ended it.
 func (s *Session[T]) remove(ctx context.Context, e Event, cause error, keys ...string) error {
 	for _, key := range keys {
 		if key == "" {
@@ -114,16 +114,17 @@ func (s *Session[T]) remove(ctx context.Context, e Event, cause error, keys ...s
 	return nil
 }
 
-// Regenerate ends the session and begins an empty one under a new id, as
-// express-session's does. At a login take [Session.Login], which keeps what a visitor
-// has gathered. An id that somebody planted before is worth nothing after either
-// (session fixation, CVE-2022-25896; ASVS 7.2.4). Requests in flight under the old id
-// save nothing any more. The new session is stored, and its cookie sent, when something
-// is put into it.
+// Regenerate ends the session and begins an empty one under a new id, as in
+// express-session. An id that an attacker planted before is useless afterwards (session
+// fixation, CVE-2022-25896; ASVS 7.2.4). At a login use [Session.Login], which gives the
+// same protection and keeps the visitor's data. Requests in flight under the old id no
+// longer save anything. The new session is stored, and its cookie sent, when data are put
+// into it.
 //
-// Errors: [ErrHeaderSent], with the session as it was; the store's and ctx's if the
-// old session could not be ended: it is a new one all the same, the end is tried again
-// before the response leaves, and if that fails too the client gets the error response.
+// Errors: [ErrHeaderSent], after which the session is as it was; the store's and ctx's if
+// the old session could not be ended. In that case the session is new all the same, and the
+// old one is deleted before the response is sent. If that fails too, the client gets the
+// error response.
 func (s *Session[T]) Regenerate(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

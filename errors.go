@@ -10,122 +10,125 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// The sentinels of this package; compare with [errors.Is]. Those of the store
-// ([store.ErrNotFound] and its like) come back wrapped where a store gave them.
+// The errors of this package. Compare with [errors.Is]. Errors of the store, such as
+// [store.ErrNotFound], are returned wrapped.
 var (
-	// ErrRevoked says that the session has ended: it was destroyed, regenerated,
-	// revoked or has expired, here or elsewhere. Nothing brings it back.
+	// ErrRevoked means that the session has ended: it was destroyed, regenerated or
+	// revoked, or it has expired, on this node or another. It cannot be used again.
 	ErrRevoked = errors.New("session: session has ended")
 
-	// The ways in which a session ends, as far as they are known where it is noticed;
-	// each of them is an ErrRevoked. What happened on another node is only known to be
-	// one of the first three.
+	// ErrDestroyed, ErrRegenerated, ErrExpired and ErrLoggedIn say how the session ended,
+	// if that is known. Each of them is an ErrRevoked. A session that was destroyed,
+	// regenerated or revoked on another node gives only ErrRevoked.
 	ErrDestroyed   = fmt.Errorf("%w: destroyed", ErrRevoked)
 	ErrRegenerated = fmt.Errorf("%w: regenerated", ErrRevoked)
 	ErrExpired     = fmt.Errorf("%w: timeout", ErrRevoked)
-	ErrLoggedIn    = fmt.Errorf("%w: the user logged in, which began another", ErrRevoked)
+	ErrLoggedIn    = fmt.Errorf("%w: the user logged in and has a new session", ErrRevoked)
 
-	// ErrNoOwner says that a method that takes an owner was given "". A visitor who is not
-	// logged in has no owner, and must not be taken for everybody.
-	ErrNoOwner = errors.New(`session: the owner is "", which names nobody: log in first; ` +
-		`an operator who wants the sessions of everybody calls Manager.ListAll`)
+	// ErrNoOwner means that owner is "". A visitor who is not logged in has no owner, and
+	// "" must not stand for everybody.
+	ErrNoOwner = errors.New(`session: the owner is "": call Login first; ` +
+		`to list the sessions of all owners, call Manager.ListAll`)
 
-	// ErrClosed says that the manager was closed.
+	// ErrClosed means that the manager is closed.
 	ErrClosed = errors.New("session: manager was closed")
 
-	// ErrUnrepeatable says that running the functions given to [Session.Update]
-	// again gave other data than the first time, or that the data were changed
-	// outside Update (through a map, a slice or a pointer that Data returned). Such
-	// a change would be lost at the first conflict between two requests, so it
-	// fails now. Read clocks and random sources before Update, and capture the values.
-	// The error is an [*UnrepeatableError], which says the key and the function. Data
-	// that were changed in place by a request with no Update fail Save alone: at the
-	// request's end nothing of them is saved, [ReasonOutside] tells, the page goes out.
+	// ErrUnrepeatable means that the functions given to [Session.Update] produced other
+	// data when they ran again, or that the data were modified outside Update, through a
+	// map, slice or pointer that Data returned. Such a change would be lost at the first
+	// conflict between two requests, so the save fails at once. Read clocks and random
+	// sources before Update, and capture the values.
+	//
+	// The error is an [*UnrepeatableError], which names the key and the function. If a
+	// request calls no Update and modifies the data in place, only Save returns the error.
+	// At the end of such a request nothing of the modified data is saved, an event with
+	// [ReasonOutside] reports it, and the response is sent.
 	ErrUnrepeatable = errors.New("session: a function given to Update is not repeatable, or data were changed outside Update")
 
-	// ErrHeaderSent says that the response's header has left, so that the client
-	// cannot be told of the new session any more. Call the method before the first
-	// Write, WriteHeader or Flush.
+	// ErrHeaderSent means that the response's headers are sent, so the client cannot get
+	// the session's new cookie any more. Call the method before the first Write,
+	// WriteHeader or Flush.
 	ErrHeaderSent = errors.New("session: the response header has been sent")
 
-	// ErrNotSaved says that Reload was called on a session that no store has yet.
+	// ErrNotSaved means that the session is not in the store yet.
 	ErrNotSaved = errors.New("session: session was never saved")
 
-	// ErrOutsidePath says that the request's path is not covered by Cookie.Path:
-	// the browser neither sends nor keeps the cookie there.
+	// ErrOutsidePath means that Cookie.Path does not cover the request's path, so the
+	// browser does not send the cookie there.
 	ErrOutsidePath = errors.New("session: request path is outside Cookie.Path")
 
-	// ErrNoHandler says that the context does not come from a request that passed
-	// through this manager's Handler or HandlerFunc.
+	// ErrNoHandler means that the context does not belong to a request that passed through
+	// this manager's Handler or HandlerFunc.
 	ErrNoHandler = errors.New("session: no Handler of this manager in the request's chain")
 
-	// ErrTooLarge says that the session's document is larger than Config.MaxBytes.
+	// ErrTooLarge means that the session's document is larger than Config.MaxBytes.
 	ErrTooLarge = errors.New("session: document is larger than Config.MaxBytes")
 
-	// ErrReservedKey says that the data have a top-level key that belongs to the
-	// stored form or is listed in Config.Express.ReservedKeys.
+	// ErrReservedKey means that the data have a top-level key that the stored document
+	// needs for itself, or that is in Config.Express.ReservedKeys.
 	ErrReservedKey = document.ErrReservedKey
 
-	// ErrUnstorable says that the data hold something that would not come back from a
-	// store as it is: text that is not UTF-8, NaN, what a type's own encoding leaves out.
-	// Nothing is stored. The error names the key, and says what to do.
+	// ErrUnstorable means that the data hold a value that would change when it is stored
+	// and loaded: text that is not UTF-8, NaN, or something that a type's own encoding
+	// omits. Nothing is stored. The error names the key and says what to do.
 	ErrUnstorable = clone.ErrUnstorable
 
-	// ErrInsecure says that a session was not saved because its cookie is Secure
-	// and the request came over plain HTTP, so that no client could ever return to it.
+	// ErrInsecure means that the session was not saved, because its cookie is Secure and
+	// the request came over plain HTTP. No client could return to that session.
 	ErrInsecure = errors.New("session: a Secure cookie cannot be sent over plain HTTP")
 )
 
-// isOver reports whether an error of [Manager.load] says that the session has ended.
+// isOver reports whether an error of [Manager.load] means that the session has ended.
 func isOver(err error) bool {
 	superseded := (*supersededError)(nil)
 	return errors.Is(err, store.ErrNotFound) || errors.As(err, &superseded)
 }
 
-// storeError marks what went wrong in the store, which is answered by 503: the
-// request may be right, and right again later.
+// storeError is an error of the store. It is answered with status 503, since the same
+// request may succeed later.
 type storeError struct{ err error }
 
 func (e *storeError) Error() string { return "session: " + e.err.Error() }
 
 func (e *storeError) Unwrap() error { return e.err }
 
-// undecodableError says that a record is there and its data make no sense to us.
+// undecodableError means that a record exists and its data cannot be decoded.
 type undecodableError struct{ err error }
 
 func (e *undecodableError) Error() string { return "session: stored document: " + e.err.Error() }
 
 func (e *undecodableError) Unwrap() error { return e.err }
 
-// supersededError says that another request has ended the session a moment ago, or has
-// put a login's in its place.
+// supersededError means that another request has recently ended the session, or has
+// replaced it with the session of a login.
 type supersededError struct {
-	successor string // of a login: the key of the new session
-	carry     bool   // which has the data of the old one
-	past      bool   // that was so long ago that the id is like any other that is not known
+	successor string // after a login: the key of the new session
+	carry     bool   // the new session has the data of the old one
+	past      bool   // it was so long ago that the id counts as unknown
 }
 
 func (e *supersededError) Error() string { return "session: superseded by another request" }
 
 var (
 	errAbsolute    = fmt.Errorf("%w: absolute timeout", store.ErrExpired)
-	errOtherRecord = errors.New("the store answered another record than the one asked for")
+	errOtherRecord = errors.New("the store returned another record than the one requested")
 )
 
-// ErrReentrant says that the session was asked for where it is locked: by a callback of
-// the Config, an event or a store, for which [Manager.Load] returns it, or by a function
-// given to [Session.Update] that calls a method of the session. Then the save fails with
-// it, and the text names the line. Take what the function needs before Update.
+// ErrReentrant means that code used the session while it was locked. [Manager.Load] returns
+// it in a callback of the Config, of an event or of a store. A save fails with it if a
+// function given to [Session.Update] calls a method of the session; the text then names the
+// line. Get what the function needs before Update.
 var ErrReentrant = frames.ErrReentrant
 
-// Cause says which of two mistakes an [UnrepeatableError] is about.
+// Cause says which of two mistakes caused an [UnrepeatableError].
 type Cause string
 
 // The causes of an [UnrepeatableError].
 const (
-	// CauseFunction: a function given to Update gave something else when it ran again.
+	// CauseFunction means that a function given to Update produced something else when it
+	// ran again.
 	CauseFunction Cause = "a function given to Update is not repeatable"
-	// CauseOutside: something that Data returned was changed in place.
+	// CauseOutside means that something that Data returned was modified in place.
 	CauseOutside Cause = "data were changed outside Update"
 )
 
@@ -136,15 +139,16 @@ type UnrepeatableError struct {
 	// Key is where the data differ, such as items[2].name.
 	Key string
 
-	// Function, File and Line are of the function that was given to Update, with
-	// CauseFunction. "" and 0 if there were several and it is not known which.
+	// Function, File and Line describe the function that was given to Update, if Cause is
+	// CauseFunction. They are "" and 0 if there were several and it is unknown which one it
+	// was.
 	Function, File string
 	Line           int
 }
 
 func (e *UnrepeatableError) Error() string {
 	if e.Cause == CauseOutside {
-		return fmt.Sprintf("session: %s: the key %q differs, since what Data returned was changed in place; change a copy, or change it within Update", e.Cause, e.Key)
+		return fmt.Sprintf("session: %s: the key %q differs, because the value that Data returned was modified in place; modify a copy, or use Update", e.Cause, e.Key)
 	}
 	where := "one of the functions given to Update"
 	if e.File != "" {

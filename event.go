@@ -5,84 +5,90 @@ import (
 	"time"
 )
 
-// EventKind says what happened to a session.
+// EventKind is the kind of an [Event].
 type EventKind string
 
 // The kinds of [Event].
 const (
-	// EventCreated: a new session was stored.
+	// EventCreated reports that a new session was stored.
 	EventCreated EventKind = "created"
-	// EventLoggedIn: the session has an owner by Login, and a new id.
+	// EventLoggedIn reports that Login gave the session an owner and a new id.
 	EventLoggedIn EventKind = "logged in"
-	// EventRenewed: the session has a new id and kept its data.
+	// EventRenewed reports that the session has a new id and kept its data.
 	EventRenewed EventKind = "renewed"
-	// EventRegenerated: the session was ended to begin an empty one under a new id.
+	// EventRegenerated reports that the session was ended to begin an empty one under a new
+	// id.
 	EventRegenerated EventKind = "regenerated"
-	// EventDestroyed: the session was ended by Destroy.
+	// EventDestroyed reports that Destroy ended the session.
 	EventDestroyed EventKind = "destroyed"
-	// EventRevoked: the session was ended by Revoke or RevokeOwner.
+	// EventRevoked reports that Revoke, RevokeSession or RevokeOwner ended the session.
 	EventRevoked EventKind = "revoked"
-	// EventExpired: a cookie named a session whose idle or absolute timeout had passed.
+	// EventExpired reports a cookie whose session has passed its idle or absolute timeout.
 	EventExpired EventKind = "expired"
-	// EventRejected: a cookie was not accepted; Reason says why.
+	// EventRejected reports a cookie that was not accepted. Reason says why.
 	EventRejected EventKind = "rejected"
-	// EventConflict: another request saved first; the changes were replayed on its result.
+	// EventConflict reports that another request saved first. The changes were replayed on
+	// its result.
 	EventConflict EventKind = "conflict"
-	// EventDropped: changes were not stored, since the session had ended meanwhile or
-	// could not reach its client; Reason says which.
+	// EventDropped reports changes that were not stored, for example because the session
+	// had ended or its cookie could not reach the client. Reason says why.
 	EventDropped EventKind = "dropped"
-	// EventLoadFailed: the store did not answer a load; Err says why.
+	// EventLoadFailed reports that the store failed to load a session. Err is the store's
+	// error.
 	EventLoadFailed EventKind = "load failed"
-	// EventSaveFailed: a save failed; Err says why.
+	// EventSaveFailed reports a save that failed. Err says why.
 	EventSaveFailed EventKind = "save failed"
-	// EventTouchFailed: the expiry could not be moved; the page went out all the same.
+	// EventTouchFailed reports that the expiry could not be moved. The response was sent
+	// all the same.
 	EventTouchFailed EventKind = "touch failed"
-	// EventCookieNotSent: a response went out without its cookie; Reason says why.
+	// EventCookieNotSent reports a response that was sent without its cookie. Reason says
+	// why.
 	EventCookieNotSent EventKind = "cookie not sent"
 )
 
-// Reason says why, in an [Event].
+// Reason says why an [Event] happened.
 type Reason string
 
 // The reasons in an [Event].
 const (
-	ReasonMalformed   Reason = "malformed"              // not of the form of a session cookie, or too long
+	ReasonMalformed   Reason = "malformed"              // not in the form of a session cookie, or too long
 	ReasonSignature   Reason = "bad signature"          // none of the secrets signed it
-	ReasonDuplicate   Reason = "duplicate cookie"       // several cookies of the name
-	ReasonUnknown     Reason = "unknown id"             // well signed, but no store has it
+	ReasonDuplicate   Reason = "duplicate cookie"       // several cookies with the same name
+	ReasonUnknown     Reason = "unknown id"             // the signature is valid, but the store has no such session
 	ReasonUndecodable Reason = "undecodable record"     // the stored document does not fit the type
 	ReasonIdle        Reason = "idle timeout"           // not used for too long
-	ReasonAbsolute    Reason = "absolute timeout"       // too old, however busy
-	ReasonEnded       Reason = "session has ended"      // destroyed, revoked or expired meanwhile
+	ReasonAbsolute    Reason = "absolute timeout"       // too old, even if it is in use
+	ReasonEnded       Reason = "session has ended"      // destroyed, revoked or expired in the meantime
 	ReasonInsecure    Reason = "secure over plain HTTP" // see ErrInsecure
 	ReasonHeaderSent  Reason = "header already sent"    // see ErrHeaderSent
-	ReasonSuperseded  Reason = "superseded"             // the id is of before a login, a renewal or an end a moment ago
-	ReasonClientLeft  Reason = "client left"            // so that nobody waits for the answer
+	ReasonSuperseded  Reason = "superseded"             // the id is from before a recent login, renewal or end
+	ReasonClientLeft  Reason = "client left"            // the client disconnected and does not wait for the response
 )
 
-// Event is one thing that happened to a session, for an audit log or metrics.
-// It holds no id, cookie or secret.
+// Event is something that happened to a session, for an audit log or metrics. It holds no
+// id, cookie or secret.
 type Event struct {
 	Kind EventKind
 	Time time.Time
 
-	// Digest stands for the session: the same for the same session on every node
-	// with the same first secret, and worth nothing to a thief. "" if there is none.
+	// Digest is a short name for the session. It is the same on every node that has the
+	// same first secret, and it cannot be used to take over the session. It is "" if there
+	// is no session.
 	Digest string
 
-	// Former is the digest that the session had until now, where it has a new id: in
-	// EventLoggedIn and EventRenewed. "" otherwise.
+	// Former is the digest that the session had before, in the events that report a new id:
+	// EventLoggedIn and EventRenewed. It is "" in all others.
 	Former string
 
-	// Owner is the session's owner, "" if it has none or it is not known.
+	// Owner is the session's owner; "" if it has none or its owner is unknown.
 	Owner string
 
 	Reason Reason
 	Err    error
 }
 
-// level is how loud an event is in the log if Config.Logger is left as it is:
-// what an operator must act on is a warning or an error.
+// level is the event's level in the log. What an operator must act on is a warning or an
+// error.
 func (e *Event) level() slog.Level {
 	switch e.Kind {
 	case EventLoadFailed, EventSaveFailed:
@@ -94,12 +100,12 @@ func (e *Event) level() slog.Level {
 		return slog.LevelWarn
 	case EventDropped:
 		switch e.Reason {
-		case ReasonEnded, ReasonSuperseded, ReasonInsecure, ReasonOutside: // the last two are warned of once a minute
+		case ReasonEnded, ReasonSuperseded, ReasonInsecure, ReasonOutside: // the last two are logged as a warning once a minute
 		default:
 			return slog.LevelWarn
 		}
 	case EventCookieNotSent:
-		if e.Reason != ReasonInsecure { // of which cookieNotSent warns
+		if e.Reason != ReasonInsecure { // cookieNotSent warns of it
 			return slog.LevelWarn
 		}
 	case EventRejected:
@@ -110,25 +116,25 @@ func (e *Event) level() slog.Level {
 	return slog.LevelDebug
 }
 
-// Why what a request has changed was dropped, or a cookie did not leave, because of how
-// the request went on.
+// The reasons for which a request's changes are dropped, or a cookie is not sent, because of
+// what happens later in the request.
 const (
-	ReasonPanicked Reason = "handler panicked"             // whoever recovered from it
-	ReasonFailed   Reason = "handler failed"               // a 5xx was answered behind the back of what changed the session
-	ReasonHijacked Reason = "connection was taken over"    // a response that is not written through net/http carries no cookie of ours
-	ReasonTimedOut Reason = "http.TimeoutHandler answered" // and discards what the handler wrote, the cookie included
-	ReasonFinished Reason = "request is over"              // an Update came after it: only Save stores it
+	ReasonPanicked Reason = "handler panicked"             // even if another handler recovered
+	ReasonFailed   Reason = "handler failed"               // the handler that changed the session has ended, and other code responded with a 5xx
+	ReasonHijacked Reason = "connection was taken over"    // the response is not written through net/http, so it carries no session cookie
+	ReasonTimedOut Reason = "http.TimeoutHandler answered" // it discards what the handler wrote, including the cookie
+	ReasonFinished Reason = "request is over"              // Update was called after its end; only Save stores the change
 )
 
-// EventUnread: a member of the session's document is not of its field's type. The
-// field is its zero value, the member keeps its text through each save that does not
-// change the field, and the session goes on. Err names the key, and not the value.
+// EventUnread reports a member of the stored document whose JSON type does not fit its
+// field. The field has its zero value, and the session goes on. The member keeps its text
+// until a save changes the field. Err names the key, not the value.
 const EventUnread EventKind = "member not read"
 
 // ReasonMember is the reason of an [EventUnread].
 const ReasonMember Reason = "undecodable member"
 
-// ReasonOutside is the reason of an [EventDropped]: a request that recorded no Update
-// changed in place what Data returned, as one that sorts a list to show it does. The
-// page went out, and nothing was saved.
+// ReasonOutside is the reason of an [EventDropped] for a request that called no Update and
+// modified in place what Data returned, for example by sorting a list. The response was
+// sent, and nothing was saved.
 const ReasonOutside Reason = "data were changed outside Update"

@@ -25,7 +25,7 @@ func signIn(w http.ResponseWriter, r *http.Request, s *session.Session[Member]) 
 		return
 	}
 	s.Update(func(m *Member) { m.Name = name })
-	http.Redirect(w, r, "/profile", http.StatusSeeOther) // saved before this leaves
+	http.Redirect(w, r, "/profile", http.StatusSeeOther) // saved before this is sent
 }
 
 func profile(w http.ResponseWriter, _ *http.Request, s *session.Session[Member]) {

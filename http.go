@@ -12,16 +12,16 @@ import (
 	"github.com/nestsession/session/internal/once"
 )
 
-// HandlerFunc serves a route that declares a session: it is loaded before next
-// runs, and saved before the first byte of the response leaves. If the store does
-// not answer, next does not run and the client gets the error response. Routes
-// that declare none do no store work. If next panics, nothing of what it has changed is
-// saved, whoever recovers.
+// HandlerFunc returns a handler that calls next with the request's session. The session is
+// loaded before next runs, and saved before the first byte of the response is sent. If the
+// store fails, next does not run and the client gets the error response. If next panics,
+// its changes are not saved, even if another handler recovers.
 //
-// Within next, [Manager.From] finds the same session in the request's context.
+// Routes without HandlerFunc do not use the store. Within next, [Manager.From] finds the
+// same session in the request's context.
 func (m *Manager[T]) HandlerFunc(next func(http.ResponseWriter, *http.Request, *Session[T])) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if x := m.exchange(r.Context()); x != nil { // within Handler, which finishes
+		if x := m.exchange(r.Context()); x != nil { // inside Handler, which commits at the end
 			if s, ok := x.declare(); ok {
 				x.nested(func() { next(w, r, s) })
 			}
@@ -33,7 +33,7 @@ func (m *Manager[T]) HandlerFunc(next func(http.ResponseWriter, *http.Request, *
 	}
 }
 
-// serve runs the handler and finishes. A panic goes on to whoever recovers.
+// serve runs the handler and then commits. It does not recover from panics.
 func (x *exchange[T]) serve() {
 	returned := false
 	defer func() { x.end(returned) }()
@@ -42,7 +42,7 @@ func (x *exchange[T]) serve() {
 	returned = true
 }
 
-// Run is called by one of the functions that mark where an exchange begins.
+// Run runs the handler. A function that marks where an exchange begins calls it.
 func (x *exchange[T]) Run() {
 	if x.handler != nil {
 		x.handler.ServeHTTP(&x.response, x.r)
@@ -51,8 +51,8 @@ func (x *exchange[T]) Run() {
 	}
 }
 
-// nested runs a handler within the exchange. If it panics, what it has changed is
-// dropped: whoever recovers from that writes an error page, which saves.
+// nested runs a handler inside the exchange. If the handler panics, its changes are
+// dropped: code that recovers will write an error page, and writing it saves the session.
 func (x *exchange[T]) nested(handle func()) {
 	returned := false
 	x.inner.Add(1)
@@ -66,11 +66,11 @@ func (x *exchange[T]) nested(handle func()) {
 	returned = true
 }
 
-// declare opens the session for a route that cannot do without.
+// declare opens the session for a route that requires one.
 func (x *exchange[T]) declare() (*Session[T], bool) {
 	s, err := x.session(&x.ctx)
 	if errors.Is(err, ErrOutsidePath) {
-		x.m.logger.ErrorContext(&x.ctx, "session: a route declares a session that Config.Cookie.Path does not cover: widen the path, or leave the session out", "route", x.r.Pattern)
+		x.m.logger.ErrorContext(&x.ctx, "session: a route uses a session, but Config.Cookie.Path does not cover the route: widen the path, or do not use a session there", "route", x.r.Pattern)
 	}
 	if err != nil {
 		x.failWith(err)
@@ -78,12 +78,12 @@ func (x *exchange[T]) declare() (*Session[T], bool) {
 	return s, err == nil
 }
 
-// Handler gives the requests that reach next a session, to be had with
-// [Manager.From] or [Manager.Load]. It is loaded when one of them is first called,
-// so that a route that calls neither does no store work; with Config.Rolling,
-// Resave or SaveUninitialized it is loaded for every request. What a panicking handler
-// has changed is not saved. To see every panic, Handler stands within the recoverer; it
-// may stand in the chain more than once.
+// Handler returns middleware that gives next's requests a session. Handlers get it with
+// [Manager.From] or [Manager.Load]. The first call loads it, so a route that calls neither
+// does not use the store. With Config.Rolling, Express.Resave or Express.SaveUninitialized,
+// every request loads it. The changes of a handler that panics are not saved. Put Handler
+// inside the middleware that recovers from panics, so that it sees every panic. It may be
+// in the chain more than once.
 func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 	eager := m.rolling || m.resave || m.saveUninitialized
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -103,17 +103,17 @@ func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// From returns the session of the request whose context ctx is or descends from,
-// loading it, within ctx, if this is the first call. It is false if the request did
-// not pass through this manager's Handler or HandlerFunc, if its path is outside
-// Cookie.Path, or if the store failed: then the client gets the error response
-// whatever the handler writes, and never the page of an anonymous visitor.
+// From returns the session of the request to which ctx belongs. The first call loads it,
+// within ctx. It returns false if the request did not pass through this manager's Handler
+// or HandlerFunc, if the request's path is outside Cookie.Path, or if the store failed. If
+// the store failed, the client gets the error response whatever the handler writes, and
+// never an anonymous visitor's page.
 func (m *Manager[T]) From(ctx context.Context) (*Session[T], bool) {
 	s, err := m.Load(ctx)
 	return s, err == nil
 }
 
-// Load is [Manager.From] with the reason: [ErrNoHandler], [ErrOutsidePath],
+// Load is [Manager.From] with an error in place of false: [ErrNoHandler], [ErrOutsidePath],
 // [ErrReentrant], or the store's error.
 func (m *Manager[T]) Load(ctx context.Context) (*Session[T], error) {
 	x, err := m.find(ctx)
@@ -127,8 +127,8 @@ func (m *Manager[T]) Load(ctx context.Context) (*Session[T], error) {
 	return s, err
 }
 
-// exchange is one request's way through a manager: its context, its response
-// writer and its session, in one allocation.
+// exchange is one request and its response in a manager. It holds the context, the response
+// writer and the session in one allocation.
 type exchange[T any] struct {
 	m        *Manager[T]
 	r        *http.Request // with the context below
@@ -137,15 +137,15 @@ type exchange[T any] struct {
 	s        Session[T]
 	gate     once.Gate
 
-	handler  http.Handler // what is served: this, or
+	handler  http.Handler // one of the two is set
 	declared func(http.ResponseWriter, *http.Request, *Session[T])
 
-	outer chained      // the exchange of another manager farther out, if any
+	outer chained      // the exchange of an outer manager, if any
 	depth int          // how many of those there are
 	inner atomic.Int32 // handlers of HandlerFunc and Handler that run within this one
 
-	// broken is why the response cannot be the handler's. It is answered when that
-	// would leave, by the goroutine that writes, whichever found out.
+	// broken is the error that prevents the handler's response. Any goroutine may set it.
+	// The goroutine that writes the response sends the error response instead.
 	broken atomic.Pointer[error]
 }
 
@@ -157,8 +157,8 @@ func (x *exchange[T]) level() int { return x.depth }
 
 func (x *exchange[T]) locked() bool { return false }
 
-// exchangeContext is the request's context with the exchange in it. Stores and
-// events get the one without: the session is locked while they are called.
+// exchangeContext is the request's context with the exchange in it. Stores and events get
+// the context without it, because the session is locked while they are called.
 type exchangeContext[T any] struct {
 	context.Context
 	x *exchange[T]
@@ -171,13 +171,13 @@ func (c *exchangeContext[T]) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// exchange is this manager's exchange that ctx belongs to, nil if there is none.
+// exchange returns this manager's exchange in ctx, or nil.
 func (m *Manager[T]) exchange(ctx context.Context) *exchange[T] {
 	x, _ := m.find(ctx)
 	return x
 }
 
-// find is exchange with the reason.
+// find is exchange with an error in place of nil.
 func (m *Manager[T]) find(ctx context.Context) (*exchange[T], error) {
 	next, _ := ctx.Value(chainKey).(chained)
 	for ; next != nil; next = next.farther() {
@@ -203,7 +203,7 @@ func (m *Manager[T]) newExchange(w http.ResponseWriter, r *http.Request) *exchan
 	return x
 }
 
-// session opens the session, once.
+// session opens the session once.
 func (x *exchange[T]) session(ctx context.Context) (*Session[T], error) {
 	err := x.gate.Do(func() error { return x.open(ctx) })
 	if err == nil {
@@ -222,7 +222,7 @@ func (x *exchange[T]) open(ctx context.Context) error {
 		ctx = quietContext{ctx, &x.m.core}
 	}
 	err := x.m.open(ctx, x.r, &x.s)
-	if x.response.sent.Load() { // then all that is to be done for it is done at the end
+	if x.response.sent.Load() { // then the end of the request does all the work
 		x.s.headerSent, x.s.deferred = true, true
 	}
 	return err
@@ -230,8 +230,9 @@ func (x *exchange[T]) open(ctx context.Context) error {
 
 func (x *exchange[T]) failWith(err error) { x.broken.Store(&err) }
 
-// commit saves the session if it was opened, unless the handler has failed. h is nil
-// when the headers are sent, code the status that is about to; 0 for a normal return.
+// commit saves the session if it was opened, unless the handler has failed. h is nil if the
+// headers are already sent. code is the status to be sent; 0 if the handler returned
+// normally.
 func (x *exchange[T]) commit(h http.Header, code int) error {
 	if !x.gate.Opened() {
 		return nil
@@ -249,8 +250,9 @@ func (x *exchange[T]) commit(h http.Header, code int) error {
 	return x.m.Commit(x.ctx.Context, &x.s, h)
 }
 
-// failure tells why what the request has changed must not be saved with a response of
-// the given status; "" if it may be. A status of 0 is the handler's normal return.
+// failure returns the reason for which the request's changes must not be saved with a
+// response of the given status; "" if they may be. A code of 0 means that the handler
+// returned normally.
 func (x *exchange[T]) failure(code int) Reason {
 	switch {
 	case code == 0:
@@ -263,8 +265,8 @@ func (x *exchange[T]) failure(code int) Reason {
 	return ""
 }
 
-// recoveredLate drops what was changed after the header had left, if a recoverer would
-// now write another one.
+// recoveredLate drops the changes since the headers were sent, if a handler that recovers
+// from a panic is now writing another response.
 func (x *exchange[T]) recoveredLate() {
 	if !x.gate.Opened() {
 		return
@@ -274,9 +276,9 @@ func (x *exchange[T]) recoveredLate() {
 	}
 }
 
-// abandonedBy reports whether what changed the session is over when somebody else
-// answers with a 5xx: a recoverer that returns an error, for the framework to write the
-// page of, leaves nothing else to see of the panic.
+// abandonedBy reports whether the handler that changed the session has ended, and other
+// code responds with a 5xx. This is how a panic looks when a handler recovers and returns
+// an error, and the framework then writes the error page.
 func (x *exchange[T]) abandonedBy(stack []string) bool {
 	if x.inner.Load() > 0 { // a HandlerFunc that has not returned
 		for _, function := range stack {
@@ -289,7 +291,7 @@ func (x *exchange[T]) abandonedBy(stack []string) bool {
 	return x.s.left(stack)
 }
 
-// end is the exchange's end, however the handler ended: by returning, by a panic, or by
+// end runs at the end of the exchange, even if the handler panicked or called
 // runtime.Goexit.
 func (x *exchange[T]) end(returned bool) {
 	if !x.gate.Opened() {
@@ -302,26 +304,26 @@ func (x *exchange[T]) end(returned bool) {
 	} else if x.response.timedOut() {
 		x.s.abandon(ctx)
 	}
-	if !x.response.hijacked { // else the connection goes on, and saves by itself
+	if !x.response.hijacked { // otherwise the connection goes on and saves for itself
 		x.s.close(ctx, x.response.failed)
 	}
 }
 
-// timedOut reports whether http.TimeoutHandler, farther out, has answered in place of
-// the handler: it discards the header that the session's cookie is in.
+// timedOut reports whether an outer http.TimeoutHandler has responded instead of the
+// handler. It discards the header that contains the session's cookie.
 func (w *response[T]) timedOut() bool {
 	if w.x.ctx.Err() == nil {
 		return false
 	}
 	bottom := bottomOf(w.w)
-	if fmt.Sprintf("%T", bottom) != "*http.timeoutWriter" { // writing nothing is harmless to this one
+	if fmt.Sprintf("%T", bottom) != "*http.timeoutWriter" { // for a timeoutWriter, an empty Write is harmless
 		return false
 	}
 	_, err := bottom.Write(nil)
 	return errors.Is(err, http.ErrHandlerTimeout)
 }
 
-// bottomOf follows Unwrap to the writer that wraps no other.
+// bottomOf follows Unwrap to the innermost writer.
 func bottomOf(w http.ResponseWriter) http.ResponseWriter {
 	for {
 		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })

@@ -14,9 +14,9 @@ import (
 	"github.com/nestsession/session/internal/document"
 )
 
-// makeID makes an id: 24 bytes from the system's CSPRNG are 192 bits, of which
-// ASVS 7.2.3 asks for 128. A failing generator is an error and never a weak id
-// (CVE-2025-66630); crypto/rand ends the program rather than return one.
+// makeID returns a new id. By default it is 24 bytes from the system's CSPRNG, which are
+// 192 bits; ASVS 7.2.3 requires 128. If a generator fails, makeID returns an error and
+// never a weak id (CVE-2025-66630). crypto/rand ends the program instead of returning one.
 func (c *core) makeID(r *http.Request) (string, error) {
 	if c.genID == nil {
 		var raw [24]byte
@@ -30,7 +30,7 @@ func (c *core) makeID(r *http.Request) (string, error) {
 		return "", fmt.Errorf("session: Config.GenID: %w", err)
 	}
 	if cookie.ValidID(id) != nil {
-		return "", errors.New("session: Config.GenID returned an id that no cookie brings back; it must return valid UTF-8 text, and not \"\"")
+		return "", errors.New("session: Config.GenID returned an id that a cookie cannot carry; it must return UTF-8 text that is not \"\"")
 	}
 	if len(c.name)+len(c.signer.AppendValue(nil, id)) > cookie.MaxSize {
 		return "", errors.New("session: Config.GenID returned an id that is too long for a cookie")
@@ -38,10 +38,10 @@ func (c *core) makeID(r *http.Request) (string, error) {
 	return id, nil
 }
 
-// key is what the store knows the id by. A hash by default: who reads the store
-// cannot make a cookie of it, and the time that a lookup takes says nothing about
-// an id (CVE-2019-16782). The scope is in it, so that a cookie of one manager, given
-// the name of another's, is none there, though both have the same secret and store.
+// key returns the store's key for an id. By default it is a hash: anyone who can read the
+// store cannot make a cookie from it, and the timing of a lookup reveals nothing about an
+// id (CVE-2019-16782). The scope is a part of it, so a cookie of one manager does not work
+// with another manager that has the same secrets and store, even under the other's name.
 func (c *core) key(id string) string {
 	if c.plainIDs {
 		return id
@@ -49,18 +49,19 @@ func (c *core) key(id string) string {
 	return RecordID(c.scope, id)
 }
 
-// RecordID returns what stores know the session of an id by: for tools that look into a
-// store, or bring sessions into one that had no hashes. scope is Config.Scope.
+// RecordID returns the key under which a store keeps the session with the given id. It is
+// for tools that inspect a store, or that import sessions into a store which had no hashes.
+// scope is Config.Scope.
 func RecordID(scope, id string) string {
 	return document.RecordID(scope, id)
 }
 
-// linkKey is what the store knows the record by that leads from the id of a session
-// under Express.Rules to its new one.
+// linkKey returns the key of the record that leads from the old id of a session to its new
+// one, under Express.Rules.
 func linkKey(key string) string { return "nestsession:link:" + document.Hashed([]byte(key)) }
 
-// successorID is the id to which a session was renewed, for who has the old one: "" if
-// that cannot be told.
+// successorID returns the id to which a session was renewed, for a request that has the old
+// id. It returns "" if the new id cannot be decrypted.
 func (c *core) successorID(old string, info *document.Meta) string {
 	if c.plainIDs {
 		return info.Successor
@@ -72,7 +73,7 @@ func (c *core) successorID(old string, info *document.Meta) string {
 	return id
 }
 
-// digest stands for a session in events, logs and Info. It is keyed, so that it
+// digest returns the short name of a session in events, logs and Info. It is keyed, so it
 // cannot be matched with a stolen id or key.
 func (c *core) digest(key string) string {
 	mac := hmac.New(sha256.New, c.digestKey[:])

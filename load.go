@@ -16,24 +16,24 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// catchUp takes note that the session was renewed while a connection was open: what
-// pointed to the new record may be gone by now.
+// catchUp updates s if the session was renewed while a connection was open. The pointer to
+// the new record may no longer exist by now.
 func (s *Session[T]) catchUp() {
 	if moved := s.successor.Swap(nil); moved != nil && s.state == stateStored && s.key != *moved {
 		s.alias, s.key = s.key, *moved
 	}
 }
 
-// warnCopiesEvery is how often the log says that clients come with several cookies.
+// warnCopiesEvery limits how often the log warns of clients that send several cookies.
 const warnCopiesEvery = time.Hour
 
-// maxCopies bounds how many cookies of one name are looked at in a request.
+// maxCopies limits how many cookies of one name are checked in a request.
 const maxCopies = 8
 
-// identify looks for the session that the request's cookies name. sent is nil if there is
-// none that is well signed; else at and err are what [Manager.load] says of it. With
-// several cookies of the name it is the one that is well signed and names a session that
-// lives, if there is exactly one of that kind.
+// identify finds the session that the request's cookies name. sent is nil if no cookie has
+// a valid signature; otherwise at and err are the result of [Manager.load]. Of several
+// cookies with the name, it takes the one that has a valid signature and names a live
+// session, if there is exactly one such cookie.
 func (m *Manager[T]) identify(ctx context.Context, s *Session[T]) (sent *verified.Cookie, at loaded[T], err error) {
 	lines := s.r.Header["Cookie"]
 	value, n := cookie.Lookup(lines, m.name)
@@ -50,7 +50,7 @@ func (m *Manager[T]) identify(ctx context.Context, s *Session[T]) (sent *verifie
 	return sent, at, err
 }
 
-// accept verifies a cookie's value, and reports one that is not accepted.
+// accept verifies a cookie's value, and reports a cookie that is not accepted.
 func (m *Manager[T]) accept(ctx context.Context, value string) *verified.Cookie {
 	v, err := m.cookies.Verify(value)
 	if err == nil {
@@ -64,8 +64,8 @@ func (m *Manager[T]) accept(ctx context.Context, value string) *verified.Cookie 
 	return nil
 }
 
-// findFormer looks for the session under the names that its cookie had before, and goes
-// on to the next name where it does not live.
+// findFormer looks for the session under the former names of its cookie. If the session of
+// one name has ended, it tries the next name.
 func (m *Manager[T]) findFormer(ctx context.Context, s *Session[T]) (sent *verified.Cookie, at loaded[T], err error) {
 	for i := range m.former {
 		name := m.former[i].Name
@@ -95,27 +95,27 @@ func (m *Manager[T]) findFormer(ctx context.Context, s *Session[T]) (sent *verif
 	return sent, at, err
 }
 
-// candidate is a cookie of several, and what it names.
+// candidate is one of several cookies, and what it names.
 type candidate[T any] struct {
 	sent *verified.Cookie
 	at   loaded[T]
 	err  error
 }
 
-// dead reports whether the store has answered, and there is no session to be had.
+// dead reports whether the store has answered and there is no usable session.
 func (c *candidate[T]) dead() bool {
 	undecodable := (*undecodableError)(nil)
 	return isOver(c.err) || errors.As(c.err, &undecodable)
 }
 
-// findAmong looks at several cookies of a name. They come from a change of Domain, Path
-// or Partitioned, or from somebody on a neighbouring host who has planted one. The
-// response clears those that are not taken.
+// findAmong checks several cookies of one name. They result from a change of Domain, Path
+// or Partitioned, or an attacker on a neighboring host has planted one. The response clears
+// those that are not used.
 func (m *Manager[T]) findAmong(ctx context.Context, s *Session[T], name string, n int) (*verified.Cookie, loaded[T], error) {
 	m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonDuplicate}, "")
 	if m.now().Unix()-m.warnedCopies.Load() >= int64(warnCopiesEvery.Seconds()) {
 		m.warn(ctx, &m.warnedCopies, "session: a client has sent several cookies of one name: Config.Cookie was changed, or another host of the domain "+
-			"sets one too; the response clears those that are not the session's, and Config.OnEvent tells of each", "name", name, "cookies", n)
+			"sets one too; the response clears those that are not the session's, and Config.OnEvent reports each", "name", name, "cookies", n)
 	}
 	s.copies, s.copied = clearOthers, name
 	var alive []candidate[T]
@@ -136,7 +136,7 @@ func (m *Manager[T]) findAmong(ctx context.Context, s *Session[T], name string, 
 		case err == nil && i < 0:
 			alive = append(alive, c)
 		case err == nil && at.key == v.Key:
-			alive[i] = c // the session's own id rather than the one before Renew
+			alive[i] = c // prefer the session's own id to the one before Renew
 		case err == nil:
 		case !c.dead():
 			return v, at, err // the store does not answer
@@ -151,14 +151,14 @@ func (m *Manager[T]) findAmong(ctx context.Context, s *Session[T], name string, 
 		s.resend = true
 		return alive[0].sent, alive[0].at, nil
 	}
-	s.copies = clearAll // which of them is the user's cannot be told
+	s.copies = clearAll // nothing shows which of them is the user's
 	return nil, loaded[T]{}, nil
 }
 
-// clearCopies takes cookies of the name from the browser wherever this host may have set
-// them, or one above it for all its hosts: a browser does not say which they are. A
-// cookie came with this request, so that its path is a beginning of the request's. The
-// likely ones come first, for where a long path makes them too many.
+// clearCopies expires the cookies of the name wherever this host, or a parent domain, may
+// have set them: the browser does not say where. The cookies came with this request, so
+// their path is a prefix of the request's path. The likely places come first, because a
+// long path can give too many.
 func (s *Session[T]) clearCopies(h http.Header) {
 	if h == nil || s.copies == clearNone {
 		return
@@ -186,8 +186,8 @@ func (s *Session[T]) clearCopies(h http.Header) {
 	}
 }
 
-// clearFormer takes the cookies from the browser that the session had before Config.Cookie
-// was changed, when it gets another or has ended.
+// clearFormer expires the cookies that the session had before Config.Cookie was changed. It
+// is called when the session gets another cookie or has ended.
 func (s *Session[T]) clearFormer(h http.Header) {
 	for _, c := range s.m.former {
 		if _, n := cookie.Lookup(s.r.Header["Cookie"], c.Name); n > 0 {
@@ -201,12 +201,12 @@ func (s *Session[T]) clearCookie(h http.Header, c FormerCookie) bool {
 	host := strings.HasPrefix(lower, "__host-")
 	needsSecure := c.Partitioned || host || strings.HasPrefix(lower, "__secure-")
 	if host && (c.Domain != "" || c.Path != "/") || needsSecure && !s.secure {
-		return false // browsers keep no such cookie, or do not let go of it over plain HTTP
+		return false // browsers do not store such a cookie, or do not delete it over plain HTTP
 	}
 	a := s.settings.attributes(0)
 	a.MaxAge, a.Domain, a.Path, a.Partitioned = -1, c.Domain, c.Path, c.Partitioned
 	if a.Secure = s.secure && (a.Secure || needsSecure); c.Partitioned {
-		a.SameSite = cookie.SameSiteNone // else a browser refuses it within another site's page
+		a.SameSite = cookie.SameSiteNone // otherwise a browser refuses it in a page of another site
 	}
 	line := cookie.Append(nil, c.Name, "", &a)
 	if len(line) == 0 || slices.Contains(h["Set-Cookie"], string(line)) {
@@ -216,8 +216,8 @@ func (s *Session[T]) clearCookie(h http.Header, c FormerCookie) bool {
 	return true
 }
 
-// reload looks at the store again. The functions recorded stay; the view goes. A
-// [supersededError] is that of a login which has taken over the session's data.
+// reload loads the session again. It keeps the recorded functions and drops the view. It
+// returns a [supersededError] if a login has taken over the session's data.
 func (s *Session[T]) reload(ctx context.Context) error {
 	err := s.reloadIfMoved(ctx)
 	if superseded := (*supersededError)(nil); errors.As(err, &superseded) && superseded.carry {
@@ -232,7 +232,7 @@ func (s *Session[T]) reload(ctx context.Context) error {
 	return nil
 }
 
-// reloadIfMoved is reload, with the error of [Manager.load].
+// reloadIfMoved is reload with the error of [Manager.load].
 func (s *Session[T]) reloadIfMoved(ctx context.Context) error {
 	at, err := s.m.load(ctx, s.key, s.id)
 	if err != nil {
@@ -244,7 +244,7 @@ func (s *Session[T]) reloadIfMoved(ctx context.Context) error {
 	return nil
 }
 
-// moveWith takes note of where the session was found.
+// moveWith records where the session was found.
 func (s *Session[T]) moveWith(at loaded[T]) {
 	if at.key == s.key {
 		return
@@ -255,14 +255,14 @@ func (s *Session[T]) moveWith(at loaded[T]) {
 	}
 }
 
-// Open returns the session that the request's cookie names, or a new one: for a
-// request without a cookie, and for one whose cookie is malformed, badly signed,
-// unknown or expired, which is reported as an event. The caller must end with
-// [Manager.Commit]. It is the seam for frameworks that are not net/http's; with
-// net/http, use HandlerFunc or Handler, which call it.
+// Open returns the session that the request's cookie names. It returns a new session if
+// there is no cookie, or if the cookie is malformed, badly signed, unknown or expired; an
+// event reports each of the latter. The caller must call [Manager.Commit] at the end. Open
+// and Commit are for frameworks that do not use net/http; with net/http use HandlerFunc or
+// Handler, which call them.
 //
-// The error is [ErrOutsidePath], or the store's: then there is no session, not an
-// anonymous one.
+// The error is [ErrOutsidePath] or the store's. After an error there is no session, and the
+// request must not be served as an anonymous one.
 func (m *Manager[T]) Open(r *http.Request) (*Session[T], error) {
 	s := new(Session[T])
 	if err := m.open(r.Context(), r, s); err != nil {
@@ -316,25 +316,24 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonUndecodable, Err: err}, sent.Key)
 		s.begin(m.present())
 		if m.policy.ownsRecords() {
-			s.alias = sent.Key // Destroy, Regenerate and Login remove it; a program beside us may read it
+			s.alias = sent.Key // Destroy, Regenerate and Login remove it; another program may still read it
 		}
 		return nil
 	}
 	err = &storeError{fmt.Errorf("loading: %w", err)}
-	if ctx.Err() == nil { // else the client left, which is nobody's fault
+	if ctx.Err() == nil { // otherwise the client disconnected, which is no failure
 		m.emit(ctx, Event{Kind: EventLoadFailed, Err: err}, sent.Key)
 	}
 	return err
 }
 
-// endExpired tells of a session that has expired, once: its record goes, so that the
-// cookie's next visit finds none. It makes room at once for a new session, so that it
-// leaves nothing behind, as the other ends do.
+// endExpired reports a session that has expired, once: it removes the record, so that the
+// cookie's next visit finds none. It leaves no tombstone.
 func (m *Manager[T]) endExpired(ctx context.Context, key string, at loaded[T], err error) {
 	if !errors.Is(err, errAbsolute) {
 		m.emit(ctx, Event{Kind: EventExpired, Reason: ReasonIdle}, key)
 		if m.policy.ownsRecords() {
-			_ = m.store.Delete(ctx, key) // else the store does it, sooner or later
+			_ = m.store.Delete(ctx, key) // if this fails, the store deletes it later
 		}
 		return
 	}
@@ -353,8 +352,8 @@ func (s *Session[T]) begin(now document.Instant) {
 	s.expires = s.expiry(now)
 }
 
-// loaded is a record, decoded, the key under which it was found, and the session's id:
-// "" if that is not known to who looked.
+// loaded is a decoded record, the key under which it was found, and the session's id. The
+// id is "" if the caller cannot know it.
 type loaded[T any] struct {
 	rec store.Record
 	doc *document.Document[T]
@@ -400,8 +399,7 @@ func (m *Manager[T]) load(ctx context.Context, key, id string) (loaded[T], error
 	return loaded[T]{}, store.ErrNotFound
 }
 
-// adopt makes a record what s knows of the session. What this request has set and
-// not saved stays.
+// adopt updates s from a record. What this request has set and not saved stays.
 func (s *Session[T]) adopt(at loaded[T]) {
 	s.state, s.key, s.doc, s.version = stateStored, at.key, at.doc, at.rec.Version
 	info := &at.doc.Meta
@@ -411,12 +409,12 @@ func (s *Session[T]) adopt(at loaded[T]) {
 	}
 	s.created, s.used, s.authenticated = info.Created, info.Used, info.Authenticated
 	if s.created == 0 && s.m.absolute > 0 {
-		s.created = s.m.present() // another program's: it is kept from the next save on
+		s.created = s.m.present() // written by another program: the next save stores the time
 	}
 	s.learn(&at)
 }
 
-// learn takes over from a record how long the session lives.
+// learn takes the session's lifetime from a record.
 func (s *Session[T]) learn(at *loaded[T]) {
 	s.deadline = document.InstantOf(at.rec.Expires)
 	if !s.settingsChanged {

@@ -25,17 +25,18 @@ func defaultErrorHandler(w http.ResponseWriter, _ *http.Request, err error) {
 	http.Error(w, http.StatusText(status), status)
 }
 
-// Manager serves sessions whose data are a T. It is safe for concurrent use; an
-// application may have several side by side, under different cookie names.
+// Manager manages sessions whose data have the type T. It is safe for concurrent use. An
+// application may have several managers, with different cookie names.
 type Manager[T any] struct {
 	core
 	codec document.Codec[T]
 	owned io.Closer // the store, if New made it
 }
 
-// New checks cfg and returns a manager. T is a struct or a map with text keys: the
-// session's data, stored as JSON beside the cookie's settings in one object. The
-// error names each field that cannot work and what to write instead.
+// New checks cfg and returns a manager. T is the type of the session's data: a struct, or a
+// map with string keys. The data are stored as a JSON object, together with the cookie's
+// settings. The error names every field of cfg that cannot work, and says what to write
+// instead.
 func New[T any](cfg Config) (*Manager[T], error) {
 	codec, typeErr := document.NewCodec[T](cfg.Express.ReservedKeys, cfg.Express.Rules, parseCookie)
 	if err := errors.Join(cfg.validate(), typeErr); err != nil {
@@ -80,11 +81,11 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	return m, nil
 }
 
-// CookieName returns the name of the sessions' cookie: Config.Name, or its default.
+// CookieName returns the name of the session cookie: Config.Name, or its default.
 func (m *Manager[T]) CookieName() string { return m.name }
 
-// Close ends the contexts of [Session.NotifyContext], and releases the store if New
-// made it. Sessions in a store of the caller's are not touched. It may be called more
+// Close ends the contexts of [Session.NotifyContext], and closes the store if New made it.
+// It does not close a store that the caller passed in Config.Store. It may be called more
 // than once.
 func (m *Manager[T]) Close() error {
 	m.hub.Close(ErrClosed)
@@ -94,8 +95,8 @@ func (m *Manager[T]) Close() error {
 	return m.owned.Close()
 }
 
-// Ping reports whether the store answers: for health checks, which then need no
-// session. The error is the store's.
+// Ping reports whether the store answers, for health checks. It needs no session. The error
+// is the store's.
 func (m *Manager[T]) Ping(ctx context.Context) error {
 	d := deadline.Within(ctx, m.loadTimeout)
 	defer d.End()

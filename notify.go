@@ -7,19 +7,21 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// NotifyContext returns a copy of parent that ends when the session does: a WebSocket
-// or a stream of events that outlives its request must not outlive the login. It ends
-// wherever the session is destroyed, regenerated or revoked, on this node or another,
-// and when its idle or absolute timeout passes. A renewed session is followed; a login
-// ends it, and the client comes back with the new cookie.
-// [context.Cause] tells why: an error that is [ErrRevoked], [ErrDestroyed],
-// [ErrRegenerated], [ErrLoggedIn] or [ErrExpired]; [ErrClosed] after [Manager.Close]; the store's if
-// it could not be asked when the session's time was over as far as was known; else the
-// parent's. A session that is not stored ends it at once, by [ErrNotSaved].
+// NotifyContext returns a copy of parent that is canceled when the session ends. Use it for
+// a WebSocket or an event stream, which outlives its request but must not outlive the
+// login. The context ends when the session is destroyed, regenerated or revoked, on this
+// node or another, and when its idle or absolute timeout passes. It follows a session that
+// is renewed. A login ends it: the client reconnects with the new cookie. If the session is
+// not stored, the context ends at once with [ErrNotSaved].
 //
-// All contexts of a node share one watch of the store and take no goroutine each. A
-// store that is no [store.Watcher] is asked every Config.RecheckInterval. The caller
-// calls stop when the connection ends, which frees what the context takes.
+// [context.Cause] returns the reason: an error that is [ErrRevoked], [ErrDestroyed],
+// [ErrRegenerated], [ErrLoggedIn] or [ErrExpired]; [ErrClosed] after [Manager.Close]; the
+// store's error, if the last known expiry has passed and the store cannot be polled;
+// otherwise the parent's cause.
+//
+// All contexts of a node share one watch of the store, and none needs a goroutine. If the
+// store is not a [store.Watcher], it is polled every Config.RecheckInterval. Call stop when
+// the connection ends, to release the context's resources.
 func (s *Session[T]) NotifyContext(parent context.Context) (ctx context.Context, stop context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
 	stop = func() { cancel(context.Canceled) }
@@ -41,7 +43,7 @@ func (s *Session[T]) NotifyContext(parent context.Context) (ctx context.Context,
 	}
 	w := s.m.hub.Add(key, until.Time(), &follower[T]{s, cancel})
 	forget := func() { s.m.hub.Remove(w) }
-	unhook := context.AfterFunc(parent, forget) // not of ctx, which would take a map for it
+	unhook := context.AfterFunc(parent, forget) // not of ctx, which would allocate a map for it
 	return ctx, func() {
 		cancel(context.Canceled)
 		unhook()
@@ -49,7 +51,7 @@ func (s *Session[T]) NotifyContext(parent context.Context) (ctx context.Context,
 	}
 }
 
-// follower ends a context with its session.
+// follower cancels a context when its session ends.
 type follower[T any] struct {
 	s      *Session[T]
 	cancel context.CancelCauseFunc
@@ -57,15 +59,15 @@ type follower[T any] struct {
 
 func (f *follower[T]) Ended(cause error) { f.cancel(cause) }
 
-// Moved does not wait for the session's lock, which is held while the store is asked.
+// Moved does not wait for the session's lock, which is held during calls to the store.
 func (f *follower[T]) Moved(successor string) { f.s.successor.Store(&successor) }
 
-// KeepAlive counts as a use of the session, and puts its idle timeout off, in a
-// connection that outlives the request: call it for each message. It writes only if
-// the expiry moves by Config.TouchInterval, so that most calls cost nothing.
+// KeepAlive counts as use of the session and moves its idle timeout, for a connection that
+// outlives its request. Call it for each message. It writes to the store only if the expiry
+// moves by Config.TouchInterval, so most calls cost nothing.
 //
-// Errors: [ErrRevoked] if the session has ended, [ErrNotSaved] if it is not stored
-// yet, the store's, which is reported as [EventTouchFailed] too.
+// Errors: [ErrRevoked] if the session has ended; [ErrNotSaved] if it is not stored yet; the
+// store's, which [EventTouchFailed] reports too.
 func (s *Session[T]) KeepAlive(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,7 +87,7 @@ func (s *Session[T]) KeepAlive(ctx context.Context) error {
 	if s.follows != "" {
 		return ErrRevoked
 	}
-	at, err := s.m.load(d, s.key, s.id) // a renewed session's old record must not be what is kept alive
+	at, err := s.m.load(d, s.key, s.id) // if the session was renewed, the new record must be kept alive
 	if err == nil {
 		err = s.prolong(d, &at)
 	}
@@ -100,15 +102,15 @@ func (s *Session[T]) KeepAlive(ctx context.Context) error {
 		return ended
 	}
 	err = &storeError{err}
-	if ctx.Err() == nil { // else the client left, which is nobody's fault
+	if ctx.Err() == nil { // otherwise the client disconnected, which is no failure
 		s.m.emit(d, Event{Kind: EventTouchFailed, Owner: s.owner, Err: err}, s.key)
 	}
 	return err
 }
 
-// prolong moves the expiry of what was found, unless another request has done so. How
-// long a use lets the session live is what the record says by now, and not what it said
-// when the connection began.
+// prolong moves the expiry of the record that was found, unless another request has done
+// so. It uses the session's lifetime as the record has it now, not as it was when the
+// connection began.
 func (s *Session[T]) prolong(ctx context.Context, at *loaded[T]) error {
 	if at.key != s.key {
 		s.alias, s.key = s.key, at.key

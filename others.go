@@ -13,19 +13,20 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// UpdateOwner applies fn to the data of each session of an owner, but keep, on every
-// node, and returns how many it has changed: a role that is taken away. Their next
-// requests see it, and requests under way replay what they change on top of it. It is
-// no use of the sessions: none is created, revived, or lives longer for it. Sessions
-// that are renewed or begin at the same time are found.
+// UpdateOwner applies fn to the data of each session of an owner on every node, except
+// keep, and returns how many it changed: for example to take a role away. Later requests
+// see the change, and requests in flight replay their own changes on it. It is not a use of
+// the sessions: it creates none, revives none and extends none. It also finds sessions that
+// are renewed or begin at the same time.
 //
-// fn is as in [Session.Update], and may be called several times. It sets values rather
-// than add to them: a session that is renewed at the same moment may be changed twice.
+// fn is as in [Session.Update], and may be called several times. It should set values and
+// not add to them, because a session that is renewed at the same moment may be changed
+// twice.
 //
-// Errors: [ErrNoOwner], [ErrUnrepeatable], [ErrTooLarge], [ErrReservedKey], the store's,
-// [errors.ErrUnsupported] as with List; another one, once all others are changed, if
-// there are sessions that cannot be decoded. Some sessions may have been changed before it;
-// calling it again changes the others.
+// Errors: [ErrNoOwner]; [ErrUnrepeatable]; [ErrTooLarge]; [ErrReservedKey]; the store's;
+// [errors.ErrUnsupported] as in List. If some sessions cannot be decoded, the error comes
+// after all others are changed. After an error some sessions may have been changed; another
+// call changes the others.
 func (m *Manager[T]) UpdateOwner(ctx context.Context, owner string, fn func(data *T), keep ...*Session[T]) (changed int, err error) {
 	var n, undecodable atomic.Int64
 	v := visits[T]{m: m, owner: owner, keep: keep}
@@ -43,14 +44,14 @@ func (m *Manager[T]) UpdateOwner(ctx context.Context, owner string, fn func(data
 	}
 	err = v.all(ctx)
 	if u := undecodable.Load(); err == nil && u > 0 {
-		err = fmt.Errorf("session: updating: %d sessions of %q cannot be decoded and are as they were; end them with RevokeOwner", u, owner)
+		err = fmt.Errorf("session: updating: %d sessions of %q cannot be decoded and were not changed; end them with RevokeOwner", u, owner)
 	}
 	return int(n.Load()), err
 }
 
-// UpdateSession applies fn to the data of the owner's session for which the digest
-// stands, as [Manager.UpdateOwner] does to all, and reports whether that has changed
-// them. Where the owner has no such session it returns false and no error.
+// UpdateSession applies fn to the data of the owner's session with the given digest, as
+// [Manager.UpdateOwner] does to all of the owner's sessions, and reports whether the data
+// have changed. If the owner has no such session, it returns false and no error.
 func (m *Manager[T]) UpdateSession(ctx context.Context, owner, digest string, fn func(data *T)) (changed bool, err error) {
 	l, err := m.findOwned(ctx, owner, digest)
 	if l == nil || err != nil {
@@ -63,7 +64,7 @@ func (m *Manager[T]) UpdateSession(ctx context.Context, owner, digest string, fn
 	return one.apply(ctx, l)
 }
 
-// revision is a change of sessions from outside of their requests.
+// revision is a change of sessions that is made outside their requests.
 type revision[T any] struct {
 	m     *Manager[T]
 	owner string
@@ -72,9 +73,9 @@ type revision[T any] struct {
 	mu    sync.Mutex            // fn is called for one session at a time
 }
 
-// apply changes one session by compare-and-swap. It writes nothing where fn changes
-// nothing, and in place of the members that have changed only: the cookie, the
-// bookkeeping and the expiry stay as they are.
+// apply changes one session by compare-and-swap. It writes nothing if fn changes nothing.
+// Otherwise it rewrites only the members that have changed: the cookie, the bookkeeping and
+// the expiry stay as they are.
 func (r *revision[T]) apply(ctx context.Context, l *listed[T]) (changed bool, err error) {
 	d := deadline.Within(ctx, r.m.saveTimeout)
 	defer d.End()
@@ -105,12 +106,12 @@ func (r *revision[T]) apply(ctx context.Context, l *listed[T]) (changed bool, er
 			return false, nil
 		}
 		if l.doc == nil {
-			return false, fmt.Errorf("session: updating: what another program has stored meanwhile cannot be decoded")
+			return false, fmt.Errorf("session: updating: the data that another program has stored in the meantime cannot be decoded")
 		}
 	}
 }
 
-// outcome is the document once fn was applied; nil if that changes nothing.
+// outcome returns the document after fn was applied; nil if fn changes nothing.
 func (r *revision[T]) outcome(doc *document.Document[T]) ([]byte, error) {
 	c := &r.m.codec
 	was, err := c.Encoding(doc)
@@ -135,7 +136,7 @@ func (r *revision[T]) outcome(doc *document.Document[T]) ([]byte, error) {
 	return data, err
 }
 
-// run applies fn to a copy of the document's data, and encodes it.
+// run applies fn to a copy of the document's data and encodes the result.
 func (r *revision[T]) run(doc *document.Document[T]) ([]byte, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

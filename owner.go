@@ -12,32 +12,32 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// Info describes a session to those who list sessions: its user, an operator. It
-// holds no id. Printing it shows neither the data nor where the session is kept.
+// Info describes a session in a list, for its user or for an operator. It holds no id.
+// Printing it shows neither the data nor the session's key in the store.
 type Info[T any] struct {
 	Owner string
 
-	// Digest stands for the session, as in [Event]; [Session.Digest] tells which one
-	// a request is in. It is safe to show to the owner and to send back, for
+	// Digest is a short name for the session, as in [Event]. [Session.Digest] returns it
+	// for a request's session. It is safe to show to the owner, who sends it back for
 	// [Manager.RevokeSession].
 	Digest string
 
-	// Data is a copy of the session's data; the zero value if it is Undecodable.
+	// Data is a copy of the session's data; the zero value if Undecodable is true.
 	Data T
 
-	// Undecodable says that what is stored does not fit T, so that its client has a
-	// new session at the next visit.
+	// Undecodable reports that the stored data do not fit T. The client gets a new session
+	// at its next visit.
 	Undecodable bool
 
-	Created  time.Time // zero if not kept; see [Session.Created]
-	LastUsed time.Time // as exactly as Config.TouchInterval asks; zero if not known
-	Expires  time.Time // unless used before; zero: never
+	Created  time.Time // zero if not stored; see [Session.Created]
+	LastUsed time.Time // as precise as Config.TouchInterval; zero if unknown
+	Expires  time.Time // if it is not used again; zero: never
 
 	key     string
 	version store.Version
 }
 
-// Format prints the owner and the digest, whatever the verb.
+// Format prints the owner and the digest, for every verb.
 func (i Info[T]) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "session %s of %q", i.Digest, i.Owner)
 }
@@ -47,20 +47,20 @@ func (i Info[T]) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("session", i.Digest), slog.String("owner", i.Owner))
 }
 
-// OwnerOf reads whose session a stored document is, "" for nobody's or what is no
-// document. Stores whose table or keys other programs write as well take it in their
-// Config, since those programs keep the document's members and know no owner besides.
+// OwnerOf returns the owner in a stored document: "" if it has none or is not a document.
+// Stores whose table or keys other programs also write take it in their Config, because
+// those programs keep the document's members but do not write the owner anywhere else.
 //
-// It believes what the document says, which is enough for an index: a manager believes
-// what it has sealed itself.
+// OwnerOf trusts the document, which is enough for an index. A manager trusts only what it
+// has sealed itself.
 func OwnerOf(data []byte) string { return document.OwnerOf(data) }
 
-// List yields the live sessions of an owner, in no particular order, without holding
-// them all in memory (ASVS 7.5.2). For everybody's sessions see [Manager.ListAll].
+// List yields the live sessions of an owner, in no particular order (ASVS 7.5.2). It does
+// not hold all of them in memory. For the sessions of all owners see [Manager.ListAll].
 //
-// An error is yielded last: [ErrNoOwner] for the owner ""; the store's, which has
-// Config.LoadTimeout to find each next session; [errors.ErrUnsupported] if that is no
-// [store.Lister].
+// It yields an error last: [ErrNoOwner] if owner is ""; the store's, which has
+// Config.LoadTimeout to find each next session; [errors.ErrUnsupported] if the store is not
+// a [store.Lister].
 func (m *Manager[T]) List(ctx context.Context, owner string) iter.Seq2[Info[T], error] {
 	if owner == "" {
 		return func(yield func(Info[T], error) bool) { yield(Info[T]{}, ErrNoOwner) }
@@ -68,8 +68,8 @@ func (m *Manager[T]) List(ctx context.Context, owner string) iter.Seq2[Info[T], 
 	return m.list(ctx, owner)
 }
 
-// ListAll yields the live sessions of everybody, those without an owner included, as
-// [Manager.List] does those of one: for operators and exports, not for the users' pages.
+// ListAll yields the live sessions of all owners, and those without an owner, as
+// [Manager.List] does for one. It is for operators and exports, not for the users' pages.
 func (m *Manager[T]) ListAll(ctx context.Context) iter.Seq2[Info[T], error] { return m.list(ctx, "") }
 
 func (m *Manager[T]) list(ctx context.Context, owner string) iter.Seq2[Info[T], error] {
@@ -86,7 +86,8 @@ func (m *Manager[T]) list(ctx context.Context, owner string) iter.Seq2[Info[T], 
 	}
 }
 
-// records yields what the store lists, and bounds how long it takes for each record.
+// records yields what the store lists, and limits the time that the store takes for each
+// record.
 func (m *Manager[T]) records(ctx context.Context, owner string) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
 		l, ok := store.As[store.Lister](m.store)
@@ -96,10 +97,10 @@ func (m *Manager[T]) records(ctx context.Context, owner string) iter.Seq2[store.
 		}
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
-		patience := time.AfterFunc(m.loadTimeout, func() { cancel(context.DeadlineExceeded) })
-		defer patience.Stop()
+		timer := time.AfterFunc(m.loadTimeout, func() { cancel(context.DeadlineExceeded) })
+		defer timer.Stop()
 		for rec, err := range l.List(ctx, owner) {
-			patience.Stop() // what the caller does with it may take longer
+			timer.Stop() // the caller may take longer with each record
 			if cause := context.Cause(ctx); err != nil && cause != nil {
 				err = fmt.Errorf("%w: %w", cause, err)
 			}
@@ -110,21 +111,21 @@ func (m *Manager[T]) records(ctx context.Context, owner string) iter.Seq2[store.
 			if !yield(rec, nil) {
 				return
 			}
-			patience.Reset(m.loadTimeout)
+			timer.Reset(m.loadTimeout)
 		}
 	}
 }
 
-// listed is a record that was found by its owner, and not by a client's id.
+// listed is a record that was found by its owner, not by a client's id.
 type listed[T any] struct {
 	loaded[T]        // doc is nil if it cannot be decoded
-	owner     string // an index may name a session that has changed hands since
-	live      bool   // it is a session's
-	successor string // it is what is left under the old id of a renewed one
+	owner     string // an index may list a session that has another owner by now
+	live      bool   // the record is a live session
+	successor string // set if the record is what Renew left under the old id
 }
 
-// read reads a record. Nobody can use a session that cannot be decoded, so that it
-// is described as far as the record tells.
+// read reads a record. A session that cannot be decoded is of no use to anybody, but it is
+// listed with what the record says.
 func (m *Manager[T]) read(rec store.Record) listed[T] {
 	l := listed[T]{loaded: loaded[T]{rec: rec, key: rec.ID}}
 	doc, err := m.codec.Read(rec.ID, rec.Data)
@@ -143,7 +144,7 @@ func (m *Manager[T]) read(rec store.Record) listed[T] {
 	return l
 }
 
-// describe is what a listing says of a session.
+// describe returns the Info of a session.
 func (m *Manager[T]) describe(l *listed[T]) Info[T] {
 	info := Info[T]{Owner: l.owner, Digest: m.digest(l.key), Expires: l.rec.Expires, key: l.key, version: l.rec.Version}
 	if l.doc == nil || m.codec.Copy(l.doc, &info.Data) != nil {

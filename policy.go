@@ -1,11 +1,11 @@
 package session
 
-// policy holds each rule in which express-session differs from this package. A manager has
-// one: native, or express under Config.Express.Rules. What a rule means for users is in
-// the table of docs/options.md; what express-session does was recorded from it
+// policy holds the rules in which express-session differs from this package. A manager has
+// one policy: native, or express under Config.Express.Rules. The table of docs/options.md
+// describes what a rule means for users. What express-session does was recorded from it
 // (tests/interop).
 //
-// The options beside Rules in Config.Express are no rules: each stands for itself.
+// The options beside Rules in Config.Express are not rules: each of them works by itself.
 type policy interface {
 	// cookieNeedsWrite: a visit sends the cookie only together with a write that has shown
 	// that the session lives, since another request may have logged in and sent a newer
@@ -16,8 +16,8 @@ type policy interface {
 	// timeout, and both are sent.
 	cookieEndsWithSession() bool
 
-	// refusesEndedLifetimes: a MaxAge that is over before it begins fails the save, and
-	// one beyond the absolute timeout is warned of.
+	// refusesEndedLifetimes: a MaxAge that has already ended fails the save, and one beyond
+	// the absolute timeout logs a warning.
 	refusesEndedLifetimes() bool
 
 	// saveIsUse: Save, and SetCookie with the same lifetime, begin the idle timeout anew.
@@ -27,32 +27,32 @@ type policy interface {
 	// that was never stored, and also after the headers are sent if no cookie is.
 	storesEmptyRegenerated() bool
 
-	// defersHarmlessWrites: what nothing would be lost of (a touch, Resave, an empty new
-	// session) is written at the end of the request, after the headers.
+	// defersHarmlessWrites: writes that can be lost without harm (a touch, Resave, an empty
+	// new session) are done at the end of the request, after the headers are sent.
 	defersHarmlessWrites() bool
 
-	// reloadKeepsView: Reload of a session that is gone, or was never stored, leaves the
-	// request what it had.
+	// reloadKeepsView: Reload of a session that has ended, or was never stored, keeps the
+	// request's view.
 	reloadKeepsView() bool
 
 	// triesEndsAgain: what Regenerate could not delete is deleted at the request's end.
 	triesEndsAgain() bool
 
-	// leavesTombstones: a session that has ended, or has a new id, leaves a small record
-	// in its place for the grace. Else nothing stays where express-session would look for
-	// it: ends delete the record, and a new id is found by a link under another key.
+	// leavesTombstones: a session that has ended, or has a new id, leaves a small record in
+	// its place for the grace. Otherwise nothing stays where express-session would look for
+	// it: the end deletes the record, and a link under another key leads to the new id.
 	leavesTombstones() bool
 
-	// ownsRecords: only managers write records. Else what does not decode is left to the
-	// program that wrote it, expiry is the store's, and an owner may come from the store
-	// (Config.OwnerOf of the stores).
+	// ownsRecords: only managers write records. Otherwise a record that cannot be decoded
+	// is left to the program that wrote it, the store handles expiry, and an owner may come
+	// from the store (Config.OwnerOf of the stores).
 	ownsRecords() bool
 
 	// holdsLargeIntegers: numbers from 2^53 on come back exactly.
 	holdsLargeIntegers() bool
 }
 
-// policyOf is the policy of a configuration.
+// policyOf returns the policy of a configuration.
 func policyOf(o *ExpressOptions) policy {
 	if o.Rules {
 		return express{}

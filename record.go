@@ -11,17 +11,17 @@ import (
 )
 
 const (
-	// maxConflicts bounds how often a save is tried again. Each conflict means that
-	// another save succeeded, so that it takes a crowd to get there.
+	// maxConflicts limits how often a save is retried. Each conflict means that another
+	// save succeeded, so only very many concurrent saves reach the limit.
 	maxConflicts = 1000
 	// maxBackoff is the longest wait between two tries.
 	maxBackoff = 8 * time.Millisecond
-	// maxIDs bounds how many ids are tried: a generator that repeats itself is broken.
+	// maxIDs limits how many ids are tried: a generator that repeats ids is broken.
 	maxIDs = 4
 )
 
-// pauseBeforeRetry waits before another try: at first hardly, then longer and at random, so
-// that those who collided do not meet again.
+// pauseBeforeRetry waits before another try. The wait grows and is random, so that requests
+// that collided do not collide again.
 func pauseBeforeRetry(ctx context.Context, try int) error {
 	if try < 2 {
 		return ctx.Err()
@@ -33,7 +33,7 @@ func pauseBeforeRetry(ctx context.Context, try int) error {
 	return nil
 }
 
-// end is when the absolute timeout ends a session; zero if there is none.
+// end returns when the absolute timeout ends a session; zero if there is none.
 func (c *core) end(created document.Instant) document.Instant {
 	if c.absolute <= 0 || created == 0 {
 		return 0
@@ -41,11 +41,11 @@ func (c *core) end(created document.Instant) document.Instant {
 	return created + document.Instant(c.absolute/time.Millisecond)
 }
 
-// overdue is for how many milliseconds a record is kept that the absolute timeout has
-// ended, so that a visit finds out that it was this timeout.
+// overdue is how many milliseconds a record is kept after the absolute timeout, so that a
+// visit can find out that this timeout ended the session.
 const overdue = 3_600_000
 
-// keepUntil is when the store may forget a session at the latest; zero if never.
+// keepUntil returns the time from which the store may drop a session; zero means never.
 func (c *core) keepUntil(created document.Instant) document.Instant {
 	end := c.end(created)
 	if end != 0 && c.policy.ownsRecords() {
@@ -54,12 +54,12 @@ func (c *core) keepUntil(created document.Instant) document.Instant {
 	return end
 }
 
-// maxHops bounds how many renewals are followed from an old id: each must have
-// happened within the grace of the one before.
+// maxHops limits how many renewals are followed from an old id. Each must have happened
+// within the grace of the one before.
 const maxHops = 8
 
-// expired is the error of a load, which says that a session has expired only if it was a
-// session: the end of what is left of one that was ended, or renewed, is no news.
+// expired converts the error of a load. A tombstone or a pointer that has expired is not
+// reported as a session that has expired.
 func (c *core) expired(rec store.Record, err error) error {
 	if errors.Is(err, store.ErrExpired) && rec.ID != "" {
 		if info := c.seal.MetaOf(rec.ID, rec.Data); info.Ended || info.Successor != "" {
@@ -69,8 +69,8 @@ func (c *core) expired(rec store.Record, err error) error {
 	return err
 }
 
-// loadRecord reads the record under key, or the link that Login and Renew have left in
-// its place (see [core.supersede]).
+// loadRecord reads the record under key, or the link with which Login and Renew have
+// replaced it (see [core.supersede]).
 func (c *core) loadRecord(ctx context.Context, key string) (store.Record, error) {
 	rec, err := c.store.Load(ctx, key)
 	if !c.policy.leavesTombstones() && errors.Is(err, store.ErrNotFound) {
@@ -86,8 +86,8 @@ func (c *core) loadRecord(ctx context.Context, key string) (store.Record, error)
 	return rec, err
 }
 
-// isGone reports whether nothing is left of the record under key, of which the store has
-// just said that it is not there.
+// isGone reports whether no link replaces the record under key. The store has just reported
+// that the record does not exist.
 func (c *core) isGone(ctx context.Context, key string) bool {
 	if c.policy.leavesTombstones() {
 		return true
@@ -96,35 +96,35 @@ func (c *core) isGone(ctx context.Context, key string) bool {
 	return errors.Is(err, store.ErrNotFound)
 }
 
-// past reports whether what ended a session no longer counts: then its id is one that
-// nobody knows. A touch by a request in flight may have moved the record's expiry.
+// past reports whether the tombstone of a session no longer counts, so that its id is
+// treated as unknown. A touch by a request in flight may have moved the record's expiry.
 func (c *core) past(info *document.Meta, expires time.Time) bool {
 	now := c.present()
 	return info.Until != 0 && now >= info.Until || info.Until == 0 && document.InstantOf(expires) > now+c.graceEnd(linger)
 }
 
-// answers reports whether the id that a session had before Renew still leads to it: as
-// long as no request has come with the new one, since the client may not have got that,
+// answers reports whether the id from before Renew still leads to the session. It does
+// until a request has come with the new id, since the client may not have received that,
 // and for the grace after that.
 func (c *core) answers(info *document.Meta, more document.Instant) bool {
 	return info.Unseen && c.grace > 0 || info.Seen != 0 && c.present() < info.Seen+c.graceEnd(more)
 }
 
-// graceEnd is how much later than now the grace ends, and more.
+// graceEnd returns the length of the grace plus more.
 func (c *core) graceEnd(more document.Instant) document.Instant {
 	return document.Instant(max(c.grace, 0)/time.Millisecond) + more
 }
 
-// over reports whether the absolute timeout has ended a session. The store keeps the
-// record a while longer, or as long as another program or another Config has said.
+// over reports whether the absolute timeout has ended a session. The store keeps the record
+// for a while longer, or as long as another program or another Config has set.
 func (c *core) over(created document.Instant) bool {
 	end := c.end(created)
 	return end != 0 && c.present() >= end
 }
 
-// ownerOf is whose session a record is. Where other programs write records the store may
-// have read the owner out of their data, as the application told it to (Config.OwnerOf
-// of the stores); elsewhere only the sealed bookkeeping counts.
+// ownerOf returns the owner of a record. If other programs write records, the store may
+// have read the owner from their data (Config.OwnerOf of the stores). Otherwise only the
+// sealed bookkeeping counts.
 func (c *core) ownerOf(rec *store.Record, info *document.Meta) string {
 	if info.Owner == "" && !c.policy.ownsRecords() && !info.Forged {
 		return rec.Owner
@@ -132,21 +132,21 @@ func (c *core) ownerOf(rec *store.Record, info *document.Meta) string {
 	return info.Owner
 }
 
-// remove ends the session whose record is kept under key, and what it was renewed to.
-// It reports whether it was this call that ended it: of several at once one is told so.
-// No key, nothing to do.
+// remove ends the session whose record is under key, and the session to which it was
+// renewed. It reports whether this call ended it: of several concurrent calls, exactly one
+// returns true. With an empty key it does nothing.
 //
-// A delete would not do: between whoever looks at a record and deletes it, another
-// request can renew the session, so that what is deleted is the pointer and the session
-// lives on under its new id. So the record is swapped for a tombstone. If the swap fails
-// there was another version, which is looked at; if it succeeds no renewal can. The
-// tombstone stays for the grace: requests that the browser had sent before it knew
-// find out that they must not touch its cookie, which may be a newer one by then.
+// A delete is not enough. Between a load and the delete, another request can renew the
+// session: the delete then removes the pointer, and the session lives on under its new id.
+// So remove swaps the record for a tombstone. If the swap fails, there is a newer version,
+// and remove looks at that. If it succeeds, no renewal can. The tombstone stays for the
+// grace. Requests that the browser sent before it knew of the end find the tombstone, and
+// do not touch the cookie, which may be a newer one by then.
 //
-// A session that a login has put in the place of this one is not ended with it: who
-// has the old id only has nothing to do with the new session.
+// If a login has replaced this session, remove does not end the new session: a client that
+// has only the old id has no rights to the new session.
 //
-// cause is what those are told who wait for the end on this node.
+// cause is the error for those on this node who wait for the end.
 func (c *core) remove(ctx context.Context, key string, version store.Version, cause error) (ended bool, err error) {
 	if key == "" {
 		return false, nil
@@ -190,7 +190,7 @@ func (c *core) removeRecord(ctx context.Context, key string, version store.Versi
 		}
 		switch info := c.seal.MetaOf(rec.ID, rec.Data); {
 		case info.Ended:
-			return false, c.clear(ctx, rec.ID, cause) // which an earlier try may have failed to do
+			return false, c.clear(ctx, rec.ID, cause) // an earlier try may have failed to do this
 		case info.Login:
 			return false, nil
 		case info.Successor != "":
@@ -198,7 +198,7 @@ func (c *core) removeRecord(ctx context.Context, key string, version store.Versi
 			if err != nil {
 				return ended, err
 			}
-			// Nothing swaps a pointer again but this, so that whoever is first has done it.
+			// Only this code swaps a pointer again, so the first swap is the one that counts.
 			_, err = c.store.Update(ctx, c.tombstoneOf(rec.ID, rec.Version))
 			if err != nil && !definite(err) {
 				return ended, err
@@ -209,8 +209,8 @@ func (c *core) removeRecord(ctx context.Context, key string, version store.Versi
 	}
 }
 
-// clear deletes a tombstone at once where nobody is to find it: express-session would
-// take it for a session, and nobody answers for one that has expired.
+// clear deletes a tombstone at once if no request must find it: express-session would take
+// it for a session, and after an expiry no request needs one.
 func (c *core) clear(ctx context.Context, key string, cause error) error {
 	if !c.policy.leavesTombstones() || c.grace <= 0 || errors.Is(cause, ErrExpired) {
 		return c.store.Delete(ctx, key)
@@ -218,22 +218,21 @@ func (c *core) clear(ctx context.Context, key string, cause error) error {
 	return nil
 }
 
-// tombstoneOf is what takes the place of the record of a session that is over.
+// tombstoneOf returns the record that replaces the record of a session that has ended.
 func (c *core) tombstoneOf(key string, version store.Version) store.Record {
 	return store.Record{ID: key, Data: document.Tombstone, Expires: (c.present() + c.graceEnd(0)).Time(), Version: version}
 }
 
-// definite reports whether a failed write is known not to have happened.
+// definite reports whether a failed write is known to have had no effect.
 func definite(err error) bool {
 	return errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrFull)
 }
 
 const (
-	// maxPoints bounds how often a renewal is tried whose outcome is not known.
+	// maxPoints limits how often a renewal with an unknown outcome is retried.
 	maxPoints = 5
 
-	// linger is for how many milliseconds a pointer is kept after the grace. It answers
-	// nobody then, but a request that was in flight all the while still finds where the
-	// session went.
+	// linger is how many milliseconds a pointer is kept after the grace. It no longer serves
+	// new requests, but a request that was in flight still finds the new record.
 	linger = 60_000
 )

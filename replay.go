@@ -11,10 +11,10 @@ import (
 	"github.com/nestsession/session/internal/frames"
 )
 
-// replay runs the recorded functions on a fresh copy of the last known data. Where
-// the view was made from the same version it must come out the same: a function
-// for which it does not would lose data at the first conflict. body is nil where nothing
-// was recorded: then the document's encoding is not needed, or has been made.
+// replay runs the recorded functions on a fresh copy of the last known data. If the view
+// was made from the same version, the result must be equal to it: otherwise a function is
+// not repeatable and would lose data at the first conflict. body is nil if nothing was
+// recorded.
 func (s *Session[T]) replay() (value *T, body []byte, err error) {
 	c := &s.m.codec
 	if s.mu.Misuse != nil {
@@ -31,20 +31,20 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 	if err := c.Copy(s.doc, value); err != nil {
 		return nil, nil, err
 	}
-	// The view has parts of its own already. If nobody else has them, and they turn out
-	// the same, they serve.
+	// The view is already a copy. If nothing else refers to its parts, and the result is
+	// the same, the view is used.
 	private := s.viewed && !s.shown && c.CopiesExactly()
 	var unfit error
 	for i, fn := range s.updates {
 		s.apply(fn, value)
 		if !private || i < len(s.updates)-1 {
-			unfit = c.Detach(value) // from what fn put in, which the next one may change
+			unfit = c.Detach(value) // copy what fn put in, since the next function may change it
 		}
 	}
 	if s.mu.Misuse != nil {
 		return nil, nil, s.mu.Misuse
 	}
-	// First, since what cannot be encoded cannot be compared either: a function, NaN.
+	// This comes first: what cannot be encoded (a function, NaN) cannot be compared either.
 	if body, err = c.Encode(value); err != nil {
 		return nil, nil, err
 	}
@@ -58,7 +58,7 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 		if !private {
 			return nil, nil, s.unrepeatable(value)
 		}
-		// Perhaps what fn put in only has another form than the view's.
+		// What fn put in may only have another form than in the view.
 		if err := c.Detach(value); err != nil {
 			return nil, nil, err
 		}
@@ -79,8 +79,8 @@ func (s *Session[T]) replay() (value *T, body []byte, err error) {
 	return value, body, err
 }
 
-// look makes the view if it was not needed before. A document that was decoded
-// once can be copied, or decoded, again.
+// look makes the view if there is none yet. A document that was decoded once can be copied
+// or decoded again, so this does not fail.
 func (s *Session[T]) look() *T {
 	if !s.viewed && s.state <= stateStored {
 		if err := s.m.codec.Copy(s.doc, &s.view); err == nil {
@@ -98,33 +98,33 @@ func (s *Session[T]) update(fn func(*T)) {
 	s.changing()
 	view := s.look()
 	s.noticeOutside()
-	if s.shown { // leave what Data returned as it is
+	if s.shown { // do not change what Data returned
 		_ = s.m.codec.Detach(view)
 		s.shown = false
 	}
 	s.apply(fn, view)
-	_ = s.m.codec.Detach(view) // its error comes from the save
+	_ = s.m.codec.Detach(view) // the save returns its error
 	if s.updates == nil {
 		s.updates = s.few[:0]
 	}
 	s.updates = append(s.updates, fn)
 }
 
-// forget drops the view and what was recorded.
+// forget drops the view and the recorded functions.
 func (s *Session[T]) forget() {
 	s.unview()
 	s.few, s.updates = [2]func(*T){}, nil
 }
 
-// unview drops the view, to be made anew.
+// unview drops the view, which is made again when it is needed.
 func (s *Session[T]) unview() {
 	var none T
 	s.view, s.viewed, s.shown = none, false, false
 	s.outside, s.reference = "", nil
 }
 
-// changing takes note of who changes the session. What HandlerFunc serves needs none
-// of it: a panic passes through there.
+// changing records the caller that changes the session. Handlers of HandlerFunc do not need
+// this, because a panic passes through HandlerFunc.
 func (s *Session[T]) changing() {
 	if s.over {
 		s.tooLate()
@@ -134,8 +134,8 @@ func (s *Session[T]) changing() {
 	}
 }
 
-// left reports whether the function that last changed the session is over, and the
-// helpers' callers as well. stack is what runs now.
+// left reports whether the function that last changed the session has returned, and the
+// callers of its helpers too. stack is what runs now.
 func (s *Session[T]) left(stack []string) bool {
 	s.mu.Lock()
 	changed := s.trace.Names()
@@ -152,7 +152,7 @@ func (s *Session[T]) apply(fn func(*T), data *T) {
 	fn(data)
 }
 
-// pathOf is where two values differ, "" if nowhere.
+// pathOf returns the path at which two values differ, "" if they are equal.
 func pathOf[T any](a, b *T) string {
 	f := clone.Differing{Exactly: true}.Find(reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem(), clone.MaxDepth)
 	if f == nil {
@@ -161,8 +161,8 @@ func pathOf[T any](a, b *T) string {
 	return strings.TrimPrefix(f.Path, ".")
 }
 
-// show takes note that Data hands the view out. Once there are updates, what it is then
-// is kept to compare with: of data that nobody has changed the document has it.
+// show records that Data returns the view. If there are updates, it keeps a copy to compare
+// with. Without updates the document holds the same data.
 func (s *Session[T]) show() {
 	if !s.shown && len(s.updates) > 0 && s.m.codec.Shares() {
 		var copied T
@@ -173,8 +173,8 @@ func (s *Session[T]) show() {
 	s.shown = true
 }
 
-// noticeOutside looks whether what Data returned was changed in place, before the view
-// becomes another.
+// noticeOutside checks whether what Data returned was modified in place, before the view
+// changes.
 func (s *Session[T]) noticeOutside() {
 	if s.outside != "" || !s.viewed || !s.shown || !s.m.codec.Shares() {
 		return
@@ -189,8 +189,7 @@ func (s *Session[T]) noticeOutside() {
 	s.reference = nil
 }
 
-// unrepeatable finds out what is behind a replay that ended in another value than the
-// view, and says it.
+// unrepeatable finds out why a replay differs from the view, and returns the error.
 func (s *Session[T]) unrepeatable(value *T) error {
 	e := &UnrepeatableError{Cause: CauseOutside, Key: pathOf(value, &s.view)}
 	s.noticeOutside()
@@ -200,7 +199,7 @@ func (s *Session[T]) unrepeatable(value *T) error {
 	}
 	e.Cause = CauseFunction
 	if len(s.updates) == 0 {
-		e.Cause = CauseOutside // of a value that decoding gives otherwise each time
+		e.Cause = CauseOutside // for a value that decodes differently each time
 		return e
 	}
 	fn := s.suspect(e.Key)
@@ -214,9 +213,10 @@ func (s *Session[T]) unrepeatable(value *T) error {
 	return e
 }
 
-// suspect is the recorded function that is not repeatable: the first that gives two
-// things when it runs twice more; else, since one may have been different the first
-// time only, the only one, or the only one that has to do with the key. nil: not known.
+// suspect returns the recorded function that is not repeatable: the first one that gives
+// two results when it runs twice. If there is none, because a function may differ only in
+// its first run, it returns the only function, or the only one that changes the key. nil
+// means unknown.
 func (s *Session[T]) suspect(key string) func(*T) {
 	c := &s.m.codec
 	if len(s.updates) == 1 {
@@ -248,7 +248,7 @@ func (s *Session[T]) suspect(key string) func(*T) {
 	return nil
 }
 
-// top is the member of the data that a path leads into.
+// top returns the top-level member of a path.
 func top(path string) string {
 	if i := strings.IndexAny(path, ".["); i > 0 {
 		return path[:i]
@@ -256,9 +256,10 @@ func top(path string) string {
 	return path
 }
 
-// replayAtEnd is replay for the save at the end of a request. A page that shows its
-// data otherwise than they are stored, and asked for no change, must go out: nothing
-// is saved of it. Not so if the application was told, by Save, and goes on.
+// replayAtEnd is replay for the save at the end of a request. If a page has called no
+// Update and only reorders its data to show them, its response must still be sent, and
+// nothing of that is saved. If Save has already returned the error to the application, it
+// is an error here too.
 func (s *Session[T]) replayAtEnd(ctx context.Context) (*T, []byte, error) {
 	told := s.reportedOutside
 	value, body, err := s.replay()

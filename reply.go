@@ -11,10 +11,10 @@ import (
 	"github.com/nestsession/session/internal/document"
 )
 
-// came reports whether the session has the id that the request's cookie brought.
+// came reports whether the request's cookie has the session's current id.
 func (s *Session[T]) came() bool { return s.sent != nil && s.sent.ID == s.id }
 
-// lifetimeOf reads a MaxAge: zero is none; a fraction of a millisecond is cut off.
+// lifetimeOf converts a MaxAge. Zero means none. A fraction of a millisecond is cut off.
 func lifetimeOf(maxAge time.Duration) document.Lifetime {
 	if maxAge == 0 || maxAge == UntilClosed {
 		return document.Lifetime{Off: maxAge == UntilClosed}
@@ -22,7 +22,7 @@ func lifetimeOf(maxAge time.Duration) document.Lifetime {
 	return document.Lifetime{Set: true, MS: int64(math.Floor(float64(maxAge) / float64(time.Millisecond)))}
 }
 
-// maxAgeOf is the other way round.
+// maxAgeOf is the inverse of lifetimeOf.
 func maxAgeOf(l document.Lifetime) time.Duration {
 	switch {
 	case l.Off:
@@ -38,14 +38,14 @@ func (s *Session[T]) set(c Cookie) {
 	s.useCookie(&c)
 	s.ownCookie, s.settingsChanged = true, true
 	if life := c.MaxAge; life > s.m.absolute && s.m.absolute > 0 && s.m.policy.refusesEndedLifetimes() {
-		s.m.warn(s.r.Context(), &s.m.warnedAge, "session: a session was given a longer life than Config.AbsoluteTimeout, which ends it: raise that, or write less",
+		s.m.warn(s.r.Context(), &s.m.warnedAge, "session: a session's MaxAge is longer than Config.AbsoluteTimeout, which ends it first: raise that, or lower MaxAge",
 			"lifetime", life, "absolute", s.m.absolute)
 	}
 	s.expires = s.expiry(s.m.present())
 }
 
-// useCookie takes over a cookie, and fixes what in it depends on the request and on
-// the time.
+// useCookie takes over the attributes of a cookie, and resolves those that depend on the
+// request and on the time.
 func (s *Session[T]) useCookie(c *Cookie) {
 	s.settings, s.lifetime = s.m.resolve(c, s.secure), lifetimeOf(c.MaxAge)
 	if !c.Expires.IsZero() {
@@ -53,8 +53,8 @@ func (s *Session[T]) useCookie(c *Cookie) {
 	}
 }
 
-// lastUsed is when the session was last saved or touched: the store's expiry is the
-// idle timeout later, unless the absolute timeout cut it.
+// lastUsed returns when the session was last saved or touched. That is the store's expiry
+// minus the idle timeout, unless the absolute timeout has cut the expiry.
 func (s *Session[T]) lastUsed() document.Instant {
 	idle := s.idle()
 	if !idle.Set || s.deadline == 0 || s.deadline == s.m.keepUntil(s.created) {
@@ -63,7 +63,7 @@ func (s *Session[T]) lastUsed() document.Instant {
 	return max(s.used, min(s.deadline-document.Instant(idle.MS), s.m.present()))
 }
 
-// idle is how long the session lives from each visit on.
+// idle returns how long the session lives after each visit.
 func (s *Session[T]) idle() document.Lifetime {
 	switch {
 	case s.lifetime.Set && (s.ownCookie || s.m.idle <= 0):
@@ -76,24 +76,24 @@ func (s *Session[T]) idle() document.Lifetime {
 	return lifetimeOf(DefaultIdleTimeout)
 }
 
-// expiry is when a session that is used now ends: the idle timeout from now,
-// within the absolute one.
+// expiry returns when a session that is used now ends: after the idle timeout, but not
+// later than the absolute one.
 func (s *Session[T]) expiry(now document.Instant) document.Instant {
 	return s.within(s.idle().From(now))
 }
 
-// within is the earlier of a moment and of the absolute timeout; zero is never.
+// within returns the earlier of at and the absolute timeout; zero means never.
 func (s *Session[T]) within(at document.Instant) document.Instant {
 	return earlier(at, s.m.end(s.created))
 }
 
-// recordExpiry is until when the store keeps a session that is used now.
+// recordExpiry returns until when the store keeps a session that is used now.
 func (s *Session[T]) recordExpiry(now document.Instant) document.Instant {
 	return earlier(s.idle().From(now), s.m.keepUntil(s.created))
 }
 
-// cookieExpiry is until when the browser keeps a cookie that is sent now; zero until it
-// closes.
+// cookieExpiry returns until when the browser keeps a cookie that is sent now. Zero means
+// until the browser closes.
 func (s *Session[T]) cookieExpiry(now document.Instant) document.Instant {
 	at := s.lifetime.From(now)
 	if at != 0 && s.m.policy.cookieEndsWithSession() {
@@ -135,7 +135,7 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 	} else {
 		line = s.m.signer.AppendCookie(line, s.m.name, s.id, &a)
 	}
-	if len(line) == 0 { // an id is checked when it is made, attributes above
+	if len(line) == 0 { // the id was checked when it was made, the attributes above
 		return errors.New("session: the cookie cannot be written")
 	}
 	s.clearCopies(h)
@@ -148,8 +148,8 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 	return nil
 }
 
-// expireCookie takes the cookie that the request came with from the browser, if it is
-// this request that has ended its session. Otherwise the browser may have a newer one.
+// expireCookie expires the request's cookie in the browser, if it is this request that
+// ended the session. Otherwise the browser may have a newer cookie.
 func (s *Session[T]) expireCookie(h http.Header) {
 	if h == nil || s.sent == nil || !s.ended || s.m.keepDeadCookie {
 		return
@@ -160,7 +160,7 @@ func (s *Session[T]) expireCookie(h http.Header) {
 	if s.m.policy.cookieEndsWithSession() {
 		a.MaxAge = -1
 	}
-	if line := cookie.Append(nil, s.m.name, "", &a); len(line) > 0 { // none of a stored cookie that cannot be written
+	if line := cookie.Append(nil, s.m.name, "", &a); len(line) > 0 { // empty if a stored cookie cannot be written
 		addCookie(h, string(line))
 	}
 }

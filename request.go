@@ -33,10 +33,10 @@ type state uint8
 
 const (
 	stateNew       state = iota // no store has it
-	stateStored                 // a store had it when last looked
+	stateStored                 // the store had it at the last look
 	stateEnding                 // Destroy was called and the store has failed to do it
 	stateEnded                  // it is over
-	stateDiscarded              // Discard: this request has nothing to do with it any more
+	stateDiscarded              // Discard was called: this request no longer uses it
 )
 
 // identity is whose session it is.
@@ -53,7 +53,7 @@ type identity struct {
 type base[T any] struct {
 	doc      *document.Document[T] // in the last known version
 	origin   *document.Document[T] // in the version with which the request, or this id, began
-	saved    *document.Document[T] // as this request has saved it, if it has
+	saved    *document.Document[T] // as this request has saved it; nil if it has not
 	version  store.Version
 	deadline document.Instant // until when the store keeps the record, as last known
 	expires  document.Instant // the same, with what this request has changed of it
@@ -66,7 +66,7 @@ type changes[T any] struct {
 	view          T    // doc's value with updates applied, if viewed
 	viewed, shown bool // there is a view; Data has handed it out as it is
 	updates       []func(*T)
-	few           [2]func(*T) // where updates begins, to spare an allocation
+	few           [2]func(*T) // the first array of updates, to save an allocation
 
 	outside         string // the key of what was changed outside Update, if that was noticed
 	reference       *T     // what the view was when Data handed it out, if there were updates
@@ -78,9 +78,9 @@ type changes[T any] struct {
 	regenerated     bool
 	loggedIn        bool   // by Login, and not stored since
 	follows         string // the record of the login that has superseded the session, which gets the changes
-	superseded      bool   // the request's id is one that another request has put out of use
+	superseded      bool   // another request has made this request's id invalid
 
-	traced atomic.Bool // who makes changes is noted
+	traced atomic.Bool // the callers that make changes are recorded
 	trace  frames.Trace
 }
 
@@ -106,9 +106,9 @@ type progress struct {
 	taking     bool             // the write at hand is Take's, which reads what it changes
 	enough     func() bool      // whether what another request has saved makes a swap needless
 
-	written, deferred bool // by Commit: the store was told; there is more to tell it at the end
-	checked           bool // by Commit: the store has shown that the session lives
-	unsure            bool // the store has failed in this request, and may have done it all the same
+	written, deferred bool // by Commit: the store was updated; more updates follow at the end
+	checked           bool // by Commit: the store has shown that the session is live
+	unsure            bool // a write has failed in this request, but may have taken effect
 
 	was                state          // before Discard
 	ended              bool           // by this request

@@ -12,22 +12,22 @@ import (
 	"github.com/nestsession/session/internal/frames"
 )
 
-// errAnswered is what a handler gets that goes on writing after the session could
-// not be loaded or saved: the client has got the error response.
-var errAnswered = errors.New("session: the client got an error response in place of this one")
+// errAnswered is the error of a Write after the session could not be loaded or saved: the
+// client has received the error response.
+var errAnswered = errors.New("session: the client has already received an error response")
 
-// response stands between the handler and the client so that nothing leaves before
-// the session is saved. It has the methods by which a header can leave; the rest of
-// the underlying writer is reached by Unwrap.
+// response is the http.ResponseWriter of the handler. It saves the session before anything
+// is sent to the client. It has all methods that can send the headers; Unwrap gives access
+// to the other methods of the underlying writer.
 type response[T any] struct {
 	w      http.ResponseWriter
 	x      *exchange[T]
-	before http.Header // what the header held when the handler got it, if anything
+	before http.Header // the header before the handler ran, if it was not empty
 	sent   atomic.Bool // the headers are sent, or the connection was taken over
-	failed bool        // and it was the error response's
+	failed bool        // the error response was sent
 
 	hijacked bool     // the connection was taken over
-	carried  []string // cookies that are due since a Hijack that failed
+	carried  []string // cookies to send after a Hijack that failed
 }
 
 func (w *response[T]) begin(under http.ResponseWriter, x *exchange[T]) {
@@ -40,8 +40,8 @@ func (w *response[T]) begin(under http.ResponseWriter, x *exchange[T]) {
 // Unwrap is for [http.ResponseController].
 func (w *response[T]) Unwrap() http.ResponseWriter { return w.w }
 
-// Header returns the response's header; after an error response a map that nobody
-// sends, so that the handler adds no trailers to that.
+// Header returns the response's header. After an error response it returns a map that is
+// not sent, so that the handler cannot add trailers to the error response.
 func (w *response[T]) Header() http.Header {
 	if w.failed {
 		return http.Header{}
@@ -49,9 +49,9 @@ func (w *response[T]) Header() http.Header {
 	return w.w.Header()
 }
 
-// release saves the session before the header leaves, once. It reports whether the
-// handler's response may go on. code is the status that is to leave; 0 at the handler's
-// return.
+// release saves the session once, before the headers are sent. It reports whether the
+// handler's response may be sent. code is the response's status; 0 when the handler
+// returns.
 func (w *response[T]) release(code int) bool {
 	if w.sent.Swap(true) {
 		return !w.failed
@@ -64,12 +64,12 @@ func (w *response[T]) release(code int) bool {
 	return !w.failed
 }
 
-// commit saves the session and sees to the cookies.
+// commit saves the session and adds its cookies.
 func (w *response[T]) commit(code int) error {
 	h := w.w.Header()
 	before := len(h["Set-Cookie"])
 	err := w.x.commit(h, code)
-	if len(h["Set-Cookie"]) == before { // else they are replaced
+	if len(h["Set-Cookie"]) == before { // otherwise new ones replace them
 		for _, line := range w.carried {
 			addCookie(h, line)
 		}
@@ -77,7 +77,7 @@ func (w *response[T]) commit(code int) error {
 	return err
 }
 
-// fail answers with the error response in place of the handler's.
+// fail sends the error response instead of the handler's.
 func (w *response[T]) fail(err error) {
 	w.failed = true
 	h := w.w.Header()
@@ -86,17 +86,17 @@ func (w *response[T]) fail(err error) {
 	w.x.m.errorHandler(w.w, w.x.r, err)
 }
 
-// finish is the handler's return: what it has changed since the header left is
-// saved. A handler whose panic nobody within recovers from does not get here.
+// finish runs when the handler returns. It saves what has changed since the headers were
+// sent. It does not run if the handler panics and no handler inside recovers.
 func (w *response[T]) finish() {
 	if w.release(0) && w.x.gate.Opened() && w.x.s.hasMoreToCommit() {
-		// The header is gone, so that the client cannot be told. commit reports it.
+		// The headers are sent, so the client cannot get an error. commit reports it.
 		w.failed = w.x.commit(nil, 0) != nil
 	}
 }
 
-// WriteHeader passes informational responses (1xx) on: the final one is to come.
-// 101 is final.
+// WriteHeader passes informational responses (1xx) on, because the final response is still
+// to come. 101 is final.
 func (w *response[T]) WriteHeader(code int) {
 	if code >= 100 && code < 200 && code != http.StatusSwitchingProtocols {
 		if !w.failed {
@@ -126,7 +126,7 @@ func (w *response[T]) WriteString(s string) (int, error) {
 	return io.WriteString(w.w, s)
 }
 
-// ReadFrom lets the underlying writer send a file by its own means.
+// ReadFrom lets the underlying writer send a file efficiently.
 func (w *response[T]) ReadFrom(r io.Reader) (int64, error) {
 	if !w.release(http.StatusOK) {
 		return 0, errAnswered
@@ -144,16 +144,16 @@ func (w *response[T]) FlushError() error {
 	return http.NewResponseController(w.w).Flush()
 }
 
-// Hijack saves the session and hands the connection over. Whoever takes it writes the
-// response, so that no cookie of ours leaves with it: a new session is not stored, and
-// a cookie that was due is reported. Where it must leave, Commit puts it into a header
-// beforehand. (After WriteHeader(101) it has left already.) httputil.ReverseProxy is
-// known to write this response's header. If the connection cannot be handed over, the
-// response goes on as if nothing had been asked.
+// Hijack saves the session and hands the connection over. The new owner of the connection
+// writes the response, so it carries no session cookie: a new session is not stored, and a
+// cookie that was due is reported. To send the cookie, call Commit with the header that
+// will be written. (After WriteHeader(101) the cookie is already sent.)
+// httputil.ReverseProxy is known to write this response's header. If the connection cannot
+// be handed over, the response goes on as if Hijack had not been called.
 func (w *response[T]) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	bottom := bottomOf(w.w)
 	if _, can := bottom.(http.Hijacker); !can {
-		return http.NewResponseController(bottom).Hijack() // which tells why not
+		return http.NewResponseController(bottom).Hijack() // its error says why not
 	}
 	c := http.NewResponseController(w.w)
 	if w.sent.Swap(true) {
@@ -192,9 +192,9 @@ func (w *response[T]) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, nil
 }
 
-// saveBeforeHijack saves a session that the store has, since afterwards there is no
-// way to answer with an error. It returns the cookies that are due, and the session if
-// there is one that this response has not told the client of.
+// saveBeforeHijack saves a session that is in the store, because after the hijack no error
+// response is possible. It returns the cookies that are due. It also returns the session if
+// this response has not yet sent its cookie.
 func (w *response[T]) saveBeforeHijack(proxied bool) ([]string, *Session[T], error) {
 	x := w.x
 	if broken := x.broken.Load(); broken != nil {

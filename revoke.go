@@ -10,9 +10,9 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// Revoke ends one session of a listing, wherever it is in use (ASVS 7.4.5): for
-// operators; a user's own is ended by [Manager.RevokeSession]. That it has ended
-// already is no error.
+// Revoke ends a session from List or ListAll, on every node (ASVS 7.4.5). It is for
+// operators; for a user's own sessions use [Manager.RevokeSession]. It returns no error if
+// the session has already ended.
 func (m *Manager[T]) Revoke(ctx context.Context, info Info[T]) error {
 	if info.key == "" {
 		return errors.New("session: Revoke takes an Info that List or ListAll yielded")
@@ -21,13 +21,13 @@ func (m *Manager[T]) Revoke(ctx context.Context, info Info[T]) error {
 	return err
 }
 
-// RevokeSession ends the session of the owner for which the digest stands, and reports
-// whether it did: a device that the user takes off the list (ASVS 7.5.2). Whatever
-// digest a client sends, no session ends that is not the owner's: then, and where it has
-// ended already, it returns false and no error. The digest that a session had before it
-// was renewed names it for as long as its old id answers.
+// RevokeSession ends the owner's session with the given digest, and reports whether it did.
+// It is for a page on which users remove their devices (ASVS 7.5.2). The digest may come
+// from the client: no session of another owner ends. If the owner has no such session, or
+// it has already ended, RevokeSession returns false and no error. The digest that a session
+// had before it was renewed works for as long as its old id does.
 //
-// Errors: [ErrNoOwner], the store's, [errors.ErrUnsupported] as with List.
+// Errors: [ErrNoOwner]; the store's; [errors.ErrUnsupported] as in List.
 func (m *Manager[T]) RevokeSession(ctx context.Context, owner, digest string) (ended bool, err error) {
 	l, err := m.findOwned(ctx, owner, digest)
 	if l == nil || err != nil {
@@ -36,13 +36,14 @@ func (m *Manager[T]) RevokeSession(ctx context.Context, owner, digest string) (e
 	return m.revoke(ctx, l.key, l.rec.Version, owner)
 }
 
-// RevokeOwner ends the sessions of an owner on every node, and returns how many it
-// has ended: all of them when an account is disabled (ASVS 7.4.2), or all but keep,
-// the request's own, when its password has changed (ASVS 7.4.3, GO-2026-5414). Sessions
-// that are renewed at the same time are found; new logins are not waited for.
+// RevokeOwner ends all sessions of an owner on every node, except keep, and returns how
+// many it ended. Call it without keep when an account is disabled (ASVS 7.4.2), and with
+// the request's own session when the user has changed the password (ASVS 7.4.3,
+// GO-2026-5414). It also finds sessions that are renewed at the same time. It does not wait
+// for new logins.
 //
-// Errors: [ErrNoOwner], the store's, [errors.ErrUnsupported] as with List. Some
-// sessions may have been ended before it; calling it again ends the others.
+// Errors: [ErrNoOwner]; the store's; [errors.ErrUnsupported] as in List. After an error
+// some sessions may have ended; another call ends the others.
 func (m *Manager[T]) RevokeOwner(ctx context.Context, owner string, keep ...*Session[T]) (ended int, err error) {
 	var n atomic.Int64
 	v := visits[T]{m: m, owner: owner, keep: keep, again: 100}

@@ -11,29 +11,30 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// Login begins the session of a user who has just shown who it is: call it once the
-// password, or whatever it was, is checked, and before anything of the user is put in.
-// owner is a name of the application's own choice for the user, such as "user:42", under
-// which [Manager.List] and [Manager.RevokeOwner] find the session; it is UTF-8 text.
+// Login makes the session that of a user who has just logged in. Call it after the password
+// (or other proof) is checked, and before you put the user's data into the session. owner
+// is a name that the application chooses for the user, such as "user:42". It is UTF-8 text;
+// [Manager.List] and [Manager.RevokeOwner] find the session by it.
 //
-// The session gets a new id, the owner, and the time of the login
-// ([Session.AuthenticatedAt]); the absolute timeout counts from now. What an anonymous
-// visitor has gathered stays (a cart), and what the owner himself had. If the session was
-// another owner's, its data are dropped, and only what this request has changed is kept.
+// Login gives the session a new id, the owner, and the time of the login
+// ([Session.AuthenticatedAt]). The absolute timeout counts from now. The session keeps the
+// data of an anonymous visitor (a cart), and the data of the same owner. If it belonged to
+// another owner, its data are dropped, and only this request's changes are kept.
 //
-// The old id reads nothing of the session from then on, so that one which somebody has
-// planted is worth nothing (session fixation, CVE-2022-25896; ASVS 7.2.4). Of requests
-// that are in flight under it, and began before, the recorded updates are made in the
-// new session, if they began as the same visitor; they see nothing of it. One that comes
-// later, within Config.RenewGrace, sees a new and empty session, of which nothing is
-// stored and for which no cookie is sent, unless it logs in itself. Streams that wait on
-// [Session.NotifyContext] end with [ErrLoggedIn], and come back with the new cookie.
+// From then on the old id cannot read the session, so an id that an attacker planted before
+// the login is useless (session fixation, CVE-2022-25896; ASVS 7.2.4). A request that began
+// under the old id before the login, as the same visitor, does not see the new session, but
+// its recorded updates are applied to it. A request that comes with the old id after the
+// login, but within Config.RenewGrace, sees a new, empty session. Nothing of that is stored
+// and no cookie is sent, unless the request logs in itself. Contexts of
+// [Session.NotifyContext] end with [ErrLoggedIn]; the client reconnects with the new
+// cookie.
 //
-// Take [Session.Renew] to give the same user's session a new id from time to time, and
-// [Session.Regenerate] to begin without anything that was there before.
+// To give the same user's session a new id from time to time, use [Session.Renew]. To begin
+// without any earlier data, use [Session.Regenerate].
 //
-// Errors: [ErrNoOwner], [ErrHeaderSent], [ErrInsecure], [ErrRevoked] after Discard, those
-// of [Session.Save]. After an error the session is as it was.
+// Errors: [ErrNoOwner]; [ErrHeaderSent]; [ErrInsecure]; [ErrRevoked] after Discard; the
+// errors of [Session.Save]. After an error the session is as it was.
 func (s *Session[T]) Login(ctx context.Context, owner string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,18 +87,18 @@ func (s *Session[T]) login(ctx context.Context, owner string) error {
 	return nil
 }
 
-// moving is a session on its way to a new id.
+// moving is a session that is getting a new id.
 type moving struct {
 	id      string       // the new one
-	next    store.Record // its record; with a version once that is stored
+	next    store.Record // its record; it has a version once it is stored
 	login   string       // the owner of the new session; "": Renew
-	dropped bool         // the data were another owner's
-	alone   bool         // the old session is over by now: there is nothing to swap
+	dropped bool         // the data of another owner were dropped
+	alone   bool         // the old session has ended: there is nothing to swap
 }
 
-// move stores the session under a new key, and then swaps the old record for a pointer
-// to it. In this order a crash costs nobody the session, and whoever saves to the old
-// record meanwhile makes the swap fail, so that nothing is lost.
+// move stores the session under a new key, and then swaps the old record for a pointer to
+// it. With this order a crash loses no session. A request that saves to the old record in
+// the meantime makes the swap fail, so no change is lost.
 func (s *Session[T]) move(ctx context.Context, login string) error {
 	if s.settings.Secure == SecureAlways && !s.secure {
 		return ErrInsecure
@@ -123,7 +124,7 @@ func (s *Session[T]) move(ctx context.Context, login string) error {
 		switch {
 		case err == nil:
 			return nil
-		case !again && mv.next.Version == 0 && !errors.Is(err, store.ErrExists): // nobody knows whether it was created
+		case !again && mv.next.Version == 0 && !errors.Is(err, store.ErrExists): // it is unknown whether it was created
 			return restore(undo(err))
 		case !again && mv.next.Version != 0 && definite(err): // otherwise the old record may point to it
 			return restore(undo(err))
@@ -138,15 +139,15 @@ func (s *Session[T]) move(ctx context.Context, login string) error {
 		case err == nil:
 			s.m.emit(ctx, Event{Kind: EventConflict, Owner: s.owner}, s.key)
 			if login == "" && s.alias != "" {
-				return undo(nil) // another request has renewed it: that will do
+				return undo(nil) // another request has renewed it, which is enough
 			}
 		case !isOver(err):
 			return restore(undo(err))
 		case login == "":
 			return undo(s.revoked(ctx))
 		default:
-			// Logged out, or logged in, by another request meanwhile. This one logs in all the
-			// same, with what the visitor had if that is what the other one took.
+			// Another request has logged out or in. This one still logs in. It keeps the
+			// visitor's data if the other login has kept them.
 			if superseded := (*supersededError)(nil); !errors.As(err, &superseded) || !superseded.carry {
 				s.dropData()
 			}
@@ -155,7 +156,7 @@ func (s *Session[T]) move(ctx context.Context, login string) error {
 	}
 }
 
-// moveOnce makes one attempt at it.
+// moveOnce makes one attempt of move.
 func (s *Session[T]) moveOnce(ctx context.Context, mv *moving) error {
 	s.now, s.keepExpiry, s.renewing = s.m.present(), false, mv.login == ""
 	if mv.login != "" {
@@ -180,8 +181,8 @@ func (s *Session[T]) moveOnce(ctx context.Context, mv *moving) error {
 	}
 	version, err := write(ctx, rec)
 	if rec.Version != 0 && (errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound)) {
-		// What an earlier attempt has stored is over, or was changed, by who found it in a
-		// listing (RevokeOwner, UpdateOwner), and who is done with it. Its id does not come back.
+		// RevokeOwner or UpdateOwner has found the record of an earlier attempt in a listing,
+		// and has ended or changed it. Its id is not used again.
 		s.undoMove(ctx, mv.next.ID)
 		id, failed := s.m.makeID(s.r)
 		if failed != nil {
@@ -202,7 +203,7 @@ func (s *Session[T]) moveOnce(ctx context.Context, mv *moving) error {
 	return nil
 }
 
-// moved takes over what was written.
+// moved updates s after the move was stored.
 func (s *Session[T]) moved(ctx context.Context, mv *moving, doc *document.Document[T], expires time.Time) {
 	old := s.key
 	s.keep(doc, mv.next.Version, expires)
@@ -221,8 +222,7 @@ func (s *Session[T]) moved(ctx context.Context, mv *moving, doc *document.Docume
 	s.m.emit(ctx, e, s.key)
 }
 
-// dropData makes the session one that nothing was put into, but for what this request
-// has changed.
+// dropData empties the session, except for this request's recorded changes.
 func (s *Session[T]) dropData() {
 	s.doc = s.m.codec.Empty
 	s.useCookie(s.m.settings(s.r))
@@ -231,14 +231,14 @@ func (s *Session[T]) dropData() {
 	s.unview()
 }
 
-// supersede swaps the record of the session, under its old key, for a pointer to the new
-// one. Under Express.Rules the old key is then deleted, and the pointer goes to a record
-// beside it, which express-session knows nothing of: it finds nothing under the old id,
+// supersede swaps the session's record, under its old key, for a pointer to the new one.
+// Under Express.Rules it then deletes the old key and stores the pointer under another key,
+// which express-session does not know. So express-session finds nothing under the old id,
 // as after its own regenerate.
 func (s *Session[T]) supersede(ctx context.Context, mv *moving) error {
 	info := document.Meta{Successor: mv.next.ID, Login: mv.login != "", Carry: mv.login != "" && !mv.dropped}
 	if !info.Login {
-		info.Owner = s.owner // so that who ends or changes the owner's sessions finds it, see visits
+		info.Owner = s.owner // so that RevokeOwner and UpdateOwner find it, see visits
 	}
 	expires := s.now + s.m.graceEnd(linger)
 	switch {
@@ -272,15 +272,14 @@ func (s *Session[T]) supersede(ctx context.Context, mv *moving) error {
 	if err == nil || errors.Is(err, store.ErrExists) {
 		err = s.m.store.Delete(ctx, s.key)
 	}
-	if err != nil { // the session has moved all the same, and the old record says where
+	if err != nil { // the session has moved all the same, and the old record points to it
 		s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: &storeError{err}}, s.key)
 	}
 	return nil
 }
 
-// point swaps the old record for the pointer. If nobody knows whether that was done it
-// is tried again: the client must not be left with the old id alone, which ends with
-// the grace.
+// point swaps the old record for the pointer. If the outcome is unknown it retries, because
+// the client must not be left with only the old id, which ends with the grace.
 func (s *Session[T]) point(ctx context.Context, pointer store.Record, successor string) error {
 	for try := 0; ; try++ {
 		_, err := s.m.store.Update(ctx, pointer)
@@ -299,8 +298,8 @@ func (s *Session[T]) point(ctx context.Context, pointer store.Record, successor 
 	}
 }
 
-// undoMove removes the new record again. Nobody has its id: if this fails it expires
-// unused.
+// undoMove deletes the new record. No client has its id, so if the delete fails, the record
+// expires unused.
 func (s *Session[T]) undoMove(ctx context.Context, key string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.m.saveTimeout)
 	defer cancel()
@@ -309,16 +308,17 @@ func (s *Session[T]) undoMove(ctx context.Context, key string) {
 	}
 }
 
-// Renew gives the session a new id and keeps its data: from time to time, so that an id
-// which has leaked is of no use for long. At a login take [Session.Login], since the old
-// id goes on reading the session for a while: until the client has come with the new one
-// and Config.RenewGrace has passed, so that requests in flight go on as the same
-// session, their updates included. A client that did not get the response comes with the
-// old id again, and gets the new one then, within [MaxRenewRepair]. What this request
-// has changed is saved with it. A session that another request has renewed since this
-// one was sent stays as it is.
+// Renew gives the session a new id and keeps its data. Call it from time to time, so that a
+// leaked id does not work for long. At a login use [Session.Login] instead, because after
+// Renew the old id can still read the session for a while: until Config.RenewGrace has
+// passed since the first request with the new id. Requests in flight therefore go on in the
+// same session, and their updates are saved. A client that did not get the response comes
+// with the old id again, and gets the new one then, within [MaxRenewRepair].
 //
-// Errors: [ErrRevoked], [ErrHeaderSent], those of [Session.Save].
+// Renew also saves this request's changes. If another request has renewed the session since
+// this one was sent, Renew does nothing.
+//
+// Errors: [ErrRevoked]; [ErrHeaderSent]; the errors of [Session.Save].
 func (s *Session[T]) Renew(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -331,7 +331,7 @@ func (s *Session[T]) Renew(ctx context.Context) error {
 	}
 	switch {
 	case s.state == stateNew:
-		s.id, s.key = "", "" // nobody has it yet
+		s.id, s.key = "", "" // no client has it yet
 		return nil
 	case s.state != stateStored || s.follows != "":
 		return ErrRevoked
@@ -346,6 +346,6 @@ func (s *Session[T]) Renew(ctx context.Context) error {
 	return err
 }
 
-// MaxRenewRepair is for how long after [Session.Renew] the old id leads to the session
-// if no request has come with the new one: the client did not get it.
+// MaxRenewRepair is how long after [Session.Renew] the old id still leads to the session if
+// no request has come with the new one, because the client did not get it.
 const MaxRenewRepair = 24 * time.Hour

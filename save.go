@@ -13,14 +13,14 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// Save writes the session now, changed or not, and in place of at the end of the
-// request: for long-lived requests, WebSockets, and where other work must wait for
-// it. On a conflict with another request's save it loads, replays and tries again,
-// until ctx ends. Afterwards Data shows what was saved, other requests' changes
-// included.
+// Save writes the session now, even if it is unchanged. The end of the request then writes
+// only later changes. Use it in long-lived requests and WebSockets, and where other work
+// must wait for the save. If another request saved first, Save loads the session again,
+// runs the recorded updates on it and retries, until ctx ends. Afterwards Data returns what
+// was saved, with the changes of other requests.
 //
-// Errors: [ErrRevoked], [ErrUnrepeatable], [ErrReservedKey], [ErrTooLarge],
-// [ErrHeaderSent] and [ErrInsecure] for a new session, the store's, ctx's.
+// Errors: [ErrRevoked]; [ErrUnrepeatable]; [ErrReservedKey]; [ErrTooLarge]; [ErrHeaderSent]
+// and [ErrInsecure] for a new session; the store's and ctx's.
 func (s *Session[T]) Save(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,8 +65,8 @@ func (s *Session[T]) save(ctx context.Context) error {
 	return ErrRevoked
 }
 
-// reportSave tells of a save that failed for another reason than that the session
-// has ended, which is told where it is found out. That the client left is nobody's fault.
+// reportSave reports a save that failed. If it failed because the session has ended, that
+// is reported where it is detected. If the client disconnected, the event says so.
 func (s *Session[T]) reportSave(ctx context.Context, err error) {
 	if errors.Is(err, ErrRevoked) {
 		return
@@ -78,8 +78,7 @@ func (s *Session[T]) reportSave(ctx context.Context, err error) {
 	s.m.emit(ctx, e, s.key)
 }
 
-// compose makes the next document of the session, to be kept under key, and the record
-// around it.
+// compose makes the session's next document, to be stored under key, and the record for it.
 func (s *Session[T]) compose(key string, value *T, body []byte) (*document.Document[T], store.Record, error) {
 	info := document.Meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie, Authenticated: s.authenticated}
 	if s.m.absolute > 0 || s.owner != "" {
@@ -92,7 +91,7 @@ func (s *Session[T]) compose(key string, value *T, body []byte) (*document.Docum
 		return nil, store.Record{}, err
 	}
 	if s.ownCookie && s.lifetime.Set && s.lifetime.MS <= 0 && s.m.policy.refusesEndedLifetimes() {
-		return nil, store.Record{}, errors.New("session: the lifetime given to SetMaxAge or SetCookie is over before it begins; give a positive one, or call Destroy to end the session")
+		return nil, store.Record{}, errors.New("session: the lifetime given to SetMaxAge or SetCookie has already ended; give a positive one, or call Destroy to end the session")
 	}
 	expires, ends := s.ends()
 	if s.unchecked() {
@@ -116,11 +115,11 @@ func checkOwner(owner string) error {
 	if utf8.ValidString(owner) {
 		return nil
 	}
-	return errors.New("session: the owner is not UTF-8 text, and would come back as another one; write its number or an encoding of it")
+	return errors.New("session: the owner is not UTF-8 text, so the store would return another one; use the user's number or an encoding")
 }
 
-// sight is what the bookkeeping says of whether a client has come with the session's id
-// since Renew made it. Once the grace is over that need not be kept any more.
+// sight returns what the document records about whether a client has come with the id that
+// Renew made. It is no longer recorded once the grace is over.
 func (s *Session[T]) sight() (unseen bool, seen document.Instant) {
 	unseen, seen = s.doc.Meta.Unseen, s.doc.Meta.Seen
 	if unseen && s.came() {
@@ -132,7 +131,7 @@ func (s *Session[T]) sight() (unseen bool, seen document.Instant) {
 	return unseen, seen
 }
 
-// ends is until when what is written now holds: the record and the cookie.
+// ends returns the expiry of the record and of the cookie in the write at hand.
 func (s *Session[T]) ends() (record, cookie document.Instant) {
 	if !s.keepExpiry {
 		return s.recordExpiry(s.now), s.cookieExpiry(s.now)
@@ -143,12 +142,13 @@ func (s *Session[T]) ends() (record, cookie document.Instant) {
 	return s.expires, cookie
 }
 
-// unchecked reports whether the session's cookie may be another than New has checked.
+// unchecked reports whether the session's cookie may differ from the one that New has
+// checked.
 func (s *Session[T]) unchecked() bool {
 	return s.ownCookie || s.m.keepCookie || s.m.cookieFunc != nil
 }
 
-// create stores a session that no store has.
+// create stores a session that is not in the store.
 func (s *Session[T]) create(ctx context.Context, value *T, body []byte) error {
 	if s.headerSent && !s.cookieSent {
 		return ErrHeaderSent
@@ -166,7 +166,7 @@ func (s *Session[T]) create(ctx context.Context, value *T, body []byte) error {
 		}
 		version, err := s.m.store.Create(ctx, rec)
 		if errors.Is(err, store.ErrExists) && !s.cookieSent {
-			s.id = "" // the generator repeated itself: never adopt somebody else's session
+			s.id = "" // the generator repeated an id: never adopt another client's session
 			continue
 		}
 		if err != nil {
@@ -180,11 +180,11 @@ func (s *Session[T]) create(ctx context.Context, value *T, body []byte) error {
 		}
 		return nil
 	}
-	return errors.New("session: Config.GenID returned ids that are in use; it must return unique ones")
+	return errors.New("session: Config.GenID returned only ids that are already in use; ids must be unique")
 }
 
-// swap replaces the stored record by its next version. value and body are the
-// outcome of the first replay.
+// swap replaces the stored record by its next version. value and body are the result of the
+// first replay.
 func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 	for try := 0; ; try++ {
 		doc, rec, err := s.compose(s.key, value, body)
@@ -204,7 +204,7 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 			}
 		case s.m.isGone(ctx, s.key):
 			return s.revoked(ctx)
-		} // under Express.Rules Login and Renew delete the record, and leave a link
+		} // under Express.Rules, Login and Renew delete the record and store a link
 		err = s.reload(ctx)
 		if superseded := (*supersededError)(nil); errors.As(err, &superseded) {
 			if s.taking {
@@ -225,7 +225,7 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 	}
 }
 
-// keep takes over what was written.
+// keep updates s after doc was stored.
 func (s *Session[T]) keep(doc *document.Document[T], version store.Version, expires time.Time) {
 	s.m.codec.Keep(doc)
 	s.forget()
@@ -236,7 +236,7 @@ func (s *Session[T]) keep(doc *document.Document[T], version store.Version, expi
 	s.storedOwner = s.owner
 }
 
-// revoked takes note that the session has ended elsewhere.
+// revoked updates s after the session was found to have ended elsewhere.
 func (s *Session[T]) revoked(ctx context.Context) error {
 	if s.touched = false; s.pending() {
 		s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonEnded}, s.key)
@@ -252,11 +252,11 @@ func (s *Session[T]) finish() {
 	s.forget()
 }
 
-// modified reports whether body is other than what the session began with.
+// modified reports whether body differs from the data at the beginning of the request.
 func (s *Session[T]) modified(body []byte) (bool, error) { return s.differs(body, s.origin) }
 
-// differs reports whether body, of which nil is the document's own, is other than that of
-// an earlier document.
+// differs reports whether body differs from the data of an earlier document. A nil body
+// stands for the data of the current document.
 func (s *Session[T]) differs(body []byte, since *document.Document[T]) (bool, error) {
 	if body == nil && s.doc == since {
 		return false, nil
@@ -268,7 +268,7 @@ func (s *Session[T]) differs(body []byte, since *document.Document[T]) (bool, er
 	return !bytes.Equal(body, was), err
 }
 
-// saveFollower saves what was changed since the session was found to be superseded.
+// saveFollower saves the changes since the session was found to be superseded.
 func (s *Session[T]) saveFollower(ctx context.Context) error {
 	if len(s.updates) == 0 {
 		return nil
@@ -276,10 +276,10 @@ func (s *Session[T]) saveFollower(ctx context.Context) error {
 	return s.follow(ctx, s.follows)
 }
 
-// follow makes the changes of this request in the session that a login has put in the
-// place of its own meanwhile: the cart that a visitor was filling is his after the login
-// too. Nothing of that session is seen here, since the id that this request came with
-// may be known to others.
+// follow applies this request's changes to the session with which a login has replaced this
+// one. For example, a cart that the visitor was filling still belongs to the user after the
+// login. The request does not see that session, because others may know the id with which
+// the request came.
 func (s *Session[T]) follow(ctx context.Context, key string) error {
 	if s.ownerMoved || s.settingsChanged {
 		s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.key)

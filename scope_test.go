@@ -51,7 +51,7 @@ func TestScopeKeepsSessions(t *testing.T) {
 	}
 }
 
-// A lifetime that is over before it begins is an error that says so, and stores nothing.
+// A lifetime that has already ended is an error that says so, and stores nothing.
 // A longer one than the absolute timeout is cut to that, in the browser as well, and a
 // line in the log says it once.
 func TestLifetimesThatCannotBe(t *testing.T) {
@@ -70,7 +70,7 @@ func TestLifetimesThatCannotBe(t *testing.T) {
 		})
 		wantErrorAlone(t, res, http.StatusInternalServerError)
 	}
-	if n := len(records(t, s)); n != 0 || !strings.Contains(log.String(), "over before it begins") {
+	if n := len(records(t, s)); n != 0 || !strings.Contains(log.String(), "has already ended") {
 		t.Errorf("%d records, log: %s", n, log.String())
 	}
 	log.Reset()

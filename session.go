@@ -12,8 +12,9 @@ import (
 	"github.com/nestsession/session/internal/verified"
 )
 
-// Digest stands for the session in events and in [Info]: the same on every node,
-// and worth nothing to a thief. It changes with the id. "" for a session without one.
+// Digest returns a short name for the session, which also stands in events and in [Info].
+// It is the same on every node and is safe to log: it cannot be used to take over the
+// session. It changes with the id. It is "" for a session without an id.
 func (s *Session[T]) Digest() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -23,12 +24,17 @@ func (s *Session[T]) Digest() string {
 	return s.m.digest(s.key)
 }
 
-// Session is one client's session, as one request has it. It holds the request's
-// own view of the data: what other requests save meanwhile is seen after Save or
-// Reload, and merged into what this one saves.
+// Session is a client's session as one request sees it. It holds the request's own view of
+// the data. Data that other requests save at the same time appear in it after Save or
+// Reload; the save at the end of the request merges this request's changes into them.
 //
-// Methods that take a context do store I/O and can fail; the others do neither.
-// The methods may be called from several goroutines.
+// Methods that take a context do I/O with the store and can fail; all others do neither.
+// Methods may be called from several goroutines at once. -- // in the cookie; "" until
+// there is need of one ++ // in the cookie; "" until it is needed -- // of the record that
+// Renew left behind, if it was found through that ++ // of the record that Renew left
+// behind, if the session was found through it -- // the well-signed cookie that the request
+// came with ++ // the request's cookie, if its signature is valid -- // of the load by
+// Open; here to spare an allocation ++ // of the load by Open; a field saves an allocation
 type Session[T any] struct {
 	m  *Manager[T]
 	r  *http.Request
@@ -48,10 +54,10 @@ type Session[T any] struct {
 	progress
 }
 
-// ID returns the id that the client's cookie holds, or will: whoever has it is the
-// user. Keep it out of logs, pages and errors; events and Info have a digest that
-// is safe. A new session gets its id at the first call, or when it is saved. "" if
-// the session has ended, or Config.GenID fails (Save returns its error).
+// ID returns the id in the client's cookie. Anyone who has the id can act as the user: keep
+// it out of logs, pages and errors, and use [Session.Digest] there. A new session gets its
+// id at the first call of ID or when it is saved. ID returns "" if the session has ended,
+// or if Config.GenID fails; then Save returns that error.
 func (s *Session[T]) ID() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,18 +80,18 @@ func (s *Session[T]) needID() error {
 
 func (s *Session[T]) setID(id string) { s.id, s.key, s.alias = id, s.m.key(id), "" }
 
-// IsNew reports whether no store has the session yet: the client came without one,
-// or it was regenerated and not saved since.
+// IsNew reports whether the session is not in the store yet: the client came without a
+// session, or the session was regenerated and has not been saved since.
 func (s *Session[T]) IsNew() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state == stateNew
 }
 
-// Data returns the request's view of the data; the zero value if the session has
-// ended. Calls without an Update between them return the same maps, slices and
-// pointers. Changes go through [Session.Update]: one that is made to what Data
-// returned fails the save with [ErrUnrepeatable].
+// Data returns the request's view of the data; the zero value if the session has ended. Two
+// calls with no Update between them return the same maps, slices and pointers. Do not
+// modify what they hold: use [Session.Update]. If it was modified, the save fails with
+// [ErrUnrepeatable].
 func (s *Session[T]) Data() T {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,16 +100,20 @@ func (s *Session[T]) Data() T {
 	return *view
 }
 
-// Update applies fn to the request's view of the data and records it, to be saved
-// before the response's header leaves. fn may be called several times: Save runs
-// it again on the stored data, and once more on each version that another request
-// saved first, so that no concurrent update is lost. So fn only changes what it is
-// given, by values captured before: it reads no clock, no random source, nothing
-// that changes, and calls no method of the session, which fails the save with
-// [ErrReentrant]. It may set a variable of the caller's, which after a Save without an
-// error says what the run did that was stored; [Take] does both. What fn puts in is
-// copied: a change of it afterwards is not seen. On a session that has ended it does
-// nothing. When the request is over, only Save stores it.
+// Update applies fn to the request's view of the data and records it. The change is saved
+// before the response's headers are sent.
+//
+// fn may be called several times. Save runs it again on the stored data, and once more on
+// each version that another request saved first, so that no concurrent update is lost. So
+// fn only changes the data that it is given, and uses values that were captured before. It
+// must not read a clock, a random source, or anything else that changes. It must not call a
+// method of the session: the save then fails with [ErrReentrant]. It may set a variable of
+// the caller: after a Save without an error, the variable is what the run set whose result
+// was stored. [Take] does this in one call.
+//
+// Update copies what fn puts in, so a later change to the original has no effect. On a
+// session that has ended, Update does nothing. After the end of the request, only Save
+// stores the change.
 func (s *Session[T]) Update(fn func(data *T)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,9 +122,9 @@ func (s *Session[T]) Update(fn func(data *T)) {
 	}
 }
 
-// Touch counts as use: the idle timeout begins anew, and the store is told when the
-// session is saved, however little the expiry moves. Every request that opens the
-// session does this by itself, as far as Config.TouchInterval asks.
+// Touch counts as use of the session: the idle timeout starts again. The save then writes
+// to the store even if the expiry moves by less than Config.TouchInterval. Every request
+// that opens the session is a use by itself, within the limit of Config.TouchInterval.
 func (s *Session[T]) Touch() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,9 +132,9 @@ func (s *Session[T]) Touch() {
 	s.expires = s.expiry(s.m.present())
 }
 
-// Discard takes the session out of the request: nothing is saved, touched or sent,
-// and what was not saved is lost. The session itself lives on. It is what
-// `req.session = null` is in express-session.
+// Discard detaches the session from the request: nothing is saved or touched, no cookie is
+// sent, and unsaved changes are lost. The session itself lives on. It is `req.session =
+// null` of express-session.
 func (s *Session[T]) Discard() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,16 +144,16 @@ func (s *Session[T]) Discard() {
 	s.forget()
 }
 
-// Owner returns whose session it is, "" for nobody's.
+// Owner returns the session's owner, "" if it has none.
 func (s *Session[T]) Owner() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.owner
 }
 
-// SetOwner says whose session it is: a name of the application's own choice for
-// the user, such as "user:42", under which Manager.List and RevokeOwner find it.
-// "" for nobody's. It is saved with the data.
+// SetOwner sets the session's owner: a name that the application chooses for the user, such
+// as "user:42". Manager.List and RevokeOwner find the session by it. "" removes the owner.
+// It is saved with the data.
 func (s *Session[T]) SetOwner(owner string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,32 +166,33 @@ func (s *Session[T]) SetOwner(owner string) {
 	}
 }
 
-// AuthenticatedAt returns when the user last logged in by [Session.Login]; the zero time
-// if that was never called for this session.
+// AuthenticatedAt returns the time of the user's last [Session.Login]; the zero time if
+// Login was never called for this session.
 func (s *Session[T]) AuthenticatedAt() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.authenticated.Time()
 }
 
-// Created returns when the session began; Renew does not change it. The zero time
-// where neither Config.AbsoluteTimeout nor an owner asks for it to be kept.
+// Created returns the time at which the session began; Renew does not change it. It is the
+// zero time if the session has no owner and Config.AbsoluteTimeout is off, since then the
+// time is not stored.
 func (s *Session[T]) Created() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.created.Time()
 }
 
-// LastUsed returns when the session was last used before this request, as exactly
-// as Config.TouchInterval asks for it to be written.
+// LastUsed returns the time of the session's last use before this request. It is as precise
+// as Config.TouchInterval, which limits how often it is written.
 func (s *Session[T]) LastUsed() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lastUsed().Time()
 }
 
-// Expires returns when the session ends unless it is used before: the earlier of
-// the idle and the absolute timeout. The zero time if neither is set.
+// Expires returns the time at which the session ends if it is not used again: the earlier
+// of the idle and the absolute timeout. It is the zero time if neither is set.
 func (s *Session[T]) Expires() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -200,8 +211,8 @@ func (s *Session[T]) isSent() bool {
 	return s.cookieSent
 }
 
-// Cookie returns how this session's cookie is set. MaxAge is the lifetime from each
-// visit on; Expires is always zero, see [Session.Expires].
+// Cookie returns the attributes of this session's cookie. MaxAge is the lifetime from each
+// visit on. Expires is always zero; see [Session.Expires].
 func (s *Session[T]) Cookie() Cookie {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -210,9 +221,9 @@ func (s *Session[T]) Cookie() Cookie {
 	return c
 }
 
-// SetCookie gives the session a cookie of its own in place of the Config's; it is
-// sent with this response, and kept with the session. A cookie that cannot be
-// written (see Config.Cookie) fails the save.
+// SetCookie gives this session its own cookie attributes, which replace those of the
+// Config. They are stored with the session, and the cookie is sent with this response. If
+// the cookie cannot be written (see Config.Cookie), the save fails.
 func (s *Session[T]) SetCookie(c Cookie) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -223,11 +234,11 @@ func (s *Session[T]) SetCookie(c Cookie) {
 	}
 }
 
-// SetMaxAge gives the session a lifetime of its own: "remember me". It replaces the
-// Config's MaxAge and IdleTimeout. The absolute timeout remains, for the browser's cookie
-// too: raise Config.AbsoluteTimeout for a longer life, of which a line in the log reminds.
-// Zero: until the browser closes. A negative one fails the save, since the session would
-// be over before it begins: [Session.Destroy] ends one.
+// SetMaxAge gives this session its own lifetime, for example for "remember me". It replaces
+// the MaxAge and the IdleTimeout of the Config. The absolute timeout still applies, to the
+// browser's cookie too: for a longer lifetime, raise Config.AbsoluteTimeout (a warning in
+// the log says so). Zero means until the browser closes. With a negative d the save fails,
+// since the session would end before it begins; [Session.Destroy] ends a session.
 func (s *Session[T]) SetMaxAge(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -236,8 +247,8 @@ func (s *Session[T]) SetMaxAge(d time.Duration) {
 	s.set(c)
 }
 
-// Format prints the session's digest, whatever the verb: a session that gets into a
-// log line or an error by accident does not take its id there.
+// Format prints the session's digest for every verb. So a session that is printed to a log
+// or an error by mistake does not reveal its id.
 func (s *Session[T]) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "session "+s.Digest()) }
 
 // LogValue is Format for log/slog.

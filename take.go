@@ -6,9 +6,9 @@ import (
 )
 
 // Take applies fn as [Session.Update] does, saves at once as [Session.Save] does, and
-// returns what fn returned in the run whose outcome was stored. So of all requests that
-// ask for a one-time value at the same moment exactly one gets it: the state of an OAuth
-// login, a message that is shown once, the turn to refresh a token.
+// returns fn's result from the run whose data were stored. So if several requests take a
+// one-time value at the same moment, exactly one of them gets it. Use it for the state of
+// an OAuth login, a message that is shown once, or the right to refresh a token.
 //
 //	state, err := session.Take(ctx, s, func(a *Account) string {
 //		state := a.State
@@ -16,14 +16,13 @@ import (
 //		return state
 //	})
 //
-// fn may be called several times, on data that other requests have saved meanwhile, and
-// says in its result what this run has taken. Where it changes nothing, nothing is
-// written, no session is created, and what other calls have changed waits for the end of
-// the request as before.
+// fn may be called several times, on data that other requests have saved in the meantime.
+// Its result says what this run took. If fn changes nothing, Take writes nothing and
+// creates no session, and the changes of other calls still wait for the end of the request.
 //
-// On an error V is the zero value and fn's change is not tried again: [ErrRevoked] on a
-// session that has ended, and those of [Session.Save]. After one of the store's the value
-// may be gone without anybody having it.
+// On an error Take returns the zero value of V, and fn's change is not tried again. Errors:
+// [ErrRevoked] if the session has ended; those of [Session.Save]. After an error of the
+// store the value may be lost without any request having it.
 func Take[T, V any](ctx context.Context, s *Session[T], fn func(data *T) V) (V, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

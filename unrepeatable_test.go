@@ -84,7 +84,7 @@ func TestAPageThatChangesItsViewGoesOut(t *testing.T) {
 			t.Errorf("answered %d, events %q", res.StatusCode, got)
 		}
 	}
-	if got := lines.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "level=WARN") || !strings.Contains(got, "tags[0]") || !strings.Contains(got, "within Update") {
+	if got := lines.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "level=WARN") || !strings.Contains(got, "tags[0]") || !strings.Contains(got, "use Update") {
 		t.Errorf("the log has %q", got)
 	}
 	if got := peek(m, b).Tags; !slices.Equal(got, []string{"b", "a"}) {

@@ -17,12 +17,12 @@ const (
 	maxCookieAge = 400 * 24 * time.Hour
 )
 
-// refuse is an error of New: which field, what is wrong, what to write instead.
+// refuse returns an error of New: the field, what is wrong, and what to write instead.
 func refuse(field, format string, args ...any) error {
 	return fmt.Errorf("session: Config.%s: %s", field, fmt.Sprintf(format, args...))
 }
 
-// withDefaults fills in what was left out. It expects a Config that validate accepts.
+// withDefaults fills in the defaults. It expects a Config that validate accepts.
 func (c Config) withDefaults() Config {
 	c.FormerCookies = slices.Clone(c.FormerCookies)
 	for i := range c.FormerCookies {
@@ -58,8 +58,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// former is a former cookie with its defaults. Where the name was left out, now as then,
-// it is what the default was for such a cookie: "__Host-sid" before a Domain was added.
+// former returns a former cookie with its defaults. If Name is empty there and in the
+// Config, it is the default name of such a cookie: "__Host-sid" before a Domain was added.
 func (c *Config) former(f FormerCookie) FormerCookie {
 	if f.Path == "" {
 		f.Path = "/"
@@ -91,12 +91,12 @@ func (c *Config) validate() error {
 
 func (c *Config) validateSecrets() error {
 	if len(c.Secrets) == 0 {
-		return refuse("Secrets", "none given; write one that `openssl rand -base64 32` made")
+		return refuse("Secrets", "none given; write the output of `openssl rand -base64 32`")
 	}
 	for i, s := range c.Secrets {
 		field := fmt.Sprintf("Secrets[%d]", i)
 		if s == "" {
-			return refuse(field, "empty (is the environment variable set?); write one that `openssl rand -base64 32` made")
+			return refuse(field, "empty (is the environment variable set?); write the output of `openssl rand -base64 32`")
 		}
 		if len(s) < minSecretBytes && !c.Express.InsecureShortSecrets {
 			return refuse(field, "%d bytes can be guessed; write at least %d, such as `openssl rand -base64 32` makes, or set Express.InsecureShortSecrets to share cookies with an application that has it", len(s), minSecretBytes)
@@ -119,10 +119,10 @@ func (c *Config) validateTimes() error {
 		}
 	}
 	if c.AbsoluteTimeout > 0 && c.IdleTimeout > c.AbsoluteTimeout {
-		errs = append(errs, refuse("IdleTimeout", "%v is longer than AbsoluteTimeout %v and could never count; write at most that", c.IdleTimeout, c.AbsoluteTimeout))
+		errs = append(errs, refuse("IdleTimeout", "%v is longer than AbsoluteTimeout %v so it would never apply; write at most that", c.IdleTimeout, c.AbsoluteTimeout))
 	}
 	if c.AbsoluteTimeout > 0 && c.Cookie.MaxAge > c.AbsoluteTimeout {
-		errs = append(errs, refuse("Cookie.MaxAge", "%v is longer than AbsoluteTimeout %v: the browser would keep a dead cookie; write at most that", c.Cookie.MaxAge, c.AbsoluteTimeout))
+		errs = append(errs, refuse("Cookie.MaxAge", "%v is longer than AbsoluteTimeout %v: the browser would keep the cookie of a session that has ended; write at most that", c.Cookie.MaxAge, c.AbsoluteTimeout))
 	}
 	if c.LoadTimeout < 0 {
 		errs = append(errs, refuse("LoadTimeout", "%v would fail every load; write a positive duration, or 0 for %v", c.LoadTimeout, DefaultLoadTimeout))
@@ -142,7 +142,8 @@ func (c *Config) validateTimes() error {
 	return errors.Join(errs...)
 }
 
-// usualIdle is the idle timeout of a session that has not set its own; negative: none.
+// usualIdle returns the idle timeout of a session that has not set its own; negative means
+// none.
 func (c *Config) usualIdle() time.Duration {
 	switch {
 	case c.IdleTimeout != 0:
@@ -211,7 +212,7 @@ func (c *Config) validateCookie() error {
 		errs = append(errs, refuse("Cookie.Partitioned", "browsers refuse Partitioned without Secure; set Cookie.Secure to SecureAlways"))
 	}
 	if k.Secure > Insecure || k.SameSite > SameSiteOmit || k.Priority > PriorityHigh {
-		errs = append(errs, refuse("Cookie", "Secure, SameSite or Priority is none of this package's constants; write one of them (they are not net/http's)"))
+		errs = append(errs, refuse("Cookie", "Secure, SameSite or Priority is not one of this package's constants; write one of them (they are not net/http's)"))
 	}
 	a := k.attributes(0)
 	if err := a.Validate(); err != nil {
@@ -223,10 +224,10 @@ func (c *Config) validateCookie() error {
 func (c *Config) validateRest() error {
 	var errs []error
 	if c.Proxy > ProxyIgnored {
-		errs = append(errs, refuse("Proxy", "%d is none of ProxyUnset, ProxyTrusted and ProxyIgnored", c.Proxy))
+		errs = append(errs, refuse("Proxy", "%d is not one of ProxyUnset, ProxyTrusted and ProxyIgnored", c.Proxy))
 	}
 	if c.Proxy != ProxyUnset && c.IsSecure != nil {
-		errs = append(errs, refuse("IsSecure", "is asked only if Proxy is ProxyUnset; leave one of them out"))
+		errs = append(errs, refuse("IsSecure", "is called only if Proxy is ProxyUnset; leave one of them out"))
 	}
 	if c.MaxBytes < 0 {
 		errs = append(errs, refuse("MaxBytes", "%d would refuse every session; write a positive number of bytes, or 0 for %d", c.MaxBytes, DefaultMaxBytes))
@@ -236,7 +237,7 @@ func (c *Config) validateRest() error {
 	}
 	// An id of ours and its signature take 90 bytes; the rest is the name's.
 	if len(c.Name)+128 > cookie.MaxSize {
-		errs = append(errs, refuse("Name", "%d bytes leave no room for the value: browsers keep %d bytes of both together", len(c.Name), cookie.MaxSize))
+		errs = append(errs, refuse("Name", "%d bytes leave no room for the value: browsers keep at most %d bytes of name and value", len(c.Name), cookie.MaxSize))
 	}
 	return errors.Join(errs...)
 }

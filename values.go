@@ -8,9 +8,9 @@ import (
 	"github.com/nestsession/session/internal/jsontext"
 )
 
-// Value reads a key of a session whose data are a map, as a V: what was put there
-// as a V, and what JSON made of it. It is false if there is no such key, or it is
-// something else.
+// Value returns the value of a key as a V, for a session whose data are a map. It reads
+// values that were put in as a V, and values that JSON can convert to V. It returns false
+// if the key is missing or its value does not fit V.
 func Value[V any](s *Session[map[string]any], key string) (V, bool) {
 	var v V
 	raw, ok := s.Data()[key]
@@ -28,7 +28,7 @@ func Value[V any](s *Session[map[string]any], key string) (V, bool) {
 	return v, true
 }
 
-// shares reports whether a value of the type could be changed by who reads it.
+// shares reports whether a caller that reads a value of the type could modify the original.
 func shares(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Map, reflect.Slice, reflect.Pointer, reflect.Interface, reflect.Struct, reflect.Array:
@@ -37,8 +37,8 @@ func shares(t reflect.Type) bool {
 	return false
 }
 
-// Put sets a key of a session whose data are a map. The value is stored as JSON; one
-// that JSON has no form for fails the save.
+// Put sets a key, for a session whose data are a map. The value is stored as JSON. If JSON
+// cannot represent it, the save fails.
 func Put(s *Session[map[string]any], key string, value any) {
 	text, err := json.Marshal(value)
 	if err == nil {
@@ -46,14 +46,14 @@ func Put(s *Session[map[string]any], key string, value any) {
 	}
 	s.Update(func(data *map[string]any) {
 		if err != nil {
-			(*data)[key] = value // the save says what is wrong with it
+			(*data)[key] = value // the save returns the error
 			return
 		}
 		(*data)[key] = jsontext.DecodeAny(text)
 	})
 }
 
-// Delete removes a key of a session whose data are a map.
+// Delete removes a key, for a session whose data are a map.
 func Delete(s *Session[map[string]any], key string) {
 	s.Update(func(data *map[string]any) { delete(*data, key) })
 }

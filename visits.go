@@ -11,24 +11,25 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// visits does something to each session of an owner, once, several at a time.
+// visits does something to each session of an owner, once, several sessions at a time.
 //
-// A store does not list all records at the same instant: a session that is renewed
-// meanwhile may be seen under neither id, its new record being too new and the old one
-// pointing to it by then. But that pointer is the owner's too, and is seen for certain.
+// A store does not list all records at the same instant. A session that is renewed during
+// the listing may be seen under neither id: the new record is too new, and the old one is
+// already a pointer. But that pointer has the same owner, and the listing always contains
+// it.
 type visits[T any] struct {
 	m     *Manager[T]
 	owner string
-	keep  []*Session[T] // are not visited
-	again int           // the owner is listed again after more visits than these
+	keep  []*Session[T] // these are not visited
+	again int           // after more visits than this, the owner is listed again
 	do    func(context.Context, *listed[T]) error
 
 	mu   sync.Mutex
-	seen map[string]bool // keys of what was visited
+	seen map[string]bool // keys of the visited records
 }
 
-// claim reports whether the session under key is yet to be visited, which the caller
-// then does.
+// claim reports whether the session under key has not been visited yet. The caller then
+// visits it.
 func (v *visits[T]) claim(key string) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -39,8 +40,8 @@ func (v *visits[T]) claim(key string) bool {
 	return true
 }
 
-// all makes the visits. After an error none begins, but those that have begun are
-// ended, so that it is known what they have done.
+// all makes the visits. After an error it begins no further visit, but waits for those that
+// have begun, so that their results are known.
 func (v *visits[T]) all(ctx context.Context) error {
 	if v.owner == "" {
 		return ErrNoOwner
@@ -70,7 +71,7 @@ func (v *visits[T]) pass(ctx context.Context, pass int) (visited int, err error)
 			later = append(later, l.key)
 		case !l.live:
 		case pass > 0:
-			later = append(later, l.key) // it may be one that was visited under an older id
+			later = append(later, l.key) // it may have been visited under an older id
 		case !v.claim(l.key):
 		default:
 			switch kept, perhaps := v.kept(&l); {
@@ -122,9 +123,8 @@ func (v *visits[T]) pass(ctx context.Context, pass int) (visited int, err error)
 	return visited, nil
 }
 
-// kept reports whether a session is one of those to keep, or perhaps is. Another request
-// may have renewed one since, but that has left the time as it was at which it was
-// created.
+// kept reports whether a session is one of those to keep, or may be one. Another request
+// may have renewed it, but renewal does not change the time of creation.
 func (v *visits[T]) kept(l *listed[T]) (kept, perhaps bool) {
 	for _, s := range v.keep {
 		s.mu.Lock()
@@ -136,7 +136,7 @@ func (v *visits[T]) kept(l *listed[T]) (kept, perhaps bool) {
 	return kept, perhaps
 }
 
-// keptNow asks the store under which keys the sessions to keep are or have been.
+// keptNow loads from the store the keys, old and new, of the sessions to keep.
 func (v *visits[T]) keptNow(ctx context.Context) (map[string]bool, error) {
 	keys := map[string]bool{}
 	for _, s := range v.keep {
@@ -157,7 +157,7 @@ func (v *visits[T]) keptNow(ctx context.Context) (map[string]bool, error) {
 	return keys, nil
 }
 
-// findOwned returns the owner's session for which the digest stands, nil if there is none.
+// findOwned returns the owner's session with the given digest, nil if there is none.
 func (m *Manager[T]) findOwned(ctx context.Context, owner, digest string) (*listed[T], error) {
 	if owner == "" {
 		return nil, ErrNoOwner
@@ -184,8 +184,8 @@ func (m *Manager[T]) findOwned(ctx context.Context, owner, digest string) (*list
 	return nil, nil
 }
 
-// follow looks for a session where it was last seen, and where it was renewed to,
-// however long ago. It returns nil if it has ended.
+// follow finds a session from the key at which it was last seen, even if it was renewed
+// long ago. It returns nil if the session has ended.
 func (m *Manager[T]) follow(ctx context.Context, key string) (*listed[T], error) {
 	for range maxHops {
 		l, err := m.at(ctx, key)
@@ -199,7 +199,8 @@ func (m *Manager[T]) follow(ctx context.Context, key string) (*listed[T], error)
 	return nil, nil
 }
 
-// at reads the record under key; if there is none, it is neither live nor a pointer.
+// at reads the record under key. If there is none, the result is neither live nor a
+// pointer.
 func (m *Manager[T]) at(ctx context.Context, key string) (listed[T], error) {
 	d := deadline.Within(ctx, m.loadTimeout)
 	defer d.End()

@@ -10,7 +10,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// look finds out where a session is that was last seen under key, for the hub.
+// look finds out for the hub what has become of the session that was last seen under key.
 func (c *core) look(ctx context.Context, key string, until time.Time) (watch.State, error) {
 	d := deadline.Within(ctx, c.loadTimeout)
 	defer d.End()
@@ -43,7 +43,7 @@ func (c *core) look(ctx context.Context, key string, until time.Time) (watch.Sta
 	return watch.State{Ended: c.why(key, until)}, nil
 }
 
-// why tells why the session that was kept under key until then is not there.
+// why returns why there is no session under key, which was to last until the given time.
 func (c *core) why(key string, until time.Time) error {
 	if cause, ok := c.ending.Load(key); ok {
 		return cause.(error)
