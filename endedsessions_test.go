@@ -139,7 +139,7 @@ func inCaches(m *Manager[profile]) (documents, cookies int) {
 	return documents, cookies
 }
 
-// Who lists all sessions looks at each of them once.
+// A listing of all sessions reads each of them once, and caches none.
 func TestAListingFillsNoCache(t *testing.T) {
 	t.Parallel()
 	m, s := kept(t)

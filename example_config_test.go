@@ -55,7 +55,7 @@ func ExampleConfig_onEvent() {
 	// rejected: "" "bad signature"
 }
 
-// To rotate the secret, put the new one in front. Who comes with a cookie that the old
+// To rotate the secret, put the new one in front. A client whose cookie the old
 // one signed is known, and gets a new cookie.
 func ExampleConfig_secrets() {
 	type Guest struct {

@@ -145,7 +145,7 @@ func ExampleManager_Load() {
 }
 
 // A framework that is not net/http's needs two calls: Open before the handler, Commit
-// before the header leaves. Here is one whose handlers return what is to be sent.
+// before the headers are sent. Here is one whose handlers return what is to be sent.
 func ExampleManager_Open() {
 	type Guest struct {
 		Visits int `json:"visits"`

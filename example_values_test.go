@@ -8,7 +8,7 @@ import (
 	"github.com/nestsession/session"
 )
 
-// Without a type of one's own, the data are a map. Value reads a key as the type that
+// Without a type of its own, the data are a map. Value reads a key as the type that
 // was put there.
 func ExampleValue() {
 	sessions, err := session.New[map[string]any](session.Config{Secrets: []string{"a secret of 16 bytes or more"}})
@@ -61,7 +61,7 @@ func ExamplePut() {
 	// Output: map[language:ko theme:dark zone:UTC]
 }
 
-// A message for the next page alone.
+// A message for the next page only.
 func ExampleDelete() {
 	sessions, err := session.New[map[string]any](session.Config{Secrets: []string{"a secret of 16 bytes or more"}})
 	if err != nil {

@@ -58,7 +58,7 @@ func TestDestroyEndsTheSession(t *testing.T) {
 	}
 }
 
-// A Destroy that failed is tried again before the response leaves; if that fails too
+// A Destroy that failed is tried again before the response is sent; if that fails too
 // the client does not get a page that says goodbye.
 func TestADestroyThatFailedIsTriedAgain(t *testing.T) {
 	t.Parallel()
@@ -271,7 +271,7 @@ func TestSaveByHand(t *testing.T) {
 		}
 	})
 	if b.cookie() == "" {
-		t.Error("the client was not told of a session that was saved")
+		t.Error("the client did not get the cookie of a session that was saved")
 	}
 }
 

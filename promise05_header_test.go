@@ -63,7 +63,7 @@ func (w *firstByte) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return a, bufio.NewReadWriter(bufio.NewReader(a), bufio.NewWriter(a)), nil
 }
 
-// ways are all ways in which a handler can make the header leave.
+// ways are all ways in which a handler can send the headers.
 func ways(t *testing.T) map[string]func(http.ResponseWriter, *http.Request) {
 	file := filepath.Join(t.TempDir(), "page.txt")
 	if err := os.WriteFile(file, []byte("the page"), 0o600); err != nil {
@@ -119,10 +119,10 @@ func TestPromise05_SavedBeforeTheHeaderLeaves(t *testing.T) {
 			w.left = func(how string) {
 				at = how
 				if recs := records(t, s); len(recs) != 1 || !strings.Contains(string(recs[0].Data), `"name":"ada"`) {
-					t.Errorf("%s let the header leave before the session was saved: %v", how, recs)
+					t.Errorf("%s sent the headers before the session was saved: %v", how, recs)
 				}
 				if len(w.Header().Values("Set-Cookie")) != 1 {
-					t.Errorf("%s let the header leave without the cookie: %v", how, w.Header())
+					t.Errorf("%s sent the headers without the cookie: %v", how, w.Header())
 				}
 			}
 			m.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {

@@ -135,8 +135,8 @@ func TestPromise05_TheSaveIsBounded(t *testing.T) {
 	}
 }
 
-// Who is served waits for its own save alone: a store that is slow for one session is
-// not for another.
+// A client waits only for the save of its own session: a store that is slow for one
+// session is not slow for another.
 func TestPromise05_OneSlowSaveHoldsUpNobodyElse(t *testing.T) {
 	t.Parallel()
 	s := newHooked(t)

@@ -100,7 +100,7 @@ func TestPromise08_AnIDThatWasNotIssuedIsNeverAdopted(t *testing.T) {
 	}
 }
 
-// Who plants a cookie of its own before the login has nothing of the session after
+// An attacker who plants a cookie before the login gets nothing of the session after
 // it, whether the application regenerates or not: the id is never taken over.
 func TestPromise08_APlantedCookieIsWorthNothing(t *testing.T) {
 	t.Parallel()

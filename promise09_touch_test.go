@@ -143,7 +143,7 @@ func TestPromise09_ATimeoutThatIsSwitched(t *testing.T) {
 	}
 }
 
-// A visit that changes something, or is touched before its header leaves, is not
+// A visit that changes something, or is touched before its headers are sent, is not
 // touched again at its end, also where every visit is.
 func TestPromise09_OneWriteAVisit(t *testing.T) {
 	t.Parallel()

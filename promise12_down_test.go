@@ -82,7 +82,7 @@ func TestPromise12_AStoreThatIsDown(t *testing.T) {
 		})
 	}
 	t.Run("visitor", func(t *testing.T) {
-		// Who has no cookie needs no store, until something is to be saved.
+		// A client without a cookie needs no store, until something is to be saved.
 		res := newBrowser().visit(m.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, _ *session.Session[account]) { page(w) }), "/")
 		if res.StatusCode != 200 {
 			t.Errorf("answered %d", res.StatusCode)
