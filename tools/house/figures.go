@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"go/ast"
+	"go/build"
 	"go/importer"
 	"go/parser"
 	"go/scanner"
@@ -63,6 +64,10 @@ func measure(folder string) (f figures, err error) {
 	}
 	if f.files = len(parsed); f.files == 0 {
 		return f, fmt.Errorf("%s has no Go files: name the repository's folder", folder)
+	}
+	// The importer finds the module's packages from within it.
+	if build.Default.Dir, err = filepath.Abs(folder); err != nil {
+		return f, err
 	}
 	info := &types.Info{Uses: map[*ast.Ident]types.Object{}}
 	conf := types.Config{Importer: importer.ForCompiler(fset, "source", nil)}
