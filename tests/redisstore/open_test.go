@@ -3,6 +3,7 @@ package redisstore_test
 import (
 	"context"
 	"errors"
+	"net"
 	"runtime"
 	"strings"
 	"testing"
@@ -129,7 +130,9 @@ func TestCloseEndsAll(t *testing.T) {
 			if err := <-watching; !errors.Is(err, store.ErrClosed) {
 				t.Errorf("Watch: %v", err)
 			}
-			if err := <-loaded; !errors.Is(err, store.ErrClosed) {
+			// On a busy machine the heartbeat may find the silent connection dead before Close.
+			var timeout net.Error
+			if err := <-loaded; !errors.Is(err, store.ErrClosed) && !(errors.As(err, &timeout) && timeout.Timeout()) {
 				t.Errorf("a Load under way: %v", err)
 			}
 			g.mu.Lock()
