@@ -131,14 +131,15 @@ func (l lockedExchange) level() int {
 // event each time, and a warning once a minute, since it is the same for every request.
 func (c *core) cookieNotSent(ctx context.Context, reason Reason, key string) {
 	c.emit(ctx, Event{Kind: EventCookieNotSent, Reason: reason, Err: ErrInsecure}, key)
-	c.warn(ctx, &c.warned, "session: a Secure cookie was not sent, because the request came over plain HTTP: "+
+	c.warn(ctx, &c.warned, time.Minute, "session: a Secure cookie was not sent, because the request came over plain HTTP: "+
 		"serve HTTPS, set Config.Proxy or Config.IsSecure behind a proxy that ends TLS, or for development set Cookie.Secure to SecureAuto")
 }
 
-// warn logs a warning that is the same for every request, once a minute.
-func (c *core) warn(ctx context.Context, last *atomic.Int64, message string, args ...any) {
+// warn logs a warning that is the same for many requests, once in every so often. last is
+// when it was logged, in seconds since 1970.
+func (c *core) warn(ctx context.Context, last *atomic.Int64, every time.Duration, message string, args ...any) {
 	now := c.now().Unix()
-	if before := last.Load(); now-before >= 60 && last.CompareAndSwap(before, now) {
+	if before := last.Load(); now-before >= int64(every.Seconds()) && last.CompareAndSwap(before, now) {
 		c.logger.WarnContext(quietContext{ctx, c}, message, args...)
 	}
 }
@@ -232,12 +233,8 @@ func (c *core) unreadMembers(ctx context.Context, misfits []document.Misfit, own
 	for _, m := range misfits {
 		c.emit(ctx, Event{Kind: EventUnread, Owner: owner, Reason: ReasonMember, Err: m.Err}, key)
 	}
-	now := c.now().Unix()
-	if last := c.warnedMember.Load(); now-last < 60 || !c.warnedMember.CompareAndSwap(last, now) {
-		return
-	}
-	c.logger.LogAttrs(quietContext{ctx, c}, slog.LevelWarn, "session: a stored member was not read, because it does not have its field's type",
-		slog.String("error", misfits[0].Err.Error()), slog.String("members", fmt.Sprint(len(misfits))))
+	c.warn(ctx, &c.warnedMember, time.Minute, "session: a stored member was not read, because it does not have its field's type",
+		"error", misfits[0].Err.Error(), "members", fmt.Sprint(len(misfits)))
 }
 
 // callback returns the request for a callback of the Config. With its context Load returns
@@ -265,9 +262,5 @@ func (c *core) quiet(ctx context.Context) context.Context {
 // warning once a minute.
 func (c *core) changedOutside(ctx context.Context, err error, owner, key string) {
 	c.emit(ctx, Event{Kind: EventDropped, Owner: owner, Reason: ReasonOutside, Err: err}, key)
-	now := c.now().Unix()
-	if last := c.warnedOutside.Load(); now-last < 60 || !c.warnedOutside.CompareAndSwap(last, now) {
-		return
-	}
-	c.logger.LogAttrs(quietContext{ctx, c}, slog.LevelWarn, "session: a change was not saved, because it was made outside Update", slog.String("error", err.Error()))
+	c.warn(ctx, &c.warnedOutside, time.Minute, "session: a change was not saved, because it was made outside Update", "error", err.Error())
 }

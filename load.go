@@ -113,10 +113,8 @@ func (c *candidate[T]) dead() bool {
 // those that are not used.
 func (m *Manager[T]) findAmong(ctx context.Context, s *Session[T], name string, n int) (*verified.Cookie, loaded[T], error) {
 	m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonDuplicate}, "")
-	if m.now().Unix()-m.warnedCopies.Load() >= int64(warnCopiesEvery.Seconds()) {
-		m.warn(ctx, &m.warnedCopies, "session: a client has sent several cookies of one name: Config.Cookie was changed, or another host of the domain "+
-			"sets one too; the response clears those that are not the session's, and Config.OnEvent reports each", "name", name, "cookies", n)
-	}
+	m.warn(ctx, &m.warnedCopies, warnCopiesEvery, "session: a client has sent several cookies of one name: Config.Cookie was changed, or another host of the domain "+
+		"sets one too; the response clears those that are not the session's, and Config.OnEvent reports each", "name", name, "cookies", n)
 	s.copies, s.copied = clearOthers, name
 	var alive []candidate[T]
 	var dead candidate[T]

@@ -38,7 +38,7 @@ func (s *Session[T]) set(c Cookie) {
 	s.useCookie(&c)
 	s.ownCookie, s.settingsChanged = true, true
 	if life := c.MaxAge; life > s.m.absolute && s.m.absolute > 0 && s.m.policy.refusesEndedLifetimes() {
-		s.m.warn(s.r.Context(), &s.m.warnedAge, "session: a session's MaxAge is longer than Config.AbsoluteTimeout, which ends it first: raise that, or lower MaxAge",
+		s.m.warn(s.r.Context(), &s.m.warnedAge, time.Minute, "session: a session's MaxAge is longer than Config.AbsoluteTimeout, which ends it first: raise that, or lower MaxAge",
 			"lifetime", life, "absolute", s.m.absolute)
 	}
 	s.expires = s.expiry(s.m.present())
