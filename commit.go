@@ -99,12 +99,12 @@ func (s *Session[T]) hasMoreToCommit() bool {
 
 // pending reports whether the request has unsaved changes.
 func (s *Session[T]) pending() bool {
-	return len(s.updates) > 0 || s.settingsChanged || s.ownerMoved || s.touched
+	return s.recorded.Any() || s.settingsChanged || s.ownerMoved || s.touched
 }
 
 func (s *Session[T]) commitNew(ctx context.Context, h http.Header) error {
 	if s.superseded {
-		if len(s.updates) > 0 || s.settingsChanged || s.ownerMoved {
+		if s.recorded.Any() || s.settingsChanged || s.ownerMoved {
 			s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.sent.Key)
 		}
 		s.forget()
@@ -264,7 +264,7 @@ func (s *Session[T]) rollBack(ctx context.Context, reason Reason) {
 	if s.state > stateStored || !s.pending() {
 		return
 	}
-	if len(s.updates) > 0 || s.settingsChanged || s.ownerMoved {
+	if s.recorded.Any() || s.settingsChanged || s.ownerMoved {
 		s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: reason}, s.key)
 	}
 	s.forget()
@@ -336,7 +336,7 @@ func (s *Session[T]) close(ctx context.Context, failed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.headerSent, s.over = true, true
-	if !failed && s.state <= stateStored && (len(s.updates) > 0 || s.settingsChanged || s.ownerMoved) {
+	if !failed && s.state <= stateStored && (s.recorded.Any() || s.settingsChanged || s.ownerMoved) {
 		s.tooLateIn(ctx)
 	}
 }

@@ -237,7 +237,7 @@ func (s *Session[T]) reloadIfMoved(ctx context.Context) error {
 		return err
 	}
 	s.moveWith(at)
-	s.unview()
+	s.recorded.Unview()
 	s.adopt(at)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/frames"
+	"github.com/nestsession/session/internal/replay"
 	"github.com/nestsession/session/store"
 )
 
@@ -63,16 +64,9 @@ type base[T any] struct {
 
 // changes is what the request has changed and not saved.
 type changes[T any] struct {
-	view          T    // doc's value with updates applied, if viewed
-	viewed, shown bool // there is a view; Data has handed it out as it is
-	updates       []func(*T)
-	few           [2]func(*T) // the first array of updates, to save an allocation
+	recorded replay.Changes[T] // by Update
 
-	outside         string // the key of what was changed outside Update, if that was noticed
-	reference       *T     // what the view was when Data handed it out, if there were updates
-	reportedOutside bool   // Save has returned that data were changed outside Update
 	ownerBefore     string // SetOwner
-
 	touched         bool
 	settingsChanged bool
 	regenerated     bool

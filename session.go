@@ -95,9 +95,7 @@ func (s *Session[T]) IsNew() bool {
 func (s *Session[T]) Data() T {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	view := s.look()
-	s.show()
-	return *view
+	return s.recorded.Data(s.replayBase())
 }
 
 // Update applies fn to the request's view of the data and records it. The change is saved
