@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
-	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/store"
 )
 
@@ -437,21 +435,4 @@ func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error)
 		s.m.emit(ctx, Event{Kind: EventTouchFailed, Owner: s.owner, Err: &storeError{err}}, s.key)
 	}
 	return nil
-}
-
-func (s *Session[T]) due(at document.Instant) bool {
-	switch {
-	case s.m.touchEvery < 0:
-		return true
-	case at == 0 || s.deadline == 0:
-		return at != s.deadline
-	}
-	every := s.m.touchEvery
-	if every == 0 {
-		every = time.Duration(s.idle().MS) * time.Millisecond / 10
-	}
-	if s.lifetime.Set && s.m.policy.cookieNeedsWrite() { // the browser's cookie must not expire in the meantime
-		every = min(every, time.Duration(s.lifetime.MS)*time.Millisecond/10)
-	}
-	return at != s.deadline && at.Sub(s.deadline).Abs() >= every
 }

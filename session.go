@@ -9,6 +9,7 @@ import (
 
 	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/internal/frames"
+	"github.com/nestsession/session/internal/lifetime"
 	"github.com/nestsession/session/internal/verified"
 )
 
@@ -215,7 +216,7 @@ func (s *Session[T]) Cookie() Cookie {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := *s.settings
-	c.MaxAge, c.Expires = maxAgeOf(s.lifetime), time.Time{}
+	c.MaxAge, c.Expires = lifetime.MaxAge(s.lifetime), time.Time{}
 	return c
 }
 
