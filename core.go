@@ -14,6 +14,7 @@ import (
 	"github.com/nestsession/session/cookie"
 	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/internal/document"
+	"github.com/nestsession/session/internal/jar"
 	"github.com/nestsession/session/internal/verified"
 	"github.com/nestsession/session/internal/watch"
 	"github.com/nestsession/session/store"
@@ -185,7 +186,7 @@ type core struct {
 	policy                             policy
 	warned, warnedCopies, warnedAge    atomic.Int64 // when warn last logged, in seconds since 1970
 	warnedOutside, warnedMember        atomic.Int64
-	former                             []FormerCookie
+	former                             []jar.Cookie
 	visitors                           int // how many of an owner's sessions are visited at a time
 
 	hub    *watch.Hub // ends the contexts of NotifyContext

@@ -10,6 +10,7 @@ import (
 	"net/http"
 
 	"github.com/nestsession/session/cookie"
+	"github.com/nestsession/session/internal/check"
 	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/verified"
@@ -42,14 +43,15 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	if err := errors.Join(cfg.validate(), typeErr); err != nil {
 		return nil, err
 	}
+	former := cfg.formerCookies()
 	cfg = cfg.withDefaults()
 	signer, err := cookie.NewSigner(cfg.Secrets...)
 	if err != nil {
-		return nil, refuse("Secrets", "%v", err)
+		return nil, check.Refuse("Secrets", "%v", err)
 	}
 	codec.Seal = document.NewSealer(cfg.Secrets, cfg.Scope, cfg.Express.InsecurePlainIDs, cfg.Express.Rules)
 	m := &Manager[T]{codec: codec, core: core{
-		store: cfg.Store, signer: signer, seal: codec.Seal, former: cfg.FormerCookies, scope: cfg.Scope, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
+		store: cfg.Store, signer: signer, seal: codec.Seal, former: former, scope: cfg.Scope, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
 		genID: cfg.GenID, isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, errorHandler: cfg.ErrorHandler, now: cfg.Now,
 		logger: cfg.Logger, proxy: cfg.Proxy, idle: cfg.IdleTimeout, absolute: cfg.AbsoluteTimeout,
 		touchEvery: cfg.TouchInterval, grace: cfg.RenewGrace, maxBytes: cfg.MaxBytes,
