@@ -24,7 +24,7 @@ import (
 // error if the session has ended in the meantime: the changes are dropped, an event reports
 // that, and the cookie stays as it is, since the browser may have a newer one.
 func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) error {
-	ctx = s.m.quiet(ctx)
+	ctx = s.m.exchanges.Quiet(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if h == nil {

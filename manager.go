@@ -13,6 +13,7 @@ import (
 	"github.com/nestsession/session/internal/check"
 	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/internal/document"
+	"github.com/nestsession/session/internal/exchange"
 	"github.com/nestsession/session/internal/verified"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
@@ -52,7 +53,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	codec.Seal = document.NewSealer(cfg.Secrets, cfg.Scope, cfg.Express.InsecurePlainIDs, cfg.Express.Rules)
 	m := &Manager[T]{codec: codec, core: core{
 		store: cfg.Store, signer: signer, seal: codec.Seal, former: former, scope: cfg.Scope, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
-		genID: cfg.GenID, isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, errorHandler: cfg.ErrorHandler, now: cfg.Now,
+		genID: cfg.GenID, isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, exchanges: exchange.Manager{ErrorHandler: cfg.ErrorHandler}, now: cfg.Now,
 		logger: cfg.Logger, proxy: cfg.Proxy, idle: cfg.IdleTimeout, absolute: cfg.AbsoluteTimeout,
 		touchEvery: cfg.TouchInterval, grace: cfg.RenewGrace, maxBytes: cfg.MaxBytes,
 		loadTimeout: cfg.LoadTimeout, saveTimeout: cfg.SaveTimeout,
@@ -72,8 +73,8 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	if m.logger == nil {
 		m.logger = slog.Default()
 	}
-	if m.errorHandler == nil {
-		m.errorHandler = defaultErrorHandler
+	if m.exchanges.ErrorHandler == nil {
+		m.exchanges.ErrorHandler = defaultErrorHandler
 	}
 	if m.store == nil {
 		s := memstore.New(memstore.Config{Now: cfg.Now})

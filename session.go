@@ -198,18 +198,6 @@ func (s *Session[T]) Expires() time.Time {
 	return s.expires.Time()
 }
 
-func (s *Session[T]) isNew() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.state == stateNew
-}
-
-func (s *Session[T]) isSent() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.cookieSent
-}
-
 // Cookie returns the attributes of this session's cookie. MaxAge is the lifetime from each
 // visit on. Expires is always zero; see [Session.Expires].
 func (s *Session[T]) Cookie() Cookie {
