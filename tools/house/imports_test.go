@@ -24,7 +24,7 @@ func TestRootModuleNeedsNoOther(t *testing.T) {
 
 // mayImport says which packages of ours those of the root module may import.
 var mayImport = map[string][]string{
-	"":                  {"cookie", "store", "store/memstore", "internal/backoff", "internal/clone", "internal/crew", "internal/deadline", "internal/document", "internal/frames", "internal/jar", "internal/jsontext", "internal/once", "internal/verified", "internal/watch"},
+	"":                  {"cookie", "store", "store/memstore", "internal/backoff", "internal/clone", "internal/crew", "internal/deadline", "internal/document", "internal/exchange", "internal/frames", "internal/ids", "internal/jar", "internal/jsontext", "internal/report", "internal/verified", "internal/watch"},
 	"cookie":            {},
 	"store":             {},
 	"express":           {"", "cookie"},
@@ -40,11 +40,14 @@ var mayImport = map[string][]string{
 	"internal/deadline": {},
 	"internal/digest":   {"store"},
 	"internal/document": {"internal/clone", "internal/jsontext"},
+	"internal/exchange": {"internal/frames", "internal/once"},
 	"internal/feed":     {"store", "internal/backoff"},
 	"internal/frames":   {},
+	"internal/ids":      {"cookie", "internal/document"},
 	"internal/jar":      {},
 	"internal/jsontext": {},
 	"internal/once":     {},
+	"internal/report":   {},
 	"internal/verified": {"cookie"},
 	"internal/watch":    {"store", "internal/digest", "internal/feed", "internal/backoff"},
 	"internal/promises": {"", "express", "store"},
