@@ -1,9 +1,8 @@
 package session
 
 import (
+	"cmp"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"errors"
 	"io"
 	"log/slog"
@@ -14,6 +13,7 @@ import (
 	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/exchange"
+	"github.com/nestsession/session/internal/ids"
 	"github.com/nestsession/session/internal/verified"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
@@ -52,9 +52,10 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	}
 	codec.Seal = document.NewSealer(cfg.Secrets, cfg.Scope, cfg.Express.InsecurePlainIDs, cfg.Express.Rules)
 	m := &Manager[T]{codec: codec, core: core{
-		store: cfg.Store, signer: signer, seal: codec.Seal, former: former, scope: cfg.Scope, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
-		genID: cfg.GenID, isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, exchanges: exchange.Manager{ErrorHandler: cfg.ErrorHandler}, now: cfg.Now,
-		logger: cfg.Logger, proxy: cfg.Proxy, idle: cfg.IdleTimeout, absolute: cfg.AbsoluteTimeout,
+		store: cfg.Store, signer: signer, seal: codec.Seal, former: former, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
+		ids:      ids.Maker{Name: cfg.Name, Signer: signer, Seal: codec.Seal, Scope: cfg.Scope, Plain: cfg.Express.InsecurePlainIDs},
+		isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, exchanges: exchange.Manager{ErrorHandler: cfg.ErrorHandler}, now: cfg.Now,
+		logger: cmp.Or(cfg.Logger, slog.Default()), proxy: cfg.Proxy, idle: cfg.IdleTimeout, absolute: cfg.AbsoluteTimeout,
 		touchEvery: cfg.TouchInterval, grace: cfg.RenewGrace, maxBytes: cfg.MaxBytes,
 		loadTimeout: cfg.LoadTimeout, saveTimeout: cfg.SaveTimeout,
 		rolling: cfg.Rolling, resave: cfg.Express.Resave, saveUninitialized: cfg.Express.SaveUninitialized,
@@ -67,11 +68,9 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	m.overHTTP, m.overHTTPS = m.cookie, m.cookie
 	m.overHTTP.resolve(false)
 	m.overHTTPS.resolve(true)
-	mac := hmac.New(sha256.New, []byte(cfg.Secrets[0]))
-	mac.Write([]byte("nest session: digest of ids"))
-	copy(m.digestKey[:], mac.Sum(nil))
-	if m.logger == nil {
-		m.logger = slog.Default()
+	m.ids.DigestWith(cfg.Secrets[0])
+	if cfg.GenID != nil {
+		m.ids.Generate = func(r *http.Request) (string, error) { return cfg.GenID(m.exchanges.Callback(r)) }
 	}
 	if m.exchanges.ErrorHandler == nil {
 		m.exchanges.ErrorHandler = defaultErrorHandler

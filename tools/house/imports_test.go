@@ -24,7 +24,7 @@ func TestRootModuleNeedsNoOther(t *testing.T) {
 
 // mayImport says which packages of ours those of the root module may import.
 var mayImport = map[string][]string{
-	"":                  {"cookie", "store", "store/memstore", "internal/backoff", "internal/check", "internal/clone", "internal/crew", "internal/deadline", "internal/document", "internal/frames", "internal/jar", "internal/jsontext", "internal/lifetime", "internal/once", "internal/replay", "internal/verified", "internal/watch"},
+	"":                  {"cookie", "store", "store/memstore", "internal/backoff", "internal/check", "internal/clone", "internal/crew", "internal/deadline", "internal/document", "internal/exchange", "internal/frames", "internal/ids", "internal/jar", "internal/jsontext", "internal/lifetime", "internal/replay", "internal/report", "internal/verified", "internal/watch"},
 	"cookie":            {},
 	"store":             {},
 	"express":           {"", "cookie"},
@@ -41,13 +41,16 @@ var mayImport = map[string][]string{
 	"internal/deadline": {},
 	"internal/digest":   {"store"},
 	"internal/document": {"internal/clone", "internal/jsontext"},
+	"internal/exchange": {"internal/frames", "internal/once"},
 	"internal/feed":     {"store", "internal/backoff"},
 	"internal/frames":   {},
+	"internal/ids":      {"cookie", "internal/document"},
 	"internal/jar":      {"cookie", "internal/verified"},
 	"internal/jsontext": {},
 	"internal/lifetime": {"internal/document"},
 	"internal/once":     {},
 	"internal/replay":   {"internal/clone", "internal/document", "internal/frames"},
+	"internal/report":   {},
 	"internal/verified": {"cookie"},
 	"internal/watch":    {"store", "internal/digest", "internal/feed", "internal/backoff"},
 	"internal/promises": {"", "express", "store"},
