@@ -2,8 +2,6 @@ package session
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"errors"
 	"io"
 	"log/slog"
@@ -12,6 +10,7 @@ import (
 	"github.com/nestsession/session/cookie"
 	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/internal/document"
+	"github.com/nestsession/session/internal/records"
 	"github.com/nestsession/session/internal/verified"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
@@ -49,24 +48,17 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	}
 	codec.Seal = document.NewSealer(cfg.Secrets, cfg.Scope, cfg.Express.InsecurePlainIDs, cfg.Express.Rules)
 	m := &Manager[T]{codec: codec, core: core{
-		store: cfg.Store, signer: signer, seal: codec.Seal, former: cfg.FormerCookies, scope: cfg.Scope, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
+		store: cfg.Store, signer: signer, former: cfg.FormerCookies, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
 		genID: cfg.GenID, isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, errorHandler: cfg.ErrorHandler, now: cfg.Now,
-		logger: cfg.Logger, proxy: cfg.Proxy, idle: cfg.IdleTimeout, absolute: cfg.AbsoluteTimeout,
-		touchEvery: cfg.TouchInterval, grace: cfg.RenewGrace, maxBytes: cfg.MaxBytes,
-		loadTimeout: cfg.LoadTimeout, saveTimeout: cfg.SaveTimeout,
+		logger: cfg.Logger, proxy: cfg.Proxy, idle: cfg.IdleTimeout,
+		touchEvery: cfg.TouchInterval, loadTimeout: cfg.LoadTimeout, saveTimeout: cfg.SaveTimeout,
 		rolling: cfg.Rolling, resave: cfg.Express.Resave, saveUninitialized: cfg.Express.SaveUninitialized,
-		plainIDs: cfg.Express.InsecurePlainIDs, firstCookie: cfg.Express.InsecureFirstCookie,
-		keepCookie: cfg.Express.KeepCookie, keepDeadCookie: cfg.Express.KeepDeadCookie,
-		policy: policyOf(&cfg.Express), visitors: maxVisits,
+		firstCookie: cfg.Express.InsecureFirstCookie, keepCookie: cfg.Express.KeepCookie, keepDeadCookie: cfg.Express.KeepDeadCookie,
+		policy: policyOf(&cfg.Express),
 	}}
-	m.cookies = verified.New(signer, m.key)
-	m.dropDocument = m.codec.Forget
 	m.overHTTP, m.overHTTPS = m.cookie, m.cookie
 	m.overHTTP.resolve(false)
 	m.overHTTPS.resolve(true)
-	mac := hmac.New(sha256.New, []byte(cfg.Secrets[0]))
-	mac.Write([]byte("nest session: digest of ids"))
-	copy(m.digestKey[:], mac.Sum(nil))
 	if m.logger == nil {
 		m.logger = slog.Default()
 	}
@@ -77,8 +69,28 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		s := memstore.New(memstore.Config{Now: cfg.Now})
 		m.store, m.owned = s, s
 	}
-	m.hub = m.newHub(cfg.RecheckInterval)
+	m.records = &records.Records{
+		Store: m.store, Codec: m.codec.Untyped(), Seal: codec.Seal, Now: cfg.Now, DigestKey: records.DigestKey(cfg.Secrets[0]),
+		Scope: cfg.Scope, PlainIDs: cfg.Express.InsecurePlainIDs, Tombstones: m.policy.leavesTombstones(), Owned: m.policy.ownsRecords(),
+		Absolute: cfg.AbsoluteTimeout, Grace: cfg.RenewGrace, MaxRepair: MaxRenewRepair, LoadTimeout: cfg.LoadTimeout, SaveTimeout: cfg.SaveTimeout, MaxBytes: cfg.MaxBytes,
+		Forget: m.dropCached,
+		OnRevoked: func(ctx context.Context, owner, key string) {
+			m.emit(ctx, Event{Kind: EventRevoked, Owner: owner}, key)
+		},
+		OnFailure: func(ctx context.Context, owner, key string, err error) {
+			m.emit(ctx, Event{Kind: EventSaveFailed, Owner: owner, Err: err}, key)
+		},
+	}
+	m.records.Watch(cfg.RecheckInterval, DefaultRecheckInterval, DefaultPollInterval)
+	m.cookies = verified.New(signer, m.records.Key)
 	return m, nil
+}
+
+// dropCached drops what this node has cached of a session that is no longer in the store.
+// It is personal data, and no longer needed.
+func (m *Manager[T]) dropCached(key string) {
+	m.codec.Forget(key)
+	m.cookies.Drop(key)
 }
 
 // CookieName returns the name of the session cookie: Config.Name, or its default.
@@ -88,7 +100,7 @@ func (m *Manager[T]) CookieName() string { return m.name }
 // It does not close a store that the caller passed in Config.Store. It may be called more
 // than once.
 func (m *Manager[T]) Close() error {
-	m.hub.Close(ErrClosed)
+	m.records.Hub.Close(ErrClosed)
 	if m.owned == nil {
 		return nil
 	}
@@ -103,7 +115,7 @@ func (m *Manager[T]) Ping(ctx context.Context) error {
 	if p, ok := store.As[store.Pinger](m.store); ok {
 		return p.Ping(d)
 	}
-	_, err := m.store.Load(d, m.key("ping"))
+	_, err := m.store.Load(d, m.records.Key("ping"))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
