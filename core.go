@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/nestsession/session/cookie"
@@ -14,9 +13,9 @@ import (
 	"github.com/nestsession/session/internal/exchange"
 	"github.com/nestsession/session/internal/ids"
 	"github.com/nestsession/session/internal/jar"
+	"github.com/nestsession/session/internal/records"
 	"github.com/nestsession/session/internal/report"
 	"github.com/nestsession/session/internal/verified"
-	"github.com/nestsession/session/internal/watch"
 	"github.com/nestsession/session/store"
 )
 
@@ -63,7 +62,7 @@ func (c *core) emit(ctx context.Context, e Event, key string) {
 	ctx = c.exchanges.Lock(ctx)
 	e.Time = c.now()
 	if key != "" {
-		e.Digest = c.digest(key)
+		e.Digest = c.ids.Digest(key)
 	}
 	if c.onEvent != nil {
 		c.onEvent(ctx, e)
@@ -93,7 +92,6 @@ func (c *core) warn(ctx context.Context, w *report.Warning, every time.Duration,
 type core struct {
 	store     store.Store
 	signer    *cookie.Signer
-	seal      *document.Sealer
 	cookies   verified.Cache
 	ids       ids.Maker
 	exchanges exchange.Manager
@@ -108,26 +106,21 @@ type core struct {
 	now                                func() time.Time
 	logger                             *slog.Logger
 	proxy                              Proxy
-	idle, absolute, touchEvery         time.Duration
-	grace, loadTimeout, saveTimeout    time.Duration
-	maxBytes                           int
+	idle, touchEvery                   time.Duration
+	loadTimeout, saveTimeout           time.Duration
 	rolling, resave, saveUninitialized bool
-	plainIDs, firstCookie              bool
+	firstCookie                        bool
 	keepCookie, keepDeadCookie         bool
 	policy                             policy
 	warned, warnedCopies, warnedAge    report.Warning
 	warnedOutside, warnedMember        report.Warning
 	former                             []jar.Cookie
-	visitors                           int // how many of an owner's sessions are visited at a time
 
-	hub    *watch.Hub // ends the contexts of NotifyContext
-	ending sync.Map   // key → cause of the removals in progress on this node
-
-	dropDocument func(key string) // drops a document from the decode cache, whose type depends on T
+	records *records.Records
 }
 
 // present returns the current time.
-func (c *core) present() document.Instant { return document.Instant(c.now().UnixMilli()) }
+func (c *core) present() document.Instant { return c.records.Present() }
 
 // outlive returns a context for work that goes on when ctx ends, but for at most
 // Config.SaveTimeout. The caller calls its End.
@@ -140,21 +133,6 @@ func (c *core) outlive(ctx context.Context) *deadline.Context {
 func (c *core) forCaller(ctx context.Context) *deadline.Context {
 	return deadline.Within(c.exchanges.Lock(ctx), c.saveTimeout)
 }
-
-// dropCached drops what this node has cached of a session that is no longer in the store.
-// It is personal data, and no longer needed.
-func (c *core) dropCached(key string) {
-	c.dropDocument(key)
-	c.cookies.Drop(key)
-}
-
-const (
-	// maxPasses bounds how often an owner's sessions are listed again.
-	maxPasses = 8
-	// maxVisits is how many sessions are visited at a time. Stores batch calls that are
-	// made at the same time.
-	maxVisits = 16
-)
 
 // unreadMembers reports the members of a document that do not fit their fields. There is an
 // event each time, and a warning once a minute.

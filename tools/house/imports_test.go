@@ -24,7 +24,7 @@ func TestRootModuleNeedsNoOther(t *testing.T) {
 
 // mayImport says which packages of ours those of the root module may import.
 var mayImport = map[string][]string{
-	"":                  {"cookie", "store", "store/memstore", "internal/backoff", "internal/check", "internal/clone", "internal/crew", "internal/deadline", "internal/document", "internal/exchange", "internal/frames", "internal/ids", "internal/jar", "internal/jsontext", "internal/lifetime", "internal/replay", "internal/report", "internal/verified", "internal/watch"},
+	"":                  {"cookie", "store", "store/memstore", "internal/check", "internal/clone", "internal/deadline", "internal/document", "internal/exchange", "internal/frames", "internal/ids", "internal/jar", "internal/jsontext", "internal/lifetime", "internal/records", "internal/replay", "internal/report", "internal/verified"},
 	"cookie":            {},
 	"store":             {},
 	"express":           {"", "cookie"},
@@ -49,6 +49,7 @@ var mayImport = map[string][]string{
 	"internal/jsontext": {},
 	"internal/lifetime": {"internal/document"},
 	"internal/once":     {},
+	"internal/records":  {"store", "internal/backoff", "internal/crew", "internal/deadline", "internal/document", "internal/ids", "internal/watch"},
 	"internal/replay":   {"internal/clone", "internal/document", "internal/frames"},
 	"internal/report":   {},
 	"internal/verified": {"cookie"},
