@@ -14,11 +14,11 @@ var (
 	none  = state{}
 	alive = state{kept: true, content: red, expires: hour, version: 7}
 	over  = state{kept: true, content: red, expires: -hour, version: 7}
-	open  = state{kept: true, content: red, expires: hour} // of a version not known
+	open  = state{kept: true, content: red, expires: hour} // its version is not known
 	edge  = state{kept: true, content: red, expires: 0, version: 7}
 )
 
-// Each answer of each method in each state: whether it is right, and what follows.
+// Each answer of each method in each state: whether it is right, and the next state.
 func TestStep(t *testing.T) {
 	t.Parallel()
 	read := answer{content: red, expires: hour, version: 7}
@@ -81,7 +81,7 @@ func TestStep(t *testing.T) {
 		"update finds none":                {none, swap, is(notFound), true, none},
 		"update finds none of a live one":  {alive, swap, is(notFound), false, none},
 		"update finds none of one over":    {over, swap, is(notFound), true, over},
-		"update told that a record exists": {alive, swap, is(exists), false, none},
+		"update fails with ErrExists": {alive, swap, is(exists), false, none},
 
 		"touch":                          {alive, moved, answer{}, true, touchedAlive},
 		"touch of none":                  {none, moved, answer{}, false, none},
@@ -118,8 +118,7 @@ func TestStep(t *testing.T) {
 	}
 }
 
-// An expiry is judged by what the clock showed between call and return, give or take
-// the slack.
+// An expiry is judged by the clock between call and return, with the slack added on both sides.
 func TestExpiryIsJudgedBetweenCallAndReturn(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -129,7 +128,7 @@ func TestExpiryIsJudgedBetweenCallAndReturn(t *testing.T) {
 		{-20, -10, 0, true, false},
 		{-20, 10, 0, true, true},
 		{10, 20, 0, false, true},
-		{0, 0, 0, false, true}, // over when its time has come
+		{0, 0, 0, false, true}, // the record may have expired when its expiry has come
 		{-20, -10, 9, true, false},
 		{-20, -10, 10, true, true},
 		{9, 20, 10, true, true},
