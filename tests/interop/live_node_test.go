@@ -17,20 +17,20 @@ import (
 	"time"
 )
 
-// side is an application of one of the two programs. The routes of both are alike:
-// /write and /read a session, and PUT and GET of a stored record under its id.
+// side is one of the two programs. Both serve the same routes: /write and /read change and read a
+// session; PUT and GET of a record under its id.
 type side struct {
 	name string
 	base string // URL
 }
 
-// nodeApp is one of the applications that the Node process serves.
+// nodeApp is one of the applications in the Node process.
 type nodeApp struct {
 	Name    string   `json:"name"`
 	Secrets []string `json:"secrets"`
 }
 
-// installNode installs the pinned packages, if they are not there yet.
+// installNode installs the pinned packages, if they are not installed.
 var installNode = sync.OnceValue(func() error {
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -68,8 +68,8 @@ func readJSON(path string, to any) error {
 	return json.Unmarshal(text, to)
 }
 
-// startNode starts the real express-session with these applications and returns
-// the address. The process ends with the test.
+// startNode starts the real express-session with these applications and returns its address. The
+// process ends with the test.
 func startNode(t *testing.T, apps ...nodeApp) string {
 	t.Helper()
 	if err := installNode(); err != nil {
@@ -109,14 +109,14 @@ func startNode(t *testing.T, apps ...nodeApp) string {
 	return net.JoinHostPort("127.0.0.1", strings.TrimSpace(line))
 }
 
-// answer is what /read and /write say.
+// answer is the answer of /read and /write.
 type answer struct {
 	ID   string         `json:"id"`
 	Data map[string]any `json:"data"`
 }
 
-// visit requests a route with a cookie, and returns the answer and the value of
-// the cookie that came back, if one did. A new session gets the id.
+// visit requests a route with a cookie. It returns the answer and the value of the cookie in the
+// response, if there is one. A new session gets the id.
 func (s side) visit(t *testing.T, route, cookie, id string) (answer, string) {
 	t.Helper()
 	r, err := http.NewRequest("GET", s.base+route, nil)
@@ -174,7 +174,7 @@ func roundTrip(t *testing.T, r *http.Request) ([]byte, http.Header) {
 	return body, resp.Header
 }
 
-// sentCookie is the session cookie's value as it stands in Set-Cookie.
+// sentCookie returns the session cookie's value as it is in Set-Cookie.
 func sentCookie(h http.Header) string {
 	for _, line := range h["Set-Cookie"] {
 		if rest, ok := strings.CutPrefix(line, cookieName+"="); ok {
