@@ -15,13 +15,13 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// proxy is between a store and its server, and harms what passes.
+// proxy is between a store and its server, and disturbs the connections.
 type proxy struct {
 	*toxiproxy.Proxy
 	t testing.TB
 }
 
-// newProxy starts a proxy, which does nothing at first.
+// newProxy starts a proxy that does not disturb anything yet.
 func newProxy(t testing.TB, upstream string) proxy {
 	t.Helper()
 	metrics := toxiproxy.NewMetricsContainer(prometheus.NewRegistry())
@@ -49,8 +49,8 @@ func (p proxy) harm(toxic, stream string, attributes map[string]int64) {
 // heal removes all toxics.
 func (p proxy) heal() { p.Toxics.ResetToxics(context.Background()) }
 
-// relay passes connections on, until their other side vanishes silently: connections
-// stay open, and nothing passes. New connections are fine.
+// relay forwards connections until their other side disappears silently: the connections stay open,
+// and nothing is passed on. New connections work.
 type relay struct {
 	listener net.Listener
 	upstream string
@@ -109,7 +109,7 @@ func (r *relay) accept() {
 	}
 }
 
-// pass copies until one side ends, which the other learns unless it has vanished.
+// pass copies until one side ends. It then closes the other side, unless that is to stay silent.
 func (k *link) pass(to, from net.Conn) {
 	buf := make([]byte, 32<<10)
 	for {
@@ -128,7 +128,7 @@ func (k *link) pass(to, from net.Conn) {
 	}
 }
 
-// vanish makes the far side of all present connections vanish.
+// vanish makes the far side of all present connections disappear silently.
 func (r *relay) vanish() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -20,7 +20,7 @@ import (
 type nodeSettings struct {
 	Kind     string    `json:"kind"` // the npm package of the store
 	URL      string    `json:"url,omitempty"`
-	Nodes    []string  `json:"nodes,omitempty"` // URLs of a Redis Cluster's
+	Nodes    []string  `json:"nodes,omitempty"` // URLs of a Redis Cluster's nodes
 	File     string    `json:"file,omitempty"`
 	Creates  bool      `json:"creates"` // whether the package makes its table
 	Prefix   string    `json:"prefix,omitempty"`
@@ -41,8 +41,8 @@ type nodeApp struct {
 // nodeAddresses is what it prints: where the two applications listen.
 type nodeAddresses struct{ Express, Nest string }
 
-// startNode starts the real express-session and NestJS. The process ends with the
-// test, or when this process does, whatever ends that: its input closes then.
+// startNode starts the real express-session and NestJS. The process ends with the test; or when
+// this process ends for whatever reason, because its input is then closed.
 func startNode(t *testing.T, settings nodeSettings) nodeAddresses {
 	t.Helper()
 	if err := installNode(); err != nil {
@@ -84,8 +84,8 @@ func startNode(t *testing.T, settings nodeSettings) nodeAddresses {
 	return addresses
 }
 
-// installNode does what .ci/setup does, if that has not been done: it installs the
-// pinned packages, and compiles the NestJS application if its sources have changed.
+// installNode does what .ci/setup does, if that was not done: it installs the pinned packages, and
+// compiles the NestJS application if its sources have changed.
 var installNode = sync.OnceValue(func() error {
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -110,8 +110,7 @@ var installNode = sync.OnceValue(func() error {
 	return runNPM("run", "build")
 })
 
-// staleBuild reports whether a source of the NestJS application is newer than what
-// was made of it.
+// staleBuild reports whether a source of the NestJS application is newer than the compiled files.
 func staleBuild() (bool, error) {
 	built, err := os.Stat("node/nest/dist/main.js")
 	if err != nil {
@@ -127,8 +126,8 @@ func staleBuild() (bool, error) {
 	return false, err
 }
 
-// runNPM runs npm in the folder, with what native packages need: the headers that
-// came with node, where they did; else node-gyp fetches them.
+// runNPM runs npm in the folder. Native packages need node's headers: those that came with node, if
+// they did; otherwise node-gyp downloads them.
 func runNPM(args ...string) error {
 	prefix, err := exec.Command("node", "-p", "path.dirname(path.dirname(fs.realpathSync(process.execPath)))").Output()
 	if err != nil {

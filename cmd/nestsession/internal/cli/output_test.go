@@ -12,7 +12,7 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/sessions"
 )
 
-// hostile is an owner's name that would clear a terminal, or turn what follows it.
+// hostile is an owner's name that would clear a terminal, or reverse the text after it.
 const hostile = "kim\x1b[2J\u009b1m\u202e\tx\n"
 
 func TestNothingThatIsShownMovesTheCursor(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
 )
 
-// endless is a handler that answers when the client has gone.
+// endless is a handler that returns only when the client has disconnected.
 func endless(begun, gone chan<- struct{}) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		close(begun)
