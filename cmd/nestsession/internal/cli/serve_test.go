@@ -26,7 +26,7 @@ func endless(begun, gone chan<- struct{}) http.Handler {
 	})
 }
 
-func TestARequestThatNeverEndsDoesNotKeepTheServerRunning(t *testing.T) {
+func TestAnEndlessRequestDoesNotKeepTheServerRunning(t *testing.T) {
 	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -50,7 +50,7 @@ func TestARequestThatNeverEndsDoesNotKeepTheServerRunning(t *testing.T) {
 	<-gone // its connection was closed
 }
 
-func TestPasswordsInTheClearAreWarnedOf(t *testing.T) {
+func TestPasswordsOverPlainHTTPAreWarnedAbout(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		address string

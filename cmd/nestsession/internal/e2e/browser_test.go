@@ -17,7 +17,7 @@ func TestInChromium(t *testing.T) {
 	for name, scenario := range map[string]func(*testing.T, context.Context){
 		"sign up, reload, log out, go back, log in": signUpToLogOut,
 		"the same without JavaScript":               withoutJavaScript,
-		"the keyboard alone":                        keyboardAlone,
+		"the keyboard alone":                        keyboardOnly,
 		"mistakes":                                  mistakes,
 		"change the password":                       changePassword,
 		"a form on another site":                    otherSite,
@@ -93,7 +93,7 @@ func walk(t *testing.T, b *tab) {
 	b.wantQuietConsole()
 }
 
-func keyboardAlone(t *testing.T, browser context.Context) {
+func keyboardOnly(t *testing.T, browser context.Context) {
 	b := open(t, browser, "/register")
 	if _, err := chromedp.RunResponse(b.ctx, chromedp.KeyEvent("kim"+kb.Tab+"correct horse battery"+kb.Enter)); err != nil {
 		t.Fatal(err)

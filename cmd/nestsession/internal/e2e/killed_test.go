@@ -23,7 +23,7 @@ import (
 // Three servers on one store answer requests, and one is killed at some moment of a change of the
 // password. Afterwards either the old password is valid and nothing has changed, or the new one is,
 // and no session of the old one is logged in anywhere.
-func TestAPasswordChangeHoldsThoughItsServerIsKilled(t *testing.T) {
+func TestAPasswordChangeSurvivesAKilledServer(t *testing.T) {
 	t.Parallel()
 	for name, store := range map[string]func(*testing.T) string{
 		"SQLite": func(*testing.T) string { return "" },

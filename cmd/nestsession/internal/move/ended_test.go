@@ -17,7 +17,7 @@ const (
 
 // Such a record is no session: it is neither copied nor counted, and it ends what an earlier run
 // has copied.
-func TestWhatEndedAtTheSourceEndsHere(t *testing.T) {
+func TestSessionsThatEndedAtTheSourceEnd(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]string{"a logout": tombstone, "another login": loggedIn} {
 		t.Run(name, func(t *testing.T) {
@@ -41,7 +41,7 @@ func TestWhatEndedAtTheSourceEndsHere(t *testing.T) {
 	}
 }
 
-func TestWhatEndedAtTheSourceEndsHereUnderItsHash(t *testing.T) {
+func TestSessionsThatEndedAtTheSourceEndUnderTheirHash(t *testing.T) {
 	t.Parallel()
 	from, to := newPlace(t), newPlace(t)
 	from.put(t, "plain", "", tombstone, soon)

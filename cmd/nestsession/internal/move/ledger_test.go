@@ -38,7 +38,7 @@ func (r remembered) run(t *testing.T, from, to store.Store, now func() time.Time
 }
 
 // A session that was ended at the destination stays ended, however often the copy runs.
-func TestWhatWasEndedThereStaysEnded(t *testing.T) {
+func TestSessionsEndedAtTheDestinationStayEnded(t *testing.T) {
 	t.Parallel()
 	from, to, ledger := newPlace(t), newPlace(t), remember(t)
 	from.put(t, "kept", "", saved("ada", 1), soon)
@@ -60,7 +60,7 @@ func TestWhatWasEndedThereStaysEnded(t *testing.T) {
 
 // A session that the destination had before the first copy, and that is ended later, stays ended
 // too.
-func TestWhatTheDestinationHadItselfStaysEnded(t *testing.T) {
+func TestOtherSessionsOfTheDestinationStayEnded(t *testing.T) {
 	t.Parallel()
 	for name, there := range map[string]string{"the same": saved("ada", 1), "newer": saved("ada", 2), "not comparable": "text"} {
 		t.Run(name, func(t *testing.T) {

@@ -34,7 +34,7 @@ func TestCopiesAllAndLeavesTheSourceAsItWas(t *testing.T) {
 	run(t, from, to, move.Options{}, map[move.Outcome]int64{move.Same: 4})
 }
 
-func TestWhatIsNewerStays(t *testing.T) {
+func TestNewerSessionsStay(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		from, to string
@@ -157,7 +157,7 @@ func TestOwnersAreNotLost(t *testing.T) {
 	run(t, from, to, move.Options{}, map[move.Outcome]int64{move.Copied: 1, move.Same: 2})
 }
 
-func TestBrokenOffAndRunAgain(t *testing.T) {
+func TestInterruptedAndRunAgain(t *testing.T) {
 	t.Parallel()
 	const n = 500
 	from, to := newPlace(t), newPlace(t)

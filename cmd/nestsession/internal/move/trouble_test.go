@@ -71,7 +71,7 @@ func TestAFullDestinationEndsTheCopy(t *testing.T) {
 }
 
 // The copy waits for a destination that is down for a while, and gives up if it stays down.
-func TestDestinationThatIsAway(t *testing.T) {
+func TestDestinationThatIsDown(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		away time.Duration

@@ -56,7 +56,7 @@ func TestAHashWithAbsurdParametersIsAnErrorAndComputesNothing(t *testing.T) {
 
 // The time of an answer must not show that there is no account: the hash for an unknown user costs
 // as much as that for a known one.
-func TestNobodysPasswordCostsTheSameHash(t *testing.T) {
+func TestUnknownUserCostsTheSameHash(t *testing.T) {
 	t.Parallel()
 	h := hasher(t, cheap, 0)
 	phc, err := h.Hash(t.Context(), "correct horse battery")

@@ -105,7 +105,7 @@ func TestTimesAreThoseOfTheSession(t *testing.T) {
 
 // A touch moves only the expiry. The time of the last use is the expiry minus the session's
 // lifetime, which the session has.
-func TestLastUsedIsToldByTheExpiry(t *testing.T) {
+func TestLastUseFollowsFromTheExpiry(t *testing.T) {
 	t.Parallel()
 	kept := newStore(t)
 	now := time.Now().Truncate(time.Millisecond)

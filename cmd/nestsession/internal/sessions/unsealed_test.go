@@ -94,7 +94,7 @@ func TestOnlySessionsAreListed(t *testing.T) {
 }
 
 // express-session would take the remaining record for a session.
-func TestAnEndLeavesNothingBesideExpressSession(t *testing.T) {
+func TestRevokeLeavesNoRecordForExpressSession(t *testing.T) {
 	t.Parallel()
 	kept := newStore(t)
 	if _, err := kept.Create(t.Context(), store.Record{ID: "id", Data: []byte(`{"cookie":{}}`)}); err != nil {
@@ -110,7 +110,7 @@ func TestAnEndLeavesNothingBesideExpressSession(t *testing.T) {
 }
 
 // A program that shares the store cannot hide a session by what it writes into it.
-func TestANoteOfAnybodysMakingHidesNoSession(t *testing.T) {
+func TestForgedBookkeepingHidesNoSession(t *testing.T) {
 	t.Parallel()
 	kept := newStore(t)
 	for id, note := range map[string]string{"a": `{"ended":true,"successor":"x"}`, "b": `{"successor":"x","login":true}`, "c": `{"successor":"x"}`} {
