@@ -3,6 +3,8 @@ package faults
 import (
 	"net/http"
 	"testing"
+
+	"github.com/nestsession/session/tests/internal/relay"
 )
 
 // TestSlowConnection: a slow, narrow or fragmented connection makes everything slower, and nothing
@@ -109,11 +111,11 @@ func TestLostAnswers(t *testing.T) {
 // it.
 func TestVanishedConnection(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
-		r := newRelay(t, b.Addr())
-		c := newCrowd(t, newNode(t, b.open(t, r.addr()), hurried), newNode(t, b.open(t, r.addr()), hurried))
+		r := relay.New(t, b.Addr())
+		c := newCrowd(t, newNode(t, b.open(t, r.Addr()), hurried), newNode(t, b.open(t, r.Addr()), hurried))
 		for range 2 {
 			c.saves(30)
-			r.vanish()
+			r.Silence(false)
 			c.recovered()
 		}
 		c.check()
