@@ -57,8 +57,8 @@ var mayImport = map[string][]string{
 	"internal/promises": {"", "express", "store"},
 }
 
-// allowed returns what a package may import. A store imports only the contract and
-// the package that batches calls.
+// allowed returns the packages that a package may import. A store imports only the contract and the
+// package that batches calls.
 func allowed(path string) []string {
 	if rule, ok := mayImport[path]; ok {
 		return rule
@@ -90,9 +90,9 @@ func TestDirectionOfImports(t *testing.T) {
 	}
 }
 
-// TestModulesAreForUsers: no module replaces another, since a user's go command does not
-// see that, and each requires a version of ours that can be released. The workspace has
-// all of them for work in the clone; .ci/in runs a command in one without the workspace.
+// TestModulesAreForUsers: no module replaces another, because a user's go command ignores that, and
+// each requires a version of ours that can be released. The workspace has all modules for work in
+// the clone; .ci/in runs a command in one without the workspace.
 func TestModulesAreForUsers(t *testing.T) {
 	t.Parallel()
 	work := read(t, "go.work")
@@ -110,8 +110,8 @@ func TestModulesAreForUsers(t *testing.T) {
 	}
 }
 
-// TestStoresDoNotBringTheirTests: who gets a store gets no test servers and no
-// linearizability check with it.
+// TestStoresDoNotBringTheirTests: a store's module does not require the test servers and the
+// linearizability check.
 func TestStoresDoNotBringTheirTests(t *testing.T) {
 	t.Parallel()
 	for _, dir := range []string{".", "redisstore", "pgxstore", "websocketsession"} {
