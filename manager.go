@@ -3,6 +3,8 @@ package session
 import (
 	"cmp"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"log/slog"
@@ -50,9 +52,8 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	}
 	codec.Seal = document.NewSealer(cfg.Secrets, cfg.Scope, cfg.Express.InsecurePlainIDs, cfg.Express.Rules)
 	m := &Manager[T]{codec: codec, core: core{
-		store: cfg.Store, signer: signer, seal: codec.Seal, former: cfg.FormerCookies, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
-		ids:      ids.Maker{Name: cfg.Name, Signer: signer, Seal: codec.Seal, Scope: cfg.Scope, Plain: cfg.Express.InsecurePlainIDs},
-		isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, exchanges: exchange.Manager{ErrorHandler: cfg.ErrorHandler}, now: cfg.Now,
+		store: cfg.Store, signer: signer, seal: codec.Seal, former: cfg.FormerCookies, scope: cfg.Scope, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
+		ids: ids.Maker{Name: cfg.Name, Signer: signer}, isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, exchanges: exchange.Manager{ErrorHandler: cfg.ErrorHandler}, now: cfg.Now,
 		logger: cmp.Or(cfg.Logger, slog.Default()), proxy: cfg.Proxy, idle: cfg.IdleTimeout, absolute: cfg.AbsoluteTimeout,
 		touchEvery: cfg.TouchInterval, grace: cfg.RenewGrace, maxBytes: cfg.MaxBytes,
 		loadTimeout: cfg.LoadTimeout, saveTimeout: cfg.SaveTimeout,
@@ -66,7 +67,9 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	m.overHTTP, m.overHTTPS = m.cookie, m.cookie
 	m.overHTTP.resolve(false)
 	m.overHTTPS.resolve(true)
-	m.ids.DigestWith(cfg.Secrets[0])
+	mac := hmac.New(sha256.New, []byte(cfg.Secrets[0]))
+	mac.Write([]byte("nest session: digest of ids"))
+	copy(m.digestKey[:], mac.Sum(nil))
 	if cfg.GenID != nil {
 		m.ids.Generate = func(r *http.Request) (string, error) { return cfg.GenID(m.exchanges.Callback(r)) }
 	}

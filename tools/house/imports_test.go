@@ -43,7 +43,7 @@ var mayImport = map[string][]string{
 	"internal/exchange": {"internal/frames", "internal/once"},
 	"internal/feed":     {"store", "internal/backoff"},
 	"internal/frames":   {},
-	"internal/ids":      {"cookie", "internal/document"},
+	"internal/ids":      {"cookie"},
 	"internal/jar":      {},
 	"internal/jsontext": {},
 	"internal/once":     {},
