@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -93,9 +94,12 @@ type core struct {
 	store     store.Store
 	signer    *cookie.Signer
 	cookies   verified.Cache
+	digestKey [sha256.Size]byte
+	name      string
+	scope     string // a part of the keys
+
 	ids       ids.Maker
 	exchanges exchange.Manager
-	name      string
 
 	cookie              Cookie
 	overHTTP, overHTTPS Cookie // the same, resolved
