@@ -85,7 +85,7 @@ func TestCookie(t *testing.T) {
 		{"a relative path", check.Cookie{Attributes: cookie.Attributes{Path: "a", Secure: true}}, nil, []string{"Cookie.Path: write /a"}},
 		{"what needs Secure", check.Cookie{Attributes: cookie.Attributes{Path: "/", SameSite: cookie.SameSiteNone, Partitioned: true}}, nil, []string{"Cookie.SameSite: without Secure", "Cookie.Partitioned: without Secure"}},
 		{"net/http's constants", check.Cookie{Attributes: secure, Unknown: true}, nil, []string{"Cookie: constants"}},
-		{"a domain that is none", check.Cookie{Attributes: cookie.Attributes{Domain: "a b", Path: "/"}}, nil, []string{"Cookie: Domain"}},
+		{"an invalid domain", check.Cookie{Attributes: cookie.Attributes{Domain: "a b", Path: "/"}}, nil, []string{"Cookie: Domain"}},
 	} {
 		wants(t, c.about, c.cookie.CheckPrefix(), c.prefix...)
 		wants(t, c.about, c.cookie.Check(), c.others...)
@@ -107,8 +107,8 @@ func TestFormer(t *testing.T) {
 		{"the cookie as it is now", jar.Cookie{}, now, &now, []string{"F: as it is now"}},
 		{"the same, where the cookie differs by request", jar.Cookie{}, now, nil, nil},
 		{"a relative path", jar.Cookie{Path: "a"}, jar.Cookie{Name: "sid", Path: "a"}, &now, []string{"F.Path: slash"}},
-		{"a name that is none", jar.Cookie{Name: "a b"}, jar.Cookie{Name: "a b", Path: "/"}, &now, []string{"F.Name: not a cookie name"}},
-		{"a domain that is none", jar.Cookie{Domain: "a b"}, jar.Cookie{Name: "sid", Domain: "a b", Path: "/"}, &now, []string{"F: Domain"}},
+		{"an invalid name", jar.Cookie{Name: "a b"}, jar.Cookie{Name: "a b", Path: "/"}, &now, []string{"F.Name: not a cookie name"}},
+		{"an invalid domain", jar.Cookie{Domain: "a b"}, jar.Cookie{Name: "sid", Domain: "a b", Path: "/"}, &now, []string{"F: Domain"}},
 		{"a Domain with __Host-", jar.Cookie{Name: "__host-a", Domain: "a.test"}, jar.Cookie{Name: "__host-a", Domain: "a.test", Path: "/"}, &now, []string{"F: browsers keep no cookie"}},
 	} {
 		wants(t, c.about, check.Former("F", c.written, c.full, c.now), c.want...)
