@@ -32,7 +32,7 @@ func (m *Manager[T]) identify(ctx context.Context, s *Session[T]) (sent *verifie
 	lines := s.r.Header["Cookie"]
 	value, n := cookie.Lookup(lines, m.name)
 	switch {
-	case n == 0 && len(m.former) == 0:
+	case n == 0 && !jar.Sent(lines, m.former):
 		return nil, at, nil
 	case n == 0, n > 1 && !m.firstCookie:
 		return m.search(ctx, s, lines)
