@@ -26,6 +26,7 @@ func contenders(tb testing.TB) []contender {
 		bearerMap(tb), bearerTyped(tb, "jwt/HS256/typed", jwt.SigningMethodHS256, []byte(secret), []byte(secret)),
 		bearerTyped(tb, "jwt/EdDSA/typed", jwt.SigningMethodEdDSA, edPrivate, edPublic),
 		bearerTyped(tb, "jwt/RS256/typed", jwt.SigningMethodRS256, rsaKey, &rsaKey.PublicKey),
+		gorillaCookie(tb), ginMemory(tb),
 	}
 }
 
