@@ -30,7 +30,7 @@ func contenders(tb testing.TB) []contender {
 	}
 }
 
-// bare is a handler that asks nobody.
+// bare is a handler without any session.
 var bare = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 
 func nest(tb testing.TB) contender {
