@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -91,12 +90,10 @@ func (c *core) warn(ctx context.Context, w *report.Warning, every time.Duration,
 
 // core is the part of a manager that does not depend on the type of the data.
 type core struct {
-	store     store.Store
-	signer    *cookie.Signer
-	cookies   verified.Cache
-	digestKey [sha256.Size]byte
-	name      string
-	scope     string // a part of the keys
+	store   store.Store
+	signer  *cookie.Signer
+	cookies verified.Cache
+	name    string
 
 	ids       ids.Maker
 	exchanges exchange.Manager
