@@ -21,8 +21,8 @@ type AtLimit uint8
 
 const (
 	// EvictLeastRecentlyUsed makes room by removing the sessions that were loaded,
-	// written or touched the longest ago. The order is exact to the resolution of
-	// the clock. [Stats.Evicted] counts them.
+	// written or touched the longest ago. The order is exact to a microsecond, which is
+	// the resolution of the clock that it keeps. [Stats.Evicted] counts them.
 	EvictLeastRecentlyUsed AtLimit = iota
 
 	// Refuse keeps the sessions and returns [store.ErrFull].
