@@ -33,7 +33,7 @@ func (s *Store) makeRoom(ctx context.Context, e *encoded, now int64) error {
 func (s *Store) removeOne(k *key, now int64) bool {
 	own := s.shardOf(k)
 	ownOldest := int64(math.MinInt64) // what own's hint would be without k, once that is known
-	for {
+	for !s.closed.Load() {
 		sh, expired, others := s.candidate(own, ownOldest, now)
 		if sh == nil {
 			return false
@@ -47,6 +47,7 @@ func (s *Store) removeOne(k *key, now int64) bool {
 			ownOldest = oldest
 		}
 	}
+	return false
 }
 
 // candidate is a shard that holds an expired session, or else the one with the least recently
@@ -83,6 +84,9 @@ func (s *Store) candidate(own *shard, ownOldest, now int64) (best *shard, expire
 func (sh *shard) evict(except *key, now int64, onlyExpired bool, others int64) (removed bool, oldest int64) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	if sh.closed {
+		return false, never
+	}
 	defer sh.tidy()
 	if slot := sh.firstDue(now); slot != none {
 		v := sh.view(slot)

@@ -111,7 +111,7 @@ func (l *log) drop(i int) {
 // worst returns the segment with the most bytes that are not in use, if so many are not in
 // use that they are worth the work; else none.
 func (l *log) worst() int {
-	if l.taken-l.live <= l.live/8+arena.Size/4 {
+	if l.taken-l.live <= l.live/8+arena.Size/16 {
 		return none
 	}
 	worst, most := none, int32(0)

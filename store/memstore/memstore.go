@@ -34,6 +34,7 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -59,7 +60,9 @@ type Store struct {
 	limits   limits
 	feed     feed.Feed
 	sweep    sweeper
+	saves    saver
 	closed   atomic.Bool
+	closing  sync.Mutex
 }
 
 // hints about a shard can be read without its lock. No record expires earlier, and none was
@@ -145,8 +148,9 @@ func (s *Store) Create(ctx context.Context, r store.Record) (store.Version, erro
 		return 0, errNoID
 	}
 	now := s.clock.sync()
-	var buf scratch
-	e := s.encode(r, &buf)
+	buf := scratches.Get().(*scratch)
+	defer scratches.Put(buf)
+	e := s.encode(r, buf)
 	sh := s.shardOf(&e.key)
 	for {
 		v, err := sh.create(&e, now)
@@ -170,8 +174,9 @@ func (s *Store) Update(ctx context.Context, r store.Record) (store.Version, erro
 		return 0, err
 	}
 	now := s.clock.sync()
-	var buf scratch
-	e := s.encode(r, &buf)
+	buf := scratches.Get().(*scratch)
+	defer scratches.Put(buf)
+	e := s.encode(r, buf)
 	sh := s.shardOf(&e.key)
 	for {
 		v, err := sh.update(&e, r.Version, now)
@@ -232,16 +237,29 @@ func (s *Store) Watch(ctx context.Context, fn func(store.Event)) error {
 }
 
 // Close drops all sessions, and stops sweeping and every Watch. All methods return
-// [store.ErrClosed] from then on. Close may be called multiple times.
-func (s *Store) Close() error {
-	s.closed.Store(true)
+// [store.ErrClosed] from then on. The store of [Open] writes them to its file first; if
+// Close returns an error, it has not, and the file is as it was before. Close may be called
+// multiple times.
+func (s *Store) Close() (err error) {
+	s.closing.Lock()
+	defer s.closing.Unlock()
+	if s.closed.Swap(true) {
+		return nil
+	}
 	s.sweep.close()
+	s.saves.close()
 	for i := range s.shards {
-		s.shards[i].close()
+		s.shards[i].shut()
+	}
+	if s.saves.file != "" {
+		err = s.save(context.Background(), true)
+	}
+	for i := range s.shards {
+		s.shards[i].empty()
 	}
 	s.memory.Close()
 	s.feed.Close()
-	return nil
+	return err
 }
 
 // Stats returns the store's counts, for metrics. It is cheap.

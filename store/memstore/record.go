@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/nestsession/session/internal/pack"
@@ -28,6 +29,8 @@ const (
 
 // scratch is where a record is put together. A longer one allocates.
 type scratch [1024]byte
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
 // encode puts r into the form that is kept. The result may use the memory of buf.
 func (s *Store) encode(r store.Record, buf *scratch) encoded {

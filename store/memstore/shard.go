@@ -98,7 +98,7 @@ func (sh *shard) load(k *key, have store.Version, now int64) (store.Record, erro
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	slot, v := sh.find(k)
-	if slot == none || sh.slots.expires(slot) <= now {
+	if sh.closed || slot == none || sh.slots.expires(slot) <= now {
 		err := sh.missing(slot)
 		if err == store.ErrExpired {
 			return sh.record(slot, &v, k.text), err
@@ -147,7 +147,7 @@ func (sh *shard) update(e *encoded, have store.Version, now int64) (store.Versio
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	slot, v := sh.find(&e.key)
-	if slot == none || sh.slots.expires(slot) <= now {
+	if sh.closed || slot == none || sh.slots.expires(slot) <= now {
 		return 0, sh.missing(slot)
 	}
 	if sh.slots.version(slot) != have {
@@ -175,7 +175,7 @@ func (sh *shard) touch(k *key, expires time.Time, now int64) error {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	slot, _ := sh.find(k)
-	if slot == none || sh.slots.expires(slot) <= now {
+	if sh.closed || slot == none || sh.slots.expires(slot) <= now {
 		return sh.missing(slot)
 	}
 	sh.expireAt(slot, deadline(expires), expires)
@@ -382,10 +382,17 @@ func (sh *shard) drop() {
 	sh.hints.oldest.Store(never)
 }
 
-func (sh *shard) close() {
+// shut ends all calls but those that end the store.
+func (sh *shard) shut() {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.closed = true
+}
+
+// empty releases the room of all records.
+func (sh *shard) empty() {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
 	for slot := range sh.slots.n {
 		if sh.slots.version(slot) != 0 {
 			v := sh.view(slot)

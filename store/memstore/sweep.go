@@ -134,7 +134,7 @@ func (s *Store) removeExpired(ctx context.Context) (removed int, err error) {
 func (sh *shard) tidyAlone() bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	return sh.tidy()
+	return !sh.closed && sh.tidy()
 }
 
 // sweep removes up to a batch of expired sessions. It moves no others together: before the
@@ -142,6 +142,9 @@ func (sh *shard) tidyAlone() bool {
 func (sh *shard) sweep(now int64) (removed int) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	if sh.closed {
+		return 0
+	}
 	for removed < batch {
 		slot := sh.firstDue(now)
 		if slot == none {

@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"encoding/binary"
+	"math"
 
 	"github.com/nestsession/session/internal/arena"
 )
@@ -87,15 +88,17 @@ func (t *table) add(hash uint64, slot int32) {
 		t.rebuild(total, bits)
 	}
 	t.n++
-	t.put(t.tag(hash)<<t.bits | (uint32(slot) + 1))
+	tag := t.tag(hash)
+	t.putFrom(t.home(tag), tag<<t.bits|(uint32(slot)+1))
 }
 
-func (t *table) put(entry uint32) {
-	pos := t.home(entry >> t.bits)
+// putFrom puts an entry into the first free position from pos on, and returns it.
+func (t *table) putFrom(pos, entry uint32) uint32 {
 	for t.at(pos) != 0 {
 		pos = t.after(pos)
 	}
 	t.set(pos, entry)
+	return pos
 }
 
 // find returns the position of the slot.
@@ -149,11 +152,19 @@ func (t *table) rebuild(total, bits uint32) {
 		clear(t.pages[i].Mem[:min(perPage, total-uint32(i)*perPage)*entrySize])
 	}
 	shift := bits - old.bits
+	// Many records may have one tag, because they have one owner. They stand together, and the
+	// next is not searched for a place from the beginning.
+	lastTag, next := uint32(math.MaxUint32), uint32(0)
 	for pos := range old.total {
-		if e := old.at(pos); e != 0 {
-			tag, slot := e>>old.bits, e&(1<<old.bits-1)
-			t.put(tag>>shift<<bits | slot)
+		e := old.at(pos)
+		if e == 0 {
+			continue
 		}
+		tag, slot := e>>old.bits>>shift, e&(1<<old.bits-1)
+		if tag != lastTag {
+			lastTag, next = tag, t.home(tag)
+		}
+		next = t.after(t.putFrom(next, tag<<bits|slot))
 	}
 	old.free()
 }
