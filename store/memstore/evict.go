@@ -14,7 +14,7 @@ import (
 func (s *Store) makeRoom(ctx context.Context, e *encoded, now int64) error {
 	fits := e.size() <= s.limits.maxBytes
 	switch {
-	case fits && s.removeOne(&e.key, now):
+	case fits && s.removeOne(&e.key, now, never):
 		return nil
 	case s.closed.Load():
 		return store.ErrClosed
@@ -30,15 +30,17 @@ func (s *Store) makeRoom(ctx context.Context, e *encoded, now int64) error {
 	return store.ErrFull
 }
 
-func (s *Store) removeOne(k *key, now int64) bool {
+// removeOne removes an expired session, or else, if the store evicts, the least recently used
+// one other than k, if that was used before the given time.
+func (s *Store) removeOne(k *key, now, before int64) bool {
 	own := s.shardOf(k)
 	ownOldest := int64(math.MinInt64) // what own's hint would be without k, once that is known
 	for !s.closed.Load() {
-		sh, expired, others := s.candidate(own, ownOldest, now)
-		if sh == nil {
+		sh, expired, oldest, others := s.candidate(own, ownOldest, now)
+		if sh == nil || !expired && oldest >= before {
 			return false
 		}
-		removed, oldest := sh.evict(k, now, expired, others)
+		removed, oldest := sh.evict(k, now, expired, min(others, before))
 		if removed {
 			return true
 		}
@@ -51,15 +53,15 @@ func (s *Store) removeOne(k *key, now int64) bool {
 }
 
 // candidate is a shard that holds an expired session, or else the one with the least recently
-// used session, or nil. others is when a session of another shard was used the longest
-// ago. What it reads are lower bounds: the shard may have to correct its own.
-func (s *Store) candidate(own *shard, ownOldest, now int64) (best *shard, expired bool, others int64) {
-	oldest := int64(never)
-	others = never
+// used session, or nil. oldest is when that was used, and others when one of another shard was
+// used the longest ago. What it reads are lower bounds: the shard may have to correct
+// its own.
+func (s *Store) candidate(own *shard, ownOldest, now int64) (best *shard, expired bool, oldest, others int64) {
+	oldest, others = never, never
 	for i := range s.hints {
 		h, sh := &s.hints[i], &s.shards[i]
 		if h.due.Load() <= now {
-			return sh, true, never
+			return sh, true, never, never
 		}
 		if !s.limits.evicts {
 			continue
@@ -75,7 +77,7 @@ func (s *Store) candidate(own *shard, ownOldest, now int64) (best *shard, expire
 			others = o
 		}
 	}
-	return best, false, others
+	return best, false, oldest, others
 }
 
 // evict removes an expired session of the shard or, unless onlyExpired is set, the least

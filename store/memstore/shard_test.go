@@ -101,7 +101,7 @@ func TestRoomIsNotMadeByTheRecordItself(t *testing.T) {
 		}
 	}
 	for _, want := range []bool{true, false} {
-		if got := s.removeOne(&growing, s.clock.now()); got != want {
+		if got := s.removeOne(&growing, s.clock.now(), never); got != want {
 			t.Errorf("another one was removed: %v, want %v", got, want)
 		}
 		if _, err := s.Load(ctx, "growing"); err != nil {
@@ -122,7 +122,7 @@ func TestRoomIsNotMadeByTheRecordItselfInOneShard(t *testing.T) {
 		}
 	}
 	growing := s.key("growing")
-	if !s.removeOne(&growing, s.clock.now()) {
+	if !s.removeOne(&growing, s.clock.now(), never) {
 		t.Error("none was removed")
 	}
 	if _, err := s.Load(ctx, "growing"); err != nil {

@@ -459,22 +459,26 @@ func (s *Store) restoreRecord(r store.Record, used, now int64) error {
 	e := s.encode(r, buf)
 	sh := s.shardOf(&e.key)
 	for {
-		err := sh.restore(&e, r.Version, s.use(used), now)
-		if err == nil {
+		err := sh.restore(&e, r.Version, s.use(used))
+		switch {
+		case err == nil:
 			s.sweep.arm(s, r.Expires)
-		}
-		if err != errNoRoom {
+			return nil
+		case err != errNoRoom:
 			return err
-		}
-		if err := s.makeRoom(context.Background(), &e, now); err != nil {
-			return err
+		case s.removeOne(&e.key, now, s.use(used)):
+		case s.limits.evicts:
+			s.limits.evicted.Add(1) // it was not used for longer than the others
+			return nil
+		default:
+			return store.ErrFull
 		}
 	}
 }
 
 // restore adds e as it was. If its id is there, which has been deleted and created anew while
 // the snapshot was written, the later version stays.
-func (sh *shard) restore(e *encoded, version store.Version, used, now int64) error {
+func (sh *shard) restore(e *encoded, version store.Version, used int64) error {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if slot, v := sh.find(&e.key); slot != none {
