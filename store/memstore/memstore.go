@@ -2,10 +2,19 @@
 // store, for a single node, for development and for tests.
 //
 // It is bounded, removes expired sessions by itself and is safe for concurrent use. The
-// sessions are lost when the process ends.
+// sessions of [New] are lost when the process ends. Those of [Open] are written to a file, and
+// restored when the next process opens it.
 //
 //	s := memstore.New(memstore.Config{MaxSessions: 200_000})
 //	defer s.Close()
+//
+// # Memory
+//
+// The sessions are kept outside the Go heap, where the operating system allows it: on Linux,
+// macOS and the BSDs, but not on Windows, and not under the race detector. A garbage
+// collection does not read them, and the heap does not grow by them. What documents have in
+// common, such as the names of their members, is kept once. What [Store.Load] returns is a
+// copy. A session of more than 8 KB is on the heap, and is not copied.
 //
 // # Limits
 //

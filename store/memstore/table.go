@@ -9,7 +9,7 @@ import (
 
 // table finds slots by a hash, by open addressing with linear probing. An entry has 32 bits:
 // the number of the slot, plus one, in the low bits, and a tag, which is the beginning of
-// the hash, in the others. Where an entry belongs follows from its tag alone. So the table
+// the hash, in the others. Where an entry belongs follows from its tag. So the table
 // grows, shrinks and closes gaps without reading the records, which would be a cache miss
 // each: to make room among 5,000 takes some microseconds.
 type table struct {
