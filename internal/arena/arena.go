@@ -31,13 +31,22 @@ type Arena struct {
 	spare  []Segment
 	holed  map[*region]struct{} // regions with a free segment
 	all    map[*region]struct{}
+	inUse  int
 	closed bool
+}
+
+// InUse is how many segments were handed out and not put back.
+func (a *Arena) InUse() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.inUse
 }
 
 // Get returns a segment.
 func (a *Arena) Get() Segment {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.inUse++
 	if n := len(a.spare); n > 0 {
 		s := a.spare[n-1]
 		a.spare = a.spare[:n-1]
@@ -74,6 +83,7 @@ func (a *Arena) Put(s Segment) {
 	if a.closed {
 		return
 	}
+	a.inUse--
 	if len(a.spare) < maxSpare {
 		a.spare = append(a.spare, s)
 		return
@@ -102,5 +112,5 @@ func (a *Arena) Close() {
 	for r := range a.all {
 		release(r.mem)
 	}
-	a.all, a.holed, a.spare = nil, nil, nil
+	a.all, a.holed, a.spare, a.inUse = nil, nil, nil, 0
 }
