@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -332,10 +334,22 @@ func (s *Store) readFrom(f io.Reader) error {
 	if string(version) != snapshotVersion {
 		return errNewer
 	}
-	now := s.clock.now()
-	var count uint64
+	work := newRestorers(s)
+	err := readBlocks(in, work.take, func(count, last uint64) error {
+		if restored, err := work.wait(); err != nil || restored != count {
+			return cmp.Or(err, errDamaged)
+		}
+		s.versions.Store(max(s.versions.Load(), last))
+		return nil
+	})
+	_, failed := work.wait()
+	return cmp.Or(err, failed)
+}
+
+// readBlocks calls records with the contents of each block of records, and then end with the
+// number of records and the last version that the file says.
+func readBlocks(in *bufio.Reader, records func([]byte), end func(count, version uint64) error) error {
 	var chain uint32
-	var b []byte
 	for {
 		var header [headerSize]byte
 		if _, err := io.ReadFull(in, header[:]); err != nil {
@@ -345,8 +359,8 @@ func (s *Store) readFrom(f io.Reader) error {
 		if n == 0 || n > maxBlock {
 			return errDamaged
 		}
-		var err error
-		if b, err = readBlock(in, b[:0], int(n)); err != nil {
+		b, err := readBlock(in, int(n))
+		if err != nil {
 			return err
 		}
 		if crc32.Checksum(b, castagnoli) != sum {
@@ -354,31 +368,67 @@ func (s *Store) readFrom(f io.Reader) error {
 		}
 		switch b[0] {
 		case recordsBlock:
-			k, err := s.restoreBlock(b[1:], now)
-			if err != nil {
-				return err
-			}
-			count += k
+			records(b[1:])
 			chain = crc32.Update(chain, castagnoli, header[4:])
 		case lastBlock:
-			if len(b) != lastSize || binary.LittleEndian.Uint64(b[1:]) != count || binary.LittleEndian.Uint32(b[17:]) != chain {
+			if len(b) != lastSize || binary.LittleEndian.Uint32(b[17:]) != chain {
 				return errDamaged
 			}
 			if _, err := in.ReadByte(); err != io.EOF {
 				return errDamaged
 			}
-			s.versions.Store(max(s.versions.Load(), binary.LittleEndian.Uint64(b[9:])))
-			return nil
+			return end(binary.LittleEndian.Uint64(b[1:]), binary.LittleEndian.Uint64(b[9:]))
 		default:
 			return errDamaged
 		}
 	}
 }
 
-// readBlock reads n bytes. A damaged length does not make it allocate more than the file has.
-func readBlock(in io.Reader, b []byte, n int) ([]byte, error) {
+// restorers add the records of blocks, on several processors.
+type restorers struct {
+	blocks chan []byte
+	done   sync.WaitGroup
+	end    func()
+
+	mu    sync.Mutex
+	count uint64
+	err   error
+}
+
+func newRestorers(s *Store) *restorers {
+	const most = 4
+	w := &restorers{blocks: make(chan []byte, most)}
+	w.end = sync.OnceFunc(func() { close(w.blocks) })
+	now := s.clock.now()
+	for range min(runtime.GOMAXPROCS(0), most) {
+		w.done.Go(func() {
+			for b := range w.blocks {
+				count, err := s.restoreBlock(b, now)
+				w.mu.Lock()
+				w.count += count
+				w.err = cmp.Or(w.err, err)
+				w.mu.Unlock()
+			}
+		})
+	}
+	return w
+}
+
+func (w *restorers) take(block []byte) { w.blocks <- block }
+
+// wait ends the work, and returns how many records there were.
+func (w *restorers) wait() (uint64, error) {
+	w.end()
+	w.done.Wait()
+	return w.count, w.err
+}
+
+// readBlock reads n bytes. A damaged length does not make it allocate much more than the file
+// has.
+func readBlock(in io.Reader, n int) ([]byte, error) {
+	b := make([]byte, 0, min(n, 2*blockSize))
 	for len(b) < n {
-		at, step := len(b), min(n-len(b), blockSize*2)
+		at, step := len(b), min(n-len(b), 2*blockSize)
 		b = slices.Grow(b, step)[:at+step]
 		if _, err := io.ReadFull(in, b[at:]); err != nil {
 			return nil, err
