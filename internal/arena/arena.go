@@ -21,14 +21,9 @@ type region struct {
 
 const allFree = 1<<perRegion - 1
 
-// maxSpare is how many segments are kept as they are when they are put back, for the next
-// call of Get. The others go back to the system.
-const maxSpare = 16
-
 // Arena hands out segments. The zero value is ready for use, by several goroutines.
 type Arena struct {
 	mu     sync.Mutex
-	spare  []Segment
 	holed  map[*region]struct{} // regions with a free segment
 	all    map[*region]struct{}
 	inUse  int
@@ -47,11 +42,6 @@ func (a *Arena) Get() Segment {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.inUse++
-	if n := len(a.spare); n > 0 {
-		s := a.spare[n-1]
-		a.spare = a.spare[:n-1]
-		return s
-	}
 	for r := range a.holed {
 		return a.take(r)
 	}
@@ -76,7 +66,8 @@ func (a *Arena) take(r *region) Segment {
 	panic("arena: no free segment in a region that has one")
 }
 
-// Put takes back a segment. The caller must not use it any more.
+// Put takes back a segment, whose memory goes back to the system, and with the last of a
+// region the region. The caller must not use it any more.
 func (a *Arena) Put(s Segment) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -84,15 +75,6 @@ func (a *Arena) Put(s Segment) {
 		return
 	}
 	a.inUse--
-	if len(a.spare) < maxSpare {
-		a.spare = append(a.spare, s)
-		return
-	}
-	a.drop(s)
-}
-
-// drop gives s back to the system, and its region with it if that is empty.
-func (a *Arena) drop(s Segment) {
 	r := s.region
 	if r.free |= s.bit; r.free != allFree {
 		a.holed[r] = struct{}{}
@@ -112,5 +94,5 @@ func (a *Arena) Close() {
 	for r := range a.all {
 		release(r.mem)
 	}
-	a.all, a.holed, a.spare, a.inUse = nil, nil, nil, 0
+	a.all, a.holed, a.inUse = nil, nil, 0
 }

@@ -4,8 +4,8 @@ package arena
 
 import "syscall"
 
-// Size is how many bytes a segment has.
-const Size = 64 << 10
+// Size is how many bytes a segment has. What is not used of it takes no memory.
+const Size = 256 << 10
 
 const perRegion = 16
 

@@ -40,7 +40,7 @@ func FuzzStore(f *testing.F) {
 			if which%5 == 0 {
 				id = fmt.Sprint(which)
 			}
-			data := bytes.Repeat([]byte{'{', x, y}, int(x)*int(y)/8)
+			data := bytes.Repeat([]byte{'{', x, y}, int(x)*int(y)/5)
 			r := store.Record{ID: id, Data: data, Expires: m.now.Add(time.Duration(x)*time.Second - time.Minute)}
 			if y%3 > 0 {
 				r.Owner = fmt.Sprint("user:", y%3)

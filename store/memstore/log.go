@@ -25,7 +25,7 @@ type logSegment struct {
 type place uint32
 
 const (
-	placeBits = 16
+	placeBits = 18
 	maxLogged = arena.Size / 8        // a longer string is not for a log
 	maxSegs   = 1 << (32 - placeBits) // in a shard
 )
@@ -36,7 +36,7 @@ func (p place) offset() int { return int(p & (1<<placeBits - 1)) }
 // bytes returns the memory from p to the end of the segment.
 func (l *log) bytes(p place) []byte { return l.segs[p.seg()].Mem[p.offset():] }
 
-// full reports whether there is no number for another segment. At 64 KB each that is after
+// full reports whether there is no number for another segment. At 256 KB each that is after
 // 4 GB in one shard.
 func (l *log) full() bool { return len(l.segs) == maxSegs && len(l.holes) == 0 }
 

@@ -27,10 +27,10 @@ const (
 	hasOwner
 )
 
-// scratch is where a record is put together. A longer one allocates.
-type scratch [1024]byte
+// scratch is where a record is put together.
+type scratch struct{ b []byte }
 
-var scratches = sync.Pool{New: func() any { return new(scratch) }}
+var scratches = sync.Pool{New: func() any { return &scratch{make([]byte, 0, 1024)} }}
 
 // encode puts r into the form that is kept. The result may use the memory of buf.
 func (s *Store) encode(r store.Record, buf *scratch) encoded {
@@ -45,7 +45,7 @@ func (s *Store) encode(r store.Record, buf *scratch) encoded {
 		e.data = slices.Clip(e.data)
 		return e
 	}
-	b := append(buf[:0], 0)
+	b := append(buf.b[:0], 0)
 	if e.key.isRaw {
 		b[0] |= hasRawKey
 		b = append(b, e.key.raw[:]...)
@@ -64,7 +64,7 @@ func (s *Store) encode(r store.Record, buf *scratch) encoded {
 	n := len(b) - at - 2
 	binary.LittleEndian.PutUint16(b[at:], uint16(n))
 	s.words.saw(e.key.hash, r.Data, n)
-	e.log = b
+	buf.b, e.log = b, b
 	return e
 }
 
