@@ -38,7 +38,7 @@ type Manager[T any] struct {
 // settings. The error names every field of cfg that cannot work, and says what to write
 // instead.
 func New[T any](cfg Config) (*Manager[T], error) {
-	codec, typeErr := document.NewCodec[T](cfg.Express.ReservedKeys, cfg.Express.Rules, parseCookie)
+	codec, typeErr := document.NewCodec[T](cfg.Express.ReservedKeys, cfg.Express.Rules, document.Cookies{Parse: parseCookie, Write: writeCookie})
 	if err := errors.Join(cfg.validate(), typeErr); err != nil {
 		return nil, err
 	}

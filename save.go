@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -261,11 +260,14 @@ func (s *Session[T]) differs(body []byte, since *document.Document[T]) (bool, er
 	if body == nil && s.doc == since {
 		return false, nil
 	}
-	was, err := s.m.codec.Encoding(since)
-	if err == nil && body == nil {
-		body, err = s.m.codec.Encoding(s.doc)
+	if body == nil {
+		var err error
+		if body, err = s.m.codec.Encoding(s.doc); err != nil {
+			return false, err
+		}
 	}
-	return !bytes.Equal(body, was), err
+	same, err := s.m.codec.Encodes(since, body)
+	return !same, err
 }
 
 // saveFollower saves the changes since the session was found to be superseded.
