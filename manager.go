@@ -38,7 +38,7 @@ type Manager[T any] struct {
 // settings. The error names every field of cfg that cannot work, and says what to write
 // instead.
 func New[T any](cfg Config) (*Manager[T], error) {
-	codec, typeErr := document.NewCodec[T](cfg.Express.ReservedKeys, cfg.Express.Rules, document.Cookies{Parse: parseCookie, Write: writeCookie})
+	codec, typeErr := document.NewCodec[T](cfg.Express.ReservedKeys, cfg.Express.Rules, document.Cookies{Parse: parseCookie, Write: writeCookie}, document.DefaultCacheBytes)
 	if err := errors.Join(cfg.validate(), typeErr); err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		keepCookie: cfg.Express.KeepCookie, keepDeadCookie: cfg.Express.KeepDeadCookie,
 		policy: policyOf(&cfg.Express), visitors: maxVisits,
 	}}
-	m.cookies = verified.New(signer, m.key)
+	m.cookies = verified.New(signer, m.key, verified.DefaultCacheBytes)
 	m.dropDocument = m.codec.Forget
 	m.overHTTP, m.overHTTPS = m.cookie, m.cookie
 	m.overHTTP.resolve(false)

@@ -226,7 +226,7 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 
 // keep updates s after doc was stored.
 func (s *Session[T]) keep(doc *document.Document[T], version store.Version, expires time.Time) {
-	s.m.codec.Keep(doc)
+	s.m.codec.Keep(doc, uint64(version))
 	s.forget()
 	s.state, s.doc, s.version = stateStored, doc, version
 	s.deadline = document.InstantOf(expires)

@@ -24,7 +24,7 @@ func stored(tb testing.TB) (c *Codec[account], document, data []byte) {
 	tb.Helper()
 	codec, err := NewCodec[account](nil, false, Cookies{Parse: keepCookie, Write: func(any) []byte {
 		return []byte(`{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/","sameSite":"lax"}`)
-	}})
+	}}, DefaultCacheBytes)
 	if err != nil {
 		tb.Fatal(err)
 	}

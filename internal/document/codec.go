@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"github.com/nestsession/session/internal/clone"
 	"github.com/nestsession/session/internal/jsontext"
+	"github.com/nestsession/session/internal/recent"
 	"reflect"
 	"sync/atomic"
 	"unicode/utf8"
@@ -27,7 +28,7 @@ type Codec[T any] struct {
 	Empty    *Document[T] // of a session that nothing was put into
 	Seal     *Sealer
 	cookies  *cookieReader
-	cache    documentCache[T]
+	cache    *recent.Cache[Document[T]]
 }
 
 // Document is what a record's data say, in one version. It is shared between
@@ -48,7 +49,8 @@ type Document[T any] struct {
 	Lifetime Lifetime
 	Meta     Meta
 
-	used atomic.Bool // since the cache last looked
+	version atomic.Uint64 // as the store has it; 0 if that is not known
+	drops   uint32        // of the cache, before the document was loaded or stored
 }
 
 // inside stands for an encoding that is, between its braces, what a document has.
@@ -63,7 +65,10 @@ type Cookies struct {
 	Write func(settings any) []byte
 }
 
-func NewCodec[T any](reserved []string, express bool, cookies Cookies) (Codec[T], error) {
+// NewCodec returns a codec. reserved are the keys that the data must not have; express says
+// that Node reads what is stored; cacheBytes is how much memory decoded documents may take, and
+// none are kept if it is not positive.
+func NewCodec[T any](reserved []string, express bool, cookies Cookies, cacheBytes int) (Codec[T], error) {
 	c := Codec[T]{express: express, cookies: &cookieReader{parse: cookies.Parse, write: cookies.Write}, reserved: make(map[string]bool, len(reserved))}
 	for _, key := range reserved {
 		c.reserved[key] = true
@@ -97,7 +102,7 @@ func NewCodec[T any](reserved []string, express bool, cookies Cookies) (Codec[T]
 	}
 	c.isMap = t.Kind() == reflect.Map && !custom
 	c.plain = t == reflect.TypeFor[map[string]any]()
-	c.copier, c.cache = clone.Compile(t), newDocumentCache[T]()
+	c.copier, c.cache = clone.Compile(t), recent.New[Document[T]](cacheBytes)
 	if err := clone.CheckType(t); err != nil {
 		return c, fmt.Errorf("session: New[%v]: %w", t, err)
 	}

@@ -41,19 +41,6 @@ func (c *Codec[T]) decodeValue(object []byte, dst *T) error {
 
 var errNoCookie = errors.New("no cookie member")
 
-// Decode reads a record's data for a request. The result comes from the cache if the
-// text is what it was the last time.
-func (c *Codec[T]) Decode(key string, data []byte) (*Document[T], error) {
-	if d := c.cache.get(key, data); d != nil {
-		return d, nil
-	}
-	d, err := c.Read(key, data)
-	if err == nil {
-		c.cache.put(d)
-	}
-	return d, err
-}
-
 // Read is Decode without the cache: for who looks at many sessions once.
 func (c *Codec[T]) Read(key string, data []byte) (*Document[T], error) {
 	d := &Document[T]{key: key, Data: data}

@@ -63,7 +63,7 @@ func FuzzDocument(f *testing.F) {
 
 // sealingCodec is a codec for tests, with a secret.
 func sealingCodec[T any]() (Codec[T], error) {
-	c, err := NewCodec[T](nil, false, Cookies{Parse: keepCookie})
+	c, err := NewCodec[T](nil, false, Cookies{Parse: keepCookie}, DefaultCacheBytes)
 	c.Seal = NewSealer([]string{"a secret for tests"}, "", false, true)
 	return c, err
 }

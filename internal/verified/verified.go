@@ -3,11 +3,11 @@ package verified
 
 import (
 	"crypto/subtle"
-	"hash/maphash"
 	"strings"
-	"sync/atomic"
+	"unsafe"
 
 	"github.com/nestsession/session/cookie"
+	"github.com/nestsession/session/internal/recent"
 )
 
 // Cookie is a cookie's value of which it is known that one of the secrets signed
@@ -18,44 +18,55 @@ type Cookie struct {
 	AsSent         bool // Value is letter for letter what is sent for the id
 }
 
-// cookieSlots is how many cookies are remembered; a power of two.
-const cookieSlots = 16384
+// DefaultCacheBytes is how much memory the cookies may take: more than 65,536 cookies.
+const DefaultCacheBytes = 24 << 20
 
 // Cache remembers the cookies that were verified last: a browser sends the
 // same one with every request, and its HMAC is a third of what a read would cost.
 // It says nothing about whether the session lives; the store is asked each time.
-// Each value has one slot, which the last to come takes, so that there is nothing to
-// evict or lock.
 type Cache struct {
 	signer *cookie.Signer
 	key    func(id string) string // of the record
-	Slots  *[cookieSlots]atomic.Pointer[Cookie]
-	keys   *[cookieSlots]atomic.Uint32 // the slot of the cookie of a record's key
-	seed   maphash.Seed
+	values *recent.Cache[Cookie]  // by their value
+	keys   *recent.Cache[Cookie]  // the same by the record's key, so that Drop finds them
 }
 
-func New(signer *cookie.Signer, key func(id string) string) Cache {
-	return Cache{signer, key, new([cookieSlots]atomic.Pointer[Cookie]), new([cookieSlots]atomic.Uint32), maphash.MakeSeed()}
+// New returns a cache for about limit bytes.
+func New(signer *cookie.Signer, key func(id string) string, limit int) Cache {
+	c := Cache{signer, key, recent.New[Cookie](limit), recent.New[Cookie](limit)}
+	c.values.Evicted = func(v *Cookie) { drop(c.keys, v.Key, v) }
+	c.keys.Evicted = func(v *Cookie) { drop(c.values, v.Value, v) }
+	return c
 }
 
-func (c *Cache) slot(text string) uint32 {
-	return uint32(maphash.String(c.seed, text) % cookieSlots)
+func drop(from *recent.Cache[Cookie], key string, v *Cookie) {
+	from.Drop(from.Hash(key), func(other *Cookie) bool { return other == v })
 }
 
-// Drop forgets the cookie of a session that has ended.
+// Drop forgets the cookies of a session that has ended.
 func (c *Cache) Drop(key string) {
-	slot := &c.Slots[c.keys[c.slot(key)].Load()]
-	if v := slot.Load(); v != nil && v.Key == key {
-		slot.CompareAndSwap(v, nil)
-	}
+	hash := c.keys.Hash(key)
+	c.keys.Drop(hash, func(v *Cookie) bool {
+		if v.Key == key {
+			drop(c.values, v.Value, v)
+		}
+		return v.Key == key
+	})
+}
+
+// Count returns how many cookies are remembered, and how many bytes they take.
+func (c *Cache) Count() (cookies, bytes int) {
+	cookies, bytes = c.values.Count()
+	_, more := c.keys.Count()
+	return cookies, bytes + more
 }
 
 // Verify reads the id out of a cookie's value. The error is the signer's.
 func (c *Cache) Verify(value string) (*Cookie, error) {
-	at := c.slot(value)
-	slot := &c.Slots[at]
+	hash := c.values.Hash(value)
 	// In constant time, as for the signature that the comparison stands for.
-	if v := slot.Load(); v != nil && subtle.ConstantTimeCompare([]byte(v.Value), []byte(value)) == 1 {
+	same := func(v *Cookie) bool { return subtle.ConstantTimeCompare(text(v.Value), text(value)) == 1 }
+	if v := c.values.Get(hash, same); v != nil {
 		return v, nil
 	}
 	value = strings.Clone(value) // the header's line has other cookies in it
@@ -64,8 +75,37 @@ func (c *Cache) Verify(value string) (*Cookie, error) {
 		return nil, err
 	}
 	v := &Cookie{Value: value, ID: id, Key: c.key(id), Old: secret > 0}
-	v.AsSent = string(c.signer.AppendValue(nil, id)) == value
-	slot.Store(v)
-	c.keys[c.slot(v.Key)].Store(at)
+	v.AsSent = secret == 0 && (isUsual(value) || string(c.signer.AppendValue(nil, id)) == value)
+	c.remember(hash, v)
 	return v, nil
+}
+
+// text is value without a copy, to be read only.
+func text(value string) []byte { return unsafe.Slice(unsafe.StringData(value), len(value)) }
+
+// isUsual reports whether the text of a cookie that the first secret has signed is the one that
+// is sent, because it has an escape exactly where one is needed. It knows only what the usual
+// ids and signatures consist of.
+func isUsual(value string) bool {
+	for i := 0; i < len(value); i++ {
+		switch c := value[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.':
+		case strings.HasPrefix(value[i:], "%3A"), strings.HasPrefix(value[i:], "%2B"), strings.HasPrefix(value[i:], "%2F"):
+			i += len("3A")
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// entry is what the tables' part of a cookie is counted as. The tables count themselves.
+const entry = 1
+
+func (c *Cache) remember(hash recent.Hash, v *Cookie) {
+	same := func(other *Cookie) bool { return other.Value == v.Value }
+	size := int(unsafe.Sizeof(*v)) + len(v.Value) + len(v.ID) + len(v.Key)
+	c.values.Put(hash, v, size+size/8, c.values.Drops(hash), same)
+	hash = c.keys.Hash(v.Key)
+	c.keys.Put(hash, v, entry, c.keys.Drops(hash), same)
 }
