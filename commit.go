@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
-	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/store"
 )
 
@@ -25,7 +23,7 @@ import (
 // error if the session has ended in the meantime: the changes are dropped, an event reports
 // that, and the cookie stays as it is, since the browser may have a newer one.
 func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) error {
-	ctx = s.m.quiet(ctx)
+	ctx = s.m.exchanges.Quiet(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if h == nil {
@@ -98,12 +96,12 @@ func (s *Session[T]) hasMoreToCommit() bool {
 
 // pending reports whether the request has unsaved changes.
 func (s *Session[T]) pending() bool {
-	return len(s.updates) > 0 || s.settingsChanged || s.ownerMoved || s.touched
+	return s.recorded.Any() || s.settingsChanged || s.ownerMoved || s.touched
 }
 
 func (s *Session[T]) commitNew(ctx context.Context, h http.Header) error {
 	if s.superseded {
-		if len(s.updates) > 0 || s.settingsChanged || s.ownerMoved {
+		if s.recorded.Any() || s.settingsChanged || s.ownerMoved {
 			s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.sent.Key)
 		}
 		s.forget()
@@ -263,7 +261,7 @@ func (s *Session[T]) rollBack(ctx context.Context, reason Reason) {
 	if s.state > stateStored || !s.pending() {
 		return
 	}
-	if len(s.updates) > 0 || s.settingsChanged || s.ownerMoved {
+	if s.recorded.Any() || s.settingsChanged || s.ownerMoved {
 		s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: reason}, s.key)
 	}
 	s.forget()
@@ -335,7 +333,7 @@ func (s *Session[T]) close(ctx context.Context, failed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.headerSent, s.over = true, true
-	if !failed && s.state <= stateStored && (len(s.updates) > 0 || s.settingsChanged || s.ownerMoved) {
+	if !failed && s.state <= stateStored && (s.recorded.Any() || s.settingsChanged || s.ownerMoved) {
 		s.tooLateIn(ctx)
 	}
 }
@@ -436,21 +434,4 @@ func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error)
 		s.m.emit(ctx, Event{Kind: EventTouchFailed, Owner: s.owner, Err: &storeError{err}}, s.key)
 	}
 	return nil
-}
-
-func (s *Session[T]) due(at document.Instant) bool {
-	switch {
-	case s.m.touchEvery < 0:
-		return true
-	case at == 0 || s.deadline == 0:
-		return at != s.deadline
-	}
-	every := s.m.touchEvery
-	if every == 0 {
-		every = time.Duration(s.idle().MS) * time.Millisecond / 10
-	}
-	if s.lifetime.Set && s.m.policy.cookieNeedsWrite() { // the browser's cookie must not expire in the meantime
-		every = min(every, time.Duration(s.lifetime.MS)*time.Millisecond/10)
-	}
-	return at != s.deadline && at.Sub(s.deadline).Abs() >= every
 }

@@ -1,12 +1,12 @@
 package session
 
 import (
-	"math"
-	"strings"
 	"time"
 
 	"github.com/nestsession/session/cookie"
 	"github.com/nestsession/session/internal/document"
+	"github.com/nestsession/session/internal/jar"
+	"github.com/nestsession/session/internal/lifetime"
 )
 
 // Cookie holds the attributes of the session cookie. The zero value is safe: the cookie
@@ -50,7 +50,7 @@ type Cookie struct {
 
 // UntilClosed, as MaxAge, is express-session's false. As with zero, the cookie ends when
 // the browser closes, but it is sent again with each change of the data.
-const UntilClosed time.Duration = math.MinInt64
+const UntilClosed = lifetime.UntilClosed
 
 // NoPath, as Cookie.Path, omits the attribute. The browser then uses the directory of the
 // request's path.
@@ -100,14 +100,9 @@ func (c *Cookie) path() string {
 	return c.Path
 }
 
-// covers is the path-match of RFC 6265 section 5.1.4. express-session compares only the
-// text, so its "/admin" also covers "/administrator", to which no browser sends the cookie.
-func (c *Cookie) covers(path string) bool {
-	p := c.path()
-	if p == "/" {
-		return true
-	}
-	return strings.HasPrefix(path, p) && (len(path) == len(p) || p[len(p)-1] == '/' || path[len(p)] == '/')
+// named returns what tells the cookie of a name apart from others. c must have a path.
+func (c *Cookie) named(name string) jar.Cookie {
+	return jar.Cookie{Name: name, Domain: jar.DomainOf(c.Domain), Path: c.path(), Partitioned: c.Partitioned}
 }
 
 // resolve replaces the settings that depend on the request by their values for this
@@ -148,29 +143,15 @@ func (c *Cookie) attributes(expires document.Instant) cookie.Attributes {
 	return a
 }
 
-func (s SameSite) attribute() cookie.SameSite {
-	switch s {
-	case SameSiteLax:
-		return "Lax"
-	case SameSiteStrict:
-		return "Strict"
-	case SameSiteNone:
-		return "None"
-	}
-	return ""
-}
+// The attributes' texts. A value that is not one of the constants has none.
+var (
+	sameSites  = [1 << 8]cookie.SameSite{SameSiteLax: "Lax", SameSiteStrict: "Strict", SameSiteNone: "None"}
+	priorities = [1 << 8]cookie.Priority{PriorityLow: "Low", PriorityMedium: "Medium", PriorityHigh: "High"}
+)
 
-func (p Priority) attribute() cookie.Priority {
-	switch p {
-	case PriorityLow:
-		return "Low"
-	case PriorityMedium:
-		return "Medium"
-	case PriorityHigh:
-		return "High"
-	}
-	return ""
-}
+func (s SameSite) attribute() cookie.SameSite { return sameSites[s] }
+
+func (p Priority) attribute() cookie.Priority { return priorities[p] }
 
 // Proxy says whether to trust the header X-Forwarded-Proto. (Like express-session, this
 // package does not read the Forwarded header of RFC 7239.)

@@ -14,6 +14,8 @@ import (
 	"github.com/nestsession/session/cookie"
 	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/internal/document"
+	"github.com/nestsession/session/internal/exchange"
+	"github.com/nestsession/session/internal/jar"
 	"github.com/nestsession/session/internal/verified"
 	"github.com/nestsession/session/internal/watch"
 	"github.com/nestsession/session/store"
@@ -22,7 +24,7 @@ import (
 // settings returns the Config's cookie for a request, unresolved.
 func (c *core) settings(r *http.Request) *Cookie {
 	if c.cookieFunc != nil {
-		k := c.cookieFunc(c.callback(r))
+		k := c.cookieFunc(c.exchanges.Callback(r))
 		return &k
 	}
 	return &c.cookie
@@ -54,7 +56,7 @@ func (c *core) secure(r *http.Request) bool {
 		proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
 		return strings.EqualFold(strings.TrimSpace(proto), "https")
 	case ProxyUnset:
-		return c.isSecure != nil && c.isSecure(c.callback(r))
+		return c.isSecure != nil && c.isSecure(c.exchanges.Callback(r))
 	}
 	return false
 }
@@ -67,7 +69,7 @@ func (c *core) emit(ctx context.Context, e Event, key string) {
 	if c.onEvent == nil && !logs {
 		return
 	}
-	ctx = quietContext{ctx, c}
+	ctx = c.exchanges.Lock(ctx)
 	e.Time = c.now()
 	if key != "" {
 		e.Digest = c.digest(key)
@@ -92,41 +94,6 @@ func (c *core) emit(ctx context.Context, e Event, key string) {
 	c.logger.LogAttrs(ctx, level, "session: "+string(e.Kind), attrs...)
 }
 
-// quietContext is a request's context in which From does not find the session. The session
-// is locked while events are reported and the store is called. A log handler or a store's
-// tracing that used the session there would deadlock.
-type quietContext struct {
-	context.Context
-	c *core
-}
-
-func (q quietContext) Value(key any) any {
-	if key == chainKey {
-		outer, _ := q.Context.Value(key).(chained)
-		return lockedExchange{q.c, outer}
-	}
-	return q.Context.Value(key)
-}
-
-// lockedExchange hides an exchange from callbacks.
-type lockedExchange struct {
-	c     *core
-	outer chained
-}
-
-func (l lockedExchange) manager() *core { return l.c }
-
-func (l lockedExchange) farther() chained { return l.outer }
-
-func (l lockedExchange) locked() bool { return true }
-
-func (l lockedExchange) level() int {
-	if l.outer == nil {
-		return -1
-	}
-	return l.outer.level()
-}
-
 // cookieNotSent reports a Secure cookie that cannot be sent over plain HTTP. There is an
 // event each time, and a warning once a minute, since it is the same for every request.
 func (c *core) cookieNotSent(ctx context.Context, reason Reason, key string) {
@@ -140,20 +107,9 @@ func (c *core) cookieNotSent(ctx context.Context, reason Reason, key string) {
 func (c *core) warn(ctx context.Context, last *atomic.Int64, every time.Duration, message string, args ...any) {
 	now := c.now().Unix()
 	if before := last.Load(); now-before >= int64(every.Seconds()) && last.CompareAndSwap(before, now) {
-		c.logger.WarnContext(quietContext{ctx, c}, message, args...)
+		c.logger.WarnContext(c.exchanges.Lock(ctx), message, args...)
 	}
 }
-
-// chained is an exchange of any type in the chain of a request's exchanges.
-type chained interface {
-	manager() *core
-	farther() chained
-	level() int
-	locked() bool // the session is locked and cannot be used
-}
-
-// chainKey is the key of the innermost exchange in a context.
-var chainKey any = new(int)
 
 // core is the part of a manager that does not depend on the type of the data.
 type core struct {
@@ -162,6 +118,7 @@ type core struct {
 	seal      *document.Sealer
 	cookies   verified.Cache
 	digestKey [sha256.Size]byte
+	exchanges exchange.Manager
 	name      string
 	scope     string // a part of the keys
 
@@ -172,7 +129,6 @@ type core struct {
 	genID                              func(*http.Request) (string, error)
 	isSecure                           func(*http.Request) bool
 	onEvent                            func(context.Context, Event)
-	errorHandler                       func(http.ResponseWriter, *http.Request, error)
 	now                                func() time.Time
 	logger                             *slog.Logger
 	proxy                              Proxy
@@ -185,7 +141,7 @@ type core struct {
 	policy                             policy
 	warned, warnedCopies, warnedAge    atomic.Int64 // when warn last logged, in seconds since 1970
 	warnedOutside, warnedMember        atomic.Int64
-	former                             []FormerCookie
+	former                             []jar.Cookie
 	visitors                           int // how many of an owner's sessions are visited at a time
 
 	hub    *watch.Hub // ends the contexts of NotifyContext
@@ -206,7 +162,7 @@ func (c *core) outlive(ctx context.Context) *deadline.Context {
 // forCaller returns the context for a store call by a method of the session. The caller
 // calls its End.
 func (c *core) forCaller(ctx context.Context) *deadline.Context {
-	return deadline.Within(quietContext{ctx, c}, c.saveTimeout)
+	return deadline.Within(c.exchanges.Lock(ctx), c.saveTimeout)
 }
 
 // dropCached drops what this node has cached of a session that is no longer in the store.
@@ -235,27 +191,6 @@ func (c *core) unreadMembers(ctx context.Context, misfits []document.Misfit, own
 	}
 	c.warn(ctx, &c.warnedMember, time.Minute, "session: a stored member was not read, because it does not have its field's type",
 		"error", misfits[0].Err.Error(), "members", fmt.Sprint(len(misfits)))
-}
-
-// callback returns the request for a callback of the Config. With its context Load returns
-// ErrReentrant, because the session is locked while the callback runs.
-func (c *core) callback(r *http.Request) *http.Request {
-	ctx := r.Context()
-	if quiet := c.quiet(ctx); quiet != ctx {
-		return r.WithContext(quiet)
-	}
-	return r
-}
-
-// quiet returns ctx without the session.
-func (c *core) quiet(ctx context.Context) context.Context {
-	x, _ := ctx.Value(chainKey).(chained)
-	for ; x != nil; x = x.farther() {
-		if x.manager() == c {
-			return quietContext{ctx, c}
-		}
-	}
-	return ctx
 }
 
 // changedOutside reports a change outside Update. There is an event each time, and a

@@ -15,7 +15,7 @@ import (
 func (s *Session[T]) Reload(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := deadline.Within(quietContext{ctx, &s.m.core}, s.m.loadTimeout)
+	d := deadline.Within(s.m.exchanges.Lock(ctx), s.m.loadTimeout)
 	defer d.End()
 	ctx = d
 	s.catchUp()

@@ -3,13 +3,9 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"strings"
-	"sync/atomic"
 
-	"github.com/nestsession/session/internal/frames"
-	"github.com/nestsession/session/internal/once"
+	"github.com/nestsession/session/internal/exchange"
 )
 
 // HandlerFunc returns a handler that calls next with the request's session. The session is
@@ -23,57 +19,24 @@ func (m *Manager[T]) HandlerFunc(next func(http.ResponseWriter, *http.Request, *
 	return func(w http.ResponseWriter, r *http.Request) {
 		if x := m.exchange(r.Context()); x != nil { // inside Handler, which commits at the end
 			if s, ok := x.declare(); ok {
-				x.nested(func() { next(w, r, s) })
+				x.Nested(func() { next(w, r, s) })
 			}
 			return
 		}
 		x := m.newExchange(w, r)
 		x.declared = next
-		x.serve()
+		x.Serve()
 	}
-}
-
-// serve runs the handler and then commits. It does not recover from panics.
-func (x *exchange[T]) serve() {
-	returned := false
-	defer func() { x.end(returned) }()
-	frames.Serves[x.depth%len(frames.Serves)](x)
-	x.response.finish()
-	returned = true
-}
-
-// Run runs the handler. A function that marks where an exchange begins calls it.
-func (x *exchange[T]) Run() {
-	if x.handler != nil {
-		x.handler.ServeHTTP(&x.response, x.r)
-	} else if s, ok := x.declare(); ok {
-		x.declared(&x.response, x.r, s)
-	}
-}
-
-// nested runs a handler inside the exchange. If the handler panics, its changes are
-// dropped: code that recovers will write an error page, and writing it saves the session.
-func (x *exchange[T]) nested(handle func()) {
-	returned := false
-	x.inner.Add(1)
-	defer func() {
-		x.inner.Add(-1)
-		if !returned && x.gate.Opened() {
-			x.s.rollBack(x.ctx.Context, ReasonPanicked)
-		}
-	}()
-	handle()
-	returned = true
 }
 
 // declare opens the session for a route that requires one.
-func (x *exchange[T]) declare() (*Session[T], bool) {
-	s, err := x.session(&x.ctx)
+func (x *exchangeOf[T]) declare() (*Session[T], bool) {
+	s, err := x.session(x.Context())
 	if errors.Is(err, ErrOutsidePath) {
-		x.m.logger.ErrorContext(&x.ctx, "session: a route uses a session, but Config.Cookie.Path does not cover the route: widen the path, or do not use a session there", "route", x.r.Pattern)
+		x.m.logger.ErrorContext(x.Context(), "session: a route uses a session, but Config.Cookie.Path does not cover the route: widen the path, or do not use a session there", "route", x.Request().Pattern)
 	}
 	if err != nil {
-		x.failWith(err)
+		x.FailWith(err)
 	}
 	return s, err == nil
 }
@@ -88,18 +51,18 @@ func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 	eager := m.rolling || m.resave || m.saveUninitialized
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if x := m.exchange(r.Context()); x != nil { // twice in one chain
-			x.nested(func() { next.ServeHTTP(w, r) })
+			x.Nested(func() { next.ServeHTTP(w, r) })
 			return
 		}
 		x := m.newExchange(w, r)
 		x.handler = next
 		if eager {
-			if _, err := x.session(&x.ctx); err != nil && !errors.Is(err, ErrOutsidePath) {
-				x.response.finish()
+			if _, err := x.session(x.Context()); err != nil && !errors.Is(err, ErrOutsidePath) {
+				x.Finish()
 				return
 			}
 		}
-		x.serve()
+		x.Serve()
 	})
 }
 
@@ -127,209 +90,103 @@ func (m *Manager[T]) Load(ctx context.Context) (*Session[T], error) {
 	return s, err
 }
 
-// exchange is one request and its response in a manager. It holds the context, the response
-// writer and the session in one allocation.
-type exchange[T any] struct {
-	m        *Manager[T]
-	r        *http.Request // with the context below
-	ctx      exchangeContext[T]
-	response response[T]
-	s        Session[T]
-	gate     once.Gate
+// exchangeOf is one request and its response in a manager, with the session and the handler.
+// It holds them, the context and the response writer in one allocation.
+type exchangeOf[T any] struct {
+	exchange.Exchange
+	m *Manager[T]
+	s Session[T]
 
 	handler  http.Handler // one of the two is set
 	declared func(http.ResponseWriter, *http.Request, *Session[T])
-
-	outer chained      // the exchange of an outer manager, if any
-	depth int          // how many of those there are
-	inner atomic.Int32 // handlers of HandlerFunc and Handler that run within this one
-
-	// broken is the error that prevents the handler's response. Any goroutine may set it.
-	// The goroutine that writes the response sends the error response instead.
-	broken atomic.Pointer[error]
-}
-
-func (x *exchange[T]) manager() *core { return &x.m.core }
-
-func (x *exchange[T]) farther() chained { return x.outer }
-
-func (x *exchange[T]) level() int { return x.depth }
-
-func (x *exchange[T]) locked() bool { return false }
-
-// exchangeContext is the request's context with the exchange in it. Stores and events get
-// the context without it, because the session is locked while they are called.
-type exchangeContext[T any] struct {
-	context.Context
-	x *exchange[T]
-}
-
-func (c *exchangeContext[T]) Value(key any) any {
-	if key == chainKey {
-		return c.x
-	}
-	return c.Context.Value(key)
 }
 
 // exchange returns this manager's exchange in ctx, or nil.
-func (m *Manager[T]) exchange(ctx context.Context) *exchange[T] {
+func (m *Manager[T]) exchange(ctx context.Context) *exchangeOf[T] {
 	x, _ := m.find(ctx)
 	return x
 }
 
 // find is exchange with an error in place of nil.
-func (m *Manager[T]) find(ctx context.Context) (*exchange[T], error) {
-	next, _ := ctx.Value(chainKey).(chained)
-	for ; next != nil; next = next.farther() {
-		if next.manager() != &m.core {
-			continue
-		}
-		if next.locked() {
-			return nil, ErrReentrant
-		}
-		return next.(*exchange[T]), nil
+func (m *Manager[T]) find(ctx context.Context) (*exchangeOf[T], error) {
+	switch l := m.exchanges.Find(ctx); {
+	case l == nil:
+		return nil, ErrNoHandler
+	case l.Session == nil:
+		return nil, ErrReentrant
+	default:
+		return l.Session.(*exchangeOf[T]), nil
 	}
-	return nil, ErrNoHandler
 }
 
-func (m *Manager[T]) newExchange(w http.ResponseWriter, r *http.Request) *exchange[T] {
-	x := &exchange[T]{m: m}
-	if outer, ok := r.Context().Value(chainKey).(chained); ok {
-		x.outer, x.depth = outer, outer.level()+1
-	}
-	x.ctx = exchangeContext[T]{r.Context(), x}
-	x.r = r.WithContext(&x.ctx)
-	x.response.begin(w, x)
+func (m *Manager[T]) newExchange(w http.ResponseWriter, r *http.Request) *exchangeOf[T] {
+	x := &exchangeOf[T]{m: m}
+	x.Begin(&m.exchanges, x, w, r)
 	return x
 }
 
 // session opens the session once.
-func (x *exchange[T]) session(ctx context.Context) (*Session[T], error) {
-	err := x.gate.Do(func() error { return x.open(ctx) })
-	if err == nil {
-		return &x.s, nil
+func (x *exchangeOf[T]) session(ctx context.Context) (*Session[T], error) {
+	if err := x.Open(ctx); err != nil {
+		return nil, err
 	}
-	if !errors.Is(err, ErrOutsidePath) {
-		x.failWith(err)
-	}
-	return nil, err
+	return &x.s, nil
 }
 
-func (x *exchange[T]) open(ctx context.Context) error {
-	if ctx == context.Context(&x.ctx) {
-		ctx = x.ctx.Context
-	} else {
-		ctx = quietContext{ctx, &x.m.core}
+// What follows is for [exchange.Session].
+
+func (x *exchangeOf[T]) Handle(w http.ResponseWriter, r *http.Request) {
+	if x.handler != nil {
+		x.handler.ServeHTTP(w, r)
+	} else if s, ok := x.declare(); ok {
+		x.declared(w, r, s)
 	}
-	err := x.m.open(ctx, x.r, &x.s)
-	if x.response.sent.Load() { // then the end of the request does all the work
+}
+
+func (x *exchangeOf[T]) Load(ctx context.Context) error {
+	err := x.m.open(ctx, x.Request(), &x.s)
+	if err != nil && !errors.Is(err, ErrOutsidePath) {
+		x.FailWith(err)
+	}
+	if x.Sent() { // then the end of the request does all the work
 		x.s.headerSent, x.s.deferred = true, true
 	}
 	return err
 }
 
-func (x *exchange[T]) failWith(err error) { x.broken.Store(&err) }
-
-// commit saves the session if it was opened, unless the handler has failed. h is nil if the
-// headers are already sent. code is the status to be sent; 0 if the handler returned
-// normally.
-func (x *exchange[T]) commit(h http.Header, code int) error {
-	if !x.gate.Opened() {
-		return nil
-	}
-	saves, idle := x.s.outlook()
-	if saves {
-		if reason := x.failure(code); reason != "" {
-			x.s.rollBack(x.ctx.Context, reason)
-			_, idle = x.s.outlook()
-		}
-	}
-	if idle {
-		return nil
-	}
-	return x.m.Commit(x.ctx.Context, &x.s, h)
+func (x *exchangeOf[T]) Commit(ctx context.Context, h http.Header) error {
+	return x.m.Commit(ctx, &x.s, h)
 }
 
-// failure returns the reason for which the request's changes must not be saved with a
-// response of the given status; "" if they may be. A code of 0 means that the handler
-// returned normally.
-func (x *exchange[T]) failure(code int) Reason {
-	switch {
-	case code == 0:
-		return ""
-	case frames.Panicking(x.depth):
-		return ReasonPanicked
-	case code >= http.StatusInternalServerError && x.abandonedBy(frames.StackWithin(x.depth)):
-		return ReasonFailed
-	}
-	return ""
+// reasons are the reasons in the events about what an exchange has found.
+var reasons = [...]Reason{exchange.Panicked: ReasonPanicked, exchange.Failed: ReasonFailed}
+
+func (x *exchangeOf[T]) RollBack(ctx context.Context, why exchange.Failure) {
+	x.s.rollBack(ctx, reasons[why])
 }
 
-// recoveredLate drops the changes since the headers were sent, if a handler that recovers
-// from a panic is now writing another response.
-func (x *exchange[T]) recoveredLate() {
-	if !x.gate.Opened() {
-		return
-	}
-	if saves, _ := x.s.outlook(); saves && frames.Panicking(x.depth) {
-		x.s.rollBack(x.ctx.Context, ReasonPanicked)
-	}
-}
-
-// abandonedBy reports whether the handler that changed the session has ended, and other
-// code responds with a 5xx. This is how a panic looks when a handler recovers and returns
-// an error, and the framework then writes the error page.
-func (x *exchange[T]) abandonedBy(stack []string) bool {
-	if x.inner.Load() > 0 { // a HandlerFunc that has not returned
-		for _, function := range stack {
-			if frames.Own(function) && strings.HasSuffix(function, ").nested") {
-				return false
-			}
-		}
-		return true
-	}
-	return x.s.left(stack)
-}
-
-// end runs at the end of the exchange, even if the handler panicked or called
-// runtime.Goexit.
-func (x *exchange[T]) end(returned bool) {
-	if !x.gate.Opened() {
-		return
-	}
-	ctx := x.ctx.Context
-	if !returned {
-		x.s.rollBack(ctx, ReasonPanicked)
-		x.s.reportUnsent(ctx, ReasonPanicked)
-	} else if x.response.timedOut() {
+func (x *exchangeOf[T]) Abandon(ctx context.Context, why exchange.Failure) {
+	if why == exchange.TimedOut {
 		x.s.abandon(ctx)
-	}
-	if !x.response.hijacked { // otherwise the connection goes on and saves for itself
-		x.s.close(ctx, x.response.failed)
+	} else {
+		x.s.reportUnsent(ctx, reasons[why])
 	}
 }
 
-// timedOut reports whether an outer http.TimeoutHandler has responded instead of the
-// handler. It discards the header that contains the session's cookie.
-func (w *response[T]) timedOut() bool {
-	if w.x.ctx.Err() == nil {
-		return false
-	}
-	bottom := bottomOf(w.w)
-	if fmt.Sprintf("%T", bottom) != "*http.timeoutWriter" { // for a timeoutWriter, an empty Write is harmless
-		return false
-	}
-	_, err := bottom.Write(nil)
-	return errors.Is(err, http.ErrHandlerTimeout)
+func (x *exchangeOf[T]) Outlook() (saves, idle bool) { return x.s.outlook() }
+
+func (x *exchangeOf[T]) Unfinished() bool { return x.s.hasMoreToCommit() }
+
+func (x *exchangeOf[T]) Left(stack []string) bool { return x.s.left(stack) }
+
+func (x *exchangeOf[T]) Cookie() (isNew, sent bool) {
+	x.s.mu.Lock()
+	defer x.s.mu.Unlock()
+	return x.s.state == stateNew, x.s.cookieSent
 }
 
-// bottomOf follows Unwrap to the innermost writer.
-func bottomOf(w http.ResponseWriter) http.ResponseWriter {
-	for {
-		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			return w
-		}
-		w = wrapper.Unwrap()
-	}
-}
+func (x *exchangeOf[T]) Unsend() { x.s.unsend() }
+
+func (x *exchangeOf[T]) Taken(ctx context.Context) { x.s.taken(ctx) }
+
+func (x *exchangeOf[T]) Close(ctx context.Context, failed bool) { x.s.close(ctx, failed) }

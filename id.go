@@ -25,7 +25,7 @@ func (c *core) makeID(r *http.Request) (string, error) {
 		base64.RawURLEncoding.Encode(text[:], raw[:])
 		return string(text[:]), nil
 	}
-	id, err := c.genID(c.callback(r))
+	id, err := c.genID(c.exchanges.Callback(r))
 	if err != nil {
 		return "", fmt.Errorf("session: Config.GenID: %w", err)
 	}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/nestsession/session/cookie"
@@ -27,191 +25,82 @@ func (s *Session[T]) catchUp() {
 // warnCopiesEvery limits how often the log warns of clients that send several cookies.
 const warnCopiesEvery = time.Hour
 
-// maxCopies limits how many cookies of one name are checked in a request.
-const maxCopies = 8
-
 // identify finds the session that the request's cookies name. sent is nil if no cookie has
-// a valid signature; otherwise at and err are the result of [Manager.load]. Of several
-// cookies with the name, it takes the one that has a valid signature and names a live
-// session, if there is exactly one such cookie.
+// a valid signature; otherwise at and err are the result of [Manager.load]. [jar.Search]
+// chooses among several cookies with the name, and among the former names.
 func (m *Manager[T]) identify(ctx context.Context, s *Session[T]) (sent *verified.Cookie, at loaded[T], err error) {
 	lines := s.r.Header["Cookie"]
 	value, n := cookie.Lookup(lines, m.name)
-	if n == 0 {
-		return m.findFormer(ctx, s)
+	switch {
+	case n == 0 && len(m.former) == 0:
+		return nil, at, nil
+	case n == 0, n > 1 && !m.firstCookie:
+		return m.search(ctx, s, lines)
 	}
-	if n > 1 && !m.firstCookie {
-		return m.findAmong(ctx, s, m.name, n)
-	}
-	if sent = m.accept(ctx, value); sent == nil {
+	if sent, err = m.cookies.Verify(value); err != nil {
+		m.refuseCookie(ctx, err)
 		return nil, at, nil
 	}
 	at, err = m.load(ctx, sent.Key, sent.ID)
 	return sent, at, err
 }
 
-// accept verifies a cookie's value, and reports a cookie that is not accepted.
-func (m *Manager[T]) accept(ctx context.Context, value string) *verified.Cookie {
-	v, err := m.cookies.Verify(value)
-	if err == nil {
-		return v
-	}
+// refuseCookie reports a cookie that is not accepted. err is the signer's.
+func (c *core) refuseCookie(ctx context.Context, err error) {
 	reason := ReasonMalformed
 	if errors.Is(err, cookie.ErrSignature) {
 		reason = ReasonSignature
 	}
-	m.emit(ctx, Event{Kind: EventRejected, Reason: reason}, "")
-	return nil
+	c.emit(ctx, Event{Kind: EventRejected, Reason: reason}, "")
 }
 
-// findFormer looks for the session under the former names of its cookie. If the session of
-// one name has ended, it tries the next name.
-func (m *Manager[T]) findFormer(ctx context.Context, s *Session[T]) (sent *verified.Cookie, at loaded[T], err error) {
-	for i := range m.former {
-		name := m.former[i].Name
-		if name == m.name || slices.ContainsFunc(m.former[:i], func(f FormerCookie) bool { return f.Name == name }) {
-			continue
-		}
-		value, n := cookie.Lookup(s.r.Header["Cookie"], name)
-		var c candidate[T]
-		switch {
-		case n == 0:
-			continue
-		case n > 1 && !m.firstCookie:
-			c.sent, c.at, c.err = m.findAmong(ctx, s, name, n)
-		default:
-			if c.sent = m.accept(ctx, value); c.sent != nil {
-				c.at, c.err = m.load(ctx, c.sent.Key, c.sent.ID)
-			}
-		}
-		if c.sent == nil {
-			continue
-		}
-		if sent, at, err = c.sent, c.at, c.err; err == nil || !c.dead() {
-			s.resend = err == nil
-			return sent, at, err
-		}
+// search is identify for a request with several cookies of the name, or none. Several
+// result from a change of Domain, Path or Partitioned, or an attacker on a neighboring host
+// has planted one. The response clears those that are not used.
+func (m *Manager[T]) search(ctx context.Context, s *Session[T], lines []string) (*verified.Cookie, loaded[T], error) {
+	search := jar.Search{Lines: lines, Name: m.name, Former: m.former, TakeFirst: m.firstCookie, Verify: m.cookies.Verify,
+		Refused: func(err error) { m.refuseCookie(ctx, err) },
+		Several: func(name string, n int) {
+			m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonDuplicate}, "")
+			m.warn(ctx, &m.warnedCopies, warnCopiesEvery, "session: a client has sent several cookies of one name: Config.Cookie was changed, or another host of the domain "+
+				"sets one too; the response clears those that are not the session's, and Config.OnEvent reports each", "name", name, "cookies", n)
+		},
+		Load: func(v *verified.Cookie) jar.Answer {
+			at, err := m.load(ctx, v.Key, v.ID)
+			superseded, undecodable := (*supersededError)(nil), (*undecodableError)(nil)
+			return jar.Answer{Record: at, Key: at.key, Err: err, Superseded: errors.As(err, &superseded), Dead: isOver(err) || errors.As(err, &undecodable)}
+		},
 	}
-	return sent, at, err
+	r := search.Find()
+	s.resend, s.copies, s.copied = r.Resend, r.Clearing, r.Name
+	at, _ := r.Answer.Record.(loaded[T])
+	return r.Cookie, at, r.Answer.Err
 }
 
-// candidate is one of several cookies, and what it names.
-type candidate[T any] struct {
-	sent *verified.Cookie
-	at   loaded[T]
-	err  error
-}
-
-// dead reports whether the store has answered and there is no usable session.
-func (c *candidate[T]) dead() bool {
-	undecodable := (*undecodableError)(nil)
-	return isOver(c.err) || errors.As(c.err, &undecodable)
-}
-
-// findAmong checks several cookies of one name. They result from a change of Domain, Path
-// or Partitioned, or an attacker on a neighboring host has planted one. The response clears
-// those that are not used.
-func (m *Manager[T]) findAmong(ctx context.Context, s *Session[T], name string, n int) (*verified.Cookie, loaded[T], error) {
-	m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonDuplicate}, "")
-	m.warn(ctx, &m.warnedCopies, warnCopiesEvery, "session: a client has sent several cookies of one name: Config.Cookie was changed, or another host of the domain "+
-		"sets one too; the response clears those that are not the session's, and Config.OnEvent reports each", "name", name, "cookies", n)
-	s.copies, s.copied = clearOthers, name
-	var alive []candidate[T]
-	var dead candidate[T]
-	var seen []string
-	for value := range cookie.All(s.r.Header["Cookie"], name) {
-		v, err := m.cookies.Verify(value)
-		if err != nil || slices.Contains(seen, v.Key) {
-			continue
-		}
-		if seen = append(seen, v.Key); len(seen) > maxCopies {
-			break
-		}
-		at, err := m.load(ctx, v.Key, v.ID)
-		c := candidate[T]{v, at, err}
-		superseded := (*supersededError)(nil)
-		switch i := slices.IndexFunc(alive, func(c candidate[T]) bool { return c.at.key == at.key }); {
-		case err == nil && i < 0:
-			alive = append(alive, c)
-		case err == nil && at.key == v.Key:
-			alive[i] = c // prefer the session's own id to the one before Renew
-		case err == nil:
-		case !c.dead():
-			return v, at, err // the store does not answer
-		case dead.sent == nil, errors.As(err, &superseded):
-			dead = c
-		}
-	}
-	switch len(alive) {
-	case 0:
-		return dead.sent, dead.at, dead.err
-	case 1:
-		s.resend = true
-		return alive[0].sent, alive[0].at, nil
-	}
-	s.copies = clearAll // nothing shows which of them is the user's
-	return nil, loaded[T]{}, nil
-}
-
-// clearCopies expires the cookies of the name wherever this host, or a parent domain, may
-// have set them: the browser does not say where. The cookies came with this request, so
-// their path is a prefix of the request's path. The likely places come first, because a
-// long path can give too many.
+// clearCopies expires the cookies that came beside the session's (see [jar.Clearer]).
 func (s *Session[T]) clearCopies(h http.Header) {
-	if h == nil || s.copies == clearNone {
+	if h == nil || s.copies == jar.ClearNone {
 		return
 	}
-	all := s.copies == clearAll
-	s.copies = clearNone
-	own := FormerCookie{s.m.name, jar.DomainOf(s.settings.Domain), s.settings.path(), s.settings.Partitioned}
-	hosts := jar.Domains(s.r.Host)
-	if !slices.Contains(hosts, own.Domain) {
-		hosts = append(hosts, own.Domain) // behind a proxy that does not pass on the Host
-	}
-	lines := 0
-	for _, path := range jar.Paths(jar.RequestPath(s.r), own.Path) {
-		for _, domain := range hosts {
-			for _, partitioned := range []bool{false, true} {
-				c := FormerCookie{s.copied, domain, path, partitioned}
-				if (c != own || all) && s.clearCookie(h, c) {
-					lines++
-				}
-				if lines == jar.MaxClears {
-					return
-				}
-			}
-		}
-	}
+	c := s.clearer(h)
+	c.Copies(s.copied, s.settings.named(s.m.name), s.copies)
+	s.copies = jar.ClearNone
 }
 
 // clearFormer expires the cookies that the session had before Config.Cookie was changed. It
 // is called when the session gets another cookie or has ended.
 func (s *Session[T]) clearFormer(h http.Header) {
-	for _, c := range s.m.former {
-		if _, n := cookie.Lookup(s.r.Header["Cookie"], c.Name); n > 0 {
-			s.clearCookie(h, c)
-		}
+	if len(s.m.former) == 0 {
+		return
+	}
+	c := s.clearer(h)
+	for _, former := range s.m.former {
+		c.IfSent(former)
 	}
 }
 
-func (s *Session[T]) clearCookie(h http.Header, c FormerCookie) bool {
-	lower := strings.ToLower(c.Name)
-	host := strings.HasPrefix(lower, "__host-")
-	needsSecure := c.Partitioned || host || strings.HasPrefix(lower, "__secure-")
-	if host && (c.Domain != "" || c.Path != "/") || needsSecure && !s.secure {
-		return false // browsers do not store such a cookie, or do not delete it over plain HTTP
-	}
-	a := s.settings.attributes(0)
-	a.MaxAge, a.Domain, a.Path, a.Partitioned = -1, c.Domain, c.Path, c.Partitioned
-	if a.Secure = s.secure && (a.Secure || needsSecure); c.Partitioned {
-		a.SameSite = cookie.SameSiteNone // otherwise a browser refuses it in a page of another site
-	}
-	line := cookie.Append(nil, c.Name, "", &a)
-	if len(line) == 0 || slices.Contains(h["Set-Cookie"], string(line)) {
-		return false
-	}
-	addCookie(h, string(line))
-	return true
+func (s *Session[T]) clearer(h http.Header) jar.Clearer {
+	return jar.Clearer{Header: h, Request: s.r, Secure: s.secure, Attributes: s.settings.attributes(0)}
 }
 
 // reload loads the session again. It keeps the recorded functions and drops the view. It
@@ -237,7 +126,7 @@ func (s *Session[T]) reloadIfMoved(ctx context.Context) error {
 		return err
 	}
 	s.moveWith(at)
-	s.unview()
+	s.recorded.Unview()
 	s.adopt(at)
 	return nil
 }
@@ -271,7 +160,7 @@ func (m *Manager[T]) Open(r *http.Request) (*Session[T], error) {
 
 func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) error {
 	settings := m.settings(r)
-	if settings.path() != "/" && !settings.covers(jar.RequestPath(r)) {
+	if path := settings.path(); path != "/" && !jar.Covers(path, jar.RequestPath(r)) {
 		return ErrOutsidePath
 	}
 	s.m, s.r, s.secure = m, r, m.secure(r)

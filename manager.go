@@ -10,8 +10,10 @@ import (
 	"net/http"
 
 	"github.com/nestsession/session/cookie"
+	"github.com/nestsession/session/internal/check"
 	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/internal/document"
+	"github.com/nestsession/session/internal/exchange"
 	"github.com/nestsession/session/internal/verified"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
@@ -42,15 +44,16 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	if err := errors.Join(cfg.validate(), typeErr); err != nil {
 		return nil, err
 	}
+	former := cfg.formerCookies()
 	cfg = cfg.withDefaults()
 	signer, err := cookie.NewSigner(cfg.Secrets...)
 	if err != nil {
-		return nil, refuse("Secrets", "%v", err)
+		return nil, check.Refuse("Secrets", "%v", err)
 	}
 	codec.Seal = document.NewSealer(cfg.Secrets, cfg.Scope, cfg.Express.InsecurePlainIDs, cfg.Express.Rules)
 	m := &Manager[T]{codec: codec, core: core{
-		store: cfg.Store, signer: signer, seal: codec.Seal, former: cfg.FormerCookies, scope: cfg.Scope, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
-		genID: cfg.GenID, isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, errorHandler: cfg.ErrorHandler, now: cfg.Now,
+		store: cfg.Store, signer: signer, seal: codec.Seal, former: former, scope: cfg.Scope, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
+		genID: cfg.GenID, isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, exchanges: exchange.Manager{ErrorHandler: cfg.ErrorHandler}, now: cfg.Now,
 		logger: cfg.Logger, proxy: cfg.Proxy, idle: cfg.IdleTimeout, absolute: cfg.AbsoluteTimeout,
 		touchEvery: cfg.TouchInterval, grace: cfg.RenewGrace, maxBytes: cfg.MaxBytes,
 		loadTimeout: cfg.LoadTimeout, saveTimeout: cfg.SaveTimeout,
@@ -70,8 +73,8 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	if m.logger == nil {
 		m.logger = slog.Default()
 	}
-	if m.errorHandler == nil {
-		m.errorHandler = defaultErrorHandler
+	if m.exchanges.ErrorHandler == nil {
+		m.exchanges.ErrorHandler = defaultErrorHandler
 	}
 	if m.store == nil {
 		s := memstore.New(memstore.Config{Now: cfg.Now})

@@ -3,35 +3,17 @@ package session
 import (
 	"context"
 	"errors"
-	"math"
 	"net/http"
 	"time"
 
 	"github.com/nestsession/session/cookie"
 	"github.com/nestsession/session/internal/document"
+	"github.com/nestsession/session/internal/jar"
+	"github.com/nestsession/session/internal/lifetime"
 )
 
 // came reports whether the request's cookie has the session's current id.
 func (s *Session[T]) came() bool { return s.sent != nil && s.sent.ID == s.id }
-
-// lifetimeOf converts a MaxAge. Zero means none. A fraction of a millisecond is cut off.
-func lifetimeOf(maxAge time.Duration) document.Lifetime {
-	if maxAge == 0 || maxAge == UntilClosed {
-		return document.Lifetime{Off: maxAge == UntilClosed}
-	}
-	return document.Lifetime{Set: true, MS: int64(math.Floor(float64(maxAge) / float64(time.Millisecond)))}
-}
-
-// maxAgeOf is the inverse of lifetimeOf.
-func maxAgeOf(l document.Lifetime) time.Duration {
-	switch {
-	case l.Off:
-		return UntilClosed
-	case l.Set && l.MS == 0:
-		return 1
-	}
-	return time.Duration(l.MS) * time.Millisecond
-}
 
 func (s *Session[T]) set(c Cookie) {
 	s.changing()
@@ -47,33 +29,20 @@ func (s *Session[T]) set(c Cookie) {
 // useCookie takes over the attributes of a cookie, and resolves those that depend on the
 // request and on the time.
 func (s *Session[T]) useCookie(c *Cookie) {
-	s.settings, s.lifetime = s.m.resolve(c, s.secure), lifetimeOf(c.MaxAge)
+	s.settings, s.lifetime = s.m.resolve(c, s.secure), lifetime.Of(c.MaxAge)
 	if !c.Expires.IsZero() {
 		s.lifetime = document.Lifetime{Set: true, MS: int64(document.InstantOf(c.Expires) - s.m.present())}
 	}
 }
 
-// lastUsed returns when the session was last saved or touched. That is the store's expiry
-// minus the idle timeout, unless the absolute timeout has cut the expiry.
+// lastUsed returns when the session was last saved or touched.
 func (s *Session[T]) lastUsed() document.Instant {
-	idle := s.idle()
-	if !idle.Set || s.deadline == 0 || s.deadline == s.m.keepUntil(s.created) {
-		return s.used
-	}
-	return max(s.used, min(s.deadline-document.Instant(idle.MS), s.m.present()))
+	return lifetime.LastUsed(s.used, s.deadline, s.m.keepUntil(s.created), s.m.present(), s.idle())
 }
 
 // idle returns how long the session lives after each visit.
 func (s *Session[T]) idle() document.Lifetime {
-	switch {
-	case s.lifetime.Set && (s.ownCookie || s.m.idle <= 0):
-		return s.lifetime
-	case s.m.idle > 0:
-		return lifetimeOf(s.m.idle)
-	case s.m.idle == NoTimeout:
-		return document.Lifetime{}
-	}
-	return lifetimeOf(DefaultIdleTimeout)
+	return lifetime.Idle(s.lifetime, s.ownCookie, s.m.idle, DefaultIdleTimeout)
 }
 
 // expiry returns when a session that is used now ends: after the idle timeout, but not
@@ -84,12 +53,12 @@ func (s *Session[T]) expiry(now document.Instant) document.Instant {
 
 // within returns the earlier of at and the absolute timeout; zero means never.
 func (s *Session[T]) within(at document.Instant) document.Instant {
-	return earlier(at, s.m.end(s.created))
+	return lifetime.Earlier(at, s.m.end(s.created))
 }
 
 // recordExpiry returns until when the store keeps a session that is used now.
 func (s *Session[T]) recordExpiry(now document.Instant) document.Instant {
-	return earlier(s.idle().From(now), s.m.keepUntil(s.created))
+	return lifetime.Earlier(s.idle().From(now), s.m.keepUntil(s.created))
 }
 
 // cookieExpiry returns until when the browser keeps a cookie that is sent now. Zero means
@@ -102,11 +71,13 @@ func (s *Session[T]) cookieExpiry(now document.Instant) document.Instant {
 	return at
 }
 
-func earlier(a, b document.Instant) document.Instant {
-	if a == 0 || b != 0 && b < a {
-		return b
+// due reports whether a visit that moves the store's expiry to at writes to the store.
+func (s *Session[T]) due(at document.Instant) bool {
+	var cookie document.Lifetime
+	if s.m.policy.cookieNeedsWrite() { // the browser's cookie must not expire in the meantime
+		cookie = s.lifetime
 	}
-	return a
+	return lifetime.Due(at, s.deadline, s.m.touchEvery, s.idle(), cookie)
 }
 
 // sendCookie adds the session's cookie to the header.
@@ -140,7 +111,7 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 	}
 	s.clearCopies(h)
 	s.clearFormer(h)
-	addCookie(h, string(line))
+	jar.Add(h, string(line))
 	s.cookieSent = true
 	if !s.m.policy.saveIsUse() {
 		s.expires = s.expiry(s.now)
@@ -161,14 +132,8 @@ func (s *Session[T]) expireCookie(h http.Header) {
 		a.MaxAge = -1
 	}
 	if line := cookie.Append(nil, s.m.name, "", &a); len(line) > 0 { // empty if a stored cookie cannot be written
-		addCookie(h, string(line))
+		jar.Add(h, string(line))
 	}
 }
 
-func addCookie(h http.Header, line string) {
-	if lines := h["Set-Cookie"]; len(lines) > 0 {
-		h["Set-Cookie"] = append(lines, line)
-		return
-	}
-	h["Set-Cookie"] = []string{line}
-}
+func addCookie(h http.Header, line string) { jar.Add(h, line) }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/frames"
+	"github.com/nestsession/session/internal/jar"
+	"github.com/nestsession/session/internal/replay"
 	"github.com/nestsession/session/store"
 )
 
@@ -63,16 +65,9 @@ type base[T any] struct {
 
 // changes is what the request has changed and not saved.
 type changes[T any] struct {
-	view          T    // doc's value with updates applied, if viewed
-	viewed, shown bool // there is a view; Data has handed it out as it is
-	updates       []func(*T)
-	few           [2]func(*T) // the first array of updates, to save an allocation
+	recorded replay.Changes[T] // by Update
 
-	outside         string // the key of what was changed outside Update, if that was noticed
-	reference       *T     // what the view was when Data handed it out, if there were updates
-	reportedOutside bool   // Save has returned that data were changed outside Update
 	ownerBefore     string // SetOwner
-
 	touched         bool
 	settingsChanged bool
 	regenerated     bool
@@ -92,10 +87,10 @@ type reply struct {
 	ownCookie bool // settings and lifetime are the session's own
 
 	headerSent, cookieSent bool
-	repair                 bool     // the client may not have got the cookie of a renewal
-	resend                 bool     // the client has several cookies of the name
-	copies                 clearing // what becomes of several cookies of one name
-	copied                 string   // that name
+	repair                 bool         // the client may not have got the cookie of a renewal
+	resend                 bool         // the client has several cookies of the name
+	copies                 jar.Clearing // what becomes of several cookies of one name
+	copied                 string       // that name
 }
 
 // progress is how far the request has come.
@@ -116,15 +111,6 @@ type progress struct {
 	failed             bool           // the handler panicked, and what it had changed was dropped
 	over, overReported bool           // the request is over, and a change after it was reported
 }
-
-// clearing says what becomes of several cookies of the name.
-type clearing uint8
-
-const (
-	clearNone   clearing = iota
-	clearOthers          // all but the one that Config.Cookie describes
-	clearAll
-)
 
 // pendingDelete is a session that the store has failed to end.
 type pendingDelete struct {

@@ -69,7 +69,7 @@ func (s *Session[T]) login(ctx context.Context, owner string) error {
 			return err // the alias is a record that makes no sense to us
 		}
 	case stateStored: // another login has superseded it: what was there when this request came stays
-		s.unview()
+		s.recorded.Unview()
 		s.state, s.version, s.origin = stateNew, 0, s.m.codec.Empty
 	default:
 		if err := s.anew(ctx); err != nil {
@@ -115,7 +115,7 @@ func (s *Session[T]) move(ctx context.Context, login string) error {
 	}
 	restore := func(err error) error {
 		s.identity, s.doc, s.version = before, doc, version
-		s.unview()
+		s.recorded.Unview()
 		return err
 	}
 	for try := 0; ; try++ {
@@ -228,7 +228,7 @@ func (s *Session[T]) dropData() {
 	s.useCookie(s.m.settings(s.r))
 	s.ownCookie, s.settingsChanged = false, false
 	s.storedOwner = ""
-	s.unview()
+	s.recorded.Unview()
 }
 
 // supersede swaps the session's record, under its old key, for a pointer to the new one.

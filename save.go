@@ -272,7 +272,7 @@ func (s *Session[T]) differs(body []byte, since *document.Document[T]) (bool, er
 
 // saveFollower saves the changes since the session was found to be superseded.
 func (s *Session[T]) saveFollower(ctx context.Context) error {
-	if len(s.updates) == 0 {
+	if !s.recorded.Any() {
 		return nil
 	}
 	return s.follow(ctx, s.follows)
@@ -290,9 +290,7 @@ func (s *Session[T]) follow(ctx context.Context, key string) error {
 	for range maxHops {
 		t := &Session[T]{m: s.m, r: s.r}
 		t.secure, t.now = s.secure, s.m.present()
-		for _, fn := range s.updates {
-			t.updates = append(t.updates, func(data *T) { s.apply(fn, data) })
-		}
+		t.recorded.Copy(&s.recorded, &s.mu)
 		t.useCookie(s.m.settings(s.r))
 		at, err := s.m.load(ctx, key, "")
 		if superseded := (*supersededError)(nil); errors.As(err, &superseded) && superseded.carry {
@@ -318,7 +316,7 @@ func (s *Session[T]) follow(ctx context.Context, key string) error {
 		}
 		if err == nil {
 			s.follows, s.touched = key, false
-			s.few, s.updates = [2]func(*T){}, nil
+			s.recorded.ForgetUpdates()
 		}
 		return err
 	}

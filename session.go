@@ -9,6 +9,7 @@ import (
 
 	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/internal/frames"
+	"github.com/nestsession/session/internal/lifetime"
 	"github.com/nestsession/session/internal/verified"
 )
 
@@ -95,9 +96,7 @@ func (s *Session[T]) IsNew() bool {
 func (s *Session[T]) Data() T {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	view := s.look()
-	s.show()
-	return *view
+	return s.recorded.Data(s.replayBase())
 }
 
 // Update applies fn to the request's view of the data and records it. The change is saved
@@ -199,25 +198,13 @@ func (s *Session[T]) Expires() time.Time {
 	return s.expires.Time()
 }
 
-func (s *Session[T]) isNew() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.state == stateNew
-}
-
-func (s *Session[T]) isSent() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.cookieSent
-}
-
 // Cookie returns the attributes of this session's cookie. MaxAge is the lifetime from each
 // visit on. Expires is always zero; see [Session.Expires].
 func (s *Session[T]) Cookie() Cookie {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := *s.settings
-	c.MaxAge, c.Expires = maxAgeOf(s.lifetime), time.Time{}
+	c.MaxAge, c.Expires = lifetime.MaxAge(s.lifetime), time.Time{}
 	return c
 }
 

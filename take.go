@@ -37,7 +37,7 @@ func Take[T, V any](ctx context.Context, s *Session[T], fn func(data *T) V) (V, 
 		return none, ErrRevoked
 	}
 	changed := false
-	before := len(s.updates)
+	before := s.recorded.Len()
 	s.update(func(data *T) {
 		was, werr := s.m.codec.Encode(data)
 		taken = fn(data)
@@ -45,15 +45,14 @@ func Take[T, V any](ctx context.Context, s *Session[T], fn func(data *T) V) (V, 
 		changed = werr != nil || err != nil || !bytes.Equal(was, is)
 	})
 	if !changed {
-		s.updates = s.updates[:before]
-		s.shown = true // by the result, perhaps
+		s.recorded.Undo()
 		return taken, nil
 	}
 	s.enough, s.taking = func() bool { return !changed }, true
 	defer func() { s.enough, s.taking = nil, false }()
 	err := s.save(d)
 	if err != nil || !changed {
-		s.takeBack(before)
+		s.recorded.Cut(before)
 	}
 	if err != nil {
 		s.reportSave(d, err)
@@ -63,14 +62,4 @@ func Take[T, V any](ctx context.Context, s *Session[T], fn func(data *T) V) (V, 
 		s.saved = s.doc
 	}
 	return taken, nil
-}
-
-// takeBack forgets the updates from n on, unless all are forgotten. The view is made
-// anew from the others.
-func (s *Session[T]) takeBack(n int) {
-	if len(s.updates) > n {
-		clear(s.updates[n:])
-		s.updates = s.updates[:n]
-		s.unview()
-	}
 }

@@ -1,9 +1,6 @@
 package session
 
 import (
-	"encoding/json"
-	"reflect"
-
 	"github.com/nestsession/session/internal/clone"
 	"github.com/nestsession/session/internal/jsontext"
 )
@@ -12,38 +9,17 @@ import (
 // values that were put in as a V, and values that JSON can convert to V. It returns false
 // if the key is missing or its value does not fit V.
 func Value[V any](s *Session[map[string]any], key string) (V, bool) {
-	var v V
-	raw, ok := s.Data()[key]
-	if !ok {
-		return v, false
+	if raw, ok := s.Data()[key]; ok {
+		return clone.Convert[V](raw)
 	}
-	if same, ok := raw.(V); ok && !shares(reflect.TypeFor[V]()) {
-		return same, true
-	}
-	text, err := json.Marshal(raw)
-	if err != nil || json.Unmarshal(text, &v) != nil {
-		var none V
-		return none, false
-	}
-	return v, true
-}
-
-// shares reports whether a caller that reads a value of the type could modify the original.
-func shares(t reflect.Type) bool {
-	switch t.Kind() {
-	case reflect.Map, reflect.Slice, reflect.Pointer, reflect.Interface, reflect.Struct, reflect.Array:
-		return true
-	}
-	return false
+	var none V
+	return none, false
 }
 
 // Put sets a key, for a session whose data are a map. The value is stored as JSON. If JSON
 // cannot represent it, the save fails.
 func Put(s *Session[map[string]any], key string, value any) {
-	text, err := json.Marshal(value)
-	if err == nil {
-		err = clone.CheckValue(value).Err()
-	}
+	text, err := clone.Encode(value)
 	s.Update(func(data *map[string]any) {
 		if err != nil {
 			(*data)[key] = value // the save returns the error

@@ -98,6 +98,20 @@ type Pinger interface {
 	Ping(ctx context.Context) error
 }
 
+// SinceLoader is a [Store] that need not return again what the caller has read. It is for
+// callers that keep what they decoded. Only a store that never gives an id the same version
+// twice, see [Version], may be a SinceLoader.
+//
+// Look for it with a type assertion on the store itself, not with [As]: a store in front of
+// another may answer a Load differently.
+type SinceLoader interface {
+	// LoadSince is Load, except that Data is nil if the record still has the version
+	// have. Owner and Expires are set in any case. Version 0 is no version, so
+	// LoadSince with 0 always returns Data. If the version is have, LoadSince neither
+	// copies the data nor allocates memory for it.
+	LoadSince(ctx context.Context, id string, have Version) (Record, error)
+}
+
 // Unwrapper is a store in front of another, such as a cache.
 type Unwrapper interface {
 	Unwrap() Store

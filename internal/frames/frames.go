@@ -141,9 +141,12 @@ func names(pcs []uintptr) (all []string) {
 	}
 }
 
-// Own reports whether a function is this package's.
+// Own reports whether a function is one of those through which a request passes between
+// net/http, the handler and the session: it belongs to the root package, or to
+// internal/exchange.
 func Own(function string) bool {
-	return strings.HasPrefix(function, "github.com/nestsession/session.")
+	name, ok := strings.CutPrefix(function, "github.com/nestsession/session")
+	return ok && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "/internal/exchange."))
 }
 
 // traceDepth bounds how many callers of a change are remembered: a handler and the

@@ -69,3 +69,13 @@ func RequestPath(r *http.Request) string {
 	_, path, _ := strings.Cut(rest, "/")
 	return "/" + path
 }
+
+// Covers is the path-match of RFC 6265 section 5.1.4: whether a browser sends a cookie of
+// the path with a request. express-session compares only the text, so its "/admin" also
+// covers "/administrator", to which no browser sends the cookie.
+func Covers(cookie, request string) bool {
+	if cookie == "/" {
+		return true
+	}
+	return strings.HasPrefix(request, cookie) && (len(request) == len(cookie) || cookie[len(cookie)-1] == '/' || request[len(cookie)] == '/')
+}

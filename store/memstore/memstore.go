@@ -57,11 +57,12 @@ type Store struct {
 }
 
 var (
-	_ store.Store   = (*Store)(nil)
-	_ store.Lister  = (*Store)(nil)
-	_ store.Watcher = (*Store)(nil)
-	_ store.Sweeper = (*Store)(nil)
-	_ store.Pinger  = (*Store)(nil)
+	_ store.Store       = (*Store)(nil)
+	_ store.Lister      = (*Store)(nil)
+	_ store.Watcher     = (*Store)(nil)
+	_ store.Sweeper     = (*Store)(nil)
+	_ store.Pinger      = (*Store)(nil)
+	_ store.SinceLoader = (*Store)(nil)
 )
 
 // New returns an empty store. Close frees its memory at once.
@@ -114,6 +115,15 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	r := e.record()
 	sh.mu.Unlock()
 	return r, nil
+}
+
+// LoadSince implements [store.SinceLoader]. It counts as a use of the session, as Load does.
+func (s *Store) LoadSince(ctx context.Context, id string, have store.Version) (store.Record, error) {
+	r, err := s.Load(ctx, id)
+	if r.Version == have {
+		r.Data = nil
+	}
+	return r, err
 }
 
 // Create implements [store.Store]. If it reaches a limit, it does what [Config.AtLimit]

@@ -29,6 +29,25 @@ func TestLoadDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// Not parallel: testing.AllocsPerRun counts for the whole process.
+func TestLoadSinceDoesNotAllocate(t *testing.T) {
+	s := memstore.New(memstore.Config{})
+	defer s.Close()
+	ctx := context.Background()
+	v, err := s.Create(ctx, store.Record{ID: "a", Data: make([]byte, 1000), Expires: time.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	allocs := testing.AllocsPerRun(1000, func() {
+		if r, err := s.LoadSince(ctx, "a", v); err != nil || r.Data != nil {
+			t.Errorf("LoadSince: %d bytes, %v", len(r.Data), err)
+		}
+	})
+	if allocs != 0 {
+		t.Errorf("LoadSince allocates %v times", allocs)
+	}
+}
+
 func TestExpiredUntilSwept(t *testing.T) {
 	t.Parallel()
 	f := setup(t, memstore.Config{})

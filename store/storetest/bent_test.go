@@ -15,6 +15,7 @@ type bent struct {
 	peer store.Store // another node on the table; by default a faultless one
 
 	load   func(ctx context.Context, id string) (store.Record, error)
+	since  func(ctx context.Context, id string, have store.Version) (store.Record, error)
 	create func(ctx context.Context, r store.Record) (store.Version, error)
 	update func(ctx context.Context, r store.Record) (store.Version, error)
 	touch  func(ctx context.Context, id string, expires time.Time) error
@@ -28,7 +29,7 @@ type bent struct {
 
 func newBent() *bent {
 	t := newTable()
-	return &bent{
+	b := &bent{
 		table:  t,
 		peer:   simple{t},
 		load:   t.Load,
@@ -42,9 +43,18 @@ func newBent() *bent {
 		ping:   t.Ping,
 		close:  t.Close,
 	}
+	b.since = func(ctx context.Context, id string, have store.Version) (store.Record, error) {
+		r, err := b.load(ctx, id)
+		return newer(r, have), err
+	}
+	return b
 }
 
 func (b *bent) Load(ctx context.Context, id string) (store.Record, error) { return b.load(ctx, id) }
+
+func (b *bent) LoadSince(ctx context.Context, id string, have store.Version) (store.Record, error) {
+	return b.since(ctx, id, have)
+}
 
 func (b *bent) Create(ctx context.Context, r store.Record) (store.Version, error) {
 	return b.create(ctx, r)

@@ -20,6 +20,11 @@ const (
 	Closer  Capability = "Closer"  // io.Closer
 )
 
+// SinceLoader is [store.SinceLoader], looked for in the store itself and not behind it. It is
+// the one capability that [Options.Without] does not name: a store that does not have it
+// loses nothing but time.
+const SinceLoader Capability = "SinceLoader"
+
 // Properties of a store.
 const (
 	// Peers are several instances on the same records, see [Opened.Peers].
@@ -55,6 +60,14 @@ var interfaces = map[Capability]func(Opened) bool{
 	Peers:   func(o Opened) bool { return len(o.Peers) > 0 },
 }
 
+// voluntary are the interfaces that a store may lack without a reason.
+var voluntary = map[Capability]func(Opened) bool{
+	SinceLoader: func(o Opened) bool {
+		_, ok := o.Store.(store.SinceLoader)
+		return ok
+	},
+}
+
 // behaviours are the capabilities that show only in use.
 var behaviours = []Capability{UniqueVersions, AnyBytes, LongIDs, TouchEvents}
 
@@ -87,9 +100,11 @@ func capabilityErrors(o Opened, without map[Capability]string) (errs []error) {
 
 // missing returns the capabilities that the store's methods show to be missing.
 func missing(o Opened) (all []Capability) {
-	for c, present := range interfaces {
-		if !present(o) {
-			all = append(all, c)
+	for _, table := range []map[Capability]func(Opened) bool{interfaces, voluntary} {
+		for c, present := range table {
+			if !present(o) {
+				all = append(all, c)
+			}
 		}
 	}
 	return all

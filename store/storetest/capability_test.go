@@ -237,7 +237,7 @@ func lagging(b *bent, lag time.Duration) store.Store {
 // Every optional case belongs to a capability that exists.
 func TestCasesNeedKnownCapabilities(t *testing.T) {
 	t.Parallel()
-	known := append(slices.Collect(maps.Keys(interfaces)), behaviours...)
+	known := slices.Concat(slices.Collect(maps.Keys(interfaces)), slices.Collect(maps.Keys(voluntary)), behaviours)
 	used := map[Capability]bool{}
 	for name, c := range allCases() {
 		if c.needs != "" && !slices.Contains(known, c.needs) {

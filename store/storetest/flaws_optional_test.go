@@ -12,6 +12,49 @@ import (
 )
 
 var optionalFlaws = []flaw{
+	{"LoadSince/SameVersion", "returns the data again", func(b *bent) {
+		b.since = func(ctx context.Context, id string, _ store.Version) (store.Record, error) { return b.load(ctx, id) }
+	}},
+	{"LoadSince/SameVersion", "leaves out the owner, too", func(b *bent) {
+		b.since = func(ctx context.Context, id string, have store.Version) (store.Record, error) {
+			r, err := b.load(ctx, id)
+			if r.Version == have {
+				r.Owner, r.Data = "", nil
+			}
+			return r, err
+		}
+	}},
+	{"LoadSince/OtherVersion", "takes an older version for the present one", func(b *bent) {
+		b.since = func(ctx context.Context, id string, have store.Version) (store.Record, error) {
+			r, err := b.load(ctx, id)
+			if have != 0 {
+				r.Data = nil
+			}
+			return r, err
+		}
+	}},
+	{"LoadSince/OtherVersion", "takes no version for the present one", func(b *bent) {
+		b.since = func(ctx context.Context, id string, have store.Version) (store.Record, error) {
+			r, err := b.load(ctx, id)
+			if have == 0 {
+				have = r.Version
+			}
+			return newer(r, have), err
+		}
+	}},
+	{"LoadSince/AnotherLife", "counts the versions of each life from one", func(b *bent) {
+		b.since = func(ctx context.Context, id string, _ store.Version) (store.Record, error) {
+			r, err := b.load(ctx, id)
+			return newer(r, r.Version), err
+		}
+	}},
+	{"LoadSince/Ended", "does not look at the expiry if the version is the same", func(b *bent) {
+		b.since = func(_ context.Context, id string, have store.Version) (store.Record, error) {
+			r, _ := b.kept(id)
+			return newer(r, have), nil
+		}
+	}},
+
 	{"List/All", "lists the first page alone", func(b *bent) {
 		b.listed(func(_ string, all []store.Record) []store.Record { return all[:min(len(all), 100)] })
 	}},

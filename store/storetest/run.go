@@ -18,6 +18,7 @@ var topics = []struct {
 	cases []testCase
 }{
 	{"Load", loadCases},
+	{"LoadSince", sinceCases},
 	{"Create", createCases},
 	{"Swap", swapCases},
 	{"Version", versionCases},

@@ -105,6 +105,19 @@ func (t *table) Load(ctx context.Context, id string) (store.Record, error) {
 	return t.live(id)
 }
 
+func (t *table) LoadSince(ctx context.Context, id string, have store.Version) (store.Record, error) {
+	r, err := t.Load(ctx, id)
+	return newer(r, have), err
+}
+
+// newer returns r without its data if it has the version have.
+func newer(r store.Record, have store.Version) store.Record {
+	if r.Version == have {
+		r.Data = nil
+	}
+	return r
+}
+
 func (t *table) Create(ctx context.Context, r store.Record) (store.Version, error) {
 	if err := t.begin(ctx); err != nil {
 		return 0, err

@@ -116,7 +116,7 @@ func (h *history) read(b *browser, t *trip) {
 			}
 		}
 	}
-	l.line = t.seen.line
+	h.goesOnAs(l, t.seen.line)
 	h.readLine(b, t, at)
 }
 

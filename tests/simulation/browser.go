@@ -169,6 +169,10 @@ func (b *browser) take(t *trip) {
 		h.lives[b.life].known = true
 	case t.ok() && t.is("/logout") && t.seen.life == b.life, t.seen.ran && t.seen.life == 0 && t.life == b.life && b.life != 0 && h.lives[b.life].ending:
 		b.life = 0
+	case t.ok() && t.is("/logout") && h.ended(t) && b.jar.header(page) == "":
+		// Requests in parallel have begun two sessions. The user has logged out of one, and
+		// that answer clears the cookie of the other, as promise 13 allows it.
+		b.life = 0
 	}
 }
 

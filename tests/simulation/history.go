@@ -51,6 +51,7 @@ type life struct {
 	known   bool      // and the answer has arrived
 	ended   *moment   // its end, acknowledged
 	ending  bool      // somebody has tried to end it
+	drops   bool      // and its data with it
 	cookies []*issue  // all it ever had
 	streams []*following
 
@@ -133,10 +134,18 @@ func (h *history) leaving(t *trip, drops bool, kind session.EventKind) {
 func (h *history) leave(l *life, drops bool, kind session.EventKind) {
 	l.ending = true
 	if drops {
-		l.ends[kind] = true
+		l.ends[kind], l.drops = true, true
 		h.lineOf(l.line).ending = true
 	} else {
 		l.silent = true
+	}
+}
+
+// goesOnAs notes the line that a session was seen to have. It is another one than was
+// expected if the session that a login came with had ended by then.
+func (h *history) goesOnAs(l *life, line int) {
+	if l.line = line; l.drops {
+		h.lineOf(line).ending = true
 	}
 }
 
@@ -152,6 +161,12 @@ func (l *life) end(at moment) {
 	if l.ending = true; l.ended == nil {
 		l.ended = &at
 	}
+}
+
+// ended reports whether it is this request that has ended the session that it saw.
+func (h *history) ended(t *trip) bool {
+	l := h.lives[t.seen.life]
+	return l != nil && l.ended != nil && slices.ContainsFunc(t.writes, func(w write) bool { return w.decides })
 }
 
 // follow watches a stream, whose session was read a moment ago.

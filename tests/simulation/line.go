@@ -44,7 +44,7 @@ func (h *history) added(t *trip, done moment) {
 		h.broken("life %d has ended, and was changed on node %d", l.number, done.node)
 	}
 	if !l.visitor || t.seen.life != 0 {
-		l.line = t.seen.line
+		h.goesOnAs(l, t.seen.line)
 	}
 	n := h.lineOf(l.line)
 	n.acked = append(n.acked, item{number, done})

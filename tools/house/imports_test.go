@@ -24,7 +24,7 @@ func TestRootModuleNeedsNoOther(t *testing.T) {
 
 // mayImport says which packages of ours those of the root module may import.
 var mayImport = map[string][]string{
-	"":                  {"cookie", "store", "store/memstore", "internal/backoff", "internal/clone", "internal/crew", "internal/deadline", "internal/document", "internal/frames", "internal/jar", "internal/jsontext", "internal/once", "internal/verified", "internal/watch"},
+	"":                  {"cookie", "store", "store/memstore", "internal/backoff", "internal/check", "internal/clone", "internal/crew", "internal/deadline", "internal/document", "internal/frames", "internal/jar", "internal/jsontext", "internal/lifetime", "internal/once", "internal/replay", "internal/verified", "internal/watch"},
 	"cookie":            {},
 	"store":             {},
 	"express":           {"", "cookie"},
@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"store/nearcache":   {"store", "internal/feed", "internal/digest"},
 	"internal/backoff":  {},
 	"internal/batch":    {},
+	"internal/check":    {"cookie", "internal/jar", "internal/lifetime"},
 	"internal/clone":    {"internal/jsontext"},
 	"internal/crew":     {},
 	"internal/deadline": {},
@@ -42,9 +43,11 @@ var mayImport = map[string][]string{
 	"internal/document": {"internal/clone", "internal/jsontext"},
 	"internal/feed":     {"store", "internal/backoff"},
 	"internal/frames":   {},
-	"internal/jar":      {},
+	"internal/jar":      {"cookie", "internal/verified"},
 	"internal/jsontext": {},
+	"internal/lifetime": {"internal/document"},
 	"internal/once":     {},
+	"internal/replay":   {"internal/clone", "internal/document", "internal/frames"},
 	"internal/verified": {"cookie"},
 	"internal/watch":    {"store", "internal/digest", "internal/feed", "internal/backoff"},
 	"internal/promises": {"", "express", "store"},

@@ -1,4 +1,4 @@
-package session
+package exchange
 
 import (
 	"bufio"
@@ -19,9 +19,9 @@ var errAnswered = errors.New("session: the client has already received an error 
 // response is the http.ResponseWriter of the handler. It saves the session before anything
 // is sent to the client. It has all methods that can send the headers; Unwrap gives access
 // to the other methods of the underlying writer.
-type response[T any] struct {
+type response struct {
 	w      http.ResponseWriter
-	x      *exchange[T]
+	x      *Exchange
 	before http.Header // the header before the handler ran, if it was not empty
 	sent   atomic.Bool // the headers are sent, or the connection was taken over
 	failed bool        // the error response was sent
@@ -30,7 +30,7 @@ type response[T any] struct {
 	carried  []string // cookies to send after a Hijack that failed
 }
 
-func (w *response[T]) begin(under http.ResponseWriter, x *exchange[T]) {
+func (w *response) begin(under http.ResponseWriter, x *Exchange) {
 	w.w, w.x = under, x
 	if h := under.Header(); len(h) > 0 {
 		w.before = h.Clone()
@@ -38,11 +38,11 @@ func (w *response[T]) begin(under http.ResponseWriter, x *exchange[T]) {
 }
 
 // Unwrap is for [http.ResponseController].
-func (w *response[T]) Unwrap() http.ResponseWriter { return w.w }
+func (w *response) Unwrap() http.ResponseWriter { return w.w }
 
 // Header returns the response's header. After an error response it returns a map that is
 // not sent, so that the handler cannot add trailers to the error response.
-func (w *response[T]) Header() http.Header {
+func (w *response) Header() http.Header {
 	if w.failed {
 		return http.Header{}
 	}
@@ -52,7 +52,7 @@ func (w *response[T]) Header() http.Header {
 // release saves the session once, before the headers are sent. It reports whether the
 // handler's response may be sent. code is the response's status; 0 when the handler
 // returns.
-func (w *response[T]) release(code int) bool {
+func (w *response) release(code int) bool {
 	if w.sent.Swap(true) {
 		return !w.failed
 	}
@@ -65,31 +65,29 @@ func (w *response[T]) release(code int) bool {
 }
 
 // commit saves the session and adds its cookies.
-func (w *response[T]) commit(code int) error {
+func (w *response) commit(code int) error {
 	h := w.w.Header()
 	before := len(h["Set-Cookie"])
 	err := w.x.commit(h, code)
 	if len(h["Set-Cookie"]) == before { // otherwise new ones replace them
-		for _, line := range w.carried {
-			addCookie(h, line)
-		}
+		addCookies(h, w.carried)
 	}
 	return err
 }
 
 // fail sends the error response instead of the handler's.
-func (w *response[T]) fail(err error) {
+func (w *response) fail(err error) {
 	w.failed = true
 	h := w.w.Header()
 	clear(h)
 	maps.Copy(h, w.before)
-	w.x.m.errorHandler(w.w, w.x.r, err)
+	w.x.ctx.manager.ErrorHandler(w.w, w.x.r, err)
 }
 
 // finish runs when the handler returns. It saves what has changed since the headers were
 // sent. It does not run if the handler panics and no handler inside recovers.
-func (w *response[T]) finish() {
-	if w.release(0) && w.x.gate.Opened() && w.x.s.hasMoreToCommit() {
+func (w *response) finish() {
+	if w.release(0) && w.x.once.Opened() && w.x.ctx.Session.Unfinished() {
 		// The headers are sent, so the client cannot get an error. commit reports it.
 		w.failed = w.x.commit(nil, 0) != nil
 	}
@@ -97,7 +95,7 @@ func (w *response[T]) finish() {
 
 // WriteHeader passes informational responses (1xx) on, because the final response is still
 // to come. 101 is final.
-func (w *response[T]) WriteHeader(code int) {
+func (w *response) WriteHeader(code int) {
 	if code >= 100 && code < 200 && code != http.StatusSwitchingProtocols {
 		if !w.failed {
 			w.w.WriteHeader(code)
@@ -112,14 +110,14 @@ func (w *response[T]) WriteHeader(code int) {
 	}
 }
 
-func (w *response[T]) Write(p []byte) (int, error) {
+func (w *response) Write(p []byte) (int, error) {
 	if !w.release(http.StatusOK) {
 		return 0, errAnswered
 	}
 	return w.w.Write(p)
 }
 
-func (w *response[T]) WriteString(s string) (int, error) {
+func (w *response) WriteString(s string) (int, error) {
 	if !w.release(http.StatusOK) {
 		return 0, errAnswered
 	}
@@ -127,7 +125,7 @@ func (w *response[T]) WriteString(s string) (int, error) {
 }
 
 // ReadFrom lets the underlying writer send a file efficiently.
-func (w *response[T]) ReadFrom(r io.Reader) (int64, error) {
+func (w *response) ReadFrom(r io.Reader) (int64, error) {
 	if !w.release(http.StatusOK) {
 		return 0, errAnswered
 	}
@@ -135,9 +133,9 @@ func (w *response[T]) ReadFrom(r io.Reader) (int64, error) {
 }
 
 // Flush is for handlers that do not use [http.ResponseController].
-func (w *response[T]) Flush() { _ = w.FlushError() }
+func (w *response) Flush() { _ = w.FlushError() }
 
-func (w *response[T]) FlushError() error {
+func (w *response) FlushError() error {
 	if !w.release(http.StatusOK) {
 		return errAnswered
 	}
@@ -150,7 +148,7 @@ func (w *response[T]) FlushError() error {
 // will be written. (After WriteHeader(101) the cookie is already sent.)
 // httputil.ReverseProxy is known to write this response's header. If the connection cannot
 // be handed over, the response goes on as if Hijack had not been called.
-func (w *response[T]) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	bottom := bottomOf(w.w)
 	if _, can := bottom.(http.Hijacker); !can {
 		return http.NewResponseController(bottom).Hijack() // its error says why not
@@ -163,7 +161,7 @@ func (w *response[T]) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		w.hijacked = true
 		return c.Hijack()
 	}
-	proxied := frames.WritesHeader(w.x.depth)
+	proxied := frames.WritesHeader(w.x.ctx.depth)
 	cookies, known, err := w.saveBeforeHijack(proxied)
 	if err != nil {
 		w.fail(err)
@@ -173,7 +171,7 @@ func (w *response[T]) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		w.carried = cookies
 		if known != nil {
-			known.unsend()
+			known.Unsend()
 		}
 		w.sent.Store(false)
 		return nil, nil, err
@@ -182,12 +180,10 @@ func (w *response[T]) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	switch {
 	case known == nil:
 	case proxied:
-		for _, line := range cookies {
-			addCookie(w.w.Header(), line)
-		}
+		addCookies(w.w.Header(), cookies)
 	default:
-		known.unsend()
-		known.taken(w.x.ctx.Context)
+		known.Unsend()
+		known.Taken(w.x.ctx.Context)
 	}
 	return conn, rw, nil
 }
@@ -195,23 +191,29 @@ func (w *response[T]) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // saveBeforeHijack saves a session that is in the store, because after the hijack no error
 // response is possible. It returns the cookies that are due. It also returns the session if
 // this response has not yet sent its cookie.
-func (w *response[T]) saveBeforeHijack(proxied bool) ([]string, *Session[T], error) {
+func (w *response) saveBeforeHijack(proxied bool) ([]string, Session, error) {
 	x := w.x
 	if broken := x.broken.Load(); broken != nil {
 		return nil, nil, *broken
 	}
-	if !x.gate.Opened() {
+	if !x.once.Opened() {
 		return nil, nil, nil
 	}
-	s := &x.s
-	if s.isNew() && !proxied {
+	s := x.ctx.Session
+	isNew, sent := s.Cookie()
+	if isNew && !proxied {
 		return nil, s, nil // it is kept for the error page, or dropped
 	}
-	told := s.isSent()
 	h := http.Header{}
 	err := x.commit(h, http.StatusSwitchingProtocols)
-	if told {
+	if sent {
 		s = nil
 	}
 	return h["Set-Cookie"], s, err
+}
+
+func addCookies(h http.Header, lines []string) {
+	if len(lines) > 0 {
+		h["Set-Cookie"] = append(h["Set-Cookie"], lines...)
+	}
 }
