@@ -29,8 +29,8 @@ type Place[T any] struct {
 func (c *Codec[T]) Look(key string) Place[T] {
 	p := Place[T]{key: key, hash: c.cache.Hash(key)}
 	p.drops = c.cache.Drops(p.hash)
-	p.doc = c.cache.Get(p.hash, func(d *Document[T]) bool { return d.key == key })
-	if p.doc != nil {
+	if e := c.cache.Get(p.hash, func(e *recent.Entry) bool { return e.Key == key }); e != nil {
+		p.doc = e.Value.(*Document[T])
 		p.Version = p.doc.version.Load()
 	}
 	return p
@@ -73,9 +73,10 @@ func (c *Codec[T]) Decode(key string, data []byte) (*Document[T], error) {
 // is over, or lives on under another id, there is nothing to keep.
 func (c *Codec[T]) Keep(d *Document[T], version uint64) {
 	d.version.Store(version)
-	hash, is := c.cache.Hash(d.key), func(other *Document[T]) bool { return other.key == d.key }
+	d.entry.Value = d
+	hash, is := c.cache.Hash(d.entry.Key), func(e *recent.Entry) bool { return e.Key == d.entry.Key }
 	if !d.Meta.Ended && d.Meta.Successor == "" {
-		c.cache.Put(hash, d, c.size(d), d.drops, is)
+		c.cache.Put(hash, &d.entry, c.size(d), d.drops, is)
 	} else if c.cache.Get(hash, is) != nil {
 		c.cache.Drop(hash, is)
 	}
@@ -83,7 +84,7 @@ func (c *Codec[T]) Keep(d *Document[T], version uint64) {
 
 // Forget drops a session that has ended.
 func (c *Codec[T]) Forget(key string) {
-	c.cache.Drop(c.cache.Hash(key), func(d *Document[T]) bool { return d.key == key })
+	c.cache.Drop(c.cache.Hash(key), func(e *recent.Entry) bool { return e.Key == key })
 }
 
 // Cached returns how many documents the cache has, and how many bytes they take.
@@ -91,7 +92,7 @@ func (c *Codec[T]) Cached() (documents, bytes int) { return c.cache.Count() }
 
 // size is about what a document takes in memory.
 func (c *Codec[T]) size(d *Document[T]) int {
-	n := int(unsafe.Sizeof(*d)) + len(d.key) + cap(d.Data) + len(d.Meta.Owner)
+	n := int(unsafe.Sizeof(*d)) + len(d.entry.Key) + cap(d.Data) + len(d.Meta.Owner)
 	n += c.copier.Size(reflect.ValueOf(&d.Value).Elem(), len(d.Data)) - int(unsafe.Sizeof(d.Value))
 	if coded := d.coded.Load(); coded != nil {
 		n += cap(*coded)

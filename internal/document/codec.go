@@ -28,13 +28,13 @@ type Codec[T any] struct {
 	Empty    *Document[T] // of a session that nothing was put into
 	Seal     *Sealer
 	cookies  *cookieReader
-	cache    *recent.Cache[Document[T]]
+	cache    *recent.Cache
 }
 
 // Document is what a record's data say, in one version. It is shared between
 // requests: nothing in it is ever changed, or reachable from a handler.
 type Document[T any] struct {
-	key   string
+	entry recent.Entry // by the record's key
 	Data  []byte
 	Value T
 
@@ -102,7 +102,7 @@ func NewCodec[T any](reserved []string, express bool, cookies Cookies, cacheByte
 	}
 	c.isMap = t.Kind() == reflect.Map && !custom
 	c.plain = t == reflect.TypeFor[map[string]any]()
-	c.copier, c.cache = clone.Compile(t), recent.New[Document[T]](cacheBytes)
+	c.copier, c.cache = clone.Compile(t), recent.New(cacheBytes)
 	if err := clone.CheckType(t); err != nil {
 		return c, fmt.Errorf("session: New[%v]: %w", t, err)
 	}

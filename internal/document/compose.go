@@ -3,6 +3,7 @@ package document
 import (
 	"bytes"
 	"github.com/nestsession/session/internal/jsontext"
+	"github.com/nestsession/session/internal/recent"
 	"reflect"
 )
 
@@ -10,7 +11,7 @@ import (
 // its encoding body in place of base's, and whatever base had besides left as it
 // stood. A body that is nil stands for base's. cookie is the cookie member, of settings and l.
 func (c *Codec[T]) Compose(base *Document[T], key string, value *T, body, cookie []byte, settings any, l Lifetime, info Meta) (*Document[T], error) {
-	d := &Document[T]{key: key, Cookie: settings, Lifetime: l, Meta: info, drops: c.cache.Drops(c.cache.Hash(key))}
+	d := &Document[T]{entry: recent.Entry{Key: key}, Cookie: settings, Lifetime: l, Meta: info, drops: c.cache.Drops(c.cache.Hash(key))}
 	data := make([]byte, 0, len(`{"cookie":,}`)+len(cookie)+max(len(body), base.to-base.from)+info.room())
 	data = append(append(data, `{"`+cookieKey+`":`...), cookie...)
 	d.from = len(data) + len(",")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"github.com/nestsession/session/internal/clone"
 	"github.com/nestsession/session/internal/jsontext"
+	"github.com/nestsession/session/internal/recent"
 	"reflect"
 	"slices"
 	"strings"
@@ -43,7 +44,7 @@ var errNoCookie = errors.New("no cookie member")
 
 // Read is Decode without the cache: for who looks at many sessions once.
 func (c *Codec[T]) Read(key string, data []byte) (*Document[T], error) {
-	d := &Document[T]{key: key, Data: data}
+	d := &Document[T]{entry: recent.Entry{Key: key}, Data: data}
 	space := c.space()
 	defer c.reuse(space)
 	p, usual := c.scan(d, (*space)[:0])

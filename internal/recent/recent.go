@@ -15,26 +15,32 @@ const (
 	ways       = 8  // of a set
 	minSets    = 1
 	dropCounts = 32 // a power of two
-	setBytes   = int(unsafe.Sizeof(set[int]{}))
+	setBytes   = int(unsafe.Sizeof(set{}))
 
 	// maxShare is the part of a shard that one value may fill.
 	maxShare = 4
 )
 
+// Entry is what a cache keeps of a value, which it is a part of.
+type Entry struct {
+	Key   string
+	Value any // a pointer
+}
+
 // Cache keeps values that are found by the hash of a key and a comparison. If it is full, it
 // drops a value that was not used since it last looked (CLOCK).
-type Cache[V any] struct {
-	shards *[shardCount]shard[V]
+type Cache struct {
+	shards *[shardCount]shard
 	seed   maphash.Seed
 	limit  int // of a shard, in bytes
 
 	// Evicted, if set, is called with each value that is dropped to make room. It may call
 	// other caches.
-	Evicted func(*V)
+	Evicted func(*Entry)
 }
 
-type shard[V any] struct {
-	table atomic.Pointer[[]set[V]]
+type shard struct {
+	table atomic.Pointer[[]set]
 	drops [dropCounts]atomic.Uint32 // how often Drop was called, by hash
 	mu    sync.Mutex                // of changes
 	bytes int
@@ -45,34 +51,34 @@ type shard[V any] struct {
 
 // set is where a value may be. The way of a value has a tag of its hash, so that a look-up
 // compares few values.
-type set[V any] struct {
+type set struct {
 	tags  [ways]atomic.Uint32
 	used  atomic.Uint32 // a bit a way
 	sizes [ways]uint32  // guarded by the shard's mu
-	ways  [ways]atomic.Pointer[V]
+	ways  [ways]atomic.Pointer[Entry]
 }
 
 // New returns a cache for about limit bytes, its tables included. With a limit of zero or
 // less it keeps nothing.
-func New[V any](limit int) *Cache[V] {
-	return &Cache[V]{shards: new([shardCount]shard[V]), seed: maphash.MakeSeed(), limit: max(limit, 0) / shardCount}
+func New(limit int) *Cache {
+	return &Cache{shards: new([shardCount]shard), seed: maphash.MakeSeed(), limit: max(limit, 0) / shardCount}
 }
 
 // Hash is the hash of a key in one cache.
 type Hash uint64
 
 // Hash returns the hash of a key.
-func (c *Cache[V]) Hash(key string) Hash { return Hash(maphash.String(c.seed, key)) }
+func (c *Cache) Hash(key string) Hash { return Hash(maphash.String(c.seed, key)) }
 
-func (c *Cache[V]) shard(h Hash) *shard[V] { return &c.shards[h%shardCount] }
+func (c *Cache) shard(h Hash) *shard { return &c.shards[h%shardCount] }
 
 func (h Hash) tag() uint32 { return uint32(h>>32) | 1 }
 
 // at returns the set of a tag in a table whose length is a power of two.
-func at[V any](table []set[V], tag uint32) *set[V] { return &table[int(tag>>1)&(len(table)-1)] }
+func at(table []set, tag uint32) *set { return &table[int(tag>>1)&(len(table)-1)] }
 
 // Get returns the value of a hash for which is reports true, nil if there is none.
-func (c *Cache[V]) Get(h Hash, is func(*V) bool) *V {
+func (c *Cache) Get(h Hash, is func(*Entry) bool) *Entry {
 	table := c.shard(h).table.Load()
 	if table == nil {
 		return nil
@@ -94,15 +100,15 @@ func (c *Cache[V]) Get(h Hash, is func(*V) bool) *V {
 }
 
 // Drops changes with each Drop of the hash, and with that of few others. Whoever makes a value reads it before, for Put.
-func (c *Cache[V]) Drops(h Hash) uint32 { return c.shard(h).dropped(h).Load() }
+func (c *Cache) Drops(h Hash) uint32 { return c.shard(h).dropped(h).Load() }
 
-func (s *shard[V]) dropped(h Hash) *atomic.Uint32 { return &s.drops[h>>8%dropCounts] }
+func (s *shard) dropped(h Hash) *atomic.Uint32 { return &s.drops[h>>8%dropCounts] }
 
 // Put keeps v, which takes size bytes, in place of the value for which is reports true. It
 // keeps nothing if Drop was called since drops was read: v may be what was dropped.
-func (c *Cache[V]) Put(h Hash, v *V, size int, drops uint32, is func(*V) bool) {
+func (c *Cache) Put(h Hash, v *Entry, size int, drops uint32, is func(*Entry) bool) {
 	s, tag := c.shard(h), h.tag()
-	var gone []*V
+	var gone []*Entry
 	s.mu.Lock()
 	s.dropTag(tag, is)
 	if size <= c.limit/maxShare && s.dropped(h).Load() == drops {
@@ -113,9 +119,9 @@ func (c *Cache[V]) Put(h Hash, v *V, size int, drops uint32, is func(*V) bool) {
 }
 
 // Drop drops the values of a hash for which is reports true.
-func (c *Cache[V]) Drop(h Hash, is func(*V) bool) {
+func (c *Cache) Drop(h Hash, is func(*Entry) bool) {
 	s := c.shard(h)
-	var gone []*V
+	var gone []*Entry
 	s.mu.Lock()
 	s.dropped(h).Add(1)
 	s.dropTag(h.tag(), is)
@@ -126,7 +132,7 @@ func (c *Cache[V]) Drop(h Hash, is func(*V) bool) {
 	c.evict(gone)
 }
 
-func (c *Cache[V]) evict(gone []*V) {
+func (c *Cache) evict(gone []*Entry) {
 	if c.Evicted != nil {
 		for _, v := range gone {
 			c.Evicted(v)
@@ -135,7 +141,7 @@ func (c *Cache[V]) evict(gone []*V) {
 }
 
 // Count returns how many values are kept, and how many bytes they take with the tables.
-func (c *Cache[V]) Count() (values, bytes int) {
+func (c *Cache) Count() (values, bytes int) {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.Lock()
@@ -145,7 +151,7 @@ func (c *Cache[V]) Count() (values, bytes int) {
 	return values, bytes
 }
 
-func (s *shard[V]) dropTag(tag uint32, is func(*V) bool) {
+func (s *shard) dropTag(tag uint32, is func(*Entry) bool) {
 	table := s.table.Load()
 	if table == nil {
 		return
@@ -161,7 +167,7 @@ func (s *shard[V]) dropTag(tag uint32, is func(*V) bool) {
 	}
 }
 
-func (s *shard[V]) clear(set *set[V], way int) *V {
+func (s *shard) clear(set *set, way int) *Entry {
 	s.bytes -= int(set.sizes[way])
 	s.count--
 	set.tags[way].Store(0)
@@ -170,7 +176,7 @@ func (s *shard[V]) clear(set *set[V], way int) *V {
 }
 
 // put returns what it has dropped to make room.
-func (s *shard[V]) put(tag uint32, v *V, size, limit int) (gone []*V) {
+func (s *shard) put(tag uint32, v *Entry, size, limit int) (gone []*Entry) {
 	if s.table.Load() == nil {
 		s.resize(minSets)
 	}
@@ -199,7 +205,7 @@ func (s *shard[V]) put(tag uint32, v *V, size, limit int) (gone []*V) {
 }
 
 // free returns a way that is empty, -1 if there is none.
-func (s *set[V]) free() int {
+func (s *set) free() int {
 	for i := range s.ways {
 		if s.ways[i].Load() == nil {
 			return i
@@ -209,7 +215,7 @@ func (s *set[V]) free() int {
 }
 
 // idle returns a way of a full set that was not used since all of them were; then any.
-func (s *set[V]) idle(any int) int {
+func (s *set) idle(any int) int {
 	used := s.used.Load()
 	if used == 1<<ways-1 {
 		s.used.Store(0)
@@ -219,7 +225,7 @@ func (s *set[V]) idle(any int) int {
 }
 
 // sweep drops what a set has and was not used since it was last swept.
-func (s *shard[V]) sweep(set *set[V], keep *V, gone []*V) []*V {
+func (s *shard) sweep(set *set, keep *Entry, gone []*Entry) []*Entry {
 	used := set.used.Swap(0)
 	for i := range set.ways {
 		if v := set.ways[i].Load(); v != nil && v != keep && used>>i&1 == 0 {
@@ -231,8 +237,8 @@ func (s *shard[V]) sweep(set *set[V], keep *V, gone []*V) []*V {
 
 // resize moves the values to a table of n sets. A look-up that goes on in the old table
 // finds what was there. What has no room in a table that shrinks is gone.
-func (s *shard[V]) resize(n int) (gone []*V) {
-	next := make([]set[V], n)
+func (s *shard) resize(n int) (gone []*Entry) {
+	next := make([]set, n)
 	s.bytes += n * setBytes
 	if old := s.table.Load(); old != nil {
 		s.bytes -= len(*old) * setBytes

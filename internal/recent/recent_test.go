@@ -8,33 +8,38 @@ import (
 )
 
 type thing struct {
-	key  string
+	Entry
 	size int
 }
 
+func is(key string) func(*Entry) bool { return func(e *Entry) bool { return e.Key == key } }
+
 func (c testCache) get(key string) *thing {
-	return c.Get(c.Hash(key), func(v *thing) bool { return v.key == key })
+	e := c.Get(c.Hash(key), is(key))
+	if e == nil {
+		return nil
+	}
+	return e.Value.(*thing)
 }
 
 func (c testCache) put(key string, size int) {
-	h := c.Hash(key)
-	c.Put(h, &thing{key, size}, size, c.Drops(h), func(v *thing) bool { return v.key == key })
+	h, v := c.Hash(key), &thing{Entry{Key: key}, size}
+	v.Value = v
+	c.Put(h, &v.Entry, size, c.Drops(h), is(key))
 }
 
-func (c testCache) drop(key string) {
-	c.Drop(c.Hash(key), func(v *thing) bool { return v.key == key })
-}
+func (c testCache) drop(key string) { c.Drop(c.Hash(key), is(key)) }
 
-type testCache struct{ *Cache[thing] }
+type testCache struct{ *Cache }
 
 // What is kept takes at most the limit, what is counted is what is there, and what is in use
 // stays.
 func TestIsBoundedAndKeepsWhatIsInUse(t *testing.T) {
 	t.Parallel()
 	const limit = 1 << 20
-	c := testCache{New[thing](limit)}
+	c := testCache{New(limit)}
 	gone := map[string]int{}
-	c.Evicted = func(v *thing) { gone[v.key]++ }
+	c.Evicted = func(e *Entry) { gone[e.Key]++ }
 	c.put("hot", 100)
 	r := rand.New(rand.NewPCG(1, 2))
 	const puts = 50_000
@@ -68,7 +73,7 @@ func TestIsBoundedAndKeepsWhatIsInUse(t *testing.T) {
 func TestGrowsAndShrinks(t *testing.T) {
 	t.Parallel()
 	const values = 65_536
-	c := testCache{New[thing](values * 150)}
+	c := testCache{New(values * 150)}
 	for i := range values {
 		c.put(fmt.Sprint(i), 64)
 	}
@@ -91,7 +96,7 @@ func TestAnEmptyCacheIsSmall(t *testing.T) {
 	n := testing.Benchmark(func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			_ = New[thing](64 << 20)
+			_ = New(64 << 20)
 		}
 	}).AllocedBytesPerOp()
 	if n > 8<<10 {
@@ -102,14 +107,14 @@ func TestAnEmptyCacheIsSmall(t *testing.T) {
 func TestWithoutRoomKeepsNothing(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{-1, 0, 1, 100} {
-		c := testCache{New[thing](limit)}
+		c := testCache{New(limit)}
 		c.put("a", 50)
 		if c.get("a") != nil {
 			t.Errorf("a cache of %d bytes keeps 50", limit)
 		}
 		c.drop("a")
 	}
-	c := testCache{New[thing](shardCount * 1000)}
+	c := testCache{New(shardCount * 1000)}
 	c.put("a", 100)
 	if c.put("a", 900); c.get("a") != nil {
 		t.Error("what has become too large is kept as it was")
@@ -119,11 +124,11 @@ func TestWithoutRoomKeepsNothing(t *testing.T) {
 // What was dropped while a value was made is not kept: the value may be of before.
 func TestKeepsNothingThatWasDroppedMeanwhile(t *testing.T) {
 	t.Parallel()
-	c := testCache{New[thing](1 << 20)}
+	c := testCache{New(1 << 20)}
 	h := c.Hash("a")
 	before := c.Drops(h)
 	c.drop("a")
-	c.Put(h, &thing{key: "a"}, 10, before, func(v *thing) bool { return v.key == "a" })
+	c.Put(h, &Entry{Key: "a"}, 10, before, is("a"))
 	if c.get("a") != nil {
 		t.Error("it is kept")
 	}
@@ -133,7 +138,7 @@ func TestKeepsNothingThatWasDroppedMeanwhile(t *testing.T) {
 // are dropped.
 func TestConcurrentUse(t *testing.T) {
 	t.Parallel()
-	c := testCache{New[thing](256 << 10)}
+	c := testCache{New(256 << 10)}
 	var all sync.WaitGroup
 	for g := range 4 {
 		all.Go(func() {
@@ -146,8 +151,8 @@ func TestConcurrentUse(t *testing.T) {
 				case 1:
 					c.drop(key)
 				default:
-					if v := c.get(key); v != nil && v.key != key {
-						t.Errorf("%s is the value of %s", v.key, key)
+					if v := c.get(key); v != nil && v.Key != key {
+						t.Errorf("%s is the value of %s", v.Key, key)
 					}
 				}
 			}
@@ -163,7 +168,7 @@ func TestConcurrentUse(t *testing.T) {
 }
 
 func BenchmarkGet(b *testing.B) {
-	c := testCache{New[thing](64 << 20)}
+	c := testCache{New(64 << 20)}
 	keys := make([]string, 65_536)
 	for i := range keys {
 		keys[i] = fmt.Sprintf("%043d", i)

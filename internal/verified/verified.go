@@ -13,6 +13,8 @@ import (
 // Cookie is a cookie's value of which it is known that one of the secrets signed
 // it, with what it says.
 type Cookie struct {
+	byValue, byKey recent.Entry
+
 	Value, ID, Key string
 	Old            bool // another secret than the first signed it
 	AsSent         bool // Value is letter for letter what is sent for the id
@@ -27,30 +29,31 @@ const DefaultCacheBytes = 24 << 20
 type Cache struct {
 	signer *cookie.Signer
 	key    func(id string) string // of the record
-	values *recent.Cache[Cookie]  // by their value
-	keys   *recent.Cache[Cookie]  // the same by the record's key, so that Drop finds them
+	values *recent.Cache  // by their value
+	keys   *recent.Cache  // the same by the record's key, so that Drop finds them
 }
 
 // New returns a cache for about limit bytes.
 func New(signer *cookie.Signer, key func(id string) string, limit int) Cache {
-	c := Cache{signer, key, recent.New[Cookie](limit), recent.New[Cookie](limit)}
-	c.values.Evicted = func(v *Cookie) { drop(c.keys, v.Key, v) }
-	c.keys.Evicted = func(v *Cookie) { drop(c.values, v.Value, v) }
+	c := Cache{signer, key, recent.New(limit), recent.New(limit)}
+	c.values.Evicted = func(e *recent.Entry) { drop(c.keys, &e.Value.(*Cookie).byKey) }
+	c.keys.Evicted = func(e *recent.Entry) { drop(c.values, &e.Value.(*Cookie).byValue) }
 	return c
 }
 
-func drop(from *recent.Cache[Cookie], key string, v *Cookie) {
-	from.Drop(from.Hash(key), func(other *Cookie) bool { return other == v })
+func drop(from *recent.Cache, e *recent.Entry) {
+	from.Drop(from.Hash(e.Key), func(other *recent.Entry) bool { return other == e })
 }
 
 // Drop forgets the cookies of a session that has ended.
 func (c *Cache) Drop(key string) {
 	hash := c.keys.Hash(key)
-	c.keys.Drop(hash, func(v *Cookie) bool {
-		if v.Key == key {
-			drop(c.values, v.Value, v)
+	c.keys.Drop(hash, func(e *recent.Entry) bool {
+		if e.Key != key {
+			return false
 		}
-		return v.Key == key
+		drop(c.values, &e.Value.(*Cookie).byValue)
+		return true
 	})
 }
 
@@ -65,9 +68,9 @@ func (c *Cache) Count() (cookies, bytes int) {
 func (c *Cache) Verify(value string) (*Cookie, error) {
 	hash := c.values.Hash(value)
 	// In constant time, as for the signature that the comparison stands for.
-	same := func(v *Cookie) bool { return subtle.ConstantTimeCompare(text(v.Value), text(value)) == 1 }
-	if v := c.values.Get(hash, same); v != nil {
-		return v, nil
+	same := func(e *recent.Entry) bool { return subtle.ConstantTimeCompare(text(e.Key), text(value)) == 1 }
+	if e := c.values.Get(hash, same); e != nil {
+		return e.Value.(*Cookie), nil
 	}
 	value = strings.Clone(value) // the header's line has other cookies in it
 	id, secret, err := c.signer.Verify(value)
@@ -103,9 +106,10 @@ func isUsual(value string) bool {
 const entry = 1
 
 func (c *Cache) remember(hash recent.Hash, v *Cookie) {
-	same := func(other *Cookie) bool { return other.Value == v.Value }
+	v.byValue, v.byKey = recent.Entry{Key: v.Value, Value: v}, recent.Entry{Key: v.Key, Value: v}
+	same := func(e *recent.Entry) bool { return e.Value.(*Cookie).Value == v.Value }
 	size := int(unsafe.Sizeof(*v)) + len(v.Value) + len(v.ID) + len(v.Key)
-	c.values.Put(hash, v, size+size/8, c.values.Drops(hash), same)
+	c.values.Put(hash, &v.byValue, size+size/8, c.values.Drops(hash), same)
 	hash = c.keys.Hash(v.Key)
-	c.keys.Put(hash, v, entry, c.keys.Drops(hash), same)
+	c.keys.Put(hash, &v.byKey, entry, c.keys.Drops(hash), same)
 }
