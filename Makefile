@@ -4,6 +4,10 @@
 MODULES := $(shell .ci/modules)
 FUZZTIME ?= 5m
 BENCH ?= .
+BENCHTIME ?= 1s
+COUNT ?= 7
+SLICE ?= 200ms
+TURNS ?= 13
 RACE ?= -race
 
 export GOWORK = off
@@ -18,7 +22,7 @@ help:
 	@echo 'make tidy    go mod tidy of each module, with our other modules from their folders'
 	@echo 'make cover   coverage by package, and the whole'
 	@echo 'make fuzz    each fuzz target for FUZZTIME=5m'
-	@echo 'make bench   the benchmarks; BENCH=Read runs those that match'
+	@echo 'make bench   every comparison, into docs/benchmarks; hours. BENCHTIME=100ms COUNT=3 SLICE=20ms TURNS=3: minutes. BENCH=Read: those that match'
 	@echo 'make release VERSION=v0.1.0   the commit and the tags of a release, in the clone only'
 	@echo 'make clean   remove what these made'
 
@@ -49,8 +53,9 @@ cover:
 fuzz:
 	@MODULES='$(MODULES)' FUZZTIME='$(FUZZTIME)' .ci/fuzz
 
-bench:
-	@for m in $(MODULES); do .ci/in $$m go test -run '^$$' -bench '$(BENCH)' -benchmem ./... || exit 1; done
+# bench writes docs/benchmarks. SLICE=0 leaves out the tables that need servers.
+bench: setup
+	@.ci/in benchmarks go run ./report -bench '$(BENCH)' -benchtime '$(BENCHTIME)' -count '$(COUNT)' -slice '$(SLICE)' -turns '$(TURNS)'
 
 # release needs a clean tree, and prints what to push.
 release:

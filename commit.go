@@ -3,9 +3,9 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
+	"github.com/nestsession/session/internal/records"
 	"github.com/nestsession/session/store"
 )
 
@@ -365,7 +365,7 @@ func (s *Session[T]) abandon(ctx context.Context) {
 	d := s.m.outlive(ctx)
 	defer d.End()
 	if err := s.m.store.Delete(d, s.key); err != nil {
-		s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: &storeError{fmt.Errorf("deleting: %w", err)}}, s.key)
+		s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: records.Failed("deleting", err)}, s.key)
 		return
 	}
 	s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonTimedOut}, s.key)
@@ -418,11 +418,11 @@ func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error)
 		s.enough, s.checked = nil, err == nil
 	} else if err = s.m.store.Touch(d, s.key, at.Time()); err == nil {
 		s.deadline, s.expires, s.touched = at, s.within(at), false
-	} else if errors.Is(err, store.ErrNotFound) && s.m.isGone(d, s.key) {
+	} else if errors.Is(err, store.ErrNotFound) && s.m.records.IsGone(d, s.key) {
 		return s.revoked(ctx)
 	} else if errors.Is(err, store.ErrNotFound) {
 		err = s.reload(d) // under Express.Rules, Renew replaces the record by a link
-		if superseded := (*supersededError)(nil); errors.As(err, &superseded) {
+		if records.CarriesOn(err) != "" {
 			return s.revoked(ctx)
 		}
 	}
@@ -431,7 +431,7 @@ func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error)
 	}
 	if err != nil {
 		s.touched = false // report it only once
-		s.m.emit(ctx, Event{Kind: EventTouchFailed, Owner: s.owner, Err: &storeError{err}}, s.key)
+		s.m.emit(ctx, Event{Kind: EventTouchFailed, Owner: s.owner, Err: &records.Failure{Err: err}}, s.key)
 	}
 	return nil
 }

@@ -26,6 +26,10 @@ const (
 	DefaultPollInterval    = 5 * time.Second // of one that is not
 )
 
+// MaxRenewRepair is how long after [Session.Renew] the old id still leads to the session if
+// no request has come with the new one, because the client did not get it.
+const MaxRenewRepair = 24 * time.Hour
+
 // Config configures a [Manager]. [New] copies and checks it. Only Secrets is required: the
 // zero value of every other field is a safe default.
 type Config struct {

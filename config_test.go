@@ -124,9 +124,7 @@ func TestNewAcceptsWhatCanWork(t *testing.T) {
 // All that is wrong is said at once.
 func TestNewNamesEveryFault(t *testing.T) {
 	t.Parallel()
-	_, err := session.New[struct {
-		C int `json:"cookie"`
-	}](session.Config{IdleTimeout: -5, Name: "a b", MaxBytes: -1})
+	_, err := session.New[cookied](session.Config{IdleTimeout: -5, Name: "a b", MaxBytes: -1})
 	if !errors.Is(err, session.ErrReservedKey) {
 		t.Errorf("New: %v", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/nestsession/session/internal/deadline"
+	"github.com/nestsession/session/internal/records"
 )
 
 // Reload drops this request's unsaved changes and reads the session again from the store.
@@ -42,7 +43,7 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 		return s.revoked(ctx)
 	}
 	if err != nil {
-		return &storeError{fmt.Errorf("loading: %w", err)}
+		return records.Failed("loading", err)
 	}
 	s.moveWith(at)
 	s.forget()
@@ -99,14 +100,14 @@ func (s *Session[T]) remove(ctx context.Context, e Event, cause error, keys ...s
 		if key != s.key {
 			version = 0
 		}
-		ended, err := s.m.remove(ctx, key, version, cause)
+		ended, err := s.m.records.Remove(ctx, key, version, cause)
 		if ended || err == nil && s.unsure {
 			s.m.emit(ctx, e, key)
 			s.ended, s.unsure = true, false
 		}
 		if err != nil {
-			s.unsure = !ended && !definite(err)
-			err = &storeError{fmt.Errorf("ending: %w", err)}
+			s.unsure = !ended && !records.Definite(err)
+			err = records.Failed("ending", err)
 			s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: err}, key)
 			return err
 		}

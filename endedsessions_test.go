@@ -14,9 +14,7 @@ import (
 	"github.com/nestsession/session/store/memstore"
 )
 
-type profile struct {
-	Text string `json:"text"`
-}
+type profile struct{ User string }
 
 // kept is a manager whose caches and store a test looks into.
 func kept(t *testing.T) (*Manager[profile], *memstore.Store) {
@@ -58,7 +56,7 @@ func TestEndedSessionsLeaveNothingInMemory(t *testing.T) {
 	text := strings.Repeat("x", 6600)
 	began := heap()
 	for range 60_000 {
-		c := call(m, "", func(s *Session[profile]) { s.Update(func(p *profile) { p.Text = text }) })
+		c := call(m, "", func(s *Session[profile]) { s.Update(func(p *profile) { p.User = text }) })
 		call(m, c, func(s *Session[profile]) {
 			if err := s.Destroy(context.Background()); err != nil {
 				t.Fatal(err)
@@ -109,14 +107,14 @@ func TestTheCachesForgetEndedSessions(t *testing.T) {
 				if err := st.Delete(t.Context(), s.key); err != nil {
 					t.Error(err)
 				}
-				s.Update(func(p *profile) { p.Text = "late" })
+				s.Update(func(p *profile) { p.User = "late" })
 			})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m, s := kept(t)
-			cookie := call(m, "", func(s *Session[profile]) { s.Update(func(p *profile) { p.Text = "personal" }) })
+			cookie := call(m, "", func(s *Session[profile]) { s.Update(func(p *profile) { p.User = "personal" }) })
 			call(m, cookie, func(s *Session[profile]) { _ = s.Data() })
 			if documents, cookies := inCaches(m); documents != 1 || cookies != 1 {
 				t.Fatalf("the caches have %d documents and %d cookies of a session in use", documents, cookies)

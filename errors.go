@@ -7,7 +7,7 @@ import (
 	"github.com/nestsession/session/internal/clone"
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/frames"
-	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/internal/records"
 )
 
 // The errors of this package. Compare with [errors.Is]. Errors of the store, such as
@@ -15,20 +15,19 @@ import (
 var (
 	// ErrRevoked means that the session has ended: it was destroyed, regenerated or
 	// revoked, or it has expired, on this node or another. It cannot be used again.
-	ErrRevoked = errors.New("session: session has ended")
+	ErrRevoked = records.ErrRevoked
 
 	// ErrDestroyed, ErrRegenerated, ErrExpired and ErrLoggedIn say how the session ended,
 	// if that is known. Each of them is an ErrRevoked. A session that was destroyed,
 	// regenerated or revoked on another node gives only ErrRevoked.
 	ErrDestroyed   = fmt.Errorf("%w: destroyed", ErrRevoked)
 	ErrRegenerated = fmt.Errorf("%w: regenerated", ErrRevoked)
-	ErrExpired     = fmt.Errorf("%w: timeout", ErrRevoked)
-	ErrLoggedIn    = fmt.Errorf("%w: the user logged in and has a new session", ErrRevoked)
+	ErrExpired     = records.ErrExpired
+	ErrLoggedIn    = records.ErrLoggedIn
 
 	// ErrNoOwner means that owner is "". A visitor who is not logged in has no owner, and
 	// "" must not stand for everybody.
-	ErrNoOwner = errors.New(`session: the owner is "": call Login first; ` +
-		`to list the sessions of all owners, call Manager.ListAll`)
+	ErrNoOwner = records.ErrNoOwner
 
 	// ErrClosed means that the manager is closed.
 	ErrClosed = errors.New("session: manager was closed")
@@ -43,7 +42,7 @@ var (
 	// request calls no Update and modifies the data in place, only Save returns the error.
 	// At the end of such a request nothing of the modified data is saved, an event with
 	// [ReasonOutside] reports it, and the response is sent.
-	ErrUnrepeatable = errors.New("session: a function given to Update is not repeatable, or data were changed outside Update")
+	ErrUnrepeatable = document.ErrUnrepeatable
 
 	// ErrHeaderSent means that the response's headers are sent, so the client cannot get
 	// the session's new cookie any more. Call the method before the first Write,
@@ -62,7 +61,7 @@ var (
 	ErrNoHandler = errors.New("session: no Handler of this manager in the request's chain")
 
 	// ErrTooLarge means that the session's document is larger than Config.MaxBytes.
-	ErrTooLarge = errors.New("session: document is larger than Config.MaxBytes")
+	ErrTooLarge = records.ErrTooLarge
 
 	// ErrReservedKey means that the data have a top-level key that the stored document
 	// needs for itself, or that is in Config.Express.ReservedKeys.
@@ -78,41 +77,15 @@ var (
 	ErrInsecure = errors.New("session: a Secure cookie cannot be sent over plain HTTP")
 )
 
-// isOver reports whether an error of [Manager.load] means that the session has ended.
-func isOver(err error) bool {
-	superseded := (*supersededError)(nil)
-	return errors.Is(err, store.ErrNotFound) || errors.As(err, &superseded)
-}
-
-// storeError is an error of the store. It is answered with status 503, since the same
-// request may succeed later.
-type storeError struct{ err error }
-
-func (e *storeError) Error() string { return "session: " + e.err.Error() }
-
-func (e *storeError) Unwrap() error { return e.err }
-
-// undecodableError means that a record exists and its data cannot be decoded.
-type undecodableError struct{ err error }
-
-func (e *undecodableError) Error() string { return "session: stored document: " + e.err.Error() }
-
-func (e *undecodableError) Unwrap() error { return e.err }
-
-// supersededError means that another request has recently ended the session, or has
-// replaced it with the session of a login.
-type supersededError struct {
-	successor string // after a login: the key of the new session
-	carry     bool   // the new session has the data of the old one
-	past      bool   // it was so long ago that the id counts as unknown
-}
-
-func (e *supersededError) Error() string { return "session: superseded by another request" }
-
-var (
-	errAbsolute    = fmt.Errorf("%w: absolute timeout", store.ErrExpired)
-	errOtherRecord = errors.New("the store returned another record than the one requested")
+// The errors of a load or a save of a record.
+type (
+	storeError       = records.Failure
+	undecodableError = records.Undecodable
+	supersededError  = records.Superseded
 )
+
+// isOver reports whether an error of [Manager.load] means that the session has ended.
+func isOver(err error) bool { return records.IsOver(err) }
 
 // ErrReentrant means that code used the session while it was locked. [Manager.Load] returns
 // it in a callback of the Config, of an event or of a store. A save fails with it if a

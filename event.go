@@ -90,28 +90,23 @@ type Event struct {
 // level is the event's level in the log. What an operator must act on is a warning or an
 // error.
 func (e *Event) level() slog.Level {
+	warns := false
 	switch e.Kind {
 	case EventLoadFailed, EventSaveFailed:
-		if e.Reason == ReasonClientLeft {
-			return slog.LevelDebug
+		if e.Reason != ReasonClientLeft {
+			return slog.LevelError
 		}
-		return slog.LevelError
 	case EventTouchFailed:
-		return slog.LevelWarn
+		warns = true
 	case EventDropped:
-		switch e.Reason {
-		case ReasonEnded, ReasonSuperseded, ReasonInsecure, ReasonOutside: // the last two are logged as a warning once a minute
-		default:
-			return slog.LevelWarn
-		}
+		warns = e.Reason != ReasonEnded && e.Reason != ReasonSuperseded && e.Reason != ReasonInsecure && e.Reason != ReasonOutside // the last two are logged as a warning once a minute
 	case EventCookieNotSent:
-		if e.Reason != ReasonInsecure { // cookieNotSent warns of it
-			return slog.LevelWarn
-		}
+		warns = e.Reason != ReasonInsecure // cookieNotSent warns of it
 	case EventRejected:
-		if e.Reason == ReasonUndecodable {
-			return slog.LevelWarn
-		}
+		warns = e.Reason == ReasonUndecodable
+	}
+	if warns {
+		return slog.LevelWarn
 	}
 	return slog.LevelDebug
 }

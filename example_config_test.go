@@ -125,7 +125,9 @@ func ExampleConfig_cookieFunc() {
 // The page that a client gets when its session could not be loaded or saved. The error
 // is for the operator, who has it as an event too.
 func ExampleConfig_errorHandler() {
-	type Note struct{ Text string }
+	type Note struct {
+		Items []string `json:"items"`
+	}
 	notes, err := session.New[Note](session.Config{
 		Secrets:  []string{"a secret of 16 bytes or more"},
 		MaxBytes: 200,
@@ -141,7 +143,7 @@ func ExampleConfig_errorHandler() {
 
 	keep := notes.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Note]) {
 		text := fmt.Sprintf("%300s", "long")
-		s.Update(func(n *Note) { n.Text = text })
+		s.Update(func(n *Note) { n.Items = append(n.Items, text) })
 		fmt.Fprintln(w, "Kept!") // never leaves
 	})
 	fmt.Print(visitor(keep)("POST", "/note"))

@@ -50,8 +50,7 @@ func ExampleSession_Regenerate() {
 // way with the old one is not logged out.
 func ExampleSession_Renew() {
 	type Account struct {
-		User  string `json:"user,omitempty"`
-		Admin bool   `json:"admin,omitempty"`
+		Roles []string `json:"roles,omitempty"`
 	}
 	accounts, err := session.New[Account](session.Config{Secrets: []string{"a secret of 16 bytes or more"}})
 	if err != nil {
@@ -61,11 +60,11 @@ func ExampleSession_Renew() {
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
-		s.Update(func(a *Account) { a.User = "Ada" }) // after Login, see there
+		s.Update(func(a *Account) { a.Roles = []string{"member"} }) // after Login, see there
 	}))
 	mux.HandleFunc("POST /admin", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
 		before := s.ID()
-		s.Update(func(a *Account) { a.Admin = true })
+		s.Update(func(a *Account) { a.Roles = append(a.Roles, "admin") })
 		if err := s.Renew(r.Context()); err != nil {
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 			return
@@ -84,15 +83,13 @@ func ExampleSession_Renew() {
 	ada("POST", "/login")
 	fmt.Print(ada("POST", "/admin"))
 	// Output:
-	// the same id: false, data: {User:Ada Admin:true}
-	// the same session: true, data: {User:Ada Admin:true}
+	// the same id: false, data: {Roles:[member admin]}
+	// the same session: true, data: {Roles:[member admin]}
 }
 
 // After a logout the cookie is worth nothing, to whoever has a copy of it.
 func ExampleSession_Destroy() {
-	type Account struct {
-		User string `json:"user,omitempty"`
-	}
+	type Account struct{ User string }
 	accounts, err := session.New[Account](session.Config{Secrets: []string{"a secret of 16 bytes or more"}})
 	if err != nil {
 		log.Fatal(err)
@@ -156,7 +153,7 @@ func ExampleSession_Update() {
 // Save comes before work that must not be done for a change that is lost.
 func ExampleSession_Save() {
 	type Order struct {
-		Number int `json:"number,omitempty"`
+		Items []string `json:"items"`
 	}
 	orders, err := session.New[Order](session.Config{Secrets: []string{"a secret of 16 bytes or more"}})
 	if err != nil {
@@ -164,25 +161,25 @@ func ExampleSession_Save() {
 	}
 	defer orders.Close()
 
-	ship := func(number int) { fmt.Println("shipping order", number) }
+	ship := func(items []string) { fmt.Println("shipping", items) }
 	order := orders.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Order]) {
-		s.Update(func(o *Order) { o.Number = 1001 })
+		s.Update(func(o *Order) { o.Items = []string{"tea"} })
 		if err := s.Save(r.Context()); err != nil {
 			http.Error(w, "nothing was ordered: try again", http.StatusServiceUnavailable)
 			return
 		}
-		ship(s.Data().Number)
+		ship(s.Data().Items)
 	})
 
 	visitor(order)("POST", "/order")
-	// Output: shipping order 1001
+	// Output: shipping [tea]
 }
 
 // A request that lasts, such as a stream of events, looks from time to time what has
 // become of its session.
 func ExampleSession_Reload() {
 	type Inbox struct {
-		Unread int `json:"unread"`
+		Items []string `json:"items"`
 	}
 	inboxes, err := session.New[Inbox](session.Config{Secrets: []string{"a secret of 16 bytes or more"}})
 	if err != nil {
@@ -193,7 +190,7 @@ func ExampleSession_Reload() {
 	mux := http.NewServeMux()
 	ada := visitor(mux)
 	mux.HandleFunc("POST /mail", inboxes.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Inbox]) {
-		s.Update(func(i *Inbox) { i.Unread++ })
+		s.Update(func(i *Inbox) { i.Items = append(i.Items, "a mail") })
 	}))
 	mux.HandleFunc("POST /logout", inboxes.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Inbox]) {
 		if err := s.Destroy(r.Context()); err != nil {
@@ -208,7 +205,7 @@ func ExampleSession_Reload() {
 				fmt.Println("logged out")
 				return
 			}
-			fmt.Println("unread:", s.Data().Unread, err)
+			fmt.Println("unread:", len(s.Data().Items), err)
 		}
 	}))
 

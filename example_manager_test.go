@@ -54,7 +54,7 @@ func ExampleManager_HandlerFunc() {
 // costs the store nothing.
 func ExampleManager_Handler() {
 	type Guest struct {
-		Language string `json:"language"`
+		Visits int `json:"visits"`
 	}
 	guests, err := session.New[Guest](session.Config{Secrets: []string{"a secret of 16 bytes or more"}})
 	if err != nil {
@@ -66,21 +66,21 @@ func ExampleManager_Handler() {
 	mux.HandleFunc("GET /about", func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, "Sessions are kept on the server.")
 	})
-	mux.HandleFunc("GET /language", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /shop", func(w http.ResponseWriter, r *http.Request) {
 		if s, ok := guests.From(r.Context()); ok {
-			s.Update(func(g *Guest) { g.Language = "ko" })
+			s.Update(func(g *Guest) { g.Visits++ })
 		}
 	})
 	site := guests.Handler(mux)
 
-	for _, path := range []string{"/about", "/language"} {
+	for _, path := range []string{"/about", "/shop"} {
 		w := httptest.NewRecorder()
 		site.ServeHTTP(w, httptest.NewRequest("GET", "https://shop.test"+path, nil))
 		fmt.Println(path, "sets", len(w.Result().Cookies()), "cookies")
 	}
 	// Output:
 	// /about sets 0 cookies
-	// /language sets 1 cookies
+	// /shop sets 1 cookies
 }
 
 // From finds the session wherever the request's context has got to: in a template's
@@ -114,7 +114,9 @@ func ExampleManager_From() {
 // Load tells apart what From does not: pages that have no session by design, and a
 // store that is down.
 func ExampleManager_Load() {
-	type Cart struct{ Items int }
+	type Cart struct {
+		Items []string `json:"items"`
+	}
 	carts, err := session.New[Cart](session.Config{
 		Secrets: []string{"a secret of 16 bytes or more"},
 		Cookie:  session.Cookie{Path: "/shop"},
@@ -132,7 +134,7 @@ func ExampleManager_Load() {
 		case err != nil: // the client gets the error response, whatever is written here
 			log.Print(err)
 		default:
-			fmt.Fprintln(w, s.Data().Items, "items in the cart")
+			fmt.Fprintln(w, len(s.Data().Items), "items in the cart")
 		}
 	}))
 
@@ -187,7 +189,7 @@ func ExampleManager_Open() {
 // header: what it has changed since is saved.
 func ExampleManager_Commit() {
 	type Export struct {
-		Rows int `json:"rows"`
+		Items []string `json:"items"`
 	}
 	exports, err := session.New[Export](session.Config{Secrets: []string{"a secret of 16 bytes or more"}})
 	if err != nil {
@@ -205,9 +207,9 @@ func ExampleManager_Commit() {
 
 	for range 3 {
 		io.WriteString(w, "a row\n")
-		s.Update(func(e *Export) { e.Rows++ })
+		s.Update(func(e *Export) { e.Items = append(e.Items, "a row") })
 	}
-	fmt.Println(exports.Commit(r.Context(), s, nil), s.Data().Rows)
+	fmt.Println(exports.Commit(r.Context(), s, nil), len(s.Data().Items))
 	// Output:
 	// <nil> false
 	// <nil> 3

@@ -11,9 +11,7 @@ import (
 
 // A connection that outlives its request must not outlive the login.
 func ExampleSession_NotifyContext() {
-	type Account struct {
-		User string `json:"user,omitempty"`
-	}
+	type Account struct{ User string }
 	accounts, err := session.New[Account](session.Config{Secrets: []string{"a secret of 16 bytes or more"}})
 	if err != nil {
 		log.Fatal(err)
@@ -51,9 +49,7 @@ func ExampleSession_NotifyContext() {
 
 // Messages on a connection put the idle timeout off.
 func ExampleSession_KeepAlive() {
-	type Account struct {
-		User string `json:"user,omitempty"`
-	}
+	type Account struct{ User string }
 	accounts, err := session.New[Account](session.Config{Secrets: []string{"a secret of 16 bytes or more"}})
 	if err != nil {
 		log.Fatal(err)

@@ -81,23 +81,23 @@ func ExampleManager_UpdateSession() {
 // An operator ends the sessions of which something is known: here, those on an old program.
 func ExampleManager_ListAll() {
 	type Account struct {
-		App string `json:"app"`
+		Device string `json:"device,omitempty"`
 	}
 	accounts, err := session.New[Account](session.Config{Secrets: []string{"a secret of 16 bytes or more"}})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer accounts.Close()
-	for _, app := range []string{"1.0", "1.1", "1.0"} {
+	for _, device := range []string{"app 1.0", "app 1.1", "app 1.0"} {
 		visitor(accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
-			s.Update(func(a *Account) { a.App = app })
+			s.Update(func(a *Account) { a.Device = device })
 		}))("POST", "/begin")
 	}
 
 	ctx := context.Background()
 	ended := 0
 	for info, err := range accounts.ListAll(ctx) {
-		if err == nil && info.Data.App == "1.0" {
+		if err == nil && info.Data.Device == "app 1.0" {
 			err = accounts.Revoke(ctx, info)
 			ended++
 		}

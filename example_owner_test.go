@@ -13,9 +13,7 @@ import (
 // SetOwner says whose session it is where no login does: Node has checked the password,
 // or a session from before is taken over.
 func ExampleSession_SetOwner() {
-	type Account struct {
-		User string `json:"user,omitempty"`
-	}
+	type Account struct{ User string }
 	accounts, err := session.New[Account](session.Config{Secrets: []string{"a secret of 16 bytes or more"}})
 	if err != nil {
 		log.Fatal(err)

@@ -17,7 +17,7 @@ import (
 // same session in the request's context.
 func (m *Manager[T]) HandlerFunc(next func(http.ResponseWriter, *http.Request, *Session[T])) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if x := m.exchange(r.Context()); x != nil { // inside Handler, which commits at the end
+		if x, _ := m.find(r.Context()); x != nil { // inside Handler, which commits at the end
 			if s, ok := x.declare(); ok {
 				x.Nested(func() { next(w, r, s) })
 			}
@@ -50,7 +50,7 @@ func (x *exchangeOf[T]) declare() (*Session[T], bool) {
 func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 	eager := m.rolling || m.resave || m.saveUninitialized
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if x := m.exchange(r.Context()); x != nil { // twice in one chain
+		if x, _ := m.find(r.Context()); x != nil { // twice in one chain
 			x.Nested(func() { next.ServeHTTP(w, r) })
 			return
 		}
@@ -101,13 +101,7 @@ type exchangeOf[T any] struct {
 	declared func(http.ResponseWriter, *http.Request, *Session[T])
 }
 
-// exchange returns this manager's exchange in ctx, or nil.
-func (m *Manager[T]) exchange(ctx context.Context) *exchangeOf[T] {
-	x, _ := m.find(ctx)
-	return x
-}
-
-// find is exchange with an error in place of nil.
+// find returns this manager's exchange in ctx.
 func (m *Manager[T]) find(ctx context.Context) (*exchangeOf[T], error) {
 	switch l := m.exchanges.Find(ctx); {
 	case l == nil:
@@ -165,13 +159,9 @@ func (x *exchangeOf[T]) RollBack(ctx context.Context, why exchange.Failure) {
 	x.s.rollBack(ctx, reasons[why])
 }
 
-func (x *exchangeOf[T]) Abandon(ctx context.Context, why exchange.Failure) {
-	if why == exchange.TimedOut {
-		x.s.abandon(ctx)
-	} else {
-		x.s.reportUnsent(ctx, reasons[why])
-	}
-}
+func (x *exchangeOf[T]) Unsent(ctx context.Context) { x.s.reportUnsent(ctx, ReasonPanicked) }
+
+func (x *exchangeOf[T]) Abandon(ctx context.Context) { x.s.abandon(ctx) }
 
 func (x *exchangeOf[T]) Outlook() (saves, idle bool) { return x.s.outlook() }
 

@@ -3,13 +3,13 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/nestsession/session/cookie"
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/jar"
+	"github.com/nestsession/session/internal/records"
 	"github.com/nestsession/session/internal/verified"
 	"github.com/nestsession/session/store"
 )
@@ -104,17 +104,17 @@ func (s *Session[T]) clearer(h http.Header) jar.Clearer {
 }
 
 // reload loads the session again. It keeps the recorded functions and drops the view. It
-// returns a [supersededError] if a login has taken over the session's data.
+// returns a [records.Superseded] if a login has taken over the session's data.
 func (s *Session[T]) reload(ctx context.Context) error {
 	err := s.reloadIfMoved(ctx)
-	if superseded := (*supersededError)(nil); errors.As(err, &superseded) && superseded.carry {
+	if records.CarriesOn(err) != "" {
 		return err
 	}
 	if isOver(err) {
 		return s.revoked(ctx)
 	}
 	if err != nil {
-		return &storeError{fmt.Errorf("loading: %w", err)}
+		return records.Failed("loading", err)
 	}
 	return nil
 }
@@ -187,7 +187,7 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 		m.unreadMembers(ctx, s.doc.Misfits, s.owner, s.key)
 		return nil
 	}
-	if superseded := (*supersededError)(nil); errors.As(err, &superseded) && !superseded.past {
+	if superseded := (*supersededError)(nil); errors.As(err, &superseded) && !superseded.Past {
 		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonSuperseded}, sent.Key)
 		s.begin(m.present())
 		s.superseded = true
@@ -207,7 +207,7 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 		}
 		return nil
 	}
-	err = &storeError{fmt.Errorf("loading: %w", err)}
+	err = records.Failed("loading", err)
 	if ctx.Err() == nil { // otherwise the client disconnected, which is no failure
 		m.emit(ctx, Event{Kind: EventLoadFailed, Err: err}, sent.Key)
 	}
@@ -217,14 +217,14 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 // endExpired reports a session that has expired, once: it removes the record, so that the
 // cookie's next visit finds none. It leaves no tombstone.
 func (m *Manager[T]) endExpired(ctx context.Context, key string, at loaded[T], err error) {
-	if !errors.Is(err, errAbsolute) {
+	if !errors.Is(err, records.ErrAbsolute) {
 		m.emit(ctx, Event{Kind: EventExpired, Reason: ReasonIdle}, key)
 		if m.policy.ownsRecords() {
 			_ = m.store.Delete(ctx, key) // if this fails, the store deletes it later
 		}
 		return
 	}
-	ended, _ := m.remove(ctx, at.key, at.rec.Version, ErrExpired) // if it fails, the next visit tries again
+	ended, _ := m.records.Remove(ctx, at.key, at.rec.Version, ErrExpired) // if it fails, the next visit tries again
 	if ended {
 		m.emit(ctx, Event{Kind: EventExpired, Owner: at.doc.Meta.Owner, Reason: ReasonAbsolute}, at.key)
 	}
@@ -248,54 +248,29 @@ type loaded[T any] struct {
 	id  string
 }
 
-// load reads the record under key, or the one that it was renewed to. id is the
-// session's id where the caller knows it.
-//
-// Errors besides the store's: [undecodableError], [supersededError], errAbsolute with
-// the record.
+// typed returns a record that was found with its document's type. The document is nil if it
+// could not be decoded.
+func typed[T any](f records.Found) loaded[T] {
+	doc, _ := f.Doc.(*document.Document[T])
+	return loaded[T]{f.Rec, doc, f.Key, f.ID}
+}
+
+// load is [records.Records.Load].
 func (m *Manager[T]) load(ctx context.Context, key, id string) (loaded[T], error) {
-	for hop := range maxHops {
-		rec, err := m.loadRecord(ctx, key)
-		if err != nil {
-			m.dropCached(key)
-			return loaded[T]{}, m.expired(rec, err)
-		}
-		doc, err := m.codec.Decode(rec.ID, rec.Data)
-		if err != nil {
-			return loaded[T]{}, &undecodableError{err}
-		}
-		info := &doc.Meta
-		if info.Ended || info.Login {
-			return loaded[T]{}, &supersededError{info.Successor, info.Carry, m.past(info, rec.Expires)}
-		}
-		if hop > 0 && !m.answers(info, 0) {
-			return loaded[T]{}, &supersededError{past: !m.answers(info, linger)}
-		}
-		switch {
-		case info.Successor == "":
-			found := loaded[T]{rec, doc, key, id}
-			if m.over(info.Created) {
-				return found, errAbsolute
-			}
-			return found, nil
-		case m.present() >= info.Until:
-			return loaded[T]{}, &supersededError{past: true}
-		}
-		key, id = info.Successor, m.successorID(id, info)
-	}
-	return loaded[T]{}, store.ErrNotFound
+	found, err := m.records.Load(ctx, key, id)
+	return typed[T](found), err
 }
 
 // adopt updates s from a record. What this request has set and not saved stays.
 func (s *Session[T]) adopt(at loaded[T]) {
 	s.state, s.key, s.doc, s.version = stateStored, at.key, at.doc, at.rec.Version
 	info := &at.doc.Meta
-	s.storedOwner = s.m.ownerOf(&at.rec, info)
+	s.storedOwner = s.m.records.OwnerOf(&at.rec, info)
 	if !s.ownerMoved {
 		s.owner = s.storedOwner
 	}
 	s.created, s.used, s.authenticated = info.Created, info.Used, info.Authenticated
-	if s.created == 0 && s.m.absolute > 0 {
+	if s.created == 0 && s.m.records.Absolute > 0 {
 		s.created = s.m.present() // written by another program: the next save stores the time
 	}
 	s.learn(&at)
@@ -313,4 +288,11 @@ func (s *Session[T]) learn(at *loaded[T]) {
 	if !s.touched && !s.settingsChanged {
 		s.expires = s.within(s.deadline)
 	}
+}
+
+// dropCached drops what this node has cached of a session that is no longer in the store.
+// It is personal data, and no longer needed.
+func (m *Manager[T]) dropCached(key string) {
+	m.codec.Forget(key)
+	m.cookies.Drop(key)
 }

@@ -1,9 +1,8 @@
 package session
 
 import (
+	"cmp"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"errors"
 	"io"
 	"log/slog"
@@ -14,6 +13,8 @@ import (
 	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/exchange"
+	"github.com/nestsession/session/internal/ids"
+	"github.com/nestsession/session/internal/records"
 	"github.com/nestsession/session/internal/verified"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
@@ -52,26 +53,21 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	}
 	codec.Seal = document.NewSealer(cfg.Secrets, cfg.Scope, cfg.Express.InsecurePlainIDs, cfg.Express.Rules)
 	m := &Manager[T]{codec: codec, core: core{
-		store: cfg.Store, signer: signer, seal: codec.Seal, former: former, scope: cfg.Scope, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
-		genID: cfg.GenID, isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, exchanges: exchange.Manager{ErrorHandler: cfg.ErrorHandler}, now: cfg.Now,
-		logger: cfg.Logger, proxy: cfg.Proxy, idle: cfg.IdleTimeout, absolute: cfg.AbsoluteTimeout,
-		touchEvery: cfg.TouchInterval, grace: cfg.RenewGrace, maxBytes: cfg.MaxBytes,
-		loadTimeout: cfg.LoadTimeout, saveTimeout: cfg.SaveTimeout,
+		store: cfg.Store, signer: signer, former: former, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
+		ids:      ids.Maker{Name: cfg.Name, Signer: signer, Seal: codec.Seal, Scope: cfg.Scope, Plain: cfg.Express.InsecurePlainIDs},
+		isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, exchanges: exchange.Manager{ErrorHandler: cfg.ErrorHandler}, now: cfg.Now,
+		logger: cmp.Or(cfg.Logger, slog.Default()), proxy: cfg.Proxy, idle: cfg.IdleTimeout,
+		touchEvery: cfg.TouchInterval, loadTimeout: cfg.LoadTimeout, saveTimeout: cfg.SaveTimeout,
 		rolling: cfg.Rolling, resave: cfg.Express.Resave, saveUninitialized: cfg.Express.SaveUninitialized,
-		plainIDs: cfg.Express.InsecurePlainIDs, firstCookie: cfg.Express.InsecureFirstCookie,
-		keepCookie: cfg.Express.KeepCookie, keepDeadCookie: cfg.Express.KeepDeadCookie,
-		policy: policyOf(&cfg.Express), visitors: maxVisits,
+		firstCookie: cfg.Express.InsecureFirstCookie, keepCookie: cfg.Express.KeepCookie, keepDeadCookie: cfg.Express.KeepDeadCookie,
+		policy: policyOf(&cfg.Express),
 	}}
-	m.cookies = verified.New(signer, m.key, verified.DefaultCacheBytes)
-	m.dropDocument = m.codec.Forget
 	m.overHTTP, m.overHTTPS = m.cookie, m.cookie
 	m.overHTTP.resolve(false)
 	m.overHTTPS.resolve(true)
-	mac := hmac.New(sha256.New, []byte(cfg.Secrets[0]))
-	mac.Write([]byte("nest session: digest of ids"))
-	copy(m.digestKey[:], mac.Sum(nil))
-	if m.logger == nil {
-		m.logger = slog.Default()
+	m.ids.DigestWith(cfg.Secrets[0])
+	if cfg.GenID != nil {
+		m.ids.Generate = func(r *http.Request) (string, error) { return cfg.GenID(m.exchanges.Callback(r)) }
 	}
 	if m.exchanges.ErrorHandler == nil {
 		m.exchanges.ErrorHandler = defaultErrorHandler
@@ -80,7 +76,20 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		s := memstore.New(memstore.Config{Now: cfg.Now})
 		m.store, m.owned = s, s
 	}
-	m.hub = m.newHub(cfg.RecheckInterval)
+	m.records = &records.Records{
+		Store: m.store, Codec: m.codec.Untyped(), IDs: &m.ids, Now: cfg.Now,
+		Tombstones: m.policy.leavesTombstones(), Owned: m.policy.ownsRecords(),
+		Absolute: cfg.AbsoluteTimeout, Grace: cfg.RenewGrace, MaxRepair: MaxRenewRepair, LoadTimeout: cfg.LoadTimeout, SaveTimeout: cfg.SaveTimeout, MaxBytes: cfg.MaxBytes,
+		Forget: m.dropCached,
+		OnRevoked: func(ctx context.Context, owner, key string) {
+			m.emit(ctx, Event{Kind: EventRevoked, Owner: owner}, key)
+		},
+		OnFailure: func(ctx context.Context, owner, key string, err error) {
+			m.emit(ctx, Event{Kind: EventSaveFailed, Owner: owner, Err: err}, key)
+		},
+	}
+	m.records.Watch(cfg.RecheckInterval, DefaultRecheckInterval, DefaultPollInterval)
+	m.cookies = verified.New(signer, m.ids.Key, verified.DefaultCacheBytes)
 	return m, nil
 }
 
@@ -91,7 +100,7 @@ func (m *Manager[T]) CookieName() string { return m.name }
 // It does not close a store that the caller passed in Config.Store. It may be called more
 // than once.
 func (m *Manager[T]) Close() error {
-	m.hub.Close(ErrClosed)
+	m.records.Hub.Close(ErrClosed)
 	if m.owned == nil {
 		return nil
 	}
@@ -106,7 +115,7 @@ func (m *Manager[T]) Ping(ctx context.Context) error {
 	if p, ok := store.As[store.Pinger](m.store); ok {
 		return p.Ping(d)
 	}
-	_, err := m.store.Load(d, m.key("ping"))
+	_, err := m.store.Load(d, m.ids.Key("ping"))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}

@@ -13,8 +13,10 @@ import (
 
 // shop and office are two sessions of one application.
 type (
-	shop   struct{ Items []string }
-	office struct{ Employee string }
+	shop struct {
+		Items []string `json:"items"`
+	}
+	office struct{ User string }
 )
 
 func twoManagers(t *testing.T, a, b session.Config) (*session.Manager[shop], *session.Manager[office]) {
@@ -38,7 +40,7 @@ func TestSeveralManagersSideBySide(t *testing.T) {
 		}
 	})
 	work := n.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request, s *session.Session[office]) {
-		s.Update(func(d *office) { d.Employee = "ada" })
+		s.Update(func(d *office) { d.User = "ada" })
 	})
 	b.visit(buy, "/")
 	b.visit(work, "/office")
@@ -89,7 +91,7 @@ func both(t *testing.T, m *session.Manager[shop], n *session.Manager[office]) ht
 			return
 		}
 		a.Update(func(d *shop) { d.Items = append(d.Items, "book") })
-		b.Update(func(d *office) { d.Employee = "ada" })
+		b.Update(func(d *office) { d.User = "ada" })
 		w.Header().Set("X-From", "the handler")
 		fmt.Fprint(w, "the page")
 	})))
@@ -103,8 +105,8 @@ func TestTwoLayersInOneChain(t *testing.T) {
 		if got := body(t, b.visit(both(t, m, n), "/")); got != "the page" {
 			t.Errorf("answered %q", got)
 		}
-		if got := len(peek(m, b).Items); got != i+1 || peek(n, b).Employee != "ada" {
-			t.Errorf("%d items for %q", got, peek(n, b).Employee)
+		if got := len(peek(m, b).Items); got != i+1 || peek(n, b).User != "ada" {
+			t.Errorf("%d items for %q", got, peek(n, b).User)
 		}
 	}
 	if len(b.cookies) != 2 {
@@ -116,10 +118,10 @@ func TestTwoLayersInOneChain(t *testing.T) {
 		o, _ := n.From(r.Context())
 		w.(http.Flusher).Flush()
 		a.Update(func(d *shop) { d.Items = nil })
-		o.Update(func(d *office) { d.Employee = "bob" })
+		o.Update(func(d *office) { d.User = "bob" })
 	}))), "/")
-	if got := len(peek(m, b).Items); got != 0 || peek(n, b).Employee != "bob" {
-		t.Errorf("%d items for %q", got, peek(n, b).Employee)
+	if got := len(peek(m, b).Items); got != 0 || peek(n, b).User != "bob" {
+		t.Errorf("%d items for %q", got, peek(n, b).User)
 	}
 }
 

@@ -15,11 +15,13 @@ type (
 		User   string `json:"user"`
 		Visits int    `json:"visits"`
 		Cart   []string
+		Count  int `json:"count"`
 	}
 	lettered struct {
 		User   string `json:"user"`
 		Visits string `json:"visits"`
 		Cart   []string
+		Count  int `json:"count"`
 	}
 )
 
@@ -41,7 +43,7 @@ func TestATypeThatChangesLogsNobodyOut(t *testing.T) {
 			before, after := newManager[numbered](t, old), newManager[lettered](t, next)
 			b := newBrowser()
 			do(before, b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session[numbered]) {
-				s.Update(func(d *numbered) { *d = numbered{"ada", 1234567, []string{"x"}} })
+				s.Update(func(d *numbered) { *d = numbered{User: "ada", Visits: 1234567, Cart: []string{"x"}} })
 			})
 			first := b.cookie()
 			log.take()

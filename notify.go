@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/nestsession/session/internal/records"
 	"github.com/nestsession/session/store"
 )
 
@@ -41,8 +42,8 @@ func (s *Session[T]) NotifyContext(parent context.Context) (ctx context.Context,
 		cancel(ErrRevoked)
 		return ctx, stop
 	}
-	w := s.m.hub.Add(key, until.Time(), &follower[T]{s, cancel})
-	forget := func() { s.m.hub.Remove(w) }
+	w := s.m.records.Hub.Add(key, until.Time(), &follower[T]{s, cancel})
+	forget := func() { s.m.records.Hub.Remove(w) }
 	unhook := context.AfterFunc(parent, forget) // not of ctx, which would allocate a map for it
 	return ctx, func() {
 		cancel(context.Canceled)
@@ -101,7 +102,7 @@ func (s *Session[T]) KeepAlive(ctx context.Context) error {
 		}
 		return ended
 	}
-	err = &storeError{err}
+	err = &records.Failure{Err: err}
 	if ctx.Err() == nil { // otherwise the client disconnected, which is no failure
 		s.m.emit(d, Event{Kind: EventTouchFailed, Owner: s.owner, Err: err}, s.key)
 	}

@@ -2,13 +2,13 @@ package session
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
 	"time"
 
 	"github.com/nestsession/session/internal/document"
+	"github.com/nestsession/session/internal/records"
 	"github.com/nestsession/session/store"
 )
 
@@ -62,100 +62,42 @@ func OwnerOf(data []byte) string { return document.OwnerOf(data) }
 // Config.LoadTimeout to find each next session; [errors.ErrUnsupported] if the store is not
 // a [store.Lister].
 func (m *Manager[T]) List(ctx context.Context, owner string) iter.Seq2[Info[T], error] {
-	if owner == "" {
-		return func(yield func(Info[T], error) bool) { yield(Info[T]{}, ErrNoOwner) }
-	}
-	return m.list(ctx, owner)
+	return m.infos(m.records.List(ctx, owner))
 }
 
 // ListAll yields the live sessions of all owners, and those without an owner, as
 // [Manager.List] does for one. It is for operators and exports, not for the users' pages.
-func (m *Manager[T]) ListAll(ctx context.Context) iter.Seq2[Info[T], error] { return m.list(ctx, "") }
+func (m *Manager[T]) ListAll(ctx context.Context) iter.Seq2[Info[T], error] {
+	return m.infos(m.records.ListAll(ctx))
+}
 
-func (m *Manager[T]) list(ctx context.Context, owner string) iter.Seq2[Info[T], error] {
+func (m *Manager[T]) infos(sessions iter.Seq2[records.Listed, error]) iter.Seq2[Info[T], error] {
 	return func(yield func(Info[T], error) bool) {
-		for rec, err := range m.records(ctx, owner) {
+		for l, err := range sessions {
 			if err != nil {
 				yield(Info[T]{}, err)
 				return
 			}
-			if l := m.read(rec); l.live && (owner == "" || l.owner == owner) && !yield(m.describe(&l), nil) {
+			if !yield(m.describe(&l), nil) {
 				return
 			}
 		}
 	}
-}
-
-// records yields what the store lists, and limits the time that the store takes for each
-// record.
-func (m *Manager[T]) records(ctx context.Context, owner string) iter.Seq2[store.Record, error] {
-	return func(yield func(store.Record, error) bool) {
-		l, ok := store.As[store.Lister](m.store)
-		if !ok {
-			yield(store.Record{}, fmt.Errorf("session: listing: %T does not list: %w", m.store, errors.ErrUnsupported))
-			return
-		}
-		ctx, cancel := context.WithCancelCause(ctx)
-		defer cancel(nil)
-		timer := time.AfterFunc(m.loadTimeout, func() { cancel(context.DeadlineExceeded) })
-		defer timer.Stop()
-		for rec, err := range l.List(ctx, owner) {
-			timer.Stop() // the caller may take longer with each record
-			if cause := context.Cause(ctx); err != nil && cause != nil {
-				err = fmt.Errorf("%w: %w", cause, err)
-			}
-			if err != nil {
-				yield(store.Record{}, &storeError{fmt.Errorf("listing: %w", err)})
-				return
-			}
-			if !yield(rec, nil) {
-				return
-			}
-			timer.Reset(m.loadTimeout)
-		}
-	}
-}
-
-// listed is a record that was found by its owner, not by a client's id.
-type listed[T any] struct {
-	loaded[T]        // doc is nil if it cannot be decoded
-	owner     string // an index may list a session that has another owner by now
-	live      bool   // the record is a live session
-	successor string // set if the record is what Renew left under the old id
-}
-
-// read reads a record. A session that cannot be decoded is of no use to anybody, but it is
-// listed with what the record says.
-func (m *Manager[T]) read(rec store.Record) listed[T] {
-	l := listed[T]{loaded: loaded[T]{rec: rec, key: rec.ID}}
-	doc, err := m.codec.Read(rec.ID, rec.Data)
-	if err != nil {
-		l.owner, l.live = rec.Owner, true
-		return l
-	}
-	l.doc, l.owner = doc, m.ownerOf(&rec, &doc.Meta)
-	switch info := &doc.Meta; {
-	case info.Ended, info.Login:
-	case info.Successor != "":
-		l.successor = info.Successor
-	default:
-		l.live = !m.over(info.Created)
-	}
-	return l
 }
 
 // describe returns the Info of a session.
-func (m *Manager[T]) describe(l *listed[T]) Info[T] {
-	info := Info[T]{Owner: l.owner, Digest: m.digest(l.key), Expires: l.rec.Expires, key: l.key, version: l.rec.Version}
-	if l.doc == nil || m.codec.Copy(l.doc, &info.Data) != nil {
+func (m *Manager[T]) describe(l *records.Listed) Info[T] {
+	info := Info[T]{Owner: l.Owner, Digest: m.ids.Digest(l.Key), Expires: l.Rec.Expires, key: l.Key, version: l.Rec.Version}
+	at := typed[T](l.Found)
+	if at.doc == nil || m.codec.Copy(at.doc, &info.Data) != nil {
 		info.Undecodable = true
 		return info
 	}
 	var s Session[T]
 	s.m = m
 	s.useCookie(&m.cookie)
-	s.adopt(l.loaded)
-	if l.doc.Meta.Created != 0 {
+	s.adopt(at)
+	if at.doc.Meta.Created != 0 {
 		info.Created = s.created.Time()
 	}
 	info.LastUsed, info.Expires = s.lastUsed().Time(), s.expires.Time()

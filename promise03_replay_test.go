@@ -198,30 +198,18 @@ func TestPromise03_WhatCanBeReplayedPasses(t *testing.T) {
 	}
 }
 
-// clocks are data whose copies are easily told from the original.
-type clocks struct {
-	At     time.Time         `json:"at"`
-	Ptr    *time.Time        `json:"ptr,omitempty"`
-	All    []time.Time       `json:"all,omitempty"`
-	Addr   netip.Addr        `json:"addr"`
-	Any    any               `json:"any,omitempty"`
-	Floats []float64         `json:"floats,omitempty"`
-	Bytes  []byte            `json:"bytes,omitempty"`
-	ByNum  map[int]time.Time `json:"byNum,omitempty"`
-}
-
 // A time with a monotonic reading, a number in an interface: what a store gives
 // back is alike but not the same to reflection, and must not count as a change.
 func TestPromise03_ValuesThatAStoreGivesBackAlikeAreNoChange(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	zone := time.FixedZone("odd", 5*3600+1800)
-	m := newManager[clocks](t, session.Config{})
+	m := newManager[assorted](t, session.Config{})
 	b := newBrowser()
 	for range 3 {
-		res := do(m, b, func(_ http.ResponseWriter, r *http.Request, s *session.Session[clocks]) {
+		res := do(m, b, func(_ http.ResponseWriter, r *http.Request, s *session.Session[assorted]) {
 			at := now.In(zone)
-			s.Update(func(c *clocks) {
+			s.Update(func(c *assorted) {
 				c.At, c.Ptr, c.All = at, &at, []time.Time{at, now}
 				c.Addr = netip.MustParseAddr("fe80::1%eth0")
 				c.Any = map[string]any{"n": 1, "f": 2.5, "list": []int{1, 2}}
@@ -232,7 +220,7 @@ func TestPromise03_ValuesThatAStoreGivesBackAlikeAreNoChange(t *testing.T) {
 			if err := s.Save(r.Context()); err != nil {
 				t.Errorf("Save: %v", err)
 			}
-			s.Update(func(c *clocks) { c.Floats = append(c.Floats, 3) })
+			s.Update(func(c *assorted) { c.Floats = append(c.Floats, 3) })
 			if err := s.Save(r.Context()); err != nil {
 				t.Errorf("second Save: %v", err)
 			}

@@ -19,9 +19,9 @@ func (s *Session[T]) set(c Cookie) {
 	s.changing()
 	s.useCookie(&c)
 	s.ownCookie, s.settingsChanged = true, true
-	if life := c.MaxAge; life > s.m.absolute && s.m.absolute > 0 && s.m.policy.refusesEndedLifetimes() {
+	if life := c.MaxAge; life > s.m.records.Absolute && s.m.records.Absolute > 0 && s.m.policy.refusesEndedLifetimes() {
 		s.m.warn(s.r.Context(), &s.m.warnedAge, time.Minute, "session: a session's MaxAge is longer than Config.AbsoluteTimeout, which ends it first: raise that, or lower MaxAge",
-			"lifetime", life, "absolute", s.m.absolute)
+			"lifetime", life, "absolute", s.m.records.Absolute)
 	}
 	s.expires = s.expiry(s.m.present())
 }
@@ -37,7 +37,7 @@ func (s *Session[T]) useCookie(c *Cookie) {
 
 // lastUsed returns when the session was last saved or touched.
 func (s *Session[T]) lastUsed() document.Instant {
-	return lifetime.LastUsed(s.used, s.deadline, s.m.keepUntil(s.created), s.m.present(), s.idle())
+	return lifetime.LastUsed(s.used, s.deadline, s.m.records.KeepUntil(s.created), s.m.present(), s.idle())
 }
 
 // idle returns how long the session lives after each visit.
@@ -53,12 +53,12 @@ func (s *Session[T]) expiry(now document.Instant) document.Instant {
 
 // within returns the earlier of at and the absolute timeout; zero means never.
 func (s *Session[T]) within(at document.Instant) document.Instant {
-	return lifetime.Earlier(at, s.m.end(s.created))
+	return lifetime.Earlier(at, s.m.records.End(s.created))
 }
 
 // recordExpiry returns until when the store keeps a session that is used now.
 func (s *Session[T]) recordExpiry(now document.Instant) document.Instant {
-	return lifetime.Earlier(s.idle().From(now), s.m.keepUntil(s.created))
+	return lifetime.Earlier(s.idle().From(now), s.m.records.KeepUntil(s.created))
 }
 
 // cookieExpiry returns until when the browser keeps a cookie that is sent now. Zero means

@@ -2,13 +2,10 @@ package session
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
-	"github.com/nestsession/session/internal/backoff"
 	"github.com/nestsession/session/internal/document"
-	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/internal/records"
 )
 
 // Login makes the session that of a user who has just logged in. Call it after the password
@@ -52,8 +49,8 @@ func (s *Session[T]) login(ctx context.Context, owner string) error {
 	switch {
 	case owner == "":
 		return ErrNoOwner
-	case checkOwner(owner) != nil:
-		return checkOwner(owner)
+	case records.CheckOwner(owner) != nil:
+		return records.CheckOwner(owner)
 	case s.headerSent:
 		return ErrHeaderSent
 	case s.state == stateDiscarded:
@@ -87,32 +84,17 @@ func (s *Session[T]) login(ctx context.Context, owner string) error {
 	return nil
 }
 
-// moving is a session that is getting a new id.
-type moving struct {
-	id      string       // the new one
-	next    store.Record // its record; it has a version once it is stored
-	login   string       // the owner of the new session; "": Renew
-	dropped bool         // the data of another owner were dropped
-	alone   bool         // the old session has ended: there is nothing to swap
-}
-
-// move stores the session under a new key, and then swaps the old record for a pointer to
-// it. With this order a crash loses no session. A request that saves to the old record in
-// the meantime makes the swap fail, so no change is lost.
+// move stores the session under a new id. login is the owner of the new session; "" stands
+// for Renew.
 func (s *Session[T]) move(ctx context.Context, login string) error {
 	if s.settings.Secure == SecureAlways && !s.secure {
 		return ErrInsecure
 	}
-	id, err := s.m.makeID(s.r)
-	if err != nil {
+	mv := records.Move{Owner: login, Login: login != "", Carry: login != ""}
+	if err := s.newID(&mv); err != nil {
 		return err
 	}
-	mv := moving{id: id, login: login, next: store.Record{ID: s.m.key(id)}}
 	before, doc, version := s.identity, s.doc, s.version
-	undo := func(err error) error {
-		s.undoMove(ctx, mv.next.ID)
-		return err
-	}
 	restore := func(err error) error {
 		s.identity, s.doc, s.version = before, doc, version
 		s.recorded.Unview()
@@ -120,102 +102,92 @@ func (s *Session[T]) move(ctx context.Context, login string) error {
 	}
 	for try := 0; ; try++ {
 		err := s.moveOnce(ctx, &mv)
-		again := try < maxConflicts && (errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound))
-		switch {
-		case err == nil:
+		if err == nil {
 			return nil
-		case !again && mv.next.Version == 0 && !errors.Is(err, store.ErrExists): // it is unknown whether it was created
-			return restore(undo(err))
-		case !again && mv.next.Version != 0 && definite(err): // otherwise the old record may point to it
-			return restore(undo(err))
-		case !again:
+		}
+		if err := s.m.records.Retries(ctx, &mv, try, err); err != nil {
 			return restore(err)
-		case errors.Is(err, store.ErrConflict):
-			if err := pauseBeforeRetry(ctx, try); err != nil {
-				return restore(undo(err))
-			}
 		}
 		switch err := s.reloadIfMoved(ctx); {
 		case err == nil:
 			s.m.emit(ctx, Event{Kind: EventConflict, Owner: s.owner}, s.key)
-			if login == "" && s.alias != "" {
-				return undo(nil) // another request has renewed it, which is enough
+			if !mv.Login && s.alias != "" {
+				s.m.records.Undo(ctx, &mv)
+				return nil // another request has renewed it, which is enough
 			}
 		case !isOver(err):
-			return restore(undo(err))
-		case login == "":
-			return undo(s.revoked(ctx))
+			s.m.records.Undo(ctx, &mv)
+			return restore(err)
+		case !mv.Login:
+			err := s.revoked(ctx)
+			s.m.records.Undo(ctx, &mv)
+			return err
 		default:
 			// Another request has logged out or in. This one still logs in. It keeps the
 			// visitor's data if the other login has kept them.
-			if superseded := (*supersededError)(nil); !errors.As(err, &superseded) || !superseded.carry {
+			if records.CarriesOn(err) == "" {
 				s.dropData()
 			}
-			mv.alone = true
+			mv.Alone = true
 		}
 	}
 }
 
+// newID gives a move another id.
+func (s *Session[T]) newID(mv *records.Move) (err error) {
+	if mv.ID, err = s.m.ids.Make(s.r); err == nil {
+		mv.Key = s.m.ids.Key(mv.ID)
+	}
+	return err
+}
+
 // moveOnce makes one attempt of move.
-func (s *Session[T]) moveOnce(ctx context.Context, mv *moving) error {
-	s.now, s.keepExpiry, s.renewing = s.m.present(), false, mv.login == ""
-	if mv.login != "" {
-		if s.storedOwner != "" && s.storedOwner != mv.login {
-			mv.dropped = true
+func (s *Session[T]) moveOnce(ctx context.Context, mv *records.Move) error {
+	if mv.Key == "" {
+		if err := s.newID(mv); err != nil {
+			return err
+		}
+	}
+	s.now, s.keepExpiry, s.renewing = s.m.present(), false, !mv.Login
+	if mv.Login {
+		if s.storedOwner != "" && s.storedOwner != mv.Owner {
+			mv.Carry = false
 			s.dropData()
 		}
-		s.owner, s.created, s.authenticated = mv.login, s.now, s.now
+		s.owner, s.created, s.authenticated = mv.Owner, s.now, s.now
 	}
 	value, body, err := s.replay()
 	if err != nil {
 		return err
 	}
-	doc, rec, err := s.compose(mv.next.ID, value, body)
+	doc, rec, err := s.compose(mv.Key, value, body)
 	if err != nil {
 		return err
 	}
-	rec.Version = mv.next.Version
-	write := s.m.store.Update
-	if rec.Version == 0 {
-		write = s.m.store.Create
-	}
-	version, err := write(ctx, rec)
-	if rec.Version != 0 && (errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound)) {
-		// RevokeOwner or UpdateOwner has found the record of an earlier attempt in a listing,
-		// and has ended or changed it. Its id is not used again.
-		s.undoMove(ctx, mv.next.ID)
-		id, failed := s.m.makeID(s.r)
-		if failed != nil {
-			return failed
-		}
-		mv.id, mv.next = id, store.Record{ID: s.m.key(id)}
-	}
-	if err != nil {
-		return &storeError{fmt.Errorf("giving a new id: %w", err)}
-	}
-	mv.next.Version = version
-	if !mv.alone {
-		if err := s.supersede(ctx, mv); err != nil {
-			return &storeError{fmt.Errorf("giving a new id: %w", err)}
-		}
+	mv.Owner, mv.Now, mv.Ends = s.owner, s.now, s.expiry(s.now)
+	mv.OldID, mv.OldKey, mv.OldVersion = s.id, s.key, s.version
+	mv.Unseen, mv.Seen = s.sight()
+	mv.Cookie = appendCookie(nil, s.settings, s.lifetime, s.m.records.Until(mv))
+	if err := s.m.records.Move(ctx, mv, rec); err != nil {
+		return err
 	}
 	s.moved(ctx, mv, doc, rec.Expires)
 	return nil
 }
 
 // moved updates s after the move was stored.
-func (s *Session[T]) moved(ctx context.Context, mv *moving, doc *document.Document[T], expires time.Time) {
+func (s *Session[T]) moved(ctx context.Context, mv *records.Move, doc *document.Document[T], expires time.Time) {
 	old := s.key
-	s.keep(doc, mv.next.Version, expires)
+	s.keep(doc, mv.Version, expires)
 	s.m.dropCached(old)
-	s.setID(mv.id)
-	e := Event{Kind: EventRenewed, Owner: s.owner, Former: s.m.digest(old)}
-	if mv.login == "" {
-		s.m.hub.Move(old, s.key)
+	s.setID(mv.ID)
+	e := Event{Kind: EventRenewed, Owner: s.owner, Former: s.m.ids.Digest(old)}
+	if !mv.Login {
+		s.m.records.Hub.Move(old, s.key)
 	} else {
 		e.Kind, s.superseded = EventLoggedIn, false
-		s.m.hub.End(old, ErrLoggedIn)
-		if mv.dropped && !mv.alone {
+		s.m.records.Hub.End(old, ErrLoggedIn)
+		if !mv.Carry && !mv.Alone {
 			s.m.emit(ctx, Event{Kind: EventRegenerated, Reason: ReasonSuperseded}, old)
 		}
 	}
@@ -229,83 +201,6 @@ func (s *Session[T]) dropData() {
 	s.ownCookie, s.settingsChanged = false, false
 	s.storedOwner = ""
 	s.recorded.Unview()
-}
-
-// supersede swaps the session's record, under its old key, for a pointer to the new one.
-// Under Express.Rules it then deletes the old key and stores the pointer under another key,
-// which express-session does not know. So express-session finds nothing under the old id,
-// as after its own regenerate.
-func (s *Session[T]) supersede(ctx context.Context, mv *moving) error {
-	info := document.Meta{Successor: mv.next.ID, Login: mv.login != "", Carry: mv.login != "" && !mv.dropped}
-	if !info.Login {
-		info.Owner = s.owner // so that RevokeOwner and UpdateOwner find it, see visits
-	}
-	expires := s.now + s.m.graceEnd(linger)
-	switch {
-	case info.Login, s.m.grace <= 0:
-		info.Until = s.now + s.m.graceEnd(0)
-	default:
-		info.Until = s.now + document.Instant(MaxRenewRepair/time.Millisecond)
-		if end := s.expiry(s.now); end != 0 {
-			info.Until = min(info.Until, end)
-		}
-		expires = info.Until + linger
-		info.Unseen, info.Seen = s.sight()
-		if !s.m.plainIDs {
-			sealed, err := s.m.seal.SealID(s.id, mv.id)
-			if err != nil {
-				return err
-			}
-			info.NewID = sealed
-		}
-	}
-	cookie := appendCookie(nil, s.settings, s.lifetime, info.Until)
-	pointer := func(key string) store.Record {
-		return store.Record{ID: key, Owner: info.Owner, Expires: expires.Time(), Data: document.Dataless(cookie, info, s.m.seal, key)}
-	}
-	old := pointer(s.key)
-	old.Version = s.version
-	if err := s.point(ctx, old, mv.next.ID); err != nil || s.m.policy.leavesTombstones() {
-		return err
-	}
-	_, err := s.m.store.Create(ctx, pointer(linkKey(s.key)))
-	if err == nil || errors.Is(err, store.ErrExists) {
-		err = s.m.store.Delete(ctx, s.key)
-	}
-	if err != nil { // the session has moved all the same, and the old record points to it
-		s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: &storeError{err}}, s.key)
-	}
-	return nil
-}
-
-// point swaps the old record for the pointer. If the outcome is unknown it retries, because
-// the client must not be left with only the old id, which ends with the grace.
-func (s *Session[T]) point(ctx context.Context, pointer store.Record, successor string) error {
-	for try := 0; ; try++ {
-		_, err := s.m.store.Update(ctx, pointer)
-		if try > 0 && errors.Is(err, store.ErrConflict) {
-			rec, failed := s.m.store.Load(ctx, pointer.ID)
-			if failed == nil && s.m.seal.MetaOf(rec.ID, rec.Data).Successor == successor {
-				return nil // an earlier try did it
-			}
-			if failed != nil {
-				err = failed
-			}
-		}
-		if err == nil || definite(err) || try == maxPoints || !backoff.Pause(ctx, backoff.Backoff(try)) {
-			return err
-		}
-	}
-}
-
-// undoMove deletes the new record. No client has its id, so if the delete fails, the record
-// expires unused.
-func (s *Session[T]) undoMove(ctx context.Context, key string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.m.saveTimeout)
-	defer cancel()
-	if err := s.m.store.Delete(ctx, key); err != nil {
-		s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: &storeError{err}}, key)
-	}
 }
 
 // Renew gives the session a new id and keeps its data. Call it from time to time, so that a
@@ -345,7 +240,3 @@ func (s *Session[T]) Renew(ctx context.Context) error {
 	}
 	return err
 }
-
-// MaxRenewRepair is how long after [Session.Renew] the old id still leads to the session if
-// no request has come with the new one, because the client did not get it.
-const MaxRenewRepair = 24 * time.Hour

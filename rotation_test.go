@@ -78,20 +78,10 @@ func counting[T any](t *testing.T, cfg session.Config, count func(*T) int) http.
 	return mux
 }
 
-// leveled is what a version of the application keeps. In the next one the level is text.
-type (
-	leveled struct {
-		Visits int `json:"visits"`
-		Level  int `json:"level,omitempty"`
-	}
-	leveledNow struct {
-		Visits int    `json:"visits"`
-		Level  string `json:"level,omitempty"`
-	}
-)
-
-func (d *leveled) count() int    { d.Visits, d.Level = d.Visits+1, 7; return d.Visits }
-func (d *leveledNow) count() int { d.Visits, d.Level = d.Visits+1, "seven"; return d.Visits }
+// Both versions of the application count visits. What numbered has as a number is text in
+// the next version.
+func (d *numbered) count() int { d.Count, d.Visits = d.Count+1, 7; return d.Count }
+func (d *lettered) count() int { d.Count, d.Visits = d.Count+1, "seven"; return d.Count }
 
 // configs are the two ways in which nodes are set up.
 var configs = map[string]func(secrets ...string) session.Config{
@@ -145,7 +135,7 @@ func rotate(t *testing.T, config func(...string) session.Config, relog bool, ste
 	start := func(secrets ...string) http.Handler {
 		cfg := config(secrets...)
 		cfg.Store = kept
-		return counting(t, cfg, (*leveled).count)
+		return counting(t, cfg, (*numbered).count)
 	}
 	nodes := []http.Handler{start(oldSecret), start(oldSecret), start(oldSecret)}
 	c = newCrowd()
@@ -177,8 +167,8 @@ func TestATypeIsRolledForwardAndBackAndNobodyIsLoggedOut(t *testing.T) {
 			kept := memstore.New(memstore.Config{})
 			t.Cleanup(func() { _ = kept.Close() })
 			cfg.Store = kept
-			before := func() http.Handler { return counting(t, cfg, (*leveled).count) }
-			after := func() http.Handler { return counting(t, cfg, (*leveledNow).count) }
+			before := func() http.Handler { return counting(t, cfg, (*numbered).count) }
+			after := func() http.Handler { return counting(t, cfg, (*lettered).count) }
 			nodes := []http.Handler{before(), before(), before()}
 			c := newCrowd()
 			for i, b := range c.users {

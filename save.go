@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/internal/document"
+	"github.com/nestsession/session/internal/records"
 	"github.com/nestsession/session/store"
 )
 
@@ -80,13 +80,13 @@ func (s *Session[T]) reportSave(ctx context.Context, err error) {
 // compose makes the session's next document, to be stored under key, and the record for it.
 func (s *Session[T]) compose(key string, value *T, body []byte) (*document.Document[T], store.Record, error) {
 	info := document.Meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie, Authenticated: s.authenticated}
-	if s.m.absolute > 0 || s.owner != "" {
+	if s.m.records.Absolute > 0 || s.owner != "" {
 		info.Created, info.Used = s.created, s.now
 	}
 	if info.Unseen, info.Seen = s.sight(); key != s.key {
-		info.Unseen, info.Seen = s.renewing && s.m.grace > 0, 0
+		info.Unseen, info.Seen = s.renewing && s.m.records.Grace > 0, 0
 	}
-	if err := checkOwner(s.owner); err != nil {
+	if err := records.CheckOwner(s.owner); err != nil {
 		return nil, store.Record{}, err
 	}
 	if s.ownCookie && s.lifetime.Set && s.lifetime.MS <= 0 && s.m.policy.refusesEndedLifetimes() {
@@ -104,17 +104,10 @@ func (s *Session[T]) compose(key string, value *T, body []byte) (*document.Docum
 	if err != nil {
 		return nil, store.Record{}, err
 	}
-	if len(doc.Data) > s.m.maxBytes {
-		return nil, store.Record{}, fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, len(doc.Data), s.m.maxBytes)
+	if err := s.m.records.Fits(doc.Data); err != nil {
+		return nil, store.Record{}, err
 	}
 	return doc, store.Record{ID: key, Owner: s.owner, Data: doc.Data, Expires: expires.Time(), Version: s.version}, nil
-}
-
-func checkOwner(owner string) error {
-	if utf8.ValidString(owner) {
-		return nil
-	}
-	return errors.New("session: the owner is not UTF-8 text, so the store would return another one; use the user's number or an encoding")
 }
 
 // sight returns what the document records about whether a client has come with the id that
@@ -124,7 +117,7 @@ func (s *Session[T]) sight() (unseen bool, seen document.Instant) {
 	if unseen && s.came() {
 		return false, s.now
 	}
-	if seen != 0 && s.now >= seen+s.m.graceEnd(linger) {
+	if s.m.records.Forgotten(seen, s.now) {
 		seen = 0
 	}
 	return unseen, seen
@@ -146,6 +139,9 @@ func (s *Session[T]) ends() (record, cookie document.Instant) {
 func (s *Session[T]) unchecked() bool {
 	return s.ownCookie || s.m.keepCookie || s.m.cookieFunc != nil
 }
+
+// maxIDs limits how many ids are tried: a generator that repeats ids is broken.
+const maxIDs = 4
 
 // create stores a session that is not in the store.
 func (s *Session[T]) create(ctx context.Context, value *T, body []byte) error {
@@ -169,7 +165,7 @@ func (s *Session[T]) create(ctx context.Context, value *T, body []byte) error {
 			continue
 		}
 		if err != nil {
-			return &storeError{fmt.Errorf("creating: %w", err)}
+			return records.Failed("creating", err)
 		}
 		s.keep(doc, version, rec.Expires)
 		s.m.emit(ctx, Event{Kind: EventCreated, Owner: s.owner}, s.key)
@@ -190,26 +186,23 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 		if err != nil {
 			return err
 		}
-		version, err := s.m.store.Update(ctx, rec)
-		switch {
-		case err == nil:
+		version, err := s.m.records.Swap(ctx, rec, try)
+		switch err {
+		case nil:
 			s.keep(doc, version, rec.Expires)
 			return nil
-		case !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrNotFound), try == maxConflicts:
-			return &storeError{fmt.Errorf("saving: %w", err)}
-		case errors.Is(err, store.ErrConflict):
-			if err := pauseBeforeRetry(ctx, try); err != nil {
-				return &storeError{fmt.Errorf("saving: %w", err)}
-			}
-		case s.m.isGone(ctx, s.key):
+		case ErrRevoked:
 			return s.revoked(ctx)
-		} // under Express.Rules, Login and Renew delete the record and store a link
+		case records.ErrAgain:
+		default:
+			return err
+		}
 		err = s.reload(ctx)
-		if superseded := (*supersededError)(nil); errors.As(err, &superseded) {
+		if successor := records.CarriesOn(err); successor != "" {
 			if s.taking {
 				return s.revoked(ctx)
 			}
-			return s.follow(ctx, superseded.successor)
+			return s.follow(ctx, successor)
 		}
 		if err != nil {
 			return err
@@ -287,38 +280,31 @@ func (s *Session[T]) follow(ctx context.Context, key string) error {
 		s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.key)
 		s.ownerMoved, s.settingsChanged = false, false
 	}
-	for range maxHops {
-		t := &Session[T]{m: s.m, r: s.r}
-		t.secure, t.now = s.secure, s.m.present()
-		t.recorded.Copy(&s.recorded, &s.mu)
-		t.useCookie(s.m.settings(s.r))
-		at, err := s.m.load(ctx, key, "")
-		if superseded := (*supersededError)(nil); errors.As(err, &superseded) && superseded.carry {
-			key = superseded.successor // logged in once more
-			continue
-		}
-		if isOver(err) {
-			break
-		}
-		if err != nil {
-			return &storeError{fmt.Errorf("loading: %w", err)}
-		}
-		t.adopt(at)
-		value, body, err := t.replay()
-		if err == nil {
-			err = s.mu.Misuse
-		}
-		if err == nil {
-			err = t.swap(ctx, value, body)
-		}
-		if errors.Is(err, ErrRevoked) { // reported there
-			s.finish()
-		}
-		if err == nil {
-			s.follows, s.touched = key, false
-			s.recorded.ForgetUpdates()
-		}
-		return err
+	found, key, err := s.m.records.LoadCarried(ctx, key)
+	if isOver(err) {
+		return s.revoked(ctx)
 	}
-	return s.revoked(ctx)
+	if err != nil {
+		return records.Failed("loading", err)
+	}
+	t := &Session[T]{m: s.m, r: s.r}
+	t.secure, t.now = s.secure, s.m.present()
+	t.recorded.Copy(&s.recorded, &s.mu)
+	t.useCookie(s.m.settings(s.r))
+	t.adopt(typed[T](found))
+	value, body, err := t.replay()
+	if err == nil {
+		err = s.mu.Misuse
+	}
+	if err == nil {
+		err = t.swap(ctx, value, body)
+	}
+	if errors.Is(err, ErrRevoked) { // reported there
+		s.finish()
+	}
+	if err == nil {
+		s.follows, s.touched = key, false
+		s.recorded.ForgetUpdates()
+	}
+	return err
 }

@@ -22,7 +22,7 @@ func (s *Session[T]) Digest() string {
 	if s.key == "" {
 		return ""
 	}
-	return s.m.digest(s.key)
+	return s.m.ids.Digest(s.key)
 }
 
 // Session is a client's session as one request sees it. It holds the request's own view of
@@ -72,14 +72,14 @@ func (s *Session[T]) needID() error {
 	if s.id != "" {
 		return nil
 	}
-	id, err := s.m.makeID(s.r)
+	id, err := s.m.ids.Make(s.r)
 	if err == nil {
 		s.setID(id)
 	}
 	return err
 }
 
-func (s *Session[T]) setID(id string) { s.id, s.key, s.alias = id, s.m.key(id), "" }
+func (s *Session[T]) setID(id string) { s.id, s.key, s.alias = id, s.m.ids.Key(id), "" }
 
 // IsNew reports whether the session is not in the store yet: the client came without a
 // session, or the session was regenerated and has not been saved since.

@@ -1,6 +1,9 @@
 package benchmarks
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/gob"
 	"encoding/json"
 	"net/http"
@@ -20,7 +23,9 @@ func contenders(tb testing.TB) []contender {
 	return []contender{
 		nest(tb),
 		scsMap(), scsTyped("scs/JSON/typed", typedCodec{}), scsTyped("scs/gob", scs.GobCodec{}),
-		bearerMap(tb), bearerTyped(tb),
+		bearerMap(tb), bearerTyped(tb, "jwt/HS256/typed", jwt.SigningMethodHS256, []byte(secret), []byte(secret)),
+		bearerTyped(tb, "jwt/EdDSA/typed", jwt.SigningMethodEdDSA, edPrivate, edPublic),
+		bearerTyped(tb, "jwt/RS256/typed", jwt.SigningMethodRS256, rsaKey, &rsaKey.PublicKey),
 	}
 }
 
@@ -164,7 +169,7 @@ func bearerMap(tb testing.TB) contender {
 		name: "jwt/HS256",
 		login: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			account := newAccount()
-			sign(tb, w, jwt.MapClaims{"user": account.User, "visits": account.Visits, "roles": account.Roles, "exp": expiry().Unix()})
+			sign(tb, w, jwt.MapClaims{"user": account.User, "visits": account.Visits, "roles": account.Roles, "exp": expiry().Unix()}, jwt.SigningMethodHS256, []byte(secret))
 		}),
 		read: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if user, ok := verify(r)["user"].(map[string]any); !ok || user["id"] != 482_113. {
@@ -176,7 +181,7 @@ func bearerMap(tb testing.TB) contender {
 			c := verify(r)
 			c["visits"] = c["visits"].(float64) + 1
 			c["exp"] = expiry().Unix()
-			sign(tb, w, c)
+			sign(tb, w, c, jwt.SigningMethodHS256, []byte(secret))
 		}),
 	}
 }
@@ -189,8 +194,14 @@ func signingKey(*jwt.Token) (any, error) { return []byte(secret), nil }
 
 func expiry() time.Time { return time.Now().Add(7 * 24 * time.Hour) }
 
-func sign(tb testing.TB, w http.ResponseWriter, c jwt.Claims) {
-	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString([]byte(secret))
+// The keys of services that let others verify their tokens: Ed25519, and RSA of 2,048 bits.
+var (
+	edPublic, edPrivate, _ = ed25519.GenerateKey(nil)
+	rsaKey, _              = rsa.GenerateKey(rand.Reader, 2048)
+)
+
+func sign(tb testing.TB, w http.ResponseWriter, c jwt.Claims, method jwt.SigningMethod, key any) {
+	token, err := jwt.NewWithClaims(method, c).SignedString(key)
 	if err != nil {
 		tb.Error(err)
 	}
@@ -205,21 +216,22 @@ type claims struct {
 
 // bearerTyped is the same with claims of the application's type and one parser for
 // all requests: as fast as golang-jwt gets.
-func bearerTyped(tb testing.TB) contender {
-	parser := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}))
+func bearerTyped(tb testing.TB, name string, method jwt.SigningMethod, signing, verifying any) contender {
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{method.Alg()}))
+	verifyingKey := func(*jwt.Token) (any, error) { return verifying, nil }
 	verify := func(r *http.Request) *claims {
 		var c claims
-		if _, err := parser.ParseWithClaims(bearerToken(r), &c, signingKey); err != nil {
+		if _, err := parser.ParseWithClaims(bearerToken(r), &c, verifyingKey); err != nil {
 			tb.Error(err)
 		}
 		return &c
 	}
 	issue := func(w http.ResponseWriter, c *claims) {
 		c.ExpiresAt = jwt.NewNumericDate(expiry())
-		sign(tb, w, c)
+		sign(tb, w, c, method, signing)
 	}
 	return contender{
-		name:  "jwt/HS256/typed",
+		name:  name,
 		login: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { issue(w, &claims{Account: newAccount()}) }),
 		read: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if verify(r).User.ID != 482_113 {

@@ -15,7 +15,7 @@ import (
 	"github.com/nestsession/session/eventstream"
 )
 
-// The timeouts of the server, which are for ordinary requests, cut no stream.
+// The server's timeouts, which are for ordinary requests, end no stream.
 func TestServerTimeouts(t *testing.T) {
 	t.Parallel()
 	for version, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {
@@ -52,8 +52,8 @@ func TestServerTimeouts(t *testing.T) {
 	}
 }
 
-// A stream on which nothing happens has a comment now and then, and not when an event
-// has shown that it lives.
+// A stream without events gets a comment at intervals, but not soon after an event, which shows by
+// itself that the stream works.
 func TestHeartbeat(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -85,8 +85,8 @@ func TestHeartbeat(t *testing.T) {
 	})
 }
 
-// A client that takes nothing loses the stream after WriteTimeout, whoever writes, and
-// holds up nothing for longer.
+// A client that receives nothing loses the stream after WriteTimeout, whoever writes, and blocks
+// nobody for longer.
 func TestSlowClient(t *testing.T) {
 	t.Parallel()
 	for name, handle := range map[string]func(context.Context, *eventstream.Stream, *sess) error{
@@ -108,7 +108,7 @@ func TestSlowClient(t *testing.T) {
 				ada := n.onPipes(t, nil)
 				ada.post(t, n, "/login")
 				began := time.Now()
-				ada.open(t, n) // and reads no more than what its transport does
+				ada.open(t, n) // and reads only what its transport buffers
 				wantErr(t, "Serve", <-n.served, eventstream.ErrSlow)
 				if took := time.Since(began); took < 5*time.Second || took > 20*time.Second {
 					t.Errorf("took %v", took)
@@ -118,7 +118,7 @@ func TestSlowClient(t *testing.T) {
 	}
 }
 
-// When the client leaves, the handler's context ends, and that is no error.
+// When the client disconnects, the handler's context ends, and Serve returns no error.
 func TestClientLeaves(t *testing.T) {
 	t.Parallel()
 	for name, handle := range map[string]func(context.Context, *eventstream.Stream, *sess) error{
@@ -149,7 +149,7 @@ func TestClientLeaves(t *testing.T) {
 
 var errHandler = errors.New("the handler's")
 
-// What the handler returns ends the stream; Send does nothing any more, from wherever.
+// When the handler returns, the stream ends; Send then does nothing, in whatever goroutine.
 func TestHandlerReturns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -164,7 +164,7 @@ func TestHandlerReturns(t *testing.T) {
 		ada.open(t, n).wantOver(t)
 		wantErr(t, "Serve", <-n.served, errHandler)
 		if err := kept.Send(eventstream.Event{Data: "late"}); err == nil {
-			t.Error("an event was sent when the response was over")
+			t.Error("an event was sent after the response had ended")
 		}
 		n.handle = func(context.Context, *eventstream.Stream, *sess) error { panic(http.ErrAbortHandler) }
 		s := ada.open(t, n)
@@ -172,7 +172,7 @@ func TestHandlerReturns(t *testing.T) {
 			t.Error("the stream of a handler that panicked ended in good order")
 		}
 		time.Sleep(time.Hour)
-		synctest.Wait() // no heartbeat comes of it
+		synctest.Wait() // no heartbeat follows
 	})
 }
 

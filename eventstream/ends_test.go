@@ -95,8 +95,8 @@ func TestLastEventIsPrompt(t *testing.T) {
 	wantErr(t, "Serve", <-n.served, session.ErrDestroyed)
 }
 
-// A stream keeps no session alive by itself; what the handler counts as use does. The
-// last event says what ended it.
+// An open stream does not keep a session alive; KeepAlive does. The last event says why the session
+// ended.
 func TestExpiry(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n := newNode(t, newStore(t), session.Config{IdleTimeout: time.Hour})
@@ -131,11 +131,11 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
-// The handler finds out first: the client is told all the same.
-func TestHandlerFindsOut(t *testing.T) {
+// If the handler detects the end first, the client gets the last event all the same.
+func TestHandlerDetectsTheEndFirst(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		kept := newStore(t)
-		n := newNode(t, deaf{kept}, session.Config{RecheckInterval: time.Hour})
+		n := newNode(t, unwatched{kept}, session.Config{RecheckInterval: time.Hour})
 		other := newNode(t, kept, session.Config{})
 		n.handle = func(ctx context.Context, _ *eventstream.Stream, s *sess) error {
 			time.Sleep(time.Minute)
@@ -144,7 +144,7 @@ func TestHandlerFindsOut(t *testing.T) {
 		ada := n.onPipes(t, nil)
 		ada.post(t, n, "/login")
 		s := ada.open(t, n)
-		synctest.Wait() // the session has been looked at
+		synctest.Wait() // the hub has looked at the session
 		if _, err := other.manager.RevokeOwner(t.Context(), "user:ada"); err != nil {
 			t.Fatal(err)
 		}
@@ -154,13 +154,13 @@ func TestHandlerFindsOut(t *testing.T) {
 	})
 }
 
-// deaf is a store that tells nobody of changes.
-type deaf struct{ *memstore.Store }
+// unwatched is a store that reports no changes.
+type unwatched struct{ *memstore.Store }
 
-func (deaf) Watch() {}
+func (unwatched) Watch() {}
 
-// A server that shuts down does not wait for streams, if it has the manager closed; the
-// client is not told that it is logged out.
+// A server that shuts down does not wait for streams if the manager is closed on shutdown. The
+// client gets no event that says that it is logged out.
 func TestShutdown(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, newStore(t), session.Config{}).listen(t, nil)

@@ -10,7 +10,7 @@ import (
 	"github.com/nestsession/session/eventstream"
 )
 
-// dispatched is what a page gets of a stream, as HTML's section 9.2.6 has it.
+// dispatched is an event as the page gets it (HTML, section 9.2.6).
 type dispatched struct{ name, data, lastID string }
 
 // parse reads a stream as a browser does.
@@ -43,7 +43,7 @@ func parse(text string) (events []dispatched, retry string) {
 	return events, retry
 }
 
-// Whatever is in an event, the page gets that event and no other.
+// Whatever text is in an event, the page gets exactly that event.
 func TestEventsArriveAsTheyAre(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -102,8 +102,8 @@ func TestEventsArriveAsTheyAre(t *testing.T) {
 	}
 }
 
-// The header keeps caches and proxies from holding events back, and a browser that comes
-// back says where it was.
+// The header keeps caches and proxies from holding events back, and LastID is the ID that the
+// browser sends when it connects again.
 func TestHeader(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, newStore(t), session.Config{}).listen(t, nil)

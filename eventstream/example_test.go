@@ -13,7 +13,7 @@ import (
 	"github.com/nestsession/session/eventstream"
 )
 
-// A page hears of its orders until its user logs out.
+// A page gets events about its orders until its user logs out.
 func ExampleServe() {
 	type Account struct {
 		User string `json:"user,omitempty"`

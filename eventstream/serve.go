@@ -102,8 +102,8 @@ func Serve[T any](w http.ResponseWriter, r *http.Request, s *session.Session[T],
 	return st.run(handle)
 }
 
-// canFlush reports whether a response can be sent in pieces. Only the innermost writer shows
-// that: the others have a Flush method that may fail.
+// canFlush reports whether a response can be sent in pieces. Only the innermost writer shows that:
+// the others have a Flush method that may fail.
 func canFlush(w http.ResponseWriter) bool {
 	for {
 		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })

@@ -26,7 +26,7 @@ type account struct {
 
 type sess = session.Session[account]
 
-// node is a server with pages around a session, and /events, which the test serves.
+// node is a server with pages that use a session, and /events, which the test handles.
 type node struct {
 	manager *session.Manager[account]
 	options eventstream.Options
@@ -99,7 +99,7 @@ func (n *node) listen(t testing.TB, configure func(*httptest.Server)) *node {
 		s.Start()
 	}
 	t.Cleanup(func() {
-		n.manager.Close() // ends the streams, which the server waits for
+		n.manager.Close() // ends the streams, for which the server waits
 		s.Close()
 	})
 	n.url, n.server = s.URL, s.Config
@@ -110,7 +110,7 @@ func (n *node) listen(t testing.TB, configure func(*httptest.Server)) *node {
 type client struct{ http.Client }
 
 func newClient(transport http.RoundTripper) *client {
-	jar, _ := cookiejar.New(nil) // fails never, without options
+	jar, _ := cookiejar.New(nil) // it never fails without options
 	return &client{http.Client{Jar: jar, Transport: transport}}
 }
 
@@ -149,8 +149,8 @@ func (c *client) open(t testing.TB, n *node, header ...string) *stream {
 	return &stream{res, bufio.NewReader(res.Body)}
 }
 
-// next returns the next block of lines up to an empty one, without that; of the last
-// block what there is, and the error.
+// next returns the next block of lines, without the empty line after it; at the end of the stream,
+// the incomplete block and the error.
 func (s *stream) next() (string, error) {
 	var block strings.Builder
 	for {
@@ -180,7 +180,7 @@ func (s *stream) want(t testing.TB, want string) {
 	}
 }
 
-// wantOver reads on to the stream's end, which must come before anything else.
+// wantOver reads to the end of the stream. Nothing else may come before the end.
 func (s *stream) wantOver(t testing.TB) {
 	t.Helper()
 	for {
@@ -210,14 +210,15 @@ func (n *node) onPipes(t *testing.T, configure func(*http.Server)) *client {
 	return newClient(pipes.Serve(t, n.server))
 }
 
-// inBubble runs a test on a clock of its own, which fails if it leaves goroutines behind.
+// inBubble runs a test in a bubble of testing/synctest. It fails if goroutines are left.
 func inBubble(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, test)
 }
 
-// trusting is a transport that takes any certificate: those of the tests' own servers.
+// trusting is a transport that accepts any certificate, since the tests' servers have certificates
+// of their own.
 func trusting(t testing.TB, http2 bool) http.RoundTripper {
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: http2}
 	t.Cleanup(transport.CloseIdleConnections)

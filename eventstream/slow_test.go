@@ -14,9 +14,9 @@ import (
 	"github.com/nestsession/session/eventstream"
 )
 
-// The session of a slow client ends: nothing is sent after what was under way, and
-// Serve does not hang.
-func TestSlowClientLogsOut(t *testing.T) {
+// When the session of a slow client ends, nothing is sent after the write that has begun, and Serve
+// does not hang.
+func TestSessionOfASlowClientEnds(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n := newNode(t, newStore(t), session.Config{})
 		n.options.WriteTimeout = 5 * time.Second
@@ -32,7 +32,7 @@ func TestSlowClientLogsOut(t *testing.T) {
 		ada := n.onPipes(t, nil)
 		ada.post(t, n, "/login")
 		ada.open(t, n)
-		synctest.Wait() // an event is under way
+		synctest.Wait() // an event is being written
 		began := time.Now()
 		ada.post(t, n, "/logout")
 		wantErr(t, "Serve", <-n.served, session.ErrRevoked)
@@ -42,9 +42,9 @@ func TestSlowClientLogsOut(t *testing.T) {
 	})
 }
 
-// An event that waits for its turn behind one that a slow client does not take is given up
-// when the session ends, at once.
-func TestWaitingEventIsGivenUp(t *testing.T) {
+// An event that waits behind one that a slow client does not receive is dropped at once when the
+// session ends.
+func TestWaitingEventIsDropped(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n := newNode(t, newStore(t), session.Config{})
 		waited := make(chan time.Duration)
@@ -69,12 +69,12 @@ func TestWaitingEventIsGivenUp(t *testing.T) {
 	})
 }
 
-// Whether the handler or the hub is first to notice, the last event is sent.
+// Whether the handler or the hub detects the end first, the last event is sent.
 func TestLastEventIsAlwaysSent(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n := newNode(t, newStore(t), session.Config{})
 		n.handle = func(ctx context.Context, _ *eventstream.Stream, _ *sess) error {
-			for ctx.Err() == nil { // sees the end as soon as anybody
+			for ctx.Err() == nil { // detects the end as soon as anybody does
 				time.Sleep(time.Nanosecond)
 			}
 			return nil
@@ -91,35 +91,35 @@ func TestLastEventIsAlwaysSent(t *testing.T) {
 	})
 }
 
-// When the handler has returned, goroutines that it left behind are told at once.
-func TestNobodyIsLeftBehind(t *testing.T) {
+// When the handler has returned, the context of its goroutines ends at once.
+func TestSendFailsAfterTheHandlerReturns(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n := newNode(t, newStore(t), session.Config{})
-		told := make(chan time.Duration)
+		ended := make(chan time.Duration)
 		n.handle = func(ctx context.Context, events *eventstream.Stream, _ *sess) error {
 			began := time.Now()
 			go func() {
 				<-ctx.Done()
-				told <- time.Since(began)
+				ended <- time.Since(began)
 				if err := events.Send(eventstream.Event{Data: "late"}); err == nil {
 					t.Error("an event was sent after the handler had returned")
 				}
 			}()
 			time.Sleep(time.Second)
-			return session.ErrRevoked // as Reload may say; the last event waits for the client
+			return session.ErrRevoked // as Reload may return; the last event waits for the client
 		}
 		ada := n.onPipes(t, nil)
 		ada.post(t, n, "/login")
 		ada.open(t, n)
-		if after := <-told; after != time.Second {
-			t.Errorf("told after %v, want when the handler has returned, 1s", after)
+		if after := <-ended; after != time.Second {
+			t.Errorf("the context ended after %v, want when the handler has returned, 1s", after)
 		}
 		wantErr(t, "Serve", <-n.served, session.ErrRevoked)
 	})
 }
 
-// A client that reads nothing is too slow over each version of HTTP, when all that lies
-// between it and the server is full.
+// A client that reads nothing is too slow over each version of HTTP, once all buffers between it
+// and the server are full.
 func TestSlowClientOnTheNetwork(t *testing.T) {
 	t.Parallel()
 	for version, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {
@@ -142,7 +142,7 @@ func TestSlowClientOnTheNetwork(t *testing.T) {
 	}
 }
 
-// failing is a response whose connection breaks after some writes.
+// failing is a response whose connection fails after some writes.
 type failing struct {
 	*httptest.ResponseRecorder
 	left int
@@ -157,8 +157,9 @@ func (f *failing) Write(p []byte) (int, error) {
 	return f.ResponseRecorder.Write(p)
 }
 
-// A connection that breaks ends the stream, whoever finds out by writing; that is the
-// client's leaving, and no error. One that cannot even be begun is.
+// A connection that fails ends the stream, whether an event or a heartbeat detects it. Serve then
+// returns nil, as for a client that disconnects. If the response cannot even be begun, Serve
+// returns an error.
 func TestConnectionBreaks(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n := newNode(t, newStore(t), session.Config{})

@@ -188,7 +188,7 @@ func TestReservedFieldsAreRefused(t *testing.T) {
 }
 
 // ReservedKeys returns a copy: a caller may append to it or change it.
-func TestReservedKeysAreTheCallers(t *testing.T) {
+func TestReservedKeysReturnsACopy(t *testing.T) {
 	t.Parallel()
 	express.ReservedKeys()[0] = "mine"
 	express.Config(secret).Express.ReservedKeys[1] = "mine"

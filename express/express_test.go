@@ -138,7 +138,7 @@ func TestMaxAge(t *testing.T) {
 	a := newApp[account](t, func(cfg *session.Config) { cfg.Cookie.MaxAge = time.Hour })
 	steps := []struct {
 		after  time.Duration
-		visits int // that the handler adds
+		visits int // bytes that the handler adds
 		sent   string
 	}{
 		{0, 1, "Thu, 01 Jan 2026 01:00:00 GMT"},
@@ -179,8 +179,8 @@ func TestMaxAge(t *testing.T) {
 	})
 }
 
-// The browser keeps the cookie of a session that has ended.
-func TestDeadCookieIsKept(t *testing.T) {
+// If a session has ended, the browser keeps its cookie, as with express-session.
+func TestCookieOfAnEndedSessionIsKept(t *testing.T) {
 	t.Parallel()
 	a := newApp[account](t, nil)
 	a.put(t, annsDocument, time.Time{})
@@ -210,7 +210,7 @@ func TestStoredAttributesWin(t *testing.T) {
 }
 
 // Regenerate stores a record and sends a cookie even if nothing is put in.
-func TestRegenerateAlone(t *testing.T) {
+func TestRegenerateStoresAnEmptySession(t *testing.T) {
 	t.Parallel()
 	a := newApp[account](t, nil)
 	res := a.visit("", func(s *session.Session[account]) {

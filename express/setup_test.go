@@ -21,7 +21,7 @@ const (
 	setCookie = "connect.sid=" + sentValue + "; Path=/; HttpOnly"
 )
 
-// birth is when the tests begin.
+// birth is the time at which the tests begin.
 var birth = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // app is an application that uses the preset, with a store that tests can read and a

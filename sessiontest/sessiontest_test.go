@@ -63,7 +63,8 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// What a handler could do with its session works, and each step is seen by the next.
+// All that a handler can do with its session works, and each step sees the results of the earlier
+// ones.
 func TestNewTakesAllMethods(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -102,7 +103,7 @@ func TestNewFindsWhatCannotBeRepeated(t *testing.T) {
 	}
 }
 
-// loggedTest is a test whose output is looked at.
+// loggedTest is a test whose output can be read.
 type loggedTest struct {
 	testing.TB
 	out strings.Builder
@@ -110,7 +111,8 @@ type loggedTest struct {
 
 func (l *loggedTest) Output() io.Writer { return &l.out }
 
-// What an operator would see is in the test's output, and not in between others'.
+// The log messages that an operator would get are in the output of the test, and not mixed with
+// those of others.
 func TestNewLogsToTheTest(t *testing.T) {
 	t.Parallel()
 	l := &loggedTest{TB: t}
@@ -142,7 +144,7 @@ func TestNewOfMap(t *testing.T) {
 	}
 }
 
-// The store of New's session ends with the test that asked for it.
+// The store of New's session ends with the test that called New.
 func TestNewEndsWithTheTest(t *testing.T) {
 	t.Parallel()
 	var s *session.Session[account]
@@ -226,7 +228,7 @@ func TestAttachReplacesTheSession(t *testing.T) {
 	}
 }
 
-// The session can be changed before the handler has it.
+// The session can be changed before the handler gets it.
 func TestAttachedSessionCanBeChanged(t *testing.T) {
 	t.Parallel()
 	m := manager(t, session.Config{})
@@ -296,7 +298,7 @@ func TestAfter(t *testing.T) {
 	}
 }
 
-// A test of a client that goes away can look at what was saved.
+// A test of a client that disconnects can look at what was saved.
 func TestAfterTheClientHasGone(t *testing.T) {
 	t.Parallel()
 	m := manager(t, session.Config{})
@@ -375,8 +377,8 @@ func TestCookie(t *testing.T) {
 	}
 }
 
-// A cookie that was taken away does not come back, not even empty, which the manager
-// would report.
+// A cookie that was removed does not come back, not even as an empty one, which the manager would
+// report.
 func TestAfterALogoutThereIsNoCookie(t *testing.T) {
 	t.Parallel()
 	var kinds []session.EventKind
@@ -393,7 +395,7 @@ func TestAfterALogoutThereIsNoCookie(t *testing.T) {
 	}
 }
 
-// The handler's other cookies are none of the session's.
+// The handler's other cookies do not affect the session's.
 func TestCookieOfOthers(t *testing.T) {
 	t.Parallel()
 	m := manager(t, session.Config{})
@@ -434,14 +436,15 @@ func TestTheLastCookieCounts(t *testing.T) {
 	}
 }
 
-// onlyHeader keeps a response open for more.
+// onlyHeader is a response whose body nobody reads.
 type onlyHeader struct{ w http.ResponseWriter }
 
 func (o onlyHeader) Header() http.Header         { return o.w.Header() }
 func (o onlyHeader) Write(p []byte) (int, error) { return len(p), nil }
 func (o onlyHeader) WriteHeader(int)             {}
 
-// The store that Attach and the others use is the manager's own; the last two only read.
+// The store that Attach and the other functions use is the manager's own. After and Cookie only
+// read it.
 func TestReadingWritesNothing(t *testing.T) {
 	t.Parallel()
 	kept := memstore.New(memstore.Config{})
@@ -460,7 +463,7 @@ func TestReadingWritesNothing(t *testing.T) {
 	}
 }
 
-// only is the key of the one record of a store.
+// only returns the key of the only record of a store.
 func only(t *testing.T, kept *memstore.Store) (key string) {
 	t.Helper()
 	for rec, err := range kept.List(t.Context(), "") {

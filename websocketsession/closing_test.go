@@ -14,9 +14,9 @@ import (
 	"github.com/nestsession/session/websocketsession"
 )
 
-// A client that has gone silently delays nothing for longer than CloseTimeout,
-// whether the end finds the handler reading, writing to nobody or waiting.
-func TestPeerGone(t *testing.T) {
+// A client that stops responding delays nothing for longer than CloseTimeout, whether the handler
+// reads, writes or waits when the session ends.
+func TestSilentClient(t *testing.T) {
 	t.Parallel()
 	for name, handle := range map[string]func(context.Context, *socket, *sess) error{
 		"reading": echo,
@@ -65,7 +65,7 @@ func TestPeerGone(t *testing.T) {
 	}
 }
 
-// A client that is there is not waited for: closing takes as long as its answer.
+// A client that responds ends the wait: closing takes as long as its answer.
 func TestClosingIsPrompt(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n := newNode(t, newStore(t, nil), session.Config{})
@@ -85,7 +85,7 @@ func TestClosingIsPrompt(t *testing.T) {
 
 var errHandler = errors.New("a secret of the handler's")
 
-// What the handler returns closes the connection, and is not told to the client.
+// The handler's error closes the connection, and its text is not sent to the client.
 func TestHandlerReturns(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -126,7 +126,7 @@ func TestHandlerReturns(t *testing.T) {
 			ada.post(t, n, "/login")
 			ws := ada.open(t, n)
 			if c.code == websocket.StatusUnsupportedData {
-				ask(t, ws, "") // nobody reads it; the answer has come before
+				ask(t, ws, "") // nobody reads it; the answer has arrived before
 			}
 			wantClose(t, ws, c.code, c.reason)
 			wantErr(t, "Serve", <-n.served, c.want)
@@ -134,7 +134,7 @@ func TestHandlerReturns(t *testing.T) {
 	}
 }
 
-// A handler that panics leaves neither an open connection nor somebody who works on it.
+// A handler that panics leaves neither an open connection nor a goroutine that uses it.
 func TestHandlerPanics(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n := newNode(t, newStore(t, nil), session.Config{})
@@ -148,12 +148,12 @@ func TestHandlerPanics(t *testing.T) {
 	})
 }
 
-// How the client leaves is what the handler learns; in good order it is no error.
+// The handler's error says how the client has closed the connection; a normal close is no error.
 func TestClientLeaves(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		leave func(ws *websocket.Conn) error
-		code  websocket.StatusCode // that Serve's error has; -1: it has none
+		code  websocket.StatusCode // the status that Serve's error has; -1: no error
 		fine  bool
 	}{
 		"page done": {func(ws *websocket.Conn) error { return ws.Close(websocket.StatusNormalClosure, "") }, -1, true},
@@ -167,7 +167,7 @@ func TestClientLeaves(t *testing.T) {
 			n := newNode(t, newStore(t, nil), session.Config{}).listen(t)
 			writer := make(chan error, 1)
 			n.handle = func(ctx context.Context, c *socket, s *sess) error {
-				go func() { // another goroutine of the handler's learns of it as well
+				go func() { // another goroutine of the handler gets the error as well
 					<-ctx.Done()
 					writer <- c.Write(ctx, websocket.MessageText, nil)
 				}()
@@ -191,8 +191,8 @@ func TestClientLeaves(t *testing.T) {
 	}
 }
 
-// A context of the caller's own bounds a call; it takes the connection with it, but not
-// the reason when what ended it is the session.
+// A context of the caller's own bounds a call. When it ends the connection ends too; but if the
+// session has ended first, the error is that of the session.
 func TestContexts(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n := newNode(t, newStore(t, nil), session.Config{})

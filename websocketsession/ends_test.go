@@ -13,8 +13,8 @@ import (
 	"github.com/nestsession/session/websocketsession"
 )
 
-// A socket is closed on one node when its session ends on another, with the code for it
-// and the reason; that of another user is not.
+// A socket on one node is closed when its session ends on another, with the code and the reason.
+// The socket of another user is not.
 func TestSessionEndsElsewhere(t *testing.T) {
 	t.Parallel()
 	for path, loggedOut := range map[string]bool{"/logout": true, "/login": true, "/revoke": true, "/renew": false, "/count": false} {
@@ -40,7 +40,7 @@ func TestSessionEndsElsewhere(t *testing.T) {
 				if answer := ask(t, hers, "still there?"); answer != "still there?" {
 					t.Errorf("got %q", answer)
 				}
-				ada.post(t, here, "/logout") // the renewed session's end ends it
+				ada.post(t, here, "/logout") // the end of the renewed session ends the socket
 			}
 			wantClose(t, hers, websocket.StatusPolicyViolation, websocketsession.ReasonLoggedOut)
 			wantErr(t, "Serve", <-there.served, session.ErrRevoked)
@@ -51,8 +51,8 @@ func TestSessionEndsElsewhere(t *testing.T) {
 	}
 }
 
-// What other requests save is seen in the socket after Reload, and what the socket saves
-// by other requests, whatever id the session has by then.
+// After Reload, the socket sees what other requests have saved, and other requests see what the
+// socket saves, whatever id the session has by then.
 func TestReloadAndSave(t *testing.T) {
 	t.Parallel()
 	kept := newStore(t, nil)
@@ -93,11 +93,11 @@ func TestReloadAndSave(t *testing.T) {
 	wantErr(t, "Serve", <-there.served, nil)
 }
 
-// The one who finds out first is the handler: it closes as if it had been told.
-func TestHandlerFindsOut(t *testing.T) {
+// If the handler detects the end first, the connection is closed with the same code and reason.
+func TestHandlerDetectsTheEndFirst(t *testing.T) {
 	t.Parallel()
 	kept := newStore(t, nil)
-	n := newNode(t, deaf{kept}, session.Config{RecheckInterval: time.Hour}).listen(t)
+	n := newNode(t, unwatched{kept}, session.Config{RecheckInterval: time.Hour}).listen(t)
 	other := newNode(t, kept, session.Config{}).listen(t)
 	n.handle = func(ctx context.Context, c *socket, s *sess) error {
 		if _, _, err := c.Read(ctx); err != nil {
@@ -116,7 +116,7 @@ func TestHandlerFindsOut(t *testing.T) {
 	wantErr(t, "Serve", <-n.served, session.ErrRevoked)
 }
 
-// When the server goes away, the client is told to try another.
+// When the server shuts down, the close code asks the client to try another server.
 func TestServerGoesAway(t *testing.T) {
 	t.Parallel()
 	for name, leave := range map[string]func(n *node, end context.CancelFunc){

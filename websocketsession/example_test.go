@@ -25,7 +25,7 @@ type Account struct {
 func routes(sessions *session.Manager[Account], logger *log.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", sessions.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
-		if err := s.Login(r.Context(), "user:ada"); err != nil { // once the password is checked
+		if err := s.Login(r.Context(), "user:ada"); err != nil { // after the password was checked
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 			return
 		}
@@ -64,7 +64,7 @@ func chat(ctx context.Context, c *websocketsession.Conn, s *session.Session[Acco
 	}
 }
 
-// Two tabs of a browser: in one there is a chat, in the other its user logs out.
+// Two tabs of a browser: one has a chat open, in the other the user logs out.
 func ExampleServe() {
 	sessions, err := session.New[Account](session.Config{
 		Secrets: []string{"a secret of 16 bytes or more"},
@@ -78,7 +78,7 @@ func ExampleServe() {
 	defer server.Close()
 
 	ctx := context.Background()
-	jar, _ := cookiejar.New(nil) // fails never, without options
+	jar, _ := cookiejar.New(nil) // it never fails without options
 	browser := &http.Client{Jar: jar}
 	post := func(path string) {
 		res, err := browser.Post(server.URL+path, "", nil)

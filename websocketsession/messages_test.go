@@ -16,15 +16,15 @@ import (
 	"github.com/nestsession/session/websocketsession"
 )
 
-// inBubble runs a test on a clock of its own, which fails if it leaves goroutines behind.
+// inBubble runs a test in a bubble of testing/synctest. It fails if goroutines are left.
 func inBubble(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, test)
 }
 
-// Messages keep the session alive beyond its idle timeout, without being written each;
-// when they stop, it ends on time.
+// Messages keep the session alive beyond its idle timeout without a write for each. When they stop,
+// the session ends on time.
 func TestMessagesKeepTheSessionAlive(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		kept := newStore(t, nil)
@@ -51,7 +51,7 @@ func TestMessagesKeepTheSessionAlive(t *testing.T) {
 	})
 }
 
-// A thousand messages at once make no write at all.
+// A thousand messages at once cause no write at all.
 func TestManyMessages(t *testing.T) {
 	t.Parallel()
 	kept := newStore(t, nil)
@@ -64,11 +64,12 @@ func TestManyMessages(t *testing.T) {
 		ask(t, ws, "quick")
 	}
 	if calls := kept.count("touch") + kept.count("update") + kept.count("load") - before; calls > 3 {
-		t.Errorf("the store was asked %d times", calls)
+		t.Errorf("the store was called %d times", calls)
 	}
 }
 
-// With NoKeepAlive messages are no use of the session, but what the handler counts is.
+// With NoKeepAlive, messages do not count as a use of the session, but the handler's KeepAlive
+// does.
 func TestNoKeepAlive(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n := newNode(t, newStore(t, nil), session.Config{IdleTimeout: time.Hour})
@@ -106,7 +107,7 @@ func TestNoKeepAlive(t *testing.T) {
 	})
 }
 
-// wantCloseAfter waits for the connection to be closed, however long that takes.
+// wantCloseAfter waits, however long it takes, until the connection is closed.
 func wantCloseAfter(t testing.TB, ws *websocket.Conn, reason string) {
 	t.Helper()
 	var closed websocket.CloseError
@@ -115,8 +116,8 @@ func wantCloseAfter(t testing.TB, ws *websocket.Conn, reason string) {
 	}
 }
 
-// A store that is down costs no message, is not asked at each, and closes the connection
-// only when nobody can say any more that the session lives.
+// While the store is down no message is lost and the store is not called for each. The connection
+// is closed only when the session may have expired.
 func TestStoreDown(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		kept := newStore(t, nil)
@@ -131,13 +132,13 @@ func TestStoreDown(t *testing.T) {
 		for range 100 {
 			ask(t, ws, "hello")
 		}
-		if asked := kept.count("load") - before; asked != 1 {
-			t.Errorf("100 messages asked the store %d times", asked)
+		if loads := kept.count("load") - before; loads != 1 {
+			t.Errorf("100 messages loaded the session %d times", loads)
 		}
 		kept.setDown(false)
 		time.Sleep(10 * time.Second)
 		ask(t, ws, "hello")
-		time.Sleep(30 * time.Minute) // longer than the 50 minutes that were left
+		time.Sleep(30 * time.Minute) // longer than the 50 minutes that were left of the session
 		ask(t, ws, "hello")
 		kept.setDown(true)
 		var closed websocket.CloseError
@@ -149,7 +150,7 @@ func TestStoreDown(t *testing.T) {
 	})
 }
 
-// Messages in pieces go both ways.
+// Messages can be read and written in pieces.
 func TestStreams(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, newStore(t, nil), session.Config{}).listen(t)

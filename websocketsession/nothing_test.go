@@ -14,8 +14,8 @@ import (
 	"github.com/nestsession/session/websocketsession"
 )
 
-// When the handler's context has ended, nothing that it writes reaches the client,
-// whether a message is under way or not.
+// When the handler's context has ended, nothing that the handler writes reaches the client, whether
+// or not a message has been begun.
 func TestNothingIsWrittenAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	for name, begun := range map[string]bool{"between messages": false, "within one": true} {
@@ -60,8 +60,8 @@ func TestNothingIsWrittenAfterTheEnd(t *testing.T) {
 	}
 }
 
-// What the client sends after the end, and before it knows, is not handed out: neither a
-// message nor the rest of one.
+// What the client sends after the end, before it knows of the end, is not returned to the handler:
+// neither a message nor the rest of one.
 func TestNothingIsReadAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	for name, begun := range map[string]bool{"a message": false, "the rest of one": true} {
@@ -97,7 +97,7 @@ func TestNothingIsReadAfterTheEnd(t *testing.T) {
 					synctest.Wait()
 				}
 				if begun {
-					send(8192) // more than the library keeps back
+					send(8192) // more than the library buffers
 				}
 				synctest.Wait() // the handler reads
 				ada.post(t, n, "/logout")
@@ -115,10 +115,10 @@ func TestNothingIsReadAfterTheEnd(t *testing.T) {
 
 // If nothing reports the end, the first message that is to keep the session alive
 // detects it, and the handler does not get that message.
-func TestMessageFindsOut(t *testing.T) {
+func TestMessageDetectsTheEnd(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		kept := newStore(t, nil)
-		n := newNode(t, deaf{kept}, session.Config{IdleTimeout: time.Hour, RecheckInterval: time.Hour})
+		n := newNode(t, unwatched{kept}, session.Config{IdleTimeout: time.Hour, RecheckInterval: time.Hour})
 		n.handle = func(ctx context.Context, c *socket, _ *sess) error {
 			_, message, err := c.Read(ctx)
 			if err == nil {
@@ -130,7 +130,7 @@ func TestMessageFindsOut(t *testing.T) {
 		ada := n.onPipes(t)
 		ada.post(t, n, "/login")
 		ws := ada.open(t, n)
-		synctest.Wait() // the session has been looked at
+		synctest.Wait() // the hub has looked at the session
 		if _, err := other.manager.RevokeOwner(t.Context(), "user:ada"); err != nil {
 			t.Fatal(err)
 		}
@@ -143,13 +143,13 @@ func TestMessageFindsOut(t *testing.T) {
 	})
 }
 
-// When the handler has returned, goroutines that it left behind are told at once, and
-// Serve waits for its own, so that nobody uses the session of a request that is over.
-func TestNobodyIsLeftBehind(t *testing.T) {
+// When the handler has returned, the context of its goroutines ends at once, and Serve waits for
+// its own goroutines, so that none uses the session after the request has ended.
+func TestGoroutinesEndBeforeServeReturns(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		kept := newStore(t, nil)
 		n := newNode(t, kept, session.Config{IdleTimeout: time.Hour})
-		told := make(chan time.Duration, 1)
+		ended := make(chan time.Duration, 1)
 		returns := make(chan struct{})
 		n.handle = func(ctx context.Context, c *socket, _ *sess) error {
 			c.CloseRead()
@@ -157,7 +157,7 @@ func TestNobodyIsLeftBehind(t *testing.T) {
 			began := time.Now()
 			go func() {
 				<-ctx.Done()
-				told <- time.Since(began)
+				ended <- time.Since(began)
 				if err := c.Write(ctx, websocket.MessageText, nil); err == nil {
 					t.Error("a message was written after the handler had returned")
 				}
@@ -173,11 +173,11 @@ func TestNobodyIsLeftBehind(t *testing.T) {
 		if err := ws.Write(t.Context(), websocket.MessageText, nil); err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait()                  // the store is asked to keep the session alive
+		synctest.Wait()                  // the store is called to keep the session alive
 		go ws.Read(context.Background()) // answers the close frame
 		close(returns)
-		if after := <-told; after != 0 {
-			t.Errorf("told %v after the handler had returned", after)
+		if after := <-ended; after != 0 {
+			t.Errorf("the context ended %v after the handler had returned", after)
 		}
 		time.Sleep(time.Second)
 		select {

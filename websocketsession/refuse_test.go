@@ -38,8 +38,8 @@ func TestNoSession(t *testing.T) {
 	refused("manager closed", http.StatusServiceUnavailable, session.ErrClosed)
 }
 
-// Another site cannot open a socket with the visitor's cookie, and no option lets every
-// site do so.
+// A page of another site cannot open a socket with the visitor's cookie, and no option allows every
+// site to.
 func TestOrigin(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, newStore(t, nil), session.Config{}).listen(t)
@@ -115,7 +115,7 @@ func TestNotASocket(t *testing.T) {
 	}
 }
 
-// Options that are the library's reach it.
+// Options.Accept is passed to the library.
 func TestAcceptOptions(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, newStore(t, nil), session.Config{}).listen(t)

@@ -32,7 +32,7 @@ type (
 	socket = websocketsession.Conn
 )
 
-// node is a server with pages around a session, and /socket, which the test serves.
+// node is a server with pages that use a session, and /socket, which the test handles.
 type node struct {
 	manager *session.Manager[account]
 	options websocketsession.Options
@@ -116,7 +116,7 @@ func (n *node) listen(t testing.TB) *node {
 type client struct{ http.Client }
 
 func newClient() *client {
-	jar, _ := cookiejar.New(nil) // fails never, without options
+	jar, _ := cookiejar.New(nil) // it never fails without options
 	return &client{http.Client{Jar: jar}}
 }
 
@@ -161,8 +161,8 @@ func ask(t testing.TB, ws *websocket.Conn, message string) string {
 	return string(answer)
 }
 
-// wantClose reads until the connection is closed, which must be with the code and the
-// reason, and before anything else comes.
+// wantClose reads until the connection is closed. It must be closed with the code and the reason,
+// and nothing may come before.
 func wantClose(t testing.TB, ws *websocket.Conn, code websocket.StatusCode, reason string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -181,7 +181,7 @@ func wantErr(t testing.TB, what string, err, want error) {
 	}
 }
 
-// counted is a store that counts its calls, and fails when it is told to.
+// counted is a store that counts its calls, and fails when a test says so.
 type counted struct {
 	store.Store
 	watch store.Watcher
@@ -270,8 +270,8 @@ func (n *node) onPipes(t *testing.T) *client {
 	return c
 }
 
-// deaf is a store that tells nobody of changes.
-type deaf struct{ *counted }
+// unwatched is a store that reports no changes.
+type unwatched struct{ *counted }
 
-func (deaf) Watch()  {}
-func (deaf) Unwrap() {}
+func (unwatched) Watch()  {}
+func (unwatched) Unwrap() {}

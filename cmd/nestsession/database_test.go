@@ -9,7 +9,7 @@ import (
 	"github.com/nestsession/session/internal/servers"
 )
 
-// restartable is a server that a script ends and starts again.
+// restartable is a server that a script stops and starts again.
 type restartable interface {
 	Kill()
 	Restart()
@@ -72,7 +72,8 @@ func redisURL(scheme, password string, addresses ...string) string {
 	return scheme + "://:" + url.QueryEscape(password) + "@" + strings.Join(addresses, ",")
 }
 
-// setURL sets a variable, and beside it the URL without its password and parameters.
+// setURL sets a variable to the URL, and another one to the URL without its password and
+// parameters.
 func setURL(ts *testscript.TestScript, name, text string) {
 	ts.Setenv(name, text)
 	scheme, rest, _ := strings.Cut(text, "://")
@@ -84,8 +85,8 @@ func setURL(ts *testscript.TestScript, name, text string) {
 	ts.Setenv(name+"_BARE", scheme+"://"+user+rest)
 }
 
-// secret keeps the password for scripts that look whether it was printed, in the
-// variable PASSWORD and the file password.
+// secret puts the password into the variable PASSWORD and the file password, for scripts that check
+// that it was not printed.
 func secret(ts *testscript.TestScript, password string) {
 	ts.Setenv("PASSWORD", password)
 	writeFile(ts, "password", password+"\n")

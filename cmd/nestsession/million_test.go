@@ -30,16 +30,15 @@ const (
 	//	NESTSESSION_MOVE_SESSIONS=1000000 go test -run TestLongMoveLosesNone -v -timeout 1h ./cmd/nestsession
 	crowdVariable = "NESTSESSION_MOVE_SESSIONS"
 
-	// defaultCrowd takes about a minute there and back on two cores that are busy
-	// otherwise as well, under the race detector.
+	// defaultCrowd takes about a minute there and back on two busy cores with the race detector.
 	defaultCrowd = 60_000
 
-	// maxResident is the memory that the command may take, however many sessions there
-	// are, in KiB: with the race detector nearly 200 MiB, without it under 40.
+	// maxResident is the memory that the command may use, however many sessions there are, in KiB:
+	// with the race detector nearly 200 MiB, without it under 40.
 	maxResident = 320 << 10
 )
 
-// crowd is many sessions that all differ, and that can be told from their number.
+// crowd is many sessions, all different, whose content follows from their numbers.
 type crowd struct {
 	n       int
 	expires time.Time
@@ -79,7 +78,7 @@ func (c crowd) fill(t *testing.T, s store.Store) {
 	wg.Wait()
 }
 
-// check fails unless the store has each session as it was made, and no other.
+// check fails unless the store has exactly these sessions, unchanged.
 func (c crowd) check(t *testing.T, s store.Store) {
 	t.Helper()
 	number := regexp.MustCompile(`"user":{"id":(\d+),`)
@@ -124,19 +123,19 @@ func open(t *testing.T, url string) *stores.Opened {
 	return s
 }
 
-// command is this program, as a process of its own.
+// command runs this program in a process of its own.
 func command(ctx context.Context, args ...string) (*exec.Cmd, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	c := exec.CommandContext(ctx, self, args...)
-	c.Args[0] = "nestsession" // by which TestMain knows that it is not to test
+	c.Args[0] = "nestsession" // TestMain then runs the command instead of tests
 	return c, nil
 }
 
-// Sessions go from Redis to PostgreSQL and back, and each is there as it was, by a
-// process whose memory does not depend on how many there are.
+// Sessions are copied from Redis to PostgreSQL and back, and all are there unchanged, by a process
+// whose memory does not depend on their number.
 func TestLongMoveLosesNone(t *testing.T) {
 	t.Parallel()
 	c := crowd{n: defaultCrowd, expires: time.Now().UTC().Truncate(time.Second).Add(7 * 24 * time.Hour)}
@@ -158,7 +157,7 @@ func TestLongMoveLosesNone(t *testing.T) {
 	c.check(t, open(t, between))
 	moveAll(t, c.n, between, second)
 	c.check(t, open(t, second))
-	c.check(t, open(t, first)) // the source is as it was
+	c.check(t, open(t, first)) // the source is unchanged
 }
 
 func moveAll(t *testing.T, n int, from, to string) {
@@ -177,7 +176,7 @@ func moveAll(t *testing.T, n int, from, to string) {
 	if usage, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		peak = int64(usage.Maxrss)
 		if runtime.GOOS == "darwin" {
-			peak >>= 10 // which counts in bytes
+			peak >>= 10 // it counts in bytes
 		}
 	}
 	t.Logf("moved %d sessions in %v, %.0f a second, with at most %d MiB resident", n, took, float64(n)/took.Seconds(), peak>>10)

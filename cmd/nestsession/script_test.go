@@ -29,8 +29,8 @@ type suite struct{ *testing.M }
 
 func (s suite) Run() int { return servers.Main(s.M) }
 
-// What is called stop in other languages is called halt in the scripts: testscript's
-// own stop leaves out the rest of a script, which then passes unseen.
+// The command that ends a server is called halt in the scripts, because testscript's own stop
+// command skips the rest of a script, which then passes unnoticed.
 func TestNoScriptEndsEarly(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.txt")
@@ -115,12 +115,12 @@ func TestScripts(t *testing.T) {
 
 type serverKey struct{}
 
-// server is the server of a script.
+// server is a script's server.
 type server struct {
 	process *exec.Cmd
 	address string
 	exit    chan error // what the process ended with
-	request net.Conn   // one that is not whole yet
+	request net.Conn   // an incomplete request
 
 	t   testing.TB // of the script
 	own restartable
@@ -189,7 +189,7 @@ func hang(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(err)
 	_, err = io.WriteString(s.request, halfRequest)
 	ts.Check(err)
-	// The server says so when the handler begins to read the body.
+	// The server requests the body when the handler begins to read it.
 	answer, err := http.ReadResponse(bufio.NewReader(s.request), nil)
 	ts.Check(err)
 	if answer.StatusCode != http.StatusContinue {
@@ -227,14 +227,14 @@ func (s *server) ended(ts *testscript.TestScript, neg bool) {
 	}
 }
 
-// crash ends the server with no chance to tidy up.
+// crash ends the server without any cleanup.
 func (s *server) crash(ts *testscript.TestScript) {
 	ts.Check(s.process.Process.Kill())
 	<-s.exit
 	s.process = nil
 }
 
-// clear ends what a script that failed left running.
+// clear ends what a failed script left running.
 func (s *server) clear() {
 	if s.request != nil {
 		_ = s.request.Close()
@@ -246,7 +246,7 @@ func (s *server) clear() {
 	}
 }
 
-// maxWait is how long a slow machine may need for what takes milliseconds.
+// maxWait is how long a slow machine may take for what takes milliseconds.
 const maxWait = 2 * time.Minute
 
 func loggedOut(ts *testscript.TestScript, _ bool, args []string) {

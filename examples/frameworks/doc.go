@@ -5,12 +5,12 @@ package frameworks
 
 import "github.com/nestsession/session"
 
-// Account is what the application keeps in a session.
+// Account is the data of a session.
 type Account struct {
 	User string `json:"user,omitempty"`
 }
 
-// Session is what a handler is given.
+// Session is the session that a handler gets.
 type Session = session.Session[Account]
 
 // Manager makes sessions.

@@ -42,7 +42,7 @@ func TestFiber(t *testing.T) {
 	logsIn(t, client(t, nil), listen(t, frameworks.Fiber(sessions(t))))
 }
 
-// A handler of net/http's works in fiber by its adaptor, since it does all the work.
+// A net/http handler works in fiber by its adaptor if the session is around that handler.
 func TestFiberWithAHandlerOfNetHTTP(t *testing.T) {
 	t.Parallel()
 	app := fiber.New()
@@ -54,7 +54,7 @@ func TestFiberSavesWhatAHandlerReturns(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		answer func(fiber.Ctx) error
-		want   string // what is answered
+		want   string // the response
 		saved  string
 	}{
 		"nothing":                {func(fiber.Ctx) error { return nil }, "", "ada"},
@@ -108,7 +108,7 @@ func TestFiberWithAStoreThatIsDown(t *testing.T) {
 	}
 }
 
-// What the page warns of: the adaptor's middleware is over when fiber runs the routes.
+// The page warns of this: the adaptor's middleware has returned when fiber runs the routes.
 func TestFiberRunsRoutesAfterTheAdaptorsMiddleware(t *testing.T) {
 	t.Parallel()
 	m := sessions(t)

@@ -88,9 +88,9 @@ func inEcho5(m *manager, then then, all ...echo5.MiddlewareFunc) *echo5.Echo {
 	return e
 }
 
-// arrangements are the ways in which a handler, a recoverer and the session's
-// middleware are combined. In each a panic saves nothing and the recoverer's page goes
-// out, and a handler that answers 500 by itself saves.
+// arrangements are the ways to combine a handler, a recoverer and the session's middleware. In
+// each, a panic saves nothing and the recoverer's page is sent; a handler that answers 500 itself
+// saves.
 var arrangements = map[string]func(*manager, then) http.Handler{
 	"chi, Recoverer inside":       func(m *manager, f then) http.Handler { return inChi(plain(m, f), m.Handler, middleware.Recoverer) },
 	"chi, Recoverer outside":      func(m *manager, f then) http.Handler { return inChi(plain(m, f), middleware.Recoverer, m.Handler) },
@@ -171,7 +171,7 @@ func wrapped(h http.Handler) http.Handler {
 	return e
 }
 
-// procedure is one of connect's, which may be called by GET.
+// procedure is a procedure of connect, which may be called by GET.
 func procedure(m *manager, then then) http.Handler {
 	return connect.NewUnaryHandler("/", func(ctx context.Context, _ *connect.Request[emptypb.Empty]) (*connect.Response[emptypb.Empty], error) {
 		s, _ := m.From(ctx)
@@ -216,8 +216,8 @@ func TestAHandlerThatReturnsSaves(t *testing.T) {
 	}
 }
 
-// An error that a handler returns, for the framework to write a page of, saves as long
-// as it is the client's.
+// A handler that returns an error, for which the framework writes a page, saves if it is the
+// client's error.
 func TestAnErrorOfTheClientsSaves(t *testing.T) {
 	t.Parallel()
 	m := newManager(t)

@@ -12,8 +12,8 @@ import (
 	"github.com/nestsession/session"
 )
 
-// gorilla's upgrader writes a response of its own. Without the session's cookie in it a
-// new session is not stored; Commit puts the cookie into the header that it sends.
+// gorilla's upgrader writes a response of its own. Without the session's cookie in it, a new
+// session is not stored; Commit puts the cookie into the header that it sends.
 func TestGorillaWebSocket(t *testing.T) {
 	t.Parallel()
 	for name, header := range map[string]func(*manager, *http.Request, *session.Session[account]) http.Header{
@@ -43,14 +43,14 @@ func TestGorillaWebSocket(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, _, _ = conn.ReadMessage() // the handler is through
+			_, _, _ = conn.ReadMessage() // the handler has returned
 			_ = conn.Close()
 			check(t, m, res, name == "Commit")
 		})
 	}
 }
 
-// coder's Accept writes its 101 through net/http, and the cookie is in it.
+// coder's Accept writes its 101 through net/http, with the cookie.
 func TestCoderWebSocket(t *testing.T) {
 	t.Parallel()
 	m := newManager(t)
@@ -90,8 +90,7 @@ func TestGorillaWebSocketRefuses(t *testing.T) {
 	check(t, m, w.Result(), true)
 }
 
-// check looks whether the response has the cookie of a session that is stored; else no
-// session is.
+// check checks that the response has the cookie of a stored session; or that no session is stored.
 func check(t *testing.T, m *manager, res *http.Response, want bool) {
 	t.Helper()
 	cookies := res.Cookies()

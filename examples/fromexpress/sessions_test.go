@@ -54,7 +54,7 @@ func nodeLogin(t *testing.T) (*memstore.Store, *http.Request) {
 	return kept, r
 }
 
-// me counts the visit and says who is there.
+// me counts the visit and returns the user.
 func me(w http.ResponseWriter, r *http.Request, s *session.Session[fromexpress.Account]) {
 	if s.Data().User == nil {
 		http.Error(w, "not logged in", http.StatusUnauthorized)
@@ -98,7 +98,7 @@ func TestWhoIsLoggedInAtNodeIsLoggedInHere(t *testing.T) {
 	}
 }
 
-// What the page says of cookies after Node: they become safe with the next change.
+// The page says this of cookies after Node: they become safe with the next change.
 func TestCookiesBecomeSafeAfterNode(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

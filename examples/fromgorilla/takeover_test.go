@@ -135,7 +135,7 @@ func (b broken) New(r *http.Request, name string) (*sessions.Session, error) {
 	return sessions.NewSession(b, name), errors.New("down")
 }
 
-// While the old store is down nobody is turned into an anonymous visitor.
+// While the old store is down, no user becomes an anonymous visitor.
 func TestAnOldStoreThatIsDown(t *testing.T) {
 	t.Parallel()
 	kept := stores(t)["files"]
@@ -218,7 +218,7 @@ func TestAnOldCookieThatLeadsNowhere(t *testing.T) {
 	}
 }
 
-// A message that a request adds while two others show what is there stays.
+// A message that a request adds while two others show the messages is not lost.
 func TestFlashesAreShownOnceAndNoneIsLost(t *testing.T) {
 	t.Parallel()
 	w, b := setup(t, stores(t)["cookie"]), browser.New()

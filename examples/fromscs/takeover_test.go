@@ -167,7 +167,7 @@ type broken struct{ scs.Store }
 
 func (broken) Find(string) ([]byte, bool, error) { return nil, false, errors.New("down") }
 
-// While the old store is down nobody is turned into an anonymous visitor.
+// While the old store is down, no user becomes an anonymous visitor.
 func TestAnOldStoreThatIsDown(t *testing.T) {
 	t.Parallel()
 	w, b := setup(t, false), browser.New()
@@ -214,7 +214,7 @@ func TestANewStoreThatIsDown(t *testing.T) {
 	}
 }
 
-// deadline is when the old session ends of whose cookie the browser has.
+// deadline returns when the old session ends to which the browser's cookie leads.
 func (w *world) deadline(t *testing.T, b *browser.Browser) time.Time {
 	t.Helper()
 	ctx, err := w.scs.Load(t.Context(), b.Cookies()["session"])

@@ -110,7 +110,7 @@ func TestTheCartOutlivesTheLogin(t *testing.T) {
 	}
 }
 
-// A user who logs in where another is logged in gets nothing of that one.
+// A user who logs in where another user is logged in gets none of that user's data.
 func TestTheCartOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	a, _ := newApp(t, session.Config{})

@@ -161,8 +161,8 @@ func TestATokenIsRefreshedOnce(t *testing.T) {
 	})
 }
 
-// A request that has crashed, or a provider that does not answer, holds the others up
-// until the lease is over.
+// A request that has crashed, or a provider that does not answer, blocks the others until the lease
+// is over.
 func TestARefreshThatCrashes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

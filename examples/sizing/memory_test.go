@@ -10,7 +10,7 @@ import (
 	"github.com/nestsession/session/store/memstore"
 )
 
-// resident is how much memory the process has from the system.
+// resident returns how much memory the system has given the process.
 func resident(b *testing.B) int64 {
 	b.Helper()
 	debug.FreeOSMemory()

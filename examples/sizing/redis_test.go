@@ -12,8 +12,7 @@ import (
 	"github.com/nestsession/session/redisstore"
 )
 
-// used is how much memory the server has given to what it keeps and to the tables
-// around it.
+// used returns how much memory the server uses for its keys and their tables.
 func used(b *testing.B, r *servers.Redis) int64 {
 	b.Helper()
 	info, err := r.Info(context.Background())

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// theirs are the words of servers and drivers on the pages; all others are ours.
+// theirs are the texts of servers and drivers on the pages; all others are ours.
 var theirs = []string{
 	"database is locked", "database or disk is full", "attempt to write a readonly database",
 	"permission denied", "cannot execute … in a read-only transaction", "prepared statement … does not exist",
@@ -17,7 +17,7 @@ var theirs = []string{
 	"command denied", "running with the --read-only option", "Too many connections", "max_prepared_stmt_count", "invalid connection",
 }
 
-// What the pages say of errors stands in the code, word by word.
+// The errors on the pages are in the code, word by word.
 func TestTheErrorsOnThePages(t *testing.T) {
 	t.Parallel()
 	code := ""

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	os.Exit(servers.Main(m))
 }
 
-// setenv sets a variable that one test alone, or all of them, go by.
+// setenv sets a variable, for one test or for all.
 func setenv(name, value string) {
 	if err := os.Setenv(name, value); err != nil {
 		panic(err)

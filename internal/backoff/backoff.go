@@ -1,6 +1,6 @@
-// Package jitter is how the library waits before it tries again: longer each time, and a
-// part of it at random, so that nodes which have failed together do not come back
-// together.
+// Package backoff determines how long the library waits before it tries again: longer each time,
+// and in part random, so that nodes that failed at the same moment do not try again at the same
+// moment.
 package backoff
 
 import (
@@ -9,29 +9,29 @@ import (
 	"time"
 )
 
-// The bounds of Backoff.
+// The limits of Backoff, without the random part.
 const (
 	FirstBackoff = 100 * time.Millisecond
 	LastBackoff  = 5 * time.Second
 )
 
-// source returns a number below n. The simulation puts one in its place that it can
-// repeat, before anything runs.
+// source returns a number below n. A simulation replaces it, before anything else runs, to make a
+// run repeatable.
 var source = rand.Int64N
 
-// Replace makes f the source, for a program that has to run twice alike.
+// Replace makes f the source, for a program whose runs must be repeatable.
 func Replace(f func(n int64) int64) { source = f }
 
 // Below returns a random duration that is shorter than d, which is positive.
 func Below(d time.Duration) time.Duration { return time.Duration(source(int64(d))) }
 
-// Backoff is how long to wait after so many tries have failed, a half of it random.
+// Backoff returns how long to wait after so many failures. Half of it is random.
 func Backoff(tries int) time.Duration {
 	d := min(FirstBackoff<<min(tries, 10), LastBackoff)
 	return d/2 + Below(d/2)
 }
 
-// Pause waits, and reports whether ctx goes on.
+// Pause waits, and reports whether ctx has not ended.
 func Pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

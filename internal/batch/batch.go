@@ -14,8 +14,8 @@ import (
 // DefaultMaxDelay is what a zero [Queue.MaxDelay] stands for.
 const DefaultMaxDelay = 20 * time.Millisecond
 
-// Queue holds the calls that wait to be sent. A T holds a call's question and its answer.
-// The zero value with Send, MaxInFlight and MaxCalls set is ready for use.
+// Queue holds the calls that wait to be sent. A T holds the question and the answer of a call. The
+// zero value with Send, MaxInFlight and MaxCalls set is ready for use.
 type Queue[T any] struct {
 	// Send makes one round trip: it stores the answer to each question. The context is
 	// canceled when no caller waits for an answer any more.
@@ -76,7 +76,7 @@ func (q *Queue[T]) Do(ctx context.Context, question T) (answered T, ok bool) {
 	if goes && q.Unbatched != nil {
 		if q.inFlight > 1 || q.crowded {
 			q.mu.Unlock()
-			runtime.Gosched() // as in run; it costs a single caller some microseconds
+			runtime.Gosched() // as run does; it costs a single caller some microseconds
 			q.mu.Lock()
 		}
 		if q.crowded = len(q.waiting) > 0; !q.crowded {
@@ -194,7 +194,7 @@ func (q *Queue[T]) next() *batch[T] {
 	}
 	q.sent++
 	q.crowded = len(t.calls) > 1
-	// A tracer that looks for its own in the context sees the first caller's.
+	// A tracer that looks up its span in the context finds the first caller's.
 	t.ctx, t.cancel = context.WithCancel(context.WithoutCancel(t.calls[0].ctx))
 	return &t
 }

@@ -11,15 +11,15 @@ import (
 	"github.com/nestsession/session/internal/batch"
 )
 
-// question is one whose answer is its own number.
+// question is answered with its own number.
 type question struct{ number, answer int }
 
-// server answers inFlight when it is told to.
+// server answers a batch when a test sends to answer.
 type server struct {
 	queue  *batch.Queue[question]
-	sent   chan []int // the numbers that went maxCalls
+	sent   chan []int // the numbers in each batch
 	answer chan struct{}
-	ended  chan struct{} // a trip was canceled
+	ended  chan struct{} // gets a token for each canceled batch
 }
 
 const (
@@ -48,7 +48,7 @@ func newServer() *server {
 	return s
 }
 
-// ask has callers ask, with a number each, and returns when all wait.
+// ask makes a call for each number, each in a goroutine, and returns when all wait.
 func (s *server) ask(ctx context.Context, t *testing.T, wg *sync.WaitGroup, numbers ...int) {
 	for _, n := range numbers {
 		wg.Go(func() {
@@ -61,7 +61,7 @@ func (s *server) ask(ctx context.Context, t *testing.T, wg *sync.WaitGroup, numb
 	synctest.Wait()
 }
 
-// busy has as many inFlight on their way as may be, of numbers below zero.
+// busy returns a server with as many batches in flight as may be, with numbers below zero.
 func busy(t *testing.T, wg *sync.WaitGroup) *server {
 	t.Helper()
 	s := newServer()
@@ -72,17 +72,17 @@ func busy(t *testing.T, wg *sync.WaitGroup) *server {
 	return s
 }
 
-// mustSend compares what was sent last.
+// mustSend checks the oldest batch that no test has checked yet.
 func (s *server) mustSend(t *testing.T, want ...int) {
 	t.Helper()
 	synctest.Wait()
 	select {
 	case got := <-s.sent:
 		if !slices.Equal(got, want) {
-			t.Errorf("%v were sent maxCalls, want %v", got, want)
+			t.Errorf("sent %v, want %v", got, want)
 		}
 	default:
-		t.Errorf("nothing was sent, want %v", want)
+		t.Errorf("sent nothing, want %v", want)
 	}
 }
 
@@ -93,16 +93,16 @@ func upTo(n int) (all []int) {
 	return all
 }
 
-// Calls that come while others are on their way go maxCalls, and each gets its own
-// answer.
-func TestCallsGoTogether(t *testing.T) {
+// Calls that arrive while the most batches are in flight are sent in one batch, and each gets its
+// own answer.
+func TestConcurrentCallsAreBatched(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var wg sync.WaitGroup
 		s := busy(t, &wg)
 		s.ask(t.Context(), t, &wg, upTo(maxCalls)...)
 		if len(s.sent) > 0 {
-			t.Errorf("%v were sent although %d inFlight are on their way", <-s.sent, inFlight)
+			t.Errorf("sent %v although %d batches are in flight", <-s.sent, inFlight)
 		}
 		s.answer <- struct{}{}
 		s.mustSend(t, upTo(maxCalls)...)
@@ -111,8 +111,8 @@ func TestCallsGoTogether(t *testing.T) {
 	})
 }
 
-// A line that was busy is as it was at first.
-func TestNobodyIsLeftBehind(t *testing.T) {
+// A queue that was busy and has emptied sends a call at once again.
+func TestQueueRecoversFromLoad(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var wg sync.WaitGroup
@@ -132,8 +132,8 @@ func TestNobodyIsLeftBehind(t *testing.T) {
 	})
 }
 
-// No trip takes more than its most.
-func TestTripIsBounded(t *testing.T) {
+// A batch has at most maxCalls calls.
+func TestBatchSizeIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var wg sync.WaitGroup
@@ -150,17 +150,17 @@ func TestTripIsBounded(t *testing.T) {
 	})
 }
 
-// A caller who has given up before his turn is not sent any more.
-func TestWhoLeavesTheLineIsNotSent(t *testing.T) {
+// A call that is canceled before it is sent is not sent.
+func TestCanceledCallIsNotSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var left, wg sync.WaitGroup
+		var canceled, wg sync.WaitGroup
 		s := busy(t, &wg)
 		ctx, cancel := context.WithCancel(t.Context())
-		s.ask(ctx, t, &left, 7, 8, 9)
+		s.ask(ctx, t, &canceled, 7, 8, 9)
 		s.ask(t.Context(), t, &wg, 1, 2)
 		cancel()
-		left.Wait()
+		canceled.Wait()
 		s.answer <- struct{}{}
 		s.mustSend(t, 1, 2)
 		close(s.answer)
@@ -168,8 +168,8 @@ func TestWhoLeavesTheLineIsNotSent(t *testing.T) {
 	})
 }
 
-// A trip ends when nobody waits for it any more, and not before.
-func TestTripOfNobodyEnds(t *testing.T) {
+// A batch is canceled when no caller waits for it any more, and not before.
+func TestBatchWithoutCallersIsCanceled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var first, second, wg sync.WaitGroup
@@ -185,30 +185,30 @@ func TestTripOfNobodyEnds(t *testing.T) {
 		first.Wait()
 		synctest.Wait()
 		if len(s.ended) > 0 {
-			t.Error("the trip ended while somebody waited for it")
+			t.Error("the batch was canceled while a caller waited for it")
 		}
 		endTwo()
 		second.Wait()
 		synctest.Wait()
 		if len(s.ended) == 0 {
-			t.Error("the trip goes on although nobody waits for it")
+			t.Error("the batch was not canceled although no caller waits for it")
 		}
 		close(s.answer)
 		wg.Wait()
 	})
 }
 
-// A single call is sent unbatched, within its own context, and calls that come meanwhile
-// are sent in batches of maxCalls after it.
-func TestAlone(t *testing.T) {
+// A single call is sent unbatched, with its own context. Calls that arrive meanwhile are sent in
+// batches after it.
+func TestUnbatched(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var wg sync.WaitGroup
 		s := newServer()
-		alone := make(chan int, 100)
-		failed := errors.New("it is over")
+		unbatched := make(chan int, 100)
+		failed := errors.New("canceled by the caller")
 		s.queue.Unbatched = func(ctx context.Context, q *question) {
-			alone <- q.number
+			unbatched <- q.number
 			select {
 			case <-s.answer:
 				q.answer = q.number
@@ -226,7 +226,7 @@ func TestAlone(t *testing.T) {
 		})
 		synctest.Wait()
 		s.ask(t.Context(), t, &wg, 8)
-		if len(alone) != inFlight || <-alone != 7 || <-alone != 8 {
+		if len(unbatched) != inFlight || <-unbatched != 7 || <-unbatched != 8 {
 			t.Errorf("the two calls were not both sent unbatched")
 		}
 		s.ask(t.Context(), t, &wg, 1, 2, 3)
@@ -235,7 +235,7 @@ func TestAlone(t *testing.T) {
 		close(s.answer)
 		wg.Wait()
 		s.ask(t.Context(), t, &wg, 9)
-		if len(alone) != 1 || <-alone != 9 {
+		if len(unbatched) != 1 || <-unbatched != 9 {
 			t.Errorf("a later call was not sent unbatched")
 		}
 		wg.Wait()

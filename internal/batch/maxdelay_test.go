@@ -15,12 +15,12 @@ func TestMaxDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var wg sync.WaitGroup
 		s := busy(t, &wg)
-		for i := range 3 { // also when those do not come back either
+		for i := range 3 { // also if these batches are not answered either
 			s.ask(t.Context(), t, &wg, i)
 			time.Sleep(batch.DefaultMaxDelay - time.Nanosecond)
 			synctest.Wait()
 			if len(s.sent) > 0 {
-				t.Errorf("%v were sent although others were on their way", <-s.sent)
+				t.Errorf("sent %v although the most batches are in flight", <-s.sent)
 			}
 			time.Sleep(time.Nanosecond)
 			s.mustSend(t, i)
@@ -32,16 +32,16 @@ func TestMaxDelay(t *testing.T) {
 		for range inFlight + 3 {
 			s.answer <- struct{}{}
 		}
-		s.mustSend(t, 7, 8) // by one that came back
+		s.mustSend(t, 7, 8) // by a batch that was answered
 		s.answer <- struct{}{}
 		wg.Wait()
-		for i := range inFlight { // as many as before may be on their way, and no more
+		for i := range inFlight { // as many batches as before may be in flight, and no more
 			s.ask(t.Context(), t, &wg, i)
 			s.mustSend(t, i)
 		}
 		s.ask(t.Context(), t, &wg, 9)
 		if len(s.sent) > 0 {
-			t.Errorf("%v were sent although others were on their way", <-s.sent)
+			t.Errorf("sent %v although the most batches are in flight", <-s.sent)
 		}
 		close(s.answer)
 		wg.Wait()
@@ -62,7 +62,7 @@ func TestMaxDelayCountsFromTheLastBatch(t *testing.T) {
 		time.Sleep(batch.DefaultMaxDelay - time.Nanosecond)
 		synctest.Wait()
 		if len(s.sent) > 0 {
-			t.Errorf("%v were sent too early", <-s.sent)
+			t.Errorf("sent %v too early", <-s.sent)
 		}
 		time.Sleep(batch.DefaultMaxDelay)
 		s.mustSend(t, 2)

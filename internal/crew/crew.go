@@ -1,4 +1,4 @@
-// Package crew does jobs several at a time, and begins none after one has failed.
+// Package crew runs jobs concurrently, and starts none after one has failed.
 package crew
 
 import (
@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// Crew does jobs, several at a time, and begins none after one has failed.
+// Crew runs jobs concurrently, and starts none after one has failed.
 type Crew struct {
-	Size  int // 1: each job is done before begin returns
+	Size  int // 1: each job is done before Begin returns
 	jobs  sync.WaitGroup
 	slots chan struct{}
 
@@ -51,8 +51,9 @@ func (c *Crew) Failed() bool {
 	return c.err != nil || c.panicked != nil
 }
 
-// Wait waits for the jobs, and returns their errors. The caller panics as a job has, so
-// that a server that recovers from a handler's panic does so.
+// Wait waits for the jobs and returns their errors. If a job has panicked, Wait panics in the
+// caller's goroutine, so that a server that recovers from handlers' panics recovers from this one
+// too.
 func (c *Crew) Wait() error {
 	c.jobs.Wait()
 	if c.panicked != nil {

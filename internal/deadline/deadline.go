@@ -1,4 +1,4 @@
-// Package deadline bounds calls to a store in time, without a timer where nobody waits.
+// Package deadline limits the time of calls to a store, and sets no timer if nobody waits.
 package deadline
 
 import (
@@ -7,33 +7,32 @@ import (
 	"time"
 )
 
-// Context bounds what is asked of the store, so that one that does not answer
-// holds nobody up for ever. It is context.WithTimeout, but costs a timer only where
-// somebody waits for it: a store in memory never does.
+// Context limits the time of calls to a store, so that a store that does not answer blocks nobody
+// for ever. It is like context.WithTimeout, but sets a timer only when somebody waits for it, which
+// a store in memory never does.
 type Context struct {
 	Parent  context.Context
-	Timeout time.Duration // counted from when somebody first asks
-	Follows bool          // ends with the parent too; else that is only asked for its values
+	Timeout time.Duration // counted from the first use
+	Follows bool          // it ends with the parent too; otherwise it has only the parent's values
 
 	mu     sync.Mutex
-	inner  context.Context // once somebody waits
+	inner  context.Context // nil until somebody waits
 	cancel context.CancelFunc
 	ended  bool
 }
 
-// Within returns a context that ends with ctx, or when the time is over. The caller
-// ends it.
+// Within returns a context that ends with ctx or after the timeout. The caller calls End.
 func Within(ctx context.Context, timeout time.Duration) *Context {
 	return &Context{Parent: ctx, Timeout: timeout, Follows: true}
 }
 
-// Without returns a context that ctx's end does not end, only the time's. The caller
-// ends it.
+// Without returns a context that ends only after the timeout, and not with ctx. The caller calls
+// End.
 func Without(ctx context.Context, timeout time.Duration) *Context {
 	return &Context{Parent: ctx, Timeout: timeout}
 }
 
-// End releases who still waits.
+// End ends the context.
 func (d *Context) End() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -43,7 +42,7 @@ func (d *Context) End() {
 	}
 }
 
-// wait starts the clock, if it does not run yet.
+// wait sets the timer if it is not set yet.
 func (d *Context) wait() context.Context {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -66,7 +65,7 @@ func (d *Context) Value(key any) any { return d.Parent.Value(key) }
 
 func (d *Context) Done() <-chan struct{} { return d.wait().Done() }
 
-// Err does not start the clock: what does not block is not late.
+// Err does not set the timer: a call that does not block needs none.
 func (d *Context) Err() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -10,15 +10,15 @@ import (
 
 // DefaultCacheBytes is how much memory decoded documents may take: more than 65,536 sessions of
 // a few hundred bytes.
-const DefaultCacheBytes = 64 << 20
+const DefaultCacheBytes = 80 << 20
 
 // Place is where the document of a record is, or would be, in the cache. Whoever loads the
 // record takes it before.
-type Place[T any] struct {
+type Place struct {
 	key   string
 	hash  recent.Hash
 	drops uint32
-	doc   *Document[T]
+	entry *recent.Entry
 
 	// Version is the version of the document that is cached: 0 if there is none, or if its
 	// version is not known.
@@ -26,24 +26,25 @@ type Place[T any] struct {
 }
 
 // Look looks for the document of the record under key.
-func (c *Codec[T]) Look(key string) Place[T] {
-	p := Place[T]{key: key, hash: c.cache.Hash(key)}
+func (c *Codec[T]) Look(key string) Place {
+	p := Place{key: key, hash: c.cache.Hash(key)}
 	p.drops = c.cache.Drops(p.hash)
-	if e := c.cache.Get(p.hash, func(e *recent.Entry) bool { return e.Key == key }); e != nil {
-		p.doc = e.Value.(*Document[T])
-		p.Version = p.doc.version.Load()
+	p.entry = c.cache.Get(p.hash, func(e *recent.Entry) bool { return e.Key == key })
+	if p.entry != nil {
+		p.Version = p.entry.Value.(*Document[T]).version.Load()
 	}
 	return p
 }
 
-// DecodeAt reads a record's data. The result comes from the cache if it has this version and
-// data is nil, as a store returns it that was told of this version; or if it has this text:
-// whatever a store's versions are worth, a cached value is then the stored one.
-func (c *Codec[T]) DecodeAt(p *Place[T], key string, data []byte, version uint64) (*Document[T], error) {
+// DecodeAt reads the data of the record under key. The result comes from the cache if data is
+// nil and the version is p's, as a store returns it that was told of this version; or if the
+// text is the same: whatever a store's versions are worth, the value is then the stored one.
+func (c *Codec[T]) DecodeAt(p *Place, key string, data []byte, version uint64) (*Document[T], error) {
 	if key != p.key { // a record that stands for the one that was looked for
 		return c.Read(key, data)
 	}
-	if d := p.doc; d != nil {
+	if p.entry != nil {
+		d := p.entry.Value.(*Document[T])
 		if data == nil && version != 0 && version == p.Version {
 			return d, nil
 		}
@@ -60,12 +61,6 @@ func (c *Codec[T]) DecodeAt(p *Place[T], key string, data []byte, version uint64
 		c.Keep(d, version)
 	}
 	return d, err
-}
-
-// Decode is Look and DecodeAt for a record that was loaded.
-func (c *Codec[T]) Decode(key string, data []byte) (*Document[T], error) {
-	p := c.Look(key)
-	return c.DecodeAt(&p, key, data, 0)
 }
 
 // Keep takes a document into the cache: a version that was just stored. It does not if a

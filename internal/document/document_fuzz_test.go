@@ -68,6 +68,12 @@ func sealingCodec[T any]() (Codec[T], error) {
 	return c, err
 }
 
+// Decode is Look and DecodeAt for a record that was loaded.
+func (c *Codec[T]) Decode(key string, data []byte) (*Document[T], error) {
+	p := c.Look(key)
+	return c.DecodeAt(&p, key, data, 0)
+}
+
 // keepCookie has the cookie member as text for its settings.
 func keepCookie(text []byte) (settings any, l Lifetime, err error) {
 	var member struct {

@@ -46,21 +46,23 @@ type Session interface {
 	// Taken says that the connection was taken over, so that no cookie is sent.
 	Taken(ctx context.Context)
 
-	// Abandon says that the client did not get the response.
-	Abandon(ctx context.Context, why Failure)
+	// Unsent says that the handler has panicked, so that the client may not have got its
+	// cookie.
+	Unsent(ctx context.Context)
+	// Abandon says that the client has got another response, without the cookie.
+	Abandon(ctx context.Context)
 	// Close says that the request is over. failed means that the client got the error
 	// response.
 	Close(ctx context.Context, failed bool)
 }
 
-// Failure is why the handler's changes, or its response, do not count.
+// Failure is why the handler's changes are not saved.
 type Failure uint8
 
 const (
 	None     Failure = iota
 	Panicked         // even if a handler recovered
 	Failed           // the handler that changed the session has ended, and other code responds with a 5xx
-	TimedOut         // an http.TimeoutHandler has responded
 )
 
 // Exchange is one request and its response in a manager. It is a part of the struct that
@@ -211,9 +213,9 @@ func (x *Exchange) end(returned bool) {
 	ctx, s := x.ctx.Context, x.ctx.Session
 	if !returned {
 		x.rollBack(Panicked)
-		s.Abandon(ctx, Panicked)
+		s.Unsent(ctx)
 	} else if x.response.timedOut() {
-		s.Abandon(ctx, TimedOut)
+		s.Abandon(ctx)
 	}
 	if !x.response.hijacked { // otherwise the connection goes on and saves for itself
 		s.Close(ctx, x.response.failed)
@@ -243,4 +245,11 @@ func bottomOf(w http.ResponseWriter) http.ResponseWriter {
 		}
 		w = wrapper.Unwrap()
 	}
+}
+
+// ForwardedHTTPS reports whether the header says that the client reached a proxy over
+// HTTPS.
+func ForwardedHTTPS(r *http.Request) bool {
+	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return strings.EqualFold(strings.TrimSpace(proto), "https")
 }

@@ -16,9 +16,9 @@ const Backlog = 1024
 
 // Feed publishes events. The zero value is ready for use.
 type Feed struct {
-	watchers atomic.Pointer[[]*watcher] // replaced, never changed
+	watchers atomic.Pointer[[]*watcher] // replaced when it changes, and never modified
 
-	mu     sync.Mutex // guards replacing, and closed
+	mu     sync.Mutex // guards replacing watchers, and closed
 	closed bool
 }
 

@@ -1,6 +1,6 @@
-// Package frames reads off a goroutine's stack what no API tells: whether a panic is under
-// way, whether the function that made a change has returned, and whether a callback calls
-// back while a lock is held.
+// Package frames reads from a goroutine's stack what no API reports: whether a panic is being
+// handled, whether the function that made a change has returned, and whether a callback calls the
+// session while its lock is held.
 package frames
 
 import (
@@ -9,14 +9,13 @@ import (
 	"sync"
 )
 
-// A recoverer answers in a deferred function, while the panic is still on the stack:
-// runtime.gopanic has called that function. So whether what is being answered is a
-// panic can be read off the stack, whoever recovers. Only what was called within the
-// exchange counts, since a handler may itself run in a deferred function of a panic
-// that is none of its own. Where the exchange begins is seen by one of the functions
-// below, which differ so that managers in one chain are told apart.
+// Middleware that recovers from a panic answers in a deferred function, which runtime.gopanic has
+// called and which is still on the stack. So the stack shows whether a response answers a panic,
+// whoever recovers. Only frames within the exchange count, since a handler may itself run in a
+// deferred function of an unrelated panic. The functions below mark where the exchange begins.
+// There are several, so that managers in one chain can be distinguished.
 
-// served is what an exchange runs.
+// served is the function that an exchange runs.
 type served interface{ Run() }
 
 //go:noinline
@@ -33,9 +32,9 @@ func serve3(x served) { x.Run() }
 
 var Serves = [...]func(served){serve0, serve1, serve2, serve3}
 
-// The program counters, as runtime.Callers gives them, of the calls of deferred
-// functions by a panic and by runtime.Goexit, and of the handlers by the functions
-// above. They are looked up once, so that a stack is compared and not spelled.
+// The program counters, as runtime.Callers returns them, of the places where a panic and
+// runtime.Goexit call deferred functions, and where the functions above call handlers. They are
+// looked up once, so that stacks are compared by numbers and not by names.
 var (
 	learn     = sync.OnceFunc(learnCounters)
 	unwinding [2]uintptr
@@ -46,7 +45,7 @@ type probe struct{ at *uintptr }
 
 func (p probe) Run() {
 	var pcs [2]uintptr
-	runtime.Callers(1, pcs[:]) // this function, and who serves it
+	runtime.Callers(1, pcs[:]) // this function, and its caller
 	*p.at = pcs[1]
 }
 
@@ -83,8 +82,8 @@ func learnCounters() {
 }
 
 // Panicking reports whether this goroutine runs deferred functions of a panic, or of
-// runtime.Goexit, that began within the exchange of the depth. A panic that was
-// recovered, and whose deferred functions have returned, is over.
+// runtime.Goexit, that began within the exchange of the depth. A panic that was recovered does not
+// count once its deferred functions have returned.
 func Panicking(depth int) bool {
 	learn()
 	begin := begins[depth%len(begins)]
@@ -100,13 +99,13 @@ func Panicking(depth int) bool {
 			}
 		}
 		if n < len(pcs) {
-			return false // a goroutine of the handler's own
+			return false // a goroutine that the handler started
 		}
 	}
 }
 
-// StackWithin is the names of the functions on this goroutine's stack, innermost
-// first, as far as they are within the exchange of the depth.
+// StackWithin returns the names of the functions on this goroutine's stack, innermost first, up to
+// the beginning of the exchange of the depth.
 func StackWithin(depth int) []string {
 	learn()
 	begin := begins[depth%len(begins)]
@@ -153,20 +152,19 @@ func Own(function string) bool {
 // helpers through which it changes the session.
 const traceDepth = 6
 
-// Trace is who changed a session last.
+// Trace is the callers that changed a session last.
 type Trace struct {
 	callers [traceDepth]uintptr
 	n       int
 }
 
-// Take notes the callers of the function that calls it.
+// Take records the callers of the function that calls it.
 func (t *Trace) Take() { t.n = runtime.Callers(3, t.callers[:]) }
 
 func (t *Trace) Names() []string { return names(t.callers[:t.n]) }
 
-// Abandoned reports whether the function that made a change is over, and its helpers'
-// callers as well. changed is the stack of the change, running what runs now, innermost
-// first.
+// Abandoned reports whether the function that made a change has returned, and the callers of its
+// helpers as well. changed is the stack of the change and running the present one, innermost first.
 func Abandoned(changed, stack []string) bool {
 	running := make(map[string]bool, len(stack))
 	for _, function := range stack {
@@ -175,10 +173,10 @@ func Abandoned(changed, stack []string) bool {
 	first := ""
 	for _, function := range changed {
 		if Own(function) {
-			continue // Update and its like
+			continue // Update and similar methods
 		}
 		if first != "" && (strings.HasSuffix(function, ".ServeHTTP") || strings.HasPrefix(function, "net/http.")) {
-			return true // what calls handlers runs often, and says nothing of this one
+			return true // these call many handlers, so their frames say nothing about this one
 		}
 		for name := function; name != ""; name = outerFunction(name) {
 			if running[name] {
@@ -186,7 +184,7 @@ func Abandoned(changed, stack []string) bool {
 			}
 		}
 		if first != "" && (outerFunction(function) != "" || !sameModule(function, first)) {
-			return true // middleware, or the framework: farther out is not the handler
+			return true // middleware or the framework: the handler is not farther out
 		}
 		if first == "" {
 			first = function
@@ -195,8 +193,8 @@ func Abandoned(changed, stack []string) bool {
 	return first != ""
 }
 
-// outerFunction is the function in which a function literal, or the body of a range over
-// a function, stands; "" if it is none.
+// outerFunction returns the function that contains a function literal, or the body of a range over
+// a function; "" for a function that is neither.
 func outerFunction(name string) string {
 	i := strings.LastIndexAny(name, ".-")
 	if i < 0 {
@@ -209,13 +207,13 @@ func outerFunction(name string) string {
 	return name[:i]
 }
 
-// sameModule reports whether two functions are probably one application's.
+// sameModule reports whether two functions probably belong to one application.
 func sameModule(a, b string) bool {
 	a, b = module(a), module(b)
 	return a == b || a == "main" || b == "main"
 }
 
-// module is the path of a function's module, as far as its name tells.
+// module is the path of a function's module, as far as the name shows it.
 func module(function string) string {
 	slash := strings.LastIndexByte(function, '/') + 1
 	name, _, _ := strings.Cut(function[slash:], ".")
@@ -226,8 +224,8 @@ func module(function string) string {
 	return strings.Join(parts[:min(len(parts), 3)], "/") // host, owner, repository
 }
 
-// WritesHeader reports whether the connection is taken over by the one that is known
-// to send what is in the header afterwards.
+// WritesHeader reports whether the connection is hijacked by a library that is known to send the
+// response header itself afterwards.
 func WritesHeader(depth int) bool {
 	for _, function := range StackWithin(depth) {
 		if strings.HasPrefix(function, "net/http/httputil.(*ReverseProxy).") {

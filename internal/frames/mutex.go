@@ -16,14 +16,13 @@ const applies = "github.com/nestsession/session/internal/replay."
 // ErrReentrant is session.ErrReentrant.
 var ErrReentrant = errors.New("session: session was asked for while it is locked")
 
-// Mutex is a session's lock. While a function given to Update runs, which happens under
-// the lock, it lets that function's own calls through and keeps them as an error. Other
-// goroutines wait.
+// Mutex is a session's lock. The function given to Update runs under it. Calls by that function are
+// let through and recorded as an error. Other goroutines wait.
 type Mutex struct {
 	mu      sync.Mutex
 	running atomic.Uintptr // the function given to Update, while it runs
-	nested  int            // its calls of the session's methods, under way
-	Misuse  error          // the first of them
+	nested  int            // its calls of the session's methods that have not returned
+	Misuse  error          // the first of these calls
 }
 
 func (l *Mutex) Lock() {
@@ -42,10 +41,10 @@ func (l *Mutex) Unlock() {
 	l.mu.Unlock()
 }
 
-// within reports whether this goroutine is the one that runs fn. It is asked only
-// where somebody would wait for fn, and reads the stack.
+// within reports whether this goroutine is the one that runs fn. It reads the stack, and is called
+// only where the goroutine would otherwise wait for fn.
 func (l *Mutex) within(fn uintptr) bool {
-	name := strings.TrimSuffix(runtime.FuncForPC(fn).Name(), "-fm") // of a method value
+	name := strings.TrimSuffix(runtime.FuncForPC(fn).Name(), "-fm") // the suffix of a method value
 	pcs := make([]uintptr, 64)
 	n := runtime.Callers(3, pcs)
 	for n == len(pcs) {
@@ -74,11 +73,12 @@ func (l *Mutex) within(fn uintptr) bool {
 	return true
 }
 
-// Begin says that a function given to Update runs from now on, and end that it has
-// returned. The frame of the caller is found by its name, which ends in ").apply".
+// Begin records that a function given to Update runs from now on; end records that it has returned.
+// The caller's frame is found by its name, which ends in ".apply".
 func (l *Mutex) Begin(id uintptr) { l.running.Store(id) }
 
 func (l *Mutex) End() { l.running.Store(0) }
 
-// InUpdate reports whether a call of the function given to Update is under way.
+// InUpdate reports whether the function given to Update has called a method of the session that has
+// not returned.
 func (l *Mutex) InUpdate() bool { return l.nested > 0 }

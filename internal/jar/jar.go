@@ -1,5 +1,5 @@
-// Package jar lists where cookies of a name can stand in a browser: the domains and paths
-// for which a host may have set them.
+// Package jar lists where a browser may keep cookies of a name: the domains and paths for which a
+// host may have set them.
 package jar
 
 import (
@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// MaxClears bounds by how many lines a response clears cookies. Proxies refuse a header
-// that is much longer.
+// MaxClears is the largest number of Set-Cookie lines by which a response clears cookies. Proxies
+// refuse a much longer header.
 const MaxClears = 48
 
-// Domains are those that a host may set cookies for: itself alone, and the names that it
-// ends with. Browsers refuse those under which anybody can register.
+// Domains returns the domains for which a host may set cookies: the host only (""), and each name
+// that it ends with. Browsers refuse those under which anybody can register a name.
 func Domains(host string) []string {
 	all := []string{""}
 	if name, _, err := net.SplitHostPort(host); err == nil {
@@ -28,11 +28,11 @@ func Domains(host string) []string {
 	return all
 }
 
-// DomainOf is a Domain attribute as browsers take it (RFC 6265 section 5.2.3).
+// DomainOf returns a Domain attribute as browsers interpret it (RFC 6265 section 5.2.3).
 func DomainOf(domain string) string { return strings.ToLower(strings.TrimPrefix(domain, ".")) }
 
-// Paths are those of cookies that come with a request for the path: "/", own, and then
-// the others from the shortest on, no more than a response clears.
+// Paths returns the paths of cookies that a browser sends with a request for path: "/", own, and
+// then the others from the shortest on; at most MaxClears.
 func Paths(path, own string) []string {
 	all := []string{"/"}
 	add := func(p string) {
@@ -55,8 +55,8 @@ func Paths(path, own string) []string {
 	return all
 }
 
-// RequestPath is the path as the browser knows it, whatever http.StripPrefix took off.
-// A request's target may be a whole URL (RFC 9112 section 3.2.2).
+// RequestPath returns the path that the browser requested, including what http.StripPrefix has
+// removed. A request's target may be a whole URL (RFC 9112 section 3.2.2).
 func RequestPath(r *http.Request) string {
 	target, _, _ := strings.Cut(r.RequestURI, "?")
 	if strings.HasPrefix(target, "/") {

@@ -1,4 +1,4 @@
-// Package once is a sync.Once whose function can fail, and that can be asked.
+// Package once is a sync.Once whose function can fail and whose state can be read.
 package once
 
 import (
@@ -6,15 +6,15 @@ import (
 	"sync/atomic"
 )
 
-// Gate lets the first caller do something that can fail, and everybody else see
-// how it went. It is a sync.Once that can be asked.
+// Gate runs the first function that it is given. That function may fail; all callers get its error.
+// It is a sync.Once whose state can be read.
 type Gate struct {
 	mu    sync.Mutex
 	state atomic.Uint32
 	err   error
 }
 
-// The states of a gate that was tried.
+// The states of a gate whose function has run.
 const (
 	passed = 1 + iota
 	barred
@@ -36,5 +36,5 @@ func (g *Gate) Do(do func() error) error {
 	return g.err
 }
 
-// Opened reports whether it was done, and well.
+// Opened reports whether the function has run and succeeded.
 func (g *Gate) Opened() bool { return g.state.Load() == passed }

@@ -1,5 +1,5 @@
-// Package pipes serves HTTP over connections that exist in memory alone, so that a test can
-// run a server, and its clients, on a clock of its own (testing/synctest).
+// Package pipes serves HTTP over in-memory connections, so that a server and its clients can run on
+// the clock of testing/synctest.
 package pipes
 
 import (
@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// listener hands a server its ends of the pipes.
+// listener gives a server its ends of the connections.
 type listener struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -41,7 +41,7 @@ func (l *listener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-// Serve runs the server until the test ends. The transport reaches it under any address, by
+// Serve runs the server until the test ends. The returned transport reaches it at any address, by
 // plain HTTP. Call it within the bubble.
 func Serve(t testing.TB, srv *http.Server) *http.Transport {
 	l := &listener{conns: make(chan net.Conn), closed: make(chan struct{})}

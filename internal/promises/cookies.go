@@ -9,7 +9,7 @@ import (
 	"github.com/nestsession/session"
 )
 
-// lates are the actions of requests that are answered last.
+// lates are what the request that is answered last does.
 var lates = map[string]action{"reads": read, "touches": touch, "changes": add("late"), "saves by hand": addAndSave("late")}
 
 // NeverTakesANewerCookieAway is promise 13: a request whose session was superseded or
@@ -18,7 +18,7 @@ func NeverTakesANewerCookieAway(t *testing.T, env Env) {
 	for name, c := range map[string]struct {
 		first   action
 		user    string // who is logged in at the end
-		deletes bool   // under the preset the id is unknown at once, as in express-session
+		deletes bool   // under the preset the old id is unknown at once, as in express-session
 	}{
 		"a login":       {login("ada"), "ada", false},
 		"a regenerated": {regenerate("ada"), "ada", true},
@@ -67,14 +67,14 @@ func LostRenewalIsRepaired(t *testing.T, env Env) {
 			t.Parallel()
 			w := begin(t, env, func(c *session.Config) {
 				n := 0
-				c.GenID = func(*http.Request) (string, error) { // any generator works
+				c.GenID = func(*http.Request) (string, error) { // any generator of ids works
 					n++
 					return "id/of a session " + strings.Repeat("x", n) + time.Now().String(), nil
 				}
 			})
 			b := newBrowser()
 			b.visit(t, w.a, login("ada"))
-			send(t, w.a, b.request(), renew) // whose response is lost
+			send(t, w.a, b.request(), renew) // the response of this request is lost
 			w.advance(after)
 			old := b.fork()
 			if res := b.visit(t, w.b, add("x")); sets(res) == "" {
@@ -84,19 +84,19 @@ func LostRenewalIsRepaired(t *testing.T, env Env) {
 				t.Errorf("with the new cookie: %+v of %q", d, owner)
 			}
 			if res := old.fork().visit(t, w.b, read); sets(res) == "" {
-				t.Error("the new cookie was not sent a third time, though nobody has come with it")
+				t.Error("the new cookie was not sent a third time, although no request has had it")
 			}
-			b.visit(t, w.b, read) // the new id is seen
+			b.visit(t, w.b, read) // a request with the new id has come
 			if res := old.fork().visit(t, w.a, read); sets(res) != "" {
-				t.Errorf("sent again although the new one was seen: %s", sets(res))
+				t.Errorf("sent again although a request has had it: %s", sets(res))
 			}
 			w.advance(session.DefaultRenewGrace - time.Second)
 			if d, _ := peek(t, w.a, old); d.User != "ada" {
-				t.Error("the old id is dead before its grace is over")
+				t.Error("the old id answers no more before the end of its grace period")
 			}
 			w.advance(time.Second)
 			if d, _ := peek(t, w.b, old); d.User != "" {
-				t.Error("the old id answers after its grace")
+				t.Error("the old id answers after its grace period")
 			}
 			if d, _ := peek(t, w.a, b); d.User != "ada" {
 				t.Error("the session is gone")

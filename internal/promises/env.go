@@ -23,7 +23,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// Env says on what the promises are tested.
+// Env describes the store on which the promises are tested.
 type Env struct {
 	// Store returns a store for one test, with no sessions in it.
 	Store func(t *testing.T) store.Store
@@ -69,7 +69,7 @@ func begin(t *testing.T, env Env, change func(*session.Config)) *world {
 		w.cfg.Cookie.SameSite = session.SameSiteLax
 	}
 	w.cfg.Cookie.MaxAge = 48 * time.Hour
-	w.cfg.TouchInterval = -1 // each visit is a use that is written
+	w.cfg.TouchInterval = -1 // each visit counts as a use, which is saved
 	w.cfg.Store, w.cfg.Now = w.store, w.clock
 	w.cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	w.cfg.OnEvent = func(_ context.Context, e session.Event) {
@@ -119,7 +119,7 @@ func (w *world) take(kinds ...session.EventKind) []session.Event {
 	return taken
 }
 
-// browser keeps cookies as browsers do, in the order in which responses arrive.
+// browser keeps cookies as a browser does, in the order in which responses arrive.
 type browser struct{ jar http.CookieJar }
 
 func newBrowser() *browser {
@@ -218,7 +218,7 @@ func destroy(t *testing.T, _ *manager, r *http.Request, s *current) {
 	}
 }
 
-// peek returns what the session of a cookie contains, without counting as a visit.
+// peek returns the data of a cookie's session, without counting as a visit.
 func peek(t *testing.T, m *manager, b *browser) (d data, owner string) {
 	t.Helper()
 	send(t, m, b.request(), func(_ *testing.T, _ *manager, _ *http.Request, s *current) {

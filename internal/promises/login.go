@@ -11,7 +11,8 @@ import (
 
 // OldIDReadsNothing is promise 14.
 func OldIDReadsNothing(t *testing.T, env Env) {
-	// nothing checks that a request sees nothing of ada's session, whatever it does.
+	// nothing checks that a request with the old id sees nothing of ada's session, whatever it
+	// does.
 	nothing := func(t *testing.T, r *http.Request, s *current) {
 		t.Helper()
 		see := func(when string) {
@@ -78,13 +79,13 @@ func OldIDReadsNothing(t *testing.T, env Env) {
 		if d := lives(t, w, b); d.Cart["planted"] != 0 || d.Cart["first"] != 1 {
 			t.Errorf("the old id has written: %+v", d)
 		}
-		w.advance(session.DefaultRenewGrace) // then it is like any unknown id
+		w.advance(session.DefaultRenewGrace) // from then on it is like any unknown id
 		planted.visit(t, w.b, add("planted"))
 		if d, owner := peek(t, w.a, planted); d.User != "" || owner != "" {
-			t.Errorf("after the grace the old id is %+v of %q", d, owner)
+			t.Errorf("after the grace period the old id is %+v of %q", d, owner)
 		}
 		if d := lives(t, w, b); d.Cart["planted"] != 0 {
-			t.Errorf("the old id has written after the grace: %+v", d)
+			t.Errorf("the old id has written after the grace period: %+v", d)
 		}
 	})
 	t.Run("in flight", func(t *testing.T) {

@@ -30,7 +30,7 @@ type things struct {
 	Raw    json.RawMessage   `json:"raw,omitempty"`
 }
 
-// oddTexts are valid texts that one of the stores has lost or refused.
+// oddTexts are valid texts that one of the stores once lost or refused.
 var oddTexts = []string{
 	"", " ", "\x00", "a\x00b", "\u2028\u2029", "\ufffd", "\ufeffx", "ä\u0308", "日本語 한국어", "🦆", "\U0010ffff",
 	`"\u0000"`, `\`, `'; DROP TABLE sessions; --`, "{table}", "$1 ? :name %s", "</script>", "\r\n\t\b\x7f", strings.Repeat("é", 10_000),
@@ -64,7 +64,7 @@ func ComesBackOrIsRefused(t *testing.T, env Env) {
 				Large: 1 << 53, Ratio: 0.1, At: time.Date(2026, 2, 3, 4, 5, 6, 789, time.UTC), Bytes: []byte(text), Any: []any{text},
 				Raw: json.RawMessage(`{"a":[1.50,null]}`),
 			}
-			if !env.Express { // Node has no such numbers: a test in the root
+			if !env.Express { // Node has no such numbers: a test in the root package covers them
 				want.Large, want.Ratio = math.MaxInt64, math.MaxFloat64
 			}
 			serve(t, a, user, func(_ *http.Request, s *session.Session[things]) {
@@ -153,7 +153,7 @@ func ComesBackOrIsRefused(t *testing.T, env Env) {
 func owners(t *testing.T, m *session.Manager[things], owner string) (n int) {
 	for info, err := range m.List(t.Context(), owner) {
 		if err != nil {
-			return 0 // a name that the store cannot hold owns no session
+			return 0 // a name that the store cannot hold has no sessions
 		}
 		if info.Owner == owner {
 			n++
@@ -220,7 +220,7 @@ func recovered(h http.Handler) http.Handler {
 	})
 }
 
-// serve answers a request of the browser by a manager of things.
+// serve answers a browser's request by a manager of things.
 func serve(t *testing.T, m *session.Manager[things], b *browser, do func(*http.Request, *session.Session[things])) int {
 	t.Helper()
 	rec, r := httptest.NewRecorder(), b.request()

@@ -12,11 +12,11 @@ import (
 	"testing"
 )
 
-// childMode is the environment variable by which a test tells a process of its own what
-// to do.
+// childMode is the environment variable that tells TestInChild what to do in a process that another
+// test started.
 const childMode = "NESTSESSION_SERVERS_TEST"
 
-// TestInChild does nothing but in a process that another test started.
+// TestInChild does nothing, except in a process that another test started.
 func TestInChild(t *testing.T) {
 	switch os.Getenv(childMode) {
 	case "starts and waits":
@@ -45,8 +45,8 @@ func child(mode, temp string) *exec.Cmd {
 	return cmd
 }
 
-// TestServersEndWithAKilledProcess: even SIGKILL, which nobody can handle, leaves no
-// server behind, and the next process clears up the folders.
+// TestServersEndWithAKilledProcess: if the test process is killed with SIGKILL, which it cannot
+// handle, its servers end, and the next process removes their folders.
 func TestServersEndWithAKilledProcess(t *testing.T) {
 	t.Parallel()
 	temp := shortTemp(t)
@@ -97,8 +97,8 @@ func TestServersEndWithAKilledProcess(t *testing.T) {
 	}
 }
 
-// shortTemp is a folder for temporary files through which every user may pass, with a
-// path that is short enough for Unix sockets.
+// shortTemp is a folder for temporary files that every user can enter, with a path that is short
+// enough for Unix sockets.
 func shortTemp(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "t")
@@ -112,7 +112,7 @@ func shortTemp(t *testing.T) string {
 	return dir
 }
 
-// TestFoldersOfLivingProcessesStay: clearing up is for those that were abandoned.
+// TestFoldersOfLivingProcessesStay: only folders whose process has ended are removed.
 func TestFoldersOfLivingProcessesStay(t *testing.T) {
 	t.Parallel()
 	r := StartRedis(t, RedisOptions{})
@@ -124,7 +124,7 @@ func TestFoldersOfLivingProcessesStay(t *testing.T) {
 	}
 }
 
-// TestLogIsPrintedWithAFailure: a test that fails by what the server did says why.
+// TestLogIsPrintedWithAFailure: the output of a test that fails has the server's log.
 func TestLogIsPrintedWithAFailure(t *testing.T) {
 	t.Parallel()
 	out, err := child("fails", shortTemp(t)).CombinedOutput()
@@ -134,7 +134,7 @@ func TestLogIsPrintedWithAFailure(t *testing.T) {
 	}
 }
 
-// TestSharedServersNeedMain: nobody would end them otherwise.
+// TestSharedServersNeedMain: without Main nothing would end them.
 func TestSharedServersNeedMain(t *testing.T) {
 	t.Parallel()
 	out, err := child("without Main", shortTemp(t)).CombinedOutput()

@@ -12,36 +12,36 @@ import (
 	"time"
 )
 
-// slots is how many hash slots a Redis Cluster shares out.
+// slots is the number of hash slots of a Redis Cluster.
 const slots = 16384
 
-// ClusterOptions say how a Redis Cluster is started.
+// ClusterOptions configure a Redis Cluster.
 type ClusterOptions struct {
-	// Shards is how many masters share the slots. 0: 3, which is the least at which
-	// one can be replaced by its replica.
+	// Shards is the number of masters, which share the slots. 0: 3, the smallest number with which
+	// a replica can take over from its master.
 	Shards int
 
-	// Replicas is how many each master has. 0: none.
+	// Replicas is the number of replicas of each master. 0: none.
 	Replicas int
 
-	// Password is asked of clients and nodes; "": none.
+	// Password is the password for clients and nodes; "": none.
 	Password string
 
-	// Extra are further lines of each node's redis.conf.
+	// Extra are additional lines of each node's redis.conf.
 	Extra []string
 }
 
 // RedisCluster is a running Redis Cluster.
 type RedisCluster struct {
-	// Nodes are its servers, at first the masters and then the replicas: those of
-	// the first master, of the second and so on.
+	// Nodes are its servers: at first the masters, and then the replicas of the first master, of
+	// the second and so on.
 	Nodes []*Redis
 
 	shards, replicas int
 }
 
-// StartRedisCluster starts a Redis Cluster for the test and waits until every node says
-// that it is whole.
+// StartRedisCluster starts a Redis Cluster for the test and waits until every node reports that all
+// slots are served.
 func StartRedisCluster(t testing.TB, o ClusterOptions) *RedisCluster {
 	t.Helper()
 	if o.Shards == 0 {
@@ -73,10 +73,10 @@ func (c *RedisCluster) Replica(shard, n int) *Redis {
 	return c.Nodes[c.shards+shard*c.replicas+n]
 }
 
-// form makes a cluster of the nodes.
+// form makes the nodes a cluster.
 func (c *RedisCluster) form(ctx context.Context) error {
 	for i, node := range c.Nodes {
-		// Epochs that differ spare the nodes settling them among themselves.
+		// With different epochs, the nodes need not agree on them first.
 		if _, err := node.Do(ctx, "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1)); err != nil {
 			return fmt.Errorf("servers: cluster: %w", err)
 		}
@@ -104,8 +104,8 @@ func (c *RedisCluster) form(ctx context.Context) error {
 	return c.await(ctx, "be whole", c.isWhole)
 }
 
-// shareOut gives the shard's master its part of the slots. (A range in one command would
-// need Redis 7.)
+// shareOut assigns the shard's part of the slots to its master. (A range in one command would need
+// Redis 7.)
 func (c *RedisCluster) shareOut(ctx context.Context, shard int) error {
 	command := []string{"CLUSTER", "ADDSLOTS"}
 	for slot := slots * shard / c.shards; slot < slots*(shard+1)/c.shards; slot++ {
@@ -129,7 +129,7 @@ func (c *RedisCluster) replicate(ctx context.Context, replica, master *Redis) er
 	return nil
 }
 
-// isMet reports whether the node knows every other.
+// isMet reports whether the node knows all other nodes.
 func (c *RedisCluster) isMet(ctx context.Context, node *Redis) bool {
 	answer, err := node.Do(ctx, "CLUSTER", "NODES")
 	text, _ := answer.(string)
@@ -137,8 +137,8 @@ func (c *RedisCluster) isMet(ctx context.Context, node *Redis) bool {
 		!strings.Contains(text, "handshake") && strings.Count(text, " connected") == len(c.Nodes)
 }
 
-// isWhole reports whether the node finds every slot served, knows every replica as one,
-// and has its master's data.
+// isWhole reports whether the node sees every slot served and knows every replica, and has its
+// master's data if it is a replica.
 func (c *RedisCluster) isWhole(ctx context.Context, node *Redis) bool {
 	answer, err := node.Do(ctx, "CLUSTER", "INFO")
 	text, _ := answer.(string)

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestPostgresUser: the URL's user owns its database, needs the password, and is no
-// superuser, so that tests meet the rights that an application has.
+// TestPostgresUser: the user of the URL owns its database, needs the password, and is no superuser,
+// so that tests run with the rights that an application has.
 func TestPostgresUser(t *testing.T) {
 	t.Parallel()
 	p := StartPostgres(t, PostgresOptions{Durable: true, Extra: []string{"work_mem=1MB"}})

@@ -12,8 +12,8 @@ import (
 	"syscall"
 )
 
-// descendants are the processes that pid started, those that these started, and so on,
-// parents first.
+// descendants returns the processes that pid started, those that they started, and so on, parents
+// first.
 func descendants(pid int) []int {
 	children := map[int][]int{}
 	for child, s := range processes() {
@@ -31,7 +31,7 @@ func descendants(pid int) []int {
 	return all
 }
 
-// isAlive reports whether the process runs or may run again.
+// isAlive reports whether the process exists and is not a zombie.
 func isAlive(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {
 		return false
@@ -40,20 +40,20 @@ func isAlive(pid int) bool {
 	return ok && s.state != "Z"
 }
 
-// isStopped reports whether the process is paused, or gone.
+// isStopped reports whether the process is paused, or has ended.
 func isStopped(pid int) bool {
 	s, ok := processes()[pid]
 	return !ok || strings.HasPrefix(s.state, "T") || s.state == "Z"
 }
 
-// status is what the system says of a process.
+// status is the state of a process as the system reports it.
 type status struct {
 	parent int
 	state  string // "R", "S", "T", "Z", …
 }
 
-// processes are all that the system lets us see, by their ids: from /proc where there is
-// one, else from ps.
+// processes returns all processes that the system shows, by their ids: from /proc if it exists,
+// otherwise from ps.
 func processes() map[int]status {
 	all := map[int]status{}
 	entries, err := os.ReadDir("/proc")
@@ -65,9 +65,10 @@ func processes() map[int]status {
 			}
 			text, err := os.ReadFile("/proc/" + e.Name() + "/stat")
 			if err != nil {
-				continue // ended meanwhile
+				continue // it has ended meanwhile
 			}
-			// The second field is the name in parentheses, and may hold any of them.
+			// The second field is the name in parentheses, which may contain spaces and
+			// parentheses.
 			fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 			if len(fields) < 2 {
 				continue

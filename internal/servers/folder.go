@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// root is the folder of this process's servers. Its lock is held while the process
-// lives, so that the next one knows what was left by a process that was killed.
+// root is the folder of this process's servers. Its lock is held while the process lives, so that
+// the next process can recognize the folder of a process that was killed.
 var root = sync.OnceValues(func() (lockedFolder, error) {
 	removeAbandoned()
 	dir, err := os.MkdirTemp("", rootPattern)
@@ -22,20 +22,20 @@ var root = sync.OnceValues(func() (lockedFolder, error) {
 	if err != nil {
 		return lockedFolder{}, err
 	}
-	// Servers may run as another user, and must be able to pass through.
+	// Servers may run as another user, who has to be able to enter the folder.
 	return lockedFolder{dir, lock}, os.Chmod(dir, 0o711)
 })
 
-// lockedFolder is a folder with its lock, which ends with the file.
+// lockedFolder is a folder with its lock, which ends when the file is closed.
 type lockedFolder struct {
 	path string
 	lock *os.File
 }
 
-// Short: the path of a Unix socket has some 100 bytes at most.
+// The name is short, because the path of a Unix socket has at most some 100 bytes.
 const rootPattern = "nestsrv-*"
 
-// lockFolder takes the folder's lock, or fails if somebody has it.
+// lockFolder takes the folder's lock, or fails if another process holds it.
 func lockFolder(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -48,8 +48,8 @@ func lockFolder(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// removeAbandoned removes the folders whose process is gone. One that is just being
-// made has no lock file yet and is left.
+// removeAbandoned removes the folders whose process has ended. A folder that is being made has no
+// lock file yet, and stays.
 func removeAbandoned() {
 	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), rootPattern))
 	for _, dir := range dirs {

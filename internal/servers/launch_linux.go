@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// launcher runs what it is given on one thread, which lives as long as the process. The
-// kernel sends a child its death signal when the thread that started it ends, and Go
-// ends threads as it sees fit (golang.org/issue/27505).
+// launcher runs functions on one thread that lives as long as the process. The kernel sends a child
+// its death signal when the thread that started it ends, and Go may end threads at any time
+// (golang.org/issue/27505).
 var launcher = sync.OnceValue(func() chan<- func() {
 	work := make(chan func())
 	go func() {
@@ -21,14 +21,13 @@ var launcher = sync.OnceValue(func() chan<- func() {
 	return work
 })
 
-// launch starts the command so that it is killed when this process ends, however that
-// comes about.
+// launch starts the command so that it is killed when this process ends, for whatever reason.
 func launch(cmd *exec.Cmd) error {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
-	cmd.SysProcAttr.Setpgid = true // an interrupt at the terminal is for the test, which ends the servers
+	cmd.SysProcAttr.Setpgid = true // Ctrl-C at the terminal must only reach the test, which ends the servers
 	failed := make(chan error)
 	launcher() <- func() { failed <- cmd.Start() }
 	return <-failed

@@ -10,23 +10,23 @@ import (
 	"syscall"
 )
 
-// lifeline is a pipe of which only this process holds the end that is written to: who
-// reads from it learns when the process has ended.
+// lifeline is a pipe whose writing end only this process holds: a reader gets the end of the file
+// when the process has ended.
 var lifeline = sync.OnceValues(func() (pipe, error) {
 	r, w, err := os.Pipe()
 	return pipe{r, w}, err
 })
 
-// pipe is both ends, so that the garbage collector closes neither.
+// both ends, so that the garbage collector closes neither
 type pipe struct{ read, write *os.File }
 
-// launch starts the command, and beside it a shell that kills it when this process has
-// ended, however that came about.
+// launch starts the command, and a shell that kills it when this process has ended, for whatever
+// reason.
 func launch(cmd *exec.Cmd) error {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
-	cmd.SysProcAttr.Setpgid = true // an interrupt at the terminal is for the test, which ends the servers
+	cmd.SysProcAttr.Setpgid = true // Ctrl-C at the terminal must only reach the test, which ends the servers
 	end, err := lifeline()
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// server is what every kind of server can do.
+// server has the methods of every kind of server.
 type server interface {
 	Addr() string
 	PID() int
@@ -24,7 +24,7 @@ type server interface {
 	Restart()
 }
 
-// kind is a server with a way to write something and to read it again.
+// kind is a kind of server, with functions that write a value and read it again.
 type kind struct {
 	server
 	write func(t *testing.T, value string)
@@ -89,8 +89,8 @@ func greeted(p *process, answers func(context.Context, *process) bool) func(cont
 	}
 }
 
-// TestKilledServerKeepsItsData: a restart is on the same port and data, whether the server
-// ended in order or not.
+// TestKilledServerKeepsItsData: a restarted server has the same port and data, whether it was
+// stopped or killed.
 func TestKilledServerKeepsItsData(t *testing.T) {
 	t.Parallel()
 	for name, start := range kinds {
@@ -117,7 +117,7 @@ func TestKilledServerKeepsItsData(t *testing.T) {
 				t.Error("the server lives after Stop")
 			}
 			k.Restart()
-			k.Restart() // one that runs is stopped first
+			k.Restart() // a server that runs is stopped first
 			if got := k.read(t); got != "one" {
 				t.Errorf("after Stop and Restart it holds %q", got)
 			}
@@ -128,7 +128,8 @@ func TestKilledServerKeepsItsData(t *testing.T) {
 	}
 }
 
-// TestFrozenServerAnswersNothing: but it listens, and goes on when thawed.
+// TestFrozenServerAnswersNothing: a frozen server accepts connections and does not answer. It
+// answers again after Thaw.
 func TestFrozenServerAnswersNothing(t *testing.T) {
 	t.Parallel()
 	for name, start := range kinds {
@@ -158,7 +159,8 @@ func TestFrozenServerAnswersNothing(t *testing.T) {
 	}
 }
 
-// TestServersEndWithTheTest: nothing is left of them: process, children, folder.
+// TestServersEndWithTheTest: after the test there is no process, child process or folder of the
+// server.
 func TestServersEndWithTheTest(t *testing.T) {
 	t.Parallel()
 	for name, start := range kinds {
@@ -186,8 +188,7 @@ func TestServersEndWithTheTest(t *testing.T) {
 	}
 }
 
-// TestSharedServersAreShared: by all tests of the process; and can't be taken from under
-// each other's feet.
+// TestSharedServersAreShared: all tests of the process get the same server, and none can end it.
 func TestSharedServersAreShared(t *testing.T) {
 	t.Parallel()
 	if one, two := SharedRedis(t), SharedRedis(t); one.PID() != two.PID() || one.PID() == 0 {

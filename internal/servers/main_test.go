@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// TestMain runs the tests, or in a process that one of them started what it asks for.
+// TestMain runs the tests; or, in a process that a test started, what that test requests.
 func TestMain(m *testing.M) {
 	if os.Getenv(childMode) == "without Main" {
 		os.Exit(m.Run())
@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	os.Exit(Main(m))
 }
 
-// within is a context that ends a wait that would be in vain.
+// within returns a context that ends before a wait becomes too long.
 func within(t *testing.T, d time.Duration) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), d)

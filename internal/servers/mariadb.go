@@ -18,19 +18,19 @@ import (
 	"testing"
 )
 
-// MariaDBOptions say how a MariaDB server is started. The zero value is a fast one, that
-// keeps its data when it is killed, but not in a power cut.
+// MariaDBOptions configure a MariaDB server. The zero value is a fast server, which keeps its data
+// when it is killed, but not in a power cut.
 type MariaDBOptions struct {
-	// Extra are arguments of mariadbd ("--read-only=1"). They win over what is set here.
+	// Extra are arguments of mariadbd ("--read-only=1"). They override the settings of this
+	// package.
 	Extra []string
 
-	// Durable writes through to the disk before a commit is answered, which is what
-	// MariaDB does by itself.
+	// Durable writes each commit to the disk before it is answered, which is MariaDB's own default.
 	Durable bool
 }
 
-// MariaDB is a running MariaDB server. Its user may do everything in the databases
-// that [MariaDB.NewDatabase] makes and nothing beyond; it has a password.
+// MariaDB is a running MariaDB server. Its user has all rights in the databases that
+// [MariaDB.NewDatabase] makes, and no others. The user has a password.
 type MariaDB struct {
 	sqlServer
 	client string
@@ -104,7 +104,7 @@ func (m *MariaDB) initialize(install, dir string) error {
 		return err
 	}
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "TMPDIR="+dir) // $TMPDIR may be closed to the user
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir) // the user may have no right to $TMPDIR
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("servers: mariadb-install-db: %w\n%s", err, out)
 	}
@@ -131,8 +131,8 @@ func (o MariaDBOptions) arguments(dir string) []string {
 	return all
 }
 
-// mariaAnswers reports whether the server that was started takes connections: the file
-// with its process id, and a greeting of the tenth version of the protocol
+// mariaAnswers reports whether the started server accepts connections: it has written the file with
+// its process id, and sends a greeting of version 10 of the protocol
 // (mariadb.com/kb/en/connection).
 func mariaAnswers(ctx context.Context, p *process) bool {
 	text, err := os.ReadFile(filepath.Join(p.dir, "pid"))
@@ -146,9 +146,8 @@ func mariaAnswers(ctx context.Context, p *process) bool {
 	})
 }
 
-// NewDatabase makes an empty database and returns how to reach it in the form of
-// go-sql-driver/mysql: "user:pass@tcp(127.0.0.1:port)/name". It is dropped when the test
-// ends.
+// NewDatabase makes an empty database and returns its address in the form of go-sql-driver/mysql:
+// "user:pass@tcp(127.0.0.1:port)/name". The database is dropped when the test ends.
 func (m *MariaDB) NewDatabase(t testing.TB) (dsn string) {
 	t.Helper()
 	name := m.nextName()
@@ -159,7 +158,7 @@ func (m *MariaDB) NewDatabase(t testing.TB) (dsn string) {
 	return databaseUser + ":" + databasePassword + "@tcp(" + m.Addr() + ")/" + name
 }
 
-// URL is how to reach the database as a URL: "mysql://user:pass@host:port/name".
+// URL returns the database's address as a URL: "mysql://user:pass@host:port/name".
 func (m *MariaDB) URL(name string) string {
 	u := url.URL{Scheme: "mysql", User: url.UserPassword(databaseUser, databasePassword), Host: m.Addr(), Path: name}
 	return u.String()

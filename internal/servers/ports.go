@@ -8,9 +8,9 @@ import (
 	"sync"
 )
 
-// Ports are taken below those that systems give to outgoing connections, so that none
-// of these sits on a server's port while it is down; and so low that the bus of a
-// Redis Cluster node, 10000 higher, is below them too.
+// Ports are below the range from which systems take ports for outgoing connections, so that no such
+// connection uses a server's port while the server is down. The bus of a Redis Cluster node, at the
+// port plus 10000, is below that range too.
 const (
 	firstPort = 10_000
 	lastPort  = 21_999
@@ -19,11 +19,11 @@ const (
 
 var (
 	portsMu sync.Mutex
-	ports   = map[int]bool{} // those of this process's servers, running or not
+	ports   = map[int]bool{} // the ports of this process's servers, running or not
 )
 
-// takePort finds a port on which nothing listens. Another program may still come first:
-// callers try again.
+// takePort finds a port on which nothing listens. Another program may take it before the server
+// does; then the caller tries again.
 func takePort(bus bool) (int, error) {
 	portsMu.Lock()
 	defer portsMu.Unlock()
@@ -38,7 +38,7 @@ func takePort(bus bool) (int, error) {
 	return 0, errors.New("servers: no free loopback port between " + strconv.Itoa(firstPort) + " and " + strconv.Itoa(lastPort))
 }
 
-// givePort lets other servers of this process have the port.
+// givePort makes the port available to other servers of this process.
 func givePort(port int) {
 	portsMu.Lock()
 	defer portsMu.Unlock()

@@ -18,20 +18,20 @@ import (
 	"testing"
 )
 
-// PostgresOptions say how a PostgreSQL server is started. The zero value is a fast one,
-// that keeps its data when it is killed, but not in a power cut.
+// PostgresOptions configure a PostgreSQL server. The zero value is a fast server, which keeps its
+// data when it is killed, but not in a power cut.
 type PostgresOptions struct {
-	// Extra are settings of postgresql.conf ("default_transaction_read_only=on"). They
-	// win over what is set here.
+	// Extra are settings of postgresql.conf ("default_transaction_read_only=on"). They override the
+	// settings of this package.
 	Extra []string
 
-	// Durable writes through to the disk before a commit is answered, which is what
-	// PostgreSQL does by itself; otherwise fsync is off.
+	// Durable writes each commit to the disk before it is answered, which is PostgreSQL's own
+	// default; otherwise fsync is off.
 	Durable bool
 }
 
-// Postgres is a running PostgreSQL server. Its user owns the databases that
-// [Postgres.NewDatabase] makes and may do nothing beyond; it has a password.
+// Postgres is a running PostgreSQL server. Its user owns the databases that [Postgres.NewDatabase]
+// makes, and has no other rights. The user has a password.
 type Postgres struct {
 	sqlServer
 	bin string
@@ -53,7 +53,7 @@ func startPostgres(t testing.TB, o PostgresOptions) (*Postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The other programs are beside this one itself, not beside a link to it.
+	// The other programs are in the folder of the program itself, not in that of a link to it.
 	if initdb, err = filepath.EvalSymlinks(initdb); err != nil {
 		return nil, fmt.Errorf("servers: postgres: %w", err)
 	}
@@ -78,7 +78,7 @@ func startPostgres(t testing.TB, o PostgresOptions) (*Postgres, error) {
 			return asUser(cmd)
 		},
 		ready:   postgresAnswers,
-		orderly: syscall.SIGINT,  // "fast": sends clients away, writes everything
+		orderly: syscall.SIGINT,  // "fast": disconnects clients, and writes everything
 		quick:   syscall.SIGQUIT, // "immediate"; unlike SIGKILL it frees shared memory
 	})
 	if err != nil {
@@ -115,7 +115,7 @@ func (o PostgresOptions) settings(dir string) []string {
 		"unix_socket_directories=" + dir,
 		"max_connections=300",
 		"shared_buffers=64MB",
-		"dynamic_shared_memory_type=mmap", // in the data folder: nothing is left behind by a kill
+		"dynamic_shared_memory_type=mmap", // in the data folder, so that a kill leaves nothing elsewhere
 		"logging_collector=off",
 		"log_statement=none",
 	}
@@ -125,8 +125,8 @@ func (o PostgresOptions) settings(dir string) []string {
 	return all
 }
 
-// postgresAnswers reports whether the server that was started takes connections: the
-// file with its process id says that it is ready, and a handshake is not refused.
+// postgresAnswers reports whether the started server accepts connections: the file with its process
+// id says that it is ready, and it accepts a handshake.
 func postgresAnswers(ctx context.Context, p *process) bool {
 	text, err := os.ReadFile(filepath.Join(p.dir, "data", "postmaster.pid"))
 	lines := strings.Split(string(text), "\n")
@@ -136,8 +136,8 @@ func postgresAnswers(ctx context.Context, p *process) bool {
 	return p.answers(ctx, asksForUser)
 }
 
-// asksForUser reports whether the server answers who begins to connect by a request to
-// authenticate, and not by an error
+// asksForUser reports whether the server answers the first message of a client with a request to
+// authenticate, and not with an error
 // (www.postgresql.org/docs/current/protocol-message-formats.html).
 func asksForUser(conn net.Conn) bool {
 	body := "\x00\x03\x00\x00user\x00" + databaseUser + "\x00database\x00postgres\x00\x00"
@@ -149,8 +149,8 @@ func asksForUser(conn net.Conn) bool {
 	return err == nil && answer[0] == 'R'
 }
 
-// NewDatabase makes an empty database and returns how to reach it: as a URL, with its
-// owner's password. It is dropped when the test ends.
+// NewDatabase makes an empty database and returns its URL, with the owner's password. The database
+// is dropped when the test ends.
 func (p *Postgres) NewDatabase(t testing.TB) (dsn string) {
 	t.Helper()
 	name := p.nextName()
@@ -161,7 +161,8 @@ func (p *Postgres) NewDatabase(t testing.TB) (dsn string) {
 	return p.URL(name)
 }
 
-// URL is how to reach the database as its owner: "postgres://user:pass@host:port/name".
+// URL returns the database's address, with its owner's password:
+// "postgres://user:pass@host:port/name".
 func (p *Postgres) URL(name string) string {
 	u := url.URL{Scheme: "postgres", User: url.UserPassword(databaseUser, databasePassword), Host: p.Addr(), Path: name, RawQuery: "sslmode=disable"}
 	return u.String()

@@ -18,32 +18,30 @@ import (
 	"time"
 )
 
-// maxWait bounds every wait for a server: its start, its end, its answers. It ends what
-// hangs, and is many times what a busy machine needs.
+// maxWait limits every wait for a server: its start, its end, its answers. It is many times what a
+// busy machine needs.
 const maxWait = 2 * time.Minute
 
-// attempt bounds one of the tries that make such a wait, so that one which got lost is
-// made again.
+// attempt limits one try within such a wait, so that a try whose answer was lost is repeated.
 const attempt = 10 * time.Second
 
-// plan says how a kind of server is started and ended.
+// plan describes how to start and end a kind of server.
 type plan struct {
-	name    string                                     // as it is named in errors: "redis"
+	name    string                                     // the name in errors: "redis"
 	bus     bool                                       // Redis Cluster: port+10000 must be free too
-	command func(port int) (*exec.Cmd, error)          // made anew for each start
-	ready   func(ctx context.Context, p *process) bool // the server answers, and it is this one
+	command func(port int) (*exec.Cmd, error)          // makes a new command for each start
+	ready   func(ctx context.Context, p *process) bool // the server answers, and it is the one that was started
 	orderly syscall.Signal                             // ends it with everything written
-	quick   syscall.Signal                             // ends it leaving nothing behind but its folder
+	quick   syscall.Signal                             // ends it, and leaves nothing but its folder
 }
 
-// process is a server that was started. Its exported methods are those of every kind
-// of server. They fail the test if they do not succeed, so they are called from its
-// goroutine.
+// process is a server that was started. Its exported methods are common to all kinds of servers.
+// They fail the test if they do not succeed, so call them from the test's goroutine.
 type process struct {
 	plan
 	dir  string
 	port int
-	t    testing.TB // nil: shared by many tests
+	t    testing.TB // nil for a server that many tests share
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -121,10 +119,10 @@ func (p *process) start() error {
 // Addr is where the server listens: "127.0.0.1:port".
 func (p *process) Addr() string { return net.JoinHostPort("127.0.0.1", p.Port()) }
 
-// Port is the port of [Addr]; it stays the same in a restart.
+// Port returns the port of [Addr]. It stays the same after a restart.
 func (p *process) Port() string { return strconv.Itoa(p.port) }
 
-// PID is the id of the server's process, 0 if it does not run.
+// PID returns the id of the server's process, 0 if the server does not run.
 func (p *process) PID() int {
 	cmd, done := p.running()
 	select {
@@ -135,7 +133,7 @@ func (p *process) PID() int {
 	}
 }
 
-// Dir is the server's folder: its data, configuration and log.
+// Dir returns the server's folder, with its data, configuration and log.
 func (p *process) Dir() string { return p.dir }
 
 func (p *process) running() (*exec.Cmd, chan struct{}) {
@@ -146,7 +144,7 @@ func (p *process) running() (*exec.Cmd, chan struct{}) {
 
 func (p *process) logPath() string { return filepath.Join(p.dir, p.name+".log") }
 
-// logSince is what was logged from the offset on.
+// logSince returns the log from the offset on.
 func (p *process) logSince(offset int64) []byte {
 	all, err := os.ReadFile(p.logPath())
 	if err != nil || int64(len(all)) < offset {
@@ -155,7 +153,7 @@ func (p *process) logSince(offset int64) []byte {
 	return all[offset:]
 }
 
-// Log is the end of what the server logged, at most some 40 lines.
+// Log returns the end of the server's log, at most some 40 lines.
 func (p *process) Log() string {
 	all, err := os.ReadFile(p.logPath())
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 	"syscall"
 )
 
-// findProgram finds a program in $PATH, or in the first of the folders (patterns; of
-// several matches the last, which has the highest version) that has it. The error says
-// which Debian package has it.
+// findProgram finds a program in $PATH, or in the first of the folders that has it. The folders are
+// patterns; of several matches the last one counts, which has the highest version. The error names
+// the Debian package.
 func findProgram(name, debian string, folders ...string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
 		return path, nil
@@ -32,8 +32,8 @@ func findProgram(name, debian string, folders ...string) (string, error) {
 	return "", fmt.Errorf("servers: %s is not installed: run `make setup`, or install the Debian package %s", name, debian)
 }
 
-// asUser makes the command run as nobody if this process is root, which database servers
-// refuse to be.
+// asUser makes the command run as nobody if this process runs as root: database servers refuse to
+// run as root.
 func asUser(cmd *exec.Cmd) (*exec.Cmd, error) {
 	uid, gid, err := serverUser()
 	if err != nil || uid < 0 {
@@ -43,7 +43,7 @@ func asUser(cmd *exec.Cmd) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// give makes the folder that of the user whom [asUser] chooses.
+// give makes the user whom [asUser] chooses the owner of the folder.
 func give(dir string) error {
 	uid, gid, err := serverUser()
 	if err != nil || uid < 0 {
@@ -52,7 +52,7 @@ func give(dir string) error {
 	return os.Chown(dir, uid, gid)
 }
 
-// serverUser is the user as whom database servers run, or -1 for the present one.
+// serverUser returns the user as whom database servers run, or -1 for the user of this process.
 func serverUser() (uid, gid int, err error) {
 	if os.Getuid() != 0 {
 		return -1, -1, nil

@@ -14,26 +14,25 @@ import (
 	"testing"
 )
 
-// RedisOptions say how a Redis server is started. The zero value is a server without a
-// password that keeps everything only in memory.
+// RedisOptions configure a Redis server. The zero value is a server without a password that keeps
+// everything only in memory.
 type RedisOptions struct {
-	// Password is asked of clients, and given to the master of a replica; "": none.
+	// Password is the password for clients; a replica sends it to its master. "": none.
 	Password string
 
-	// AppendOnly is when commands are written to the append-only file: "always"
-	// (before they are answered), "everysec", "no" (when the system likes to); "":
-	// there is no such file.
+	// AppendOnly says when commands are written to the append-only file: "always" (before they are
+	// answered), "everysec", or "no" (when the operating system writes them). "": there is no such
+	// file.
 	AppendOnly string
 
-	// ReplicaOf is the server whose copy this one is. The start waits for the first
-	// copy to be complete.
+	// ReplicaOf is the master of this server. The start waits until the first copy is complete.
 	ReplicaOf *Redis
 
-	// Extra are further lines of redis.conf ("min-replicas-to-write 1").
+	// Extra are additional lines of redis.conf ("min-replicas-to-write 1").
 	Extra []string
 
-	// Binary is the server's program; "": $NESTSESSION_REDIS_SERVER, or redis-server.
-	// Redis from 6.2 on and Valkey will do.
+	// Binary is the server's program; "": $NESTSESSION_REDIS_SERVER, or redis-server. Redis 6.2 or
+	// later and Valkey work.
 	Binary string
 
 	cluster bool
@@ -43,7 +42,7 @@ type RedisOptions struct {
 type Redis struct {
 	*process
 	password string
-	copied   bool // a replica has had its first copy: its master may be gone at a restart
+	copied   bool // a replica has had its first copy: its master may be down during a restart
 }
 
 // StartRedis starts a Redis server for the test.
@@ -72,7 +71,7 @@ func startRedis(t testing.TB, o RedisOptions) (*Redis, error) {
 		bus:  o.cluster,
 		command: func(port int) (*exec.Cmd, error) {
 			conf := filepath.Join(dir, "redis.conf")
-			// A sentinel rewrites the file of its servers; a restart must not undo it.
+			// A sentinel rewrites the file of its servers; a restart must not undo that.
 			if _, err := os.Stat(conf); err != nil || !r.configured(conf, port) {
 				if err := os.WriteFile(conf, []byte(o.lines(dir, port)), 0o600); err != nil {
 					return nil, err
@@ -98,7 +97,7 @@ func redisBinary(name string) (string, error) {
 	return findProgram(name, "redis-server")
 }
 
-// lines are the server's redis.conf.
+// lines returns the lines of the server's redis.conf.
 func (o RedisOptions) lines(dir string, port int) string {
 	conf := []string{
 		"port " + strconv.Itoa(port),
@@ -132,8 +131,8 @@ func (r *Redis) configured(conf string, port int) bool {
 	return err == nil && strings.HasPrefix(string(text), "port "+strconv.Itoa(port)+"\n")
 }
 
-// isReady reports whether the server answers, is the process that was started, and has
-// its master's data.
+// isReady reports whether the server answers, is the process that was started, and has its master's
+// data if it is a replica.
 func (r *Redis) isReady(ctx context.Context, p *process, replica bool) bool {
 	ctx, cancel := context.WithTimeout(ctx, attempt)
 	defer cancel()
@@ -144,16 +143,16 @@ func (r *Redis) isReady(ctx context.Context, p *process, replica bool) bool {
 	return !replica || info["role"] != "slave" || info["master_link_status"] == "up"
 }
 
-// Password is what the server asks for; "": nothing.
+// Password returns the server's password; "": none.
 func (r *Redis) Password() string { return r.password }
 
-// Do sends one command over a connection of its own and returns the answer: a string, an
-// int64, nil or a slice of these.
+// Do sends one command over a new connection and returns the answer: a string, an int64, nil or a
+// slice of these.
 func (r *Redis) Do(ctx context.Context, command ...string) (any, error) {
 	return r.do(ctx, r.password, command)
 }
 
-// Info are the lines of INFO by their names ("role", "connected_slaves", …).
+// Info returns the lines of INFO by their names ("role", "connected_slaves", …).
 func (r *Redis) Info(ctx context.Context) (map[string]string, error) {
 	return r.info(ctx, r.password)
 }

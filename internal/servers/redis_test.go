@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// TestRedisAsksForItsPassword: of everybody.
+// TestRedisAsksForItsPassword: a command without the password fails.
 func TestRedisAsksForItsPassword(t *testing.T) {
 	t.Parallel()
 	r := StartRedis(t, RedisOptions{Password: "pass"})
@@ -24,7 +24,7 @@ func TestRedisAsksForItsPassword(t *testing.T) {
 	}
 }
 
-// TestReplicaHasItsMastersData: from the start.
+// TestReplicaHasItsMastersData: when StartRedis returns, the replica has the data.
 func TestReplicaHasItsMastersData(t *testing.T) {
 	t.Parallel()
 	master := StartRedis(t, RedisOptions{Password: "pass", Extra: []string{"maxmemory-policy allkeys-lru"}})
@@ -39,11 +39,11 @@ func TestReplicaHasItsMastersData(t *testing.T) {
 		t.Errorf("the further line of the configuration: %v, %v", answer, err)
 	}
 	master.Kill()
-	replica.Restart() // its master may be gone then
+	replica.Restart() // its master may be down then
 }
 
-// TestClusterIsWhole: every node serves its part, every master has its replica, and a
-// replica takes over.
+// TestClusterIsWhole: every node serves its part, every master has its replica, and a replica takes
+// over.
 func TestClusterIsWhole(t *testing.T) {
 	t.Parallel()
 	c := StartRedisCluster(t, ClusterOptions{Replicas: 1, Password: "pass"})
@@ -71,7 +71,8 @@ func TestClusterIsWhole(t *testing.T) {
 	}
 }
 
-// TestSentinelReplacesTheMaster: and the old one comes back as a replica.
+// TestSentinelReplacesTheMaster: the sentinels make a replica the master, and the old master comes
+// back as a replica.
 func TestSentinelReplacesTheMaster(t *testing.T) {
 	t.Parallel()
 	s := StartSentinel(t, SentinelOptions{Password: "pass"})

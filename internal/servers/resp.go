@@ -13,13 +13,13 @@ import (
 	"strings"
 )
 
-// redisError is an error that Redis answered.
+// redisError is an error reply of Redis.
 type redisError string
 
 func (e redisError) Error() string { return string(e) }
 
-// exchange connects, sends the commands in order and returns the answer to the last of
-// them. An error that the server answers to any is returned.
+// exchange connects, sends the commands in order and returns the last reply. An error reply to any
+// command is returned as an error.
 func exchange(ctx context.Context, addr string, commands ...[]string) (any, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", addr)
@@ -50,9 +50,9 @@ func exchange(ctx context.Context, addr string, commands ...[]string) (any, erro
 	return answer, nil
 }
 
-// readReply reads one answer of the second version of the protocol
-// (redis.io/docs/latest/develop/reference/protocol-spec): a string, an int64, nil or a
-// slice of these.
+// readReply reads one reply of the second version of the protocol
+// (redis.io/docs/latest/develop/reference/protocol-spec): a string, an int64, nil or a slice of
+// these.
 func readReply(in *bufio.Reader) (any, error) {
 	line, err := in.ReadString('\n')
 	if err != nil {

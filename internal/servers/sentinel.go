@@ -17,38 +17,38 @@ import (
 	"time"
 )
 
-// sentinels is how many watch a master; two of them agree on its end.
+// sentinels is the number of sentinels. Two of them must agree that the master is down.
 const sentinels = 3
 
-// SentinelOptions say how a Redis server under Sentinel is started.
+// SentinelOptions configure a Redis server with sentinels.
 type SentinelOptions struct {
-	// Replicas is how many the master has. 0: 1.
+	// Replicas is the number of the master's replicas. 0: 1.
 	Replicas int
 
-	// Password is asked of clients by the master and its replicas, not by the
-	// sentinels; "": none.
+	// Password is the password for clients of the master and its replicas, not of the sentinels;
+	// "": none.
 	Password string
 
 	// AppendOnly is as in [RedisOptions], of each server.
 	AppendOnly string
 
-	// Extra are further lines of the servers' redis.conf.
+	// Extra are additional lines of the servers' redis.conf.
 	Extra []string
 }
 
-// Sentinel is a Redis master with replicas and three sentinels, which make a replica the
-// master some seconds after it stopped answering.
+// Sentinel is a Redis master with replicas and three sentinels, which make a replica the master
+// some seconds after the master has stopped answering.
 type Sentinel struct {
-	// MasterName is what clients ask the sentinels for.
+	// MasterName is the master's name, by which clients look it up at the sentinels.
 	MasterName string
 
 	// Master is the server that is the master at first.
 	Master *Redis
 
-	// Replicas are those of Master at first.
+	// Replicas are the replicas of Master at first.
 	Replicas []*Redis
 
-	// Sentinels are the processes that watch.
+	// Sentinels are the sentinels' processes.
 	Sentinels []*Redis
 }
 
@@ -94,7 +94,7 @@ func (s *Sentinel) startOne(t testing.TB, password string) (*Redis, error) {
 		name: "sentinel",
 		command: func(port int) (*exec.Cmd, error) {
 			conf := filepath.Join(dir, "sentinel.conf")
-			if !one.configured(conf, port) { // a restart keeps what the sentinel wrote there
+			if !one.configured(conf, port) { // a restart keeps what the sentinel has written there
 				if err := os.WriteFile(conf, []byte(s.lines(dir, port, password)), 0o600); err != nil {
 					return nil, err
 				}
@@ -133,7 +133,7 @@ func (s *Sentinel) Addrs() []string {
 	return all
 }
 
-// MasterAddr is the address of the master that the first sentinel which answers names.
+// MasterAddr returns the master's address, from the first sentinel that answers.
 func (s *Sentinel) MasterAddr(ctx context.Context) (string, error) {
 	err := errors.New("servers: no sentinel was started")
 	for _, one := range s.Sentinels {
@@ -152,8 +152,8 @@ func (s *Sentinel) MasterAddr(ctx context.Context) (string, error) {
 	return "", err
 }
 
-// await waits until each sentinel knows all replicas and the other sentinels: before, none
-// of them could replace the master.
+// await waits until each sentinel knows all replicas and the other sentinels. Before that, none of
+// them could replace the master.
 func (s *Sentinel) await(ctx context.Context) error {
 	for _, one := range s.Sentinels {
 		for !s.knowsAll(ctx, one) {

@@ -45,7 +45,7 @@ type shared[S interface {
 	err    error
 }
 
-// get starts the server if it is asked for first.
+// get returns the server, and starts it at the first call.
 func (s *shared[S]) get(t testing.TB, start func() (S, error)) S {
 	t.Helper()
 	s.once.Do(func() {

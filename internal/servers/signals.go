@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Kill ends the server and its children at once, as a crash would, and waits until they
-// are gone. Nothing that it has not written to its files survives.
+// Kill ends the server and its children at once, as a crash would, and waits until they have ended.
+// Only what the server has written to its files survives.
 func (p *process) Kill() {
 	p.mine("Kill")
 	if err := p.kill(); err != nil {
@@ -18,7 +18,7 @@ func (p *process) Kill() {
 	}
 }
 
-// Stop ends the server in order, and waits until it is gone.
+// Stop ends the server normally, and waits until it has ended.
 func (p *process) Stop() {
 	p.mine("Stop")
 	if err := p.signalAndWait(p.orderly, maxWait); err != nil {
@@ -26,8 +26,8 @@ func (p *process) Stop() {
 	}
 }
 
-// Restart starts a server that has ended, or stops it first if it runs, on the same
-// port and data, and waits until it answers.
+// Restart starts a server that has ended, on the same port and data, and waits until it answers. A
+// server that runs is stopped first.
 func (p *process) Restart() {
 	p.mine("Restart")
 	if p.PID() != 0 {
@@ -38,7 +38,7 @@ func (p *process) Restart() {
 	}
 }
 
-// Freeze pauses the server: its connections stay, it takes new ones in its backlog, and
+// Freeze pauses the server: its connections stay open and its backlog accepts new ones, but it
 // answers nothing until [Thaw].
 func (p *process) Freeze() {
 	p.mine("Freeze")
@@ -49,7 +49,7 @@ func (p *process) Freeze() {
 	}
 }
 
-// Thaw lets a frozen server go on.
+// Thaw resumes a frozen server.
 func (p *process) Thaw() {
 	p.mine("Thaw")
 	pid := p.PID()
@@ -61,7 +61,7 @@ func (p *process) Thaw() {
 	}
 }
 
-// mine panics if the server is shared: what one test did to it would fail others.
+// mine panics if the server is shared, because what one test does to it would make others fail.
 func (p *process) mine(method string) {
 	if p.t == nil {
 		panic("servers: " + method + " of a shared server; start one for the test")
@@ -69,8 +69,8 @@ func (p *process) mine(method string) {
 	p.t.Helper()
 }
 
-// haltFamily stops the server and then its children, parents first so that none is
-// added meanwhile, and returns their ids.
+// haltFamily stops the server and then its children, and returns their ids. Parents come first, so
+// that they start no more children.
 func (p *process) haltFamily() []int {
 	pid := p.PID()
 	if pid == 0 {
@@ -105,7 +105,7 @@ func (p *process) kill() error {
 	return nil
 }
 
-// signalAndWait sends the signal, lets a frozen server see it, and waits.
+// signalAndWait sends the signal, resumes the server if it is frozen, and waits for its end.
 func (p *process) signalAndWait(sig syscall.Signal, wait time.Duration) error {
 	pid := p.PID()
 	if pid == 0 {
@@ -141,7 +141,7 @@ func (p *process) remove() {
 	_ = os.RemoveAll(p.dir)
 }
 
-// eventually polls the condition until it holds, at most for maxWait.
+// eventually polls the condition until it holds, for at most maxWait.
 func eventually(holds func() bool) bool {
 	for deadline := time.Now().Add(maxWait); ; time.Sleep(2 * time.Millisecond) {
 		if holds() {

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// The user of the databases, for PostgreSQL and MariaDB, and a password that is odd
-// enough to be found where it should not be.
+// The user of the databases, for PostgreSQL and MariaDB. The password is unusual, so that tests
+// find it wherever it must not be.
 const (
 	databaseUser     = "nest"
 	databasePassword = "s3cr3t-p4ssw0rd"
@@ -24,11 +24,11 @@ type sqlServer struct {
 	admin func(database, sql string) (printed string, err error) // as the superuser
 }
 
-// Password is the one in the URLs, to look for where it should not be.
+// Password returns the password in the URLs, so that tests can look for it where it must not be.
 func (s *sqlServer) Password() string { return databasePassword }
 
-// Exec runs SQL in the database as the superuser, and returns what the server's own client
-// printed: no headings, columns set apart by "|" with PostgreSQL and by tabs with MariaDB.
+// Exec runs SQL in the database as the superuser, and returns the output of the server's own
+// client: without headings, columns separated by "|" with PostgreSQL and by tabs with MariaDB.
 func (s *sqlServer) Exec(t testing.TB, database, sql string) string {
 	t.Helper()
 	out, err := s.admin(database, sql)
@@ -38,7 +38,7 @@ func (s *sqlServer) Exec(t testing.TB, database, sql string) string {
 	return out
 }
 
-// answers reports whether the server takes connections, by one attempt at most.
+// answers reports whether the server accepts a connection. It tries once.
 func (p *process) answers(ctx context.Context, talk func(conn net.Conn) bool) bool {
 	ctx, cancel := context.WithTimeout(ctx, attempt)
 	defer cancel()
@@ -53,8 +53,8 @@ func (p *process) answers(ctx context.Context, talk func(conn net.Conn) bool) bo
 	return talk(conn)
 }
 
-// sequence names the databases of a server.
+// sequence numbers the databases of a server.
 type sequence struct{ last atomic.Int64 }
 
-// nextName is a name that this server has not seen.
+// nextName returns a name that no database of this server has had.
 func (s *sequence) nextName() string { return "test" + strconv.FormatInt(s.last.Add(1), 10) }

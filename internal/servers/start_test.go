@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// TestMissingProgramSaysWhatToInstall: a machine that lacks a server fails, and tells how
-// that is mended.
+// TestMissingProgramSaysWhatToInstall: if a server's program is missing, the error says what to
+// install.
 func TestMissingProgramSaysWhatToInstall(t *testing.T) {
 	t.Parallel()
 	_, err := startRedis(t, RedisOptions{Binary: "no-such-server"})
@@ -23,7 +23,8 @@ func TestMissingProgramSaysWhatToInstall(t *testing.T) {
 	}
 }
 
-// TestWrongSettingShowsTheLog: the error is the server's own, not that it did not answer.
+// TestWrongSettingShowsTheLog: the error has the server's own message, not only that it did not
+// answer.
 func TestWrongSettingShowsTheLog(t *testing.T) {
 	t.Parallel()
 	_, err := startRedis(t, RedisOptions{Extra: []string{"no-such-setting 1"}})
@@ -32,7 +33,7 @@ func TestWrongSettingShowsTheLog(t *testing.T) {
 	}
 }
 
-// TestTakenPortIsLeft: if another program comes first, the next port is tried.
+// TestTakenPortIsLeft: if another program takes the port first, the next port is tried.
 func TestTakenPortIsLeft(t *testing.T) {
 	t.Parallel()
 	binary, err := redisBinary("")
@@ -70,7 +71,7 @@ func TestTakenPortIsLeft(t *testing.T) {
 	}
 }
 
-// TestPortsAreNotGivenTwice: not even while their servers are down.
+// TestPortsAreNotGivenTwice: a server keeps its port while it is down.
 func TestPortsAreNotGivenTwice(t *testing.T) {
 	t.Parallel()
 	seen := map[int]bool{}
@@ -87,8 +88,8 @@ func TestPortsAreNotGivenTwice(t *testing.T) {
 	}
 }
 
-// TestAnotherServerIsNotMistaken: one that sits on the port is not taken for the one that
-// was started.
+// TestAnotherServerIsNotMistaken: another server that listens on the port is not taken for the
+// started one.
 func TestAnotherServerIsNotMistaken(t *testing.T) {
 	t.Parallel()
 	other := StartRedis(t, RedisOptions{})

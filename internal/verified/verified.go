@@ -29,8 +29,8 @@ const DefaultCacheBytes = 24 << 20
 type Cache struct {
 	signer *cookie.Signer
 	key    func(id string) string // of the record
-	values *recent.Cache  // by their value
-	keys   *recent.Cache  // the same by the record's key, so that Drop finds them
+	values *recent.Cache          // by their value
+	keys   *recent.Cache          // the same by the record's key, so that Drop finds them
 }
 
 // New returns a cache for about limit bytes.

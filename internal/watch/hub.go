@@ -19,7 +19,7 @@ import (
 type State struct {
 	Key   string    // the record's, which changes with a renewal
 	Until time.Time // zero: it does not expire
-	Ended error     // why it has ended; nil if it lives
+	Ended error     // why it has ended; nil if it has not
 }
 
 // Config is the configuration of a [Hub].
@@ -125,7 +125,7 @@ func (h *Hub) End(key string, cause error) {
 	notify(waiters, cause)
 }
 
-// Move tells the hub that a session is known to have been renewed.
+// Move reports to the hub that a session was renewed.
 func (h *Hub) Move(key, successor string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

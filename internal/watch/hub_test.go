@@ -18,7 +18,7 @@ var (
 	errDown = errors.New("the store is down")
 )
 
-// world is sessions and a store's events, as a hub sees them.
+// world has the sessions and the events of a store as a hub sees them.
 type world struct {
 	mu     sync.Mutex
 	ended  map[string]error
@@ -83,7 +83,7 @@ func (w *world) hub() *watch.Hub {
 	return watch.New(watch.Config{Look: w.look, Watch: w, Recheck: time.Minute, Now: time.Now})
 }
 
-// ear notes what it is told.
+// ear records what the hub reports to a listener.
 type ear struct {
 	mu    sync.Mutex
 	cause error
@@ -114,7 +114,7 @@ func (e *ear) want(t *testing.T, cause error) {
 		told = 1
 	}
 	if !errors.Is(e.cause, cause) || e.told != told {
-		t.Errorf("told %d times: %v, want %v", e.told, e.cause, cause)
+		t.Errorf("notified %d times: %v, want %v", e.told, e.cause, cause)
 	}
 }
 
@@ -124,7 +124,7 @@ func bubble(t *testing.T, f func(t *testing.T, w *world, h *watch.Hub)) {
 		w := newWorld()
 		h := w.hub()
 		f(t, w, h)
-		h.Close(errOver) // the bubble fails if anything of it goes on
+		h.Close(errOver) // the bubble fails if a goroutine is left
 	})
 }
 
@@ -145,7 +145,7 @@ func TestEventIsAHintOnly(t *testing.T) {
 // A store may name a record only by the digest of its key.
 func TestEventWithADigest(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world, h *watch.Hub) {
-		for _, key := range []string{"a", "b"} { // b is waited for when a digest was heard already
+		for _, key := range []string{"a", "b"} { // b's digest is looked up although the index was computed before b had a waiter
 			var e, other ear
 			h.Add(key, time.Time{}, &e)
 			h.Add("other", time.Time{}, &other)
@@ -163,8 +163,8 @@ func TestEventWithADigest(t *testing.T) {
 	})
 }
 
-// An end before the hub has begun to watch, one whose event was lost and one that comes
-// while the session is looked at are seen all the same.
+// The hub sees an end before it has begun to watch, an end whose event was lost, and an end that
+// comes while it looks at the session.
 func TestEndsThatNoEventTells(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world, h *watch.Hub) {
 		var early, lost, during, unwatched ear
@@ -183,7 +183,7 @@ func TestEndsThatNoEventTells(t *testing.T) {
 		gate := make(chan struct{})
 		w.set(func() { w.gate = gate })
 		w.events <- store.Event{ID: "during"}
-		synctest.Wait() // it has looked, and not answered
+		synctest.Wait() // it has called look, which has not returned
 		w.set(func() { w.ended["during"], w.gate = errOver, nil })
 		w.events <- store.Event{ID: "during"}
 		close(gate)
@@ -203,7 +203,7 @@ func TestExpiry(t *testing.T) {
 		w.until = time.Now().Add(30 * time.Second)
 		h.Add("a", w.until, &e)
 		time.Sleep(20 * time.Second)
-		w.set(func() { w.until = time.Now().Add(20 * time.Second) }) // touched, and nobody tells
+		w.set(func() { w.until = time.Now().Add(20 * time.Second) }) // touched, and no event reports it
 		time.Sleep(10 * time.Second)
 		e.want(t, nil)
 		w.set(func() { w.ended["a"] = errOver })
@@ -212,8 +212,8 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
-// A store that is down ends nothing before its time, and is not hammered; what was to
-// be over meanwhile is, since nobody can say that it is not.
+// A failing store ends no session before its expiry, and is not polled too often. A session that
+// expires meanwhile is reported as expired, since nobody can know that it was extended.
 func TestStoreDown(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world, h *watch.Hub) {
 		var long, short ear
@@ -223,7 +223,7 @@ func TestStoreDown(t *testing.T) {
 		time.Sleep(29 * time.Second)
 		short.want(t, nil)
 		if n := w.looked("short"); n < 5 || n > 30 {
-			t.Errorf("asked %d times in half a minute", n)
+			t.Errorf("polled %d times in half a minute", n)
 		}
 		time.Sleep(time.Second)
 		short.want(t, errDown)
@@ -244,7 +244,7 @@ func TestRenewalIsFollowed(t *testing.T) {
 		w.set(func() { w.moved["old"] = "new" })
 		w.events <- store.Event{ID: "old"}
 		synctest.Wait()
-		w.set(func() { w.ended["old"] = errOver }) // the pointer is gone
+		w.set(func() { w.ended["old"] = errOver }) // the pointer from the old id is gone
 		w.events <- store.Event{ID: "old", Ended: true}
 		one.want(t, nil)
 		if len(one.moved) != 1 || one.moved[0] != "new" || late.moved != nil {
@@ -268,7 +268,7 @@ func TestRemoveAndClose(t *testing.T) {
 		h.End("a", errOver)
 		gone.want(t, nil)
 		one.want(t, errOver)
-		wo := h.Add("b", time.Time{}, &other) // works anew
+		wo := h.Add("b", time.Time{}, &other) // the hub works again
 		synctest.Wait()
 		w.events <- store.Event{ID: "b"}
 		h.Close(errDown)
@@ -279,7 +279,7 @@ func TestRemoveAndClose(t *testing.T) {
 	})
 }
 
-// However many wait, a few goroutines serve them, and all are told.
+// However many waiters there are, a few goroutines serve them, and all are notified.
 func TestManyWaiters(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world, h *watch.Hub) {
 		const n = 10_000
@@ -301,7 +301,7 @@ func TestManyWaiters(t *testing.T) {
 				want = errOver
 			}
 			if ears[i].cause != want {
-				t.Fatalf("waiter %d was told %v, want %v", i, ears[i].cause, want)
+				t.Fatalf("waiter %d was notified of %v, want %v", i, ears[i].cause, want)
 			}
 		}
 	})

@@ -14,12 +14,13 @@ const (
 	// maxWorkers is how many sessions the hub looks at concurrently.
 	maxWorkers = 8
 
-	// soonest is how soon the hub looks again at a session that has expired by this
-	// clock, but not by the store's.
+	// soonest is the pause before the hub looks again at a session that has expired by this clock,
+	// but not by the store's.
 	soonest = 100 * time.Millisecond
 )
 
-// start is called with the lock held, as is each function here that does not say otherwise.
+// start is called with the lock held, as are the functions here whose comments do not say
+// otherwise.
 func (h *Hub) start() {
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	h.workers = 0
@@ -30,7 +31,7 @@ func (h *Hub) start() {
 	h.engage()
 }
 
-// onEvent returns what handles the store's events. It is called without the lock.
+// onEvent returns the function that handles the store's events. That is called without the lock.
 func (h *Hub) onEvent(ctx context.Context) func(store.Event) {
 	return func(e store.Event) {
 		h.mu.Lock()
@@ -68,7 +69,7 @@ func (h *Hub) remind(ctx context.Context) {
 		now := time.Now()
 		for ctx.Err() == nil && len(h.due) > 0 && !h.due[0].next.After(now) {
 			s := h.due[0]
-			h.due.move(s, now.Add(h.Recheck)) // in case the look does not plan another
+			h.due.move(s, now.Add(h.Recheck)) // in case the look sets no later time
 			h.enqueue(s)
 		}
 		if len(h.due) > 0 {
@@ -136,7 +137,7 @@ func (h *Hub) apply(s *session, state State, err error) {
 			s.tries++
 			break
 		}
-		// It has expired as far as is known, and the store cannot say otherwise.
+		// It has expired as far as this node knows, and the store does not answer.
 		ended = err
 	case ended == nil && state.Key != s.key:
 		h.follow(s, state)
@@ -157,8 +158,8 @@ func (h *Hub) apply(s *session, state State, err error) {
 	}
 }
 
-// follow makes the waiters of a renewed session wait for its new record, and looks at that:
-// events about it were ignored until now.
+// follow makes the waiters of a renewed session wait for its new record, and looks at that record:
+// its events were ignored until now.
 func (h *Hub) follow(s *session, state State) {
 	for w := range s.waiters {
 		h.join(w, state.Key, state.Until)
@@ -167,7 +168,7 @@ func (h *Hub) follow(s *session, state State) {
 	h.forget(s)
 }
 
-// left returns how long the session lives, as far as is known.
+// left returns how long the session lives, as far as this node knows.
 func (s *session) left(now time.Time) time.Duration {
 	if s.until.IsZero() {
 		return 1<<63 - 1

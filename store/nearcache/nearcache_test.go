@@ -162,9 +162,9 @@ func TestChangesElsewhere(t *testing.T) {
 	})
 }
 
-// While heartbeats arrive, records do not become stale. If the connection is dead without an
+// While heartbeats arrive, records do not become stale. If the connection has failed without an
 // error, no record is served for longer than MaxStale.
-func TestWholeConnection(t *testing.T) {
+func TestHeartbeats(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bench) {
 		b.want("1", true)
 		for range 100 {
@@ -246,7 +246,7 @@ func TestOwnWrites(t *testing.T) {
 					t.Fatal(err)
 				}
 				b.want("2", false)
-				b.report(store.Event{ID: "a", Version: v}) // our own
+				b.report(store.Event{ID: "a", Version: v}) // this node's own write
 				b.want("2", false)
 				close(answer)
 				<-filled
@@ -260,7 +260,7 @@ func TestOwnWrites(t *testing.T) {
 
 // A written record is not kept if another node has written since, whether the answer or the
 // event comes first.
-func TestOwnWriteThatWasOvertaken(t *testing.T) {
+func TestOwnWriteBeforeAnother(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bench) {
 		r, _ := b.near.Load(t.Context(), "a")
 		r.Data = []byte("2")
@@ -328,7 +328,7 @@ func TestFillThatRacedAnOwnEnd(t *testing.T) {
 
 // A record that was too old to be served is not served when the connection works again, if
 // the store has returned ErrNotFound meanwhile.
-func TestGoneWhileTooOld(t *testing.T) {
+func TestStaleRecordIsDroppedWhenNotFound(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bench) {
 		b.want("1", true)
 		time.Sleep(nearcache.DefaultMaxStale + 1)
@@ -341,7 +341,7 @@ func TestGoneWhileTooOld(t *testing.T) {
 
 // The cache does not remember that a session did not exist, so it finds one that another
 // node creates.
-func TestNoneIsNotRemembered(t *testing.T) {
+func TestMissingSessionIsNotCached(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bench) {
 		_ = b.Store.Delete(t.Context(), "a")
 		b.want("", true)
@@ -374,7 +374,7 @@ func TestExpiry(t *testing.T) {
 
 // Two loads at the same time may return different versions: the next load does not return
 // the older one.
-func TestNeverAnOlderStateAfterANewer(t *testing.T) {
+func TestNoOlderStateAfterANewerOne(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bench) {
 		slow, answered := make(chan struct{}), make(chan struct{})
 		hold := true

@@ -8,8 +8,8 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// bent is a simple store of which a flaw has replaced some methods. The methods
-// that were not replaced are the table's.
+// bent is a simple store, of which a flaw has replaced some methods. The other methods are those of
+// a correct store.
 type bent struct {
 	*table
 	peer store.Store // another node on the table; by default a faultless one
@@ -82,7 +82,7 @@ func (b *bent) Ping(ctx context.Context) error { return b.ping(ctx) }
 
 func (b *bent) Close() error { return b.close() }
 
-// kept returns the table's record with the id, live or not.
+// kept returns the table's record with the id, expired or not.
 func (b *bent) kept(id string) (store.Record, bool) {
 	b.lock()
 	defer b.unlock()

@@ -14,10 +14,10 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// five is a store with only the five methods.
+// five is a store with only the five methods of the contract.
 type five struct{ store.Store }
 
-// cache is a store in front of another one, and hides nothing.
+// cache is a store in front of another one. It shows the interfaces of that one.
 type cache struct{ store.Store }
 
 func (c cache) Unwrap() store.Store { return c.Store }
@@ -72,7 +72,7 @@ func TestCapabilitiesAreComparedWithWhatIsThere(t *testing.T) {
 }
 
 // Options.Without may name a behaviour only if the store lacks it.
-func TestBehaviourNamedThoughThereIsAnError(t *testing.T) {
+func TestUnneededBehaviourIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, name := range behaviours {
 		t.Run(string(name), func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestBehaviourNamedThoughThereIsAnError(t *testing.T) {
 }
 
 // Stores without the optional capabilities pass all other cases.
-func TestLesserStoresPass(t *testing.T) {
+func TestStoresWithFewerCapabilitiesPass(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		open    func(b *bent) Opened
@@ -146,8 +146,8 @@ func TestLesserStoresPass(t *testing.T) {
 	}
 }
 
-// A peer that lags fails unless Options.Lag allows it.
-func TestLagIsAFailureUnlessAllowed(t *testing.T) {
+// A peer that lags behind fails, unless Options.Lag allows it.
+func TestLagFailsUnlessAllowed(t *testing.T) {
 	t.Parallel()
 	for lag, want := range map[time.Duration]bool{0: false, 50 * time.Millisecond: true} {
 		t.Run(lag.String(), func(t *testing.T) {

@@ -21,7 +21,7 @@ type env struct {
 	turn int // which node comes first in the next race
 }
 
-// errLate says that a record with a short life expired before the case was ready for it.
+// errLate says that a record with a short life expired before the case used it.
 var errLate = errors.New("the machine was too slow for the case")
 
 // check runs the case and returns what is wrong. It always returns, also if the store
@@ -61,7 +61,7 @@ func (c testCase) attempt(ctx context.Context, o Opened, opts Options) error {
 	return errLate
 }
 
-// guard turns a panic into an error.
+// guard returns a panic as an error.
 func guard(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -78,7 +78,7 @@ func (e *env) now() time.Time {
 	return time.Now()
 }
 
-// id returns an id that the case has not used yet, as long as a real one.
+// id returns an id that the case has not used yet. It is as long as a real one.
 func (e *env) id() string {
 	e.ids++
 	return fmt.Sprintf("session-%035d", e.ids)
@@ -120,8 +120,8 @@ func (e *env) pass(ctx context.Context, expires time.Time) error {
 	return wait(ctx, expires.Sub(e.now())+e.opts.Skew+e.opts.Resolution)
 }
 
-// late returns errLate if err says that there is no record, and that may be because the
-// record has expired; otherwise it returns err.
+// late returns errLate if err may mean only that the record has expired before the case used it;
+// otherwise it returns err.
 func (e *env) late(err error, expires time.Time) error {
 	if errors.Is(err, store.ErrNotFound) && !e.now().Before(expires.Add(-e.opts.Resolution)) {
 		return errLate
@@ -161,8 +161,7 @@ func (e *env) nodes() []store.Store {
 	return append([]store.Store{e.Store}, e.Peers...)
 }
 
-// together runs f n times at the same time, spread over the nodes, each time in another
-// order.
+// together runs f n times concurrently, spread over the nodes, each time in another order.
 func (e *env) together(n int, f func(i int, s store.Store) error) error {
 	nodes, turn := e.nodes(), e.turn
 	e.turn++

@@ -52,7 +52,7 @@ func (e *env) holds(ctx context.Context, s store.Store, want store.Record) error
 	return e.same("Load", got, want)
 }
 
-// same compares records, and their expiries as exactly as the store keeps them.
+// same compares records. Expiries are compared to the precision with which the store keeps them.
 func (e *env) same(what string, got, want store.Record) error {
 	switch {
 	case got.ID != want.ID:

@@ -12,7 +12,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// flaw is something that a store does wrong, and the case that must find it.
+// flaw is a mistake of a store, and the case that must find it.
 type flaw struct {
 	caught string // topic and name of the case
 	does   string

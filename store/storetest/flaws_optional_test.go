@@ -352,7 +352,7 @@ func sweepByCreation(b *bent) {
 	}
 }
 
-// quitContext ends with the test.
+// quitContext ends when the test ends.
 func quitContext(b *bent) context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
@@ -362,7 +362,7 @@ func quitContext(b *bent) context.Context {
 	return ctx
 }
 
-// expiredOnes calls f for the expired records, without lock.
+// expiredOnes calls f for the expired records. The caller holds the lock.
 func (b *bent) expiredOnes(ctx context.Context, f func(store.Record) bool) error {
 	if err := b.begin(ctx); err != nil {
 		return err

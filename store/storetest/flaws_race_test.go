@@ -9,7 +9,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// raceFlaws check first and write afterwards, or ignore what other calls did.
+// raceFlaws check first and write afterwards, or ignore concurrent calls.
 var raceFlaws = []flaw{
 	{"Concurrency/OneWinner", "compares versions, and then writes", func(b *bent) {
 		b.update = checkThenWrite(b)

@@ -163,7 +163,7 @@ var timeFlaws = []flaw{
 	}},
 }
 
-// touchIf touches only where the expiry may move so.
+// touchIf calls Touch only if the expiry may move in this way.
 func touchIf(b *bent, may func(was, is time.Time) bool) func(context.Context, string, time.Time) error {
 	return func(ctx context.Context, id string, expires time.Time) error {
 		r, err := b.table.Load(ctx, id)
@@ -174,7 +174,7 @@ func touchIf(b *bent, may func(was, is time.Time) bool) func(context.Context, st
 	}
 }
 
-// updateIf leaves the expiry unless it may move so.
+// updateIf keeps the old expiry unless it may move in this way.
 func updateIf(b *bent, may func(was, is time.Time) bool) func(context.Context, store.Record) (store.Version, error) {
 	return func(ctx context.Context, r store.Record) (store.Version, error) {
 		if old, ok := b.kept(r.ID); ok && !may(old.Expires, r.Expires) {

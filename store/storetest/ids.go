@@ -8,8 +8,8 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// oddIDs are equal or similar for a store that folds case, normalises, trims or cuts ids,
-// quotes them wrongly, or takes an id for a pattern.
+// oddIDs are equal or similar for a store that folds case, normalizes, trims or cuts ids, quotes
+// them wrongly, or takes an id for a pattern.
 var oddIDs = []string{
 	"a", "A", "ab", "a ", " a", "a\t", "a\n", "\uff41", "\u00e1", "a\u0301", "ß", "ss", "ı", "i", "İ",
 	"%", "_", "*", "?", "a%", "a_", "a*", "[a]", "{a}", "a:b", "a::b", ":", "a/b", "a/../b", `a\b`, `a\\b`,

@@ -13,7 +13,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// A store that fulfils the contract passes, both by waiting and with a clock that is set.
+// A store that fulfils the contract passes, both with waiting and with a clock that the kit moves.
 func TestCorrectStorePasses(t *testing.T) {
 	t.Parallel()
 	open := func(t *testing.T) Opened {
@@ -100,7 +100,7 @@ func TestFailureSaysTheRule(t *testing.T) {
 	}
 }
 
-// A store that hangs or panics fails like any other.
+// A store that hangs or panics fails like any other one with a flaw.
 func TestHangAndPanicAreFailures(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -151,7 +151,7 @@ var listCases = []testCase{
 				if err := e.Store.Touch(ctx, r.ID, r.Expires.Add(time.Minute)); err != nil {
 					return fmt.Errorf("Touch in the body: %w", err)
 				}
-				// Others come and go.
+				// Other records are created and deleted meanwhile.
 				if other, err := create(ctx, e.Store, e.record()); err != nil {
 					return fmt.Errorf("in the body: %w", err)
 				} else if err := e.Store.Delete(ctx, other.ID); err != nil {

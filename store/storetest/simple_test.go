@@ -10,8 +10,8 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// simple is a plain store that fulfils the contract, and to which the flaws are applied.
-// Several may share a table, like nodes share a database.
+// simple is a plain store that fulfils the contract, to which the flaws are applied. Several may
+// share a table, as nodes share a database.
 type simple struct {
 	*table
 }
@@ -44,7 +44,7 @@ func (t *table) lock() {
 	select {
 	case t.sem <- struct{}{}:
 	case <-t.quit:
-		runtime.Goexit() // a store that had locked itself out
+		runtime.Goexit() // a flaw has locked the store and does not unlock it
 	}
 }
 

@@ -17,14 +17,14 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// counts is what a session keeps. Sum is 1+2+…+Count whenever a whole session is seen.
+// counts is the data of a session. Sum is 1+2+…+Count in every session that was stored as a whole.
 type counts struct {
 	User  string
 	Count int
 	Sum   int
 }
 
-// sessions is a manager as an application would have it, over plain HTTP.
+// sessions makes a manager as an application would, over plain HTTP.
 func sessions(s store.Store, timeout time.Duration, logger *slog.Logger) (*session.Manager[counts], error) {
 	return session.New[counts](session.Config{
 		Secrets:     []string{"0123456789abcdef"},
@@ -36,7 +36,7 @@ func sessions(s store.Store, timeout time.Duration, logger *slog.Logger) (*sessi
 	})
 }
 
-// routes is the application: users log in and out, and count.
+// routes are the application's: users log in, log out, and count.
 func routes(m *session.Manager[counts], timeout time.Duration) http.Handler {
 	type request = session.Session[counts]
 	tell := func(w io.Writer, s *request) {
@@ -91,20 +91,20 @@ func routes(m *session.Manager[counts], timeout time.Duration) http.Handler {
 // node is one of the application's processes.
 type node struct {
 	url     string
-	maxWait time.Duration // for a whole request, see [maxWait]
-	log     *journal      // nil: a process of its own
+	maxWait time.Duration // of a whole request, see [maxWait]
+	log     *journal      // nil if the node is a process of its own
 }
 
-// maxWait is how long anything may take on a busy machine before the test calls it hung.
+// maxWait is how long anything may take on a busy machine before the test fails as hung.
 const maxWait = 2 * time.Minute
 
 // The deadlines of a node for each load and each save.
 const (
-	hurried   = 2 * time.Second  // for tests that wait for it
-	unhurried = 30 * time.Second // for those in which nothing is to hang
+	hurried   = 2 * time.Second  // for tests that wait for the deadline
+	unhurried = 30 * time.Second // for tests in which nothing may hang
 )
 
-// newNode starts a node on the store, which answers within the timeout or not at all.
+// newNode starts a node on the store. Its loads and saves end within the timeout.
 func newNode(t testing.TB, s store.Store, timeout time.Duration) *node {
 	t.Helper()
 	n := &node{maxWait: maxWait, log: &journal{}}
@@ -149,7 +149,7 @@ func (j *journal) tail() string {
 	return strings.Join(lines[max(0, len(lines)-15):], "\n")
 }
 
-// until polls the condition, and fails the test if it does not come to hold.
+// until polls the condition, and fails the test if it does not become true in time.
 func until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), maxWait)

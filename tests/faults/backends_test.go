@@ -18,14 +18,14 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// backend is a server that keeps sessions, and a way to open stores on it.
+// backend is a server that keeps sessions, with a function that opens stores on it.
 type backend struct {
 	server
 	password string
-	open     func(t testing.TB, addr string) store.Store // addr is the server's, or of a proxy before it
+	open     func(t testing.TB, addr string) store.Store // addr is the address of the server, or of a proxy in front of it
 }
 
-// server is what can be done to any of the servers.
+// server has what tests do to any of the servers.
 type server interface {
 	Addr() string
 	Kill()
@@ -34,8 +34,8 @@ type server interface {
 	Restart()
 }
 
-// backends start, for a test of its own, each kind of server that a process of its own
-// keeps, in the settings in which it promises that an acknowledged write survives.
+// backends start, for one test, each kind of server that runs as a process, with the settings in
+// which it promises to keep an acknowledged write after a crash.
 var backends = map[string]func(t testing.TB) backend{
 	"redis": func(t testing.TB) backend {
 		return redisBackend(servers.StartRedis(t, servers.RedisOptions{Password: password, AppendOnly: "always"}))
@@ -54,7 +54,7 @@ var backends = map[string]func(t testing.TB) backend{
 	},
 }
 
-// each runs the test on every kind of server, at once.
+// each runs the test on every kind of server, in parallel.
 func each(t *testing.T, test func(t *testing.T, b backend)) {
 	watchGoroutines(t)
 	t.Run("on", func(t *testing.T) {
@@ -73,7 +73,7 @@ func redisBackend(r *servers.Redis) backend {
 	}}
 }
 
-// redisOption gives the client short timeouts, for tests to be short.
+// redisOption gives the client short timeouts, so that tests are short.
 func redisOption(password string, addrs ...string) rueidis.ClientOption {
 	return rueidis.ClientOption{
 		InitAddress:      addrs,

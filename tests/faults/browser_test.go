@@ -13,25 +13,25 @@ import (
 	"time"
 )
 
-// browser is a user whose every answer is held against what was answered before: the
-// oracle of all tests here. What a 200 acknowledged must stay; what failed may have
-// been done or not; a session that ended stays so; and nobody is ever somebody else.
+// browser is a user. It compares every response with the earlier ones; all tests here use it. A
+// change that was answered with 200 must be there afterwards; one whose request failed may be there
+// or not; a session that ended stays ended; and no user gets the session of another.
 //
-// Several requests may be under way at once, as from several tabs.
+// Several requests may be in flight, as from several tabs.
 type browser struct {
 	t      testing.TB
 	user   string
 	client *http.Client
 
 	mu      sync.Mutex
-	acked   int // counts that were answered with 200
-	unknown int // those that failed: each may have been done
-	seen    int // the most that was read
+	acked   int // changes that were answered with 200
+	unknown int // changes whose requests failed: each may have been made
+	seen    int // the highest count that was read
 	ending  bool
 	ended   bool
 }
 
-// answer is what came back; status 0: nothing did.
+// answer is a response; status 0: there was none.
 type answer struct {
 	status int
 	body   string
@@ -42,7 +42,7 @@ func (a answer) String() string {
 	return fmt.Sprintf("%d %q, %v", a.status, a.body, a.err)
 }
 
-// newBrowser is a user who has not logged in.
+// newBrowser returns a user who is not logged in.
 func newBrowser(t testing.TB, user string) *browser {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -59,7 +59,7 @@ func (b *browser) send(n *node, method, path string) answer {
 	begin := time.Now()
 	defer func() {
 		if took := time.Since(begin); took > n.maxWait {
-			b.t.Errorf("%s: %s took %v: does it keep to its deadlines?", b.user, path, took)
+			b.t.Errorf("%s: %s took %v, longer than the deadlines allow", b.user, path, took)
 		}
 	}()
 	r, err := http.NewRequestWithContext(ctx, method, n.url+path, nil)
@@ -79,7 +79,7 @@ func (b *browser) send(n *node, method, path string) answer {
 	return answer{resp.StatusCode, strings.TrimSpace(string(body)), nil}
 }
 
-// login begins a session, which is the only one that the browser has a cookie of.
+// login begins a session. The browser then has only its cookie.
 func (b *browser) login(n *node) answer {
 	a := b.send(n, "POST", "/login?user="+url.QueryEscape(b.user))
 	if a.status == http.StatusOK {
@@ -90,29 +90,29 @@ func (b *browser) login(n *node) answer {
 	return a
 }
 
-// mustLogin is login where nothing is wrong, except that the machine may be slow.
+// mustLogin is login without a fault, on a machine that may be slow.
 func (b *browser) mustLogin(n *node) {
 	b.t.Helper()
 	until(b.t, b.user+" can log in", func() bool { return b.login(n).status == http.StatusOK })
 }
 
-// mustAdd is add where nothing is wrong.
+// mustAdd is add without a fault.
 func (b *browser) mustAdd(n *node) {
 	b.t.Helper()
 	until(b.t, b.user+" can save", func() bool { return b.add(n).status == http.StatusOK })
 }
 
-// mustLook is look where nothing is wrong with reading.
+// mustLook is look while reading works.
 func (b *browser) mustLook(n *node) {
 	b.t.Helper()
 	until(b.t, b.user+" can read", func() bool { return b.look(n).status == http.StatusOK })
 }
 
-// add counts one up.
+// add increments the count.
 func (b *browser) add(n *node) answer {
 	b.mu.Lock()
 	wasEnded := b.ended
-	b.unknown++ // until it is answered
+	b.unknown++ // until there is a response
 	b.mu.Unlock()
 	a := b.send(n, "POST", "/add")
 	b.mu.Lock()
@@ -132,7 +132,7 @@ func (b *browser) add(n *node) answer {
 	return a
 }
 
-// look reads, and holds what it finds against what was answered.
+// look reads the count, and compares it with the earlier responses.
 func (b *browser) look(n *node) answer {
 	b.mu.Lock()
 	least, wasEnded := max(b.acked, b.seen), b.ended
@@ -155,12 +155,12 @@ func (b *browser) look(n *node) answer {
 		b.seen = max(b.seen, count)
 	case http.StatusUnauthorized:
 		b.lost(a)
-		b.ended = b.ended || b.ending // whatever became of the logout, it stays so
+		b.ended = b.ended || b.ending // whatever was answered to the logout, the session stays ended
 	}
 	return a
 }
 
-// same reads the count and sees that it is this user's, and whole.
+// same reads the count from a response, and checks that it is this user's, and consistent.
 func (b *browser) same(a answer) (count int) {
 	var user string
 	var sum int
@@ -171,19 +171,19 @@ func (b *browser) same(a answer) (count int) {
 		b.t.Errorf("%s was given the session of %s: %v", b.user, user, a)
 	}
 	if sum != count*(count+1)/2 {
-		b.t.Errorf("%s: half a session: %v", b.user, a)
+		b.t.Errorf("%s: an inconsistent session: %v", b.user, a)
 	}
 	return count
 }
 
-// lost is called where the session was not found.
+// lost is called when the session was not found.
 func (b *browser) lost(a answer) {
 	if !b.ended && !b.ending {
 		b.t.Errorf("%s: a session with %d acknowledged saves is gone: %v", b.user, b.acked, a)
 	}
 }
 
-// logout ends the session but, as a thief would, keeps its cookie. path is "/logout" or
+// logout ends the session but keeps its cookie, as a thief would. path is "/logout" or
 // "/everywhere".
 func (b *browser) logout(n *node, path string) answer {
 	at, err := url.Parse(n.url)
@@ -207,14 +207,13 @@ func (b *browser) logout(n *node, path string) answer {
 	return a
 }
 
-// mustLogout is logout where nothing is wrong.
+// mustLogout is logout without a fault.
 func (b *browser) mustLogout(n *node, path string) {
 	b.t.Helper()
 	until(b.t, b.user+" can log out", func() bool { return b.logout(n, path).status == http.StatusOK })
 }
 
-// settled looks until there is an answer, which [browser.look] has held against the
-// past.
+// settled calls look until there is a response, which look has checked.
 func (b *browser) settled(n *node) {
 	b.t.Helper()
 	until(b.t, b.user+" gets an answer", func() bool {

@@ -20,8 +20,8 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// childMode is the environment variable that makes this program a node on the SQLite
-// file that it names, at the address that childAddr names.
+// childMode is the environment variable that makes this program a node on the SQLite file that the
+// variable names. It listens at the address in childAddr.
 const (
 	childMode = "NESTSESSION_FAULTS_SQLITE"
 	childAddr = "NESTSESSION_FAULTS_ADDR"
@@ -34,7 +34,8 @@ func sqliteDSN(file string) string {
 	return "file:" + file + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(2000)&_txlock=immediate"
 }
 
-// serveChild is the node's process. It ends with its standard input, which is its parent's.
+// serveChild is the process of the node. It ends when its standard input ends, which is its
+// parent's.
 func serveChild(file string) int {
 	fail := func(err error) int {
 		fmt.Fprintln(os.Stderr, err)
@@ -88,7 +89,7 @@ func startChild(t testing.TB, file string) *child {
 	return c
 }
 
-// start starts the process, again at the address at which it was.
+// start starts the process, again at the same address if it was started before.
 func (c *child) start() {
 	c.t.Helper()
 	c.cmd = exec.Command(os.Args[0])
@@ -110,7 +111,7 @@ func (c *child) start() {
 		c.kill()
 		c.t.Fatalf("the node did not start: %v", err)
 	}
-	if c.url == anyAddr { // it stays the same, and others read it
+	if c.url == anyAddr { // the address stays the same, and others read it
 		c.url = "http://" + addr
 	}
 }

@@ -3,10 +3,12 @@ package faults
 import (
 	"net/http"
 	"testing"
+
+	"github.com/nestsession/session/tests/internal/relay"
 )
 
-// TestSlowConnection: late, narrow and chopped connections make everything slower, and
-// nothing wrong.
+// TestSlowConnection: a slow, narrow or fragmented connection makes everything slower, and nothing
+// wrong.
 func TestSlowConnection(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
 		p := newProxy(t, b.Addr())
@@ -30,8 +32,8 @@ func TestSlowConnection(t *testing.T) {
 	})
 }
 
-// TestCutConnection: a connection that is reset, closed in the middle of an answer or
-// refused fails what was on it, which may have been done or not, and is replaced.
+// TestCutConnection: when a connection is reset, closed in the middle of a reply or refused, the
+// requests on it fail; their changes may have been made or not. Then the connection is replaced.
 func TestCutConnection(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
 		p := newProxy(t, b.Addr())
@@ -69,8 +71,9 @@ func TestCutConnection(t *testing.T) {
 	})
 }
 
-// TestLostAnswers: the server does what it is asked, and nobody hears of it: requests
-// end at their deadline with the error response, and what was done unheard is in order.
+// TestLostAnswers: the server executes the commands, and its replies are lost. Requests end at
+// their deadline with the error response, and the changes that were made without a reply are
+// consistent.
 func TestLostAnswers(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
 		p := newProxy(t, b.Addr())
@@ -79,7 +82,7 @@ func TestLostAnswers(t *testing.T) {
 		ada.mustLogin(through)
 		eve.mustLogin(through)
 		for _, stream := range []string{"downstream", "upstream"} {
-			p.harm("timeout", stream, map[string]int64{"timeout": 0}) // nothing passes, nothing ends
+			p.harm("timeout", stream, map[string]int64{"timeout": 0}) // nothing is passed on, and the connection stays open
 			if a := ada.add(through); a.status != http.StatusServiceUnavailable {
 				t.Errorf("nothing is answered: %v", a)
 			}
@@ -103,16 +106,16 @@ func TestLostAnswers(t *testing.T) {
 	})
 }
 
-// TestVanishedConnection: the other side of an open connection is gone silently,
-// as behind a firewall that forgot it. Requests on it end at their deadline, and new
-// connections take its place.
+// TestVanishedConnection: the other side of an open connection disappears silently, as behind a
+// firewall that drops its state. Requests on it end at their deadline, and new connections replace
+// it.
 func TestVanishedConnection(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
-		r := newRelay(t, b.Addr())
-		c := newCrowd(t, newNode(t, b.open(t, r.addr()), hurried), newNode(t, b.open(t, r.addr()), hurried))
+		r := relay.New(t, b.Addr())
+		c := newCrowd(t, newNode(t, b.open(t, r.Addr()), hurried), newNode(t, b.open(t, r.Addr()), hurried))
 		for range 2 {
 			c.saves(30)
-			r.vanish()
+			r.Silence(false)
 			c.recovered()
 		}
 		c.check()

@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// crowd is users who do all that users do, all the time and at once, from several
-// nodes, with two tabs each.
+// crowd is users who do everything that users do, continuously and concurrently, at several nodes,
+// with two tabs each.
 type crowd struct {
 	t       testing.TB
 	nodes   []*node
 	stay    []*browser // log in once
 	ended   endings
-	acked   atomic.Int64 // saves
+	acked   atomic.Int64 // acknowledged saves
 	stop    chan struct{}
 	running sync.WaitGroup
 }
@@ -36,7 +36,7 @@ func (e *endings) add(b *browser) {
 	e.all = append(e.all, b)
 }
 
-// newCrowd logs users in, and lets them begin.
+// newCrowd logs users in, and starts them.
 func newCrowd(t testing.TB, nodes ...*node) *crowd {
 	t.Helper()
 	c := &crowd{t: t, nodes: nodes, stop: make(chan struct{})}
@@ -55,11 +55,11 @@ func newCrowd(t testing.TB, nodes ...*node) *crowd {
 	return c
 }
 
-// node is any of them.
+// node returns a random node.
 func (c *crowd) node() *node { return c.nodes[rand.IntN(len(c.nodes))] }
 
-// pause waits a little, so as not to ask in a circle what fails at once, and reports
-// whether the crowd goes on.
+// pause waits a little, so that requests that fail at once do not spin, and reports whether the
+// crowd goes on.
 func (c *crowd) pause(after answer) bool {
 	wait := time.Duration(0)
 	if after.status != http.StatusOK {
@@ -133,7 +133,7 @@ func (c *crowd) recovered() {
 	}
 }
 
-// end lets the users finish what they are at.
+// end lets the users finish their current requests.
 func (c *crowd) end() {
 	select {
 	case <-c.stop:
@@ -143,8 +143,7 @@ func (c *crowd) end() {
 	c.running.Wait()
 }
 
-// check ends the crowd, and holds everything that is there against everything that was
-// answered, on every node.
+// check ends the crowd, and compares all stored counts with all responses, at every node.
 func (c *crowd) check() {
 	c.t.Helper()
 	c.end()
@@ -159,12 +158,11 @@ func (c *crowd) check() {
 	}
 	c.t.Logf("%d saves acknowledged, %d failed, %d logouts", c.acked.Load(), failed, len(c.ended.all))
 	if len(c.ended.all) == 0 {
-		c.t.Error("nobody logged out: the test says nothing of ended sessions")
+		c.t.Error("nobody logged out, so the test does not cover ended sessions")
 	}
 }
 
-// secrets fails the test if what the nodes logged, or one of the texts, holds the
-// password or a cookie.
+// secrets fails the test if the nodes' logs, or one of the texts, contain the password or a cookie.
 func (c *crowd) secrets(password string, texts ...string) {
 	c.t.Helper()
 	for _, n := range c.nodes {
@@ -185,7 +183,7 @@ func (c *crowd) secrets(password string, texts ...string) {
 	for _, text := range texts {
 		for _, secret := range hidden {
 			if secret != "" && strings.Contains(text, secret) {
-				c.t.Errorf("%q is told: %s", secret, text)
+				c.t.Errorf("%q is in the output: %s", secret, text)
 			}
 		}
 	}

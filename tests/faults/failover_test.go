@@ -12,11 +12,10 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// The users of a Redis that has replicas are let come to rest, and the replicas come up
-// to date, before the master goes: Redis answers a write before a replica has it, so
-// that what is written in the last moment may go with the master.
+// Before the master of a Redis with replicas is killed, the users stop, and the replicas catch up:
+// Redis answers a write before a replica has it, so the last writes may be lost with the master.
 
-// TestFailover: another server takes the master's place.
+// TestFailover: another server takes over from the master.
 func TestFailover(t *testing.T) {
 	watchGoroutines(t)
 	t.Run("to", func(t *testing.T) {
@@ -36,16 +35,16 @@ func openSentinel(t testing.TB, s *servers.Sentinel) store.Store {
 	return openRedis(t, o)
 }
 
-// sentinelFailover: the master dies, Sentinel makes its replica the master, and all that
-// the replica had goes on there.
+// sentinelFailover: the master is killed, Sentinel makes its replica the master, and all data of
+// the replica are used from then on.
 func sentinelFailover(t *testing.T) {
 	t.Parallel()
 	s := servers.StartSentinel(t, servers.SentinelOptions{Password: password})
 	failover(t, [2]store.Store{openSentinel(t, s), openSentinel(t, s)}, s.Master, s.Replicas[0])
 }
 
-// clusterFailover: a master of a Cluster dies, and its replica takes over its part of
-// the sessions. The others are served meanwhile.
+// clusterFailover: a master of a Cluster is killed, and its replica takes over its part of the
+// sessions. The other sessions are served meanwhile.
 func clusterFailover(t *testing.T) {
 	t.Parallel()
 	c := servers.StartRedisCluster(t, servers.ClusterOptions{Replicas: 1, Password: password, Extra: []string{"cluster-require-full-coverage no"}})
@@ -53,7 +52,7 @@ func clusterFailover(t *testing.T) {
 	failover(t, [2]store.Store{open(), open()}, c.Nodes[0], c.Replica(0, 0))
 }
 
-// failover replaces the master by the replica under users who go on.
+// failover replaces the master with the replica while users make requests.
 func failover(t *testing.T, stores [2]store.Store, master, replica *servers.Redis) {
 	nodes := []*node{newNode(t, stores[0], hurried), newNode(t, stores[1], hurried)}
 	before := newCrowd(t, nodes...)
@@ -61,7 +60,8 @@ func failover(t *testing.T, stores [2]store.Store, master, replica *servers.Redi
 	before.end()
 	caughtUp(t, master, replica)
 
-	// Only reads are under way when the master dies: they may fail, and never find another.
+	// Only reads are in flight when the master is killed. They may fail, but must not return wrong
+	// data.
 	var reading crowdOfReaders
 	reading.start(before)
 	master.Kill()
@@ -83,7 +83,7 @@ func failover(t *testing.T, stores [2]store.Store, master, replica *servers.Redi
 	after.secrets(password)
 }
 
-// caughtUp waits until the replica has all that the master has.
+// caughtUp waits until the replica has all data of the master.
 func caughtUp(t *testing.T, master, replica *servers.Redis) {
 	t.Helper()
 	until(t, "the replica is up to date", func() bool {
@@ -109,8 +109,8 @@ func (r *crowdOfReaders) start(c *crowd) {
 	}
 }
 
-// frozenMaster: a master hangs, is replaced, and goes on as if it were still the master.
-// With min-replicas-to-write it takes no write that would be lost.
+// frozenMaster: a master hangs, is replaced, and then continues as if it were still the master.
+// With min-replicas-to-write it accepts no write that would be lost.
 func frozenMaster(t *testing.T) {
 	t.Parallel()
 	s := servers.StartSentinel(t, servers.SentinelOptions{
@@ -144,8 +144,8 @@ func frozenMaster(t *testing.T) {
 	c.secrets(password)
 }
 
-// TestScriptFlush: somebody empties the server's cache of scripts, again and again, and
-// nobody notices.
+// TestScriptFlush: another client empties the server's cache of scripts again and again, and no
+// request fails.
 func TestScriptFlush(t *testing.T) {
 	watchGoroutines(t)
 	t.Run("redis", func(t *testing.T) {

@@ -10,9 +10,9 @@ import (
 	"github.com/nestsession/session/redisstore"
 )
 
-// TestFrozenServer: a server that hangs costs a request its deadline and an error
-// response, never the page of a stranger; who needs no session does not notice. When it
-// goes on, so does everything, and what was under way harms nobody.
+// TestFrozenServer: if a server hangs, a request takes until its deadline and gets the error
+// response, never the page of a logged-out user. Requests without a session are not affected. When
+// the server continues, everything works again, and the delayed commands do no harm.
 func TestFrozenServer(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
 		nodes := []*node{newNode(t, b.open(t, b.Addr()), hurried), newNode(t, b.open(t, b.Addr()), hurried)}
@@ -47,7 +47,7 @@ func TestFrozenServer(t *testing.T) {
 		pending.Wait()
 		b.Thaw()
 
-		// What had failed may now be done late: it must not undo what comes after it.
+		// The commands of failed requests may be executed now. They must not undo later changes.
 		bob.settled(nodes[0])
 		until(t, "bob can log out", func() bool { return bob.logout(nodes[1], "/logout").status == http.StatusOK })
 		for range 3 {
@@ -62,15 +62,15 @@ func TestFrozenServer(t *testing.T) {
 	})
 }
 
-// TestFrozenShard: one master of a Cluster hangs. Requests with a session there wait until
-// the deadline, all others are served.
+// TestFrozenShard: one master of a Cluster hangs. Requests with a session there wait until the
+// deadline; all others are served.
 func TestFrozenShard(t *testing.T) {
 	watchGoroutines(t)
 	t.Run("redis", func(t *testing.T) {
 		c := servers.StartRedisCluster(t, servers.ClusterOptions{Password: password, Extra: []string{"cluster-require-full-coverage no"}})
 		n := newNode(t, openRedis(t, redisOption(password, c.Addrs()...)), hurried)
 		var users []*browser
-		there := map[*browser]bool{} // whose session is on the node that will hang
+		there := map[*browser]bool{} // users whose sessions are at the node that will hang
 		for i := 0; i < 100 && (len(there) < 2 || len(users)-len(there) < 4); i++ {
 			b := newBrowser(t, fmt.Sprintf("user%d", i))
 			before := sessionsOn(t, c.Nodes[0])
@@ -81,7 +81,7 @@ func TestFrozenShard(t *testing.T) {
 			}
 		}
 		c.Nodes[0].Freeze()
-		for range 2 { // before the others agree that it is gone, and after
+		for range 2 { // before the other nodes agree that it is down, and afterwards
 			for _, b := range users {
 				if !there[b] {
 					b.mustLook(n)
@@ -98,7 +98,7 @@ func TestFrozenShard(t *testing.T) {
 	})
 }
 
-// sessionsOn counts the sessions that the node keeps.
+// sessionsOn returns the number of sessions at the node.
 func sessionsOn(t *testing.T, node *servers.Redis) int {
 	t.Helper()
 	keys, err := node.Do(t.Context(), "KEYS", redisstore.DefaultPrefix+"*")

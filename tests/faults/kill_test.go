@@ -2,8 +2,8 @@ package faults
 
 import "testing"
 
-// TestKilledServer: a server that is killed in the middle of saves has, when it is
-// started again, all that it acknowledged, and nothing that had ended.
+// TestKilledServer: a server that is killed during saves has, after a restart, all that it
+// acknowledged, and no session that had ended.
 func TestKilledServer(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
 		c := newCrowd(t, newNode(t, b.open(t, b.Addr()), hurried), newNode(t, b.open(t, b.Addr()), hurried))
@@ -18,7 +18,7 @@ func TestKilledServer(t *testing.T) {
 	})
 }
 
-// TestKilledProcess: SQLite is in our own process, so that is what is killed.
+// TestKilledProcess: SQLite runs in the node's process, so that process is killed.
 func TestKilledProcess(t *testing.T) {
 	watchGoroutines(t)
 	file := t.TempDir() + "/sessions.db"

@@ -13,7 +13,7 @@ import (
 	"github.com/nestsession/session/store/memstore"
 )
 
-// bent is a store that breaks its promises as a fault would make it.
+// bent is a store that breaks its contract, as a fault could make it.
 type bent struct {
 	store.Store
 	mu     sync.Mutex
@@ -27,7 +27,7 @@ func (b *bent) how() string {
 	return b.breaks
 }
 
-func (b *bent) breakOff(how string) {
+func (b *bent) setFlaw(how string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.breaks = how
@@ -60,7 +60,7 @@ func (b *bent) Update(ctx context.Context, r store.Record) (store.Version, error
 		r.Data = []byte(strings.Replace(string(r.Data), `"Sum":1`, `"Sum":0`, 1))
 	case "hangs":
 		<-ctx.Done()
-		<-time.After(2 * short) // whatever its context says
+		<-time.After(2 * short) // the write is not canceled with the context
 	}
 	return b.Store.Update(ctx, r)
 }
@@ -72,10 +72,10 @@ func (b *bent) Delete(ctx context.Context, id string) error {
 	return b.Store.Delete(ctx, id)
 }
 
-// short is the limit in a test that has to see a request take longer.
+// short is the time limit of a test that needs a request to exceed it.
 const short = time.Second
 
-// notes takes what would fail a test.
+// notes records the failures of a test.
 type notes struct {
 	testing.TB
 	mu  sync.Mutex
@@ -88,8 +88,8 @@ func (n *notes) Errorf(format string, args ...any) {
 	n.all = append(n.all, fmt.Sprintf(format, args...))
 }
 
-// TestOracle: each fault that the tests look for is found where there is one, and none
-// where there is not.
+// TestOracle: the tests find each fault that they look for in a store that has it, and none in a
+// correct store.
 func TestOracle(t *testing.T) {
 	watchGoroutines(t)
 	for how, want := range map[string]string{
@@ -97,8 +97,8 @@ func TestOracle(t *testing.T) {
 		"loses a session":   "is gone",
 		"loses a save":      "only 0 are there",
 		"saves twice":       "only 1 were asked for",
-		"saves half":        "half a session",
-		"swaps sessions":    "is gone", // the bookkeeping of one record does not count in another
+		"saves half":        "an inconsistent session",
+		"swaps sessions":    "is gone", // the bookkeeping of one record is not accepted in another
 		"revives a session": "is back",
 		"hangs":             "took",
 	} {
@@ -112,7 +112,7 @@ func TestOracle(t *testing.T) {
 			ada.mustLogin(n)
 			eve.mustLogin(n)
 			eve.look(n)
-			if s.breakOff(how); how == "hangs" {
+			if s.setFlaw(how); how == "hangs" {
 				n.maxWait = short
 			}
 			if how != "revives a session" {

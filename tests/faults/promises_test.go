@@ -21,9 +21,9 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// TestPromises13To20: what is promised of ids, logins, cookies and bookkeeping holds on
-// each store, natively and in the layouts of express-session's stores, with a manager for
-// each participant; and behind a cache on each node.
+// TestPromises13To20: what the library promises about ids, logins, cookies and bookkeeping holds on
+// each store, natively and in the layouts of express-session's stores, with a manager for each
+// participant, and with a cache at each node.
 func TestPromises13To20(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func(t *testing.T) promises.Env{
@@ -54,12 +54,12 @@ var (
 	expressPgx   = pgxstore.Config{Layout: sqlstore.ConnectPgSimple, OwnerColumn: "nest_owner"}
 )
 
-// heartbeat is short, since a cached node is read when the next one has come.
+// heartbeat is short, because a cached node waits for the next heartbeat before it reads.
 const heartbeat = 5 * time.Millisecond
 
 var places atomic.Int64
 
-// place is a name of a table, or a prefix of keys, that no other test uses.
+// place returns a name of a table, or a prefix of keys, that no other test uses.
 func place() string { return fmt.Sprintf("promises_%d", places.Add(1)) }
 
 func onRedis(t *testing.T, c redisstore.Config) promises.Env {
@@ -132,16 +132,16 @@ func onSQL(t *testing.T, d sqlstore.Dialect, layout sqlstore.Layout) promises.En
 	}}
 }
 
-// cached puts a cache in front of the store on each node.
+// cached puts a cache in front of the store at each node.
 func cached(env promises.Env) promises.Env {
 	env.Node = func(t *testing.T, s store.Store) store.Store {
-		c, err := nearcache.New(s, nearcache.Config{MaxStale: time.Hour}) // it is right by what it is told
+		c, err := nearcache.New(s, nearcache.Config{MaxStale: time.Hour}) // the cache is correct because of the events that it gets
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { c.Close() })
 		ctx, cancel := context.WithCancel(context.Background())
-		n := &told{Cache: c}
+		n := &notified{Cache: c}
 		var watch sync.WaitGroup
 		watch.Go(func() {
 			w, _ := store.As[store.Watcher](c)
@@ -156,18 +156,18 @@ func cached(env promises.Env) promises.Env {
 	return env
 }
 
-// told is a cache that was notified of all changes before it is read. Its own tests check
-// what it answers before that.
-type told struct {
+// notified is a cache that was notified of all changes before it is read. The cache's own tests cover
+// reads before that.
+type notified struct {
 	*nearcache.Cache
 
 	mu    sync.Mutex
-	whole time.Time // all that happened before it was told
+	whole time.Time // waits until the cache was notified of everything before the read
 }
 
-func (n *told) Unwrap() store.Store { return n.Cache }
+func (n *notified) Unwrap() store.Store { return n.Cache }
 
-func (n *told) hear(e store.Event) {
+func (n *notified) hear(e store.Event) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if !e.Whole.IsZero() {
@@ -175,13 +175,13 @@ func (n *told) hear(e store.Event) {
 	}
 }
 
-func (n *told) heardSince(moment time.Time) bool {
+func (n *notified) heardSince(moment time.Time) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return !n.whole.Before(moment)
 }
 
-func (n *told) Load(ctx context.Context, id string) (store.Record, error) {
+func (n *notified) Load(ctx context.Context, id string) (store.Record, error) {
 	again := time.NewTicker(time.Millisecond)
 	defer again.Stop()
 	for asked := time.Now(); !n.heardSince(asked); {

@@ -9,9 +9,9 @@ import (
 	"github.com/nestsession/session/internal/servers"
 )
 
-// TestReadOnly: a server that takes no writes still tells who is logged in; what must be
-// written is answered with the error response, a logout too. When it writes again so does
-// everything.
+// TestReadOnly: a server that accepts no writes still serves reads, so users stay logged in. A
+// request that must write gets the error response, even a logout. When the server accepts writes
+// again, everything works.
 func TestReadOnly(t *testing.T) {
 	watchGoroutines(t)
 	t.Run("on", func(t *testing.T) {
@@ -36,7 +36,7 @@ func TestReadOnly(t *testing.T) {
 			r := servers.StartRedis(t, servers.RedisOptions{Password: password})
 			next := servers.StartRedis(t, servers.RedisOptions{Password: password, ReplicaOf: r})
 			do := redisDo(t)
-			readOnly(t, redisBackend(r), "READONLY", func() { // the two change their places
+			readOnly(t, redisBackend(r), "READONLY", func() { // master and replica change their roles
 				caughtUp(t, r, next)
 				do(next, "REPLICAOF", "NO", "ONE")
 				do(r, "REPLICAOF", "127.0.0.1", next.Port())
@@ -52,7 +52,7 @@ func TestReadOnly(t *testing.T) {
 		})
 		t.Run("redis, disk full", func(t *testing.T) {
 			t.Parallel()
-			// Redis refuses writes once it could not save its data to the disk.
+			// Redis refuses writes when it could not save its data to the disk.
 			r := servers.StartRedis(t, servers.RedisOptions{Password: password, Extra: []string{"save 3600 1000000"}})
 			do := redisDo(t)
 			bgsaves := func(status string) {
@@ -78,7 +78,7 @@ func TestReadOnly(t *testing.T) {
 	})
 }
 
-// redisDo sends commands to a server, which must succeed or say that it is at it.
+// redisDo sends commands to a server. Each must succeed, or report that it is in progress.
 func redisDo(t *testing.T) func(r *servers.Redis, command ...string) {
 	return func(r *servers.Redis, command ...string) {
 		t.Helper()
@@ -88,7 +88,7 @@ func redisDo(t *testing.T) func(r *servers.Redis, command ...string) {
 	}
 }
 
-// readOnly has users before, during and after the time in which nothing is written.
+// readOnly has users before, during and after the time without writes.
 func readOnly(t *testing.T, b backend, reason string, begin, end func()) {
 	nodes := []*node{newNode(t, b.open(t, b.Addr()), unhurried), newNode(t, b.open(t, b.Addr()), unhurried)}
 	ada, eve := newBrowser(t, "ada"), newBrowser(t, "eve")
@@ -111,12 +111,12 @@ func readOnly(t *testing.T, b backend, reason string, begin, end func()) {
 			if a := eve.logout(n, path); a.status != http.StatusServiceUnavailable {
 				t.Errorf("%s: %v", path, a)
 			}
-			if a := eve.look(n); a.status != http.StatusOK { // nothing was written, so it is there
+			if a := eve.look(n); a.status != http.StatusOK { // nothing was written, so the session is still there
 				t.Errorf("after a %s that failed: %v", path, a)
 			}
 		}
 		if log := n.log.String(); !strings.Contains(log, reason) || strings.Contains(log, b.password) {
-			t.Errorf("the log does not tell %q, or it tells the password:\n%s", reason, log)
+			t.Errorf("the log does not contain %q, or contains the password:\n%s", reason, log)
 		}
 	}
 	end()

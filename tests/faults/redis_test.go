@@ -10,8 +10,8 @@ import (
 	"github.com/nestsession/session/internal/servers"
 )
 
-// TestMemoryFull: a Redis with noeviction has no memory for more. Reading goes on, and
-// logging out, which makes room, too.
+// TestMemoryFull: a Redis with noeviction has no more memory. Reads work, and so do logouts, which
+// free memory.
 func TestMemoryFull(t *testing.T) {
 	watchGoroutines(t)
 	t.Run("redis", func(t *testing.T) {
@@ -35,7 +35,7 @@ func TestMemoryFull(t *testing.T) {
 		eve.mustLogout(n, "/logout")
 		bob.mustLogout(n, "/everywhere")
 		if log := n.log.String(); !strings.Contains(log, "store: full") {
-			t.Errorf("the log does not tell the reason:\n%s", log)
+			t.Errorf("the log does not contain the reason:\n%s", log)
 		}
 		do(r, "CONFIG", "SET", "maxmemory", "0")
 		ada.mustAdd(n)
@@ -45,9 +45,9 @@ func TestMemoryFull(t *testing.T) {
 	})
 }
 
-// TestRedisPersistence: what a Redis that is killed still has when it is started again,
-// by its settings. This is Redis's promise, not the store's; the package says the same
-// in words. ("always" is in [TestKilledServer].)
+// TestRedisPersistence: what a killed Redis has after a restart depends on its settings. Redis
+// promises this, not the store; package redisstore documents it. ("always" is in
+// [TestKilledServer].)
 func TestRedisPersistence(t *testing.T) {
 	watchGoroutines(t)
 	t.Run("with", func(t *testing.T) {
@@ -57,9 +57,9 @@ func TestRedisPersistence(t *testing.T) {
 	})
 }
 
-// everySecond: a write is handed to the operating system before it is answered, or within
-// two seconds where the disk is slow, and brought to the disk within about a second. So
-// a kill loses nothing that is older, and a power cut what is younger than a second or two.
+// everySecond: a write is passed to the operating system before it is answered (or within two
+// seconds, if the disk is slow) and written to the disk within about a second. So a kill loses
+// nothing that is older than that, and a power cut loses the last second or two.
 func everySecond(t *testing.T) {
 	t.Parallel()
 	r := servers.StartRedis(t, servers.RedisOptions{Password: password, AppendOnly: "everysec"})
@@ -76,8 +76,8 @@ func everySecond(t *testing.T) {
 	c.check()
 }
 
-// snapshots: everything is as it was at the last snapshot. What was saved since is gone,
-// and, worse, who has logged out since is logged in.
+// snapshots: everything is as it was at the last snapshot. Later saves are lost, and users who
+// logged out later are logged in again.
 func snapshots(t *testing.T) {
 	t.Parallel()
 	r := servers.StartRedis(t, servers.RedisOptions{Password: password, Extra: []string{"save 3600 1000000"}})
@@ -100,7 +100,7 @@ func snapshots(t *testing.T) {
 	wantAnswer(t, bob.send(n, "GET", "/whoami"), http.StatusUnauthorized, "who are you?")
 }
 
-// nothing: everybody is logged out, and can log in again.
+// nothing: all users are logged out, and can log in again.
 func nothing(t *testing.T) {
 	t.Parallel()
 	r := servers.StartRedis(t, servers.RedisOptions{Password: password})
@@ -129,15 +129,15 @@ func wantAnswer(t *testing.T, a answer, status int, body string) {
 	}
 }
 
-// TestRedisRefused: a Redis that is down refuses connections, and nobody waits for it:
-// requests get the error response at once, and their pages as soon as it is back. One that
-// is silent is waited for until the deadline.
+// TestRedisRefused: a Redis that is down refuses connections, and no request waits for it: requests
+// get the error response at once, and their pages as soon as it runs again. For a Redis that does
+// not answer, requests wait until the deadline.
 func TestRedisRefused(t *testing.T) {
 	watchGoroutines(t)
 	t.Run("redis", func(t *testing.T) {
 		r := servers.StartRedis(t, servers.RedisOptions{Password: password, AppendOnly: "always"})
 		b := redisBackend(r)
-		n := newNode(t, b.open(t, r.Addr()), time.Hour) // an answer has not waited for the deadline
+		n := newNode(t, b.open(t, r.Addr()), time.Hour) // no response has waited for the deadline
 		ada, eve := newBrowser(t, "ada"), newBrowser(t, "eve")
 		ada.mustLogin(n)
 		eve.mustLogin(n)

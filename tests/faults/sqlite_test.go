@@ -11,8 +11,8 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// TestDiskFull: SQLite has no room for more. A logged-in user stays logged in, a login
-// gets the error response, and each logout makes room again.
+// TestDiskFull: SQLite has no more room. A logged-in user stays logged in, a login gets the error
+// response, and each logout frees room.
 func TestDiskFull(t *testing.T) {
 	watchGoroutines(t)
 	t.Run("sqlite", func(t *testing.T) {
@@ -49,7 +49,8 @@ func TestDiskFull(t *testing.T) {
 		for i, b := range users[:len(users)/2] {
 			b.mustLogout(n, []string{"/logout", "/everywhere"}[i%2])
 		}
-		// What a logout leaves for the grace is small, and makes room when it is swept.
+		// The record that a logout keeps for the grace period is small, and its room is freed when
+		// it is swept.
 		lister, _ := store.As[store.Lister](full)
 		for r, err := range lister.List(t.Context(), "") {
 			if err == nil && strings.Contains(string(r.Data), `"ended":true`) {
@@ -70,8 +71,8 @@ func TestDiskFull(t *testing.T) {
 	})
 }
 
-// TestLockedDatabase: another program holds SQLite's lock for writing for longer than
-// anybody waits. Reading goes on; saves end at their deadline.
+// TestLockedDatabase: another program holds SQLite's write lock for longer than any request waits.
+// Reads work; saves end at their deadline.
 func TestLockedDatabase(t *testing.T) {
 	watchGoroutines(t)
 	t.Run("sqlite", func(t *testing.T) {
@@ -98,10 +99,10 @@ func TestLockedDatabase(t *testing.T) {
 	})
 }
 
-// exclusive takes the lock for writing.
+// exclusive takes the write lock.
 func exclusive(t *testing.T, db *sql.DB) *sql.Tx {
 	t.Helper()
-	tx, err := db.Begin() // immediate, as the connection string has it
+	tx, err := db.Begin() // immediate, because of the connection string
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,8 +110,8 @@ func exclusive(t *testing.T, db *sql.DB) *sql.Tx {
 	return tx
 }
 
-// TestReadOnlyDatabase: a node that may only read the file is told so when it starts, and
-// not at the first login; the others go on.
+// TestReadOnlyDatabase: a node that cannot write to the file fails when it starts, and not at the
+// first login. Other nodes are not affected.
 func TestReadOnlyDatabase(t *testing.T) {
 	watchGoroutines(t)
 	t.Run("sqlite", func(t *testing.T) {

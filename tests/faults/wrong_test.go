@@ -14,8 +14,8 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// TestWrongPassword: a store that cannot log in says so when it is made, and by name who
-// was refused, but not with what.
+// TestWrongPassword: the constructor of a store that cannot log in returns an error with the user's
+// name and without the password.
 func TestWrongPassword(t *testing.T) {
 	watchGoroutines(t)
 	p, m, r := servers.StartPostgres(t, servers.PostgresOptions{}), servers.StartMariaDB(t, servers.MariaDBOptions{}), servers.SharedRedis(t)
@@ -62,8 +62,8 @@ func TestWrongPassword(t *testing.T) {
 	}
 }
 
-// TestChangedPassword: the password is changed under a running application. It answers
-// with the error response until it is right again, and nobody is taken for a stranger.
+// TestChangedPassword: the password is changed while the application runs. It sends the error
+// response until the password is right again, and logs nobody out.
 func TestChangedPassword(t *testing.T) {
 	watchGoroutines(t)
 	t.Run("on", func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestChangedPassword(t *testing.T) {
 	})
 }
 
-// lockedOut has a user before, during and after the change of the password.
+// lockedOut has users before, during and after the change of the password.
 func lockedOut(t *testing.T, b backend, change, restore func()) {
 	n := newNode(t, b.open(t, b.Addr()), time.Second)
 	ada := newBrowser(t, "ada")
@@ -123,26 +123,26 @@ func lockedOut(t *testing.T, b backend, change, restore func()) {
 	until(t, "ada can save again", func() bool { return ada.add(n).status == http.StatusOK })
 	ada.settled(n)
 	if log := n.log.String(); strings.Contains(log, b.password) || !strings.Contains(log, "load failed") {
-		t.Errorf("the log holds the password, or no reason:\n%s", log)
+		t.Errorf("the log contains the password, or no reason:\n%s", log)
 	}
 }
 
-// TestWrongTable: a table that is missing or not ours is refused when the store is made,
-// with what it lacks, and is left as it is.
+// TestWrongTable: a missing or foreign table makes the constructor fail, with what the table lacks,
+// and is not changed.
 func TestWrongTable(t *testing.T) {
 	watchGoroutines(t)
 	p, m := servers.StartPostgres(t, servers.PostgresOptions{}), servers.StartMariaDB(t, servers.MariaDBOptions{})
 	databases := map[string]struct {
 		driver, dsn string
 		dialect     sqlstore.Dialect
-		types       string // of an id that is a number
+		types       string // the id is a number
 	}{
 		"sqlite":   {"sqlite", sqliteDSN(t.TempDir() + "/sessions.db"), sqlstore.SQLite, "integer"},
 		"postgres": {"pgx", p.NewDatabase(t), sqlstore.Postgres, "integer"},
 		"mariadb":  {"mysql", m.NewDatabase(t), sqlstore.MySQL, "int"},
 	}
 	tests := map[string]struct {
-		table  string // its columns; "": there is none
+		table  string // its columns; "": there is no table
 		create bool
 		want   []string
 	}{
@@ -186,8 +186,8 @@ func TestWrongTable(t *testing.T) {
 	}
 }
 
-// TestLostTable: a table that is dropped under a running application fails requests with
-// the reason in the log, and once it is back all goes on without a restart.
+// TestLostTable: when a table is dropped while the application runs, requests fail and the log has
+// the reason. When the table is back, everything works without a restart.
 func TestLostTable(t *testing.T) {
 	watchGoroutines(t)
 	t.Run("on", func(t *testing.T) {
@@ -225,6 +225,6 @@ func lostTable(t *testing.T, b backend, lose, restore func()) {
 	ada.settled(n)
 	log := n.log.String()
 	if !strings.Contains(log, "nest_sessions") {
-		t.Errorf("the log does not tell the reason:\n%s", log)
+		t.Errorf("the log does not contain the reason:\n%s", log)
 	}
 }

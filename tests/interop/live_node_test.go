@@ -1,122 +1,55 @@
 package interop_test
 
 import (
-	"bufio"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
+
+	"github.com/nestsession/session/tests/internal/node"
 )
 
-// side is an application of one of the two programs. The routes of both are alike:
-// /write and /read a session, and PUT and GET of a stored record under its id.
+// side is one of the two programs. Both serve the same routes: /write and /read change and read a
+// session; PUT and GET of a record under its id.
 type side struct {
 	name string
 	base string // URL
 }
 
-// nodeApp is one of the applications that the Node process serves.
+// nodeApp is one of the applications in the Node process.
 type nodeApp struct {
 	Name    string   `json:"name"`
 	Secrets []string `json:"secrets"`
 }
 
-// installNode installs the pinned packages, if they are not there yet.
-var installNode = sync.OnceValue(func() error {
-	for _, program := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return fmt.Errorf("the live tests talk to a real express-session and need Node.js 20 with npm: %w", err)
-		}
-	}
-	var pinned, installed struct {
-		Version      string
-		Dependencies map[string]string
-	}
-	if err := readJSON("node/package.json", &pinned); err != nil {
-		return err
-	}
-	missing := false
-	for name, version := range pinned.Dependencies {
-		err := readJSON(filepath.Join("node/node_modules", name, "package.json"), &installed)
-		missing = missing || err != nil || installed.Version != version
-	}
-	if !missing {
-		return nil
-	}
-	npm := exec.Command("npm", "ci", "--no-audit", "--no-fund")
-	npm.Dir = "node"
-	if out, err := npm.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm ci in tests/interop/node: %w\n%s", err, out)
-	}
-	return nil
-})
+var installNode = sync.OnceValue(func() error { return node.Install("node") })
 
-func readJSON(path string, to any) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(text, to)
-}
-
-// startNode starts the real express-session with these applications and returns
-// the address. The process ends with the test.
+// startNode starts the real express-session with these applications and returns its address. The
+// process ends with the test.
 func startNode(t *testing.T, apps ...nodeApp) string {
 	t.Helper()
 	if err := installNode(); err != nil {
 		t.Fatal(err)
 	}
-	list, err := json.Marshal(apps)
+	port, err := node.Start(t, "node", apps).ReadString('\n')
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("node has not written its port: %v", err)
 	}
-	node := exec.Command("node", "server.js", string(list))
-	node.Dir = "node"
-	var complaints strings.Builder
-	node.Stderr = &complaints
-	stdin, err := node.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := node.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := node.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		stdin.Close()
-		defer time.AfterFunc(time.Minute, func() { node.Process.Kill() }).Stop()
-		if err := node.Wait(); err != nil {
-			t.Errorf("node ended with %v\n%s", err, complaints.String())
-		}
-	})
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		node.Process.Kill()
-		t.Fatalf("node says no port: %v", err)
-	}
-	return net.JoinHostPort("127.0.0.1", strings.TrimSpace(line))
+	return net.JoinHostPort("127.0.0.1", strings.TrimSpace(port))
 }
 
-// answer is what /read and /write say.
+// answer is the answer of /read and /write.
 type answer struct {
 	ID   string         `json:"id"`
 	Data map[string]any `json:"data"`
 }
 
-// visit requests a route with a cookie, and returns the answer and the value of
-// the cookie that came back, if one did. A new session gets the id.
+// visit requests a route with a cookie. It returns the answer and the value of the cookie in the
+// response, if there is one. A new session gets the id.
 func (s side) visit(t *testing.T, route, cookie, id string) (answer, string) {
 	t.Helper()
 	r, err := http.NewRequest("GET", s.base+route, nil)
@@ -174,7 +107,7 @@ func roundTrip(t *testing.T, r *http.Request) ([]byte, http.Header) {
 	return body, resp.Header
 }
 
-// sentCookie is the session cookie's value as it stands in Set-Cookie.
+// sentCookie returns the session cookie's value as it is in Set-Cookie.
 func sentCookie(h http.Header) string {
 	for _, line := range h["Set-Cookie"] {
 		if rest, ok := strings.CutPrefix(line, cookieName+"="); ok {

@@ -19,7 +19,7 @@ import (
 
 const cookieName = "connect.sid"
 
-// liveIDs are ids that the two programs must escape, sign and take apart alike.
+// liveIDs are ids that both programs must escape, sign and parse in the same way.
 var liveIDs = []string{
 	"Zk3vQh1cT9yUeWm2LrXa0BpDsGnJf7oK",
 	"3f2b8c1e-8a7d-4b1e-9d55-0c1f2a3b4c5d",
@@ -81,7 +81,7 @@ func serveRecord(kept store.Store, w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(rec.Data)
 }
 
-// Each program takes the other's cookies and records, whatever the id.
+// Each program accepts the cookies and records of the other, whatever the id.
 func TestLiveEachAcceptsTheOthersSessions(t *testing.T) {
 	t.Parallel()
 	secrets := []string{"shared-secret-of-both-programs"}
@@ -98,7 +98,7 @@ func TestLiveEachAcceptsTheOthersSessions(t *testing.T) {
 			if read.ID != id || read.Data["writer"] != from.name || read.Data["visits"] != 1.0 {
 				t.Errorf("id %q: %s reads %+v from the session that %s stored", id, to.name, read, from.name)
 			}
-			// It writes on, and the first reads that.
+			// The second program writes, and the first one reads that.
 			if _, again := to.visit(t, "/write", cookie, "another"); again != cookie {
 				t.Errorf("id %q: %s sends the cookie %q, and %s %q", id, to.name, again, from.name, cookie)
 			}
@@ -112,7 +112,8 @@ func TestLiveEachAcceptsTheOthersSessions(t *testing.T) {
 	}
 }
 
-// Each refuses what was tampered with, and neither adopts the id in it.
+// Each program refuses cookies that were tampered with, and neither uses the id in them for a new
+// session.
 func TestLiveEachRefusesTamperedCookies(t *testing.T) {
 	t.Parallel()
 	secrets := []string{"shared-secret-of-both-programs"}
@@ -133,12 +134,12 @@ func TestLiveEachRefusesTamperedCookies(t *testing.T) {
 		if read, _ := to.visit(t, "/read", cookie, "fresh"); read.ID != id {
 			t.Errorf("%s refuses the cookie of %s as it was: %+v", to.name, from.name, read)
 		}
-		// The next way begins with stores that know nothing of this one.
+		// The other direction begins with empty stores.
 		id = "C" + id[1:]
 	}
 }
 
-// tampered changes a signed cookie in the ways in which one can.
+// tampered returns a signed cookie with several changes.
 func tampered(cookie string) map[string]string {
 	dot := strings.LastIndexByte(cookie, '.')
 	first := cookie[dot+1]
@@ -158,7 +159,7 @@ func tampered(cookie string) map[string]string {
 	}
 }
 
-// While secrets are rotated, each takes what the other signed with any of its own,
+// While secrets are rotated, each program accepts what the other signed with any of its secrets,
 // and nothing else.
 func TestLiveRotatedSecrets(t *testing.T) {
 	t.Parallel()
@@ -170,7 +171,7 @@ func TestLiveRotatedSecrets(t *testing.T) {
 	for name, secrets := range map[string][]string{"old": {older}, "both": {newer, older}, "new": {newer}} {
 		sides[name] = []side{startGo(t, secrets...), {"node", base + "/" + name}}
 	}
-	accepts := map[string][]string{ // who takes the cookies of whom
+	accepts := map[string][]string{ // the programs that issue and accept the cookies
 		"old": {"old"}, "both": {"old", "both", "new"}, "new": {"both", "new"},
 	}
 	for signer := range sides {

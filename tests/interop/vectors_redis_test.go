@@ -16,8 +16,8 @@ import (
 	"github.com/nestsession/session/tests/interop/engine"
 )
 
-// What connect-redis does to Redis, step by step, is what comes of the calls that
-// the library makes of its store, if each is done as connect-redis would do it.
+// The library's calls of its store lead to the same commands as connect-redis sends, if each call
+// is executed as connect-redis would.
 func TestVectorsRedisSequences(t *testing.T) {
 	t.Parallel()
 	type vector struct {
@@ -109,7 +109,7 @@ func TestVectorsRedisSequences(t *testing.T) {
 	}
 }
 
-// redisSteps are what the handlers of the sequences did.
+// redisSteps are the handlers of the sequences.
 var redisSteps = map[string]func(*session.Session[engine.Data]) error{
 	"newcomer writes": putN("n", 1),
 	"reads":           nothing,
@@ -124,7 +124,7 @@ var redisSteps = map[string]func(*session.Session[engine.Data]) error{
 		return putN("m", 1)(s)
 	},
 	"sets the lifetime to 0 and changes data": func(s *session.Session[engine.Data]) error {
-		s.SetMaxAge(1) // below a millisecond: 0 ms
+		s.SetMaxAge(1) // less than a millisecond: 0 ms
 		return putN("n", 2)(s)
 	},
 }
@@ -138,8 +138,8 @@ func putN(key string, n float64) func(*session.Session[engine.Data]) error {
 	}
 }
 
-// redis is a store that does what connect-redis does with each call and writes the
-// commands down. Its keys live as long as the vectors say that they did.
+// redis is a store that executes each call as connect-redis does and records the commands. Its keys
+// live as long as the vectors say.
 type redis struct {
 	keeping
 	prefix         string
@@ -170,7 +170,7 @@ func (r *redis) Update(ctx context.Context, rec store.Record) (store.Version, er
 	if _, err := r.keeping.Load(ctx, rec.ID); err != nil {
 		return 0, err
 	}
-	if engine.IsTombstone(rec) { // which express-session does not write before it deletes
+	if engine.IsTombstone(rec) { // express-session does not write it before it deletes
 		return r.keeping.Create(ctx, rec)
 	}
 	return r.set(ctx, rec)

@@ -18,8 +18,8 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// sameDocument compares the text of two documents as JSON values, their cookie
-// members as express-session reads them.
+// sameDocument compares two documents as JSON values, with their cookie members as express-session
+// reads them.
 func sameDocument(a, b string) bool {
 	return reflect.DeepEqual(compare.Document(parsed(a)), compare.Document(parsed(b)))
 }
@@ -32,7 +32,7 @@ func parsed(text string) any {
 	return v
 }
 
-// cookieText is the text of a document's cookie member.
+// cookieText returns the text of a document's cookie member.
 func cookieText(t *testing.T, document string) string {
 	t.Helper()
 	var members map[string]json.RawMessage
@@ -42,7 +42,7 @@ func cookieText(t *testing.T, document string) string {
 	return string(members["cookie"])
 }
 
-// dataIn is what a document holds besides its cookie.
+// dataIn returns a document without its cookie.
 func dataIn(t *testing.T, document string) engine.Data {
 	t.Helper()
 	var d engine.Data
@@ -53,8 +53,8 @@ func dataIn(t *testing.T, document string) engine.Data {
 	return d
 }
 
-// The stored document says what express-session's says, its cookie member in the
-// same bytes wherever Go has words for the same settings, and lives as long.
+// The stored document is equivalent to express-session's, and lives as long. The cookie member has
+// the same bytes, if Go's types can express the settings.
 func TestVectorsStoreDocuments(t *testing.T) {
 	t.Parallel()
 	type vector struct {
@@ -85,7 +85,7 @@ func TestVectorsStoreDocuments(t *testing.T) {
 					(*d)[key] = value
 				}
 			})
-			// "lifetime changed by handler": the options say one minute, the document does not.
+			// "lifetime changed by handler": the options have one minute, the document does not.
 			var want struct{ Cookie struct{ OriginalMaxAge any } }
 			if err := json.Unmarshal([]byte(v.MemoryJSON), &want); err != nil {
 				t.Error(err)
@@ -116,8 +116,8 @@ func TestVectorsStoreDocuments(t *testing.T) {
 	}
 }
 
-// sayable tells the cookie members that Go can write to the letter: not those with
-// settings that are off or null in place of left out, or spelled in another way.
+// sayable reports whether Go can write a cookie member with the same bytes. It cannot if settings
+// are false or null instead of missing, or are spelled in another way.
 func sayable(cookie string) bool {
 	for _, odd := range []string{`"secure":false`, `"secure":null`, `"domain":null`, `"sameSite":null`, `"sameSite":true`} {
 		if bytes.Contains([]byte(cookie), []byte(odd)) {
@@ -135,7 +135,7 @@ func ttl(expires, now time.Time, untimed int) int {
 	return int(math.Ceil(float64(expires.Sub(now).Milliseconds()) / 1000))
 }
 
-// keeping is a store of which nothing expires.
+// keeping is a store whose sessions do not expire.
 type keeping struct {
 	records map[string]store.Record
 	version store.Version
@@ -181,9 +181,9 @@ func (k *keeping) Delete(_ context.Context, id string) error {
 	return nil
 }
 
-// Every text that express-session can read is read alike and written back alike.
-// What makes it fail for ever makes a new session here; so do texts that no program
-// meant as a session.
+// Every text that express-session can read is read in the same way, and written back in the same
+// way. A text that makes express-session fail for ever makes a new session here; so does a text
+// that no program meant as a session.
 func TestVectorsStoreReading(t *testing.T) {
 	t.Parallel()
 	type seen struct {
@@ -237,13 +237,13 @@ func TestVectorsStoreReading(t *testing.T) {
 			}
 			continue
 		}
-		// Numbers are compared as JavaScript reads them; here none is rounded.
+		// Numbers are compared as JavaScript reads them; the library does not round them.
 		if text, err := json.Marshal(saw.Data); err != nil || !reflect.DeepEqual(parsed(string(text)), any(map[string]any(want.HandlerSaw.Data))) {
 			t.Errorf("%s: the handler sees %v, not %v", v.Name, saw.Data, want.HandlerSaw.Data)
 		}
-		readable := want.Status == 200.0 // not where express-session never answers
+		readable := want.Status == 200.0 // except where express-session never answers
 		_, odd := want.HandlerSaw.Cookie.MaxAge.(float64)
-		odd = odd && want.HandlerSaw.Cookie.MaxAge == 1767225660000.0 // a date that is a number is no date to it
+		odd = odd && want.HandlerSaw.Cookie.MaxAge == 1767225660000.0 // express-session does not read a date that is a number
 		if got := saw.Cookie.MaxAge; readable && !odd && got != want.HandlerSaw.Cookie.MaxAge {
 			t.Errorf("%s: %v ms remain, not %v", v.Name, got, want.HandlerSaw.Cookie.MaxAge)
 		}
@@ -264,7 +264,7 @@ func TestVectorsStoreReading(t *testing.T) {
 	}
 }
 
-// expiryIn is the date in a document, as a shared store would know it.
+// expiryIn returns the date in a document, as a shared store would have it.
 func expiryIn(text string) time.Time {
 	var doc struct{ Cookie struct{ Expires any } }
 	if json.Unmarshal([]byte(text), &doc) != nil {
@@ -280,7 +280,7 @@ func expiryIn(text string) time.Time {
 	return time.Time{}
 }
 
-// milliseconds is the time that remains, as express-session's maxAge.
+// milliseconds returns the remaining time, as express-session's maxAge.
 func milliseconds(at, now time.Time) any {
 	if at.IsZero() {
 		return nil

@@ -43,7 +43,7 @@ func vectors[V any](t *testing.T, name string) []V {
 	return file.Vectors
 }
 
-// clock is one that stands still until it is set.
+// clock does not move until a test sets it.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -61,12 +61,12 @@ func (c *clock) set(t time.Time) {
 	c.now = t
 }
 
-// bench is an application for vectors: a server around one manager, its ids, clock
-// and store in the test's hands.
+// bench is an application for vectors: a server with one manager, whose ids, clock and store the
+// test controls.
 type bench struct {
 	clock   clock
 	kept    *memstore.Store
-	ids     []string // the first is returned next, the last for ever
+	ids     []string // the generator returns these in order; the last one is repeated
 	handler func(*session.Session[engine.Data])
 	server  *httptest.Server
 }
@@ -80,7 +80,7 @@ type benchOptions struct {
 	store   store.Store // nil: kept
 }
 
-// newBench starts one. The error says that the configuration is refused.
+// newBench starts an application. The error says that the configuration is refused.
 func newBench(t *testing.T, o benchOptions) (*bench, error) {
 	t.Helper()
 	b := &bench{ids: o.ids, handler: func(*session.Session[engine.Data]) {}}
@@ -152,7 +152,7 @@ func (b *bench) record(t *testing.T, id string) (store.Record, bool) {
 	return rec, err == nil
 }
 
-// oneLine is the only Set-Cookie line of a response, or "".
+// oneLine returns the only Set-Cookie line of a response, or "".
 func oneLine(resp *client.Response) string {
 	if lines := resp.Header["Set-Cookie"]; len(lines) > 0 {
 		return fmt.Sprint(lines[0], map[bool]string{true: " and more"}[len(lines) > 1])
@@ -160,7 +160,7 @@ func oneLine(resp *client.Response) string {
 	return ""
 }
 
-// secretOf reads a secret of a vector: text, or {"hex":...}.
+// secretOf reads a secret of a vector: a text, or {"hex":...}.
 func secretOf(t *testing.T, raw json.RawMessage) string {
 	t.Helper()
 	var text string
@@ -178,8 +178,7 @@ func secretOf(t *testing.T, raw json.RawMessage) string {
 	return string(secret)
 }
 
-// Every id is signed as express-session signs it, and of every way to send it back
-// the same are accepted.
+// Every id is signed as express-session signs it, and the same forms of a cookie are accepted.
 func TestVectorsSigning(t *testing.T) {
 	t.Parallel()
 	type vector struct {
@@ -208,7 +207,7 @@ func TestVectorsSigning(t *testing.T) {
 			if err == nil {
 				t.Errorf("%s: an empty secret is accepted", v.Name)
 			}
-			continue // express-session takes it and signs with nothing
+			continue // express-session accepts the empty secret and signs with it
 		}
 		if err != nil {
 			t.Errorf("%s: %v", v.Name, err)
@@ -233,9 +232,9 @@ func TestVectorsSigning(t *testing.T) {
 	}
 }
 
-// Every Set-Cookie line is express-session's, byte for byte. What it cannot write
-// either is refused when the manager is made, or fails the request: no session is
-// stored that nobody could come back to.
+// Every Set-Cookie line is the same as express-session's, byte for byte. If express-session cannot
+// write it either, New refuses the configuration or the request fails: no session is stored whose
+// client could not return to it.
 func TestVectorsSetCookie(t *testing.T) {
 	t.Parallel()
 	type vector struct {
@@ -250,8 +249,8 @@ func TestVectorsSetCookie(t *testing.T) {
 	}
 	for _, v := range vectors[vector](t, "set-cookie") {
 		if bytes.Contains(v.Options["cookie"], []byte(`"+0`)) {
-			// A year above 9999: no time.Duration is a lifetime as long. Package cookie,
-			// which takes the date as it is, is tested with this vector.
+			// A year above 9999: no time.Duration is that long. This vector tests package cookie,
+			// which takes the date as it is.
 			continue
 		}
 		if cookie, unknown := bytes.CutPrefix(v.Options["cookie"], []byte(`{"color":"blue",`)); unknown {
@@ -297,7 +296,7 @@ func TestVectorsSetCookie(t *testing.T) {
 	}
 }
 
-// Of every Cookie header the same id is taken, or none.
+// From every Cookie header the same id is read, or none.
 func TestVectorsCookieHeaders(t *testing.T) {
 	t.Parallel()
 	type vector struct {
@@ -337,7 +336,7 @@ func TestVectorsCookieHeaders(t *testing.T) {
 	}
 }
 
-// asking is an empty store that remembers which ids it was asked for.
+// asking is an empty store that records which ids were loaded.
 type asking struct{ ids []string }
 
 func (a *asking) Load(_ context.Context, id string) (store.Record, error) {

@@ -13,7 +13,7 @@ import (
 	"github.com/nestsession/session/internal/servers"
 )
 
-// beside are the stores of a Node application and a login server.
+// beside is a way to open a store for a Node application and a login server.
 var beside = map[string]func(t *testing.T) (nodeSettings, string){
 	"connect-redis": func(t *testing.T) (nodeSettings, string) {
 		server := servers.StartRedis(t, servers.RedisOptions{Password: "password-of-the-server"})
@@ -39,10 +39,10 @@ func neighbors(t *testing.T, kind string, flags ...string) (node side, l loginSe
 	return node, startLoginServer(t, t.TempDir(), store, flags...), store
 }
 
-// adaThere is user 1 of the Node application, whose users are not the login server's.
+// adaThere is user 1 of the Node application, whose users are not those of the login server.
 var adaThere = data{"id": 1.0, "username": "ada", "role": "admin"}
 
-func TestUsersOfANodeApplicationAreNobodyAtTheLoginServer(t *testing.T) {
+func TestUsersOfANodeApplicationAreNotLoggedInAtTheLoginServer(t *testing.T) {
 	t.Parallel()
 	for kind := range beside {
 		t.Run(kind, func(t *testing.T) {
@@ -66,7 +66,7 @@ func TestUsersOfANodeApplicationAreNobodyAtTheLoginServer(t *testing.T) {
 			page.at(t, l, "GET", "/login", "").want(t, 200, "You are logged in as ada at another application", `action="/login"`)
 			page.at(t, l, "GET", "/me", "").want(t, 401, "You are logged in as ada at another application", `action="/login"`)
 
-			// Nor does it help to write what the login server writes.
+			// It does not help to write into the session what the login server writes.
 			ada.atNode(t, node, "POST", "/merge", data{"nestsession": data{"user": data{"id": 1, "username": "grace"}}})
 			ada.at(t, l, "GET", "/me", "").want(t, 401, "as ada at another application")
 			its, _ := grace.atNode(t, node, "GET", "/read", nil).Data["__nestsession"].(data)
@@ -91,9 +91,9 @@ func TestUsersOfANodeApplicationAreNobodyAtTheLoginServer(t *testing.T) {
 	}
 }
 
-// What a Node application keeps stays as it is through logins and logouts beside it, however
-// these come about.
-func TestLoginsBesideANodeApplicationLeaveItsOwn(t *testing.T) {
+// A Node application's members of a session stay unchanged through logins and logouts at the login
+// server, whichever came first.
+func TestLoginsKeepANodeApplicationsMembers(t *testing.T) {
 	t.Parallel()
 	for kind := range beside {
 		t.Run(kind, func(t *testing.T) {
@@ -146,7 +146,8 @@ func TestLoginsBesideANodeApplicationLeaveItsOwn(t *testing.T) {
 			both.at(t, l, "POST", "/login", `{"username":"grace","password":"another one of that length"}`).want(t, 200)
 			still("logged in as another user", 200)
 
-			// Where nobody else has anything, a logout ends the session and takes the cookie away.
+			// If no other application has members in the session, a logout ends it and removes the
+			// cookie.
 			id := (&visitor{cookie: phone.cookies[cookieName]}).id(t)
 			out := phone.at(t, l, "POST", "/logout", "").want(t, 204)
 			if !slices.ContainsFunc(out.sent, func(c *http.Cookie) bool {
@@ -161,8 +162,8 @@ func TestLoginsBesideANodeApplicationLeaveItsOwn(t *testing.T) {
 	}
 }
 
-// An open page hears at once that its session is logged out, though Node keeps it.
-func TestPagesBesideANodeApplicationHearOfTheLogout(t *testing.T) {
+// An open page is notified at once that its user was logged out, although Node keeps the session.
+func TestPagesAreNotifiedOfALogoutBesideNode(t *testing.T) {
 	t.Parallel()
 	node, l, _ := neighbors(t, "connect-redis")
 	var both, phone person
@@ -194,7 +195,7 @@ func TestPagesBesideANodeApplicationHearOfTheLogout(t *testing.T) {
 	}
 }
 
-// Two login servers with accounts of their own, on one store and with one cookie.
+// Two login servers with different accounts, on one store and with one cookie.
 func TestLoginServersOnOneStoreKeepTheirUsersApart(t *testing.T) {
 	t.Parallel()
 	_, l, store := neighbors(t, "connect-redis")
@@ -211,8 +212,9 @@ func TestLoginServersOnOneStoreKeepTheirUsersApart(t *testing.T) {
 	kim.at(t, l, "GET", "/me", "").want(t, 200, "kim")
 }
 
-// What names a user in some applications is shown, and breaks nothing.
-func TestUsersOfAnyFormAreShownByName(t *testing.T) {
+// The login server shows a user's name, whatever form the Node application keeps it in, and handles
+// every form without an error.
+func TestUsersInAnyFormAreShownByName(t *testing.T) {
 	t.Parallel()
 	node, l, _ := neighbors(t, "connect-redis")
 	for _, c := range []struct {

@@ -12,8 +12,8 @@ import (
 	"github.com/nestsession/session"
 )
 
-// during runs a handler of the Go application for the visitor, which has the session
-// loaded when it starts. It returns the answer's status.
+// during runs a handler of the Go application for the visitor, whose session is loaded when it
+// starts. It returns the status of the response.
 func (r *rig) during(t *testing.T, v *visitor, do func(context.Context, *session.Session[data])) int {
 	t.Helper()
 	req := httptest.NewRequestWithContext(t.Context(), "GET", "/"+v.app, nil)
@@ -29,7 +29,7 @@ func (r *rig) during(t *testing.T, v *visitor, do func(context.Context, *session
 	return w.Code
 }
 
-// No update of Go is lost while Node reads and touches the session.
+// No update by Go is lost while Node reads and touches the session.
 func updatesDuringTouches(t *testing.T, r *rig) {
 	const updates = 12
 	v := r.logIn(t, r.node, "hour")
@@ -66,8 +66,8 @@ func updatesDuringTouches(t *testing.T, r *rig) {
 	}
 }
 
-// A change of Go that meets one which Node has stored meanwhile is made anew on top
-// of that, whether it was made before or after it.
+// If Node has stored a change meanwhile, Go's change is applied again on top of it, whether it was
+// made before or after.
 func changesMeet(t *testing.T, r *rig) {
 	v := r.logIn(t, r.node, "hour")
 	v.post(t, r.node, "/count", nil)
@@ -89,7 +89,7 @@ func changesMeet(t *testing.T, r *rig) {
 	}
 }
 
-// A touch of Go undoes nothing that Node has stored since Go read the session.
+// A touch by Go does not undo what Node has stored since Go read the session.
 func touchUndoesNothing(t *testing.T, r *rig) {
 	v := r.logIn(t, r.node, "hour")
 	r.during(t, v, func(context.Context, *session.Session[data]) {
@@ -100,8 +100,8 @@ func touchUndoesNothing(t *testing.T, r *rig) {
 	}
 }
 
-// A user who logs out at Node while a request to Go is under way stays logged out: the save
-// says so, and the page is sent.
+// A user who logs out at Node during a request to Go stays logged out: the save reports that, and
+// the page is sent.
 func logoutDuringRequest(t *testing.T, r *rig) {
 	tests := map[string]struct {
 		end func(*visitor)

@@ -5,15 +5,14 @@ import (
 	"time"
 )
 
-// rounding is what the npm packages' rounding, the machine's haste and a slow test
-// may make of an expiry.
+// rounding is a tolerance for an expiry: the npm packages round it, and the machine may be slow.
 const rounding = 2 * time.Second
 
-// shortLife is for how long the sessions of the application "short" live: a test waits
-// until it is over, and a busy machine has to log in and come back within it.
+// shortLife is how long the sessions of the application "short" live. Tests wait until it has
+// passed; and a busy machine has to log in and visit again within it.
 const shortLife = 8 * time.Second
 
-// around checks an expiry that something between start and now has set.
+// around checks an expiry that was set between start and now.
 func around(t *testing.T, what string, got, start time.Time, lifetime time.Duration) {
 	t.Helper()
 	if got.Before(start.Add(lifetime-rounding)) || got.After(time.Now().Add(lifetime+rounding)) {
@@ -21,8 +20,8 @@ func around(t *testing.T, what string, got, start time.Time, lifetime time.Durat
 	}
 }
 
-// A visit to either program that changes nothing prolongs the session for both, and
-// leaves the stored text as it is.
+// A visit to either program that changes nothing extends the session for both, and leaves the
+// stored text unchanged.
 func touchProlongsForBoth(t *testing.T, r *rig) {
 	for _, w := range r.ways() {
 		for _, at := range []side{w.to, w.from} {
@@ -42,8 +41,7 @@ func touchProlongsForBoth(t *testing.T, r *rig) {
 	}
 }
 
-// When the lifetime has passed, neither program knows the session, whoever stored or
-// touched it.
+// When the lifetime has passed, neither program knows the session, whichever stored or touched it.
 func expiresAtBoth(t *testing.T, r *rig) {
 	type ending struct {
 		way
@@ -70,8 +68,8 @@ func expiresAtBoth(t *testing.T, r *rig) {
 	}
 }
 
-// ends is when the session is over for each of the packages: those that keep whole
-// seconds answer it for part of another.
+// ends returns when the session has expired for each of the packages: those that keep whole seconds
+// serve it for part of another one.
 func (r *rig) ends(t *testing.T, id string) time.Time {
 	t.Helper()
 	at := r.expires(t, id)
@@ -81,9 +79,9 @@ func (r *rig) ends(t *testing.T, id string) time.Time {
 	return at.Add(1500 * time.Millisecond)
 }
 
-// Without maxAge the cookie is the browser's until it is closed, and the store keeps
-// the session for as long as the npm package does: a day after it was written, and with
-// most of them after each visit.
+// Without maxAge the browser keeps the cookie until it is closed, and the store keeps the session
+// as long as the npm package does: a day after it was written, and with most packages a day after
+// each visit.
 func withoutMaxAge(t *testing.T, r *rig) {
 	const day = 24 * time.Hour
 	for _, w := range r.ways() {
@@ -114,7 +112,7 @@ func withoutMaxAge(t *testing.T, r *rig) {
 	}
 }
 
-// A lifetime that one program gave a session is the session's at the other.
+// A lifetime that one program gave a session holds at the other program.
 func ownLifetime(t *testing.T, r *rig) {
 	const lifetime = 10 * time.Minute
 	for _, w := range r.ways() {
@@ -150,8 +148,7 @@ func rolling(t *testing.T, r *rig) {
 	}
 }
 
-// A session keeps the lifetime that it began with at a program that is set up with
-// another.
+// A session keeps its lifetime at a program that is configured with another one.
 func otherSettings(t *testing.T, r *rig) {
 	for _, w := range r.ways() {
 		v := r.logIn(t, w.from, "hour")
@@ -167,7 +164,7 @@ func otherSettings(t *testing.T, r *rig) {
 	}
 }
 
-// A sweep of Go removes what Node left to expire, and nothing that lives.
+// A sweep by Go removes the sessions that Node let expire, and no others.
 func sweepSparesTheLiving(t *testing.T, r *rig) {
 	dead, alive := r.logIn(t, r.node, "hour"), r.logIn(t, r.node, "hour")
 	r.setExpires(t, dead.id(t), time.Now().Add(-time.Hour))

@@ -7,17 +7,17 @@ import (
 	"testing"
 )
 
-// oddMembers are what a Node application may have in a session, as text: numbers in
-// forms that neither JavaScript nor Go gives back, names that mean something to
-// JavaScript, what is empty, escaped or deep.
+// oddMembers are members that a Node application may have in a session, as text: numbers in forms
+// that neither JavaScript nor Go writes, names with a meaning in JavaScript, and empty, escaped and
+// nested values.
 const oddMembers = `"big":9007199254740993,"negative":-12345678901234567890,"float":1.0,"huge":1e21,"tiny":5e-324,"minus":-0,` +
 	`"exact":0.1000000000000000055511151231257827,"nothing":null,"no":false,"empty":"","":"nameless",` +
 	`"list":[1,"two",null,{"three":[[],{}]},9007199254740993],"deep":{"__proto__":{"admin":true},"constructor":{"z":1,"a":2.50},"n":{"n":{"n":null}}},` +
 	`"when":"2026-03-01T12:34:56.789Z","text":"ключ, 日本, 🍪, \u00e9, \u2028, \u0000, \ud800, \u003cb\u003e\/, \"q\"",` +
 	`"10":"ten","9":"nine","spaced":[ 1 , 2 ],"Visits":"another case","ключ 🗝":{"✓":true},"__nest":1`
 
-// A save of Go keeps each member of a document that it does not change, letter for
-// letter and in its place, and puts what is new behind them.
+// A save by Go keeps each member of a document that it does not change, byte for byte and in its
+// place, and appends new ones.
 func goKeepsText(t *testing.T, r *rig) {
 	v := r.logIn(t, r.node, "hour")
 	id := v.id(t)
@@ -31,15 +31,15 @@ func goKeepsText(t *testing.T, r *rig) {
 	if got != want {
 		t.Errorf("after saves of Go the members are\n%s\nwant\n%s", got, want)
 	}
-	// And Node reads what it would have read of its own.
+	// And Node reads the values that it would have read from its own text.
 	a := v.get(t, r.node, "/read")
 	if a.ID != id || a.Data["when"] != "2026-03-01T12:34:56.789Z" || a.Data["huge"] != 1e21 || a.Data["visits"] != 2.0 {
 		t.Errorf("Node reads %v", a.Data)
 	}
 }
 
-// Names that express-session drops when it loads a session are dropped by both: none
-// of them comes to an application as data, or lasts beyond its next save.
+// Both programs drop the names that express-session drops when it loads a session: no application
+// gets them as data, and the next save removes them.
 func reservedNames(t *testing.T, r *rig) {
 	for _, w := range r.ways() {
 		v := r.logIn(t, w.from, "hour")
@@ -58,8 +58,8 @@ func reservedNames(t *testing.T, r *rig) {
 	}
 }
 
-// What Go puts in has the same value and type after Node has saved it with a key of
-// its own, and the reverse.
+// A value that Go stores has the same value and type after Node has saved it with a key of its own,
+// and the reverse.
 func valuesKeepTheirTypes(t *testing.T, r *rig) {
 	values := data{
 		"zero": 0.0, "minus": -1.5, "million": 1e6, "huge": 1e21, "tiny": 5e-324, "whole": math.MaxInt32 + 0.0,

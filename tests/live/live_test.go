@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// cases are what has to hold for two programs on one store, whatever the store.
+// cases are the tests of two programs on one store, for every store.
 var cases = []struct {
 	name string
 	run  func(*testing.T, *rig)
@@ -66,7 +66,7 @@ var cases = []struct {
 	{"NestJS and Go", nestAndGo},
 }
 
-// Each case, on each store, however its table came to be.
+// Each case, on each store, whichever program has made its table.
 func TestLive(t *testing.T) {
 	t.Parallel()
 	for _, s := range setups {
@@ -83,7 +83,7 @@ func TestLive(t *testing.T) {
 	}
 }
 
-// start has both programs open the store, in the order of the setup.
+// start makes both programs open the store, in the order of the setup.
 func (s setup) start(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{managers: map[string]*session.Manager[data]{}, untouchedWithoutMaxAge: s.untouchedWithoutMaxAge}

@@ -22,7 +22,7 @@ func knownAtBoth(t *testing.T, r *rig) {
 	}
 }
 
-// What is changed or dropped at one program is seen at the other.
+// What is changed or dropped by one program is seen by the other.
 func changesSeenAtBoth(t *testing.T, r *rig) {
 	for _, w := range r.ways() {
 		v := r.logIn(t, w.from, "hour")
@@ -60,8 +60,8 @@ func logoutEndsBoth(t *testing.T, r *rig) {
 	}
 }
 
-// isOver sees to it that neither program knows the session under the id, which the
-// visitor's cookie still names, and that neither brings it back.
+// isOver checks that neither program knows the session of the visitor's cookie, and that neither
+// brings it back.
 func (r *rig) isOver(t *testing.T, v *visitor, id string) {
 	t.Helper()
 	for _, w := range r.ways() {
@@ -79,7 +79,8 @@ func (r *rig) isOver(t *testing.T, v *visitor, id string) {
 	}
 }
 
-// A new id, given by one program, is the session's at both; the old id is nobody's.
+// When one program gives the session a new id, both know it by that id, and the old id leads to no
+// session.
 func regenerateAtBoth(t *testing.T, r *rig) {
 	for _, w := range r.ways() {
 		for _, at := range []side{w.to, w.from} {
@@ -115,9 +116,9 @@ func loginAgainElsewhere(t *testing.T, r *rig) {
 	}
 }
 
-// A browser that has a new id from Go's Renew, which keeps the data, is known at Node under that.
-// Under the old one Node finds nobody, and Go the same session for the grace, even if
-// Node has stored something there.
+// After Go's Renew, which keeps the data, Node knows a browser by the new id. With the old id Node
+// finds no session, and Go finds the same session during the grace period, even if Node has stored
+// something under the old id.
 func renewedByGo(t *testing.T, r *rig) {
 	v := r.logIn(t, r.node, "hour")
 	old, oldID := *v, v.id(t)
@@ -126,7 +127,7 @@ func renewedByGo(t *testing.T, r *rig) {
 		t.Fatal("Go gives no new id")
 	}
 	got := v.get(t, r.node, "/read")
-	delete(got.Data, "__nestsession") // Go's bookkeeping: nobody has come with the new id yet
+	delete(got.Data, "__nestsession") // Go's bookkeeping: no request has had the new id yet
 	if got.ID != a.ID || !reflect.DeepEqual(got.Data, data{"user": ada}) {
 		t.Errorf("Node finds %+v under the new id", got)
 	}
@@ -140,7 +141,7 @@ func renewedByGo(t *testing.T, r *rig) {
 	}
 }
 
-// Neither takes a cookie of the other's that was tampered with.
+// Neither program accepts a cookie of the other that was tampered with.
 func foreignCookiesRefused(t *testing.T, r *rig) {
 	for _, w := range r.ways() {
 		v := r.logIn(t, w.from, "hour")

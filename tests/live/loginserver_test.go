@@ -19,7 +19,7 @@ import (
 // loginServer is `nestsession serve --express`, as an operator runs it.
 type loginServer struct{ base string }
 
-// commandFolder is where the program is, if a test has built it.
+// commandFolder is the folder of the program, once a test has built it.
 var commandFolder string
 
 // command builds the program once for all tests.
@@ -34,8 +34,8 @@ var command = sync.OnceValues(func() (string, error) {
 	return program, build.Run()
 })
 
-// startLoginServer starts one on a store, with accounts of its own. Its folder may be
-// that of another one, whose accounts it then has.
+// startLoginServer starts one on a store, with its own accounts, or with those in the folder of
+// another one.
 func startLoginServer(t *testing.T, folder, store string, flags ...string) loginServer {
 	t.Helper()
 	program, err := command()
@@ -73,10 +73,10 @@ func startLoginServer(t *testing.T, folder, store string, flags ...string) login
 // person is a browser that goes to the login server and to Node.
 type person struct {
 	cookies map[string]string
-	page    bool // asks for pages
+	page    bool // it requests pages, not JSON
 }
 
-// said is an answer of the login server.
+// said is a response of the login server.
 type said struct {
 	status int
 	text   string
@@ -119,7 +119,7 @@ func (p *person) at(t *testing.T, l loginServer, method, path, body string) said
 	return a
 }
 
-// want fails unless the answer has the status and the texts.
+// want fails unless the response has the status and the texts.
 func (a said) want(t *testing.T, status int, texts ...string) said {
 	t.Helper()
 	if a.status != status {
@@ -153,7 +153,7 @@ func (p *person) atNode(t *testing.T, node side, method, route string, body any)
 	return a
 }
 
-// devices are the digests on the person's list of devices, the current one first.
+// devices returns the digests on the person's list of devices, the current one first.
 func (p *person) devices(t *testing.T, l loginServer) []string {
 	t.Helper()
 	var list struct{ Sessions []struct{ Session string } }

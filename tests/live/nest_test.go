@@ -14,8 +14,8 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// account is what the NestJS application keeps, as its Go counterpart declares it, and
-// a key of Go's own.
+// account is the data of the NestJS application, as its Go counterpart declares them, with a key
+// that only Go uses.
 type account struct {
 	User   *user `json:"user,omitempty"`
 	Visits int   `json:"visits,omitempty"`
@@ -37,7 +37,7 @@ const (
 	adaAsText = `{"id":42,"username":"ada","name":"Ada Lovelace 🎩","roles":["admin","author"],"createdAt":"2025-12-10T09:30:00.125Z"}`
 )
 
-// startGoNest serves what the NestJS application does: POST, GET and DELETE of /session.
+// startGoNest serves the same routes as the NestJS application: POST, GET and DELETE of /session.
 func startGoNest(t *testing.T, kept store.Store) side {
 	t.Helper()
 	cfg := express.Config(secret)
@@ -71,13 +71,13 @@ func startGoNest(t *testing.T, kept store.Store) side {
 	return side{"Go", server.URL}
 }
 
-// atSession requests /session, and returns the status and the text of the answer.
+// atSession requests /session, and returns the status and the text of the response.
 func (v *visitor) atSession(t *testing.T, s side, method, body string) (int, string, *http.Cookie) {
 	t.Helper()
 	return v.at(t, s, method, "/session", body)
 }
 
-// at requests a path, follows redirects, and returns the status and the text of the answer.
+// at requests a path, follows redirects, and returns the status and the text of the response.
 func (v *visitor) at(t *testing.T, s side, method, path, body string) (int, string, *http.Cookie) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, s.base+path, bytes.NewReader([]byte(body)))
@@ -106,8 +106,8 @@ func (v *visitor) at(t *testing.T, s side, method, path, body string) (int, stri
 	return resp.StatusCode, string(bytes.TrimSpace(text)), nil
 }
 
-// A user who logs in at the NestJS application is logged in at the Go one, and the reverse;
-// a logout at either is one at both.
+// A user who logs in at the NestJS application is logged in at the Go one, and the reverse. A
+// logout at either ends the session at both.
 func nestAndGo(t *testing.T, r *rig) {
 	golang := startGoNest(t, r.kept)
 	for _, w := range []way{{r.nest, golang}, {golang, r.nest}} {
@@ -126,7 +126,7 @@ func nestAndGo(t *testing.T, r *rig) {
 					t.Errorf("%s does not know who logged in at %s: %d %s", s.name, w.from.name, status, text)
 				}
 			}
-			// Go puts in a key of its own, which the user's are not the worse for.
+			// Go stores a key of its own, which does not affect the user's keys.
 			v.atSession(t, golang, "PUT", "")
 			if _, text, _ := v.atSession(t, r.nest, "GET", ""); text != adaAsText {
 				t.Errorf("after a save of Go, NestJS knows %s", text)
@@ -149,8 +149,8 @@ func nestAndGo(t *testing.T, r *rig) {
 	}
 }
 
-// nestMethods calls regenerate, reload and save at the NestJS application, and looks
-// at the session with both.
+// nestMethods calls regenerate, reload and save at the NestJS application, and reads the session
+// with both programs.
 func nestMethods(t *testing.T, r *rig, golang side) {
 	v := &visitor{}
 	v.atSession(t, golang, "POST", "")

@@ -9,7 +9,7 @@ import (
 	"github.com/nestsession/session"
 )
 
-// owned is how many sessions of the owner Go lists.
+// owned returns the number of sessions of the owner that Go lists.
 func (r *rig) owned(t *testing.T, owner string) []session.Info[data] {
 	t.Helper()
 	var found []session.Info[data]
@@ -26,8 +26,8 @@ func (r *rig) owned(t *testing.T, owner string) []session.Info[data] {
 	return found
 }
 
-// The owner that Go has given a session stays, and is found, when Node saves and
-// touches it; and revoking the owner logs the user out of Node.
+// The owner that Go has given a session stays, and the session is found by it, when Node saves and
+// touches the session. Revoking the owner logs the user out of Node.
 func ownerOutlivesNode(t *testing.T, r *rig) {
 	const owner = "user:ключ'\"%_42"
 	for _, w := range r.ways() {
@@ -51,7 +51,7 @@ func ownerOutlivesNode(t *testing.T, r *rig) {
 	}
 }
 
-// A session that Node has regenerated, so that it is empty, is nobody's.
+// A session that Node has regenerated, and that is therefore empty, has no owner.
 func ownerEndsWithRegenerate(t *testing.T, r *rig) {
 	const owner = "user:of a regenerated session"
 	v := r.logIn(t, r.golang, "hour")
@@ -68,8 +68,8 @@ func ownerEndsWithRegenerate(t *testing.T, r *rig) {
 	}
 }
 
-// A session that only Node keeps alive, beyond the time that Go last knew of, is
-// still its owner's after a sweep.
+// A session that only Node extends, beyond the expiry that Go has seen, is still found by its owner
+// after a sweep.
 func ownerOfWhatNodeProlongs(t *testing.T, r *rig) {
 	const owner = "user:who is at Node all day"
 	v := r.logIn(t, r.golang, "short")

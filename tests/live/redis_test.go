@@ -17,7 +17,7 @@ func inRedis(t *testing.T, s setup) (nodeSettings, func(context.Context) opened)
 	return nodeSettings{Kind: "connect-redis", URL: redisURL(server.Addr()), Prefix: s.prefix}, openRedis(t, s, server.Addr())
 }
 
-// inRedisCluster is with a prefix whose hash tag keeps all sessions in one slot.
+// inRedisCluster uses a prefix whose hash tag keeps all sessions in one slot.
 func inRedisCluster(t *testing.T, s setup) (nodeSettings, func(context.Context) opened) {
 	addrs := servers.StartRedisCluster(t, servers.ClusterOptions{Password: redisPassword}).Addrs()
 	node := nodeSettings{Kind: "connect-redis", URL: redisURL(addrs[0]), Prefix: s.prefix}

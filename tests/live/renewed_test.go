@@ -11,18 +11,18 @@ import (
 	"github.com/nestsession/session"
 )
 
-// seen is what Node says of a cookie: of the page that needs a login, of the session that
-// a socket has kept since its handshake, and of what is stored under the cookie's id.
+// seen is what Node returns for a cookie: the page that needs a login, the session that a socket
+// has had since its handshake, and the data that are stored under the cookie's id.
 type seen struct {
 	status     int
 	body       string
 	cookies    int
 	reloaded   data
 	kept       bool
-	keptByNode bool // after Node has put something in
+	keptByNode bool // after Node has stored something in the session
 }
 
-// look asks Node with a cookie whose id a socket's handshake had.
+// look asks Node with a cookie, which was also that of a socket's handshake.
 func (r *rig) look(t *testing.T, v visitor) seen {
 	t.Helper()
 	id := v.id(t)
@@ -48,8 +48,8 @@ func (r *rig) look(t *testing.T, v visitor) seen {
 	return s
 }
 
-// After a Renew or a Login of Go, Node sees with the old id what it sees after its own
-// regenerate, no more and no less; a logout at Node with the new id is the end at both.
+// After Go's Renew or Login, Node sees with the old id what it sees after its own regenerate, no
+// more and no less. A logout at Node with the new id ends the session at both programs.
 func oldIDAsAfterRegenerate(t *testing.T, r *rig) {
 	for _, c := range []struct {
 		at    side
@@ -84,8 +84,8 @@ func oldIDAsAfterRegenerate(t *testing.T, r *rig) {
 	}
 }
 
-// A logout at one Go node of a session that another one has renewed ends it at Node, also
-// if the node has loaded it before.
+// A logout at one Go node, of a session that another node has renewed, ends the session at Node,
+// even if the node has loaded it before.
 func logoutOfWhatAnotherNodeRenewed(t *testing.T, r *rig) {
 	b := *r
 	b.managers = map[string]*session.Manager[data]{"hour": goManager(t, r.kept, apps[0])}
@@ -107,7 +107,7 @@ func logoutOfWhatAnotherNodeRenewed(t *testing.T, r *rig) {
 	} {
 		for _, route := range []string{"/renew", "/enter"} {
 			if route == "/enter" && name == "later" {
-				continue // the old id of a login reads nothing
+				continue // after a login the old id reads nothing
 			}
 			v := r.logIn(t, r.node, "hour")
 			old := *v
@@ -116,7 +116,7 @@ func logoutOfWhatAnotherNodeRenewed(t *testing.T, r *rig) {
 				v.post(t, r.node, "/handshake", nil)
 			})
 			if route == "/enter" {
-				// A login is not undone by a logout of who was there before.
+				// A logout with the old session does not undo a login.
 				if a := v.get(t, r.node, "/read"); a.ID != v.id(t) || !reflect.DeepEqual(a.Data["user"], any(ada)) {
 					t.Errorf("%s: a logout under the id before the login has ended it: %+v", name, a)
 				}
@@ -130,8 +130,8 @@ func logoutOfWhatAnotherNodeRenewed(t *testing.T, r *rig) {
 	}
 }
 
-// What Node can write into the member that Go keeps its bookkeeping in, by an
-// Object.assign of a request's body, leads nowhere, and makes nobody an owner.
+// What a request can make Node write into the member with Go's bookkeeping, by Object.assign of its
+// body, leads to no session and sets no owner.
 func plantedBookkeeping(t *testing.T, r *rig) {
 	const owner = "user:of what was planted"
 	victim := r.logIn(t, r.golang, "hour")
@@ -145,7 +145,7 @@ func plantedBookkeeping(t *testing.T, r *rig) {
 	} {
 		v := r.logIn(t, r.node, "hour")
 		v.post(t, r.node, "/merge", data{"__nestsession": member, "user": "eve"})
-		for range 2 { // before and after a save of Go
+		for range 2 { // before and after a save by Go
 			if a := v.get(t, r.golang, "/read"); a.ID != v.id(t) || a.Data["user"] != "eve" {
 				t.Errorf("%s: Go sees %+v", name, a)
 			}

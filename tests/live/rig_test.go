@@ -13,7 +13,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// rig is one store with both programs on it.
+// rig is one store with both programs.
 type rig struct {
 	opened
 	managers map[string]*session.Manager[data] // by app
@@ -21,18 +21,17 @@ type rig struct {
 	golang   side
 	nest     side
 
-	// untouchedWithoutMaxAge says that the npm package touches no session that has
-	// no maxAge.
+	// untouchedWithoutMaxAge says that the npm package does not touch a session without maxAge.
 	untouchedWithoutMaxAge bool
 }
 
 // opened is the store as Go has it.
 type opened struct {
 	kept  store.Store
-	sweep func(context.Context) error // what it does by itself from time to time
+	sweep func(context.Context) error // what the store does by itself at intervals
 }
 
-// way is a case's two programs, each of which is from once.
+// way is the order of a case's two programs: the session begins at from.
 type way struct{ from, to side }
 
 func (r *rig) ways() []way { return []way{{r.node, r.golang}, {r.golang, r.node}} }
@@ -47,11 +46,11 @@ func (r *rig) logIn(t *testing.T, s side, app string) *visitor {
 	return v
 }
 
-// ada is who logs in.
+// ada is the user who logs in.
 var ada = data{"id": 42.0, "name": "Ada Lovelace", "roles": []any{"admin", "author"}}
 
-// record is what a store keeps of a session: a row or a key's value, as the npm
-// package's own client reads it.
+// record is a session in the store, a row or a key's value, as the npm package's own client reads
+// it.
 type record struct {
 	Text    *string `json:"text,omitempty"`
 	Expires *int64  `json:"expires,omitempty"` // ms since 1970
@@ -64,7 +63,7 @@ func (r *rig) record(t *testing.T, id string) *record {
 	return kept
 }
 
-// expires is when the store ends the session, by its column or key.
+// expires returns when the session expires in the store, by its column or key.
 func (r *rig) expires(t *testing.T, id string) time.Time {
 	t.Helper()
 	kept := r.record(t, id)
@@ -74,7 +73,7 @@ func (r *rig) expires(t *testing.T, id string) time.Time {
 	return time.UnixMilli(*kept.Expires)
 }
 
-// text is the stored document.
+// text returns the stored document.
 func (r *rig) text(t *testing.T, id string) string {
 	t.Helper()
 	kept := r.record(t, id)
@@ -84,8 +83,8 @@ func (r *rig) text(t *testing.T, id string) string {
 	return *kept.Text
 }
 
-// setText stores another document under the id, as text, so that it has in it what a
-// JavaScript value cannot hold.
+// setText stores another document under the id, as text, so that it can contain what a JavaScript
+// value cannot.
 func (r *rig) setText(t *testing.T, id, text string) {
 	t.Helper()
 	r.raw(t, "PUT", id, record{Text: &text}, new(any))
@@ -121,10 +120,10 @@ func (r *rig) raw(t *testing.T, method, id string, body, into any) {
 	}
 }
 
-// maxWait is how long anything may take on a busy machine before the test calls it hung.
+// maxWait is how long anything may take on a busy machine before the test fails as hung.
 const maxWait = 2 * time.Minute
 
-// eventually looks again and again until it sees what it looks for.
+// eventually polls until the condition holds.
 func eventually(t *testing.T, what string, look func() bool) {
 	t.Helper()
 	again := time.NewTicker(20 * time.Millisecond)

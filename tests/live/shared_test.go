@@ -8,8 +8,8 @@ import (
 	"github.com/nestsession/session/internal/servers"
 )
 
-// Applications that have the same users say so to the login server, and are then logged in
-// and out together.
+// If the Node application has the same users, a flag says so to the login server. Users are then
+// logged in and out at both.
 func TestSharedUsersAreLoggedInAtBoth(t *testing.T) {
 	t.Parallel()
 	for kind := range beside {
@@ -31,8 +31,8 @@ func TestSharedUsersAreLoggedInAtBoth(t *testing.T) {
 	}
 }
 
-// A renamed cookie with a Domain, in a table with other names: both programs share the
-// session as they are told to.
+// A renamed cookie with a Domain, in a table with other names: both programs share the session with
+// these settings.
 func TestCookieAndColumnsOfOtherNamesAreShared(t *testing.T) {
 	t.Parallel()
 	server := servers.SharedMariaDB(t)

@@ -21,10 +21,10 @@ const (
 	cookieName = "connect.sid"
 )
 
-// data is what the Go applications keep, as who knows nothing of the other's keys.
+// data are the Go applications' data. No application knows the keys of the others.
 type data = map[string]any
 
-// apps are the applications that both programs serve on the store, alike.
+// apps are the applications that both programs serve on the store, with the same options.
 var apps = []nodeApp{
 	{Name: "hour", MaxAge: time.Hour.Milliseconds()},
 	{Name: "short", MaxAge: shortLife.Milliseconds()},
@@ -38,7 +38,7 @@ type side struct {
 	base string // URL
 }
 
-// answer is what a route says.
+// answer is the answer of a route.
 type answer struct {
 	Status int `json:"-"`
 	ID     string
@@ -46,7 +46,7 @@ type answer struct {
 	Sent   *http.Cookie `json:"-"` // nil if no session cookie was sent
 }
 
-// visitor is a browser at one of the applications, with what it is at both programs.
+// visitor is a browser with a cookie of one application, which both programs serve.
 type visitor struct {
 	app    string
 	cookie string // value of the session's cookie, as it was sent
@@ -72,7 +72,7 @@ func (v *visitor) visit(t *testing.T, s side, method, route string, body any) an
 	return a
 }
 
-// try is visit of any path, whatever the status of the answer.
+// try visits any path, and returns the response whatever its status.
 func (v *visitor) try(t *testing.T, s side, method, path string, body any) answer {
 	t.Helper()
 	text, err := json.Marshal(body)
@@ -90,7 +90,7 @@ func (v *visitor) try(t *testing.T, s side, method, path string, body any) answe
 	return v.do(t, s, r)
 }
 
-// do makes a request, and notes the cookie that comes back.
+// do makes a request, and keeps the cookie of the response.
 func (v *visitor) do(t *testing.T, s side, r *http.Request) answer {
 	t.Helper()
 	resp, err := http.DefaultClient.Do(r)
@@ -116,7 +116,7 @@ func (v *visitor) do(t *testing.T, s side, r *http.Request) answer {
 	return a
 }
 
-// id is the session's id, as it stands in the cookie before the signature.
+// id returns the session's id: the part of the cookie before the signature.
 func (v *visitor) id(t *testing.T) string {
 	t.Helper()
 	text, err := url.QueryUnescape(v.cookie)
@@ -127,7 +127,7 @@ func (v *visitor) id(t *testing.T) string {
 	return text[2:dot]
 }
 
-// goManager is the Go application's manager for an app, with the preset.
+// goManager returns the Go application's manager for an app, with the preset.
 func goManager(t *testing.T, kept store.Store, a nodeApp) *session.Manager[data] {
 	t.Helper()
 	cfg := express.Config(secret)
@@ -156,8 +156,8 @@ func startGo(t *testing.T, managers map[string]*session.Manager[data]) side {
 	return side{"Go", server.URL}
 }
 
-// goRoutes are what node/routes.js has, and three that only Go has: the Login and
-// the Renew that express-session does not know, and whose session it is.
+// goRoutes are the routes of node/routes.js, and three that only Go has: Login and Renew, which
+// express-session does not have, and the owner of the session.
 func goRoutes(mux *http.ServeMux, path string, m *session.Manager[data]) {
 	route := func(pattern string, do func(r *http.Request, s *session.Session[data], body data) error) {
 		method, route, _ := strings.Cut(pattern, " ")

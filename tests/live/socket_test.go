@@ -12,7 +12,7 @@ import (
 	"github.com/nestsession/session/websocketsession"
 )
 
-// socket serves a WebSocket that echoes, for as long as the session lives.
+// socket serves a WebSocket that echoes messages while the session lives.
 func socket(m *session.Manager[data]) http.Handler {
 	return m.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[data]) {
 		_ = websocketsession.Serve(w, r, s, websocketsession.Options{}, func(ctx context.Context, c *websocketsession.Conn) error {
@@ -42,7 +42,7 @@ func (r *rig) connect(t *testing.T, v *visitor) *websocket.Conn {
 	return c
 }
 
-// echoes reports whether the connection is alive.
+// echoes reports whether the connection works.
 func echoes(t *testing.T, c *websocket.Conn) error {
 	ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 	defer cancel()
@@ -53,8 +53,8 @@ func echoes(t *testing.T, c *websocket.Conn) error {
 	return err
 }
 
-// Go's WebSocket closes when Node logs the user out, as when Go does, and not when Node
-// changes or prolongs the session, or logs another user out.
+// Go's WebSocket closes when Node logs the user out, as when Go does, and not when Node changes or
+// extends the session or logs another user out.
 func socketEndsWithLogout(t *testing.T, r *rig) {
 	for _, at := range []side{r.node, r.golang} {
 		v, other := r.logIn(t, r.node, "hour"), r.logIn(t, r.node, "hour")

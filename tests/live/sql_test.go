@@ -52,7 +52,7 @@ func inSQLite(kind string, layout sqlstore.Layout) func(*testing.T, setup) (node
 	}
 }
 
-// inSQL is how Go opens a store in a table.
+// inSQL returns how Go opens a store in a table.
 func (s setup) inSQL(t *testing.T, driver, dsn string, cfg sqlstore.Config) func(context.Context) opened {
 	t.Helper()
 	db, err := sql.Open(driver, dsn)
@@ -62,7 +62,7 @@ func (s setup) inSQL(t *testing.T, driver, dsn string, cfg sqlstore.Config) func
 	t.Cleanup(func() { db.Close() })
 	db.SetMaxOpenConns(8)
 	cfg.DB, cfg.OwnerOf, cfg.OwnerColumn = db, session.OwnerOf, s.ownerColumn
-	cfg.Create = s.goFirst || s.ownerColumn != "" // what Node has made is used as it stands
+	cfg.Create = s.goFirst || s.ownerColumn != "" // a table that Node has made is used as it is
 	return func(ctx context.Context) opened {
 		kept, err := sqlstore.New(ctx, cfg)
 		if err != nil {

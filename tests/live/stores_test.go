@@ -7,18 +7,17 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// setup is a store of Node's, and how both programs come to it.
+// setup is one of Node's stores, and how both programs open it.
 type setup struct {
 	name string
 
-	// place makes an empty database, and returns what Node needs to know and how Go
-	// opens the store there.
+	// place makes an empty database, and returns Node's settings for it and how Go opens the store.
 	place func(*testing.T, setup) (nodeSettings, func(context.Context) opened)
 
-	goFirst     bool   // Go makes the table; otherwise the npm package
-	ownerColumn string // that Go adds to it
+	goFirst     bool   // Go makes the table; otherwise the npm package does
+	ownerColumn string // that Go adds to the table
 	timeZone    string // of Node's connections
-	prefix      string // of the keys; "": connect-redis's
+	prefix      string // of the keys; "": the prefix of connect-redis
 	rollback    bool   // SQLite keeps a rollback journal, as it does unless told otherwise
 
 	untouchedWithoutMaxAge bool

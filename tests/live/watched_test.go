@@ -14,7 +14,7 @@ import (
 	"github.com/nestsession/session/store/sqlstore"
 )
 
-// inRedisWatched is Redis by a store that hears of what Node writes.
+// inRedisWatched is Redis with a store that is notified of what Node writes.
 func inRedisWatched(t *testing.T, _ setup) (nodeSettings, func(context.Context) opened) {
 	server := servers.StartRedis(t, servers.RedisOptions{Password: redisPassword})
 	return nodeSettings{Kind: "connect-redis", URL: redisURL(server.Addr())}, func(ctx context.Context) opened {

@@ -12,6 +12,7 @@ import (
 	"github.com/nestsession/session/pgxstore"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/sqlstore"
+	"github.com/nestsession/session/tests/internal/relay"
 )
 
 // pair is two nodes on one table. The second records the events.
@@ -229,10 +230,13 @@ func TestTimeZones(t *testing.T) {
 func TestWholeIsOfWhenItWasAsked(t *testing.T) {
 	t.Parallel()
 	server := servers.SharedPostgres(t)
-	p := newProxy(t, server.Addr())
-	s := newStore(t, newPool(t, p.through(server.NewDatabase(t))), pgxstore.Config{Create: true, Heartbeat: 20 * time.Millisecond})
+	p := relay.New(t, server.Addr())
+	s := newStore(t, newPool(t, p.Through(server.NewDatabase(t))), pgxstore.Config{Create: true, Heartbeat: 20 * time.Millisecond})
 	const late = 200 * time.Millisecond
-	p.late.Store(int64(late))
+	p.OnReply(func(reply []byte) []byte {
+		<-time.After(late)
+		return reply
+	})
 	ctx, stop := context.WithTimeout(t.Context(), maxWait)
 	defer stop()
 	heard := 0

@@ -14,6 +14,7 @@ import (
 	"github.com/nestsession/session/pgxstore"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/nearcache"
+	"github.com/nestsession/session/tests/internal/relay"
 )
 
 // site is a node that writes, and one that reads through a cache and connects to the server
@@ -21,7 +22,7 @@ import (
 type site struct {
 	server *servers.Postgres
 	dsn    string
-	proxy  *proxy
+	proxy  *relay.Relay
 	writer *pgxstore.Store
 	reader *pgxstore.Store
 	near   *nearcache.Cache
@@ -33,10 +34,10 @@ func newSite(t *testing.T, heartbeat, stale time.Duration) *site {
 	t.Helper()
 	server := servers.StartPostgres(t, servers.PostgresOptions{})
 	s := &site{server: server, dsn: server.NewDatabase(t), stale: stale}
-	s.proxy = newProxy(t, server.Addr())
+	s.proxy = relay.New(t, server.Addr())
 	c := pgxstore.Config{Create: true, Heartbeat: heartbeat}
 	s.writer = newStore(t, newPool(t, s.dsn), c)
-	s.reader = newStore(t, newPool(t, s.proxy.through(s.dsn), "&pool_max_conns=3"), c)
+	s.reader = newStore(t, newPool(t, s.proxy.Through(s.dsn), "&pool_max_conns=3"), c)
 	s.near = cached(t, s.reader, nearcache.Config{MaxStale: stale})
 	w, ok := store.As[store.Watcher](s.near)
 	if !ok {
@@ -65,7 +66,7 @@ func TestStaleness(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]func(t *testing.T, s *site) (mend func()){
 		"cut": func(t *testing.T, s *site) func() {
-			s.proxy.cut()
+			s.proxy.Cut()
 			return func() {}
 		},
 		"terminated": func(t *testing.T, s *site) func() {
@@ -73,8 +74,8 @@ func TestStaleness(t *testing.T) {
 			return func() {}
 		},
 		"half-open": func(t *testing.T, s *site) func() {
-			s.proxy.halfOpen()
-			return s.proxy.heal
+			s.proxy.Silence(true)
+			return s.proxy.Heal
 		},
 		"listener frozen": func(t *testing.T, s *site) func() {
 			pid := s.backend(t)

@@ -15,6 +15,7 @@ import (
 	"github.com/nestsession/session/pgxstore"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/nearcache"
+	"github.com/nestsession/session/tests/internal/relay"
 )
 
 // listeners counts the connections to the database that listen.
@@ -118,9 +119,9 @@ func TestHooks(t *testing.T) {
 func TestEndBeforeTheFirstEvent(t *testing.T) {
 	t.Parallel()
 	server := servers.SharedPostgres(t)
-	p := newProxy(t, server.Addr())
-	s := newStore(t, newPool(t, p.through(server.NewDatabase(t))), pgxstore.Config{Create: true})
-	p.halfOpen()
+	p := relay.New(t, server.Addr())
+	s := newStore(t, newPool(t, p.Through(server.NewDatabase(t))), pgxstore.Config{Create: true})
+	p.Silence(true)
 	ctx, stop := context.WithCancel(t.Context())
 	ended, closed := make(chan error, 1), make(chan error, 1)
 	heard := func(ev store.Event) { t.Errorf("got %+v", ev) }
@@ -144,15 +145,15 @@ func TestEndBeforeTheFirstEvent(t *testing.T) {
 func TestNothingIsLeft(t *testing.T) {
 	server := servers.StartPostgres(t, servers.PostgresOptions{})
 	dsn := server.NewDatabase(t)
-	for name, fault := range map[string]func(p *proxy){
-		"whole":     func(*proxy) {},
-		"cut":       func(p *proxy) { p.halfOpen(); p.cut() },
-		"half-open": func(p *proxy) { p.halfOpen() },
+	for name, fault := range map[string]func(p *relay.Relay){
+		"whole":     func(*relay.Relay) {},
+		"cut":       func(p *relay.Relay) { p.Silence(true); p.Cut() },
+		"half-open": func(p *relay.Relay) { p.Silence(true) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := goleak.IgnoreCurrent()
-			p := newProxy(t, server.Addr())
-			pool, err := pgxpool.New(t.Context(), p.through(dsn))
+			p := relay.New(t, server.Addr())
+			pool, err := pgxpool.New(t.Context(), p.Through(dsn))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -181,7 +182,7 @@ func TestNothingIsLeft(t *testing.T) {
 				t.Error(err)
 			}
 			pool.Close()
-			p.close()
+			p.Close()
 			eventually(t, "no goroutine any more", func() bool { return goleak.Find(before) == nil })
 		})
 	}

@@ -1,7 +1,9 @@
 package pgxstore_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +15,7 @@ import (
 	"github.com/nestsession/session/pgxstore"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/sqlstore"
+	"github.com/nestsession/session/tests/internal/relay"
 )
 
 // New returns an error for what cannot work. It says what to do, and holds no password.
@@ -22,8 +25,8 @@ func TestRefused(t *testing.T) {
 	dsn := server.NewDatabase(t)
 	pool := newPool(t, dsn)
 	newStore(t, pool, pgxstore.Config{Create: true})
-	pooler := newProxy(t, server.Addr())
-	pooler.pooled.Store(true)
+	pooler := relay.New(t, server.Addr())
+	pooler.OnReply(asPooler)
 	exec(t, pool, "CREATE VIEW v AS SELECT * FROM nest_sessions")
 	exec(t, pool, "CREATE TABLE parts (id bytea PRIMARY KEY, owner bytea NOT NULL DEFAULT '', expires bigint NOT NULL, due bigint NOT NULL DEFAULT 0, data bytea NOT NULL) PARTITION BY HASH (id)")
 	exec(t, pool, "CREATE INDEX ON parts (owner); CREATE INDEX ON parts (due)")
@@ -37,7 +40,7 @@ func TestRefused(t *testing.T) {
 		"dialect":     {dsn, pgxstore.Config{Layout: sqlstore.ExpressMySQLSession}, "ConnectPgSimple"},
 		"heartbeat":   {dsn, pgxstore.Config{Heartbeat: -1}, "Heartbeat"},
 		"columns":     {dsn, pgxstore.Config{OwnerColumn: "o"}, "OwnerColumn"},
-		"pooler":      {pooler.through(dsn), pgxstore.Config{}, "Config.Direct"},
+		"pooler":      {pooler.Through(dsn), pgxstore.Config{}, "Config.Direct"},
 		"elsewhere":   {dsn, pgxstore.Config{Direct: elsewhere}, "another server than the pool"},
 		"partitioned": {dsn, pgxstore.Config{Table: "parts"}, "ordinary table"},
 		"several":     {strings.Replace(dsn, server.Addr(), server.Addr()+",127.0.0.2:1", 1), pgxstore.Config{}, "target_session_attrs=read-write"},
@@ -78,9 +81,9 @@ func TestDirect(t *testing.T) {
 	t.Parallel()
 	server := servers.SharedPostgres(t)
 	dsn := server.NewDatabase(t)
-	pooler := newProxy(t, server.Addr())
-	pooler.pooled.Store(true)
-	s := newStore(t, newPool(t, pooler.through(dsn)), pgxstore.Config{
+	pooler := relay.New(t, server.Addr())
+	pooler.OnReply(asPooler)
+	s := newStore(t, newPool(t, pooler.Through(dsn)), pgxstore.Config{
 		Create: true, Direct: newPool(t, dsn), Heartbeat: 50 * time.Millisecond,
 	})
 	e := listenTo(t, s)
@@ -144,4 +147,14 @@ func TestStandby(t *testing.T) {
 	if got := e.only("a deletion"); got != (store.Event{Digest: store.DigestOf(r.ID), Ended: true}) {
 		t.Errorf("%+v", got)
 	}
+}
+
+// asPooler changes the process id in a BackendKeyData message, as poolers do, whose clients cancel
+// by ids of the pooler (www.postgresql.org/docs/current/protocol-message-formats.html).
+func asPooler(reply []byte) []byte {
+	if i := bytes.Index(reply, []byte("K\x00\x00\x00\x0c")); i >= 0 && len(reply) >= i+9 {
+		pid := reply[i+5 : i+9]
+		binary.BigEndian.PutUint32(pid, binary.BigEndian.Uint32(pid)+1)
+	}
+	return reply
 }

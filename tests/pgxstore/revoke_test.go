@@ -9,6 +9,7 @@ import (
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/pgxstore"
+	"github.com/nestsession/session/tests/internal/relay"
 	"github.com/nestsession/session/tests/internal/revoking"
 )
 
@@ -17,8 +18,8 @@ import (
 func TestRoundTripsOfRevokingAnOwner(t *testing.T) {
 	t.Parallel()
 	server := servers.SharedPostgres(t)
-	p := newProxy(t, server.Addr())
-	pool, err := pgxpool.New(t.Context(), p.through(server.NewDatabase(t)))
+	p := relay.New(t, server.Addr())
+	pool, err := pgxpool.New(t.Context(), p.Through(server.NewDatabase(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +30,7 @@ func TestRoundTripsOfRevokingAnOwner(t *testing.T) {
 	for round := range 2 { // at first the connections learn the statements
 		const n = 30
 		const writes = 1 // of a session: a tombstone, and a delete
-		if trips := revoking.RoundTrips(t, m, fmt.Sprint("user:", round), n, p.turns.Load); round > 0 && trips > writes*n+1 {
+		if trips := revoking.RoundTrips(t, m, fmt.Sprint("user:", round), n, p.RoundTrips); round > 0 && trips > writes*n+1 {
 			t.Errorf("%d round trips for %d sessions", trips, n)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/nestsession/session/internal/servers"
+	"github.com/nestsession/session/tests/internal/relay"
 )
 
 // A read is one round trip, and so is each write, once a connection knows the statements.
@@ -17,8 +18,8 @@ func TestRoundTrips(t *testing.T) {
 	for name, c := range layouts {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newProxy(t, server.Addr())
-			config, err := pgxpool.ParseConfig(p.through(server.NewDatabase(t)) + "&pool_max_conns=1")
+			p := relay.New(t, server.Addr())
+			config, err := pgxpool.ParseConfig(p.Through(server.NewDatabase(t)) + "&pool_max_conns=1")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -43,11 +44,11 @@ func TestRoundTrips(t *testing.T) {
 					{"touch", func() error { return s.Touch(ctx, r.ID, r.Expires.Add(time.Minute)) }},
 					{"delete", func() error { return s.Delete(ctx, r.ID) }},
 				} {
-					before := p.turns.Load()
+					before := p.RoundTrips()
 					if err := step.do(); err != nil {
 						t.Fatalf("%s: %v", step.what, err)
 					}
-					if n := p.turns.Load() - before; round > 0 && n != 1 {
+					if n := p.RoundTrips() - before; round > 0 && n != 1 {
 						t.Errorf("%s: %d round trips, want 1", step.what, n)
 					}
 				}

@@ -12,6 +12,7 @@ import (
 	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/redisstore"
 	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/tests/internal/relay"
 )
 
 // soon is when a call should have returned after its context ended.
@@ -161,10 +162,10 @@ func TestDeadlinesOfOthers(t *testing.T) {
 func TestSilentWhileConnecting(t *testing.T) {
 	t.Parallel()
 	server := servers.StartRedis(t, servers.RedisOptions{})
-	p := newProxy(t, server.Addr())
-	s := newStore(t, redisstore.Config{Client: connect(t, through(single(server), map[string]*proxy{server.Addr(): p}))})
+	p := relay.New(t, server.Addr())
+	s := newStore(t, redisstore.Config{Client: connect(t, through(single(server), map[string]*relay.Relay{server.Addr(): p}))})
 	server.Freeze()
-	p.cut()
+	p.Cut()
 	endsWith(t, s, false)
 	server.Thaw()
 	eventually(t, "the store works again, by itself", func() bool {

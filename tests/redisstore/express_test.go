@@ -14,6 +14,7 @@ import (
 	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/redisstore"
 	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/tests/internal/relay"
 )
 
 // express is a store in connect-redis's layout with the keys as Node sees them.
@@ -173,13 +174,13 @@ func TestExpressKeyIsTheTruth(t *testing.T) {
 func TestExpressEndsAmidLoad(t *testing.T) {
 	t.Parallel()
 	server := servers.SharedRedis(t)
-	p := newProxy(t, server.Addr())
+	p := relay.New(t, server.Addr())
 	s := newStore(t, redisstore.Config{
-		Client:  connect(t, through(single(server), map[string]*proxy{server.Addr(): p})),
+		Client:  connect(t, through(single(server), map[string]*relay.Relay{server.Addr(): p})),
 		Express: true, Prefix: newPrefix(), TTL: redisstore.NoTTL,
 	})
 	mustCreate(t, s, store.Record{ID: "id", Data: []byte(`{}`)})
-	p.onReply(func(answer []byte) []byte { return bytes.Replace(answer, []byte(":-1\r\n"), []byte(":-2\r\n"), 1) })
+	p.OnReply(func(answer []byte) []byte { return bytes.Replace(answer, []byte(":-1\r\n"), []byte(":-2\r\n"), 1) })
 	if r, err := s.Load(t.Context(), "id"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("Load: %v, %v; want ErrNotFound", r, err)
 	}

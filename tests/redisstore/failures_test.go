@@ -15,6 +15,7 @@ import (
 	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/redisstore"
 	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/tests/internal/relay"
 )
 
 // increment counts in the session's document, and starts again when somebody else
@@ -88,9 +89,9 @@ func TestLostAnswer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := servers.StartRedis(t, servers.RedisOptions{})
-			p := newProxy(t, server.Addr())
+			p := relay.New(t, server.Addr())
 			c := c
-			c.Client = connect(t, through(single(server), map[string]*proxy{server.Addr(): p}))
+			c.Client = connect(t, through(single(server), map[string]*relay.Relay{server.Addr(): p}))
 			s := newStore(t, c)
 			ctx := t.Context()
 			r := mustCreate(t, s, store.Record{ID: "id", Data: []byte(`{"n":0}`), Expires: in(time.Hour)})
@@ -102,11 +103,11 @@ func TestLostAnswer(t *testing.T) {
 			r.Version, r.Data = v, []byte(`{"n":1}`)
 			var scripts atomic.Int64
 			var cut atomic.Bool
-			p.onAsk(func(request []byte) bool {
+			p.OnRequest(func(request []byte) bool {
 				scripts.Add(int64(bytes.Count(request, []byte("EVAL"))))
 				return true
 			})
-			p.onReply(func(answer []byte) []byte {
+			p.OnReply(func(answer []byte) []byte {
 				if scripts.Load() > 0 && !cut.Swap(true) {
 					return nil
 				}
@@ -133,9 +134,9 @@ func TestLostAnswer(t *testing.T) {
 func TestReadsAreRepeated(t *testing.T) {
 	t.Parallel()
 	server := servers.SharedRedis(t)
-	p := newProxy(t, server.Addr())
+	p := relay.New(t, server.Addr())
 	for name, c := range map[string]redisstore.Config{"native": {}, "express": expressConfig} {
-		c.Client, c.Prefix = connect(t, through(single(server), map[string]*proxy{server.Addr(): p})), newPrefix()
+		c.Client, c.Prefix = connect(t, through(single(server), map[string]*relay.Relay{server.Addr(): p})), newPrefix()
 		s := newStore(t, c)
 		mustCreate(t, s, owned("id", "user:1", in(time.Hour)))
 		calls := map[string]func() error{
@@ -146,7 +147,7 @@ func TestReadsAreRepeated(t *testing.T) {
 		}
 		for method, call := range calls {
 			var cut atomic.Bool
-			p.onReply(func(answer []byte) []byte {
+			p.OnReply(func(answer []byte) []byte {
 				if !cut.Swap(true) {
 					return nil
 				}

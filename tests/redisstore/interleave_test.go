@@ -11,6 +11,7 @@ import (
 
 	"github.com/nestsession/session/redisstore"
 	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/tests/internal/relay"
 )
 
 // stop lets a client's requests through until one holds the text, and that one when
@@ -21,10 +22,10 @@ type stop struct {
 	first   sync.Once
 }
 
-func stopAt(proxies map[string]*proxy, text string) *stop {
+func stopAt(proxies map[string]*relay.Relay, text string) *stop {
 	s := &stop{reached: make(chan struct{}), pass: make(chan bool, 1)}
 	for _, p := range proxies {
-		p.onAsk(func(request []byte) bool {
+		p.OnRequest(func(request []byte) bool {
 			forward := true
 			if bytes.Contains(request, []byte(text)) {
 				s.first.Do(func() {
@@ -39,15 +40,15 @@ func stopAt(proxies map[string]*proxy, text string) *stop {
 }
 
 // proxied makes a store of its own that reaches the servers by proxies.
-func proxied(t *testing.T, o rueidis.ClientOption, c redisstore.Config) (*redisstore.Store, map[string]*proxy) {
+func proxied(t *testing.T, o rueidis.ClientOption, c redisstore.Config) (*redisstore.Store, map[string]*relay.Relay) {
 	t.Helper()
-	proxies := map[string]*proxy{}
+	proxies := map[string]*relay.Relay{}
 	addrs := o.InitAddress
 	if len(addrs) > 1 {
 		addrs = sharedCluster().Addrs()
 	}
 	for _, addr := range addrs {
-		proxies[addr] = newProxy(t, addr)
+		proxies[addr] = relay.New(t, addr)
 	}
 	c.Client = connect(t, through(o, proxies))
 	return newStore(t, c), proxies
@@ -244,7 +245,7 @@ func TestStandstill(t *testing.T) {
 		c.Now = clk.now
 		s, proxies := proxied(t, o, c)
 		for _, p := range proxies {
-			p.onAsk(func(request []byte) bool {
+			p.OnRequest(func(request []byte) bool {
 				if bytes.Contains(request, []byte("nest-owner:"+c.Prefix)) {
 					clk.advance(31 * time.Minute)
 				}

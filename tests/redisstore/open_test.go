@@ -14,6 +14,7 @@ import (
 	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/redisstore"
 	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/tests/internal/relay"
 )
 
 // What would keep a store from hearing of changes is refused, with the name of the field.
@@ -65,11 +66,11 @@ func TestOpenRefuses(t *testing.T) {
 // Open ends with its context where nobody answers.
 func TestOpenEndsWithContext(t *testing.T) {
 	t.Parallel()
-	g := newGap(t, servers.SharedRedis(t).Addr())
-	g.fallSilent(true)
+	g := relay.New(t, servers.SharedRedis(t).Addr())
+	g.Silence(true)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	_, err := redisstore.Open(ctx, rueidis.ClientOption{InitAddress: []string{g.addr()}}, redisstore.Config{})
+	_, err := redisstore.Open(ctx, rueidis.ClientOption{InitAddress: []string{g.Addr()}}, redisstore.Config{})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
@@ -98,9 +99,9 @@ func TestCloseEndsAll(t *testing.T) {
 	for name, silent := range map[string]bool{"answering": false, "silent": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g := newGap(t, servers.SharedRedis(t).Addr())
+			g := relay.New(t, servers.SharedRedis(t).Addr())
 			o := single(servers.SharedRedis(t))
-			o.InitAddress = []string{g.addr()}
+			o.InitAddress = []string{g.Addr()}
 			s, err := redisstore.Open(t.Context(), o, redisstore.Config{Heartbeat: time.Millisecond, Prefix: newPrefix()})
 			if err != nil {
 				t.Fatal(err)
@@ -112,7 +113,7 @@ func TestCloseEndsAll(t *testing.T) {
 			next(t, events, "a heartbeat", isWhole)
 			loaded := make(chan error, 1)
 			if silent {
-				g.fallSilent(true)
+				g.Silence(true)
 				go func() { _, err := s.Load(t.Context(), "id"); loaded <- err }()
 				for len(events) > 0 {
 					<-events
@@ -135,11 +136,8 @@ func TestCloseEndsAll(t *testing.T) {
 			if err := <-loaded; !errors.Is(err, store.ErrClosed) && !(errors.As(err, &timeout) && timeout.Timeout()) {
 				t.Errorf("a Load under way: %v", err)
 			}
-			g.mu.Lock()
-			left := len(g.conns)
-			g.mu.Unlock()
-			if !silent && left > 0 {
-				eventually(t, "the connections have ended", func() bool { g.mu.Lock(); defer g.mu.Unlock(); return len(g.conns) == 0 })
+			if !silent {
+				eventually(t, "the connections have ended", func() bool { return g.Conns() == 0 })
 			}
 		})
 	}

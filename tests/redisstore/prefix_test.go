@@ -13,6 +13,7 @@ import (
 	"github.com/nestsession/session/redisstore"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/storetest"
+	"github.com/nestsession/session/tests/internal/relay"
 )
 
 // A prefix with a hash tag, usual where connect-redis is on a Cluster, keeps the contract
@@ -47,13 +48,13 @@ func TestHashTagIsOneSlot(t *testing.T) {
 			if name == "express" {
 				c = expressConfig
 			}
-			proxies := map[string]*proxy{}
+			proxies := map[string]*relay.Relay{}
 			for _, addr := range cluster.Addrs() {
-				proxies[addr] = newProxy(t, addr)
+				proxies[addr] = relay.New(t, addr)
 			}
 			turns := func() (n int64) {
 				for _, p := range proxies {
-					n += p.turns.Load()
+					n += p.RoundTrips()
 				}
 				return n
 			}

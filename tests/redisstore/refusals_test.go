@@ -15,6 +15,7 @@ import (
 	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/redisstore"
 	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/tests/internal/relay"
 )
 
 // says checks that an error tells what to do, and no id.
@@ -74,8 +75,8 @@ func TestNewRefusesOldServers(t *testing.T) {
 	server := servers.StartRedis(t, servers.RedisOptions{})
 	version := regexp.MustCompile(`redis_version:\d+\.\d+\.`)
 	for said, ok := range map[string]bool{"6.0": false, "5.9": false, "6.2": true, "7.0": true} {
-		p := newProxy(t, server.Addr())
-		p.onReply(func(answer []byte) []byte {
+		p := relay.New(t, server.Addr())
+		p.OnReply(func(answer []byte) []byte {
 			old := version.Find(answer)
 			if old == nil {
 				return answer
@@ -84,7 +85,7 @@ func TestNewRefusesOldServers(t *testing.T) {
 			return bytes.Replace(answer, old, []byte(text+strings.Repeat("0", len(old)-len(text))), 1)
 		})
 		_, err := redisstore.New(t.Context(), redisstore.Config{
-			Client: connect(t, through(single(server), map[string]*proxy{server.Addr(): p})), TrimInterval: -1,
+			Client: connect(t, through(single(server), map[string]*relay.Relay{server.Addr(): p})), TrimInterval: -1,
 		})
 		if ok && err != nil {
 			t.Errorf("Redis %s: %v", said, err)

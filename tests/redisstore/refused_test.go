@@ -17,6 +17,7 @@ import (
 	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/redisstore"
 	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/tests/internal/relay"
 )
 
 // everyCall are calls of all of a store's methods, on a session that there is.
@@ -109,12 +110,12 @@ func TestClusterRefusedAtOnce(t *testing.T) {
 // A server that is silent is waited for as long as the caller wants.
 func TestSilentUntilTheDeadline(t *testing.T) {
 	t.Parallel()
-	g := newGap(t, servers.SharedRedis(t).Addr())
+	g := relay.New(t, servers.SharedRedis(t).Addr())
 	o := single(servers.SharedRedis(t))
-	o.InitAddress = []string{g.addr()}
+	o.InitAddress = []string{g.Addr()}
 	s := newStore(t, redisstore.Config{Client: connect(t, o), Prefix: newPrefix()})
 	r := mustCreate(t, s, owned("id", "user:1", in(time.Hour)))
-	g.fallSilent(true)
+	g.Silence(true)
 	for method, call := range everyCall(s, r) {
 		const maxWait = 200 * time.Millisecond
 		ctx, cancel := context.WithTimeout(t.Context(), maxWait)

@@ -8,6 +8,7 @@ import (
 	preset "github.com/nestsession/session/express"
 	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/redisstore"
+	"github.com/nestsession/session/tests/internal/relay"
 	"github.com/nestsession/session/tests/internal/revoking"
 )
 
@@ -19,8 +20,8 @@ func TestRoundTripsOfRevokingAnOwner(t *testing.T) {
 	for name, c := range map[string]redisstore.Config{"native": {}, "express": {Express: true, OwnerOf: session.OwnerOf}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newProxy(t, server.Addr())
-			c.Client = connect(t, through(single(server), map[string]*proxy{server.Addr(): p}))
+			p := relay.New(t, server.Addr())
+			c.Client = connect(t, through(single(server), map[string]*relay.Relay{server.Addr(): p}))
 			c.Prefix = newPrefix()
 			cfg := session.Config{Secrets: []string{"a secret of this test"}}
 			if c.Express {
@@ -30,7 +31,7 @@ func TestRoundTripsOfRevokingAnOwner(t *testing.T) {
 			m := revoking.NewManager(t, cfg)
 			for round := range 2 { // at first the server learns the scripts
 				const n = 30
-				if trips := revoking.RoundTrips(t, m, fmt.Sprint("user:", round), n, p.turns.Load); trips > n+1 {
+				if trips := revoking.RoundTrips(t, m, fmt.Sprint("user:", round), n, p.RoundTrips); trips > n+1 {
 					t.Errorf("round %d: %d round trips for %d sessions", round, trips, n)
 				}
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/redisstore"
 	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/tests/internal/relay"
 )
 
 // A read is one round trip, and so is a save without conflict.
@@ -23,9 +24,9 @@ func TestRoundTripsSingle(t *testing.T) {
 	}{"native": {redisstore.Config{}, 1}, "express": {expressConfig, 2}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newProxy(t, server.Addr())
-			o := through(single(server), map[string]*proxy{server.Addr(): p})
-			countTurns(t, o, test.config, p.turns.Load, map[string]int64{
+			p := relay.New(t, server.Addr())
+			o := through(single(server), map[string]*relay.Relay{server.Addr(): p})
+			countTurns(t, o, test.config, p.RoundTrips, map[string]int64{
 				"load": 1, "update": 1, "new owner": 1, "create": 1, "touch": 1, "delete": test.delete,
 			})
 		})
@@ -48,13 +49,13 @@ func TestRoundTripsCluster(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			proxies := map[string]*proxy{}
+			proxies := map[string]*relay.Relay{}
 			for _, addr := range cluster.Addrs() {
-				proxies[addr] = newProxy(t, addr)
+				proxies[addr] = relay.New(t, addr)
 			}
 			turns := func() (n int64) {
 				for _, p := range proxies {
-					n += p.turns.Load()
+					n += p.RoundTrips()
 				}
 				return n
 			}
@@ -115,8 +116,8 @@ func TestRoundTripsOfAnOwner(t *testing.T) {
 	for name, c := range map[string]redisstore.Config{"native": {}, "express": expressConfig} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newProxy(t, server.Addr())
-			o := through(single(server), map[string]*proxy{server.Addr(): p})
+			p := relay.New(t, server.Addr())
+			o := through(single(server), map[string]*relay.Relay{server.Addr(): p})
 			o.Dialer.KeepAlive = time.Hour
 			c.Client, c.Prefix = connect(t, o), newPrefix()
 			s := newStore(t, c)
@@ -127,9 +128,9 @@ func TestRoundTripsOfAnOwner(t *testing.T) {
 			wantListed(t, s, "user:2")
 			turns := func(what string, most int64, call func()) {
 				t.Helper()
-				before := p.turns.Load()
+				before := p.RoundTrips()
 				call()
-				if n := p.turns.Load() - before; n > most {
+				if n := p.RoundTrips() - before; n > most {
 					t.Errorf("%s took %d round trips, want %d", what, n, most)
 				}
 			}

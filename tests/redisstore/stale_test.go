@@ -12,6 +12,7 @@ import (
 	"github.com/nestsession/session/redisstore"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/nearcache"
+	"github.com/nestsession/session/tests/internal/relay"
 )
 
 // counting is a session in which one node counts, whose connections are not disturbed,
@@ -108,25 +109,25 @@ func TestStaleness(t *testing.T) {
 	t.Parallel()
 	type site struct {
 		server *servers.Redis
-		gap    *gap
+		gap    *relay.Relay
 	}
 	for name, fault := range map[string]struct {
 		begin func(t *testing.T, s site)
 		mend  func(s site) // after the fault has lasted
 	}{
 		"killed":             {func(t *testing.T, s site) { do(t, s.server, "CLIENT", "KILL", "TYPE", "normal") }, nil},
-		"cut":                {func(_ *testing.T, s site) { s.gap.cut() }, nil},
-		"half-open":          {func(_ *testing.T, s site) { s.gap.fallSilent(false) }, nil},
-		"half-open for long": {func(_ *testing.T, s site) { s.gap.fallSilent(true) }, func(s site) { s.gap.heal() }},
+		"cut":                {func(_ *testing.T, s site) { s.gap.Cut() }, nil},
+		"half-open":          {func(_ *testing.T, s site) { s.gap.Silence(false) }, nil},
+		"half-open for long": {func(_ *testing.T, s site) { s.gap.Silence(true) }, func(s site) { s.gap.Heal() }},
 		"frozen":             {func(_ *testing.T, s site) { s.server.Freeze() }, func(s site) { s.server.Thaw() }},
 		"restarted":          {func(_ *testing.T, s site) { s.server.Restart() }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := servers.StartRedis(t, servers.RedisOptions{})
-			s := site{server, newGap(t, server.Addr())}
+			s := site{server, relay.New(t, server.Addr())}
 			o := single(server)
-			o.InitAddress = []string{s.gap.addr()}
+			o.InitAddress = []string{s.gap.Addr()}
 			r := &reading{t: t, near: near(t, open(t, o, redisstore.Config{})), truth: &counting{}}
 			ctx, stop := context.WithCancel(t.Context())
 			var writing sync.WaitGroup

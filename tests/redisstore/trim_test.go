@@ -8,6 +8,7 @@ import (
 
 	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/redisstore"
+	"github.com/nestsession/session/tests/internal/relay"
 )
 
 // The store trims by itself, for owners who never come back.
@@ -24,14 +25,14 @@ func TestTrimsByItself(t *testing.T) {
 	if err := c.Client.Do(t.Context(), c.Client.B().Set().Key(turn).Value("another's").Build()).Error(); err != nil {
 		t.Fatal(err)
 	}
-	p := newProxy(t, servers.SharedRedis(t).Addr())
+	p := relay.New(t, servers.SharedRedis(t).Addr())
 	var asked atomic.Int64
-	p.onAsk(func(request []byte) bool {
+	p.OnRequest(func(request []byte) bool {
 		asked.Add(int64(bytes.Count(request, []byte(turn))))
 		return true
 	})
 	other := c.Client
-	c.Client = connect(t, through(single(servers.SharedRedis(t)), map[string]*proxy{servers.SharedRedis(t).Addr(): p}))
+	c.Client = connect(t, through(single(servers.SharedRedis(t)), map[string]*relay.Relay{servers.SharedRedis(t).Addr(): p}))
 	newStore(t, c)
 	eventually(t, "it has asked several times whether it is its turn", func() bool { return asked.Load() > 3 })
 	if got := indexed(t, other, c.Prefix, "user:1"); len(got) != 1 {

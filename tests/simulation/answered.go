@@ -7,13 +7,13 @@ import (
 	"github.com/nestsession/session"
 )
 
-// answered holds an answer, as it leaves, against what it must be, and notes what it says.
+// answered compares a response, when it is sent, with what it must be, and records what it says.
 func (h *history) answered(b *browser, t *trip) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := moment{time.Now(), t.node.index}
 	if c := h.issued[t.cookie]; c != nil {
-		// The name of a login is put in by a second write, which a cache may not know yet.
+		// A login stores the name by a second write, which a cache may not have yet.
 		l := h.lives[c.life]
 		if t.seen.life != 0 && t.seen.life == l.before && t.asked.Before(l.since.Add(maxStale)) {
 			t.seen.life = c.life
@@ -69,8 +69,7 @@ func (h *history) answered(b *browser, t *trip) {
 	}
 }
 
-// issue takes note of the cookie that an answer brings, and of what the request's own
-// has been good for.
+// issue records the cookie that a response sets, and what the request's own cookie led to.
 func (h *history) issue(t *trip, began int) {
 	if c := h.issued[t.cookie]; c != nil {
 		c.sent = true
@@ -90,7 +89,7 @@ func (h *history) issue(t *trip, began int) {
 	}
 }
 
-// read holds what a request saw against what it must have seen.
+// read compares what a request read with what it must have read.
 func (h *history) read(b *browser, t *trip) {
 	got := t.seen.life
 	if got == 0 {
@@ -120,7 +119,7 @@ func (h *history) read(b *browser, t *trip) {
 	h.readLine(b, t, at)
 }
 
-// reasons are the events by which what a request does ends the session before.
+// reasons are the reasons in the events of sessions that a request ends.
 var reasons = map[string]session.EventKind{
 	"/login": session.EventRegenerated, "/regenerate": session.EventRegenerated, "/logout": session.EventDestroyed,
 }

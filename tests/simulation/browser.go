@@ -10,7 +10,7 @@ import (
 	"github.com/nestsession/session"
 )
 
-// browser is one of a user's, at work on all nodes.
+// browser is a browser of a user, who uses all nodes.
 type browser struct {
 	*chance
 	world  *world
@@ -20,18 +20,18 @@ type browser struct {
 
 	mu     sync.Mutex
 	jar    jar
-	newest time.Time // when the store did what the newest answer reports
-	life   int       // in which the user knows himself to be; 0: none
-	past   []string  // cookies that it has sent
+	newest time.Time // when the store made the change that the newest response reports
+	life   int       // the session that the user expects to be in; 0: none
+	past   []string  // cookies that the browser has sent
 	sent   int       // requests
 }
 
-// run is a user's visit: some steps, each of one request or of several at once.
+// run is a user's visit: several steps, each with one request or several concurrent ones.
 func (b *browser) run(steps int) {
 	for range steps {
 		time.Sleep(b.wait(3 * time.Second))
 		if b.in(40) {
-			time.Sleep(b.wait(3 * grace)) // he looks at something else
+			time.Sleep(b.wait(3 * grace)) // the user pauses
 		}
 		if b.in(150) {
 			b.steal()
@@ -44,13 +44,13 @@ func (b *browser) run(steps int) {
 			b.send([]string{"/add", "/add", "/read", "/read", "/renew"}[b.below(5)])
 		}
 		if b.in(800) {
-			<-main // the user waits for what he has asked for
+			<-main // the user waits for the responses
 		}
 	}
 	b.flying.Wait()
 }
 
-// one is what the user does.
+// one is one action of the user.
 func (b *browser) one() string {
 	h := b.world.history
 	b.mu.Lock()
@@ -70,8 +70,8 @@ func (b *browser) one() string {
 	return "/" + choice[b.below(len(choice))]
 }
 
-// send sends a request to a node of chance. The channel is closed when the answer has
-// arrived, or will not: each takes a time of its own.
+// send sends a request to a random node. The channel is closed when the response has arrived or was
+// lost; the way takes a random time.
 func (b *browser) send(path string) <-chan struct{} {
 	out, back := 20*time.Millisecond, 20*time.Millisecond
 	if b.in(100) {
@@ -114,7 +114,7 @@ func (b *browser) ask(path string, n *node) *trip {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	user := b.user
-	if path == "/other" { // somebody else logs in at the same machine
+	if path == "/other" { // somebody else logs in with the same browser
 		path, user = "/login", (b.user+1)%users
 	}
 	switch path {
@@ -126,7 +126,7 @@ func (b *browser) ask(path string, n *node) *trip {
 			h.lives[n].line = h.lives[c.life].line
 		}
 		h.leaving(t, drops, reasons[path])
-		if h.revoking[user] > 0 { // which may find this one too
+		if h.revoking[user] > 0 { // this revocation may find that session too
 			h.leave(h.lives[n], true, session.EventRevoked)
 		}
 		t.path = fmt.Sprintf("%s?user=%d&number=%d", path, user, n)
@@ -142,9 +142,8 @@ func (b *browser) ask(path string, n *node) *trip {
 	return t
 }
 
-// take is what an answer does to the browser. Of those that report what the store has
-// done for them, an older one is taken to have arrived before a newer one; the others
-// count when they come.
+// take applies a response to the browser. Of the responses that report a change in the store, an
+// older one counts as having arrived before a newer one; the others count when they arrive.
 func (b *browser) take(t *trip) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -176,8 +175,7 @@ func (b *browser) take(t *trip) {
 	}
 }
 
-// steal is what somebody does who has got hold of a cookie that was sent before: he
-// looks what it is worth.
+// steal uses a cookie that was sent earlier, as a thief would, and reads what it leads to.
 func (b *browser) steal() {
 	b.mu.Lock()
 	past := len(b.past)
@@ -194,8 +192,8 @@ func (b *browser) steal() {
 	})
 }
 
-// revoke ends all sessions of the user: those that were there before it was asked for.
-// Those that come meanwhile may end or not.
+// revoke ends all sessions of the user that existed when it was called. Sessions that begin
+// meanwhile may end or not.
 func (b *browser) revoke(t *trip) {
 	h := b.world.history
 	h.mu.Lock()

@@ -19,8 +19,8 @@ type flaws struct {
 
 	mu    sync.Mutex
 	calls int
-	last  map[string]store.Record // of each id, the last record of a session that was written
-	moved map[string]time.Time    // when a renewal left its old id
+	last  map[string]store.Record // for each id, the last record of a live session
+	moved map[string]time.Time    // when a renewal replaced an id
 }
 
 func flawed(set func(*flaws)) func(store.Store) store.Store {
@@ -33,7 +33,7 @@ func flawed(set func(*flaws)) func(store.Store) store.Store {
 
 func (f *flaws) Unwrap() store.Store { return f.Store }
 
-// turn is true for every n-th call.
+// turn returns true in every n-th call.
 func (f *flaws) turn(n int) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -139,7 +139,7 @@ func (f *flaws) List(ctx context.Context, owner string) iter.Seq2[store.Record, 
 	}
 }
 
-// left is what a document says of where its session went.
+// left returns the id or the end that a document of a renewed or ended session names.
 func left(data []byte) (m struct {
 	Successor    string
 	Login, Ended bool

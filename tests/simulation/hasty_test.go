@@ -8,7 +8,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// hasty is a cache that keeps what it has read, whatever happened meanwhile.
+// hasty is a cache that keeps what it has read, even if a call meanwhile has changed it.
 type hasty struct {
 	store.Store
 	cancel context.CancelFunc

@@ -12,7 +12,7 @@ import (
 	"github.com/nestsession/session"
 )
 
-// history is what was answered to whom, and what that says of the promises.
+// history is what responses said, and which promises that breaks.
 type history struct {
 	mu    sync.Mutex
 	began time.Time
@@ -21,12 +21,12 @@ type history struct {
 
 	lives  map[int]*life
 	lines  map[int]*line
-	items  map[int]int         // the line of each change that was acknowledged
-	issued map[string]*issue   // by the cookie
-	ends   map[string][]string // what events say of ends, by digest
+	items  map[int]int         // the line of each acknowledged change
+	issued map[string]*issue   // by cookie
+	ends   map[string][]string // the ends that events have reported, by digest
 	former map[string]string   // digests before a renewal
 
-	revoking map[int]int // by user: how many logouts everywhere are under way
+	revoking map[int]int // by user: how many revocations of all sessions are in progress
 }
 
 func newHistory() *history {
@@ -36,40 +36,40 @@ func newHistory() *history {
 	}
 }
 
-// nobody is the user of a visitor's session.
+// nobody is the user of an anonymous session.
 const nobody = -1
 
-// life is that of a session: a visitor's, or one from a login on.
+// life is the life of a session: of an anonymous one, or of one from a login on.
 type life struct {
 	number  int
 	visitor bool
 	user    int
 	browser int
-	line    int       // as far as it is known
-	before  int       // the life that a login has taken over
-	since   time.Time // when its beginning was answered
-	known   bool      // and the answer has arrived
-	ended   *moment   // its end, acknowledged
-	ending  bool      // somebody has tried to end it
+	line    int       // as far as responses have said
+	before  int       // the life whose data a login has taken over
+	since   time.Time // when the response to its beginning was sent
+	known   bool      // and that response has arrived
+	ended   *moment   // its end was acknowledged
+	ending  bool      // a request has tried to end it
 	drops   bool      // and its data with it
-	cookies []*issue  // all it ever had
+	cookies []*issue  // all ids it has had
 	streams []*following
 
-	ends    map[session.EventKind]bool // that may report it
-	silent  bool                       // its end may have been none that is told: a login that took everything over
-	shaky   bool                       // the store has failed to say whether it was ended
-	spare   bool                       // the store may have a record whose id nobody was given: of a move that failed
+	ends    map[session.EventKind]bool // the reasons that an event of its end may have
+	silent  bool                       // its end may have no event: a login may have taken over everything
+	shaky   bool                       // the store has failed, so it is not known whether it was ended
+	spare   bool                       // the store may have a record whose id no response has named, after a renewal that failed
 	digests map[string]bool
 
 	answering int // how many of its cookies lead to it at the end
 }
 
-// issue is a cookie that an answer has brought.
+// issue is a cookie that a response has set.
 type issue struct {
 	life   int
 	cookie string
-	sent   bool      // a request has come with it
-	seen   time.Time // when one was answered whose writes were done
+	sent   bool      // a request has sent it
+	seen   time.Time // when a request with it was answered whose writes had succeeded
 }
 
 type moment struct {
@@ -77,7 +77,7 @@ type moment struct {
 	node int
 }
 
-// following is a stream that is open.
+// following is an open stream.
 type following struct {
 	node  int
 	since time.Time
@@ -93,7 +93,7 @@ func (h *history) note(format string, args ...any) {
 	h.trace = append(h.trace, fmt.Sprintf("%v: ", time.Since(h.began))+fmt.Sprintf(format, args...))
 }
 
-// begin gives what a request may begin its number.
+// begin returns the number for what a request may begin.
 func (h *history) begin(l *life) int {
 	l.number = len(h.lives) + 1
 	l.ends, l.digests = map[session.EventKind]bool{}, map[string]bool{}
@@ -105,7 +105,7 @@ func (h *history) inOrder() []*life {
 	return slices.SortedFunc(maps.Values(h.lives), func(a, b *life) int { return a.number - b.number })
 }
 
-// userOf is whose session a request's cookie names.
+// userOf returns the user of the session that a request's cookie names.
 func (h *history) userOf(t *trip) int {
 	if c := h.issued[t.cookie]; c != nil {
 		return h.lives[c.life].user
@@ -113,8 +113,8 @@ func (h *history) userOf(t *trip) int {
 	return nobody
 }
 
-// leaving notes that a request is to end the session that it comes with. It drops the
-// data, or takes them over.
+// leaving records that a request will end the session that it comes with, and drop or take over its
+// data.
 func (h *history) leaving(t *trip, drops bool, kind session.EventKind) {
 	lives := []int{t.life}
 	if c := h.issued[t.cookie]; c != nil && c.life != t.life {
@@ -149,7 +149,7 @@ func (h *history) goesOnAs(l *life, line int) {
 	}
 }
 
-// lag is for how long a node may not know what another has done.
+// lag is how long a node may not know what another has done.
 func lag(done, seen moment) time.Duration {
 	if done.node == seen.node {
 		return 0
@@ -169,7 +169,7 @@ func (h *history) ended(t *trip) bool {
 	return l != nil && l.ended != nil && slices.ContainsFunc(t.writes, func(w write) bool { return w.decides })
 }
 
-// follow watches a stream, whose session was read a moment ago.
+// follow records a stream, whose session was read just now.
 func (h *history) follow(number, node int, cookie string, ctx context.Context) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// jar keeps cookies as browsers do: by name, domain, path and partition (RFC 6265
-// section 5.3, CHIPS), each until its time is over. It knows one page, that of the
-// application's own site, so that there is one partition.
+// jar keeps cookies as a browser does: by name, domain, path and partition (RFC 6265 section 5.3,
+// CHIPS), until they expire. It has pages of one site only, so there is one partition.
 type jar struct {
 	kept []kept // in the order of their creation
 }
@@ -24,16 +23,16 @@ type kept struct {
 	slot
 	value  string
 	secure bool
-	until  time.Time // zero: until the browser closes
+	until  time.Time // zero: until the browser is closed
 }
 
-// site is the partition of cookies with Partitioned in a page of the application's.
+// site is the partition of cookies with Partitioned in pages of the application's site.
 const site = "https://shop.test"
 
-// page is where all requests go, as far as cookies are concerned.
+// page is the site of all requests, as far as cookies depend on it.
 var page = &url.URL{Scheme: "https", Host: "shop.test", Path: "/"}
 
-// take is what a line of Set-Cookie in the response to a request for u does.
+// take applies a Set-Cookie line in the response to a request for u.
 func (j *jar) take(u *url.URL, line string) {
 	c, err := http.ParseSetCookie(line)
 	if err != nil {
@@ -61,7 +60,7 @@ func (j *jar) take(u *url.URL, line string) {
 		prefixed && (!c.Secure || !k.hostOnly || k.path != "/"):
 		return
 	}
-	switch { // Max-Age counts where both are given
+	switch { // Max-Age counts if both are there
 	case c.MaxAge < 0:
 		k.until = time.Unix(0, 0)
 	case c.MaxAge > 0:
@@ -80,7 +79,7 @@ func (j *jar) take(u *url.URL, line string) {
 	}
 }
 
-// header is what the browser sends with a request for u; "" if there is nothing to send.
+// header returns the Cookie field of a request for u; "" if there is none.
 func (j *jar) header(u *url.URL) string {
 	var sent []kept
 	for _, k := range j.kept {

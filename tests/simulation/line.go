@@ -2,16 +2,16 @@ package simulation
 
 import "time"
 
-// line is what is handed on from a visitor's session to that of the login, and to those
-// of later logins of the same user: what was put in.
+// line is the items that pass from an anonymous session to that of a login, and to later logins of
+// the same user.
 type line struct {
 	acked    []item
-	ending   bool // somebody has tried to end it
-	entering int  // logins on their way, or which nobody knows the outcome of
-	forked   bool // there were several: each goes on with what was there when it came
+	ending   bool // a request has tried to end it
+	entering int  // logins in progress, or with an unknown result
+	forked   bool // there were several logins: each has the items from its beginning
 }
 
-// item is something that was put in.
+// item is an item in the session.
 type item struct {
 	number int
 	moment
@@ -32,7 +32,7 @@ func (h *history) lineOf(number int) *line {
 	return n
 }
 
-// added notes a change that was acknowledged.
+// added records an acknowledged change.
 func (h *history) added(t *trip, done moment) {
 	number := t.number()
 	l := h.lives[t.seen.life]
@@ -40,7 +40,7 @@ func (h *history) added(t *trip, done moment) {
 		l = h.lives[number]
 		l.line = number
 	}
-	if e := l.ended; e != nil && t.asked.After(e.at) && !(l.silent && t.asked.Before(e.at.Add(lag(*e, done)))) { // a login takes over the changes of who does not know of it yet
+	if e := l.ended; e != nil && t.asked.After(e.at) && !(l.silent && t.asked.Before(e.at.Add(lag(*e, done)))) { // a login takes over the changes of a session that does not know of the login yet
 		h.broken("life %d has ended, and was changed on node %d", l.number, done.node)
 	}
 	if !l.visitor || t.seen.life != 0 {
@@ -51,7 +51,7 @@ func (h *history) added(t *trip, done moment) {
 	h.items[number] = l.line
 }
 
-// readLine holds what was in a session against what must have been.
+// readLine compares the items in a session with those that must be there.
 func (h *history) readLine(b *browser, t *trip, at moment) {
 	n := h.lineOf(t.seen.line)
 	in := map[int]bool{}

@@ -15,13 +15,13 @@ import (
 
 var errNetwork = errors.New("simulated: the connection broke")
 
-// link is a node's connection to the store: a call may be slow, fail before the store
-// has it, or fail after the store has done it.
+// link is a node's connection to the store: a call may be slow, fail before the store gets it, or
+// fail after the store has executed it.
 type link struct {
-	store.Store // what all nodes share
+	store.Store // shared by all nodes
 	seed        uint64
 	name        string
-	calm        bool // the network is whole, and quick
+	calm        bool // the network is fast and without errors
 
 	mu    sync.Mutex
 	calls map[string]*chance // by call and record, see chance
@@ -39,7 +39,7 @@ func (l *link) chance(op, id string) *chance {
 	return c
 }
 
-// call makes a call. It tells the request for which it is made how that went.
+// call makes a call, and records the result in the request for which it is made.
 func (l *link) call(ctx context.Context, op, id string, do func() error) (err error) {
 	c, t := l.chance(op, id), tripOf(ctx)
 	defer func() {
@@ -76,7 +76,7 @@ func (l *link) call(ctx context.Context, op, id string, do func() error) (err er
 	return err
 }
 
-// definite reports whether an error is the store's answer.
+// definite reports whether an error is an answer of the store.
 func definite(err error) bool {
 	return errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrExists)
 }
@@ -141,7 +141,7 @@ func (l *link) List(ctx context.Context, owner string) iter.Seq2[store.Record, e
 			yield(store.Record{}, err)
 			return
 		}
-		slices.SortFunc(all, func(a, b store.Record) int { return strings.Compare(a.ID, b.ID) }) // alike in each run
+		slices.SortFunc(all, func(a, b store.Record) int { return strings.Compare(a.ID, b.ID) }) // the same in each run
 		for _, r := range all {
 			if !yield(r, nil) {
 				return

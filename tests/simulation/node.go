@@ -27,7 +27,7 @@ const (
 	secret = "the secret of all simulated nodes"
 )
 
-// rules are those by which the managers of a world work.
+// rules are the ways in which the managers of a world are configured.
 type rules string
 
 const (
@@ -35,8 +35,8 @@ const (
 	expressPreset rules = "express"
 )
 
-// config is what all managers of a world have in common. In every second world the
-// cookies have a lifetime, so that visits extend them.
+// config is common to all managers of a world. In every second world the cookies have a lifetime,
+// so that visits extend them.
 func (r rules) config(seed uint64) session.Config {
 	c := session.Config{Secrets: []string{secret}, IdleTimeout: idle}
 	if r == expressPreset {
@@ -48,13 +48,13 @@ func (r rules) config(seed uint64) session.Config {
 	if r == native && seed%4 == 3 {
 		c.Cookie.Secure, c.Cookie.SameSite, c.Cookie.Partitioned = session.SecureAlways, session.SameSiteNone, true
 	}
-	c.TouchInterval = -1 // the more writes the better
+	c.TouchInterval = -1 // so that there are many writes
 	c.RenewGrace, c.RecheckInterval = grace, recheck
 	c.Logger = slog.New(slog.DiscardHandler)
 	return c
 }
 
-// data is what a session holds: which one it is, and what was put in.
+// data is the data of a session: its number, and its items.
 type data struct {
 	Life  int   `json:"life,omitempty"`
 	Line  int   `json:"line,omitempty"`
@@ -68,7 +68,7 @@ type node struct {
 	sessions *session.Manager[data]
 	cache    io.Closer
 	mux      *http.ServeMux
-	web      http.Handler // mux, perhaps with a planted bug around it
+	web      http.Handler // a mux, perhaps with a planted bug around it
 }
 
 func newNode(w *world, index int, calm bool) (*node, error) {
@@ -80,8 +80,8 @@ func newNode(w *world, index int, calm bool) (*node, error) {
 	}
 	c := w.rules.config(w.seed)
 	c.Store = attentive{near}
-	// An id is the request's, and not a count of the world's: requests that go on at one
-	// instant do so in any order.
+	// The id is drawn for the request, and not for the world: the order of requests at one instant
+	// is not repeatable.
 	c.GenID = func(r *http.Request) (string, error) {
 		t := tripOf(r.Context())
 		t.mu.Lock()
@@ -123,8 +123,8 @@ func (n *node) close() {
 
 func owner(user int) string { return fmt.Sprint("user:", user) }
 
-// route is the application. It answers with what it has read, and with an error status
-// unless what was asked for is known to be done.
+// route serves the application's routes. A response has what the handler has read, and an error
+// status unless the change is known to be made.
 func (n *node) route() {
 	handle := func(path string, anybody bool, h func(*http.Request, *session.Session[data]) error) {
 		n.mux.Handle(path, n.sessions.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[data]) {
@@ -174,14 +174,14 @@ func (n *node) route() {
 	handle("/stream", false, func(r *http.Request, s *session.Session[data]) error {
 		ctx, _ := s.NotifyContext(context.Background())
 		n.world.history.follow(s.Data().Life, n.index, r.Header.Get("Cookie"), ctx)
-		// The look at the session that has begun there comes before the touch at the end
-		// of the request, on any machine.
+		// The watch looks at the new session before the touch at the end of the request, on any
+		// machine.
 		time.Sleep(time.Nanosecond)
 		return nil
 	})
 }
 
-// enter puts a login into the session.
+// enter stores the user of a login in the session.
 func (n *node) enter(r *http.Request, s *session.Session[data]) {
 	number := n.number(r, "number")
 	s.Update(func(d *data) {
@@ -196,7 +196,7 @@ func (n *node) number(r *http.Request, name string) int {
 	return number
 }
 
-// key is under what the store keeps the session that a cookie names.
+// key returns the store's key of the session that a cookie names.
 func (n *node) key(cookie string) string {
 	name, value, _ := strings.Cut(cookie, "=")
 	value, _ = url.QueryUnescape(value)

@@ -7,18 +7,18 @@ import (
 	"github.com/nestsession/session/store/nearcache"
 )
 
-// plant is a bug that a run is to find; the zero value is none.
+// plant is a bug that a run must find; the zero value is none.
 type plant struct {
 	store func(store.Store) store.Store          // in the store that all share
 	near  func(store.Store) (store.Store, error) // in a node's cache
-	deaf  bool                                   // a watch does not say that it has missed events
-	twice bool                                   // an end is told twice
-	http  func() func(http.Handler) http.Handler // in what is around the application, for each world
+	deaf  bool                                   // a watch does not report that it has missed events
+	twice bool                                   // an end is reported twice
+	http  func() func(http.Handler) http.Handler // in what is around the application, made for each world
 
 	web func(http.Handler) http.Handler // the same, of this world
 }
 
-// begin makes the plant of a world.
+// begin returns the plant for a world.
 func (p plant) begin() plant {
 	if p.http != nil {
 		p.web = p.http()

@@ -5,16 +5,16 @@ import (
 	"testing"
 )
 
-// within is how many worlds may pass before a planted bug is found.
+// within is how many worlds may run before a planted bug is found.
 const within = 300
 
-// TestPlantedBugsAreFound: what the checks cannot see they do not check.
+// TestPlantedBugsAreFound: the checks find each of the planted bugs.
 func TestPlantedBugsAreFound(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		plant plant
 		says  string
-		only  rules // the bug makes sense by one of the rules alone
+		only  rules // the bug exists only under one of the rules
 	}{
 		"a fill after its invalidation":     {plant{near: newHasty}, "want", ""},
 		"a missed recheck":                  {plant{deaf: true}, "is known", ""},

@@ -11,7 +11,7 @@ import (
 	"github.com/nestsession/session/store/memstore"
 )
 
-// world is everything of one run.
+// world is all state of one run.
 type world struct {
 	ctx     context.Context
 	seed    uint64
@@ -22,11 +22,11 @@ type world struct {
 	history *history
 }
 
-// users is how many there are; some use several browsers.
+// users is the number of users; some use several browsers.
 const users = 3
 
-// Run runs the world of a seed under some rules and returns what promises it found
-// broken, and what has happened.
+// Run runs the world of a seed under some rules and returns the broken promises, and a log of what
+// happened.
 func Run(t *testing.T, seed uint64, r rules, p plant) (wrong, trace []string) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := memstore.New(memstore.Config{SweepInterval: -1})
@@ -43,7 +43,7 @@ func Run(t *testing.T, seed uint64, r rules, p plant) (wrong, trace []string) {
 			done.Go(func() { b.run(12) })
 		}
 		done.Wait()
-		// What was on its way arrives.
+		// What is in flight arrives.
 		time.Sleep(2*grace + recheck)
 		synctest.Wait()
 		var all []store.Record

@@ -10,7 +10,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// event notes what a node's manager tells.
+// event records an event of a node's manager.
 func (h *history) event(e session.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -22,8 +22,7 @@ func (h *history) event(e session.Event) {
 	}
 }
 
-// settle checks, when the network is whole again, what all that has come to. Its node
-// answers from the store then.
+// settle checks the final state, when the network works again. Its node has no cache.
 func (h *history) settle(n *node, browsers []*browser, all []store.Record) {
 	for _, b := range browsers {
 		h.settleBrowser(n, b)
@@ -38,15 +37,15 @@ func (h *history) settle(n *node, browsers []*browser, all []store.Record) {
 	}
 }
 
-// calm is a visit on a network that is whole.
+// calm makes a visit over a network that works.
 func calm(n *node, cookie string) *trip {
 	t := &trip{path: "/read", node: n, cookie: cookie, asked: time.Now()}
 	t.visit()
 	return t
 }
 
-// settleBrowser checks that a user is where he knows himself to be, and that who has
-// missed a new id gets it.
+// settleBrowser checks that a user is in the session that the user expects, and that a browser
+// whose response with a new id was lost gets that id.
 func (h *history) settleBrowser(n *node, b *browser) {
 	l := h.lives[b.life]
 	if l == nil || l.ending {
@@ -81,8 +80,8 @@ func sent(cookies []*issue) bool {
 	return false
 }
 
-// settleOldIDs checks that a session answers to one id when all is seen and the grace is
-// over.
+// settleOldIDs checks that a session is found by one id only, when every browser has its new id and
+// the grace period is over.
 func (h *history) settleOldIDs(n *node) {
 	for range 2 {
 		for _, l := range h.inOrder() {
@@ -113,8 +112,7 @@ func (h *history) settleOldIDs(n *node) {
 	}
 }
 
-// settleStore checks that nothing is lost that was acknowledged, and that nothing of the
-// dead is stored.
+// settleStore checks that no acknowledged change is lost, and that the store has no ended sessions.
 func (h *history) settleStore(all []store.Record) {
 	in := map[int]map[int]bool{}
 	for _, r := range all {
@@ -177,7 +175,7 @@ func (h *history) seenByAny(root string) bool {
 	return false
 }
 
-// settleEvents checks that the end of a session was told once, and why.
+// settleEvents checks that the end of a session was reported once, and with the right reason.
 func (h *history) settleEvents(l *life) {
 	roots := map[string]bool{}
 	for d := range l.digests {

@@ -15,14 +15,14 @@ var (
 	first = flag.Uint64("seed", 1, "the seed of the first of them")
 )
 
-// TestPromisesHold runs worlds of chance. One that breaks a promise is run again by
-// itself: go test ./simulation -run PromisesHold/native -seed=N -seeds=1 -v
+// TestPromisesHold runs random worlds. To run one again that breaks a promise: go test ./simulation
+// -run PromisesHold/native -seed=N -seeds=1 -v
 func TestPromisesHold(t *testing.T) {
 	t.Parallel()
 	promisesHold(t, *seeds)
 }
 
-// TestLongPromisesHold is the same with many more.
+// TestLongPromisesHold runs many more.
 func TestLongPromisesHold(t *testing.T) {
 	t.Parallel()
 	promisesHold(t, 600)
@@ -45,8 +45,8 @@ func promisesHold(t *testing.T, worlds int) {
 	}
 }
 
-// A seed is the same world each time, on one processor and on several, whatever else the
-// machine does.
+// A seed makes the same world each time, on one processor and on several, whatever else runs on the
+// machine.
 func TestSeedIsRepeatable(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(worldsFile) != "" {
@@ -77,8 +77,8 @@ func TestSeedIsRepeatable(t *testing.T) {
 	}
 }
 
-// worldsFile names the variable with the file to which a process of its own writes what
-// happens in some worlds.
+// worldsFile is the environment variable with the file to which a child process writes the logs of
+// some worlds.
 const worldsFile = "NESTSESSION_WORLDS"
 
 func writeWorlds(t *testing.T, file string) {

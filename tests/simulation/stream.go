@@ -8,15 +8,14 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// beat is how often a stream proves to be whole.
+// beat is the interval of the events that show that a stream works.
 const beat = 500 * time.Millisecond
 
-// stream is a node's watch of the store: it delays events, repeats and reorders them,
-// and at times it fails silently for a while, loses the events of that time, and
-// starts again.
+// stream is a node's watch of the store: it delays events, repeats and reorders them. Sometimes it
+// fails silently, loses the events of that time, and starts again.
 type stream struct {
 	*link
-	deaf bool // planted: it does not say when it has begun anew
+	deaf bool // planted: it does not report that it has started again
 }
 
 // Watch implements [store.Watcher].
@@ -29,13 +28,13 @@ func (s *stream) Watch(ctx context.Context, fn func(store.Event)) error {
 		if err := s.connect(ctx, c, fn, s.deaf && life > 0); err != nil {
 			return err
 		}
-		if err := pause(ctx, c.wait(4*time.Second)); err != nil { // dead
+		if err := pause(ctx, c.wait(4*time.Second)); err != nil { // failed silently
 			return err
 		}
 	}
 }
 
-// connect watches until the connection is to die.
+// connect watches until the connection is to fail.
 func (s *stream) connect(ctx context.Context, c *chance, fn func(store.Event), silent bool) error {
 	life := c.wait(20 * time.Second)
 	if s.calm {
@@ -77,7 +76,7 @@ func (s *stream) connect(ctx context.Context, c *chance, fn func(store.Event), s
 	}
 }
 
-// queue is events on their way.
+// queue is the events in flight.
 type queue struct {
 	mu     sync.Mutex
 	events []store.Event
@@ -94,8 +93,8 @@ func (q *queue) put(e store.Event) {
 	}
 }
 
-// take is the next event, or the one after it if that has overtaken it. Nothing
-// overtakes the proof that what was before it has been told, nor is overtaken by it.
+// take returns the next event, or the one after it if that has overtaken it. The event that shows
+// that all earlier ones were reported neither overtakes nor is overtaken.
 func (q *queue) take(c *chance) (store.Event, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -110,12 +109,12 @@ func (q *queue) take(c *chance) (store.Event, bool) {
 	return e, true
 }
 
-// attentive is a cache whose watch takes a moment to begin. A manager begins it at the
-// moment at which it looks at the session that it watches for: which of the two comes
-// first is decided here, and not by the machine.
+// attentive is a cache whose watch begins after a moment. A manager begins a watch at the moment at
+// which it looks at the session; attentive determines which of the two comes first, so that a run
+// is repeatable.
 type attentive struct{ store.Store }
 
-// Unwrap shows what else the cache can do.
+// Unwrap shows the other interfaces of the cache.
 func (a attentive) Unwrap() store.Store { return a.Store }
 
 // Watch implements [store.Watcher].

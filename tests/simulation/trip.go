@@ -13,30 +13,30 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// trip is one request and its answer.
+// trip is one request and its response.
 type trip struct {
 	path   string
 	node   *node
-	cookie string // the request's header
-	life   int    // in which the browser believed to be; 0: none
-	line   *line  // which a login is to take over
+	cookie string // the request's header fields
+	life   int    // the session that the browser expected; 0: none
+	line   *line  // the session that a login is to take over
 	asked  time.Time
-	origin string // the numbers of the browser, and of the request in it
+	origin string // the number of the browser, and of the request of the browser
 
 	mu         sync.Mutex
 	writes     []write
 	failed     bool // a call to the store has failed
-	superseded bool // the library says that another request has put the id out of use
-	ids        int  // that were made for it
+	superseded bool // the library reports that another request has replaced or ended the id
+	ids        int  // the store's changes for this request
 
 	status int
 	header http.Header
 	seen   view
 }
 
-// view is what a handler saw of the session when it began.
+// view is what a handler saw of the session at its beginning.
 type view struct {
-	ran    bool // there was one
+	ran    bool // there was a session
 	life   int
 	line   int
 	items  []int
@@ -45,20 +45,20 @@ type view struct {
 
 type tripKey struct{}
 
-// tripOf is the request for which something is done, nil if it is for none.
+// tripOf returns the request for which a call is made; nil if there is none.
 func tripOf(ctx context.Context) *trip {
 	t, _ := ctx.Value(tripKey{}).(*trip)
 	return t
 }
 
-// write is one that the store has done for a request.
+// write is a change that the store has made for a request.
 type write struct {
 	key     string
 	at      time.Time
-	decides bool // a session has begun, moved or ended by it
+	decides bool // a session began, moved or ended with it
 }
 
-// done notes a write. A nil trip is nobody's.
+// done records a write. A nil trip is allowed.
 func (t *trip) done(r store.Record, decides bool, err error) {
 	if t != nil && err == nil {
 		t.mu.Lock()
@@ -67,9 +67,9 @@ func (t *trip) done(r store.Record, decides bool, err error) {
 	}
 }
 
-// wrote is when the store did for this request what its answer tells the browser of: the
-// last write by which the session of the cookie that came, or of the one that goes out,
-// began, moved, ended, or was shown to live. Zero if there was none.
+// wrote returns when the store made the change that the response reports: the last write by which
+// the session of the request's cookie, or of the response's, began, moved, ended, or was shown to
+// be live. Zero if there was none.
 func (t *trip) wrote() (at time.Time) {
 	for _, w := range t.writes {
 		if w.decides || w.key == t.node.key(t.cookie) || w.key == t.node.key(t.given()) {
@@ -79,7 +79,7 @@ func (t *trip) wrote() (at time.Time) {
 	return at
 }
 
-// over reports whether a document is what is left of a session that has ended or moved.
+// over reports whether a document belongs to a session that has ended or moved.
 func over(data []byte) bool {
 	var doc struct {
 		Meta struct {
@@ -90,7 +90,7 @@ func over(data []byte) bool {
 	return json.Unmarshal(data, &doc) == nil && (doc.Meta.Ended || doc.Meta.Successor != "")
 }
 
-// lost notes that the store has not answered.
+// lost records that the store has not answered.
 func (t *trip) lost() {
 	if t != nil {
 		t.mu.Lock()
@@ -99,7 +99,7 @@ func (t *trip) lost() {
 	}
 }
 
-// visit sends the request, and returns when the answer leaves.
+// visit sends the request, and returns when the response is sent.
 func (t *trip) visit() {
 	r := httptest.NewRequest("GET", site+t.path, nil)
 	if t.cookie != "" {
@@ -120,7 +120,8 @@ func (t *trip) visit() {
 	}
 }
 
-// given is the cookie that the answer brings, as a request's header; "" if there is none.
+// given returns the cookie that the response sets, in the form of a request's field; "" if there is
+// none.
 func (t *trip) given() string {
 	for _, line := range t.header["Set-Cookie"] {
 		if c, err := http.ParseSetCookie(line); err == nil && c.MaxAge >= 0 && c.Value != "" && (c.Expires.IsZero() || c.Expires.After(time.Now())) {
@@ -132,20 +133,20 @@ func (t *trip) given() string {
 
 func (t *trip) ok() bool { return t.status == http.StatusOK }
 
-// is reports whether it was a request for the path.
+// is reports whether the request is for the path.
 func (t *trip) is(path string) bool {
 	p, _, _ := strings.Cut(t.path, "?")
 	return p == path
 }
 
-// number is what the request has brought along, for what it may begin.
+// number returns the number in the request for what it may begin.
 func (t *trip) number() int {
 	_, text, _ := strings.Cut(t.path, "number=")
 	number, _ := strconv.Atoi(text)
 	return number
 }
 
-// began is the life that the request has begun, if it was answered well; 0 if none.
+// began returns the life that the request has begun, if the response reports success; 0 if none.
 func (t *trip) began() int {
 	if t.is("/login") || t.is("/regenerate") || t.is("/add") && t.seen.life == 0 {
 		return t.number()

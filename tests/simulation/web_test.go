@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// around puts something around the application that changes answers before they leave.
+// around wraps the application, and changes responses before they are sent.
 func around(next http.Handler, change func(t *trip, res http.Header)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := httptest.NewRecorder()
@@ -19,13 +19,13 @@ func around(next http.Handler, change func(t *trip, res http.Header)) http.Handl
 	})
 }
 
-// gone reports whether another request has put the id of this one out of use.
+// gone reports whether another request has replaced or ended the id of this one.
 func (t *trip) gone(res http.Header) bool {
 	return t.cookie != "" && (t.superseded || res.Get("X-Life") == "0")
 }
 
-// lateExpiry is what the first release candidate did: a request that finds its session
-// ended by another one takes the cookie from the browser, which may have a newer one.
+// lateExpiry is a bug of the first release candidate: a request whose session another one has ended
+// removes the cookie from the browser, which may have a newer one.
 func lateExpiry() func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return around(next, func(t *trip, res http.Header) {
@@ -36,8 +36,7 @@ func lateExpiry() func(http.Handler) http.Handler {
 	}
 }
 
-// lateCookie is its sibling: such a request gives the browser the cookie again that it
-// came with.
+// lateCookie is a similar bug: such a request sets the cookie again that it came with.
 func lateCookie() func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return around(next, func(t *trip, res http.Header) {
@@ -55,7 +54,7 @@ func (t *trip) partitioned() string {
 	return ""
 }
 
-// oldIDReads takes the id from before a login for that of after it.
+// oldIDReads accepts the id from before a login as that after it.
 func oldIDReads() func(http.Handler) http.Handler {
 	var mu sync.Mutex
 	after := map[string]string{}

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestTheAuditNamesItsTests: each row of the tables in the page on security ends with the
-// tests that show it. TestLinks checks that they exist.
+// TestTheAuditNamesItsTests: each row of the tables on the page about security ends with the tests
+// for it. TestLinks checks that they exist.
 func TestTheAuditNamesItsTests(t *testing.T) {
 	t.Parallel()
 	const path = "docs/security.md"

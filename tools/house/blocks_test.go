@@ -27,7 +27,7 @@ var sessions *session.Manager[Account]
 func authenticate(ctx context.Context, name, password string) (string, error) { return name, ctx.Err() }
 `
 
-// packages are the packages that a fragment does not have to import.
+// packages are the packages that a fragment need not import.
 var packages = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "io": "io", "log": "log", "slog": "log/slog",
 	"http": "net/http", "httptest": "net/http/httptest", "os": "os", "slices": "slices", "strings": "strings", "testing": "testing",
@@ -72,12 +72,12 @@ func TestCodeInDocumentsCompiles(t *testing.T) {
 	goTool(t, dir, "vet", "./...")
 }
 
-// isTest reports whether a block is a test, which is compiled as one.
+// isTest reports whether a block is a test, and compiled as one.
 func isTest(text string) (string, bool) {
 	return "block_test.go", strings.Contains(text, "*testing.T")
 }
 
-// complete makes a file of a block.
+// complete makes a block a file.
 func complete(text string) (string, error) {
 	if _, err := parser.ParseFile(token.NewFileSet(), "", text, parser.PackageClauseOnly); err == nil {
 		return text, nil
@@ -121,7 +121,7 @@ func cutImports(text string) (imports, rest string) {
 	return text[:end] + "\n", text[end:]
 }
 
-// used are the names before a dot that nothing in the file declares.
+// used returns the names before a dot that the file does not declare.
 func used(f *ast.File) map[string]bool {
 	names := map[string]bool{}
 	for _, id := range f.Unresolved {

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestTheProgramOnTheDeploymentPageRuns: it answers the health check, refuses what
-// another site sends, and ends without an error on SIGTERM.
+// TestTheProgramOnTheDeploymentPageRuns: it answers the health check, refuses requests from other
+// sites, and ends without an error on SIGTERM.
 func TestTheProgramOnTheDeploymentPageRuns(t *testing.T) {
 	t.Parallel()
 	var program block

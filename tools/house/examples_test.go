@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// TestEntryPointsHaveExamples: each exported function of the root module and of websocketsession, and each
-// method of Manager and Session, is called in an example whose output is checked. Methods
-// without parameters, which only return something, and functions for tests need none.
+// TestEntryPointsHaveExamples: each exported function of the root module and of websocketsession,
+// and each method of Manager and Session, is called in an example whose output is checked. Methods
+// without parameters that only return a value, and functions for tests, need none.
 func TestEntryPointsHaveExamples(t *testing.T) {
 	t.Parallel()
 	type folder struct {
@@ -52,7 +52,7 @@ func TestEntryPointsHaveExamples(t *testing.T) {
 				}
 				return true
 			})
-			// What the file declares for a whole-file example counts as well.
+			// Declarations of the file count, for a whole-file example.
 			if e.Play != nil {
 				ast.Inspect(e.Play, func(n ast.Node) bool {
 					if sel, ok := n.(*ast.SelectorExpr); ok {

@@ -87,7 +87,7 @@ func optionsOf(t *testing.T) []string {
 	return names
 }
 
-// cells is the text of a document's tables.
+// cells returns the text of a document's tables.
 func cells(text string) string {
 	return strings.Join(regexp.MustCompile(`(?m)^\|.*\|$`).FindAllString(text, -1), "\n")
 }

@@ -18,7 +18,7 @@ import (
 
 const module = "github.com/nestsession/session"
 
-// figures say how the root package is built.
+// figures are the sizes of the root package.
 type figures struct {
 	files, lines int // lines of code: neither blank nor only a comment
 	circle       []string
@@ -39,7 +39,7 @@ modules         %d
 `, f.files, f.lines, len(f.circle), strings.Join(f.circle, " "), f.session, f.config, f.identifiers, f.methods, f.modules)
 }
 
-// measure looks at the repository in a folder.
+// measure returns the figures of the repository in a folder.
 func measure(folder string) (f figures, err error) {
 	fset := token.NewFileSet()
 	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
@@ -65,7 +65,7 @@ func measure(folder string) (f figures, err error) {
 	if f.files = len(parsed); f.files == 0 {
 		return f, fmt.Errorf("%s has no Go files: name the repository's folder", folder)
 	}
-	// The importer finds the module's packages from within it.
+	// The importer finds the module's packages only from a folder in the module.
 	if build.Default.Dir, err = filepath.Abs(folder); err != nil {
 		return f, err
 	}
@@ -102,7 +102,7 @@ func measure(folder string) (f figures, err error) {
 	return f, err
 }
 
-// linesOfCode counts the lines on which a token stands.
+// linesOfCode counts the lines with a token.
 func linesOfCode(src []byte) int {
 	fset := token.NewFileSet()
 	var s scanner.Scanner
@@ -170,7 +170,7 @@ func countModules(folder string) (n int, err error) {
 	return n, err
 }
 
-// largestCircle is the largest set of files each of which reaches all others.
+// largestCircle returns the largest set of files in which each file reaches all others.
 func largestCircle(uses map[string]map[string]bool) []string {
 	reach := map[string]map[string]bool{}
 	var visit func(from, at string)

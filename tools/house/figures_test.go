@@ -2,9 +2,9 @@ package main
 
 import "testing"
 
-// TestFigures: the root package stays within what a newcomer can take in.
+// TestFigures: the root package stays as small as a newcomer can understand.
 func TestFigures(t *testing.T) {
-	t.Setenv("GOFLAGS", "") // it may name the files of this module, and the root's are looked at
+	t.Setenv("GOFLAGS", "") // GOFLAGS may name another module's go.mod, and this test reads the root's
 	f, err := measure(root)
 	if err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ func TestRootModuleNeedsNoOther(t *testing.T) {
 
 // mayImport says which packages of ours those of the root module may import.
 var mayImport = map[string][]string{
-	"":                  {"cookie", "store", "store/memstore", "internal/backoff", "internal/check", "internal/clone", "internal/crew", "internal/deadline", "internal/document", "internal/frames", "internal/jar", "internal/jsontext", "internal/lifetime", "internal/once", "internal/replay", "internal/verified", "internal/watch"},
+	"":                  {"cookie", "store", "store/memstore", "internal/check", "internal/clone", "internal/deadline", "internal/document", "internal/exchange", "internal/frames", "internal/ids", "internal/jar", "internal/jsontext", "internal/lifetime", "internal/records", "internal/replay", "internal/report", "internal/verified"},
 	"cookie":            {},
 	"store":             {},
 	"express":           {"", "cookie"},
@@ -41,20 +41,24 @@ var mayImport = map[string][]string{
 	"internal/deadline": {},
 	"internal/digest":   {"store"},
 	"internal/document": {"internal/clone", "internal/jsontext"},
+	"internal/exchange": {"internal/frames", "internal/once"},
 	"internal/feed":     {"store", "internal/backoff"},
 	"internal/frames":   {},
+	"internal/ids":      {"cookie", "internal/document"},
 	"internal/jar":      {"cookie", "internal/verified"},
 	"internal/jsontext": {},
 	"internal/lifetime": {"internal/document"},
 	"internal/once":     {},
+	"internal/records":  {"store", "internal/backoff", "internal/crew", "internal/deadline", "internal/document", "internal/ids", "internal/watch"},
 	"internal/replay":   {"internal/clone", "internal/document", "internal/frames"},
+	"internal/report":   {},
 	"internal/verified": {"cookie"},
 	"internal/watch":    {"store", "internal/digest", "internal/feed", "internal/backoff"},
 	"internal/promises": {"", "express", "store"},
 }
 
-// allowed returns what a package may import. A store imports only the contract and
-// the package that batches calls.
+// allowed returns the packages that a package may import. A store imports only the contract and the
+// package that batches calls.
 func allowed(path string) []string {
 	if rule, ok := mayImport[path]; ok {
 		return rule
@@ -86,9 +90,9 @@ func TestDirectionOfImports(t *testing.T) {
 	}
 }
 
-// TestModulesAreForUsers: no module replaces another, since a user's go command does not
-// see that, and each requires a version of ours that can be released. The workspace has
-// all of them for work in the clone; .ci/in runs a command in one without the workspace.
+// TestModulesAreForUsers: no module replaces another, because a user's go command ignores that, and
+// each requires a version of ours that can be released. The workspace has all modules for work in
+// the clone; .ci/in runs a command in one without the workspace.
 func TestModulesAreForUsers(t *testing.T) {
 	t.Parallel()
 	work := read(t, "go.work")
@@ -106,8 +110,8 @@ func TestModulesAreForUsers(t *testing.T) {
 	}
 }
 
-// TestStoresDoNotBringTheirTests: who gets a store gets no test servers and no
-// linearizability check with it.
+// TestStoresDoNotBringTheirTests: a store's module does not require the test servers and the
+// linearizability check.
 func TestStoresDoNotBringTheirTests(t *testing.T) {
 	t.Parallel()
 	for _, dir := range []string{".", "redisstore", "pgxstore", "websocketsession"} {

@@ -15,8 +15,8 @@ var (
 	goTest  = regexp.MustCompile(`^(?:Test|Fuzz|Example)[A-Za-z0-9_]+$`)
 )
 
-// TestLinks: the files and headings that a document links to within the repository exist,
-// and a link named like a test leads to the file with that test.
+// TestLinks: the files and headings in the repository to which a document links exist, and a link
+// with the name of a test leads to the file with that test.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	for _, path := range documents(t) {
@@ -62,7 +62,7 @@ func anchors(text string) []string {
 
 var promised = regexp.MustCompile(`\bTestPromise(\d\d)_\w+`)
 
-// TestPromisesAreTested: the READMEs state all promises, and link each to its tests.
+// TestPromisesAreTested: the READMEs have all promises, each with a link to its tests.
 func TestPromisesAreTested(t *testing.T) {
 	t.Parallel()
 	tests := map[string]bool{}

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// quoting are the folders, and the pages, that need more than the standard library. Their code
-// is quoted from the module in examples, where it is compiled and its tests run it.
+// quoting are the folders and pages whose code needs more than the standard library. It is quoted
+// from the module examples, where it is compiled and tested.
 var quoting = []string{"docs/guides/", "docs/howto/", "docs/stores/", "docs/frameworks.md"}
 
 // quotes reports whether a document quotes its code from examples.
@@ -21,14 +21,14 @@ func quotes(path string) bool {
 	return false
 }
 
-// quotedBlock reports whether a block is quoted, in such a page, or in another one
-// because it needs its own module.
+// quotedBlock reports whether a block is quoted code: in such a page, or because it needs a module
+// of its own.
 func quotedBlock(b block) bool {
 	return quotes(b.path) || strings.Contains(b.text, "websocketsession.")
 }
 
-// TestQuotedCodeIsTheCode: a block of Go in such a page is in a file of examples, line by
-// line, except for the indentation.
+// TestQuotedCodeIsTheCode: a block of Go in such a page is in a file of examples, line by line,
+// except for the indentation.
 func TestQuotedCodeIsTheCode(t *testing.T) {
 	t.Parallel()
 	var code []string

@@ -63,7 +63,7 @@ func goTool(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), "go", args...)
 	c.Dir = dir
-	c.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=") // flags may name another module's files
+	c.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=") // flags may name the files of another module
 	if args[0] == "list" {                                 // of modules whose requirements are in this repository
 		workspace, err := filepath.Abs(filepath.Join(root, "go.work"))
 		if err != nil {

@@ -115,7 +115,7 @@ func serveAndLogIn(t *testing.T, b block) {
 	}
 }
 
-// freeAddress returns an address on loopback that was free a moment ago.
+// freeAddress returns a loopback address on which nothing listens.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

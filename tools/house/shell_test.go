@@ -16,13 +16,13 @@ const (
 	serveCommand = "go run ./cmd/nestsession serve"
 	testCommand  = "make test"
 
-	// TestLongInstall of tools/release runs these where a user would, with the program.
+	// TestLongInstall of tools/release runs these commands as a user would, with the program.
 	getCommand = "go get github.com/nestsession/session"
 	runCommand = "SESSION_SECRET=$(openssl rand -base64 32) go run ."
 )
 
-// TestReadmeCommandsWork runs the commands of the READMEs as they are there: the one that
-// serves, and then every curl line against it. The comment below a line is its output.
+// TestReadmeCommandsWork runs the commands of the READMEs unchanged: the one that starts a server,
+// and then every curl line. The comment below a line is its output.
 func TestReadmeCommandsWork(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"README.md", "README.ko.md"} {
@@ -38,7 +38,7 @@ func TestReadmeCommandsWork(t *testing.T) {
 				case text == serveCommand:
 					served = true
 				case text == testCommand:
-					tested = true // it is running this
+					tested = true // this test is running it
 				case text == getCommand, text == runCommand:
 				default:
 					walk = append(walk, strings.Split(text, "\n")...)
@@ -58,7 +58,7 @@ func TestReadmeCommandsWork(t *testing.T) {
 // startServer runs the documented command, and returns where the server listens.
 func startServer(t *testing.T) (address string) {
 	t.Helper()
-	c := exec.Command("sh", "-c", serveCommand) // ends below, not with t.Context, which ends before
+	c := exec.Command("sh", "-c", serveCommand) // it ends below, and not with t.Context, which ends earlier
 	c.Dir = root
 	c.Env = append(withoutVariables(os.Environ(), "GOWORK", "NESTSESSION_"),
 		"NESTSESSION_ADDRESS=127.0.0.1:0", "NESTSESSION_DATA="+t.TempDir())
@@ -73,8 +73,8 @@ func startServer(t *testing.T) (address string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = syscall.Kill(-c.Process.Pid, syscall.SIGINT) // as Ctrl-C does: to all of it
-		_ = c.Wait()                                     // until the server too has closed its output; the shell dies of the signal
+		_ = syscall.Kill(-c.Process.Pid, syscall.SIGINT) // as Ctrl-C does, to the whole process group
+		_ = c.Wait()                                     // until the server too has closed its output; the shell ends by the signal
 		if t.Failed() {
 			t.Logf("the server wrote:\n%s", errs.String())
 		}
@@ -104,8 +104,8 @@ func withoutVariables(env []string, prefixes ...string) []string {
 	return kept
 }
 
-// walkThrough runs lines of shell and compares what each prints with the comments below it.
-// A configuration of curl connects to the server in place of the documented address.
+// walkThrough runs lines of shell and compares the output of each with the comments below it. A
+// configuration of curl replaces the documented address with that of the server.
 func walkThrough(t *testing.T, address string, lines []string) {
 	t.Helper()
 	dir := t.TempDir()

@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// phrases have no plain use: each has a meaning that only this project's authors know,
-// or is a figure of speech. CONTRIBUTING.md has the table of words behind it.
+// phrases are phrases that only this project's authors understand, or figures of speech.
+// CONTRIBUTING.md has the table of words.
 var phrases = []struct {
-	pattern string // matched without regard to case; a space is any white space
+	pattern string // matched without regard to case; a space matches any white space
 	write   string
 }{
 	{`\b(broken|breaks?|broke|breaking) (it |them |that )?off\b`, "interrupted, canceled, stopped"},
@@ -42,18 +42,18 @@ var phrases = []struct {
 	{`(^|[.:;] )Who ([a-z]+s|can|had|will) [^.?!]*[.;]`, "anyone who, a caller that, a user who"},
 }
 
-// leaveAlone matches "leave the data alone", which is plain.
+// leaveAlone matches "leave the data alone", which is allowed.
 var leaveAlone = regexp.MustCompile(`\b(leav(e|es|ing)|left)\b[^.;:]*alone[.;:]\s?$`)
 
-// TestPhrasesThatHaveNoPlainUse: documents, comments and texts of the program are in
-// words that a newcomer to the project knows.
+// TestPhrasesThatHaveNoPlainUse: documents, comments and texts of the program use words that a
+// newcomer to the project knows.
 func TestPhrasesThatHaveNoPlainUse(t *testing.T) {
 	t.Parallel()
 	checks := make([]*regexp.Regexp, len(phrases))
 	for i, p := range phrases {
 		flags := "(?i)"
 		if strings.HasPrefix(p.pattern, "(^|") {
-			flags = "" // it looks for the beginning of a sentence
+			flags = "" // this phrase is at the beginning of a sentence
 		}
 		checks[i] = regexp.MustCompile(flags + strings.ReplaceAll(p.pattern, " ", `\s+`))
 	}

@@ -19,7 +19,7 @@ import (
 	"golang.org/x/mod/module"
 )
 
-// publish lays the released modules out as a proxy has them, in a folder.
+// publish writes the released modules into a folder in the form of a proxy.
 func publish(t *testing.T, root, proxy string) {
 	t.Helper()
 	mods, err := load(root)
@@ -52,7 +52,7 @@ func publish(t *testing.T, root, proxy string) {
 	}
 }
 
-// goEnv is a value of `go env`.
+// goEnv returns a value of `go env`.
 func goEnv(t *testing.T, name string) string {
 	t.Helper()
 	return strings.TrimSpace(goTool(t, ".", nil, "go", "env", name))
@@ -61,13 +61,13 @@ func goEnv(t *testing.T, name string) string {
 // emptyCache makes a module cache that can be removed.
 func emptyCache(t *testing.T) string { return "GOMODCACHE=" + filepath.Join(t.TempDir(), "mod") }
 
-// others is a proxy of what this machine has downloaded before; then come the usual ones.
+// others is a proxy with what this machine has downloaded before, followed by the usual proxies.
 func others(t *testing.T) string {
 	return "file://" + filepath.Join(goEnv(t, "GOMODCACHE"), "cache/download") + "," + goEnv(t, "GOPROXY")
 }
 
-// TestLongInstall releases the working tree as v0.1.0, in a copy, and is somebody who has
-// nothing but Go and a proxy that has the modules.
+// TestLongInstall releases a copy of the working tree as v0.1.0, and installs it as a user would
+// who has only Go and a proxy with the modules.
 func TestLongInstall(t *testing.T) {
 	t.Parallel()
 	root := clone(t)
@@ -82,8 +82,8 @@ func TestLongInstall(t *testing.T) {
 	t.Run("command", func(t *testing.T) { t.Parallel(); installCommand(t, proxy) })
 }
 
-// sameSums: the checksums in go.sum are those that the go command comes to when it gets
-// the modules from the repository by their tags.
+// sameSums: the checksums in go.sum are those that the go command computes when it gets the modules
+// from the repository by their tags.
 func sameSums(t *testing.T, root string) {
 	env := []string{
 		"GOWORK=off", "GOFLAGS=-modcacherw -trimpath", "GOPROXY=direct", "GOSUMDB=off", emptyCache(t),
@@ -146,7 +146,7 @@ func useLibrary(t *testing.T, root, proxy string) {
 	logIn(t, filepath.Join(dir, "app"), address)
 }
 
-// logIn runs README's program and logs in to it.
+// logIn runs the program in README and logs in to it.
 func logIn(t *testing.T, program, address string) {
 	server := exec.Command(program)
 	server.Env = append(os.Environ(), "SESSION_SECRET=a secret that only this test knows")
@@ -190,7 +190,7 @@ func logIn(t *testing.T, program, address string) {
 	}
 }
 
-// freeAddress is one on loopback that nobody listened on a moment ago.
+// freeAddress returns a loopback address on which nothing listens.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

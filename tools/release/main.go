@@ -30,7 +30,7 @@ func main() {
 	}
 }
 
-// release makes the commit and the tags. If it fails the tree is as it was.
+// release makes the commit and the tags. If it fails, it restores the tree.
 func release(root, version string, now time.Time, out io.Writer) (err error) {
 	if !semver.IsValid(version) || semver.Canonical(version) != version || semver.Major(version) > "v1" {
 		return fmt.Errorf("%q is not a version of these modules: write VERSION=v0.1.0", version)
@@ -117,7 +117,7 @@ func release(root, version string, now time.Time, out io.Writer) (err error) {
 
 const unreleased = "## [Unreleased]"
 
-// turn makes the entries under Unreleased those of the version, with the day.
+// turn moves the entries under Unreleased to a heading with the version and the date.
 func turn(text, version string, now time.Time) (string, error) {
 	before, after, found := strings.Cut(text, unreleased+"\n")
 	if !found {

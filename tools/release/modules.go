@@ -20,10 +20,10 @@ import (
 	"golang.org/x/mod/zip"
 )
 
-// ours is the path of the root module; those of the others begin with it.
+// ours is the path of the root module. The paths of the other modules begin with it.
 const ours = "github.com/nestsession/session"
 
-// inClone are the modules that are not released: nobody outside the clone imports them.
+// inClone are the modules that are not released, because nobody outside the clone imports them.
 var inClone = []string{"benchmarks", "examples", "tests", "tools"}
 
 // mod is a module of the repository.
@@ -49,8 +49,7 @@ func (m *mod) requires() (paths []string) {
 	return paths
 }
 
-// load reads the go.mod files that git knows, and puts each module after those that it
-// requires.
+// load reads the go.mod files that are in git, and sorts each module after those that it requires.
 func load(root string) ([]*mod, error) {
 	list, err := git(root, "ls-files", "-z")
 	if err != nil {
@@ -96,11 +95,10 @@ func inOrder(all []*mod) (ordered []*mod, err error) {
 	return ordered, nil
 }
 
-// name writes the version into each go.mod, and the checksums of the released modules
-// into each go.sum. A module's own checksum depends on its go.sum, so that the order of
-// mods matters.
+// name writes the version into each go.mod, and the checksums of the released modules into each
+// go.sum. A module's own checksum depends on its go.sum, so mods must be in order.
 func name(root string, mods []*mod, version string) error {
-	sums := map[string][]string{} // lines of go.sum, of a module and of all that it requires
+	sums := map[string][]string{} // lines of go.sum for a module and all that it requires
 	for _, m := range mods {
 		folder := filepath.Join(root, m.folder)
 		lines := map[string]bool{}
@@ -145,8 +143,8 @@ func name(root string, mods []*mod, version string) error {
 	return nil
 }
 
-// nameInWorkspace has go.work take the version from the folders, since the go command
-// looks for it elsewhere until it is published.
+// nameInWorkspace makes go.work take the version from the folders, because the go command would
+// look for it elsewhere until it is published.
 func nameInWorkspace(root string, mods []*mod, version string) error {
 	file := filepath.Join(root, "go.work")
 	text, err := os.ReadFile(file)
@@ -179,7 +177,7 @@ func nameInWorkspace(root string, mods []*mod, version string) error {
 	return os.WriteFile(file, modfile.Format(work.Syntax), 0o644)
 }
 
-// writeSums puts the lines of our modules in place of those that are there.
+// writeSums replaces the lines of our modules.
 func writeSums(name string, lines map[string]bool) error {
 	text, err := os.ReadFile(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -213,7 +211,7 @@ func writeSums(name string, lines map[string]bool) error {
 	return os.WriteFile(name, []byte(b.String()), 0o644)
 }
 
-// hashes are the checksums of a module's archive and of its go.mod.
+// hashes returns the checksums of a module's archive and of its go.mod.
 func hashes(archive, gomod []byte) (whole, file string, err error) {
 	f, err := os.CreateTemp("", "release-*.zip")
 	if err != nil {
@@ -235,8 +233,8 @@ func hashes(archive, gomod []byte) (whole, file string, err error) {
 	return whole, file, err
 }
 
-// pack writes the archive that the go command makes of the module's files in git. A
-// module in a folder without a LICENSE gets the root's, as the go command does it.
+// pack writes the archive of the module's files in git, as the go command does. A module in a
+// folder without a LICENSE gets the root's, as the go command does it.
 func pack(w io.Writer, root string, m *mod, version string) error {
 	list, err := git(root, "ls-files", "-z", "--", m.folder)
 	if err != nil {

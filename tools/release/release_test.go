@@ -44,7 +44,7 @@ func commitAll(t *testing.T, root string) {
 	mustGit(t, root, "commit", "--quiet", "--message", "the tree")
 }
 
-// small is a repository of three modules.
+// small makes a repository of three modules.
 func small(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
@@ -109,7 +109,7 @@ func TestReleaseOfASmallTree(t *testing.T) {
 	}
 }
 
-// TestReleaseRefuses: what is wrong is said, and the tree stays as it was.
+// TestReleaseRefuses: an error says what is wrong, and the tree is unchanged.
 func TestReleaseRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -162,7 +162,7 @@ func TestReleaseRefuses(t *testing.T) {
 	}
 }
 
-// clone copies the working tree, as it is now, and commits the copy.
+// clone commits a copy of the present working tree.
 func clone(t *testing.T) string {
 	t.Helper()
 	to := t.TempDir()
@@ -201,7 +201,7 @@ func clone(t *testing.T) string {
 	return to
 }
 
-// goTool runs a command with the environment of the test and what is added to it.
+// goTool runs a command with the environment of the test and additional variables.
 func goTool(t *testing.T, dir string, env []string, args ...string) string {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), args[0], args[1:]...)
@@ -213,8 +213,8 @@ func goTool(t *testing.T, dir string, env []string, args ...string) string {
 	return string(out)
 }
 
-// TestLongReadingLeavesTheTreeClean: who looks at the clone with the go command has nothing
-// to commit afterwards.
+// TestLongReadingLeavesTheTreeClean: go commands that only read leave nothing to commit in the
+// clone.
 func TestLongReadingLeavesTheTreeClean(t *testing.T) {
 	t.Parallel()
 	root := clone(t)

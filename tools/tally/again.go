@@ -13,7 +13,7 @@ type module struct {
 	in     string   // the script that runs a command in the folder; "" if none is needed
 	folder string   // as it was given
 	path   string   // its import path; "" if that is unknown
-	flags  []string // of go test, those that are needed to repeat a test
+	flags  []string // the flags of go test that are needed to repeat a test
 }
 
 // moduleIn looks at the module in a folder and at the command that tests it.
@@ -25,7 +25,7 @@ func moduleIn(in, folder string, args []string) (module, error) {
 	c := exec.Command("go", "list", "-m")
 	c.Dir = folder
 	c.Env = append(os.Environ(), "GOWORK=off")
-	// go test reports what is wrong with the module.
+	// go test reports errors of the module
 	if out, err := c.Output(); err == nil {
 		m.path = strings.TrimSpace(string(out))
 	}
@@ -51,7 +51,7 @@ func (m module) pkg(path string) string {
 	return path
 }
 
-// again returns the command that runs only a test, or with test "" a package.
+// again returns the command that runs only one test, or with test "" a package.
 func (m module) again(pkg, test string) string {
 	args := append([]string{"go", "test"}, m.flags...)
 	if test != "" {

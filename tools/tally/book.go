@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// count says how many of a command's tests passed, failed and were skipped.
+// count is how many of a command's tests passed, failed and were skipped.
 type count struct {
 	Passed  int `json:"passed"`
 	Failed  int `json:"failed"`
@@ -36,7 +36,7 @@ type entry struct {
 	Failures []failure `json:"failures,omitempty"`
 }
 
-// book is the file with the counts of a run.
+// book is the file with the results of a run.
 type book struct{ path string }
 
 func (b book) add(e entry) error {
@@ -55,9 +55,8 @@ func (b book) add(e entry) error {
 	return f.Close()
 }
 
-// sum prints each failure with the command that repeats it, and then the line that
-// counts everything, and reports whether all passed. An empty book is a failure, because
-// nothing was run.
+// sum prints each failure with the command that repeats it, and then the line with the totals, and
+// reports whether all passed. An empty book is a failure, because nothing was run.
 func (b book) sum(w io.Writer) (ok bool, err error) {
 	f, err := os.Open(b.path)
 	if err != nil {

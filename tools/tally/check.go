@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// runCheck runs a command that passes or fails as a whole. Its output is shown
-// only if it failed.
+// runCheck runs a command that passes or fails as a whole. Its output is shown only if it fails.
 func runCheck(w *pulse, label string, args []string) entry {
 	var out bytes.Buffer
 	c := exec.Command(args[0], args[1:]...)

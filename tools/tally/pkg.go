@@ -15,21 +15,21 @@ type pkg struct {
 	tests    map[string]*test
 	failures []*failure
 	output   []string        // its own
-	kept     []string        // of tests that passed, in case it explains those that fail
-	why      string          // the reason of its end, from its own output
+	kept     []string        // of tests that passed, because it may explain those that fail
+	why      string          // why it ended, from its own output
 	hung     map[string]bool // the tests that ran when the time was over
-	listing  bool            // its output is listing those
+	listing  bool            // the lines that list those tests follow
 	ended    bool
 }
 
 // test is a test that has begun.
 type test struct {
 	since       time.Time // when it began or went on
-	paused      bool      // it waits for its turn among the parallel ones
+	paused      bool      // it waits for its turn among the parallel tests
 	ended       bool
 	failedBelow bool // a test within it has failed
 	output      []string
-	why         string // the reason of its end, from its output
+	why         string // why it ended, from its output
 }
 
 func newPkg(path string) *pkg {
@@ -85,14 +85,14 @@ func (p *pkg) wrote(name, text string) {
 	}
 }
 
-// keepOf keeps the output of a passed test, if it may explain a test that fails.
+// keepOf keeps the output of a passed test if it may explain a failure.
 func (p *pkg) keepOf(t *test) {
 	if slices.ContainsFunc(t.output, func(s string) bool { return strings.Contains(s, "WARNING: DATA RACE") }) {
 		p.kept = append(p.kept, t.output...)
 	}
 }
 
-// explain gives the failed tests within a test its reason of the end.
+// explain gives the failed tests within a test the reason for its end.
 func (p *pkg) explain(name, why string) {
 	for _, f := range p.failures {
 		if f.Why == "" && strings.HasPrefix(f.What, p.path+" "+name+"/") {
@@ -101,7 +101,7 @@ func (p *pkg) explain(name, why string) {
 	}
 }
 
-// fatal returns what ended the process before its tests had ended; "" if unknown.
+// fatal returns what ended the process before its tests; "" if unknown.
 func (p *pkg) fatal() string {
 	if p.why != "" && p.why != race {
 		return p.why
@@ -114,8 +114,7 @@ func (p *pkg) fatal() string {
 	return ""
 }
 
-// verdict returns why the package itself has failed, and not only its tests; "" if it has
-// not.
+// verdict returns why the package itself has failed, and not only its tests; "" if it has not.
 func (p *pkg) verdict(build string) string {
 	switch {
 	case build != "":

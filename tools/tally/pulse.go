@@ -10,8 +10,8 @@ import (
 // gives up after 20 seconds.
 const silence = 10 * time.Second
 
-// pulse is a writer that remembers its last write, and ends each line that it begins. It
-// is for one goroutine.
+// pulse is a writer that records the time of its last write, and completes each line that it
+// begins. It is for one goroutine.
 type pulse struct {
 	w     io.Writer
 	began time.Time

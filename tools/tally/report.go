@@ -116,7 +116,7 @@ func (r *report) take(e event) {
 
 func (r *report) endTest(p *pkg, e event) {
 	t := p.tests[e.Test]
-	if t == nil { // it ended without having begun, such as an example that cannot be run
+	if t == nil { // it ended without a beginning, such as an example that cannot be run
 		t = &test{}
 		p.tests[e.Test] = t
 	}
@@ -132,7 +132,7 @@ func (r *report) endTest(p *pkg, e event) {
 		r.show(t.output)
 	case e.Action == "skip":
 		r.failTest(p, e.Test, "skipped itself, which counts as failed in CI")
-	case t.failedBelow: // that is what failed
+	case t.failedBelow: // that test has failed, not this one
 		p.explain(e.Test, t.why)
 		if t.speaks() {
 			fmt.Fprintf(r.w, "----  %s %s, around it\n", e.Package, e.Test)
@@ -144,7 +144,7 @@ func (r *report) endTest(p *pkg, e event) {
 	t.output = nil
 }
 
-// failTest counts a test as failed, and shows what it wrote.
+// failTest counts a test as failed, and shows its output.
 func (r *report) failTest(p *pkg, name, why string) {
 	for at := range around(name) {
 		if t := p.tests[at]; t != nil {
@@ -166,7 +166,7 @@ func (r *report) failTest(p *pkg, name, why string) {
 	}
 }
 
-// show prints what something wrote.
+// show prints an output.
 func (r *report) show(output []string) {
 	for _, line := range output {
 		fmt.Fprint(r.w, line)

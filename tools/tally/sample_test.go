@@ -21,15 +21,15 @@ func inSample(t *testing.T, folder, pkg, timeout string, strict bool) (e entry, 
 	return e, out.String()
 }
 
-// TestRealRuns: each kind of failure of go test is reported as one failure, with its
-// reason and output.
+// TestRealRuns: each kind of failure of go test is reported as one failure, with its reason and
+// output.
 func TestRealRuns(t *testing.T) {
 	t.Parallel()
 	const long = "10m"
 	for name, c := range map[string]struct {
 		timeout string
 		want    count
-		failed  []string // each failure and why
+		failed  []string // each failure and its reason
 		shown   []string
 		hidden  []string
 	}{
@@ -112,8 +112,8 @@ func TestRealRuns(t *testing.T) {
 	}
 }
 
-// A panic outside of the tests' goroutines ends the process while several run: one of
-// them is reported with it, and the others are not.
+// A panic outside of the tests' goroutines ends the process while several run: one of them is
+// reported with it, and the others are not.
 func TestPanicOfAGoroutine(t *testing.T) {
 	t.Parallel()
 	e, printed := inSample(t, "testdata/sample", "./goroutine", "10m", false)
@@ -165,8 +165,8 @@ func TestAgain(t *testing.T) {
 	}
 }
 
-// TestAgainInAModule: with a script that runs a command in a module's folder, the tests
-// are run by it, and the command that is printed has it.
+// TestAgainInAModule: with a script that runs a command in a module's folder, the tests run by that
+// script, and so does the printed command.
 func TestAgainInAModule(t *testing.T) {
 	t.Parallel()
 	in := filepath.Join(t.TempDir(), "in")

@@ -1,5 +1,4 @@
-// Package browser stands for one in the tests of the examples: it keeps cookies as a
-// browser does, of one site.
+// Package browser is a browser for the tests of the examples: it keeps the cookies of one site.
 package browser
 
 import (
@@ -12,12 +11,12 @@ import (
 
 var site = &url.URL{Scheme: "https", Host: "shop.test", Path: "/"}
 
-// Browser has a jar of cookies. Make one with [New].
+// Browser has a cookie jar. Make one with [New].
 type Browser struct{ jar *cookiejar.Jar }
 
 // New is a browser without cookies.
 func New() *Browser {
-	jar, _ := cookiejar.New(nil) // fails never, without options
+	jar, _ := cookiejar.New(nil) // it never fails without options
 	return &Browser{jar}
 }
 

@@ -10,11 +10,10 @@ import (
 	"github.com/nestsession/session/store/storetest"
 )
 
-// Check fails the test if the store is not linearizable, and says which operations
-// show it. open is the function that [storetest.Run] takes: Store and Peers are the
-// instances, which keep their records in the same place, over connections of their
-// own. It is called once for each topic. Now and Advance, if there are any, are
-// called while operations run.
+// Check fails the test if the store is not linearizable, and prints the operations that show it.
+// open is the function that [storetest.Run] takes: Store and Peers are instances with a connection
+// each that keep their records in the same place. It is called once for each topic. Now and
+// Advance, if they are set, are called while operations run.
 func Check(t *testing.T, open func(t *testing.T) storetest.Opened, o Options) {
 	t.Helper()
 	topics := o.Topics
@@ -37,7 +36,7 @@ func Check(t *testing.T, open func(t *testing.T) storetest.Opened, o Options) {
 	}
 }
 
-// tally is what the operations came to.
+// tally counts the operations by their outcome.
 type tally struct {
 	operations int
 	done       [len(methods)]int

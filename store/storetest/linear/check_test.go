@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A store with a mistake is caught, with the options that everybody has.
+// A store with a mistake fails with the default options.
 func TestFlawsAreFound(t *testing.T) {
 	t.Parallel()
 	for _, f := range flaws {
@@ -21,7 +21,7 @@ func TestFlawsAreFound(t *testing.T) {
 				t.Fatalf("a store that %s passes: %v", f.does, err)
 			}
 			if v.Undecided || v.History == "" {
-				t.Errorf("nothing is shown: %v", v)
+				t.Errorf("no history is shown: %v", v)
 			}
 			if filepath.Dir(v.Drawing) != folder {
 				t.Errorf("the drawing is in %s, want a file in %s", v.Drawing, folder)

@@ -9,15 +9,15 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// client is one of those that work at once. What it does follows from its random
-// numbers and from what it has read.
+// client is one of the concurrent clients. Its random numbers and what it has read determine what
+// it does.
 type client struct {
 	round   *round
 	number  int
 	node    int
 	store   store.Store
 	rand    *rand.Rand
-	read    [][]store.Record // by id: what it has read or written, the newest last
+	read    [][]store.Record // by id: the contents that it has read or written, the newest last
 	history []operation
 }
 
@@ -93,7 +93,7 @@ func (c *client) remove(ctx context.Context, id int) bool {
 	})
 }
 
-// do makes the call, notes it with its answer, and tells whether it was done.
+// do makes the call, records it with its answer, and reports whether it succeeded.
 func (c *client) do(ctx context.Context, in call, f func(context.Context, *answer) error) bool {
 	ctx, cancel := context.WithTimeout(ctx, c.round.opts.OperationTimeout)
 	defer cancel()
@@ -127,7 +127,7 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
-// learn keeps what was read or written, to update it now or much later.
+// learn keeps a content that was read or written, so that a later operation can update it.
 func (c *client) learn(id int, r store.Record) {
 	c.read[id] = append(c.read[id], r)
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/nestsession/session/store/storetest/linear"
 )
 
-// In a test file of your store this is func TestLinearizable(t *testing.T). Instances
-// that share a database are Store and Peers.
+// In a test file of your store this is func TestLinearizable(t *testing.T). Instances that share a
+// database are Store and Peers.
 func ExampleCheck() {
 	TestLinearizable := func(t *testing.T) {
 		t.Parallel()
@@ -29,8 +29,8 @@ func ExampleCheck() {
 	_ = TestLinearizable
 }
 
-// hasty is a store with a race: between its look at the version and its write another
-// write may come.
+// hasty is a store with a race: another write may come between its check of the version and its
+// write.
 type hasty struct {
 	store.Store
 	mu sync.Mutex
@@ -44,14 +44,14 @@ func (h *hasty) Update(ctx context.Context, r store.Record) (store.Version, erro
 	if kept.Version != r.Version {
 		return 0, store.ErrConflict
 	}
-	<-time.After(time.Millisecond) // the way to the database and back
+	<-time.After(time.Millisecond) // the time that a request to a database takes
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	kept, err = h.Load(ctx, r.ID)
 	if err != nil {
 		return 0, err
 	}
-	r.Version = kept.Version // whatever it is by now
+	r.Version = kept.Version // whatever version the record has by now
 	return h.Store.Update(ctx, r)
 }
 

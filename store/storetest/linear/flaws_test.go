@@ -10,7 +10,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// flaw is a race, or another mistake, that the check is there to find.
+// flaw is a race, or another mistake, that the check must find.
 type flaw struct {
 	does string
 	bend func(*instance)
@@ -228,7 +228,7 @@ var flaws = []flaw{
 	}},
 }
 
-// cached loads only from the memory of this instance.
+// cached is a Load that reads only the memory of this instance.
 func cached(i *instance, life time.Duration) {
 	type memory struct {
 		record store.Record

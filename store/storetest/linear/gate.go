@@ -5,12 +5,13 @@ import (
 	"sync"
 )
 
-// gate lets its clients through when all of them have come, again and again.
+// gate is a barrier: it lets its clients through when all of them have arrived. It can be used
+// repeatedly.
 type gate struct {
 	mu      sync.Mutex
 	clients int
 	came    int
-	open    chan struct{} // closed when the last one comes
+	open    chan struct{} // closed when the last one arrives
 }
 
 func newGate(clients int) *gate {

@@ -7,41 +7,38 @@ import (
 
 // state is what a store keeps under one id.
 //
-// A record that has expired stays in it: whether it is over is asked of each
-// operation by itself. A store judges by the time at which it happened to look,
-// anywhere between call and return, which need not be in the order in which the
-// operations take effect; so a call of which that time lies on both sides of the
-// expiry may find the record live or over.
+// A record that has expired stays in the state: whether it had expired is judged for each operation
+// separately. A store judges by the time at which it looked, which may be any time between call and
+// return, and need not be in the order in which the operations take effect. So if the expiry lies
+// between call and return, the call may find the record live or expired.
 type state struct {
 	kept    bool
 	content content
 	expires int64
-	version store.Version // 0: to be learnt, see touched
+	version store.Version // 0: not known yet, see touched
 
-	// free says that content and expiry are not known either: the record is one of
-	// before the history.
+	// free says that content and expiry are not known either: the record is older than the history.
 	free bool
 }
 
-// anything is where a history begins of which the past is not known, if a record
-// is kept.
+// anything is the state at the beginning of a history whose past is not known, if there is a
+// record.
 var anything = state{kept: true, free: true}
 
-// rules are the contract, for a store whose clock and expiries are exact to slack.
+// rules are the contract, for a store whose clock and expiries are accurate to slack.
 type rules struct{ slack int64 }
 
-// mayLive tells whether an operation that was called at from may take the record
-// for live.
+// mayLive reports whether an operation that was called at from may find the record live.
 func (m rules) mayLive(s state, from int64) bool {
 	return s.kept && (s.free || s.expires+m.slack > from)
 }
 
-// mayBeOver tells whether an operation that had returned at until may find nothing.
+// mayBeOver reports whether an operation that returned by until may find the record expired.
 func (m rules) mayBeOver(s state, until int64) bool {
 	return !s.kept || s.free || s.expires-m.slack <= until
 }
 
-// step tells whether the answer is right in the state, and what follows.
+// step reports whether the answer is right in the state, and returns the next state.
 func (m rules) step(s state, c call, a answer) (bool, state) {
 	if a.outcome == unknown {
 		return true, m.perhaps(s, c, a)
@@ -75,7 +72,7 @@ func (m rules) step(s state, c call, a answer) (bool, state) {
 			return true, state{}
 		}
 	}
-	return false, s // this method does not return that error
+	return false, s // this method never returns that error
 }
 
 func (m rules) loaded(s state, c call, a answer) (bool, state) {
@@ -89,9 +86,9 @@ func (m rules) loaded(s state, c call, a answer) (bool, state) {
 	return ok, s
 }
 
-// perhaps is what follows from a call that may have taken effect. That it has not
-// is the same as that it does after all others, where nobody sees it; so here it
-// has, if the state lets it.
+// perhaps returns the state after a call that may have taken effect. A call without effect is like
+// one that takes effect after all others, where nobody sees it. So perhaps applies the call if the
+// state allows it.
 func (m rules) perhaps(s state, c call, a answer) state {
 	switch {
 	case c.method == create && m.mayBeOver(s, a.until),
@@ -105,8 +102,8 @@ func (m rules) perhaps(s state, c call, a answer) state {
 	return s
 }
 
-// matches tells whether the record may be in the version that an update names.
-// Where that is not known, it still has the content that the version stands for.
+// matches reports whether the record may have the version that an update names. If its version is
+// not known, it must have the content of that version.
 func (s state) matches(c call) bool {
 	if s.version != 0 {
 		return s.version == c.version
@@ -116,18 +113,18 @@ func (s state) matches(c call) bool {
 
 func written(c call, v store.Version, now int64) state {
 	if c.expires <= now {
-		v = 0 // nobody can ever read it
+		v = 0 // the record is expired already, and nobody can read it
 	}
 	return state{kept: true, content: c.content, expires: c.expires, version: v}
 }
 
-// touched leaves the version open: it may have changed or not.
+// touched makes the version unknown: Touch may change it or not.
 func touched(s state, c call) state {
 	s.expires, s.version = c.expires, 0
 	return s
 }
 
-// model is the contract of one id, beginning with first.
+// model is the contract for one id, starting with the state first.
 func (m rules) model(first state, names *names) porcupine.Model {
 	return porcupine.Model{
 		Init: func() any { return first },

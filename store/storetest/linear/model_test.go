@@ -14,11 +14,11 @@ var (
 	none  = state{}
 	alive = state{kept: true, content: red, expires: hour, version: 7}
 	over  = state{kept: true, content: red, expires: -hour, version: 7}
-	open  = state{kept: true, content: red, expires: hour} // of a version not known
+	open  = state{kept: true, content: red, expires: hour} // its version is not known
 	edge  = state{kept: true, content: red, expires: 0, version: 7}
 )
 
-// Each answer of each method in each state: whether it is right, and what follows.
+// Each answer of each method in each state: whether it is right, and the next state.
 func TestStep(t *testing.T) {
 	t.Parallel()
 	read := answer{content: red, expires: hour, version: 7}
@@ -66,22 +66,22 @@ func TestStep(t *testing.T) {
 		"create finds none":           {none, birth, is(notFound), false, none},
 		"create of what is over":      {none, call{method: create, content: blue, expires: -hour}, ok8, true, state{kept: true, content: blue, expires: -hour}},
 
-		"update":                           {alive, swap, ok8, true, blued},
-		"update of an old version":         {alive, stale, ok8, false, none},
-		"update of none":                   {none, swap, ok8, false, none},
-		"update of what is over":           {over, swap, ok8, false, none},
-		"update after a touch":             {open, swap, ok8, true, blued},
-		"update of other content":          {open, stale, ok8, false, none},
-		"update of anything":               {anything, swap, ok8, true, blued},
-		"conflict":                         {alive, stale, is(conflict), true, alive},
-		"conflict without reason":          {alive, swap, is(conflict), false, none},
-		"conflict after a touch":           {open, swap, is(conflict), true, open},
-		"conflict with none":               {none, stale, is(conflict), false, none},
-		"conflict with what is over":       {over, stale, is(conflict), false, none},
-		"update finds none":                {none, swap, is(notFound), true, none},
-		"update finds none of a live one":  {alive, swap, is(notFound), false, none},
-		"update finds none of one over":    {over, swap, is(notFound), true, over},
-		"update told that a record exists": {alive, swap, is(exists), false, none},
+		"update":                          {alive, swap, ok8, true, blued},
+		"update of an old version":        {alive, stale, ok8, false, none},
+		"update of none":                  {none, swap, ok8, false, none},
+		"update of what is over":          {over, swap, ok8, false, none},
+		"update after a touch":            {open, swap, ok8, true, blued},
+		"update of other content":         {open, stale, ok8, false, none},
+		"update of anything":              {anything, swap, ok8, true, blued},
+		"conflict":                        {alive, stale, is(conflict), true, alive},
+		"conflict without reason":         {alive, swap, is(conflict), false, none},
+		"conflict after a touch":          {open, swap, is(conflict), true, open},
+		"conflict with none":              {none, stale, is(conflict), false, none},
+		"conflict with what is over":      {over, stale, is(conflict), false, none},
+		"update finds none":               {none, swap, is(notFound), true, none},
+		"update finds none of a live one": {alive, swap, is(notFound), false, none},
+		"update finds none of one over":   {over, swap, is(notFound), true, over},
+		"update fails with ErrExists":     {alive, swap, is(exists), false, none},
 
 		"touch":                          {alive, moved, answer{}, true, touchedAlive},
 		"touch of none":                  {none, moved, answer{}, false, none},
@@ -118,8 +118,7 @@ func TestStep(t *testing.T) {
 	}
 }
 
-// An expiry is judged by what the clock showed between call and return, give or take
-// the slack.
+// An expiry is judged by the clock between call and return, with the slack added on both sides.
 func TestExpiryIsJudgedBetweenCallAndReturn(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -129,7 +128,7 @@ func TestExpiryIsJudgedBetweenCallAndReturn(t *testing.T) {
 		{-20, -10, 0, true, false},
 		{-20, 10, 0, true, true},
 		{10, 20, 0, false, true},
-		{0, 0, 0, false, true}, // over when its time has come
+		{0, 0, 0, false, true}, // the record may have expired when its expiry has come
 		{-20, -10, 9, true, false},
 		{-20, -10, 10, true, true},
 		{9, 20, 10, true, true},

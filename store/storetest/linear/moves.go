@@ -14,8 +14,8 @@ type move struct {
 	run    func(ctx context.Context, c *client, id int)
 }
 
-// moves are what a client may do next. Most of them are there to conflict with what
-// the others do.
+// moves are the possible next operations of a client. Most of them conflict with those of other
+// clients.
 var moves = []move{
 	{map[Topic]int{Swaps: 3, Lives: 3, Endings: 2, Expiries: 3}, func(ctx context.Context, c *client, id int) {
 		c.load(ctx, id)
@@ -32,8 +32,7 @@ var moves = []move{
 	{map[Topic]int{Swaps: 2, Lives: 2, Endings: 1, Expiries: 1}, func(ctx context.Context, c *client, id int) {
 		c.change(ctx, id, c.older(id))
 	}},
-	// An update that changes nothing but the expiry: equal contents may have equal
-	// versions.
+	// An update that changes only the expiry: equal contents may have equal versions.
 	{map[Topic]int{Swaps: 2, Lives: 1, Endings: 1, Expiries: 1}, func(ctx context.Context, c *client, id int) {
 		if r := c.newest(id); r.Version != 0 {
 			same := r
@@ -60,7 +59,8 @@ var moves = []move{
 		c.remove(ctx, id)
 		c.create(ctx, id, c.expiry(id))
 	}},
-	// How package session ends one: by a write that loses to another write.
+	// This is how package session ends a session: by a write that fails if another write comes
+	// first.
 	{map[Topic]int{Endings: 5}, func(ctx context.Context, c *client, id int) {
 		if c.load(ctx, id) {
 			c.end(ctx, id, c.newest(id))
@@ -85,7 +85,7 @@ func (c *client) change(ctx context.Context, id int, read store.Record) {
 	c.update(ctx, id, read, r)
 }
 
-// end writes a record that is over.
+// end writes a record that has expired.
 func (c *client) end(ctx context.Context, id int, read store.Record) {
 	if read.Version != 0 {
 		over := c.round.document(id)
@@ -94,7 +94,8 @@ func (c *client) end(ctx context.Context, id int, read store.Record) {
 	}
 }
 
-// newest is what the client has read or written last, with version 0 if nothing.
+// newest returns the content that the client has read or written last, with version 0 if there is
+// none.
 func (c *client) newest(id int) store.Record {
 	if n := len(c.read[id]); n > 0 {
 		return c.read[id][n-1]
@@ -102,7 +103,7 @@ func (c *client) newest(id int) store.Record {
 	return store.Record{}
 }
 
-// older is something that the client has read or written at some time.
+// older returns a content that the client has read or written at some time.
 func (c *client) older(id int) store.Record {
 	if n := len(c.read[id]); n > 0 {
 		return c.read[id][c.rand.IntN(n)]
@@ -125,20 +126,20 @@ func draw(topic Topic, r *rand.Rand) move {
 	panic("unreachable: n is less than the sum of the weights")
 }
 
-// document is a record with a content that no other has.
+// document returns a record with a content that no other has.
 func (r *round) document(id int) store.Record {
 	data, owner := document(r.documents.Add(1))
 	return store.Record{ID: r.ids[id], Owner: owner, Data: []byte(data)}
 }
 
-// document is written as package session writes it, so that a store which looks for
-// the owner in the document finds it.
+// document is written as package session writes it, so that a store that looks for the owner in the
+// document finds it.
 func document(n int64) (data, owner string) {
 	owner = fmt.Sprintf("user:%d", n%3)
 	return fmt.Sprintf(`{"cookie":{"path":"/"},"n":%d,"__nestsession":{"owner":%q}}`, n, owner), owner
 }
 
-// owner is what is compared of an owner.
+// owner is the part of an owner that is compared.
 func (r *round) owner(owner string) string {
 	if r.opts.WithoutOwner {
 		return ""

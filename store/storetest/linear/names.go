@@ -18,14 +18,14 @@ var outcomes = [...]string{
 
 func (o outcome) String() string { return outcomes[o] }
 
-// names are what a history's ids and versions are called where people read it.
+// names are the short names of a history's ids and versions in a report.
 type names struct {
 	start    int64 // the store's clock, for expiries
 	ids      map[string]int
 	versions map[store.Version]int
 }
 
-// nameAll names what occurs in the history, in its order.
+// nameAll names the ids and versions in the history, in the order of their first use.
 func nameAll(history []operation) *names {
 	n := &names{ids: map[string]int{}, versions: map[store.Version]int{}}
 	for i, op := range history {
@@ -74,12 +74,12 @@ func (n *names) version(v store.Version) string {
 	return "v" + strconv.Itoa(n.versions[v])
 }
 
-// moment is an expiry by the time of the history's first operation.
+// moment returns an expiry relative to the history's first operation.
 func (n *names) moment(expires int64) string {
 	return fmt.Sprintf("%+v", time.Duration(expires-n.start).Round(time.Millisecond))
 }
 
-// describe calls a document by its number, if it is one that a client has written.
+// describe returns a document's number, if a client has written it.
 func describe(c content) string {
 	var number int64
 	if _, err := fmt.Sscanf(c.data, `{"cookie":{"path":"/"},"n":%d,`, &number); err == nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// method is one of a store's five.
+// method is one of the five methods of a store.
 type method uint8
 
 const (
@@ -18,22 +18,22 @@ const (
 	remove
 )
 
-// content is what a version stands for. The owner is written in the document too,
-// so that the document alone tells two contents apart.
+// content is what a version identifies. The owner is also in the document, so the document by
+// itself distinguishes two contents.
 type content struct{ data, owner string }
 
-// call is what a client asked, and when by the store's clock.
+// call is a client's call, with the time of the store's clock.
 type call struct {
 	method  method
 	id      string
 	content content       // of create and update
 	expires int64         // of create, update and touch; Unix time in nanoseconds
 	version store.Version // of update
-	basis   content       // what that version was seen to stand for
+	basis   content       // the content that was read or written with that version
 	from    int64         // the store's clock before the call
 }
 
-// outcome is what a call came to.
+// outcome classifies the answer to a call.
 type outcome uint8
 
 const (
@@ -44,7 +44,7 @@ const (
 	unknown // no answer, or one that the contract does not name
 )
 
-// answer is what the store said, and when by its clock.
+// answer is the store's answer, with the time of the store's clock.
 type answer struct {
 	outcome outcome
 	content content       // of load
@@ -54,8 +54,7 @@ type answer struct {
 	err     string        // of an unknown outcome
 }
 
-// operation is a call with its answer, and when it was made by the clock of the
-// history, which is monotonic.
+// operation is a call with its answer, with times of the history's own, monotonic clock.
 type operation struct {
 	client, node int
 	call         call
@@ -63,8 +62,8 @@ type operation struct {
 	began, ended time.Duration
 }
 
-// outcomeOf sorts errors. An error of another method's is no unknown outcome: the
-// model refuses it.
+// outcomeOf classifies errors. An error that this method must not return is not unknown: the model
+// refuses it.
 func outcomeOf(err error) outcome {
 	switch {
 	case err == nil:
@@ -79,7 +78,7 @@ func outcomeOf(err error) outcome {
 	return unknown
 }
 
-// writes tells whether the operation may have changed what is kept.
+// writes reports whether the operation may have changed the record.
 func (o operation) writes() bool {
 	return o.call.method != load && (o.answer.outcome == done || o.answer.outcome == unknown)
 }

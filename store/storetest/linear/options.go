@@ -11,64 +11,63 @@ import (
 	"github.com/nestsession/session/store/storetest"
 )
 
-// Options says how much is tried and what is special about a store. The zero value
-// is right for a store that keeps an expiry to the millisecond.
+// Options says how much is tried, and in what a store is special. The zero value is right for a
+// store that keeps an expiry to the millisecond.
 type Options struct {
-	// Seed decides what the clients do, though not how the machine interleaves it. A
-	// failure says the seed it had. 0: drawn anew each time.
+	// Seed determines what the clients do, but not how the machine interleaves it. A failure prints
+	// the seed. 0: a new one each time.
 	Seed uint64
 
-	// Clients is how many work at once, spread over the instances. 0: 6. At most 16.
+	// Clients is the number of concurrent clients, spread over the instances. 0: 6. At most 16.
 	Clients int
 
-	// IDs is how many records they fight for. 0: 2. At most 8.
+	// IDs is the number of records that the clients share. 0: 2. At most 8.
 	IDs int
 
-	// Steps is how often each client begins something in a round; each time all of
-	// them begin together. 0: 16. At most 64.
+	// Steps is the number of steps of each client in a round. All clients begin a step at the same
+	// time. 0: 16. At most 64.
 	Steps int
 
-	// Rounds is how many histories are recorded for each [Topic], each on ids of its
-	// own. 0: 20. Those of [Expiries], which have to wait where there is no Advance, end
-	// after five seconds.
+	// Rounds is the number of histories that are recorded for each [Topic], each with new ids. 0:
+	// 20. The rounds of [Expiries] end after five seconds if there is no Advance, because they have
+	// to wait.
 	Rounds int
 
 	// Topics are the kinds of histories. None: [Topics].
 	Topics []Topic
 
-	// Unknown is how many operations of a round may end without an answer: with an
-	// error that the contract does not name, or at their deadline. Whether such an
-	// operation takes effect, and when, is left open. 0: none, so that a store whose
-	// every call fails does not pass. Negative: any number.
+	// Unknown is how many operations of a round may end without an answer: with an error that the
+	// contract does not name, or at their deadline. The check allows that such an operation takes
+	// effect at any later time, or never. 0: none, so that a store whose every call fails does not
+	// pass. Negative: any number.
 	Unknown int
 
 	// OperationTimeout is the deadline of one operation. 0: 10 seconds.
 	OperationTimeout time.Duration
 
-	// Timeout bounds the check of one history. One that takes longer is a failure
-	// that says so, since nothing is known of it. 0: 20 seconds.
+	// Timeout limits the check of one history. A check that takes longer is a failure, because its
+	// result is not known. 0: 20 seconds.
 	Timeout time.Duration
 
-	// Resolution is how exactly the store keeps an expiry, as in
-	// [storetest.Options]. 0: a millisecond.
+	// Resolution is the precision with which the store keeps an expiry, as in [storetest.Options].
+	// 0: a millisecond.
 	Resolution time.Duration
 
-	// Skew is how far the store's clock may be from that of [storetest.Opened].
-	// 0: 10 milliseconds, or nothing where there is an Advance. What lies within it is
-	// not judged.
+	// Skew is how far the store's clock may differ from that of [storetest.Opened]. 0: 10
+	// milliseconds, or none if there is an Advance. Differences within it are not judged.
 	Skew time.Duration
 
 	// WithoutOwner says that the store does not keep Record.Owner.
 	WithoutOwner bool
 
-	// Disturb runs beside the clients, once a round: what it breaks (connections, a
-	// server) is what [Options.Unknown] allows for. Its context ends with the round's
-	// last operation; the round waits for it to return. nil: nothing.
+	// Disturb runs concurrently with the clients, once in each round, to interrupt connections or
+	// servers, for example. Set [Options.Unknown] for the calls that then fail. Its context ends
+	// with the round's last operation. The round waits until it returns. nil: nothing.
 	Disturb func(ctx context.Context)
 
-	// Folder is where the drawing of a failure is written. "": for [Check] the test's
-	// folder of artifacts if it runs with -artifacts, else a new one below
-	// [os.TempDir], which stays.
+	// Folder is where the drawing of a failed history is written. "": for [Check] the test's folder
+	// of artifacts if the test runs with -artifacts, otherwise a new folder below [os.TempDir],
+	// which is not removed.
 	Folder string
 }
 
@@ -78,15 +77,15 @@ type Topic string
 // The topics.
 const (
 	Swaps    Topic = "Swaps"    // updates of current and of old versions, touches, few ends
-	Lives    Topic = "Lives"    // records are created and deleted under the others' hands
+	Lives    Topic = "Lives"    // records are created and deleted while others use them
 	Endings  Topic = "Endings"  // records end by writes that set an expiry in the past
-	Expiries Topic = "Expiries" // records live for moments, and end by the clock
+	Expiries Topic = "Expiries" // records live for a short time, and end by the clock
 )
 
 // Topics are all of them.
 func Topics() []Topic { return []Topic{Swaps, Lives, Endings, Expiries} }
 
-// withDefaults fills in what was left to them.
+// withDefaults fills in the defaults.
 func (o Options) withDefaults(opened storetest.Opened) (Options, error) {
 	o.Seed = cmp.Or(o.Seed, rand.Uint64())
 	o.Clients = cmp.Or(o.Clients, 6)
@@ -130,7 +129,7 @@ func (o Options) withDefaults(opened storetest.Opened) (Options, error) {
 	return o, nil
 }
 
-// rules are the contract with what the options grant.
+// rules are the contract with the tolerances of the options.
 func (o Options) rules() rules {
 	return rules{slack: int64(o.Resolution + o.Skew)}
 }

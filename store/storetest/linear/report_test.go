@@ -13,8 +13,8 @@ import (
 // childVariable makes TestInChild check a broken store.
 const childVariable = "LINEAR_BROKEN"
 
-// Check fails the test and says what a reader needs. It takes a process of its own to
-// see it fail.
+// Check fails the test and prints what a reader needs. A process of its own runs it, because it
+// fails.
 func TestCheckFailsTheTest(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -54,13 +54,13 @@ func TestCheckFailsTheTest(t *testing.T) {
 
 func TestInChild(t *testing.T) {
 	if os.Getenv(childVariable) == "" {
-		return // runs in the child of TestCheckFailsTheTest alone
+		return // runs only in the child of TestCheckFailsTheTest
 	}
 	Check(t, func(*testing.T) storetest.Opened { return opened(flaws[0].bend) },
 		Options{Seed: 42, Topics: []Topic{Swaps}})
 }
 
-// Without a folder the drawing goes where it is not removed with the test.
+// Without a folder, the drawing is written where it is not removed with the test.
 func TestDrawingStays(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	path, err := drawing("", "x.html")
@@ -72,7 +72,7 @@ func TestDrawingStays(t *testing.T) {
 	}
 }
 
-// A document that no client has written is shown as it is.
+// A document that no client has written is shown as text.
 func TestForeignContentIsShown(t *testing.T) {
 	t.Parallel()
 	data, owner := document(12)

@@ -15,7 +15,7 @@ import (
 	"github.com/nestsession/session/store/storetest"
 )
 
-// round is one history while it is recorded.
+// round is a history while it is recorded.
 type round struct {
 	opts  Options
 	topic Topic
@@ -28,18 +28,17 @@ type round struct {
 	abort context.CancelCauseFunc
 
 	documents atomic.Int64   // how many were written
-	latest    []atomic.Int64 // by id: the latest of the expiries in a moment that anybody has asked for
+	latest    []atomic.Int64 // by id: the latest of the near expiries that a client has set
 }
 
-// numbers makes a source of random numbers: the same for the same seed, topic,
-// round and stream. Stream 0 is what all clients have in common.
+// numbers returns a source of random numbers, the same for the same seed, topic, round and stream.
+// All clients share stream 0.
 func (o Options) numbers(topic Topic, number, stream int) *rand.Rand {
 	at := uint64(slices.Index(Topics(), topic))
 	return rand.New(rand.NewPCG(o.Seed, at<<40|uint64(number)<<16|uint64(stream)))
 }
 
-// record lets the clients loose and returns what they did, by the time at which it
-// began.
+// record runs the clients and returns their operations, sorted by their beginning.
 func record(ctx context.Context, opened storetest.Opened, o Options, topic Topic, number int, prefix string) ([]operation, error) {
 	ctx, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
@@ -88,8 +87,8 @@ func record(ctx context.Context, opened storetest.Opened, o Options, topic Topic
 	return r.collect(clients), nil
 }
 
-// collect joins the clients' histories. An operation without an answer may take
-// effect until the end of the round as far as anybody sees.
+// collect joins the clients' histories. An operation without an answer may take effect until the
+// end of the round.
 func (r *round) collect(clients []*client) []operation {
 	var all []operation
 	for _, c := range clients {
@@ -105,7 +104,7 @@ func (r *round) collect(clients []*client) []operation {
 	return all
 }
 
-// clean leaves the store's room to the rounds that follow.
+// clean deletes the round's records, so that the store has room for later rounds.
 func (r *round) clean(ctx context.Context) {
 	for _, id := range r.ids {
 		ctx, cancel := context.WithTimeout(ctx, r.opts.OperationTimeout)
@@ -114,10 +113,10 @@ func (r *round) clean(ctx context.Context) {
 	}
 }
 
-// errHung says that an operation did not even end with its context.
+// errHung says that an operation did not return when its context ended.
 var errHung = errors.New("did not return when its context ended")
 
-// watch calls off the round if the operation goes on for long after its deadline.
+// watch ends the round if an operation does not return long after its deadline.
 func (r *round) watch(what func() string) (stop func() bool) {
 	return time.AfterFunc(r.opts.OperationTimeout+5*time.Second, func() {
 		r.abort(fmt.Errorf("%s %w", what(), errHung))

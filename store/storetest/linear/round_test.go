@@ -36,8 +36,8 @@ func TestGateOpensWhenAllHaveCome(t *testing.T) {
 	})
 }
 
-// All begin a step together: nobody goes on before the slowest is there.
-func TestStepsBeginTogether(t *testing.T) {
+// All clients begin a step at the same time: none begins before the slowest has arrived.
+func TestClientsBeginAStepAtTheSameTime(t *testing.T) {
 	t.Parallel()
 	history := recorded(t, func(i *instance) {
 		create := i.create
@@ -61,9 +61,8 @@ func TestStepsBeginTogether(t *testing.T) {
 	}
 }
 
-// The work is spread over the instances, and what is kept in the end is asked of
-// each.
-func TestEveryInstanceTakesPart(t *testing.T) {
+// The work is spread over the instances, and each instance reads the final records.
+func TestEveryInstanceIsUsed(t *testing.T) {
 	t.Parallel()
 	created, loaded := map[int]bool{}, map[int]bool{}
 	for _, op := range recorded(t, func(*instance) {}) {
@@ -79,9 +78,9 @@ func TestEveryInstanceTakesPart(t *testing.T) {
 	}
 }
 
-// Where records live for hours, each expiry is another minute's, so that a lost touch
-// shows whatever a store rounds to.
-func TestExpiriesLieApart(t *testing.T) {
+// While records live for hours, no two expiries are in the same minute, so that a lost touch shows
+// whatever precision a store has.
+func TestExpiriesDiffer(t *testing.T) {
 	t.Parallel()
 	seen := map[int64]bool{}
 	var asked int

@@ -9,14 +9,14 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// shrinker makes a history that is not linearizable short enough to read.
+// shrinker shortens a history that is not linearizable, so that it can be read.
 type shrinker struct {
 	rules rules
-	until time.Time // when to be content with what has been reached
+	until time.Time // when to stop
 }
 
-// wrong tells whether the operations on one id cannot be explained, whichever of the
-// states they began in.
+// wrong reports whether the operations on one id cannot be explained from any of the states in
+// which they may have begun.
 func (s shrinker) wrong(ops []operation, first ...state) bool {
 	left := min(time.Until(s.until), time.Second)
 	if left <= 0 {
@@ -30,16 +30,16 @@ func (s shrinker) wrong(ops []operation, first ...state) bool {
 	return true
 }
 
-// minimal returns the shortest part that the contract cannot explain: what went
-// before does not matter to it, and all that it has is needed.
+// minimal returns the shortest part of the history that the contract cannot explain, from whatever
+// state it begins.
 func (s shrinker) minimal(ops []operation) []operation {
 	ops = s.end(ops)
 	first := []state{{}}
 	if part, ok := s.begin(ops); ok {
 		ops, first = part, []state{{}, anything}
 	}
-	// What has changed nothing only says what the state was: without it, the rest has
-	// more explanations.
+	// An operation that changes nothing only restricts the state: without it, the others have more
+	// explanations. If they are wrong even so, it is not needed.
 	for i := len(ops) - 1; i >= 0; i-- {
 		if ops[i].writes() {
 			continue
@@ -51,8 +51,8 @@ func (s shrinker) minimal(ops []operation) []operation {
 	return ops
 }
 
-// end drops what came after the answer that could not be explained any more. What was
-// under way then may have taken effect.
+// end drops what came after the first answer that cannot be explained. Operations that had not
+// returned by then may have taken effect.
 func (s shrinker) end(ops []operation) []operation {
 	ends := slices.SortedFunc(slices.Values(ops), func(a, b operation) int { return cmp.Compare(a.ended, b.ended) })
 	until := func(n int) (part []operation) {
@@ -76,10 +76,10 @@ func (s shrinker) end(ops []operation) []operation {
 	return until(n)
 }
 
-// begin drops what came before a moment at which nothing was under way, as late as
-// possible, so that the rest is wrong whatever was kept at that moment.
+// begin drops what came before a moment at which no operation was in flight, as late as possible,
+// as long as the rest is wrong from every state.
 func (s shrinker) begin(ops []operation) ([]operation, bool) {
-	var quiet []int // where an operation begins after all before it have ended
+	var quiet []int // here an operation begins after all earlier ones have ended
 	var ended time.Duration
 	for i, op := range ops {
 		if i > 0 && op.began > ended {
@@ -95,7 +95,7 @@ func (s shrinker) begin(ops []operation) ([]operation, bool) {
 	return nil, false
 }
 
-// histories is the history as porcupine takes it.
+// histories returns the history in porcupine's form.
 func histories(ops []operation) []porcupine.Operation {
 	all := make([]porcupine.Operation, len(ops))
 	for i, op := range ops {

@@ -7,7 +7,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// script makes a history of operations that follow each other, a millisecond each.
+// script returns a history of operations that follow each other, a millisecond each.
 func script(ops ...operation) []operation {
 	for i := range ops {
 		ops[i].call.id = "a"
@@ -36,7 +36,7 @@ func TestMinimal(t *testing.T) {
 	slow.ended = 100 * time.Millisecond
 	for name, test := range map[string]struct {
 		history []operation
-		want    []int // the operations that are left
+		want    []int // the indexes of the remaining operations
 	}{
 		"a revival": {
 			script(wrote(create, red, 0, 1), read(red, 1), deleted, missed, read(red, 1), deleted, missed),
@@ -52,7 +52,7 @@ func TestMinimal(t *testing.T) {
 		},
 		"beside a slow one": {
 			script(wrote(create, red, 0, 1), slow, read(blue, 2), missed, read(blue, 2)),
-			[]int{1, 2, 3}, // it may have had a part in it
+			[]int{1, 2, 3}, // it may have taken effect
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"github.com/nestsession/session/store/storetest"
 )
 
-// table is what several instances keep their records in.
+// table holds the records that several instances share.
 type table struct {
 	mu      sync.Mutex
 	records map[string]store.Record
@@ -20,7 +20,7 @@ type table struct {
 
 func newTable() *table { return &table{records: map[string]store.Record{}} }
 
-// live is the record under id, under lock.
+// live returns the live record under id. The caller holds the lock.
 func (t *table) live(id string) (store.Record, error) {
 	r, ok := t.records[id]
 	if !ok || !r.Expires.After(time.Now()) {
@@ -29,7 +29,7 @@ func (t *table) live(id string) (store.Record, error) {
 	return r, nil
 }
 
-// put keeps r in a new version, under lock.
+// put stores r with a new version. The caller holds the lock.
 func (t *table) put(r store.Record) store.Version {
 	t.version++
 	r.Version = t.version
@@ -37,14 +37,14 @@ func (t *table) put(r store.Record) store.Version {
 	return r.Version
 }
 
-// force keeps r, whatever was there.
+// force stores r, whatever the table has.
 func (t *table) force(r store.Record) store.Version {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.put(r)
 }
 
-// kept is what is there under id, over or not.
+// kept returns the record under id, expired or not.
 func (t *table) kept(id string) (store.Record, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -52,7 +52,7 @@ func (t *table) kept(id string) (store.Record, bool) {
 	return r, ok
 }
 
-// instance is a node's store on the table. A flaw replaces what it does wrongly.
+// instance is a node's store on the table. A flaw replaces some of its methods.
 type instance struct {
 	*table
 	load   func(ctx context.Context, id string) (store.Record, error)
@@ -125,7 +125,7 @@ func (i *instance) Touch(ctx context.Context, id string, expires time.Time) erro
 
 func (i *instance) Delete(ctx context.Context, id string) error { return i.delete(ctx, id) }
 
-// opened is three instances on one table, each bent.
+// opened returns three instances on one table, each with the flaw.
 func opened(bend func(*instance)) storetest.Opened {
 	t := newTable()
 	node := func() store.Store {
@@ -136,15 +136,14 @@ func opened(bend func(*instance)) storetest.Opened {
 	return storetest.Opened{Store: node(), Peers: []store.Store{node(), node()}}
 }
 
-// pause is the moment between a check and the act on it.
+// pause is the time between a check and the write that depends on it.
 func pause() {
 	timer := time.NewTimer(200 * time.Microsecond)
 	defer timer.Stop()
 	<-timer.C
 }
 
-// digested has versions that are digests of the contents: equal contents, equal
-// versions.
+// digested has versions that are digests of the contents: equal contents, equal versions.
 func digested(i *instance) {
 	digest := func(r store.Record) store.Version {
 		h := fnv.New64a()
@@ -176,8 +175,8 @@ func digested(i *instance) {
 	}
 }
 
-// rewriting gives a record another version in Touch, as a database does whose
-// version is that of the row.
+// rewriting gives a record another version in Touch, like a database whose version is that of the
+// row.
 func rewriting(i *instance) {
 	i.touch = func(_ context.Context, id string, expires time.Time) error {
 		i.mu.Lock()

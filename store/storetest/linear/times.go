@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// expiry is when a record is to end: in a few hours, each time at another minute,
-// so that a touch that was lost shows; or, where the topic is that, in a moment.
+// expiry returns the expiry of a record: in some hours, each time in another minute, so that a lost
+// touch shows; or soon, if that is the topic.
 func (c *client) expiry(id int) time.Time {
 	r := c.round
 	if r.topic == Expiries && c.rand.IntN(6) != 0 {
@@ -16,7 +16,7 @@ func (c *client) expiry(id int) time.Time {
 	return r.now().Add(time.Duration(minutes) * time.Minute).Truncate(time.Millisecond)
 }
 
-// unit is the shortest time after which it is known that a moment has passed.
+// unit is the shortest time after which it is certain that a moment has passed.
 func (r *round) unit() time.Duration {
 	unit := time.Duration(r.opts.rules().slack)
 	if r.shift != nil {
@@ -25,9 +25,8 @@ func (r *round) unit() time.Duration {
 	return unit
 }
 
-// outlive lets the time come at which the record is over, if it is to be in a
-// moment: not quite, just, or well past it. Where the clock can be moved, one client
-// does so while the others work.
+// outlive lets the time pass until shortly before, until, or well after the record's expiry, if
+// that is near. If the clock can be moved, one client moves it while the others work.
 func (c *client) outlive(ctx context.Context, id int) {
 	r := c.round
 	end := time.Unix(0, r.latest[id].Load())
@@ -49,10 +48,10 @@ func (c *client) outlive(ctx context.Context, id int) {
 	}
 }
 
-// past is an expiry that leaves no doubt.
+// past is an expiry that has certainly passed.
 func (r *round) past() time.Time { return r.now().Add(-time.Hour) }
 
-// wish notes that somebody wants the record to end then, if that is in a moment.
+// wish records a near expiry that a client sets.
 func (r *round) wish(id int, expires time.Time) {
 	if expires.Sub(r.now()) > 5*r.unit() {
 		return

@@ -15,8 +15,8 @@ import (
 
 var errCut = errors.New("connection cut")
 
-// faulty loses the answers of some writes: of those that were done, of those that
-// were not, and of those that are done later.
+// faulty loses the answers of some writes: of writes that took effect, of writes that did not, and
+// of writes that take effect later.
 func faulty(i *instance, later *sync.WaitGroup) {
 	var n atomic.Int64
 	fate := func(write func() (store.Version, error)) (store.Version, error) {
@@ -52,8 +52,7 @@ func faulty(i *instance, later *sync.WaitGroup) {
 	}
 }
 
-// What became of an operation without an answer is left open, but not what the
-// others were told.
+// The effect of an operation without an answer is not judged, but the other answers are.
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 	var later sync.WaitGroup
@@ -76,8 +75,8 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
-// A store that answers nothing shows nothing.
-func TestNothingShown(t *testing.T) {
+// A store that answers nothing does not pass.
+func TestStoreThatAnswersNothingFails(t *testing.T) {
 	t.Parallel()
 	err := Verify(t.Context(), opened(func(i *instance) {
 		i.load = func(context.Context, string) (store.Record, error) { return store.Record{}, errCut }
@@ -85,12 +84,12 @@ func TestNothingShown(t *testing.T) {
 		i.update, i.touch = i.create, func(context.Context, string, time.Time) error { return errCut }
 		i.delete = func(context.Context, string) error { return errCut }
 	}), Options{Unknown: -1, Steps: 2, Rounds: 1, Clients: 2})
-	if err == nil || !strings.Contains(err.Error(), "nothing is shown") {
+	if err == nil || !strings.Contains(err.Error(), "too few operations succeeded") {
 		t.Errorf("a store of which every call fails: %v", err)
 	}
 }
 
-// Disturb runs beside the clients, and the round waits for it.
+// Disturb runs concurrently with the clients, and the round waits for it.
 func TestDisturb(t *testing.T) {
 	t.Parallel()
 	var cut atomic.Bool

@@ -11,9 +11,9 @@ import (
 	"github.com/nestsession/session/store/storetest"
 )
 
-// Verify is [Check] without a test: it works on the one opened store and returns a
-// [*Violation], or another error if it could not try, or ctx has ended. The records
-// that it makes have ids that nobody else uses, and are deleted.
+// Verify is [Check] without a test. It works on one opened store and returns a [*Violation], or
+// another error if the options are invalid, no operation succeeded, or ctx has ended. Its records
+// have ids that nobody else uses, and are deleted.
 func Verify(ctx context.Context, opened storetest.Opened, o Options) error {
 	_, err := verify(ctx, opened, o)
 	return err
@@ -48,7 +48,7 @@ func verify(ctx context.Context, opened storetest.Opened, o Options) (tally, err
 		}
 	}
 	if sum.done[create] == 0 || sum.done[load] == 0 || sum.done[update] == 0 {
-		return sum, fmt.Errorf("linear: nothing is shown: of all operations, %s", sum)
+		return sum, fmt.Errorf("linear: too few operations succeeded to judge the store: %s", sum)
 	}
 	return sum, nil
 }

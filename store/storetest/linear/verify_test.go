@@ -12,7 +12,7 @@ import (
 	"github.com/nestsession/session/store/storetest"
 )
 
-func TestOptionsThatCannotBe(t *testing.T) {
+func TestInvalidOptions(t *testing.T) {
 	t.Parallel()
 	for want, o := range map[string]Options{
 		"Clients is 17, and must be between 1 and 16": {Clients: 17},
@@ -34,7 +34,7 @@ func TestOptionsThatCannotBe(t *testing.T) {
 	}
 }
 
-// A check that does not end in time is no pass, and says so.
+// A check that does not end in time is a failure, and the failure says so.
 func TestUndecidedIsAFailure(t *testing.T) {
 	t.Parallel()
 	err := Verify(t.Context(), opened(func(*instance) {}), Options{Timeout: 1, Folder: t.TempDir()})
@@ -55,7 +55,7 @@ func TestEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// An operation that goes on after its deadline does not hang the test.
+// An operation that does not return after its deadline does not hang the test.
 func TestHangIsAFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestHangIsAFailure(t *testing.T) {
 	})
 }
 
-// One that heeds its deadline ends without an answer.
+// An operation that returns at its deadline ends without an answer.
 func TestDeadlineIsAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -89,10 +89,10 @@ func TestDeadlineIsAnUnknownOutcome(t *testing.T) {
 	})
 }
 
-// One seed makes the clients try the same; another one something else.
+// With one seed the clients try the same operations; with another seed they try others.
 func TestSeedRepeats(t *testing.T) {
 	t.Parallel()
-	// One client alone, so that the machine does not come into it.
+	// With one client, the machine does not influence the order.
 	tried := func(seed uint64) (all []call) {
 		o, err := Options{Seed: seed, Clients: 1}.withDefaults(storetest.Opened{})
 		if err != nil {

@@ -2,10 +2,10 @@ package linear
 
 import "github.com/nestsession/session/store"
 
-// clash finds two operations that were answered one version for two contents of an
-// id. Whoever had read the first could then replace the second unseen. One version
-// for equal contents is right: a store may derive it from what it keeps. The
-// second operation alone is returned where its version is zero.
+// clash finds two operations that returned one version for two contents of an id. A caller that has
+// read the first content could then replace the second without noticing. One version for equal
+// contents is right: a store may derive it from the content. If the second operation's version is
+// zero, only that operation is returned.
 func clash(history []operation) []operation {
 	type key struct {
 		id      string
@@ -18,7 +18,7 @@ func clash(history []operation) []operation {
 			continue
 		}
 		if c.method != load && c.expires <= a.until {
-			continue // nobody can ever read it
+			continue // it has expired already, and nobody can read it
 		}
 		if a.version == 0 {
 			return []operation{op}
@@ -33,7 +33,7 @@ func clash(history []operation) []operation {
 	return nil
 }
 
-// wrote is the content that the operation's version stands for.
+// wrote returns the content that the operation's version identifies.
 func (o operation) wrote() content {
 	if o.call.method == load {
 		return o.answer.content

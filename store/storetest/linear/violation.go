@@ -11,11 +11,10 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// Violation is a history that breaks the contract, or of which it was not found out
-// in time whether it does.
+// Violation is a history that breaks the contract, or whose check did not end in time.
 type Violation struct {
-	// Topic, Round and Seed say which history it is. The seed repeats what the clients
-	// try, not how the machine interleaves it.
+	// Topic, Round and Seed identify the history. The same seed makes the clients try the same
+	// operations, but the machine may interleave them in another way.
 	Topic Topic
 	Round int
 	Seed  uint64
@@ -26,15 +25,15 @@ type Violation struct {
 	// Undecided says that the check took longer than [Options.Timeout].
 	Undecided bool
 
-	// History is the part that shows it, an operation a line: who (client and
-	// instance), when (since the round began), what and with what answer.
+	// History is the part that shows it, an operation a line: the client and its instance, the
+	// times since the round began, the call and its answer.
 	History string
 
-	// Drawing is the HTML file with the whole history, or why there is none.
+	// Drawing is the path of the HTML file with the whole history, or the reason why there is none.
 	Drawing string
 }
 
-// Error tells all of it, in several lines.
+// Error returns all fields as text of several lines.
 func (v *Violation) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "linear: %s, round %d: %s\n%s", v.Topic, v.Round, v.Reason, v.History)
@@ -43,7 +42,7 @@ func (v *Violation) Error() string {
 	return b.String()
 }
 
-// violation describes the part of the history.
+// violation describes this part of the history.
 func violation(history, part []operation, reason string) *Violation {
 	names := nameAll(history)
 	var b strings.Builder
@@ -75,7 +74,7 @@ func (v *Violation) draw(o Options, history []operation) {
 	}
 }
 
-// drawing is the path of a file in the folder, or in a new one that stays.
+// drawing is the path of a file in the folder, or in a new folder, which is not removed.
 func drawing(folder, name string) (string, error) {
 	if folder == "" {
 		temp, err := os.MkdirTemp("", "linear-")

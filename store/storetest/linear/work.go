@@ -5,9 +5,9 @@ import (
 	"math/rand/v2"
 )
 
-// work is a client's part in a round. All clients get the same common numbers, from
-// which follow the record that most of them fight for in a step and, where records
-// live for moments only, the steps before which its time is up.
+// work is a client's part in a round. All clients get the same common numbers. These determine the
+// record that most clients use in a step and, if records live for a short time, the steps before
+// which the record's expiry passes.
 func (c *client) work(ctx context.Context, common *rand.Rand) {
 	r := c.round
 	for step := range r.opts.Steps {
@@ -20,7 +20,7 @@ func (c *client) work(ctx context.Context, common *rand.Rand) {
 			id = c.rand.IntN(len(r.ids))
 		}
 		switch {
-		case step == 0: // something to fight for
+		case step == 0: // a record for the clients to share
 			id = c.number % len(r.ids)
 			c.create(ctx, id, c.expiry(id))
 			continue
@@ -29,7 +29,7 @@ func (c *client) work(ctx context.Context, common *rand.Rand) {
 		}
 		draw(r.topic, c.rand).run(ctx, c, id)
 	}
-	// What is kept in the end is told by every node.
+	// Every node reads the final records.
 	if r.gate.pass(ctx) != nil {
 		return
 	}

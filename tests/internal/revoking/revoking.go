@@ -1,4 +1,4 @@
-// Package revoking has what tests of several stores do to the sessions of one owner.
+// Package revoking has what tests of several stores do with the sessions of one owner.
 package revoking
 
 import (
@@ -12,7 +12,7 @@ import (
 // Data are the data of the sessions.
 type Data struct{ N int }
 
-// NewManager returns a manager, closed at the test's end.
+// NewManager returns a manager, which is closed when the test ends.
 func NewManager(t *testing.T, cfg session.Config) *session.Manager[Data] {
 	t.Helper()
 	m, err := session.New[Data](cfg)
@@ -23,8 +23,8 @@ func NewManager(t *testing.T, cfg session.Config) *session.Manager[Data] {
 	return m
 }
 
-// RoundTrips stores n sessions of an owner, ends them by RevokeOwner, and returns how many
-// round trips the end took. trips counts those of the store so far.
+// RoundTrips stores n sessions of an owner, ends them by RevokeOwner, and returns how many round
+// trips the end took. trips returns the number of round trips so far.
 func RoundTrips(t *testing.T, m *session.Manager[Data], owner string, n int, trips func() int64) int64 {
 	t.Helper()
 	for i := range n {

@@ -108,7 +108,7 @@ func TestJarKeepsEverythingInOrderOfArrival(t *testing.T) {
 	}
 }
 
-// The request is written as it stands, and interim responses are seen.
+// The request is sent byte for byte, and interim responses are read.
 func TestRequestsAreWrittenByteForByte(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -1,5 +1,5 @@
-// Package client is the browser of the scenarios: jars that keep whatever they
-// are sent, and requests written byte for byte.
+// Package client is the browser of the scenarios: cookie jars that keep whatever they receive, and
+// requests that are sent byte for byte.
 package client
 
 import (
@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Jar keeps the value of each cookie as received, in order of first arrival. It
-// ignores all attributes and never drops anything.
+// Jar keeps the value of each cookie as received, in the order in which the names first arrived. It
+// ignores all attributes and never removes a cookie.
 type Jar struct {
 	names  []string
 	values map[string]string
@@ -33,13 +33,13 @@ func (j *Jar) Get(name string) (string, bool) {
 	return value, ok
 }
 
-// ID returns the id in the session cookie under a name, whoever signed it.
+// ID returns the id in the session cookie of a name, whoever signed it.
 func (j *Jar) ID(name string) (string, bool) {
 	id, _, ok := Split(Unescape(j.values[name]))
 	return id, ok
 }
 
-// Line is the Cookie line of all that the jar has; "" if it is empty.
+// Line returns the Cookie line with all cookies of the jar; "" if it is empty.
 func (j *Jar) Line() string {
 	pairs := make([]string, len(j.names))
 	for i, name := range j.names {

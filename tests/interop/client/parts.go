@@ -74,7 +74,7 @@ func (j *Jar) part(p scenario.Part) (string, error) {
 	return "", fmt.Errorf("unknown")
 }
 
-// flip replaces the first character: A by B, any other by A.
+// flip replaces the first character: A with B, any other with A.
 func flip(text string) string {
 	if text == "" {
 		return text

@@ -14,11 +14,11 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// RequestTimeout is how long a request may take. No handler of a scenario waits for
-// anything, so a request that takes longer hangs.
+// RequestTimeout is how long a request may take. No handler of a scenario waits, so a request that
+// takes longer hangs.
 const RequestTimeout = 2 * time.Minute
 
-// Request is what is written to the server.
+// Request is a request as it is sent.
 type Request struct {
 	Addr         string
 	TLS          *tls.Config // nil: plain
@@ -27,7 +27,7 @@ type Request struct {
 	Headers      []scenario.Header
 }
 
-// Response is what came back.
+// Response is a response as it was received.
 type Response struct {
 	Status  int
 	Header  http.Header
@@ -35,9 +35,8 @@ type Response struct {
 	Interim []scenario.Interim
 }
 
-// Do makes one request on a connection of its own. The request line and all header
-// lines are written as they stand, so that the server sees what no client library
-// would send.
+// Do sends one request over a new connection. The request line and all header lines are sent byte
+// for byte, so that a scenario can send what no client library would.
 func (r *Request) Do() (*Response, error) {
 	conn, err := net.Dial("tcp", r.Addr)
 	if err != nil {

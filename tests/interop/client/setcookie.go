@@ -8,14 +8,14 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// SetCookie is a Set-Cookie line taken apart.
+// SetCookie is a parsed Set-Cookie line.
 type SetCookie struct {
 	Name, Value string
-	Attrs       map[string]any // true for a flag, time.Time for a readable Expires, else text
+	Attrs       map[string]any // true for an attribute without value, time.Time for an Expires that can be parsed, otherwise text
 }
 
-// ParseSetCookie takes a line apart, keeping everything that it says. An attribute
-// that stands twice is kept under its name with "(twice)" behind it.
+// ParseSetCookie parses a line and keeps all that it says. If an attribute occurs twice, the second
+// one is kept under its name with "(twice)" appended.
 func ParseSetCookie(line string) SetCookie {
 	pair, rest, more := strings.Cut(line, ";")
 	c := SetCookie{Attrs: map[string]any{}}
@@ -39,10 +39,9 @@ func ParseSetCookie(line string) SetCookie {
 	return c
 }
 
-// Receive turns the Set-Cookie lines of a response into what a scenario says of
-// them, and then stores them in the jar. verify tells the id in the unescaped
-// value of a session cookie, and which secret signed it; start is the time that
-// Expires counts from.
+// Receive describes the Set-Cookie lines of a response in the form of scenarios, and then stores
+// the cookies in the jar. verify returns the id in the unescaped value of a session cookie, and the
+// secret that signed it. Expires is relative to start.
 func (j *Jar) Receive(lines []string, verify func(name, value string) (id string, by int, ok bool), start time.Time) []scenario.Cookie {
 	cookies := []scenario.Cookie{}
 	before := j.Clone()

@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// The client makes and takes apart cookies with code of its own, so that a fault
-// in the library's cannot hide itself.
+// The client has its own code for signing and parsing cookies, so that it does not share the
+// library's mistakes.
 
-// Sign makes the value of a session cookie, unescaped: "s:", the id, a dot, and
-// the HMAC-SHA256 of the id in base64 without padding.
+// Sign returns the value of a session cookie, unescaped: "s:", the id, a dot, and the HMAC-SHA256
+// of the id in base64 without padding.
 func Sign(secret, id string) string {
 	return "s:" + id + "." + signature(secret, id)
 }
@@ -24,7 +24,7 @@ func signature(secret, id string) string {
 	return base64.RawStdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// Verify returns the id in an unescaped value and which of the secrets signed it.
+// Verify returns the id in an unescaped value, and which of the secrets signed it.
 func Verify(value string, secrets []string) (id string, by int, ok bool) {
 	id, sig, ok := Split(value)
 	if !ok {
@@ -38,7 +38,7 @@ func Verify(value string, secrets []string) (id string, by int, ok bool) {
 	return "", 0, false
 }
 
-// Split parts an unescaped value at "s:" and the last dot.
+// Split splits an unescaped value after "s:" and at the last dot.
 func Split(value string) (id, sig string, ok bool) {
 	rest, ok := strings.CutPrefix(value, "s:")
 	dot := strings.LastIndexByte(rest, '.')
@@ -66,7 +66,7 @@ func isPlain(c byte) bool {
 		strings.IndexByte("-_.!~*'()", c) >= 0
 }
 
-// Unescape is decodeURIComponent; a text with a broken escape is returned as it is.
+// Unescape is decodeURIComponent; a text with an invalid escape is returned unchanged.
 func Unescape(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {

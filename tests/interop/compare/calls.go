@@ -34,11 +34,10 @@ var (
 	generatedID = regexp.MustCompile(`^[SU][1-9][0-9]*$`)
 )
 
-// calls are the calls that count, in order. Those do not that the format allows to
-// leave out: the removal of a generated id that no store ever had, the removal of
-// the same id once more, and a second write of an id in one request. Ids that are
-// seen in calls alone are told from each other by nothing that a client or another
-// server could notice, so they are all U.
+// calls returns the calls that count, in order. Three kinds do not count, because the format allows
+// them to be missing: the removal of a generated id that was never in a store, a second removal of
+// an id, and a second write of an id in one request. No client or other server can distinguish ids
+// that occur only in calls, so all of these are called U.
 func calls(list []string, stored records) []string {
 	out := []string{}
 	for _, text := range list {

@@ -1,4 +1,4 @@
-// Package compare tells in what an answer differs from the one expected.
+// Package compare returns the differences between a result and the expected one.
 package compare
 
 import (
@@ -26,28 +26,27 @@ const (
 	Late    Field = "lateErrors"
 )
 
-// Difference is one in one field. Of values it is one operation's, of the store
-// one record's; of the other fields it is the whole.
+// Difference is a difference in one field: for values in that of one operation, for stores in one
+// record, for other fields in the whole field.
 type Difference struct {
 	Field Field
-	Path  string // for the reader, as "values[2].result.cookies"
+	Path  string // for people, such as "values[2].result.cookies"
 
 	Value    int    // values: the index in the list
 	Op       string // values: the operation's
 	Label    string // store: the store's
 	ID       string // store: the record's
-	Expected any    // as the field's type in Result has it; nil where there is none
+	Expected any    // of the type that the field has in Result; nil if it is missing
 	Got      any
 
-	// WantCalls and GotCalls are the calls that count, in one form: "main:set S1".
+	// WantCalls and GotCalls are the calls that count, as text: "main:set S1".
 	WantCalls, GotCalls []string
 
-	// WantedOf and GotOf are the results that differ, of the step or of a request
-	// nested in it.
+	// WantedOf and GotOf are the results that differ, of the step or of a nested request.
 	WantedOf, GotOf *scenario.Result
 }
 
-// Results compares the answers to one step. before is what the stores held when it
+// Results compares the results of one step. before is the content of the stores when the step
 // began.
 func Results(before scenario.Store, want, got *scenario.Result) []Difference {
 	c := comparer{wanted: storedIn(before, want), had: storedIn(before, got)}
@@ -61,7 +60,7 @@ type comparer struct {
 	wanted, had records
 }
 
-// records is what stores had at some time in a step, as "label id".
+// records are the records that were in a store at some time in a step, as "label id".
 type records map[string]bool
 
 func storedIn(before scenario.Store, r *scenario.Result) records {
@@ -120,7 +119,7 @@ func (c *comparer) request(path string, want, got *scenario.Result) {
 	c.values(path, want, got)
 }
 
-// values compares what operations observed, one by one.
+// values compares the values that operations returned, one by one.
 func (c *comparer) values(path string, want, got *scenario.Result) {
 	for i := range max(len(want.Values), len(got.Values)) {
 		d := Difference{

@@ -128,7 +128,7 @@ func TestDifferencesSayWhere(t *testing.T) {
 	if d := found[0]; d.WantedOf != &inner || d.GotOf != &other {
 		t.Error("the difference within does not say whose it is")
 	}
-	// Keys come in any order, errors in any words.
+	// Keys may come in any order, and errors have any text.
 	a := &scenario.Result{Values: []scenario.Value{{Op: "keys", Value: []any{"b", "a"}, HasValue: true}, {Op: "save", Error: new(string)}}}
 	b := &scenario.Result{Values: []scenario.Value{{Op: "keys", Value: []any{"a", "b"}, HasValue: true}, {Op: "save"}}}
 	if found := Results(nil, a, b); len(found) != 0 {

@@ -9,12 +9,11 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// How the fields are looked at before they are compared. Each rule is the format's
-// or says why it is here.
+// These functions prepare the fields for the comparison. Each rule is the format's, or its reason
+// is given here.
 
-// headers returns the headers without those that are compared elsewhere or belong to the
-// framing. A Go server may add Content-Type, and net/http's error page
-// X-Content-Type-Options.
+// headers returns the headers without those that other fields compare or that belong to the
+// framing. A Go server may add Content-Type, and net/http's error page X-Content-Type-Options.
 func headers(want, r *scenario.Result) map[string]string {
 	out := map[string]string{}
 	for name, value := range r.Headers {
@@ -45,8 +44,7 @@ func cookies(list []scenario.Cookie) []scenario.Cookie {
 	return out
 }
 
-// value forgets the text of an error, which is Node's own, and looks at cookies as
-// Document does.
+// value drops the text of an error, which is Node's own, and treats cookies as Document does.
 func value(v scenario.Value) scenario.Value {
 	v.Error = nil
 	v.Result = nil
@@ -73,7 +71,7 @@ func sorted(keys []any) []any {
 	return out
 }
 
-// Document is a stored document as it is compared: its cookie member as
+// Document returns a stored document in the form in which it is compared: with its cookie member as
 // express-session reads it.
 func Document(doc any) any {
 	object, ok := doc.(map[string]any)
@@ -85,23 +83,22 @@ func Document(doc any) any {
 		return doc
 	}
 	out, seen := maps.Clone(object), cookie(member)
-	delete(seen, "maxAge") // express-session reads it, and never writes it
+	delete(seen, "maxAge") // express-session reads it, but never writes it
 	out["cookie"] = seen
 	return out
 }
 
-// The members that express-session's Cookie has; it drops all others when it
-// writes a record. maxAge is one of those that a handler sees.
+// The members of express-session's Cookie. Others are dropped when express-session writes a record.
+// A handler sees maxAge as well.
 var cookieMembers = []string{
 	"originalMaxAge", "partitioned", "priority", "expires", "secure", "httpOnly", "domain", "path", "sameSite", "maxAge",
 }
 
-// cookie is a cookie member as express-session reads it: null is the same as
-// missing (the format says so), path and httpOnly have defaults, and what is
-// spelled in several ways has one. Truth values that are off count as missing, for
-// a field of a Go struct knows no third state, and express-session makes nothing of
-// the difference either. (Not so false as a lifetime, which is not null there;
-// as a date beside another lifetime it is forgotten at the next touch.)
+// cookie returns a cookie member as express-session reads it. null is the same as missing, as the
+// format says; path and httpOnly have defaults; equivalent spellings become one. A flag that is
+// false counts as missing, because a field of a Go struct has no third state, and express-session
+// makes no difference either. (But a lifetime of false is not null. A date of false beside another
+// lifetime is dropped at the next touch.)
 func cookie(member map[string]any) map[string]any {
 	out := map[string]any{"path": "/", "httpOnly": true}
 	for _, name := range cookieMembers {
@@ -114,11 +111,11 @@ func cookie(member map[string]any) map[string]any {
 			if ms, ok := v.(float64); ok {
 				v = math.Trunc(ms)
 			}
-		case "expires": // a text that is no date is none, nor is 0
+		case "expires": // a text that is not a date means no date, and so does 0
 			if _, isText := v.(string); isText || v == 0.0 || v == false && member["originalMaxAge"] != false {
 				v = nil
 			}
-		case "maxAge": // false as the date is
+		case "maxAge": // false is a date of false
 			if v == false && member["originalMaxAge"] != false {
 				v = nil
 			}

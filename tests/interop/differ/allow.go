@@ -9,10 +9,10 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// What the rows of the table allow. Calls are in the form "main:set S1".
+// What the rows of the table allow. Calls have the form "main:set S1".
 
-// staysDead allows that a removed record is not written again, and that nothing
-// else is done with it after that.
+// staysDead allows that a removed record is not written again, and that nothing else is done with
+// it afterwards.
 func staysDead(p *Place, d *compare.Difference) bool {
 	if !hasOutcome(p.Got, " gone") {
 		return false
@@ -27,26 +27,26 @@ func staysDead(p *Place, d *compare.Difference) bool {
 		missing, extra := calls(d)
 		return all(missing, func(c string) bool { return gone(p, idOf(c)) }) &&
 			all(extra, func(c string) bool { return strings.HasSuffix(c, " gone") || idIn(c, "set") == "U" })
-	case compare.Values: // the save that is refused, and what is seen of the session then
+	case compare.Values: // the refused save, and what operations see of the session afterwards
 		return refused(d) || value(d.Got).I > firstRefused(d.GotOf)
 	}
 	return false
 }
 
-// gone tells whether the library refused to write a record that was removed. One
-// that nobody has seen under its name is U among the calls.
+// gone reports whether the library refused to write a record that was removed. A record whose name
+// no client has seen is U in the calls.
 func gone(p *Place, id string) bool {
 	return id != "" && (has(p.Got, "set "+id+" gone") || !stored(p.Got, id) && hasHidden(p.Got, " gone"))
 }
 
-// refused tells an operation that fails in place of doing what it should not.
+// refused reports whether an operation returned an error instead of doing what it must not do.
 func refused(d *compare.Difference) bool {
 	got, want := value(d.Got), value(d.Expected)
 	return got.OK != nil && !*got.OK && want.OK != nil && *want.OK
 }
 
-// firstRefused is the index of the first operation that failed; more than any if
-// there is none.
+// firstRefused returns the index of the first operation that failed; more than any index if none
+// failed.
 func firstRefused(r *scenario.Result) int {
 	for _, v := range r.Values {
 		if v.OK != nil && !*v.OK {
@@ -56,8 +56,7 @@ func firstRefused(r *scenario.Result) int {
 	return 1 << 30
 }
 
-// reachable allows that a new session without cookie is not stored, or that its
-// cookie is sent.
+// reachable allows that a new session without a cookie is not stored, or that its cookie is sent.
 func reachable(p *Place, d *compare.Difference) bool {
 	sent := func(id string) bool { return id != "" && sends(p.Got, id) && !sends(p.Want, id) }
 	unseen := func(id string) bool { return id == "U" || id != "" && !stored(p.Got, id) }
@@ -77,8 +76,7 @@ func reachable(p *Place, d *compare.Difference) bool {
 	return false
 }
 
-// unchanged allows that a record is touched in place of written, and that nothing
-// is sent for it.
+// unchanged allows that a record is touched instead of written, and that no cookie is sent for it.
 func unchanged(_ *Place, d *compare.Difference) bool {
 	switch d.Field {
 	case compare.Cookies:
@@ -93,8 +91,8 @@ func unchanged(_ *Place, d *compare.Difference) bool {
 	return false
 }
 
-// errorPage allows that a request whose session could not be saved is answered
-// with the error alone, and that the failure is told.
+// errorPage allows that a request whose session could not be saved gets only the error response,
+// and that the failure is reported.
 func errorPage(_ *Place, d *compare.Difference) bool {
 	if d.Field == compare.Late {
 		return len(d.GotOf.Late) > 0 || !hasOutcome(d.GotOf, " error") // nothing was tried
@@ -106,21 +104,21 @@ func errorPage(_ *Place, d *compare.Difference) bool {
 	case compare.Cookies:
 		missing, extra := cookies(d)
 		return answered && len(extra) == 0 && every(missing, func(c scenario.Cookie) bool { return of(c) != "" })
-	case compare.Calls: // of an id that nobody has seen, as many times as it was tried
+	case compare.Calls: // of an id that no client has seen, as often as the library tried
 		failed := func(c string) bool { return idIn(c, "set") != "" && strings.HasSuffix(c, " error") }
 		missing, extra := calls(d)
 		return all(missing, func(c string) bool { return failed(c) || idIn(c, "touch") != "" }) && all(extra, failed)
-	case compare.Stored: // nothing of the request is
+	case compare.Stored: // nothing else of the request remains
 		return answered
 	}
 	return false
 }
 
-// autoResolved allows what comes of a secure or sameSite that is "auto" and resolved,
-// where express-session takes the word as it stands.
+// autoResolved allows the effects of a secure or sameSite that is "auto" and resolved, where
+// express-session uses the word itself.
 func autoResolved(_ *Place, d *compare.Difference) bool {
 	switch d.Field {
-	case compare.Cookies: // one that it cannot write, or does not send over plain HTTP
+	case compare.Cookies: // a cookie that express-session cannot write, or does not send over plain HTTP
 		missing, extra := cookies(d)
 		return len(missing) == 0 && every(extra, func(c scenario.Cookie) bool { return of(c) != "" })
 	case compare.Values:
@@ -133,7 +131,7 @@ func autoResolved(_ *Place, d *compare.Difference) bool {
 	return false
 }
 
-// anotherID allows that an id which is taken is not used for a new session.
+// anotherID allows that a new session does not get an id that is already in use.
 func anotherID(p *Place, d *compare.Difference) bool {
 	taken := func(id string) bool { return id != "" && has(p.Got, "set "+id+" taken") }
 	switch d.Field {
@@ -151,8 +149,8 @@ func anotherID(p *Place, d *compare.Difference) bool {
 	return false
 }
 
-// storedWithHead allows what comes of a record that was stored when the head left,
-// and not only at the end.
+// storedWithHead allows the effects of storing a record when the header was sent, and not only at
+// the end.
 func storedWithHead(p *Place, d *compare.Difference) bool {
 	early := func(id string) bool { return id != "" && (has(p.Got, "set "+id) || has(p.Got, "set "+id+" gone")) }
 	switch d.Field {
@@ -173,8 +171,8 @@ func storedWithHead(p *Place, d *compare.Difference) bool {
 	return false
 }
 
-// keepsSession allows that Regenerate fails, that the session goes on under its old
-// id, and that none begins under a new one.
+// keepsSession allows that Regenerate fails, that the session keeps its id, and that no session
+// begins with a new id.
 func keepsSession(p *Place, d *compare.Difference) bool {
 	if !refusesRegenerate(p.Got) {
 		return false
@@ -184,7 +182,7 @@ func keepsSession(p *Place, d *compare.Difference) bool {
 		return max(value(d.Got).I, value(d.Expected).I) >= firstRefused(d.GotOf) || d.GotOf != p.Got
 	case compare.Calls, compare.Stored:
 		return true
-	case compare.Cookies: // those of a nested request; of this one the id that it goes under
+	case compare.Cookies: // those of a nested request; the id in it is that of this one
 		want, _ := d.Expected.([]scenario.Cookie)
 		got, _ := d.Got.([]scenario.Cookie)
 		return d.GotOf != p.Got || slices.EqualFunc(want, got, func(a, b scenario.Cookie) bool {
@@ -200,8 +198,8 @@ func refusesRegenerate(r *scenario.Result) bool {
 	})
 }
 
-// otherSettings allows that a touch moves the expiry alone, and leaves the cookie's
-// settings to whoever changed them.
+// otherSettings allows that a touch moves only the expiry, and keeps the cookie settings that
+// another request has stored.
 func otherSettings(_ *Place, d *compare.Difference) bool {
 	switch d.Field {
 	case compare.Stored:

@@ -27,7 +27,7 @@ func TestChange(t *testing.T) {
 	}
 }
 
-// A row allows what it speaks of, and nothing beside it.
+// A row allows only what it names.
 func TestRowsAreNarrow(t *testing.T) {
 	t.Parallel()
 	id := func(s string) *string { return &s }
@@ -73,9 +73,9 @@ func TestRowsAreNarrow(t *testing.T) {
 	}
 	plain.Got = &scenario.Result{Store: revived.Got.Store}
 	if of(&plain, compare.Difference{Field: compare.Stored, ID: "S1", Expected: 1.0}) {
-		t.Error("a record may be missing where nothing was noted and nothing refused")
+		t.Error("a record may be missing without a note or a refused write")
 	}
 	if Refusal(&scenario.Scenario{Tags: []string{"quirk:resurrection"}}) != nil || Refusal(&scenario.Scenario{Tags: []string{"quirk:late-error"}}) == nil {
-		t.Error("New may refuse something else than what can never work")
+		t.Error("New may refuse a configuration that can work")
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// change tells what of two lists is in only one of them, in the shortest way.
+// change returns what occurs in only one of two lists, by the shortest edit.
 func change[T any](want, got []T, same func(a, b T) bool) (missing, extra []T) {
-	common := make([][]int, len(want)+1) // of the lists from i and from j on
+	common := make([][]int, len(want)+1) // of the parts of the lists from i and from j on
 	for i := range common {
 		common[i] = make([]int, len(got)+1)
 	}
@@ -39,27 +39,27 @@ func change[T any](want, got []T, same func(a, b T) bool) (missing, extra []T) {
 	return append(missing, want[i:]...), append(extra, got[j:]...)
 }
 
-// calls tells which calls a difference of calls is about, as "main:set S1".
+// calls returns the calls in which a difference of calls differs, as "main:set S1".
 func calls(d *compare.Difference) (missing, extra []string) {
 	return change(d.WantCalls, d.GotCalls, func(a, b string) bool { return a == b })
 }
 
-// cookies tells which Set-Cookie lines a difference of cookies is about.
+// cookies returns the Set-Cookie lines in which a difference of cookies differs.
 func cookies(d *compare.Difference) (missing, extra []scenario.Cookie) {
 	want, _ := d.Expected.([]scenario.Cookie)
 	got, _ := d.Got.([]scenario.Cookie)
 	return change(want, got, func(a, b scenario.Cookie) bool { return reflect.DeepEqual(a.Shown(), b.Shown()) })
 }
 
-// every tells whether a list is not empty and all of it is so.
+// every reports whether a list is not empty and f holds for all of it.
 func every[T any](list []T, is func(T) bool) bool {
 	return len(list) > 0 && !slices.ContainsFunc(list, func(v T) bool { return !is(v) })
 }
 
-// all is every of a list that may be empty.
+// all is every, but true for an empty list.
 func all[T any](list []T, is func(T) bool) bool { return len(list) == 0 || every(list, is) }
 
-// of is the id in a session's cookie, or "".
+// of returns the id in a session's cookie, or "".
 func of(c scenario.Cookie) string {
 	if c.ID == nil {
 		return ""
@@ -67,7 +67,7 @@ func of(c scenario.Cookie) string {
 	return *c.ID
 }
 
-// idIn is the id in a call of this kind, or "".
+// idIn returns the id in a call of this kind, or "".
 func idIn(call, kind string) string {
 	_, rest, _ := strings.Cut(call, ":")
 	id, _ := strings.CutPrefix(rest, kind+" ")
@@ -78,21 +78,20 @@ func idIn(call, kind string) string {
 	return id
 }
 
-// idOf is the id in a call of any kind.
+// idOf returns the id in a call of any kind.
 func idOf(call string) string {
 	_, rest, _ := strings.Cut(call, ":")
 	kind, _, _ := strings.Cut(rest, " ")
 	return idIn(call, kind)
 }
 
-// sends tells whether a session's cookie is sent in a step, or in a request nested
-// in it.
+// sends reports whether a session's cookie is sent in a step, or in a nested request.
 func sends(r *scenario.Result, id string) bool {
 	return slices.ContainsFunc(r.Cookies, func(c scenario.Cookie) bool { return of(c) == id }) ||
 		slices.ContainsFunc(r.Values, func(v scenario.Value) bool { return v.Result != nil && sends(v.Result, id) })
 }
 
-// has tells whether a call was made in a step, or in a request nested in it.
+// has reports whether a call was made in a step, or in a nested request.
 func has(r *scenario.Result, call string) bool {
 	return hasCall(r, func(c string) bool { return c == call })
 }
@@ -103,18 +102,17 @@ func hasCall(r *scenario.Result, is func(call string) bool) bool {
 	})
 }
 
-// hasHidden tells whether a call with this outcome was made of an id that nobody has
-// seen.
+// hasHidden reports whether a call with this outcome was made for an id that no client has seen.
 func hasHidden(r *scenario.Result, outcome string) bool {
 	return hasCall(r, func(c string) bool { return strings.Contains(c, " U") && strings.HasSuffix(c, outcome) })
 }
 
-// hasOutcome tells whether a call with this outcome was made.
+// hasOutcome reports whether a call with this outcome was made.
 func hasOutcome(r *scenario.Result, outcome string) bool {
 	return hasCall(r, func(c string) bool { return strings.HasSuffix(c, outcome) })
 }
 
-// stored tells whether any of the stores has a record after a step.
+// stored reports whether any of the stores has a record after a step.
 func stored(r *scenario.Result, id string) bool {
 	for docs := range maps.Values(r.Store) {
 		if _, ok := docs[id]; ok {
@@ -124,7 +122,7 @@ func stored(r *scenario.Result, id string) bool {
 	return false
 }
 
-// data is a document without its cookie member.
+// data returns a document without its cookie member.
 func data(doc any) any {
 	object, _ := doc.(map[string]any)
 	out := maps.Clone(object)
@@ -132,7 +130,7 @@ func data(doc any) any {
 	return out
 }
 
-// value is what an operation observed.
+// value returns what an operation returned.
 func value(v any) scenario.Value {
 	out, _ := v.(scenario.Value)
 	return out

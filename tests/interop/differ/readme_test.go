@@ -10,7 +10,7 @@ import (
 
 var update = flag.Bool("update", false, "write the table into README.md")
 
-// The README lists the table's rows, as they are.
+// The README has the rows of the table.
 func TestReadmeListsTheTable(t *testing.T) {
 	t.Parallel()
 	const (

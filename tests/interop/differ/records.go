@@ -10,9 +10,9 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// The rules about the records that a request may have read, and what they allow.
+// The rules about records that a request may have read, and what they allow.
 
-// documents are those that were stored when a step began, and those put there since.
+// documents returns the documents that were stored when a step began, or were put there since.
 func documents(p *Place) []map[string]any {
 	var all []map[string]any
 	for _, docs := range p.Before {
@@ -39,8 +39,8 @@ func placed(s *scenario.Step) (all []map[string]any) {
 	return all
 }
 
-// oddLifetime tells a record whose cookie has a lifetime in a form that express-session
-// reads and does not write: a date that is a number, or a maxAge.
+// oddLifetime reports whether a record's cookie has a lifetime that express-session reads but does
+// not write: a date that is a number, or a maxAge.
 func oddLifetime(p *Place) bool {
 	return slices.ContainsFunc(documents(p), func(doc map[string]any) bool {
 		cookie, _ := doc["cookie"].(map[string]any)
@@ -50,7 +50,7 @@ func oddLifetime(p *Place) bool {
 	})
 }
 
-// lifetimeUnseen allows that a handler sees no such lifetime, and that no cookie is sent
+// lifetimeUnseen allows that a handler does not see such a lifetime, and that no cookie is sent
 // again for it.
 func lifetimeUnseen(_ *Place, d *compare.Difference) bool {
 	switch d.Field {
@@ -63,7 +63,7 @@ func lifetimeUnseen(_ *Place, d *compare.Difference) bool {
 	return false
 }
 
-// hasReserved tells a record with a member that express-session cannot have as data.
+// hasReserved reports whether a record has a member that express-session cannot have as data.
 func hasReserved(p *Place) bool {
 	return slices.ContainsFunc(documents(p), func(doc map[string]any) bool {
 		for key := range doc {
@@ -75,13 +75,13 @@ func hasReserved(p *Place) bool {
 	})
 }
 
-// isReserved is of the members but the cookie, which every record has.
+// isReserved is for all members except the cookie, which every record has.
 func isReserved(key string) bool {
 	return key != "cookie" && slices.Contains(express.ReservedKeys(), key)
 }
 
-// keysStay allows that a record with such members is touched in place of written, so
-// that they stay in it.
+// keysStay allows that a record with such members is touched instead of written, so that they stay
+// in it.
 func keysStay(p *Place, d *compare.Difference) bool {
 	switch d.Field {
 	case compare.Calls:
@@ -96,5 +96,5 @@ func keysStay(p *Place, d *compare.Difference) bool {
 	return false
 }
 
-// repeats tells that the generator gave an id that is in use.
+// repeats reports whether the generator returned an id that is in use.
 func repeats(p *Place) bool { return hasOutcome(p.Got, " taken") }

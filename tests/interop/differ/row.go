@@ -1,5 +1,4 @@
-// Package differ has the one table of what the library does otherwise than
-// express-session on purpose.
+// Package differ has the table of the intended differences between the library and express-session.
 package differ
 
 import (
@@ -9,21 +8,20 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// Row is one thing that differs on purpose. It applies to a scenario that has the
-// tag, to a step that has the note, or to a request of which the rule holds; never
-// to a scenario by its name.
+// Row is one intended difference. It applies to scenarios with the tag, to steps with the note, or
+// to requests for which the rule holds; never to a scenario by its name.
 type Row struct {
 	Tag  string              // "quirk:..." of the scenario
 	Note string              // of the step
-	Rule string              // what a request does, in words
-	Is   func(p *Place) bool // and the test for it
+	Rule string              // the rule in words
+	Is   func(p *Place) bool // and as a function
 
-	Differs string // what exactly may differ
+	Differs string // what may differ
 	Reason  string
 
-	// Allows tells whether a difference is of that kind.
+	// Allows reports whether the row allows a difference.
 	Allows func(p *Place, d *compare.Difference) bool
-	// Refuses is set where New may refuse the configuration altogether.
+	// Refuses is set if New may refuse the configuration.
 	Refuses bool
 }
 
@@ -31,12 +29,12 @@ type Row struct {
 type Place struct {
 	Scenario *scenario.Scenario
 	Step     *scenario.Step
-	Before   scenario.Store   // when the step began
+	Before   scenario.Store   // of the stores when the step began
 	Want     *scenario.Result // of the step
 	Got      *scenario.Result
 }
 
-// Key is the tag, note or rule by which the row is found.
+// Key returns the tag, note or rule of the row.
 func (r *Row) Key() string {
 	switch {
 	case r.Tag != "":
@@ -57,7 +55,7 @@ func (r *Row) applies(p *Place) bool {
 	return r.Is(p)
 }
 
-// noted tells whether a step, or a request nested in it, has the note.
+// noted reports whether a step, or a nested request, has the note.
 func noted(r *scenario.Result, note string) bool {
 	if slices.Contains(r.Notes, note) {
 		return true

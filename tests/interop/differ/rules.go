@@ -8,10 +8,10 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// The rules about a request by which rows of the table are found.
+// The rules about requests by which rows of the table apply.
 
-// headInBetween tells a handler that changes its session, lets the head leave, and
-// then goes on with the session or with the record that was stored.
+// headInBetween reports whether a handler changes its session, sends the header, and then continues
+// with the session or the stored record.
 func headInBetween(p *Place) bool { return goesOn(p.Step) }
 
 func goesOn(s *scenario.Step) bool {
@@ -39,7 +39,7 @@ func goesOn(s *scenario.Step) bool {
 	return false
 }
 
-// regeneratesLate tells a handler that regenerates after the head has left.
+// regeneratesLate reports whether a handler regenerates the session after the header was sent.
 func regeneratesLate(p *Place) bool { return late(p.Step) }
 
 func late(s *scenario.Step) bool {
@@ -61,8 +61,8 @@ func late(s *scenario.Step) bool {
 	return false
 }
 
-// settingsMeanwhile tells a handler within which another request changes the
-// settings of a cookie.
+// settingsMeanwhile reports whether another request changes the settings of a cookie while a
+// handler runs.
 func settingsMeanwhile(p *Place) bool {
 	for _, op := range p.Step.Handler {
 		if op.Kind != "nested" {
@@ -77,7 +77,7 @@ func settingsMeanwhile(p *Place) bool {
 	return false
 }
 
-// fails tells whether a call of the store fails during a step or within it.
+// fails reports whether a call of the store fails during a step or a nested request.
 func fails(s *scenario.Step, call string) bool {
 	for _, f := range s.Faults {
 		if f.Call == call && f.Code == "" {
@@ -101,7 +101,7 @@ func unsetDestroys(s *scenario.Scenario) bool {
 	return false
 }
 
-// layers are the session layers that serve a step.
+// layers returns the session layers that serve a step.
 func layers(p *Place) []scenario.Layer {
 	if p.Step.Variant != "" {
 		return p.Scenario.Variants[p.Step.Variant]
@@ -109,7 +109,7 @@ func layers(p *Place) []scenario.Layer {
 	return p.Scenario.Layers
 }
 
-// applied are those that are mounted where the request goes.
+// applied returns the layers that are mounted at the request's path.
 func applied(p *Place) []scenario.Layer {
 	var out []scenario.Layer
 	path := scenario.TargetPath(p.Step.Path)
@@ -121,7 +121,7 @@ func applied(p *Place) []scenario.Layer {
 	return out
 }
 
-// shareStore tells layers that share a store and have different cookies.
+// shareStore reports whether layers share a store and have different cookies.
 func shareStore(p *Place) bool {
 	all := slices.Clone(p.Scenario.Layers)
 	for _, variant := range p.Scenario.Variants {
@@ -138,7 +138,8 @@ func shareStore(p *Place) bool {
 	return false
 }
 
-// withinWord tells a request to "/foobar" where the cookie's path is "/foo".
+// withinWord reports whether a request is for a path like "/foobar" while the cookie's path is
+// "/foo".
 func withinWord(p *Place) bool {
 	path := scenario.TargetPath(p.Step.Path)
 	for _, l := range applied(p) {
@@ -151,8 +152,8 @@ func withinWord(p *Place) bool {
 	return false
 }
 
-// assignsAuto tells a handler that sets secure or sameSite to "auto", now or in a
-// request within it.
+// assignsAuto reports whether a handler sets secure or sameSite to "auto", itself or in a nested
+// request.
 func assignsAuto(s *scenario.Step) bool {
 	for _, op := range s.Handler {
 		if op.Cookie.Get("secure") == "auto" || op.Cookie.Get("sameSite") == "auto" || op.Kind == "nested" && assignsAuto(op.Step) {
@@ -162,7 +163,7 @@ func assignsAuto(s *scenario.Step) bool {
 	return false
 }
 
-// storedAuto tells that the word is in a record.
+// storedAuto reports whether a record contains that word.
 func storedAuto(want *scenario.Result) bool {
 	for _, docs := range want.Store {
 		for _, doc := range docs {

@@ -9,18 +9,18 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// Table lists all that differs on purpose.
+// Table has all intended differences.
 var Table = []Row{
 	{
 		Note:    "resurrected",
-		Differs: "the record stays away, its write is refused, and no cookie is sent for it",
-		Reason:  "what was ended stays ended: a write never creates a session again (CVE-2025-46336)",
+		Differs: "the record is not written again, the save fails, and no cookie is sent for it",
+		Reason:  "a session that has ended does not come back: a write never creates it again (CVE-2025-46336)",
 		Allows:  staysDead,
 	},
 	{
 		Note:    "stored-but-client-has-no-cookie",
-		Differs: "the record is not stored, or where it can be, its cookie is sent",
-		Reason:  "a session that no client can return to is not stored; one that a handler saves by hand gets its cookie",
+		Differs: "the record is not stored; or, if it can be stored, its cookie is sent",
+		Reason:  "a session that no client can return to is not stored; if a handler saves it by hand, its cookie is sent",
 		Allows:  reachable,
 	},
 	{
@@ -36,31 +36,31 @@ var Table = []Row{
 	{
 		Note:    "key-order-only-change",
 		Differs: "the record is touched and not written, and its cookie not sent again",
-		Reason:  "the order of a map's keys is no change: Go's maps have none",
+		Reason:  "another order of keys is no change, because Go's maps have no order",
 		Allows:  unchanged,
 	},
 	{
 		Tag:     "quirk:late-error",
-		Differs: "the answer is the error alone, without the cookie; or New refuses the configuration",
-		Reason:  "a response is not sent before its session is stored, so that a failure can be told; what can never work is refused when it is configured",
+		Differs: "the response is only the error, without the cookie; or New refuses the configuration",
+		Reason:  "a response is sent after its session is stored, so that a failure can be reported; a configuration that can never work is refused by New",
 		Allows:  errorPage,
 		Refuses: true,
 	},
 	{
 		Tag:     "quirk:failed-save-not-retried",
-		Differs: "the save is tried again at the end, and if it fails again the answer is the error alone",
+		Differs: "the save is tried again at the end, and if it fails again the response is only the error",
 		Reason:  "changes whose save failed are not dropped silently, and no cookie is sent for a session that is not stored",
 		Allows:  errorPage,
 	},
 	{
 		Tag:     "quirk:bad-record-fails-request",
-		Differs: "the answer is that of a handler with a new session; the record stays as it is",
-		Reason:  "a record that cannot be read must not lock its user out for ever",
+		Differs: "the handler answers with a new session; the record stays as it is",
+		Reason:  "a record that cannot be read must not keep its user out for ever",
 		Allows: func(p *Place, d *compare.Difference) bool {
 			switch d.Field {
 			case compare.Status, compare.Body:
 				return p.Want.ErrorResponse && p.Got.Status == 200
-			case compare.Values: // the handler ran
+			case compare.Values: // the handler has run
 				return p.Want.ErrorResponse && d.Expected == nil
 			}
 			return false
@@ -69,19 +69,19 @@ var Table = []Row{
 	{
 		Tag:     "quirk:reserved-keys",
 		Differs: "the record is touched and not written, so that the keys stay in it",
-		Reason:  "keys that express-session cannot have as data are left to the program that wrote them",
+		Reason:  "keys that express-session cannot have as data belong to the program that wrote them",
 		Allows:  keysStay,
 	},
 	{
 		Tag:     "quirk:id-collision",
 		Differs: "the second session gets another id, and the first stays as it is",
-		Reason:  "an id that is in use is never given to somebody else",
+		Reason:  "an id that is in use is never given to another session",
 		Allows:  anotherID,
 	},
 	{
-		Rule:    "the record was removed while the request was under way",
+		Rule:    "the record was removed during the request",
 		Is:      func(p *Place) bool { return hasOutcome(p.Got, " gone") },
-		Differs: "the record stays away, its write is refused, and no cookie is sent for it",
+		Differs: "the record is not written again, the save fails, and no cookie is sent for it",
 		Reason:  "see the note resurrected",
 		Allows:  staysDead,
 	},
@@ -107,9 +107,9 @@ var Table = []Row{
 		Allows:  lifetimeUnseen,
 	},
 	{
-		Rule:    "the request's path goes on within the last word of the cookie's path",
+		Rule:    "the request's path continues within the last segment of the cookie's path",
 		Is:      withinWord,
-		Differs: "there is no session where no browser would send the cookie",
+		Differs: "there is no session for paths to which no browser sends the cookie",
 		Reason:  "a cookie's path covers whole segments (RFC 6265 section 5.1.4)",
 		Allows: func(p *Place, d *compare.Difference) bool {
 			switch d.Field {
@@ -130,7 +130,7 @@ var Table = []Row{
 	{
 		Rule:    "several session layers apply to the request",
 		Is:      func(p *Place) bool { return len(applied(p)) > 1 },
-		Differs: "those after the first send and store their own sessions as well",
+		Differs: "the layers after the first also store their own sessions and send cookies",
 		Reason:  "several managers in one chain all work, each with a session of its own",
 		Allows: func(p *Place, d *compare.Difference) bool {
 			switch d.Field {
@@ -153,8 +153,8 @@ var Table = []Row{
 	{
 		Rule:    "session layers with different cookies share a store, in one chain or as servers side by side",
 		Is:      shareStore,
-		Differs: "a new session has the cookie of the layer that makes it",
-		Reason:  "in express-session the layer that was set up last decides for all that share its store, since each puts its own generator of sessions there",
+		Differs: "a new session has the cookie settings of the layer that makes it",
+		Reason:  "in express-session the layer that was created last decides for all layers that share its store, because each sets the store's generator of sessions",
 		Allows: func(p *Place, d *compare.Difference) bool {
 			switch d.Field {
 			case compare.Cookies:
@@ -164,7 +164,7 @@ var Table = []Row{
 					return a.Change == "new" && reflect.DeepEqual(a.Shown(), b.Shown())
 				})
 			case compare.Stored:
-				return sends(p.Want, d.ID) && (d.Expected == nil || d.Got == nil || sameData(d)) // one may be over already
+				return sends(p.Want, d.ID) && (d.Expected == nil || d.Got == nil || sameData(d)) // one of the sessions may have expired
 			case compare.Values:
 				return d.Op == "cookie"
 			}
@@ -173,42 +173,42 @@ var Table = []Row{
 	},
 	{
 		Tag:     "quirk:auto-in-function",
-		Differs: "secure and sameSite are what they are for this request",
+		Differs: "secure and sameSite have the values for this request",
 		Reason:  "\"auto\" means the same whether the cookie's options are given or computed",
 		Allows:  autoResolved,
 	},
 	{
-		Rule:    "the handler assigns auto, or has",
+		Rule:    "the handler assigns auto, or has assigned it before",
 		Is:      func(p *Place) bool { return assignsAuto(p.Step) || storedAuto(p.Want) },
-		Differs: "secure and sameSite are what they are for this request",
-		Reason:  "\"auto\" means the same wherever it is said; express-session writes the word into the cookie",
+		Differs: "secure and sameSite have the values for this request",
+		Reason:  "\"auto\" means the same wherever it is set; express-session writes the word into the cookie",
 		Allows:  autoResolved,
 	},
 	{
-		Rule:    "the session is changed, then the head leaves, and then the handler goes on with the session or its record",
+		Rule:    "the handler changes the session, sends the header, and then continues with the session or its record",
 		Is:      headInBetween,
-		Differs: "the record was stored with the head: it is there to be reloaded, removed, changed by others, and written once more",
-		Reason:  "changes are stored before the head leaves, since that may say that they are; what was said cannot be taken back",
+		Differs: "the record was stored before the header was sent, so it can be reloaded, removed, changed by others, and written once more",
+		Reason:  "changes are stored before the header is sent, because the response may confirm them",
 		Allows:  storedWithHead,
 	},
 	{
-		Rule:    "regenerates after the head has left",
+		Rule:    "the handler regenerates the session after the header was sent",
 		Is:      regeneratesLate,
 		Differs: "Regenerate returns an error, the session goes on under its old id, and none begins under a new one",
-		Reason:  "the client cannot get a new id any more: the user would be logged out",
+		Reason:  "the client can get no new id any more, so the user would be logged out",
 		Allows:  keepsSession,
 	},
 	{
-		Rule:    "another request changes the settings of the cookie meanwhile",
+		Rule:    "another request changes the settings of the cookie during this one",
 		Is:      settingsMeanwhile,
-		Differs: "they stay changed, where express-session's touch puts back those that it knew",
-		Reason:  "a touch moves the expiry and nothing else, so that it cannot undo another request's change",
+		Differs: "they stay changed; express-session's touch restores the old ones",
+		Reason:  "a touch changes only the expiry, so that it cannot undo another request's change",
 		Allows:  otherSettings,
 	},
 	{
 		Rule:    "the store fails to save or to touch",
 		Is:      func(p *Place) bool { return fails(p.Step, "set") || fails(p.Step, "touch") },
-		Differs: "the answer is the error alone, without the cookie",
+		Differs: "the response is only the error, without the cookie",
 		Reason:  "see the tag quirk:late-error",
 		Allows:  errorPage,
 	},
@@ -216,7 +216,7 @@ var Table = []Row{
 		Rule:    "the store cannot be read, and unset is destroy",
 		Is:      func(p *Place) bool { return fails(p.Step, "get") && unsetDestroys(p.Scenario) },
 		Differs: "the record is not removed",
-		Reason:  "a request whose session could not be loaded has not been told to end it; express-session ends it",
+		Reason:  "nothing in the request asks for the end of a session that could not be loaded; express-session ends it",
 		Allows: func(_ *Place, d *compare.Difference) bool {
 			switch d.Field {
 			case compare.Calls:
@@ -231,8 +231,8 @@ var Table = []Row{
 	{
 		Rule:    "the store fails to remove",
 		Is:      func(p *Place) bool { return fails(p.Step, "destroy") },
-		Differs: "no error, where there is nothing to remove, and none at the end after the handler was told",
-		Reason:  "a session that was never stored is not removed from the store, and none is removed twice",
+		Differs: "no error if there is nothing to remove, and none at the end if the handler has got it",
+		Reason:  "a session that was never stored is not removed, and none is removed twice",
 		Allows: func(p *Place, d *compare.Difference) bool {
 			switch d.Field {
 			case compare.Values:

@@ -15,8 +15,8 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// app is the application of a scenario, or of one of its variants: a chain of
-// session layers in front of one handler.
+// app is the application of a scenario, or of one of its variants: session layers, one within the
+// other, around one handler.
 type app struct {
 	w       *World
 	layers  []*layer
@@ -46,9 +46,8 @@ func (w *World) newApp(layers []scenario.Layer) (*app, error) {
 	return a, nil
 }
 
-// wrap applies the layer where it is mounted. While its store is disconnected
-// requests go on without session: this application's choice, as it is
-// express-session's.
+// wrap applies the layer to its mount path. While its store is disconnected, requests are served
+// without a session: that is this application's choice, as it is in express-session.
 func (l *layer) wrap(next http.Handler) http.Handler {
 	with := l.manager.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -60,7 +59,7 @@ func (l *layer) wrap(next http.Handler) http.Handler {
 	})
 }
 
-// verify looks up who of the layers signed a cookie.
+// verify returns the id in a cookie, whichever of the layers signed it.
 func (a *app) verify(name, value string) (id string, by int, ok bool) {
 	for _, l := range a.layers {
 		if l.Options.Name == name {
@@ -74,7 +73,7 @@ func (a *app) verify(name, value string) (id string, by int, ok bool) {
 
 type requestKey struct{}
 
-// ServeHTTP runs a request to its end and says so.
+// ServeHTTP serves a request and reports its end.
 func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req := a.w.current()
 	req.begin()
@@ -82,8 +81,8 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, req)))
 }
 
-// serve is the handler behind the layers. The session in hand is that of the first
-// layer that has one for this request, as in Express, where the others step aside.
+// serve is the handler within the layers. Its session is that of the first layer that has one for
+// this request: in Express, later layers do nothing if a session exists.
 func (a *app) serve(w http.ResponseWriter, r *http.Request) {
 	req := r.Context().Value(requestKey{}).(*request)
 	run := &handler{w: a.w, req: req, out: w, r: r, status: http.StatusOK}
@@ -94,7 +93,7 @@ func (a *app) serve(w http.ResponseWriter, r *http.Request) {
 			break
 		}
 		if !errors.Is(err, session.ErrOutsidePath) && !errors.Is(err, session.ErrNoHandler) {
-			return // the layer answers with the error, and the handler does not run
+			return // the layer answers with an error, and the handler does not run
 		}
 	}
 	req.options(run.layer)
@@ -111,7 +110,7 @@ func (w *World) answerError(out http.ResponseWriter, _ *http.Request, err error)
 	_, _ = io.WriteString(out, "error: "+err.Error())
 }
 
-// onEvent takes note of errors that neither the handler nor the client learns of.
+// onEvent records errors that neither the handler nor the client gets.
 func (w *World) onEvent(_ context.Context, e session.Event) {
 	switch e.Kind {
 	case session.EventSaveFailed, session.EventTouchFailed:
@@ -133,7 +132,7 @@ type server struct {
 
 func (s *server) close() { s.Server.Close() }
 
-// server starts the server of a variant when it is first needed.
+// server returns the server of a variant, and starts it at the first call.
 func (w *World) server(key serverKey) *server {
 	w.mu.Lock()
 	defer w.mu.Unlock()

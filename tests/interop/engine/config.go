@@ -13,17 +13,16 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// Data is what the sessions of scenarios hold.
+// Data is the data of the scenarios' sessions.
 type Data = map[string]any
 
 // Manager serves them.
 type Manager = session.Manager[Data]
 
-// NewManager makes the manager that a layer's options ask for. fixed dates of
-// cookies count from start; with fills in the rest of the configuration. Where New
-// refuses a cookie that express-session takes, the cookie is given by a function of
-// the request, which New cannot look into; if it refuses that too, its error is
-// returned.
+// NewManager returns the manager for a layer's options. Fixed dates of cookies are relative to
+// start; with sets the rest of the configuration. If New refuses a cookie that express-session
+// accepts, the cookie is given by a function of the request, which New cannot check. If New refuses
+// that too, its error is returned.
 func NewManager(o *scenario.Options, start time.Time, with func(*session.Config)) (*Manager, error) {
 	cfg := express.Config(o.Secrets...)
 	cfg.Name = o.Name
@@ -58,7 +57,7 @@ func NewManager(o *scenario.Options, start time.Time, with func(*session.Config)
 	return session.New[Data](cfg)
 }
 
-// newManager is NewManager for a layer of this world.
+// newManager calls NewManager for a layer of this world.
 func (w *World) newManager(l scenario.Layer) (*Manager, error) {
 	return NewManager(&l.Options, w.scenario.Start, func(cfg *session.Config) {
 		cfg.Store = w.store(l.Store)
@@ -82,14 +81,14 @@ func (w *World) frameworkSaysSecure(r *http.Request) bool {
 	return strings.TrimSpace(proto) == "https"
 }
 
-// rawPath is the path as it stands in the request line.
+// rawPath returns the path as it is in the request line.
 func rawPath(r *http.Request) string { return scenario.TargetPath(r.RequestURI) }
 
-// baseCookie is a cookie to which no option was given.
+// baseCookie is a cookie without any options.
 var baseCookie = session.Cookie{Secure: session.Insecure, SameSite: session.SameSiteOmit}
 
-// cookieOf lays settings over a cookie, in order. The error says which of them the
-// library's types have no word for.
+// cookieOf applies settings to a cookie, in order. The error names the setting that the library's
+// types cannot express.
 func cookieOf(c session.Cookie, set scenario.CookieOptions, now time.Time) (session.Cookie, error) {
 	for _, o := range set {
 		if err := assign(&c, o, now); err != nil {
@@ -147,9 +146,8 @@ func assign(c *session.Cookie, o scenario.CookieOption, now time.Time) (err erro
 	return err
 }
 
-// maxAgeOf is a number of ms, false or nil (until the browser closes) as the
-// library's MaxAge: there zero means that none was given, so 0 ms is the least
-// duration that there is.
+// maxAgeOf converts a number of ms, false or nil (until the browser closes) to the library's
+// MaxAge. There, zero means the default, so 0 ms becomes the shortest duration.
 func maxAgeOf(v any) (time.Duration, error) {
 	if v == nil {
 		return 0, nil

@@ -8,8 +8,8 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// onData runs an operation on the session's data. What is stored is a copy each
-// time, since the library may run a function of an update more than once.
+// onData runs an operation on the session's data. It stores a copy each time, because the library
+// may run a function of an update more than once.
 func (h *handler) onData(op scenario.Op) (*scenario.Value, error) {
 	switch op.Kind {
 	case "get":
@@ -62,7 +62,7 @@ func (h *handler) setIn(op scenario.Op) error {
 	}
 	h.session.Update(func(d *Data) {
 		whole, _ := plain(map[string]any(*d)).(map[string]any)
-		_ = assignIn(whole, op.Path, plain(op.Value)) // tried above, on the same data
+		_ = assignIn(whole, op.Path, plain(op.Value)) // this cannot fail: it was tried above on the same data
 		*d = whole
 	})
 	return nil
@@ -100,7 +100,7 @@ func put(d *Data, key string, value any) {
 	(*d)[key] = value
 }
 
-// number reads what incr counts up: nothing counts as 0.
+// number returns the value that incr increments; a missing value is 0.
 func number(v any) (float64, error) {
 	switch v := plain(v).(type) {
 	case nil:
@@ -111,7 +111,7 @@ func number(v any) (float64, error) {
 	return 0, errUndefined
 }
 
-// plain is a copy of a value in the types that JSON decodes to.
+// plain returns a copy of a value in the types that JSON decodes to.
 func plain(v any) any {
 	text, err := json.Marshal(v)
 	if err != nil {

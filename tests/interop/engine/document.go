@@ -11,11 +11,11 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// The operations of scenarios on a store, past the observed calls, and how its
-// records are shown. In them the expiry stands in the document; here it is the
-// record's, and the date in the text is what it was when the text was written.
+// The scenarios' operations on a store, which are not observed as calls, and the form in which its
+// records are shown. In scenarios the expiry is in the document. Here it is in the record, and the
+// date in the document is the one at the time of the write.
 
-// put keeps a document under an id, whatever was there.
+// put stores a document under an id, whether or not there is one.
 func (s *Store) put(id string, doc map[string]any) error {
 	text, err := json.Marshal(doc)
 	if err != nil {
@@ -29,7 +29,7 @@ func (s *Store) put(id string, doc map[string]any) error {
 	return err
 }
 
-// patch changes top-level members of a document, if there is one.
+// patch changes top-level members of a document, if it exists.
 func (s *Store) patch(id string, set map[string]any, unset []string) error {
 	ctx := context.Background()
 	rec, err := s.inner.Load(ctx, id)
@@ -77,8 +77,8 @@ func (s *Store) clear() error {
 	return nil
 }
 
-// expiryOf reads the date in a document's cookie member, as MemoryStore does: a
-// text, or a number of ms since 1970. What is no date does not expire.
+// expiryOf returns the date in a document's cookie member as MemoryStore reads it: a text, or a
+// number of ms since 1970. A value that is not a date means that the session does not expire.
 func expiryOf(doc map[string]any) time.Time {
 	cookie, _ := doc["cookie"].(map[string]any)
 	switch v := cookie["expires"].(type) {
@@ -98,7 +98,7 @@ func expiryOf(doc map[string]any) time.Time {
 	return time.Time{}
 }
 
-// resolve replaces {"in":ms} in a document by the time that it stands for.
+// resolve replaces {"in":ms} in a document with the time that it means.
 func resolve(v any, now time.Time) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -134,8 +134,8 @@ func (s *Store) documents(start time.Time) (map[string]any, error) {
 	return docs, nil
 }
 
-// show is a record as its document, with the expiry that counts. What is not JSON
-// is shown as text.
+// show returns a record as its document, with the record's expiry. Data that are not JSON are shown
+// as text.
 func show(rec store.Record, start time.Time) any {
 	var doc any
 	if err := json.Unmarshal(rec.Data, &doc); err != nil {
@@ -157,7 +157,7 @@ func show(rec store.Record, start time.Time) any {
 	return doc
 }
 
-// dataOf is a document without its cookie member, to compare.
+// dataOf returns a document without its cookie member, to compare it.
 func dataOf(text []byte) any {
 	var doc any
 	if err := json.Unmarshal(text, &doc); err != nil {

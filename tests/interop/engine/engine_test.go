@@ -29,8 +29,8 @@ func world(t *testing.T, text string) *World {
 const small = `{"name":"g/s","options":{"secret":"s","resave":false,"saveUninitialized":false},
 	"steps":[{"method":"GET","path":"/","cookies":"none","handler":[]}]}`
 
-// The store replaces what other writers left, as express-session's do, and never
-// creates what was removed.
+// The store replaces what other writers have stored, as express-session's stores do, and never
+// creates a record that was removed.
 func TestStoreWritesAsExpressSessionsDo(t *testing.T) {
 	t.Parallel()
 	w := world(t, small)
@@ -45,7 +45,7 @@ func TestStoreWritesAsExpressSessionsDo(t *testing.T) {
 	if err := s.patch("a", map[string]any{"z": 1.0}, nil); err != nil {
 		t.Fatal(err)
 	}
-	// A touch in disguise must see the other's change.
+	// A write that stands for a touch must conflict with the other's change.
 	touch := store.Record{ID: "a", Version: first, Data: []byte(`{"cookie":{"path":"/x"},"n":1}`), Expires: w.Now().Add(time.Second)}
 	if _, err := s.Update(ctx, touch); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("a write that does not change the data: %v", err)
@@ -53,7 +53,7 @@ func TestStoreWritesAsExpressSessionsDo(t *testing.T) {
 	if rec, err := s.Load(ctx, "a"); err != nil || !strings.Contains(string(rec.Data), `"z"`) {
 		t.Errorf("then there is %s, %v", rec.Data, err)
 	}
-	// A change of data replaces it.
+	// A write that changes the data replaces it.
 	change := touch
 	change.Data = []byte(`{"cookie":{},"n":2}`)
 	if _, err := s.Update(ctx, change); err != nil {
@@ -62,7 +62,7 @@ func TestStoreWritesAsExpressSessionsDo(t *testing.T) {
 	if rec, err := s.inner.Load(ctx, "a"); err != nil || string(rec.Data) != string(change.Data) {
 		t.Errorf("then there is %s, %v", rec.Data, err)
 	}
-	// What has expired meanwhile is written again, what was removed is not.
+	// A record that has expired meanwhile is written again; one that was removed is not.
 	w.advance(2 * time.Second)
 	change.Data, change.Expires = []byte(`{"cookie":{},"n":3}`), w.Now().Add(time.Second)
 	if _, err := s.Update(ctx, change); err != nil {
@@ -106,7 +106,7 @@ func TestFaultsFailAfterSoManyCalls(t *testing.T) {
 	}
 }
 
-// What a scenario cannot mean fails, and is not made up.
+// A scenario that has no meaning fails.
 func TestWhatCannotBeReplayedFails(t *testing.T) {
 	t.Parallel()
 	for name, handler := range map[string]string{
@@ -150,7 +150,7 @@ func TestWhatCannotBeReplayedFails(t *testing.T) {
 	}
 }
 
-// Over TLS, and a request within a request over another kind of connection.
+// Over TLS, and with a nested request over another kind of connection.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	w := world(t, `{"name":"g/s","options":{"secret":"s","cookie":{"secure":"auto"}},"steps":[
@@ -169,7 +169,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// Resync leaves the stores, jars and numbers of an expectation.
+// Resync restores the stores, jars and numbers of an expectation.
 func TestResync(t *testing.T) {
 	t.Parallel()
 	w := world(t, small)

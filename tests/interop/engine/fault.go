@@ -8,14 +8,13 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// fault is a fault that is in force, with the number of calls that it still lets through.
+// fault is an active fault, with the number of calls that still succeed.
 type fault struct {
 	scenario.Fault
 	skip int
 }
 
-// suffer puts faults in force, on top of those that are, until the returned
-// function is called.
+// suffer activates faults in addition to the active ones, until the returned function is called.
 func (w *World) suffer(faults []scenario.Fault) (recover func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -30,7 +29,7 @@ func (w *World) suffer(faults []scenario.Fault) (recover func()) {
 	}
 }
 
-// failing returns the error of a call that a fault makes fail.
+// failing returns the error of a call if an active fault makes it fail.
 func (w *World) failing(call string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -17,16 +17,16 @@ type handler struct {
 	r   *http.Request
 
 	layer   *layer
-	session *session.Session[Data] // nil if the request has none, or has it no more
-	lastID  string                 // of the session that it has or had, as last known
-	unset   *session.Session[Data] // dropped, to be destroyed at the end
+	session *session.Session[Data] // nil if the request has no session, or has no longer one
+	lastID  string                 // the last known id of its session
+	unset   *session.Session[Data] // of a session that was dropped and is destroyed at the end
 
-	status int  // of the response, as set so far
-	sent   bool // the head
-	done   bool // the response is ended
+	status int  // the header of the response
+	sent   bool // the header is sent
+	done   bool // the response has ended
 }
 
-// errUndefined marks what the format does not say.
+// errUndefined marks what the format does not define.
 var errUndefined = errors.New("the format does not say what happens")
 
 func (h *handler) run() {
@@ -52,7 +52,7 @@ func (h *handler) run() {
 	}
 }
 
-// do runs one operation and returns what it observed, if it observes.
+// do runs one operation and records the value that it returns, if any.
 func (h *handler) do(op scenario.Op) (*scenario.Value, error) {
 	switch op.Kind {
 	case "set", "get", "delete", "keys", "incr", "setIn", "push":
@@ -91,7 +91,7 @@ func observed(v any) *scenario.Value {
 	return &scenario.Value{Value: v, HasValue: true}
 }
 
-// idOf is the id that an operation on the store names.
+// idOf returns the id that an operation on the store names.
 func (h *handler) idOf(ref scenario.IDRef) (string, error) {
 	if !ref.Self {
 		return h.w.idOf(ref, h.req.step.Client)
@@ -103,8 +103,7 @@ func (h *handler) idOf(ref scenario.IDRef) (string, error) {
 	return h.lastID, nil
 }
 
-// learnID takes note of the session's id, of which the session itself knows nothing
-// any more when it has ended.
+// learnID records the session's id, because a session that has ended does not return it.
 func (h *handler) learnID() {
 	if h.session == nil {
 		return
@@ -114,7 +113,7 @@ func (h *handler) learnID() {
 	}
 }
 
-// idOf is the id that a client's cookie has or that is spelled out.
+// idOf returns the id in a client's cookie, or the id that is spelled out.
 func (w *World) idOf(ref scenario.IDRef, client string) (string, error) {
 	switch {
 	case ref.Literal != nil:

@@ -13,20 +13,20 @@ import (
 
 const idOpen, idClose = "\x00", "\x01"
 
-// numbers gives generated ids the names S1, S2, ... in order of visibility, and
-// U1, U2, ... to those that are only seen in calls.
+// numbers gives generated ids the names S1, S2, ... in the order in which they become visible, and
+// U1, U2, ... to those that occur only in calls.
 type numbers struct {
 	visible map[string]int
 	hidden  map[string]int
 	ids     []string // by number, from 1 on
-	most    int      // the highest that expectations are known to have used
+	most    int      // the highest number that the expectations have used
 }
 
 func (n *numbers) init() {
 	n.visible, n.hidden, n.ids = map[string]int{}, map[string]int{}, []string{""}
 }
 
-// see numbers an id if it is a generated one that has no number yet.
+// see gives an id a number if it was generated and has none.
 func (w *World) see(id string) {
 	if _, generated := w.generated(id); !generated {
 		return
@@ -37,7 +37,7 @@ func (w *World) see(id string) {
 	}
 }
 
-// name is what an expectation calls an id.
+// name returns the name of an id in expectations.
 func (w *World) name(id string) string {
 	if n, ok := w.numbers.visible[id]; ok {
 		return fmt.Sprintf("S%d", n)
@@ -45,7 +45,7 @@ func (w *World) name(id string) string {
 	return id
 }
 
-// labels are the stores in use, in order.
+// labels returns the labels of the stores in use, in order.
 func (w *World) labels() []string {
 	var labels []string
 	for label := range w.stores {
@@ -55,12 +55,11 @@ func (w *World) labels() []string {
 	return labels
 }
 
-// number names the ids in the result of a step. The order is that of the
-// recorder: what id operations saw, with those of nested requests and then their
-// cookies where they stand; the step's cookies; what is in the stores. A cookie that
-// is sent on purpose where express-session sends none, or the other way round, must
-// not shift the numbers of all that follow: so a cookie more makes no id visible, and
-// one less uses up a number.
+// number names the ids in the result of a step. The order is that of the recorder: the ids that
+// operations returned, with those of nested requests and their cookies at their place; then the
+// step's cookies; then the stores. An intended difference in which cookies are sent must not shift
+// the later numbers. So an additional cookie makes no id visible, and for a missing cookie one
+// number is skipped.
 func (w *World) number(r, want *scenario.Result) {
 	w.seeRequest(r, want)
 	w.seeStores(r, want)
@@ -74,10 +73,9 @@ func (w *World) number(r, want *scenario.Result) {
 	w.nameRequest(r)
 }
 
-// seeStores numbers the generated ids that are seen in stores alone, in the order in
-// which they were generated. Where express-session has stored more sessions than
-// the library, on purpose, its documents tell which of the numbers are not to be
-// given away.
+// seeStores gives numbers to the generated ids that occur only in stores, in the order in which
+// they were generated. If express-session has, by an intended difference, stored more sessions than
+// the library, its documents show which numbers to skip.
 func (w *World) seeStores(r, want *scenario.Result) {
 	type stored struct {
 		id  string
@@ -106,7 +104,7 @@ func (w *World) seeStores(r, want *scenario.Result) {
 	}
 }
 
-// unseenIn counts the numbers in the stores of an expectation that are not used yet.
+// unseenIn returns how many numbers in the stores of an expectation are not used yet.
 func (w *World) unseenIn(want *scenario.Result) int {
 	n := 0
 	for _, docs := range want.Store {
@@ -160,8 +158,8 @@ func (w *World) seeRequest(r, want *scenario.Result) {
 	}
 }
 
-// hiddenID is the id that a request tried to store last, if nobody has seen it: the
-// one that express-session would have sent.
+// hiddenID returns the id that a request tried last to store, if no client has seen it: the id that
+// express-session would have sent.
 func hiddenID(w *World, r *scenario.Result) string {
 	for _, c := range slices.Backward(r.Calls) {
 		before, rest, _ := strings.Cut(c, idOpen)

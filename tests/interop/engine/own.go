@@ -7,15 +7,14 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// What the library does in a store for itself, and express-session has no like of: it is
-// left out of the calls and records that are compared.
+// What the library stores for its own purposes, and express-session does not. It is not compared.
 
-// IsOwn tells the id of a record of the library's own, which leads from a session's old
-// id to its new one.
+// IsOwn reports whether an id is that of a record which leads from a session's old id to its new
+// one.
 func IsOwn(id string) bool { return strings.HasPrefix(id, "nestsession:link:") }
 
-// IsTombstone tells a record that says that its session has ended, or goes on under
-// another id: the library swaps a session for one before it removes it.
+// IsTombstone reports whether a record only says that its session has ended, or has another id now.
+// The library writes such a record before it removes a session.
 func IsTombstone(rec store.Record) bool {
 	var doc struct {
 		Meta map[string]json.RawMessage `json:"__nestsession"`

@@ -9,8 +9,7 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// What the library does for itself is done, and neither its calls nor its records are
-// seen.
+// The library's own calls and records occur, and are not in the results.
 func TestOwnTrafficIsLeftOut(t *testing.T) {
 	t.Parallel()
 	w := world(t, small)
@@ -30,7 +29,7 @@ func TestOwnTrafficIsLeftOut(t *testing.T) {
 			_, err := s.Create(ctx, store.Record{ID: "a", Data: []byte(`{"cookie":{}}`), Expires: link.Expires})
 			return err
 		},
-		func() error { // of a version that is not the record's: who writes last wins
+		func() error { // its version is not the record's: the last write wins
 			_, err := s.Update(ctx, store.Record{ID: "a", Version: 99, Data: []byte(`{"cookie":{},"__nestsession":{"ended":1}}`), Expires: link.Expires})
 			return err
 		},

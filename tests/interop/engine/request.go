@@ -15,10 +15,10 @@ import (
 // Call is a call of a store.
 type Call struct {
 	Store, Kind, ID string
-	Outcome         string // "", hit, miss, error; gone and taken where the library's differs
+	Outcome         string // "", hit, miss, error; gone and taken where the library's outcome differs
 }
 
-// request is what is known of a request while it runs.
+// request is the state of a request while it is served.
 type request struct {
 	step    *scenario.Step
 	mu      sync.Mutex
@@ -26,11 +26,11 @@ type request struct {
 	ended   chan struct{}
 	ran     bool // the handler
 	resave  bool
-	busy    bool // with an operation on the session whose error the handler gets
-	byHand  bool // that is a save
-	another bool // the session has another id than the request began with
+	busy    bool // in an operation whose error the handler gets
+	byHand  bool // that operation is a save
+	another bool // the session has another id than at the beginning of the request
 	calls   []Call
-	saved   map[string]any // the data that express-session would take for stored, by id
+	saved   map[string]any // the data that express-session would consider stored, by id
 	errors  []string
 	values  []scenario.Value
 	failure error // of the replay itself
@@ -46,8 +46,8 @@ func (r *request) begin() {
 	r.begun = true
 }
 
-// finish marks the end of everything that the server does for the request. It
-// lets a panic pass, which ends the connection as in any server.
+// finish marks the end of all that the server does for the request. A panic goes on, and ends the
+// connection as in any server.
 func (r *request) finish() { close(r.ended) }
 
 func (r *request) hasBegun() bool {
@@ -69,7 +69,7 @@ func (r *request) handlerRan() bool {
 	return r.ran
 }
 
-// during runs what the handler asks of its session.
+// during runs an operation of the handler on its session.
 func (r *request) during(save bool, do func() error) error {
 	r.setBusy(true, save)
 	defer r.setBusy(false, false)
@@ -100,7 +100,7 @@ func (r *request) late(err error) {
 	r.errors = append(r.errors, err.Error())
 }
 
-// found takes note of the data with which the request began.
+// found records the data of the session at the beginning of the request.
 func (r *request) found(id string, text []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -109,31 +109,31 @@ func (r *request) found(id string, text []byte) {
 	}
 }
 
-// merged takes note of data that another party stored meanwhile, for a touch that
-// must not change them.
+// merged records data that another request has stored meanwhile, for a touch that must not change
+// them.
 func (r *request) merged(id string, text []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.saved[id] = dataOf(text)
 }
 
-// wrote takes note of what was stored.
+// wrote records the data that were stored.
 func (r *request) wrote(rec store.Record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.resave = false // from now on there is something stored to compare with
+	r.resave = false // from now on there are stored data to compare with
 	r.saved[rec.ID] = dataOf(rec.Data)
 }
 
-// regenerated takes note that the session has another id from now on.
+// regenerated records that the session has a new id.
 func (r *request) regenerated() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.another = true
 }
 
-// leavesDataAlone tells a write that express-session would have made as a touch:
-// not asked for by the handler, not owed to resave or to a new id, and with the data
+// leavesDataAlone reports whether express-session would have made this write as a touch: the
+// handler did not call save, neither resave nor a new id requires a write, and the data are those
 // that the request found or stored last.
 func (r *request) leavesDataAlone(rec store.Record) bool {
 	r.mu.Lock()
@@ -162,8 +162,8 @@ func (r *request) failed() error {
 	return r.failure
 }
 
-// wait waits until the server has done with the request: the client may have the
-// whole response before that.
+// wait waits until the server has finished the request: the client may get the whole response
+// earlier.
 func (r *request) wait() error {
 	t := time.NewTimer(client.RequestTimeout)
 	defer t.Stop()

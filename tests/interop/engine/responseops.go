@@ -8,7 +8,7 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// onResponse runs an operation on the response. Those that end it finish the
+// onResponse runs an operation on the response. An operation that ends the response ends the
 // handler.
 func (h *handler) onResponse(op scenario.Op) {
 	switch op.Kind {
@@ -28,7 +28,7 @@ func (h *handler) onResponse(op scenario.Op) {
 		h.sendHead()
 	case "flush":
 		h.sendHead()
-		// Where the client got an error response instead there is nothing to flush.
+		// If the client got an error response instead, there is nothing to flush.
 		_ = http.NewResponseController(h.out).Flush()
 	case "earlyHints":
 		h.earlyHints(op.Headers)
@@ -59,15 +59,14 @@ func (h *handler) sendHead() {
 	}
 }
 
-// write writes a part of the body. That a response without body takes none is no
-// failure: Node drops it as well.
+// write writes a part of the body. It is no error if the response cannot have a body: Node drops it
+// too.
 func (h *handler) write(body string) {
 	h.sendHead()
 	_, _ = io.WriteString(h.out, body)
 }
 
-// end ends the response. A head that has not left yet leaves with it, also if
-// there is no body.
+// end ends the response. A header that was not sent is sent now, even if there is no body.
 func (h *handler) end(body string) {
 	h.done = true
 	h.destroyUnset()
@@ -76,8 +75,8 @@ func (h *handler) end(body string) {
 	}
 }
 
-// earlyHints sends an interim 103 with only these headers. net/http would send
-// all that are set so far.
+// earlyHints sends an interim response 103 with only these headers. net/http would send all headers
+// that are set.
 func (h *handler) earlyHints(headers []scenario.Header) {
 	all := h.out.Header()
 	kept := maps.Clone(all)
@@ -90,7 +89,7 @@ func (h *handler) earlyHints(headers []scenario.Header) {
 	maps.Copy(all, kept)
 }
 
-// fail is a handler that returns an error to the application's error handler.
+// fail returns an error to the application's error handler.
 func (h *handler) fail(message string) {
 	if !h.sent {
 		h.status = http.StatusInternalServerError

@@ -14,10 +14,9 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// Resync makes the world after a step what the expectation says that it is: the
-// records in the stores, the cookies in the jars, the numbers of ids. After a step
-// that differs on purpose the rest of the scenario is thus compared as if nothing
-// had happened. jars are those from before the step, start is when it began.
+// Resync sets the state after a step to that of the expectation: the records in the stores, the
+// cookies in the jars, the numbers of ids. So the steps after an intended difference are compared
+// as if it had not occurred. jars are the jars before the step, start is the time when it began.
 func (w *World) Resync(s *scenario.Step, want *scenario.Result, jars map[string]*client.Jar, start time.Time) error {
 	w.renumber()
 	w.mu.Lock()
@@ -47,10 +46,10 @@ func (w *World) Jars() map[string]*client.Jar {
 
 var generatedName = regexp.MustCompile(`^S([1-9][0-9]*)$`)
 
-// Expect takes note of the numbers that the expectation of a step uses.
+// Expect records the numbers that the expectation of a step uses.
 func (w *World) Expect(want *scenario.Result) { w.numbers.most = w.highest(want) }
 
-// renumber sees to it that as many numbers are in use as expectations have used.
+// renumber uses up as many numbers as expectations have used.
 func (w *World) renumber() {
 	n := &w.numbers
 	most := n.most
@@ -65,7 +64,7 @@ func (w *World) renumber() {
 	}
 }
 
-// highest is the highest number that the expectations have used so far.
+// highest returns the highest number that the expectations have used so far.
 func (w *World) highest(want *scenario.Result) int {
 	most := w.numbers.most
 	look := func(name any) {
@@ -101,7 +100,7 @@ func (w *World) highest(want *scenario.Result) int {
 	return most
 }
 
-// realID is the id that an expectation means by a name.
+// realID returns the id for a name in an expectation.
 func (w *World) realID(name string) string {
 	if m := generatedName.FindStringSubmatch(name); m != nil {
 		if n, err := strconv.Atoi(m[1]); err == nil && n < len(w.numbers.ids) {
@@ -111,7 +110,7 @@ func (w *World) realID(name string) string {
 	return name
 }
 
-// receive stores in the jars what express-session sent.
+// receive stores the cookies that express-session sent in the jars.
 func (w *World) receive(s *scenario.Step, want *scenario.Result) error {
 	for _, v := range want.Values {
 		if v.Result != nil && v.I < len(s.Handler) && s.Handler[v.I].Step != nil {
@@ -144,7 +143,7 @@ func (a *app) secrets(name string) []string {
 	return nil
 }
 
-// restore makes the records of a store those of an expectation.
+// restore replaces the records of a store with those of an expectation.
 func (w *World) restore(s *Store, docs map[string]any, start time.Time) error {
 	are, err := s.documents(start)
 	if err != nil {

@@ -29,7 +29,7 @@ func (h *handler) onSession(op scenario.Op) (*scenario.Value, error) {
 			s.SetCookie(c)
 		}
 		if err == nil && c.Expires.IsZero() && assignsLifetime(op.Cookie) {
-			s.SetMaxAge(c.MaxAge) // from now on, also if it is the one that it had
+			s.SetMaxAge(c.MaxAge) // from now on, even if the session had this lifetime
 		}
 		return nil, err
 	case "touch":
@@ -51,8 +51,8 @@ func (h *handler) onSession(op scenario.Op) (*scenario.Value, error) {
 	return outcome(h.destroy()), nil
 }
 
-// destroy ends the session. In Express the request then has none, whether or not
-// the store could do it.
+// destroy ends the session. In Express the request has no session afterwards, even if the store has
+// failed.
 func (h *handler) destroy() error {
 	s := h.session
 	h.forget()
@@ -77,14 +77,14 @@ func outcome(err error) *scenario.Value {
 	return v
 }
 
-// forget leaves the request without a session.
+// forget removes the session from the request.
 func (h *handler) forget() {
 	h.learnID()
 	h.session = nil
 }
 
-// drop is `req.session = null`: nothing of this request is stored or sent. With
-// unset "destroy" the record goes when the response ends.
+// drop is `req.session = null`: nothing of this request is stored or sent. With unset "destroy" the
+// record is removed when the response ends.
 func (h *handler) drop() {
 	s := h.session
 	if s == nil {
@@ -97,8 +97,7 @@ func (h *handler) drop() {
 	}
 }
 
-// destroyUnset is what unset "destroy" does at the end of the response. If it fails
-// nobody but the log is told.
+// destroyUnset is what unset "destroy" does at the end of the response. A failure is only logged.
 func (h *handler) destroyUnset() {
 	s := h.unset
 	if s == nil {
@@ -111,7 +110,7 @@ func (h *handler) destroyUnset() {
 	}
 }
 
-// describe is the session's cookie as the handler sees it.
+// describe returns the session's cookie as the handler sees it.
 func (w *World) describe(s *session.Session[Data]) any {
 	c := s.Cookie()
 	now := w.Now()

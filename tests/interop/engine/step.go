@@ -10,9 +10,9 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// Step makes the next request of the scenario and returns what came of it, with
-// times and ids as in expectations. want is the expectation, which numbers ids. The
-// error says that the step cannot be replayed at all.
+// Step makes the next request of the scenario and returns its result, with times and ids in the
+// form of expectations. want is the expectation, which determines the numbers of ids. The error
+// says that the step cannot be replayed at all.
 func (w *World) Step(s *scenario.Step, want *scenario.Result) (*scenario.Result, error) {
 	w.advance(s.Advance)
 	for i, op := range s.Before {
@@ -39,8 +39,8 @@ func (w *World) Step(s *scenario.Step, want *scenario.Result) (*scenario.Result,
 	return raw, nil
 }
 
-// request is a nested request: the clock is advanced and faults are in force as in
-// a step, and its stores are not looked at.
+// request makes a nested request. As in a step, the clock is advanced and faults are active; but
+// the result has no stores.
 func (w *World) request(s *scenario.Step) (*scenario.Result, error) {
 	w.advance(s.Advance)
 	for i, op := range s.Before {
@@ -55,7 +55,7 @@ func (w *World) request(s *scenario.Step) (*scenario.Result, error) {
 	return w.make(s)
 }
 
-// make makes a request and waits until the server has done with it.
+// make makes a request and waits until the server has finished it.
 func (w *World) make(s *scenario.Step) (*scenario.Result, error) {
 	if w.apps[s.Variant] == nil {
 		return nil, fmt.Errorf("no variant %q", s.Variant)
@@ -125,7 +125,7 @@ func (w *World) result(s *scenario.Step, req *request, resp *client.Response, st
 	return r
 }
 
-// relative replaces times in an observed value.
+// relative makes times in a returned value relative to the beginning of the step.
 func relative(v any, start time.Time) any {
 	if t, ok := v.(time.Time); ok {
 		return scenario.In(t, start)
@@ -138,8 +138,8 @@ func relative(v any, start time.Time) any {
 	return v
 }
 
-// String is the call as expectations have it, with the id in marks that no id is
-// likely to have, for number to find.
+// String returns the call in the form of expectations, with the id between marks that are unlikely
+// in an id, so that number finds it.
 func (c Call) String() string {
 	text := c.Kind + " " + idOpen + c.ID + idClose
 	if c.Outcome != "" {

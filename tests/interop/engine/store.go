@@ -10,17 +10,15 @@ import (
 	"github.com/nestsession/session/store/memstore"
 )
 
-// Store is a memstore that writes down each call as express-session would have
-// made it, and makes those fail that the scenario says.
+// Store is a memstore that records each call in the form in which express-session
+// would have made it. Calls fail while the scenario has a fault for them.
 //
-// It behaves as the stores that express-session knows in one more respect: a
-// write puts the whole document in place of whatever is kept, and whoever writes
-// last wins. So a swap of an older version is no conflict here, and a record whose
-// time has passed while the request was under way is written again. (What the
-// library makes of conflicts, and of records that are over, is the business of its
-// own tests.) It never creates what was removed. And a write that leaves the data
-// alone, which express-session would have made as a touch, does conflict, so that
-// it cannot undo another's.
+// Like the stores of express-session, it replaces the whole document in a write, and
+// the last write wins. So an update of an older version is no conflict here, and a
+// record that has expired during the request is written again. (The library's own
+// tests cover conflicts and expired records.) It never creates a record that was
+// removed. A write that does not change the data, which express-session would have
+// made as a touch, does conflict, so that it cannot undo another write.
 type Store struct {
 	w       *World
 	label   string
@@ -29,7 +27,7 @@ type Store struct {
 
 	mu           sync.Mutex
 	disconnected bool
-	reread       map[string]bool // loads to come that only a conflict caused
+	reread       map[string]bool // records that will be loaded again because of a conflict
 }
 
 func newStore(w *World, label string, touches bool) *Store {
@@ -53,7 +51,7 @@ func (s *Store) setConnected(on bool) {
 	s.disconnected = !on
 }
 
-// note writes a call down for the request that made it.
+// note records a call for the request that made it.
 func (s *Store) note(call, id, outcome string) {
 	if r := s.w.current(); r != nil {
 		r.note(Call{Store: s.label, Kind: call, ID: id, Outcome: outcome})
@@ -158,7 +156,7 @@ func (s *Store) Update(ctx context.Context, rec store.Record) (store.Version, er
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		s.note(call, rec.ID, "error")
 	default:
-		s.note(call, rec.ID, "") // touching what is gone is nothing to speak of
+		s.note(call, rec.ID, "") // a touch of a removed record counts as a touch
 		if call == "set" {
 			s.wrote(rec)
 		}
@@ -166,8 +164,8 @@ func (s *Store) Update(ctx context.Context, rec store.Record) (store.Version, er
 	return v, err
 }
 
-// bury puts a tombstone in a record's place, whoever has written that. It is the first
-// half of a removal, and fails where that is to fail.
+// bury replaces a record with a tombstone, whatever its version. It is the first half of
+// a removal, and fails when removals are to fail.
 func (s *Store) bury(ctx context.Context, rec store.Record) (store.Version, error) {
 	if err := s.w.failing("destroy"); err != nil {
 		s.note("destroy", rec.ID, "error")
@@ -181,7 +179,7 @@ func (s *Store) bury(ctx context.Context, rec store.Record) (store.Version, erro
 	return s.inner.Update(ctx, rec)
 }
 
-// notTouched is a touch of a store that cannot: nothing comes of it.
+// notTouched is a touch in a store that cannot touch: it changes nothing.
 func (s *Store) notTouched(ctx context.Context, rec store.Record) (store.Version, error) {
 	kept, err := s.inner.Load(ctx, rec.ID)
 	return kept.Version, err

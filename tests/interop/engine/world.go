@@ -1,6 +1,5 @@
-// Package engine replays scenarios against the library: real servers on loopback,
-// a clock and an id generator of its own, stores that write down what is asked of
-// them.
+// Package engine replays scenarios against the library: with real servers on loopback, a clock and
+// an id generator of its own, and stores that record their calls.
 package engine
 
 import (
@@ -17,8 +16,8 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// World is where one scenario takes place. Its requests come one after the other,
-// or one inside another, never side by side.
+// World is the state of one scenario. Its requests come one after the other, or nested, and never
+// concurrently.
 type World struct {
 	scenario *scenario.Scenario
 	stores   map[string]*Store
@@ -27,17 +26,16 @@ type World struct {
 
 	mu      sync.Mutex
 	now     time.Time
-	planned []string       // ids yet to be returned
-	taken   bool           // the last one was in use, so that the library asks once more
-	born    map[string]int // generated ids, by when
+	planned []string       // ids that the generator still has to return
+	taken   bool           // the last id was in use, so the library will call again
+	born    map[string]int // when each id was generated
 	jars    map[string]*client.Jar
-	active  []*request // the innermost last
+	active  []*request // the requests in progress, the innermost last
 	faults  []*fault
 	numbers numbers
 }
 
-// New sets up a scenario's application. The error says which of its options the
-// library refuses.
+// New sets up a scenario's application. The error says which of its options the library refuses.
 func New(s *scenario.Scenario) (*World, error) {
 	w := &World{
 		scenario: s, now: s.Start, planned: slices.Clone(s.IDs), born: map[string]int{},
@@ -70,7 +68,7 @@ func (w *World) Close() {
 	}
 }
 
-// Now is the scenario's clock.
+// Now returns the scenario's time.
 func (w *World) Now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -83,13 +81,13 @@ func (w *World) advance(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
-// newID is the generator: the ids that the scenario lists, then others.
+// newID is the generator: it returns the ids that the scenario lists, then others.
 func (w *World) newID(*http.Request) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var id string
 	defer func() { w.taken = false }()
-	if len(w.planned) > 0 && !w.taken { // express-session asks once a session
+	if len(w.planned) > 0 && !w.taken { // express-session calls the generator once for each session
 		id, w.planned = w.planned[0], w.planned[1:]
 	} else {
 		sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte("id"), uint64(len(w.born))))
@@ -101,14 +99,14 @@ func (w *World) newID(*http.Request) (string, error) {
 	return id, nil
 }
 
-// isTaken notes that the last id was in use.
+// isTaken records that the last id was in use.
 func (w *World) isTaken() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.taken = true
 }
 
-// placeholder is an id that stands for one which the library never made.
+// placeholder returns an id that stands for one that the library never generated.
 func (w *World) placeholder() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -117,7 +115,7 @@ func (w *World) placeholder() string {
 	return id
 }
 
-// generated tells whether an id came from the generator, and when.
+// generated reports whether the generator returned an id, and when.
 func (w *World) generated(id string) (int, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -141,7 +139,8 @@ func (w *World) store(label string) *Store {
 	return w.stores[label]
 }
 
-// enter and leave bracket a request; calls of the stores are the innermost's.
+// enter and leave mark the beginning and the end of a request. Calls of the stores belong to the
+// innermost request.
 func (w *World) enter(r *request) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// planted are ways to make an expectation wrong, one for each thing that is compared.
-// Each changes a copy and tells whether it found something to change.
+// planted are changes that make an expectation wrong, one for each field that is compared. Each
+// changes a copy and reports whether it found something to change.
 var planted = map[string]func(r *scenario.Result) bool{
 	"status": func(r *scenario.Result) bool { r.Status++; return true },
 	"body": func(r *scenario.Result) bool {
@@ -155,7 +155,7 @@ func cookie(do func(c *scenario.Cookie) bool) func(r *scenario.Result) bool {
 	}
 }
 
-// attribute changes an attribute that is there, or removes it.
+// attribute changes an attribute of a cookie, or removes it.
 func attribute(name string, to any) func(r *scenario.Result) bool {
 	return cookie(func(c *scenario.Cookie) bool {
 		_, there := c.Attrs[name]
@@ -218,23 +218,23 @@ func recordCookie(name string, to any) func(r *scenario.Result) bool {
 	})
 }
 
-// ruled tells a step to which a rule of the table applies: what that allows is the
-// business of the scenarios with such steps.
+// ruled reports whether a rule of the table applies to a step: the scenarios with such steps test
+// what the rule allows.
 func ruled(c scenario.Case, step int) bool {
 	place := differ.Place{Scenario: c.Scenario, Step: &c.Scenario.Steps[step], Want: &c.Expected[step], Got: &c.Expected[step]}
 	return slices.ContainsFunc(differ.Table, func(r differ.Row) bool { return r.Is != nil && r.Is(&place) })
 }
 
-// A wrong expectation fails, whatever it is about, in a scenario that passes and in
-// the steps of one that differs on purpose elsewhere.
+// A wrong expectation fails, in whatever field it is wrong, in a scenario that passes and in the
+// other steps of one with an intended difference.
 func TestPlantedDifferencesAreFound(t *testing.T) {
 	t.Parallel()
 	cases, outcomes := replayed()
 	var wrong []scenario.Case
 	var what []string
 	for _, name := range slices.Sorted(maps.Keys(planted)) {
-		// Some of the steps for each, so that it does not take minutes; all of them
-		// where it takes that to find one.
+		// Only some of the steps are tried for each change, so that the test does not take minutes;
+		// all of them if no step was found.
 		before := len(wrong)
 		for _, sample := range []int{211, 1} {
 			for i, c := range cases {

@@ -8,8 +8,8 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// Report prints every difference in a block of its own, and then how many
-// scenarios passed, failed, and differ on purpose.
+// Report prints each difference in a block, and then how many scenarios passed, failed, and differ
+// on purpose.
 func Report(w io.Writer, outcomes []Outcome) (failed int, err error) {
 	var count [3]int
 	for _, o := range outcomes {
@@ -48,7 +48,7 @@ func (o *Outcome) print(w io.Writer) error {
 	return nil
 }
 
-// text shows a value in one line.
+// text returns a value as one line.
 func text(v any) string {
 	if v == nil {
 		return "nothing"

@@ -1,5 +1,4 @@
-// Package run replays scenarios and says of each whether it passes, fails, or
-// differs on purpose.
+// Package run replays scenarios and reports whether each passes, fails, or differs on purpose.
 package run
 
 import (
@@ -13,7 +12,7 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// Verdict is what became of a scenario.
+// Verdict is the result of a scenario.
 type Verdict int
 
 // The verdicts.
@@ -27,18 +26,18 @@ const (
 type Finding struct {
 	Step       int // index
 	Difference compare.Difference
-	Row        *differ.Row // why it is there on purpose; nil if it is not
+	Row        *differ.Row // the reason if it is intended; nil if not
 }
 
-// Outcome is what replaying a scenario showed.
+// Outcome is the result of replaying a scenario.
 type Outcome struct {
 	Name     string
 	Findings []Finding
-	Refused  *differ.Row // New refused the configuration, and may
-	Err      error       // it could not be replayed, or not to the end
+	Refused  *differ.Row // New refused the configuration, as the table allows
+	Err      error       // it could not be replayed to the end
 }
 
-// Verdict sums the outcome up.
+// Verdict returns the result of the scenario.
 func (o *Outcome) Verdict() Verdict {
 	if o.Err != nil && o.Refused == nil {
 		return Failed
@@ -56,7 +55,7 @@ func (o *Outcome) Verdict() Verdict {
 	return verdict
 }
 
-// All replays scenarios, some at a time, and returns the outcomes in their order.
+// All replays scenarios, several concurrently, and returns the outcomes in their order.
 func All(cases []scenario.Case) []Outcome {
 	outcomes := make([]Outcome, len(cases))
 	next := make(chan int)
@@ -76,8 +75,8 @@ func All(cases []scenario.Case) []Outcome {
 	return outcomes
 }
 
-// One replays a scenario. After a step with differences the world is made what
-// express-session would have left, so that each step is judged by itself.
+// One replays a scenario. After a step with differences, the state is set to that of
+// express-session, so that each step is judged by itself.
 func One(c scenario.Case) Outcome {
 	out := Outcome{Name: c.Name, Err: c.Err}
 	if c.Err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/nestsession/session/tests/interop/scenario"
 )
 
-// replayed is every scenario with its outcome, made once.
+// replayed is every scenario with its outcome, computed once.
 var replayed = sync.OnceValues(func() ([]scenario.Case, []run.Outcome) {
 	cases, _, err := scenario.Load("../testdata/scenarios", "../testdata/made-up")
 	if err != nil || len(cases) == 0 {
@@ -23,7 +23,7 @@ var replayed = sync.OnceValues(func() ([]scenario.Case, []run.Outcome) {
 
 func isRecorded(c scenario.Case) bool { return !strings.HasPrefix(c.Name, "made-up/") }
 
-// plain tells a scenario that neither carries a quirk's tag nor a note.
+// plain reports whether a scenario has neither a tag of a quirk nor a note.
 func plain(c scenario.Case) bool {
 	quirk := func(tag string) bool { return strings.HasPrefix(tag, "quirk:") }
 	noted := func(r scenario.Result) bool { return len(r.Notes) > 0 }
@@ -38,8 +38,7 @@ func failures(o run.Outcome) string {
 	return b.String()
 }
 
-// Every recorded scenario passes, and those of which nothing was said that a library
-// might do otherwise pass to the letter.
+// Every recorded scenario passes. Those without a tag or a note pass without any difference.
 func TestRecordedScenarios(t *testing.T) {
 	t.Parallel()
 	cases, outcomes := replayed()
@@ -63,7 +62,7 @@ func TestRecordedScenarios(t *testing.T) {
 	}
 }
 
-// Scenarios that use what the recorded ones do not, recorded in the same way.
+// Scenarios that use features which no recorded one uses, recorded in the same way.
 func TestMadeUpScenarios(t *testing.T) {
 	t.Parallel()
 	cases, outcomes := replayed()
@@ -74,7 +73,7 @@ func TestMadeUpScenarios(t *testing.T) {
 	}
 }
 
-// The table looks at what a scenario does and never at its name.
+// The table does not depend on the names of scenarios.
 func TestNamesDoNotCount(t *testing.T) {
 	t.Parallel()
 	cases, before := replayed()
@@ -91,8 +90,7 @@ func TestNamesDoNotCount(t *testing.T) {
 	}
 }
 
-// Every row of the table is there because some scenario needs it, says why, and is
-// found by one thing.
+// Every row of the table is needed by a scenario, has a reason, and is found by exactly one key.
 func TestRowsAreNeededAndSayWhy(t *testing.T) {
 	t.Parallel()
 	used := map[string]bool{}
@@ -118,7 +116,7 @@ func TestRowsAreNeededAndSayWhy(t *testing.T) {
 		}
 		seen[r.Key()] = true
 		if r.Differs == "" || r.Reason == "" {
-			t.Errorf("%s: says not what differs and why", r.Key())
+			t.Errorf("%s: does not say what differs and why", r.Key())
 		}
 		keys := 0
 		for _, key := range []string{r.Tag, r.Note, r.Rule} {

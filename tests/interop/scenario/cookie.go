@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// CookieOptions are the settings of a cookie in the order in which they stand,
-// as the options of a layer or as what a handler assigns.
+// CookieOptions are the settings of a cookie in their order, as the options of a layer or as a
+// handler assigns them.
 type CookieOptions []CookieOption
 
 // CookieOption is one setting: path, domain, maxAge, expires, httpOnly, secure,
@@ -17,8 +17,8 @@ type CookieOption struct {
 	Value any // string, bool, float64 (of maxAge, in ms), *Date (of expires), or nil for null
 }
 
-// Date is an expiry: so long after a moment that the context gives, or a text that
-// is meant to be a date.
+// Date is an expiry: a duration after a time that the context defines, or a text that is read as a
+// date.
 type Date struct {
 	In *float64 // ms
 	At string
@@ -64,7 +64,7 @@ func (c *CookieOptions) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Get returns the value of a setting; nil if it is not there.
+// Get returns the value of a setting; nil if it is missing.
 func (c CookieOptions) Get(name string) any {
 	for _, o := range c {
 		if o.Name == name {
@@ -92,8 +92,8 @@ func readSetting(text json.RawMessage) (any, error) {
 	return v, err
 }
 
-// Time is the date as JavaScript reads it, counted from now where it is relative;
-// false if the text is no date.
+// Time returns the date as JavaScript reads it, counted from now if it is relative; false if the
+// text is not a date.
 func (d *Date) Time(now time.Time) (time.Time, bool) {
 	if d.In != nil {
 		return now.Add(Milliseconds(*d.In)), true
@@ -101,9 +101,8 @@ func (d *Date) Time(now time.Time) (time.Time, bool) {
 	return ParseDate(d.At)
 }
 
-// The forms of ECMA-262's date-time text, which is what JSON holds. Without an
-// offset a date is in UTC; a time without one would be in the zone of the machine,
-// which no scenario can mean.
+// The forms of ECMA-262's date-time text, which JSON contains. A date without an offset is in UTC.
+// A time without one would be in the machine's time zone, which no scenario can mean.
 var dateForms = []string{
 	time.RFC3339Nano, "2006-01-02T15:04Z07:00", "2006-01-02", "2006-01", "2006",
 	time.RFC1123, // of toUTCString, which JavaScript reads as well
@@ -119,7 +118,7 @@ func ParseDate(text string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// Milliseconds is a number of JavaScript's milliseconds as a duration.
+// Milliseconds converts a number of milliseconds, as JavaScript has it, to a duration.
 func Milliseconds(ms float64) time.Duration {
 	return time.Duration(ms * float64(time.Millisecond))
 }

@@ -7,23 +7,22 @@ import (
 	"time"
 )
 
-// Result is what a request was answered, and what it did to the stores. Times in
-// it are {"in":ms} from the clock at the start of its step, ids are S1, S2, ... in
-// order of visibility.
+// Result is the response to a request, and its effect on the stores. Times are {"in":ms} from the
+// beginning of the step, ids are S1, S2, ... in the order in which they become visible.
 type Result struct {
 	Status  int
 	Body    string
 	Headers map[string]string // in lower case; several lines are joined
 	Cookies []Cookie          // Set-Cookie lines in order
-	Values  []Value           // what the handler's operations observed
-	Counts  map[string]int    // of the calls
+	Values  []Value           // the values that the handler's operations returned
+	Counts  map[string]int    // the number of calls
 	Calls   []string          // "get S1 hit", "second:set S2", "touch S1 error"
 	Store   Store
 	Interim []Interim
-	Late    []string // errors reported when the response was under way
-	Notes   []string // what the recorder noticed
+	Late    []string // errors reported after the response had begun
+	Notes   []string // remarks of the recorder
 
-	ErrorResponse bool // of the body only the status counts
+	ErrorResponse bool // the text of the body does not count, only the status
 }
 
 // Store is the live records by label of the store and id.
@@ -39,7 +38,7 @@ type Cookie struct {
 	Attrs    map[string]any
 }
 
-// Value is what one operation observed.
+// Value is the value that one operation returned.
 type Value struct {
 	I         int // index of the operation
 	Op        string
@@ -59,14 +58,14 @@ type Interim struct {
 	SetCookie bool
 }
 
-// Expected is a file with what was recorded.
+// Expected is a file of recorded results.
 type Expected struct {
 	Group        string
 	RecordedWith map[string]string
 	Results      map[string][]Result // by name of the scenario, one a step
 }
 
-// UnmarshalJSON reads a file of expectations.
+// UnmarshalJSON reads a file of results.
 func (e *Expected) UnmarshalJSON(text []byte) error {
 	var results Object
 	err := readObject(text, fields{"group": &e.Group, "recordedWith": &e.RecordedWith, "results": &results})
@@ -84,9 +83,9 @@ func (e *Expected) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// UnmarshalJSON reads a result. It checks that the counts are those of the calls.
+// UnmarshalJSON reads a result. It checks the counts against the calls.
 func (r *Result) UnmarshalJSON(text []byte) error {
-	var info json.RawMessage // how Node framed the response: no part of the contract
+	var info json.RawMessage // how Node framed the response: not part of the contract
 	var headers headerList
 	err := readObject(text, fields{
 		"status": &r.Status, "body": &r.Body, "headers": &headers, "cookies": &r.Cookies,
@@ -131,7 +130,7 @@ func (c *Cookie) UnmarshalJSON(text []byte) error {
 	})
 }
 
-// UnmarshalJSON reads an observation.
+// UnmarshalJSON reads a value.
 func (v *Value) UnmarshalJSON(text []byte) error {
 	var all Object
 	if err := all.UnmarshalJSON(text); err != nil {
@@ -149,7 +148,7 @@ func (i *Interim) UnmarshalJSON(text []byte) error {
 	return readObject(text, fields{"status": &i.Status, "setCookie": &i.SetCookie})
 }
 
-// In is how a result tells a time: {"in":ms} from the start of its step.
+// In is the form of a time in a result: {"in":ms} from the beginning of its step.
 func In(t, start time.Time) any {
 	return map[string]any{"in": float64(t.UnixMilli() - start.UnixMilli())}
 }

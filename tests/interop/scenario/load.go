@@ -12,18 +12,17 @@ import (
 
 const expectedSuffix = ".expected.json"
 
-// Case is a scenario with what express-session answered.
+// Case is a scenario with express-session's results.
 type Case struct {
 	Name     string
 	Scenario *Scenario
 	Expected []Result // one a step
-	Err      error    // why it cannot be replayed, if so
+	Err      error    // why it cannot be replayed, or nil
 }
 
-// Load reads every scenario in the folders and those below. A file *.json holds
-// scenarios if it says so (a member "scenarios") or has its *.expected.json beside
-// it; others are returned as ignored. The error joins what is wrong with
-// files; what is wrong with one scenario stands in its Case.
+// Load reads every scenario in the folders and those below. A file *.json has scenarios if it has a
+// member "scenarios" or if its *.expected.json is beside it; other files are returned as ignored.
+// The error joins the errors of files. The error of a scenario is in its Case.
 func Load(folders ...string) (cases []Case, ignored []string, err error) {
 	var errs []error
 	for _, folder := range folders {
@@ -65,7 +64,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// loadFile reads one file; is tells whether it holds scenarios.
+// loadFile reads one file; is reports whether it has scenarios.
 func loadFile(path string) (cases []Case, is bool, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -88,7 +87,7 @@ func loadFile(path string) (cases []Case, is bool, err error) {
 	return cases, true, err
 }
 
-// Parse reads the text of a file of scenarios and that of its expectations.
+// Parse reads the text of a file of scenarios and that of their results.
 func Parse(scenarios, expected []byte) ([]Case, error) {
 	var e Expected
 	if err := strict(expected, &e); err != nil {

@@ -14,11 +14,11 @@ type Member struct {
 	Value json.RawMessage
 }
 
-// Object is a JSON object whose members keep their order: among a cookie's options
-// the later of maxAge and expires wins.
+// Object is a JSON object whose members keep their order, because among a cookie's options the
+// later of maxAge and expires counts.
 type Object []Member
 
-// UnmarshalJSON reads an object and refuses one that says a key twice.
+// UnmarshalJSON reads an object and refuses a key that occurs twice.
 func (o *Object) UnmarshalJSON(text []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	open, err := dec.Token()
@@ -35,7 +35,7 @@ func (o *Object) UnmarshalJSON(text []byte) error {
 		if err != nil {
 			return err
 		}
-		key := token.(string) // an object's decoder answers nothing else here
+		key := token.(string) // the decoder returns only texts as keys
 		var value json.RawMessage
 		if err := dec.Decode(&value); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
@@ -50,7 +50,7 @@ func (o *Object) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// Over returns o with the members of top put in place of those of the same key.
+// Over returns o with the members of top in place of those with the same key.
 func (o Object) Over(top Object) Object {
 	merged := append(Object(nil), o...)
 next:
@@ -66,10 +66,10 @@ next:
 	return merged
 }
 
-// fields is what an object may hold: where the value of each key goes.
+// fields are the members that an object may have, with the variables for their values.
 type fields map[string]any
 
-// read stores o's members in the fields, and refuses one that has no place there.
+// read stores o's members in the fields, and refuses members that are not among them.
 func (o Object) read(f fields) error {
 	for _, m := range o {
 		to, known := f[m.Key]
@@ -83,7 +83,7 @@ func (o Object) read(f fields) error {
 	return nil
 }
 
-// readObject is read for text.
+// readObject reads an object from text.
 func readObject(text []byte, f fields) error {
 	var o Object
 	if err := o.UnmarshalJSON(text); err != nil {
@@ -101,7 +101,7 @@ func (o Object) has(key string) bool {
 	return false
 }
 
-// require says which of the keys are missing.
+// require returns an error that names the missing keys.
 func (o Object) require(keys ...string) error {
 	var errs []error
 	for _, k := range keys {
@@ -112,8 +112,8 @@ func (o Object) require(keys ...string) error {
 	return errors.Join(errs...)
 }
 
-// strict decodes one JSON value that must be all there is. Where the format has
-// a text, a number or a truth value, null is none of them.
+// strict decodes one JSON value, after which the text must end. Where the format has a text, a
+// number or a flag, null is an error.
 func strict(text []byte, to any) error {
 	if string(bytes.TrimSpace(text)) == "null" {
 		switch to.(type) {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// Op is one operation of a handler, or of what is done to the store before a request.
+// Op is one operation of a handler, or one on the store before a request.
 type Op struct {
 	Kind    string
 	Key     string        // set, get, delete, incr, push
@@ -28,19 +28,19 @@ type Op struct {
 	Unset   []string       // storePatch
 }
 
-// IDRef names a session's id. One of the fields is set.
+// IDRef names a session's id. Exactly one of the fields is set.
 type IDRef struct {
 	Literal *string
 	Jar     string // the cookie of that name in the client's jar
 	Self    bool   // this request's session, also after it was destroyed
 }
 
-// shape says what members an operation has besides op.
+// shape lists the members that an operation has besides op.
 type shape struct {
 	must, may []string
 }
 
-// shapes has every operation of the format.
+// shapes has the shape of every operation of the format.
 var shapes = map[string]shape{
 	"set":    {must: []string{"key", "value"}},
 	"get":    {must: []string{"key"}},
@@ -77,7 +77,7 @@ var shapes = map[string]shape{
 	"storeConnect":    {},
 }
 
-// onStore says whether the operation is one on a store, past the observed calls.
+// onStore reports whether the operation changes a store directly, without an observed call.
 func (op *Op) onStore() bool {
 	switch op.Kind {
 	case "storePut", "storePatch", "storeRemove", "storeClear", "storeDisconnect", "storeConnect":
@@ -117,7 +117,7 @@ func (op *Op) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// place is where the value of a member goes, which for some depends on the kind.
+// place returns the variable for the value of a member, which may depend on the kind of operation.
 func (op *Op) place(key string) any {
 	switch key {
 	case "key":
@@ -207,7 +207,7 @@ func (m *maxAge) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// dataPath leads to a member inside a nested value.
+// dataPath is the path to a member within a nested value.
 type dataPath []any
 
 func (p *dataPath) UnmarshalJSON(text []byte) error {

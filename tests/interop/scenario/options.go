@@ -32,8 +32,8 @@ func (o *Options) UnmarshalJSON(text []byte) error {
 	return o.read(all)
 }
 
-// read reads options. One that express-session does not have, or a value that it
-// would not understand, is an error.
+// read reads options. An option that express-session does not have, or a value that it would not
+// understand, is an error.
 func (o *Options) read(options Object) error {
 	var (
 		secrets              secretList
@@ -75,7 +75,7 @@ func (o *Options) read(options Object) error {
 	return nil
 }
 
-// CookieFor returns the cookie options that hold for a request's path.
+// CookieFor returns the cookie options for a request's path.
 func (o *Options) CookieFor(path string) CookieOptions {
 	if o.CookieByPath == nil {
 		return o.Cookie
@@ -88,7 +88,7 @@ func (o *Options) CookieFor(path string) CookieOptions {
 	return CookieOptions{}
 }
 
-// CookieRule is one of cookieByPath: the first whose prefix the path begins with counts.
+// CookieRule is one of cookieByPath: the first rule whose prefix the path begins with counts.
 type CookieRule struct {
 	Prefix string
 	Cookie CookieOptions
@@ -141,7 +141,7 @@ func readSecret(text []byte) (string, error) {
 	return string(raw), err
 }
 
-// nullable tells a missing member from null and from a value.
+// nullable distinguishes a missing member from null and from a value.
 type nullable[T any] struct {
 	given, null bool
 	value       T

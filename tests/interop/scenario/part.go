@@ -6,13 +6,12 @@ import (
 	"fmt"
 )
 
-// PartKind is a way to make a piece of a Cookie line.
+// PartKind is a way to build a piece of a Cookie line.
 type PartKind string
 
-// The kinds of [Part]. "As received" is percent-escaped; the id stands between
-// "s:" and the last dot.
+// The kinds of [Part]. "As received" is percent-escaped; the id is between "s:" and the last dot.
 const (
-	PartText       PartKind = "text"          // Text as it stands
+	PartText       PartKind = "text"          // Text as it is
 	PartJar        PartKind = "jar"           // the jar's value, as received
 	PartDecoded    PartKind = "jarDecoded"    // the same, unescaped
 	PartLowerHex   PartKind = "jarLowerHex"   // the same, escapes in lower case
@@ -41,7 +40,7 @@ type Part struct {
 	Inner  *Part
 }
 
-// UnmarshalJSON reads a text, or an object with one member that says the kind.
+// UnmarshalJSON reads a text, or an object with one member that names the kind.
 func (p *Part) UnmarshalJSON(text []byte) error {
 	if text[0] != '{' {
 		p.Kind = PartText

@@ -1,7 +1,6 @@
-// Package scenario reads the recorded scenarios: requests to an application
-// with express-session, and what it answered. Everything that the format has is
-// known here, and anything else is an error, so that nothing in a file is
-// ignored silently.
+// Package scenario reads the recorded scenarios: requests to an application with express-session,
+// and the responses. It knows the whole format, and anything else is an error, so that nothing in a
+// file is ignored silently.
 package scenario
 
 import (
@@ -11,18 +10,17 @@ import (
 	"time"
 )
 
-// DefaultClock is the time at which a scenario starts unless it says otherwise:
-// 2026-01-01T00:00:00Z.
+// DefaultClock is the time at which a scenario starts by default: 2026-01-01T00:00:00Z.
 var DefaultClock = time.UnixMilli(1767225600000)
 
-// MainStore is the label of the store that a layer has unless it names another.
+// MainStore is the label of a layer's store by default.
 const MainStore = "main"
 
 // Scenario is a sequence of requests to one application.
 type Scenario struct {
 	Name  string   // "group/slug"
 	About string   // one sentence
-	Tags  []string // "quirk:<name>" marks behaviour that a library may want to differ in
+	Tags  []string // "quirk:<name>" marks behaviour from which a library may want to differ
 
 	Start time.Time // of the clock
 	IDs   []string  // the first ids that the generator returns
@@ -39,7 +37,7 @@ type Scenario struct {
 
 // Layer is one session layer of the application.
 type Layer struct {
-	Mount   string // the path under which it is applied
+	Mount   string // the path to which it is applied
 	Store   string // a label
 	Options Options
 }
@@ -69,7 +67,7 @@ func (s *Scenario) UnmarshalJSON(text []byte) error {
 	}
 	if err == nil {
 		s.Touch = true
-		var immediate bool // a store that calls back at once: in Go they all do
+		var immediate bool // a store that calls back synchronously, as all stores in Go do
 		err = store.read(fields{"touch": &s.Touch, "sync": &immediate})
 	}
 	if err == nil {
@@ -135,8 +133,8 @@ func (l *Layer) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// Covers tells whether a path lies at or below the mount, as Express finds it: by
-// whole segments, whatever the case.
+// Covers reports whether a path is at or below the mount path, as Express compares them: by whole
+// segments, without regard to case.
 func (l *Layer) Covers(path string) bool {
 	mount := strings.TrimSuffix(l.Mount, "/")
 	if len(path) < len(mount) || !strings.EqualFold(path[:len(mount)], mount) {

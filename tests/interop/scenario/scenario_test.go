@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// with is a scenario with one step, parts of it replaced.
+// with returns a scenario with one step, in which texts are replaced.
 func with(old, replacement string) string {
 	const whole = `{"name":"g/s","about":"a","tags":["t"],"clock":5,"ids":["i"],"app":{"trustProxy":true},
 		"storeOptions":{"touch":false,"sync":true},
@@ -68,7 +68,7 @@ func TestWhatIsLeftOutHasExpressSessionsDefaults(t *testing.T) {
 	}
 }
 
-// What the replayer does not know is an error, wherever it stands.
+// What the replayer does not know is an error, wherever it occurs.
 func TestNothingUnknownIsPassedOver(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string][2]string{
@@ -118,7 +118,7 @@ func TestNothingUnknownIsPassedOver(t *testing.T) {
 	}
 }
 
-// Every operation is read with all its members, and each with one more is refused.
+// Every operation is read with all its members. An additional member is an error.
 func TestEveryOperationKnowsItsMembers(t *testing.T) {
 	t.Parallel()
 	values := map[string]string{
@@ -199,7 +199,7 @@ func TestLoad(t *testing.T) {
 		}
 		return folder
 	}
-	// One that cannot be read does not keep the others in its file from being replayed.
+	// A scenario that cannot be read does not keep the others in its file from being replayed.
 	cases, ignored, err := Load(write(map[string]string{
 		"deep/er/g.json": scenarios, "deep/er/g.expected.json": expected, "vectors.json": `{"vectors":[]}`, "notes.md": "",
 	}))

@@ -1,6 +1,6 @@
 package scenario
 
-// Shown is the observation as files have it.
+// Shown returns the value as files have it.
 func (v Value) Shown() map[string]any {
 	out := map[string]any{"i": v.I, "op": v.Op}
 	if v.Key != nil {
@@ -27,7 +27,7 @@ func (v Value) Shown() map[string]any {
 	return out
 }
 
-// Shown is the cookie as files have it.
+// Shown returns the cookie as files have it.
 func (c Cookie) Shown() map[string]any {
 	out := map[string]any{"name": c.Name, "attrs": c.Attrs}
 	if c.Value != nil {

@@ -9,10 +9,10 @@ import (
 
 // Step is one request.
 type Step struct {
-	Method, Path string // the path stands in the request line as it is
+	Method, Path string // the path, as it is in the request line
 	Cookies      Cookies
-	Client       string // whose jar
-	Variant      string // which server; "" for the first
+	Client       string // the client, with a cookie jar
+	Variant      string // the server; "" for the first
 	TLS          bool
 	Headers      []Header
 	Advance      time.Duration // of the clock, before Before
@@ -21,11 +21,11 @@ type Step struct {
 	Handler      []Op
 }
 
-// DefaultClient is the client of a step that names none.
+// DefaultClient is the client of a step by default.
 const DefaultClient = "main"
 
-// TargetPath is the path in the target of a request, which may be a whole URL (RFC 9112,
-// section 3.2.2). Express looks at no more of it either.
+// TargetPath returns the path in the target of a request, which may be a whole URL (RFC 9112,
+// section 3.2.2). Express uses only the path, too.
 func TargetPath(target string) string {
 	path, _, _ := strings.Cut(target, "?")
 	if strings.HasPrefix(path, "/") {
@@ -38,24 +38,24 @@ func TargetPath(target string) string {
 	return path
 }
 
-// Header is a field of a request or response with one or several lines.
+// Header is a field of a request or response, with one or several lines.
 type Header struct {
 	Name   string
 	Values []string
 }
 
-// Cookies says what Cookie lines a request has.
+// Cookies are the Cookie lines of a request.
 type Cookies struct {
-	Jar   bool     // all of the client's jar
-	Lines [][]Part // one line each
+	Jar   bool     // all cookies of the client's jar
+	Lines [][]Part // one Cookie line each
 }
 
-// Fault makes a call of the store fail throughout a step.
+// Fault makes a call of the store fail during a step.
 type Fault struct {
 	Call  string // get, set, touch or destroy
 	Error string // the message
 	Code  string // "ENOENT" means "not there"
-	Skip  int    // after so many successful calls
+	Skip  int    // how many calls succeed first
 }
 
 // NotThere is the code of a fault that means "no such session".

@@ -24,7 +24,7 @@ type accountCommands struct {
 // usersFileName is the file of the accounts in the data folder.
 const usersFileName = "users.db"
 
-// accountsHelp is what the help of these commands says beyond the flags.
+// accountsHelp is the help of these commands beyond the flags.
 const accountsHelp = `The server may be running. The change counts with the next request to any server on the data folder, ` +
 	`wherever its sessions are stored, and open pages are notified within about two seconds.`
 
@@ -33,7 +33,7 @@ type accountFlags struct {
 	Data string `default:"${folder}" placeholder:"FOLDER" env:"NESTSESSION_DATA" help:"The data folder of the server. Default: ${default}."`
 }
 
-// Help is what is said beyond the flags.
+// Help returns the help beyond the flags.
 func (*accountFlags) Help() string { return accountsHelp }
 
 func (f *accountFlags) open(ctx context.Context) (*users.Accounts, error) {
@@ -50,7 +50,7 @@ type accountsList struct {
 	JSON bool `name:"json" help:"Write a JSON object a line."`
 }
 
-// Help is what `nestsession accounts list --help` says beyond the flags.
+// Help returns the help beyond the flags.
 func (*accountsList) Help() string {
 	return `On a terminal the list is a table; otherwise a line an account, with tabs between id, name, creation and when it was ` +
 		`disabled. Times are then as in RFC 3339, "-" is never. The owner of the sessions of account 42 is user:42 for ` +
@@ -103,8 +103,8 @@ type accountNames struct {
 	Names []string `arg:"" name:"name" help:"The names of the accounts."`
 }
 
-// each does the same to every account, and says what it did. A name that is nobody's stops
-// nothing, but is an error at the end.
+// each does the same to every account, and prints what it did. An unknown name does not stop it,
+// but is an error at the end.
 func (n *accountNames) each(ctx context.Context, out io.Writer, done string, do func(*users.Accounts, context.Context, string) (users.Account, error)) (err error) {
 	accounts, err := n.open(ctx)
 	if err != nil {
@@ -145,7 +145,7 @@ type accountsDelete struct {
 	Yes bool `help:"Confirm it."`
 }
 
-// Validate refuses what may be a mistake.
+// Validate refuses command lines that may be a mistake.
 func (c *accountsDelete) Validate() error {
 	if !c.Yes {
 		return errors.New("a deleted account cannot be restored: add --yes to confirm, or disable it")

@@ -1,5 +1,4 @@
-// Package cli is the command line: what it accepts, and what it says of what it
-// does not.
+// Package cli is the command line: its commands, their flags and their messages.
 package cli
 
 import (
@@ -23,7 +22,7 @@ const (
 	exitUsage  = 2 // as the shell's own commands
 )
 
-// grammar is all commands, and what they share.
+// grammar is all commands, and the flags that they share.
 type grammar struct {
 	Serve    serve           `cmd:"" help:"Run the login server."`
 	Sessions sessionCommands `cmd:"" help:"List, show, end, count and sweep sessions in a store."`
@@ -34,11 +33,10 @@ type grammar struct {
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
-// finished is panicked by the parser in place of leaving the process.
+// finished is the value with which the parser panics instead of ending the process.
 type finished struct{ status int }
 
-// Run carries out a command line, until ctx ends or the command does, and returns
-// the exit status.
+// Run executes a command line until the command returns or ctx ends, and returns the exit status.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (status int) {
 	defer func() {
 		switch v := recover().(type) {
@@ -51,7 +49,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}()
 	folder, err := config.DefaultFolder()
 	if err != nil {
-		folder = "" // serve says so if nobody names one
+		folder = "" // serve reports the error if no flag names a folder
 	}
 	var commands grammar
 	parser, err := kong.New(&commands,

@@ -12,7 +12,7 @@ import (
 	"github.com/nestsession/session/cookie"
 )
 
-// cookieCommands are what there is to do with cookies.
+// cookieCommands are the commands about cookies.
 type cookieCommands struct {
 	Inspect cookieInspect `cmd:"" help:"Say whether a session's cookie verifies, and what is wrong with it."`
 }
@@ -25,7 +25,7 @@ type cookieInspect struct {
 	Express    bool   `env:"NESTSESSION_EXPRESS" help:"The session is shared with express-session: secrets may be short, and the store keeps the id itself."`
 }
 
-// Help is what `nestsession cookie inspect --help` says beyond the flags.
+// Help returns the help beyond the flags.
 func (*cookieInspect) Help() string {
 	return `The cookie is read from standard input, because anyone who has it is logged in, and every user of the machine ` +
 		`can read a command line: the whole line "Cookie: …" or "Set-Cookie: …", or only its value with --name.
@@ -40,7 +40,7 @@ The id in the cookie is not printed. The session is named as the server's log an
 // maxInspected is more than browsers send in all cookies together.
 const maxInspected = 64 << 10
 
-// Run reads a cookie and says what it is.
+// Run reads a cookie and prints what it is.
 func (c *cookieInspect) Run(to output, in input) error {
 	folder, err := dataFolder(c.Data, false)
 	if err != nil {

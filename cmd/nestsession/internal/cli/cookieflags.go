@@ -28,7 +28,7 @@ var (
 	sameSiteModes = map[string]session.SameSite{"lax": session.SameSiteLax, "strict": session.SameSiteStrict, "none": session.SameSiteNone, "omit": session.SameSiteOmit}
 )
 
-// validate refuses what no browser would keep, in the words of the flags.
+// validate refuses cookies that no browser would keep, in terms of the flags.
 func (f *cookieFlags) validate() error {
 	if f.CookieName != "" {
 		if err := cookie.ValidName(f.CookieName); err != nil {
@@ -55,7 +55,7 @@ func (f *cookieFlags) validate() error {
 	return nil
 }
 
-// cookie is what the flags say.
+// cookie returns the cookie that the flags describe.
 func (f *cookieFlags) cookie() session.Cookie {
 	return session.Cookie{
 		Domain: f.CookieDomain, Path: f.CookiePath,
@@ -63,9 +63,9 @@ func (f *cookieFlags) cookie() session.Cookie {
 	}
 }
 
-// nameFor is the cookie's name of a server whose accounts are called issuer. Cookies do not
-// know ports, so that two servers on one host need names of their own, and the name stays
-// when secrets are rotated and ports change.
+// nameFor returns the name of the cookie of a server whose accounts are called issuer. Cookies do
+// not depend on the port, so two servers on one host need different names. The name does not change
+// when secrets are rotated or ports change.
 func (f *cookieFlags) nameFor(issuer string) string {
 	if f.CookieName != "" {
 		return f.CookieName

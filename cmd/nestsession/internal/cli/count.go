@@ -12,7 +12,7 @@ type sessionsCount struct {
 	Owner string `placeholder:"OWNER" help:"Only the sessions of this owner, such as user:42."`
 }
 
-// Help is what `nestsession sessions count --help` says beyond the flags.
+// Help returns the help beyond the flags.
 func (*sessionsCount) Help() string { return storesHelp }
 
 // Run counts the live sessions.

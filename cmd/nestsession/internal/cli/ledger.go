@@ -15,8 +15,8 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// openLedger opens the ledger of the two stores, and refuses where it does not tell what
-// was ended at the destination.
+// openLedger opens the ledger of the two stores. It refuses if the ledger does not say which
+// sessions were ended at the destination.
 func (c *moveCommand) openLedger(ctx context.Context, dest *stores.Opened) (*move.Ledger, error) {
 	path := c.Ledger
 	if path == "" {

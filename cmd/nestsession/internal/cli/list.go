@@ -22,7 +22,7 @@ type sessionsList struct {
 	Limit int    `placeholder:"N" help:"List at most this many."`
 }
 
-// Help is what `nestsession sessions list --help` says beyond the flags.
+// Help returns the help beyond the flags.
 func (*sessionsList) Help() string {
 	return `A session is named by a digest, which is worth nothing to a thief; ` +
 		`what it holds is not shown. On a terminal the list is a table; otherwise a line a session, with tabs between ` +
@@ -62,7 +62,7 @@ func (c *sessionsList) Run(ctx context.Context, to output) (err error) {
 	return nil
 }
 
-// description is a session as JSON. What is not known is left out.
+// description is a session as JSON. Unknown fields are left out.
 type description struct {
 	Session  string     `json:"session"`
 	Key      string     `json:"key,omitempty"`
@@ -93,7 +93,7 @@ func writeJSON(w io.Writer, s sessions.Session, withKey bool) error {
 	return encode(w, describe(s, withKey), false)
 }
 
-// encode writes JSON in which nothing moves a terminal's cursor.
+// encode writes JSON without characters that control a terminal.
 func encode(w io.Writer, v any, indent bool) error {
 	var text strings.Builder
 	e := json.NewEncoder(&text)

@@ -32,7 +32,7 @@ type moveCommand struct {
 	source, dest *storeurl.Target
 }
 
-// Help is what `nestsession move --help` says beyond the flags.
+// Help returns the help beyond the flags.
 func (*moveCommand) Help() string {
 	return `Copies the live sessions of one store to another, with owner, data and expiry. It can be interrupted with Ctrl-C at any time, and ` +
 		`run again to be finished: a session that is there already is not copied again, one that is newer there is kept, and one that was copied and has been ended ` +
@@ -49,7 +49,7 @@ Sessions of express-session are moved into a native store under the hashes of th
 ` + storesHelp
 }
 
-// Validate refuses what cannot be.
+// Validate refuses command lines that cannot work.
 func (c *moveCommand) Validate() error {
 	if c.From == "" || c.To == "" {
 		return errors.New("name both stores: --from URL --to URL")
@@ -82,7 +82,7 @@ func (c *moveCommand) Validate() error {
 	return nil
 }
 
-// hashes reports whether ids become hashes on the way.
+// hashes reports whether the copy replaces ids with their hashes.
 func (c *moveCommand) hashes() bool {
 	return c.source.PlainIDs() && !c.dest.PlainIDs() && !c.KeepIDs
 }
@@ -117,7 +117,7 @@ func (c *moveCommand) Run(ctx context.Context, to output) (err error) {
 	})
 	total, err := from.Estimate(ctx)
 	if err != nil {
-		total = 0 // the bar then shows no end
+		total = 0 // the progress bar then has no end
 	}
 	begun := time.Now()
 	stop := progress.Show(to.err, progress.Options{Terminal: isTerminal(to.err), Total: total, Noun: "sessions"},
@@ -142,7 +142,7 @@ func (c *moveCommand) open(ctx context.Context, to output) (from, dest *stores.O
 	if err != nil {
 		return nil, nil, err
 	}
-	const besides = 2 // connections for reading on while all workers are busy
+	const besides = 2 // connections for reading while all workers use theirs
 	options := stores.Options{Conns: c.Workers + besides, Logger: quietLogger(to)}
 	if from, err = stores.Open(ctx, source, options); err != nil {
 		return nil, nil, fmt.Errorf("--from: %w", err)
@@ -154,7 +154,7 @@ func (c *moveCommand) open(ctx context.Context, to output) (from, dest *stores.O
 	return from, dest, nil
 }
 
-// reporter returns a function that writes which sessions are left, nil without --verbose.
+// reporter returns a function that prints which sessions were not copied; nil without --verbose.
 func (c *moveCommand) reporter(to output, from *stores.Opened) (func(string, move.Outcome, error), error) {
 	if !c.Verbose {
 		return nil, nil
@@ -180,13 +180,13 @@ func (c *moveCommand) reporter(to output, from *stores.Opened) (func(string, mov
 	}, nil
 }
 
-// keepsNoOwner reports whether a store knows owners only by the documents.
+// keepsNoOwner reports whether a store knows owners only from the documents.
 func keepsNoOwner(t *storeurl.Target) bool {
-	// The column of a table in SQLite is computed from the document.
+	// The owner's column of a table in SQLite is computed from the document.
 	return t.PlainIDs() && (t.OwnerColumn == "" || t.Kind == storeurl.SQLite)
 }
 
-// summarize writes what became of the sessions.
+// summarize prints the results.
 func summarize(w io.Writer, r move.Report, took time.Duration) {
 	fmt.Fprintf(w, "read %d sessions in %v\n", r.Read, took.Round(time.Millisecond))
 	for _, o := range move.Outcomes {
@@ -199,7 +199,7 @@ func summarize(w io.Writer, r move.Report, took time.Duration) {
 	}
 }
 
-// verdict is the error of a copy that is not complete.
+// verdict returns the error of an incomplete copy.
 func verdict(ctx context.Context, r move.Report, err error) error {
 	if ctx.Err() != nil {
 		return errors.New("interrupted: run the same command again to copy the rest; what is ended at --to until then stays ended")

@@ -13,23 +13,22 @@ import (
 // output is where a command writes: its result to out, and notes and warnings to err.
 type output struct{ out, err io.Writer }
 
-// input is where a command reads what must not stand on its command line.
+// input is where a command reads what must not be on its command line.
 type input struct{ io.Reader }
 
 func (in input) terminal() bool { return isTerminal(in.Reader) }
 
-// isTerminal reports whether somebody reads or writes there.
+// isTerminal reports whether the file is a terminal.
 func isTerminal(of any) bool {
 	f, ok := of.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// printable is text in which nothing moves a terminal's cursor, changes its colours or
-// the direction of writing: an owner's name is what somebody once typed. Tabs and ends
-// of lines stay.
+// printable returns text without characters that move a terminal's cursor, change its colors or the
+// direction of writing: an owner's name may contain anything. Tabs and ends of lines stay.
 func printable(text string) string { return escape(text, "\t\n") }
 
-// oneLine is printable text without tabs and ends of lines, for a column.
+// oneLine returns printable text without tabs and ends of lines, for a column.
 func oneLine(text string) string {
 	if text == "" {
 		return "-"
@@ -49,8 +48,8 @@ func escape(text, spare string) string {
 	return b.String()
 }
 
-// unsafe are control characters, line and paragraph separators, and what Unicode has
-// for turning the direction (UAX 9).
+// unsafe are control characters, line and paragraph separators, and Unicode's characters that
+// change the direction (UAX 9).
 func unsafe(r rune) bool {
 	return unicode.IsControl(r) || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069
 }

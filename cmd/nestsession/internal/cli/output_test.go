@@ -12,10 +12,10 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/sessions"
 )
 
-// hostile is an owner's name that would clear a terminal, or turn what follows it.
+// hostile is an owner's name that would clear a terminal, or reverse the text after it.
 const hostile = "kim\x1b[2J\u009b1m\u202e\tx\n"
 
-func TestNothingThatIsShownMovesTheCursor(t *testing.T) {
+func TestOutputHasNoControlCharacters(t *testing.T) {
 	t.Parallel()
 	s := sessions.Session{Info: session.Info[map[string]any]{Digest: "0123", Owner: hostile, Expires: time.Unix(1, 0)}}
 	for name, write := range map[string]func(*bytes.Buffer) error{

@@ -9,8 +9,8 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
 )
 
-// permissions refuses files with which every user of the machine could log in as anybody,
-// and warns of what else others than their owner may do with them.
+// permissions refuses files with which every user of the machine could log in as anybody. It warns
+// of other rights that other users have to the files.
 func (p *place) permissions(log *slog.Logger) error {
 	folder, err := sqlitefile.AccessTo(p.folder)
 	users, err2 := sqlitefile.AccessTo(p.users)
@@ -20,7 +20,7 @@ func (p *place) permissions(log *slog.Logger) error {
 	if folder.AnybodyWrites() {
 		return fmt.Errorf("the data folder %v: everybody could put other users and another secret into it", folder)
 	}
-	found := []sqlitefile.Access{folder, users} // users.Open refuses what everybody can use
+	found := []sqlitefile.Access{folder, users} // users.Open refuses files that everybody can read or write
 	if p.sessions.Kind == storeurl.SQLite {
 		sessions, err := sqlitefile.AccessTo(p.sessions.Path)
 		if err != nil {

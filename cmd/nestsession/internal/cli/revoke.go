@@ -17,7 +17,7 @@ type sessionsRevoke struct {
 	Yes      bool     `help:"Confirm --all."`
 }
 
-// Help is what `nestsession sessions revoke --help` says beyond the flags.
+// Help returns the help beyond the flags.
 func (*sessionsRevoke) Help() string {
 	return `A session ends on every server that shares the store, with the next request, and no request that is under way ` +
 		`brings it back. Its user has to log in again. The command prints how many sessions it ended.
@@ -25,7 +25,7 @@ func (*sessionsRevoke) Help() string {
 ` + storesHelp
 }
 
-// Validate refuses what does not say which sessions are meant.
+// Validate refuses a command line that does not say which sessions to end.
 func (c *sessionsRevoke) Validate() error {
 	if err := c.operator.Validate(); err != nil {
 		return err
@@ -66,7 +66,7 @@ func (c *sessionsRevoke) Run(ctx context.Context, to output) (err error) {
 }
 
 func (c *sessionsRevoke) named(ctx context.Context, view *sessions.View) (n int, err error) {
-	// All are looked for before one is ended, so that a mistyped name ends none.
+	// All sessions are looked up before one is ended, so that a mistyped name ends none.
 	var found []sessions.Session
 	for _, name := range c.Sessions {
 		s, err := view.Find(ctx, name)

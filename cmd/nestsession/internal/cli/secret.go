@@ -6,7 +6,7 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/config"
 )
 
-// secretCommands are what there is to do with secrets.
+// secretCommands are the commands about secrets.
 type secretCommands struct {
 	New secretNew `cmd:"" help:"Make a secret, and print it or put it into a file."`
 }
@@ -16,7 +16,7 @@ type secretNew struct {
 	Write string `placeholder:"FILE" help:"Put the secret into the first line of this file, which is made if it is not there, and print nothing. The secrets that are in it stay, and still verify."`
 }
 
-// Help is what `nestsession secret new --help` says beyond the flags.
+// Help returns the help beyond the flags.
 func (*secretNew) Help() string {
 	return `The secret has 256 random bits, and signs the cookies of sessions. Into a file it goes with mode 0600.
 
@@ -24,7 +24,7 @@ To rotate secrets, put a new one in front of the old with --write, and restart t
 		`all verify. When the longest lifetime of a cookie has passed, remove the last line.`
 }
 
-// Run makes the secret.
+// Run prints a new secret, or adds it to a file.
 func (c *secretNew) Run(to output) error {
 	if c.Write == "" {
 		fmt.Fprintln(to.out, config.NewSecret())

@@ -11,18 +11,18 @@ import (
 // secretsVariable names the environment variable with the secrets.
 const secretsVariable = "NESTSESSION_SECRETS"
 
-// secretFileName is where serve keeps the secrets in its data folder.
+// secretFileName is the file in which serve keeps the secrets, in its data folder.
 const secretFileName = "secret"
 
-// secretSource says where the commands look for the secrets.
+// secretSource is where the commands look for the secrets.
 type secretSource struct {
-	file   string // what --secret-file says; "": the one in the folder
+	file   string // the value of --secret-file; "": the file in the data folder
 	folder string // the data folder
-	make   bool   // whether the folder's is made if it is not there
+	make   bool   // whether the file in the folder is made if it does not exist
 	short  bool   // whether short ones are accepted, as express-session's may be
 }
 
-// read returns the secrets, and where they are from.
+// read returns the secrets, and where they come from.
 func (s secretSource) read() (secrets []string, from string, err error) {
 	if text, given := os.LookupEnv(secretsVariable); given {
 		secrets := config.SplitSecrets(text)
@@ -52,13 +52,13 @@ func (s secretSource) check(secrets []string, where string) error {
 	return config.CheckSecrets(secrets, where)
 }
 
-// named reports whether somebody said where the secrets are.
+// named reports whether a flag or a variable says where the secrets are.
 func (s secretSource) named() bool {
 	_, given := os.LookupEnv(secretsVariable)
 	return given || s.file != ""
 }
 
-// dataFolder is the absolute path of the folder, which is made if makeIt says so.
+// dataFolder returns the absolute path of the folder, and makes it if makeIt is set.
 func dataFolder(path string, makeIt bool) (string, error) {
 	if path == "" {
 		var err error

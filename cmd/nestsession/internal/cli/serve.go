@@ -25,15 +25,15 @@ import (
 	"github.com/nestsession/session/express"
 )
 
-// drainTime is how long requests under way have to finish at the end, within the
-// 30 seconds that Kubernetes gives a process.
+// drainTime is how long requests may take to finish after the server is stopped. Kubernetes gives a
+// process 30 seconds.
 const drainTime = 20 * time.Second
 
-// recheckInterval is how often a store that does not publish changes is polled for the
-// sessions of open pages. Those pages learn of their end that much later.
+// recheckInterval is how often a store that does not publish changes is polled for the sessions of
+// open pages. These pages are notified of their end with that delay.
 const recheckInterval = 2 * time.Second
 
-// Help is what `nestsession serve --help` says beyond the flags.
+// Help returns the help beyond the flags.
 func (*serve) Help() string {
 	return `Without any flag it listens on loopback, and makes a folder for its users, its sessions and its secret. ` +
 		`Users stay logged in when it is started again. With --store memory: sessions end with the process.
@@ -45,7 +45,7 @@ Secrets sign the cookies: the first signs, all verify, so put a new one in front
 		`There is no flag for them, because every user of the machine can read a command line.`
 }
 
-// Run serves until ctx ends, then lets the requests under way finish.
+// Run serves until ctx ends, then lets the requests in progress finish.
 func (c *serve) Run(ctx context.Context, to output) error {
 	log := slog.New(slog.NewTextHandler(to.err, nil))
 	ln, err := listen(ctx, c.Address)
@@ -97,7 +97,7 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	return ln, nil
 }
 
-// newServer bounds what a slow or wordy client can take.
+// newServer limits how long and how much a client may send.
 func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           h,
@@ -110,12 +110,12 @@ func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// serveUntil serves until ctx ends, and then for as long as requests are under way,
-// up to the time given for that.
+// serveUntil serves until ctx ends, and then until the requests in progress have finished, at most
+// for the given time.
 func serveUntil(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger, drain time.Duration) error {
 	server := newServer(h, log)
 	if s, ok := h.(interface{ EndStreams() }); ok {
-		server.RegisterOnShutdown(s.EndStreams) // they would end no sooner than the time for that
+		server.RegisterOnShutdown(s.EndStreams) // these requests would not end before the time is over
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ln) }()
@@ -133,7 +133,7 @@ func serveUntil(ctx context.Context, ln net.Listener, h http.Handler, log *slog.
 	return nil
 }
 
-// near is what stores.Open is to keep of the sessions.
+// near returns how much of the sessions stores.Open keeps in memory.
 func (c *serve) near() int64 {
 	if !c.NearCache.given {
 		return stores.NearDefault
@@ -144,8 +144,8 @@ func (c *serve) near() int64 {
 // slowStart is how long a store may take to open before the address is announced without it.
 const slowStart = time.Second
 
-// openAnnounced opens the store and announces where the server listens: when the store is
-// open, or earlier if that takes long, so that the operator sees what the server waits for.
+// openAnnounced opens the store and announces where the server listens: when the store is open, or
+// earlier if that takes long, so that the operator sees for what the server waits.
 func openAnnounced(w io.Writer, at net.Addr, target *storeurl.Target, open func() (*stores.Opened, error)) (kept *stores.Opened, err error) {
 	done := make(chan struct{})
 	go func() {
@@ -171,7 +171,7 @@ func announceAddress(w io.Writer, at net.Addr) {
 	fmt.Fprintf(w, "nestsession listens on http://%s  (Ctrl-C stops it)\n", at)
 }
 
-// announce says where the server keeps what it has.
+// announce prints where the server keeps its data.
 func (c *serve) announce(w io.Writer, p *place, kept *stores.Opened) {
 	note := ""
 	if p.sessions.Kind == storeurl.Memory {
@@ -186,14 +186,14 @@ func (c *serve) announce(w io.Writer, p *place, kept *stores.Opened) {
 	}
 }
 
-// warn logs settings that the operator may not have meant.
+// warn logs settings that may be a mistake.
 func (c *serve) warn(log *slog.Logger, at net.Addr) {
 	if tcp, ok := at.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && len(c.proxies) == 0 {
 		log.Warn("passwords and cookies cross the network unencrypted: put a proxy with HTTPS in front and name it with --trusted-proxy, or listen on loopback")
 	}
 }
 
-// site makes the pages on the store.
+// site returns the pages that use the store.
 func (c *serve) site(secrets []string, accounts *users.Store, kept *stores.Opened, log *slog.Logger) (*site, error) {
 	guard := throttle.NewGuard(nil)
 	app := func(flags cookieFlags) (*web.App, error) {
@@ -212,7 +212,7 @@ func (c *serve) site(secrets []string, accounts *users.Store, kept *stores.Opene
 	}
 	s := &site{secure: plain, plain: plain, proxies: c.proxies, path: c.CookiePath, untrusted: &untrusted{proxies: c.proxies, log: log}}
 	if c.Express || c.CookieName != "" || c.Secure != "auto" || len(c.proxies) == 0 {
-		return s, nil // the name is given, or requests come in one way only
+		return s, nil // the name was given, or all requests use the same scheme
 	}
 	flags := c.cookieFlags
 	flags.Secure = "always"
@@ -232,7 +232,7 @@ func (c *serve) sharing() web.Sharing {
 	return web.Alone
 }
 
-// session configures the sessions: as this library has them, or as express-session.
+// session returns the configuration of the sessions: the library's own, or that of express-session.
 func (c *serve) session(flags cookieFlags, issuer string, secrets []string, kept *stores.Opened, log *slog.Logger) session.Config {
 	cfg := session.Config{Secrets: secrets, Name: flags.nameFor(issuer)}
 	if c.Express {
@@ -248,7 +248,7 @@ func (c *serve) session(flags cookieFlags, issuer string, secrets []string, kept
 	return cfg
 }
 
-// place is where the server keeps what outlives it.
+// place is where the server keeps what outlives its process.
 type place struct {
 	folder       string
 	users        string

@@ -17,7 +17,7 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
 )
 
-// endless is a handler that answers when the client has gone.
+// endless is a handler that returns only when the client has disconnected.
 func endless(begun, gone chan<- struct{}) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		close(begun)
@@ -26,7 +26,7 @@ func endless(begun, gone chan<- struct{}) http.Handler {
 	})
 }
 
-func TestARequestThatNeverEndsDoesNotKeepTheServerRunning(t *testing.T) {
+func TestAnEndlessRequestDoesNotKeepTheServerRunning(t *testing.T) {
 	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -50,7 +50,7 @@ func TestARequestThatNeverEndsDoesNotKeepTheServerRunning(t *testing.T) {
 	<-gone // its connection was closed
 }
 
-func TestPasswordsInTheClearAreWarnedOf(t *testing.T) {
+func TestPasswordsOverPlainHTTPAreWarnedAbout(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		address string

@@ -17,7 +17,7 @@ import (
 // maxAge is the longest that browsers keep a cookie (RFC 6265bis, section 5.5).
 const maxAge = 400 * 24 * time.Hour
 
-// serve is the flags of the command. A flag counts before its variable.
+// serve is the flags of the command. A flag overrides its environment variable.
 type serve struct {
 	Address string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" env:"NESTSESSION_ADDRESS" help:"Listen here. Port 0 takes any that is free. Default: ${default}."`
 
@@ -38,10 +38,10 @@ type serve struct {
 	proxies client.Proxies
 }
 
-// age is how long a session lives unused, in whole seconds as cookies count.
+// age is how long a session lives without a request, in whole seconds as in cookies.
 type age time.Duration
 
-// UnmarshalText reads it as Go writes durations.
+// UnmarshalText reads a duration in Go's form.
 func (a *age) UnmarshalText(text []byte) error {
 	d, err := time.ParseDuration(string(text))
 	if err != nil || d < 0 || d > maxAge || d%time.Second != 0 {
@@ -51,7 +51,7 @@ func (a *age) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String leaves out the zeroes that time.Duration writes at the end.
+// String leaves out the zeros that time.Duration writes at the end.
 func (a age) String() string {
 	text := time.Duration(a).String()
 	if a%age(time.Minute) == 0 && a > 0 {
@@ -63,16 +63,16 @@ func (a age) String() string {
 	return text
 }
 
-// size is how much memory something may take.
+// size is an amount of memory.
 type size struct {
 	bytes int64
 	given bool
 }
 
-// minCache is less than what a few sessions take.
+// minCache is less than some sessions need.
 const minCache = 64 << 10
 
-// UnmarshalText reads it with or without a unit.
+// UnmarshalText reads a size with or without a unit.
 func (s *size) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		return nil
@@ -85,7 +85,7 @@ func (s *size) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Validate refuses what cannot work, before anything is made.
+// Validate refuses settings that cannot work, before anything is made.
 func (c *serve) Validate() error {
 	if _, _, err := net.SplitHostPort(c.Address); err != nil {
 		return fmt.Errorf("--address: %q is not an address to listen on: write HOST:PORT, such as 127.0.0.1:8080", c.Address)

@@ -10,7 +10,7 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
 )
 
-// sessionCommands are what an operator does with sessions.
+// sessionCommands are the commands about sessions.
 type sessionCommands struct {
 	List   sessionsList   `cmd:"" help:"List the sessions, of all users or of one."`
 	Show   sessionsShow   `cmd:"" help:"Show what one session holds."`
@@ -19,13 +19,13 @@ type sessionCommands struct {
 	Sweep  sessionsSweep  `cmd:"" help:"Remove the expired sessions, from cron."`
 }
 
-// naming says how sessions are named to people.
+// naming has the secrets of the digests by which commands name sessions.
 type naming struct {
 	Data       string `default:"${folder}" placeholder:"FOLDER" env:"NESTSESSION_DATA" help:"The data folder of the server. Default: ${default}."`
 	SecretFile string `placeholder:"FILE" env:"NESTSESSION_SECRET_FILE" help:"Name sessions as the log of a server with these secrets does. Default: the file \"secret\" in the data folder; without any, names are others and serve as well."`
 }
 
-// secrets are those of the digests that name sessions. It returns none if there are none.
+// secrets returns them, none if there are none.
 func (n *naming) secrets(folder string) ([]string, error) {
 	source := secretSource{file: n.SecretFile, folder: folder, short: true}
 	secrets, _, err := source.read()
@@ -35,16 +35,16 @@ func (n *naming) secrets(folder string) ([]string, error) {
 	return secrets, nil
 }
 
-// operator is the flags of all commands that look into a store.
+// operator is the flags of all commands that read a store.
 type operator struct {
 	storeFlags
 	naming
 }
 
-// Validate refuses what cannot be.
+// Validate refuses stores that cannot be read.
 func (o *operator) Validate() error { return o.storeFlags.validate() }
 
-// errInMemory says why such a store has nothing to show.
+// errInMemory says why a store in memory has nothing to show.
 var errInMemory = errors.New("the sessions of memory: are inside the running server, and cannot be reached from here")
 
 // open opens the store.
@@ -75,7 +75,7 @@ func (o *operator) open(ctx context.Context, to output) (*stores.Opened, *sessio
 	return opened, view, nil
 }
 
-// quietLogger tells a person at a command what is worth a warning.
+// quietLogger prints warnings and errors for the user of a command.
 func quietLogger(to output) *slog.Logger {
 	return slog.New(slog.NewTextHandler(to.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }

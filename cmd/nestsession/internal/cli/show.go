@@ -15,7 +15,7 @@ type sessionsShow struct {
 	Keys    bool   `name:"ids" help:"Show the key of the session in the store as well."`
 }
 
-// Help is what `nestsession sessions show --help` says beyond the flags.
+// Help returns the help beyond the flags.
 func (*sessionsShow) Help() string {
 	return `The data of a session may be personal: look only at what you have to. It is written as JSON, without the attributes ` +
 		`of its cookie.
@@ -39,11 +39,11 @@ func (c *sessionsShow) Run(ctx context.Context, to output) (err error) {
 	return encode(to.out, d, !c.JSON)
 }
 
-// ownMembers are those of a document that are not the application's data.
+// ownMembers are the members of a document that are not the application's data.
 var ownMembers = []string{"cookie", "__nestsession"}
 
-// dataOf is the data in a document, each member with the text that it has there. What
-// is no object comes back as a text.
+// dataOf returns the data in a document, each member with its original text. Data that are not an
+// object are returned as text.
 func dataOf(document []byte) any {
 	d := json.NewDecoder(bytes.NewReader(document))
 	if start, err := d.Token(); err != nil || start != json.Delim('{') {

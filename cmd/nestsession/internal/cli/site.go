@@ -12,9 +12,9 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/web"
 )
 
-// site is the server's pages as requests reach them: one app, or one for those that come by
-// HTTPS, whose cookie says so in its name, and another for the rest. A cookie that was
-// sent over plain HTTP, or was planted there, is then none over HTTPS.
+// site is the server's pages: one app; or one for requests over HTTPS, whose cookie's name requires
+// HTTPS, and another for the other requests. A cookie that was set over plain HTTP then has no
+// effect over HTTPS.
 type site struct {
 	secure, plain *web.App // the same one, if there is one
 	proxies       client.Proxies
@@ -51,8 +51,8 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusTemporaryRedirect) // the same method and body again
 }
 
-// withPath is the request for another path. What came over the line stays as it was, by
-// which the session's cookie is judged.
+// withPath returns the request for another path. RequestURI stays as it was, because the session's
+// cookie depends on it.
 func withPath(r *http.Request, path string) *http.Request {
 	u := *r.URL
 	u.Path, u.RawPath = path, ""
@@ -61,14 +61,14 @@ func withPath(r *http.Request, path string) *http.Request {
 	return &other
 }
 
-// EndStreams ends what pages keep open.
+// EndStreams ends the streams of open pages.
 func (s *site) EndStreams() {
 	for _, app := range s.apps() {
 		app.EndStreams()
 	}
 }
 
-// Close releases what the apps have made.
+// Close closes the apps.
 func (s *site) Close() error {
 	var errs []error
 	for _, app := range s.apps() {
@@ -84,10 +84,12 @@ func (s *site) apps() []*web.App {
 	return []*web.App{s.plain, s.secure}
 }
 
-// maxUntrusted bounds how many addresses are warned of, since anybody can write the fields.
+// maxUntrusted limits for how many addresses there are warnings, since anybody can send these
+// fields.
 const maxUntrusted = 8
 
-// untrusted warns, once an address, of what looks like a proxy that was not named.
+// untrusted warns, once for each address, of a client that looks like a proxy and was not named as
+// one.
 type untrusted struct {
 	proxies client.Proxies
 	log     *slog.Logger

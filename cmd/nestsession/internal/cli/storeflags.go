@@ -20,7 +20,7 @@ type storeFlags struct {
 	Express           bool   `env:"NESTSESSION_EXPRESS" help:"Share cookies and sessions with applications on express-session: the cookie connect.sid, secrets as they are, and the store as connect-redis, connect-pg-simple, express-mysql-session or connect-sqlite3 has it."`
 }
 
-// storesHelp is what the help of each command with a store says about its URL.
+// storesHelp is the help about URLs of each command with a store.
 const storesHelp = `A store is named by a URL:
 
     sqlite:PATH                                a file
@@ -39,7 +39,7 @@ Parameters follow a question mark: table, schema, prefix, create=true to have th
 A URL can hold a password (postgres://USER:PASSWORD@HOST/DATABASE), but every user of the machine can read a command line: ` +
 	`give it in the environment, or the password in a file.`
 
-// validate refuses what cannot be before anything is made.
+// validate refuses URLs that cannot work before anything is made.
 func (f *storeFlags) validate() error {
 	if f.Store == "" {
 		return nil
@@ -54,7 +54,7 @@ func (f *storeFlags) validate() error {
 	return nil
 }
 
-// target is the store, which is a file in the folder if nothing else was said.
+// target returns the store; by default a file in the data folder.
 func (f *storeFlags) target(folder string, to output) (*storeurl.Target, error) {
 	text := f.Store
 	if text == "" {
@@ -67,8 +67,7 @@ func (f *storeFlags) target(folder string, to output) (*storeurl.Target, error) 
 	return withPassword(t, f.StorePasswordFile, "--store", "NESTSESSION_STORE", text, to)
 }
 
-// withPassword gives a store the password of a file, and warns of one on the command
-// line.
+// withPassword gives a store the password in a file, and warns of a password on the command line.
 func withPassword(t *storeurl.Target, file, flag, variable, text string, to output) (*storeurl.Target, error) {
 	if t.Password() != "" && os.Getenv(variable) != text {
 		fmt.Fprintf(to.err, "nestsession: every user of this machine can read the password in %s: put the URL into $%s, or the password into a file for %s-password-file\n", flag, variable, flag)

@@ -11,7 +11,7 @@ import (
 // sessionsSweep is the flags of `nestsession sessions sweep`.
 type sessionsSweep struct{ operator }
 
-// Help is what `nestsession sessions sweep --help` says beyond the flags.
+// Help returns the help beyond the flags.
 func (*sessionsSweep) Help() string {
 	return `Removes the expired sessions of a store, and prints how many. Run it from cron beside applications that never do so themselves. ` +
 		`A server of this library sweeps by itself. Redis expires sessions by itself: the command then says that there is nothing to sweep, ` +

@@ -16,8 +16,8 @@ func (versionCommand) Run(to output) error {
 	return nil
 }
 
-// versionOf is the version that `go install` was given. A build in a clone has none:
-// there it is (devel), with the revision if the go command noted it.
+// versionOf returns the version that `go install` was given. A build in a clone has none: then it
+// is (devel), with the revision if the go command recorded it.
 func versionOf(info *debug.BuildInfo) string {
 	if info == nil {
 		return "(devel)"

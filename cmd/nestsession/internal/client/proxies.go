@@ -1,5 +1,5 @@
-// Package client says who a request comes from and how, behind proxies that are
-// trusted and only behind those.
+// Package client determines a request's client and whether it uses HTTPS, behind trusted proxies
+// only.
 package client
 
 import (
@@ -67,8 +67,8 @@ func (p Proxies) Secure(r *http.Request) bool {
 // forwarding are the fields in which proxies describe their clients.
 var forwarding = []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-Ip", "Forwarded"}
 
-// Disbelieved returns which field of a proxy's the request has that is not believed, and
-// who sent it; "" if there is none, or the peer is trusted.
+// Disbelieved returns the field of a proxy that the request has and that is ignored, and its
+// sender; "" if there is none, or the peer is trusted.
 func (p Proxies) Disbelieved(r *http.Request) (from netip.Addr, field string) {
 	from = peer(r)
 	if p.trust(from) {
@@ -99,7 +99,7 @@ func peer(r *http.Request) netip.Addr {
 	return ap.Addr().Unmap().WithZone("")
 }
 
-// parseHop reads an address as proxies write them, some with the port.
+// parseHop reads an address as proxies write it, with or without a port.
 func parseHop(s string) (netip.Addr, bool) {
 	if ap, err := netip.ParseAddrPort(s); err == nil {
 		return ap.Addr().Unmap().WithZone(""), true

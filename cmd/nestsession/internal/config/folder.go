@@ -8,9 +8,9 @@ import (
 	"runtime"
 )
 
-// DefaultFolder is where the user's programs keep their data: $XDG_DATA_HOME or
-// ~/.local/share on Unix, ~/Library/Application Support on macOS, %LocalAppData% on
-// Windows; in a folder of this program's name.
+// DefaultFolder is the folder for this program's data: $XDG_DATA_HOME or ~/.local/share on Unix,
+// ~/Library/Application Support on macOS, %LocalAppData% on Windows; in a folder with this
+// program's name.
 func DefaultFolder() (string, error) {
 	const name = "nestsession"
 	if runtime.GOOS == "windows" {
@@ -32,9 +32,8 @@ func DefaultFolder() (string, error) {
 	return filepath.Join(home, ".local", "share", name), nil
 }
 
-// MakeFolder makes the folder with mode 0700 if it is not there, and returns its
-// absolute path. An existing folder keeps its mode: only their owner can
-// read the files in it.
+// MakeFolder makes the folder with mode 0700 if it does not exist, and returns its absolute path.
+// An existing folder keeps its mode: the files in it are readable only by their owner in any case.
 func MakeFolder(path string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/config"
 )
 
-func TestMakeFolderIsForItsOwnerAlone(t *testing.T) {
+func TestFolderIsPrivate(t *testing.T) {
 	t.Parallel()
 	path, err := config.MakeFolder(filepath.Join(t.TempDir(), "a", "b"))
 	if err != nil {

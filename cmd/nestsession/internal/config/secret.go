@@ -1,5 +1,4 @@
-// Package config finds what the server needs before it can start: its data folder
-// and its secrets.
+// Package config finds what the server needs before it can start: its data folder and its secrets.
 package config
 
 import (
@@ -23,8 +22,8 @@ const (
 	secretBytes = 32
 )
 
-// SplitSecrets reads secrets from one text, separated by commas: the first signs,
-// all verify. One with a comma in it goes into a file.
+// SplitSecrets reads secrets from a text, separated by commas: the first signs, all verify. A
+// secret with a comma must be in a file.
 func SplitSecrets(text string) []string {
 	return nonEmpty(strings.Split(text, ","))
 }
@@ -42,8 +41,8 @@ func ReadSecrets(path string) ([]string, error) {
 	return secrets, nil
 }
 
-// ReadPassword reads the password of a database from a file that others than its
-// owner cannot read: its only line.
+// ReadPassword reads the password of a database from the only line of a file. It refuses a file
+// that others than its owner can read.
 func ReadPassword(path string) (string, error) {
 	lines, err := readPrivate(path, "password file", "use the database", "another password in it")
 	if err == nil && len(lines) != 1 {
@@ -55,8 +54,8 @@ func ReadPassword(path string) (string, error) {
 	return lines[0], nil
 }
 
-// readPrivate reads the lines of a file. The errors say what the file is (what), what anyone
-// who can read it can do (harm), and what to put into it if somebody has (cure).
+// readPrivate reads the lines of a file. The errors say what the file is (what), what anyone who
+// can read it can do (harm), and what to put into it if somebody has (cure).
 func readPrivate(path, what, harm, cure string) ([]string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -78,10 +77,10 @@ func readPrivate(path, what, harm, cure string) ([]string, error) {
 	return nonEmpty(strings.Split(text, "\n")), nil
 }
 
-// minSecretBytes is the least that the session library signs with.
+// minSecretBytes is the shortest secret with which the session library signs.
 const minSecretBytes = 16
 
-// CheckSecrets refuses secrets that can be guessed. source says where they stand.
+// CheckSecrets refuses secrets that can be guessed. source says where they come from.
 func CheckSecrets(secrets []string, source string) error {
 	for i, s := range secrets {
 		if len(s) < minSecretBytes {
@@ -91,7 +90,7 @@ func CheckSecrets(secrets []string, source string) error {
 	return nil
 }
 
-// maxSecretFile is far more than any list of secrets, and little enough to read.
+// maxSecretFile is far more than any list of secrets needs, and little enough to read.
 const maxSecretFile = 64 << 10
 
 func readAll(f *os.File) (string, error) {
@@ -102,9 +101,9 @@ func readAll(f *os.File) (string, error) {
 	return string(b), err
 }
 
-// EnsureSecret is [ReadSecrets] of a file that is made if it is not there, with one random
-// secret, mode 0600, whole or not at all. Of several processes that do so at once
-// one makes it and all read the same.
+// EnsureSecret is [ReadSecrets], but makes the file if it does not exist, with one random secret
+// and mode 0600, atomically. If several processes do so concurrently, one makes it and all read the
+// same secret.
 func EnsureSecret(path string) ([]string, error) {
 	secrets, err := ReadSecrets(path)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -116,10 +115,10 @@ func EnsureSecret(path string) ([]string, error) {
 	return ReadSecrets(path)
 }
 
-// NewSecret returns a fresh secret of 256 bits, in hexadecimal.
+// NewSecret returns a new secret of 256 bits, in hexadecimal.
 func NewSecret() string {
 	key := make([]byte, secretBytes)
-	_, _ = rand.Read(key) // never fails: it ends the program rather
+	_, _ = rand.Read(key) // never fails: it ends the program instead
 	return hex.EncodeToString(key)
 }
 
@@ -136,9 +135,9 @@ func generate(path string) error {
 	return nil
 }
 
-// AddSecret puts a fresh secret in front of those in the file, so that it signs and
-// they still verify, and returns how many there are then. The file is made if it is
-// not there; it is replaced whole or not at all.
+// AddSecret puts a new secret in front of those in the file, so that it signs and they still
+// verify, and returns how many there are then. The file is made if it does not exist, and is
+// replaced atomically.
 func AddSecret(path string) (int, error) {
 	older, err := ReadSecrets(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -160,7 +159,7 @@ func AddSecret(path string) (int, error) {
 	return len(secrets), nil
 }
 
-// writeBeside writes a file of mode 0600 in the folder of path, for taking its place.
+// writeBeside writes a file of mode 0600 in the folder of path, which is to replace path.
 func writeBeside(path, text string) (string, error) {
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".secret-*.tmp") // mode 0600
 	if err != nil {

@@ -56,7 +56,7 @@ func TestEnsureSecretMakesOneOnce(t *testing.T) {
 	}
 }
 
-func TestOfManyThatMakeTheSecretAtOnceAllReadTheSame(t *testing.T) {
+func TestConcurrentProcessesReadOneSecret(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "secret")
 	read := make([][]string, 16)

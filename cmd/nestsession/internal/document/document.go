@@ -1,6 +1,6 @@
-// Package document reads what a stored session says of itself without knowing the secrets
-// that it is sealed with: for people to look at, and for telling which of two copies is
-// the later one. Nobody is let in by what it reads.
+// Package document reads a stored session without the secrets of its bookkeeping: to show it to
+// people, and to find the later one of two copies. What it reads is not verified, and gives nobody
+// access.
 package document
 
 import (
@@ -8,29 +8,29 @@ import (
 	"time"
 )
 
-// Notes is the bookkeeping of this library in a document. Times are in ms since 1970.
+// Notes are the library's bookkeeping in a document. Times are in ms since 1970.
 type Notes struct {
 	Created   int64  `json:"created"`
 	Used      int64  `json:"used"`
-	Successor string `json:"successor"` // the session is kept under this key
+	Successor string `json:"successor"` // the key of the session's record
 	Login     bool   `json:"login"`     // of the session that a login has begun in its place
 	Ended     bool   `json:"ended"`
 }
 
-// Over reports whether the session has ended: the document is what its end has left for
-// a while, for requests that were under way.
+// Over reports whether the session has ended: the document is then kept for a while for requests
+// that were in progress.
 func (n Notes) Over() bool { return n.Ended || n.Login }
 
-// Moved reports whether the document leads to the session, which has a new id.
+// Moved reports whether the document leads to the session under a new id.
 func (n Notes) Moved() bool { return n.Successor != "" && !n.Login }
 
-// Cookie is the cookie's lifetime in a document, as express-session keeps it.
+// Cookie is the lifetime in a document's cookie member, as express-session writes it.
 type Cookie struct {
 	MaxAge  float64   `json:"originalMaxAge"` // ms; 0: none
 	Expires time.Time `json:"expires"`        // at the last save; zero: none
 }
 
-// Read reads a document. What is missing, or makes no sense, is zero.
+// Read reads a document. Missing and invalid members are zero.
 func Read(document []byte) (Notes, Cookie) {
 	var members struct {
 		Cookie json.RawMessage `json:"cookie"`

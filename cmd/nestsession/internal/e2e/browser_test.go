@@ -17,7 +17,7 @@ func TestInChromium(t *testing.T) {
 	for name, scenario := range map[string]func(*testing.T, context.Context){
 		"sign up, reload, log out, go back, log in": signUpToLogOut,
 		"the same without JavaScript":               withoutJavaScript,
-		"the keyboard alone":                        keyboardAlone,
+		"the keyboard alone":                        keyboardOnly,
 		"mistakes":                                  mistakes,
 		"change the password":                       changePassword,
 		"a form on another site":                    otherSite,
@@ -47,7 +47,7 @@ func withoutJavaScript(t *testing.T, browser context.Context) {
 	walk(t, b)
 }
 
-// walk is what a newcomer does.
+// walk is what a new user does.
 func walk(t *testing.T, b *tab) {
 	b.press("Sign up")
 	b.fill("username", "Kim", "password", "correct horse battery")
@@ -70,7 +70,7 @@ func walk(t *testing.T, b *tab) {
 	if c := b.cookie("sid"); c != nil {
 		t.Error("the session's cookie is still there after logging out")
 	}
-	for range 4 { // the account, the form for the password, the account, the form to sign up
+	for range 4 { // back over the account, the form for the password, the account, and the form to sign up
 		b.step(-1)
 		b.wantNothingPrivate("going back to " + b.path())
 	}
@@ -93,7 +93,7 @@ func walk(t *testing.T, b *tab) {
 	b.wantQuietConsole()
 }
 
-func keyboardAlone(t *testing.T, browser context.Context) {
+func keyboardOnly(t *testing.T, browser context.Context) {
 	b := open(t, browser, "/register")
 	if _, err := chromedp.RunResponse(b.ctx, chromedp.KeyEvent("kim"+kb.Tab+"correct horse battery"+kb.Enter)); err != nil {
 		t.Fatal(err)
@@ -166,7 +166,7 @@ func changePassword(t *testing.T, browser context.Context) {
 	}
 }
 
-// Another site in the same browser must not act for who is logged in here.
+// Another site in the same browser must not act in the name of the user who is logged in here.
 func otherSite(t *testing.T, browser context.Context) {
 	b := open(t, browser, "/")
 	b.signUp("kim", "correct horse battery")
@@ -198,8 +198,8 @@ func (b *tab) wantNothingPrivate(when string) {
 	}
 }
 
-// wantQuietConsole fails if a page complained of anything but a status or
-// what logging out is meant to do.
+// wantQuietConsole fails if a page logged an error other than a status or what logging out is meant
+// to do.
 func (b *tab) wantQuietConsole() {
 	b.Helper()
 	b.mu.Lock()

@@ -1,4 +1,4 @@
-// Package e2e uses the server as people do: in a real browser.
+// Package e2e tests the server in a real browser.
 package e2e
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/web"
 )
 
-// maxWait is the limit for a whole scenario, on a slow machine under the race detector.
+// maxWait limits a whole scenario, on a slow machine with the race detector.
 const maxWait = 5 * time.Minute
 
 // startChromium starts a browser with a profile of its own, and returns the
@@ -46,7 +46,8 @@ func startChromium(t *testing.T, more ...chromedp.ExecAllocatorOption) context.C
 		chromedp.Flag("disable-dev-shm-usage", true),
 		chromedp.Flag("disable-features", "Translate,OptimizationHints,MediaRouter"),
 		chromedp.Flag("force-color-profile", "srgb"),
-		// Every name but the loopback's is answered with an error: nothing leaves.
+		// Every other host than the loopback is answered with an error: nothing is sent to the
+		// network.
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"),
 	}, more...)...)
 	t.Cleanup(stop)
@@ -69,7 +70,7 @@ func findChromium(t *testing.T) string {
 	return ""
 }
 
-// startServer serves an App with passwords that cost nothing, and nobody registered.
+// startServer serves an App whose password hashes are cheap, without any account.
 func startServer(t *testing.T) (url string) {
 	t.Helper()
 	hasher, err := passwords.NewHasher(passwords.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}, 0)
@@ -144,8 +145,8 @@ func newTab(t *testing.T, parent context.Context, url string, o ...chromedp.Cont
 	return b
 }
 
-// watchConsole collects what a page complains about, such as a style sheet that
-// the content security policy keeps out.
+// watchConsole collects the errors of a page, such as a style sheet that the content security
+// policy blocks.
 func (b *tab) watchConsole() {
 	messages := chromedp.Console(b.ctx)
 	go func() {
@@ -181,7 +182,7 @@ func (b *tab) navigate(path string) {
 	b.do(chromedp.Navigate(b.url + path))
 }
 
-// fill types into the fields of the page's form, as people do.
+// fill types into the fields of the page's form, as a user does.
 func (b *tab) fill(fields ...string) {
 	b.Helper()
 	for i := 0; i < len(fields); i += 2 {
@@ -189,8 +190,7 @@ func (b *tab) fill(fields ...string) {
 	}
 }
 
-// press clicks on the button or the link with this text, and waits for the page
-// that follows.
+// press clicks on the button or the link with this text, and waits for the next page.
 func (b *tab) press(text string) {
 	b.Helper()
 	at := `//main//*[self::a or self::button][normalize-space()="` + text + `"]`
@@ -199,9 +199,8 @@ func (b *tab) press(text string) {
 	}
 }
 
-// step goes back or forward in the history. It waits for the page to load, or to
-// come back as it was: one that the browser kept in memory does not load again, and
-// is the one that might show what is private.
+// step goes back or forward in the history. It waits for the page to load, or to be shown again
+// from memory, without loading. Such a page is the one that might show private data.
 func (b *tab) step(by int64) {
 	b.Helper()
 	ctx, stop := context.WithCancel(b.ctx)
@@ -231,13 +230,13 @@ func (b *tab) step(by int64) {
 	}
 }
 
-// text returns what is to be read on the page.
+// text returns the visible text of the page.
 func (b *tab) text() string {
 	b.Helper()
 	return run(b, chromedp.Text(chromedp.CSS("main")))
 }
 
-// path returns where the tab is.
+// path returns the path of the tab.
 func (b *tab) path() string {
 	b.Helper()
 	return run(b, chromedp.Location())[len(b.url):]
@@ -260,8 +259,7 @@ func (b *tab) scheme(name string) {
 	}
 }
 
-// photograph keeps a picture of the page in the folder SCREENSHOTS, for who wants
-// to look at the pages.
+// photograph writes a picture of the page to the folder SCREENSHOTS, for a person to look at.
 func (b *tab) photograph(name string) {
 	b.Helper()
 	folder := os.Getenv("SCREENSHOTS")

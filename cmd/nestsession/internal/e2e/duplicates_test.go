@@ -139,7 +139,7 @@ func TestDuplicateCookiesInChromium(t *testing.T) {
 	}
 }
 
-// loginStays logs in, and wants that to last.
+// loginStays logs in, and checks that the login lasts.
 func (b *tab) loginStays() {
 	b.Helper()
 	b.navigate("/app/login")

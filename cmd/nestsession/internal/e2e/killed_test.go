@@ -15,15 +15,15 @@ import (
 	"testing"
 	"time"
 
-	_ "modernc.org/sqlite" // to look at the users' file
+	_ "modernc.org/sqlite" // to read the users' file
 
 	"github.com/nestsession/session/internal/servers"
 )
 
-// Three servers on one store answer requests, and one is killed at whatever moment of a
-// change of the password. Afterwards either the old password counts and nothing has
-// changed, or the new one does, and no session of the old one is logged in anywhere.
-func TestAPasswordChangeHoldsThoughItsServerIsKilled(t *testing.T) {
+// Three servers on one store answer requests, and one is killed at some moment of a change of the
+// password. Afterwards either the old password is valid and nothing has changed, or the new one is,
+// and no session of the old one is logged in anywhere.
+func TestAPasswordChangeSurvivesAKilledServer(t *testing.T) {
 	t.Parallel()
 	for name, store := range map[string]func(*testing.T) string{
 		"SQLite": func(*testing.T) string { return "" },
@@ -100,8 +100,7 @@ func (c *cluster) url(i int) string {
 	return c.urls[i]
 }
 
-// load has somebody else guess at the name and look at pages, on all servers, until the
-// test ends.
+// load guesses at the name and reads pages, on all servers, until the test ends.
 func (c *cluster) load() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
@@ -129,8 +128,8 @@ func (c *cluster) load() {
 	c.Cleanup(func() { cancel(); wg.Wait() })
 }
 
-// post sends a form from an address of its own, and returns the session's cookie that came
-// back. Status 0 is no answer.
+// post sends a form from a new address, and returns the session's cookie in the response. Status 0
+// means no response.
 func (c *cluster) post(node int, path, cookie string, form url.Values) (status int, sid string) {
 	c.mu.Lock()
 	c.clients++
@@ -159,7 +158,7 @@ func (c *cluster) login(node int, password string) (status int, sid string) {
 	return c.post(node, "/login", "", url.Values{"username": {"kim"}, "password": {password}})
 }
 
-// get asks with a cookie.
+// get sends a request with a cookie.
 func (c *cluster) get(node int, path, cookie string) *http.Response {
 	c.Helper()
 	r, err := http.NewRequestWithContext(c.Context(), http.MethodGet, c.url(node)+path, nil)
@@ -203,7 +202,7 @@ func (c *cluster) round(n int, chance *rand.Rand, passwords [2]string) (changed 
 		status, _ := c.post(victim, "/password", sids[victim], url.Values{"current_password": {passwords[0]}, "new_password": {passwords[1]}})
 		answered <- status
 	}()
-	if n%2 == 0 { // as soon as the change is written, and hardly anything after it
+	if n%2 == 0 { // as soon as the change is written, and hardly anything else
 		for c.generation() == before {
 			if time.Since(began) > maxWait {
 				c.Fatalf("round %d: the password was not changed", n)
@@ -216,7 +215,7 @@ func (c *cluster) round(n int, chance *rand.Rand, passwords [2]string) (changed 
 	if err := c.nodes[victim].Process.Kill(); err != nil {
 		c.Fatal(err)
 	}
-	_ = c.nodes[victim].Wait() // says that it was killed
+	_ = c.nodes[victim].Wait() // the error is that it was killed
 	status := <-answered
 	c.start(victim)
 
@@ -241,7 +240,7 @@ func (c *cluster) round(n int, chance *rand.Rand, passwords [2]string) (changed 
 	return changed
 }
 
-// wantEnd expects a stream to tell that its session has ended.
+// wantEnd expects a stream to report that its session has ended.
 func (c *cluster) wantEnd(n int, stream *http.Response) {
 	c.Helper()
 	late := time.AfterFunc(maxWait, func() { _ = stream.Body.Close() })

@@ -11,7 +11,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// How browsers call themselves, and how their users know them.
+// The user agents of browsers, and the names by which users know them.
 const (
 	laptopAgent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 	phoneAgent  = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
@@ -26,8 +26,7 @@ const (
 // milliseconds; the rest is for slow machines.
 const soon = time.Minute
 
-// devices logs the same user in with several browsers, at the addresses of one or
-// several servers.
+// devices logs in the same user with several browsers, at one or several servers.
 func devices(t *testing.T, browser context.Context, urls ...string) (l, p *tab) {
 	t.Helper()
 	l = openAs(t, browser, urls[0], laptopAgent)
@@ -37,8 +36,8 @@ func devices(t *testing.T, browser context.Context, urls ...string) (l, p *tab) 
 	return l, p
 }
 
-// eachSeesTheOther: two windows of one user; one logs the other out, whose page says so
-// without being loaded again.
+// eachSeesTheOther: a user has two windows; one logs the other out, and its page says so without
+// being loaded again.
 func eachSeesTheOther(t *testing.T, browser context.Context) {
 	url := startServer(t)
 	l, p := devices(t, browser, url)
@@ -72,7 +71,7 @@ func eachSeesTheOther(t *testing.T, browser context.Context) {
 	}
 }
 
-// everywhereElse ends all windows but this one, whatever page they are on.
+// everywhereElse ends all windows but this one, whatever page they show.
 func everywhereElse(t *testing.T, browser context.Context) {
 	url := startServer(t)
 	l, p := devices(t, browser, url)
@@ -100,8 +99,8 @@ func everywhereElse(t *testing.T, browser context.Context) {
 	third.wantNothingPrivate("loading again what has ended")
 }
 
-// otherWindows: what ends one window of a browser ends its others; a new password ends
-// none of them, and the list still knows which device is this one.
+// otherWindows: what ends one window of a browser ends its other windows. A new password ends none
+// of them, and the list still marks this device.
 func otherWindows(t *testing.T, browser context.Context) {
 	l, p := devices(t, browser, startServer(t))
 	second := openBeside(t, l)
@@ -165,7 +164,7 @@ func (b *tab) logOutDevice(name string) {
 	}
 }
 
-// mark lets wantEnded see that a page was not loaded again.
+// mark lets wantEnded check that a page was not loaded again.
 func (b *tab) mark() {
 	b.Helper()
 	b.do(chromedp.Evaluate[chromedp.Void](`void (document.body.dataset.marked = "yes")`))
@@ -185,7 +184,7 @@ func (b *tab) wantDevices(names ...string) {
 	}
 }
 
-// awaitDevices waits until the page lists these, by itself.
+// awaitDevices waits until the page lists these devices without being loaded again.
 func (b *tab) awaitDevices(names ...string) {
 	b.Helper()
 	b.await(namesOfDevices + " === " + strconv.Quote(strings.Join(names, ", ")))
@@ -198,8 +197,8 @@ func (b *tab) awaitDevices(names ...string) {
 	}
 }
 
-// wantEnded waits until the page says by itself that it is logged out, and shows nothing
-// else.
+// wantEnded waits until the page says, without being loaded again, that it is logged out, and shows
+// nothing else.
 func (b *tab) wantEnded() {
 	b.Helper()
 	b.await(hasEnded)
@@ -218,7 +217,8 @@ func (b *tab) wantEnded() {
 	b.marked = false
 }
 
-// wantEndedNot gives the page the time of an answer from the server to say it wrongly.
+// wantEndedNot waits for as long as the server takes to answer, and checks that the page is not
+// ended.
 func (b *tab) wantEndedNot() {
 	b.Helper()
 	if ended := run(b, chromedp.Evaluate[bool](`fetch("/me").then(() => `+hasEnded+`)`, chromedp.EvalAwaitPromise)); ended {

@@ -13,8 +13,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// contrasts returns the texts whose contrast with what is behind them is below
-// 4.5 (WCAG 2.2, 1.4.3), and the borders of fields below 3 (1.4.11).
+// contrasts returns the texts whose contrast with their background is below 4.5 (WCAG 2.2, 1.4.3),
+// and the borders of fields below 3 (1.4.11).
 const contrasts = `(() => {
 	const rgb = c => c.match(/[\d.]+/g).map(Number);
 	const light = c => c.slice(0, 3).map(v => v / 255)
@@ -97,7 +97,7 @@ func (b *tab) look(name string) {
 	}
 }
 
-// wantNames fails if a screen reader has no name for something that can be used.
+// wantNames fails if an element that can be used has no name for a screen reader.
 func (b *tab) wantNames(page string) {
 	b.Helper()
 	tree, err := chromedp.Call(b.ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})

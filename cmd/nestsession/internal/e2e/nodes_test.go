@@ -16,7 +16,7 @@ import (
 	"github.com/nestsession/session/internal/servers"
 )
 
-// nodeVariable has the test's own program be the command, so that nodes are processes.
+// nodeVariable makes the test program the command, so that nodes are processes.
 const nodeVariable = "NESTSESSION_E2E_NODE"
 
 func TestMain(m *testing.M) {
@@ -28,8 +28,8 @@ func TestMain(m *testing.M) {
 	os.Exit(servers.Main(m))
 }
 
-// nodesOnRedis and nodesOnSQLite: the devices of a user are on two servers, processes of
-// their own, which share the users, the secret and the store of the sessions.
+// nodesOnRedis and nodesOnSQLite: a user's devices are at two servers in different processes, which
+// share the users, the secret and the session store.
 func nodesOnRedis(t *testing.T, browser context.Context) {
 	r := servers.SharedRedis(t)
 	twoNodes(t, browser, "redis://:"+url.QueryEscape(r.Password())+"@"+r.Addr()+"/0?prefix="+url.QueryEscape(t.Name())+":")
@@ -95,7 +95,7 @@ func launchNode(t *testing.T, folder, store string, flags ...string) (node *exec
 
 func endNode(t *testing.T, node *exec.Cmd) {
 	t.Helper()
-	// Streams that are open do not hold up its end.
+	// Open streams do not delay its end.
 	if err := node.Process.Signal(syscall.SIGINT); err != nil {
 		t.Errorf("ending the server: %v", err)
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/cli"
 )
 
-// startedAgain: who logged in before the server was started again is still logged in,
-// with nothing configured but where the data is.
+// startedAgain: a user who logged in before the server was restarted is still logged in, with
+// nothing configured but the data folder.
 func startedAgain(t *testing.T, browser context.Context) {
 	folder := t.TempDir()
 	address, end := serveCommand(t, folder, "127.0.0.1:0")
@@ -29,7 +29,7 @@ func startedAgain(t *testing.T, browser context.Context) {
 	}
 }
 
-// serveCommand runs `nestsession serve`, and returns where it listens and how to end it.
+// serveCommand runs `nestsession serve`, and returns its address and a function that ends it.
 func serveCommand(t *testing.T, folder, address string) (at string, end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

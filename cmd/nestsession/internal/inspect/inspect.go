@@ -1,4 +1,4 @@
-// Package inspect says what a session's cookie is worth, without telling its id.
+// Package inspect says whether a session's cookie is valid, without printing its id.
 package inspect
 
 import (
@@ -12,20 +12,19 @@ import (
 	"github.com/nestsession/session/cookie"
 )
 
-// Found is a cookie that was looked at.
+// Found is the result.
 type Found struct {
-	Name   string // "" if only a value was given, and no name
+	Name   string // "" if only a value was given, without a name
 	ID     string // as the signature confirms it; a credential
 	Secret int    // the index of the secret that made the signature
 }
 
-// usual are the names that sessions' cookies have by default: those of this program with
-// what tells one server's users from another's, and express-session's.
+// usual are the default names of session cookies: this program's, with or without the part that
+// distinguishes servers, and express-session's.
 var usual = regexp.MustCompile(`^((__Host-|__Secure-)?sid(-[0-9a-f]{8})?|connect\.sid)$`)
 
-// Cookie looks at a cookie: its value, pairs as in a Cookie field, or a whole line of
-// a header. name is the cookie's, "" for those that sessions have by default. The
-// error says what is wrong, without the value.
+// Cookie inspects a cookie: its value, pairs as in a Cookie field, or a whole header line. name is
+// the cookie's name, "" for the default names. The error says what is wrong, without the value.
 func Cookie(text, name string, secrets []string) (Found, error) {
 	value, found, err := pick(text, name)
 	f := Found{Name: found}
@@ -46,7 +45,7 @@ func Cookie(text, name string, secrets []string) (Found, error) {
 	return f, err
 }
 
-// pick finds the value, and its cookie's name if that is there.
+// pick finds the value, and the cookie's name if the text has it.
 func pick(text, name string) (value, found string, err error) {
 	if name != "" {
 		if err := cookie.ValidName(name); err != nil {
@@ -83,7 +82,7 @@ func pick(text, name string) (value, found string, err error) {
 	return "", name, fmt.Errorf("there are %d cookies of this name, one of which another host of the domain may have set: inspect them one at a time; the server takes the one whose session is live, if only one is", n)
 }
 
-// session is the name of the one cookie in text that is a session's by its name.
+// session returns the name of the only cookie in text that is a session's by its name.
 func session(text string) (string, error) {
 	var found []string
 	for pair := range strings.SplitSeq(text, ";") {
@@ -104,8 +103,8 @@ func session(text string) (string, error) {
 // signatureLength is that of a signature: 32 bytes in base64 without padding.
 const signatureLength = 43
 
-// malformed says what of the form is missing. A value that ends within a %-escape is
-// judged without the part of it, as one that was cut off in another place.
+// malformed says what is wrong with the form of a value. A value that ends within a %-escape is
+// judged without that part, as one that was cut off before it.
 func malformed(value string, n int) error {
 	if len(value) > cookie.MaxSize {
 		return fmt.Errorf("the cookie has %d bytes: browsers keep up to %d, and this library none that is longer", len(value), cookie.MaxSize)
@@ -131,10 +130,10 @@ func malformed(value string, n int) error {
 	return errors.New(`the cookie is not of the form "s:", id, dot, signature`)
 }
 
-// partOfEscape is what is left of a %-escape at the end of a value.
+// partOfEscape returns an incomplete %-escape at the end of a value.
 var partOfEscape = regexp.MustCompile(`%[0-9A-Fa-f]?$`)
 
-// unsigned says of a signature that does not verify what can be seen.
+// unsigned says what is known about a signature that does not verify.
 func unsigned(value string, n int) error {
 	raw, err := url.PathUnescape(value)
 	if err != nil {

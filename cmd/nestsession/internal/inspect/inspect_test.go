@@ -8,8 +8,8 @@ import (
 	"github.com/nestsession/session/cookie"
 )
 
-// Of a cookie that was cut off it is said that it was, whatever it is cut within: the
-// signature of one id in 45 has an escape just there.
+// For a cookie that was cut off, the error says so, wherever it was cut: the signature of one id in
+// 45 has an escape exactly there.
 func TestCutCookie(t *testing.T) {
 	t.Parallel()
 	signer, err := cookie.NewSigner("a secret")
@@ -34,7 +34,7 @@ func TestCutCookie(t *testing.T) {
 	}
 }
 
-// What is wrong with an escape is not said of the beginning.
+// An invalid escape is not taken for an escape that was cut off.
 func TestBrokenEscapes(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"s%3Aid%zz.abc", "s%3Aid%.abc", "s%3Aid.abc%2Gx"} {

@@ -6,16 +6,16 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// written is what a document says of when it was written.
+// written is when a document was written, as far as it says.
 type written struct {
-	at      int64 // ms since 1970; 0: it does not say
-	pointer bool  // it is what the new id of the session left behind, the last to be written there
-	over    bool  // it is what the end of the session left behind, or another login
+	at      int64 // ms since 1970; 0: unknown
+	pointer bool  // the record was left behind when the session got a new id; nothing is written to it later
+	over    bool  // the record was left behind when the session ended, or when another login began
 }
 
-// age reads it from a document: this library notes when a session was last saved; of
-// what express-session saved, it is the expiry in the text less the lifetime.
-// The later of the two counts, because express-session keeps our note as it was.
+// age reads the time from a document: this library records when a session was last saved; if
+// express-session has saved it, the time is the expiry in the text minus the lifetime. The later of
+// the two counts, because express-session keeps the library's record unchanged.
 func age(text []byte) written {
 	notes, cookie := document.Read(text)
 	if notes.Over() || notes.Moved() {
@@ -37,7 +37,7 @@ const (
 	older
 )
 
-// compare tells which of two documents of one session was written later.
+// compare reports which of two documents of one session was written later.
 func compare(document, other []byte) order {
 	a, b := age(document), age(other)
 	switch {

@@ -8,15 +8,16 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/move"
 )
 
-// What the end of a session leaves at the source for a while, and what a login does.
+// The records that remain at the source for a while when a session ends, or when another login
+// replaces it.
 const (
 	tombstone = `{"cookie":{"originalMaxAge":null},"__nestsession":{"ended":true}}`
 	loggedIn  = `{"cookie":{"originalMaxAge":null},"__nestsession":{"successor":"next","until":30000,"login":true,"mac":"x"}}`
 )
 
-// It is no session: it is neither copied nor counted, and ends what an earlier run has
-// copied.
-func TestWhatEndedAtTheSourceEndsHere(t *testing.T) {
+// Such a record is no session: it is neither copied nor counted, and it ends what an earlier run
+// has copied.
+func TestSessionsThatEndedAtTheSourceEnd(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]string{"a logout": tombstone, "another login": loggedIn} {
 		t.Run(name, func(t *testing.T) {
@@ -40,7 +41,7 @@ func TestWhatEndedAtTheSourceEndsHere(t *testing.T) {
 	}
 }
 
-func TestWhatEndedAtTheSourceEndsHereUnderItsHash(t *testing.T) {
+func TestSessionsThatEndedAtTheSourceEndUnderTheirHash(t *testing.T) {
 	t.Parallel()
 	from, to := newPlace(t), newPlace(t)
 	from.put(t, "plain", "", tombstone, soon)
@@ -49,7 +50,7 @@ func TestWhatEndedAtTheSourceEndsHereUnderItsHash(t *testing.T) {
 	to.isNot(t, session.RecordID("app", "plain"))
 }
 
-// Of what has ended at the destination nothing is said to be ended once more.
+// A session that has ended at the destination is not reported as ended again.
 func TestEndMissingCountsNoEnds(t *testing.T) {
 	t.Parallel()
 	from, to := newPlace(t), newPlace(t)

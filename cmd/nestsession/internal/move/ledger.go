@@ -15,13 +15,13 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// Ledger remembers in a file which sessions a destination has had, over all runs, so that
-// one that was ended there is not brought back by the next run. It holds digests of keys,
-// which are worth nothing to a thief.
+// Ledger records in a file which sessions a destination has had, over all runs, so that the next
+// run does not bring back a session that was ended there. It has digests of keys, which are of no
+// use to a thief.
 type Ledger struct {
 	path  string
 	found bool
-	whole int64    // how much of the file is whole entries
+	whole int64    // the length of the whole entries in the file
 	file  *os.File // nil before Begin
 
 	mu    sync.Mutex
@@ -36,11 +36,10 @@ const (
 	entrySize  = len(digest{}) + 8
 )
 
-// errLedger marks what went wrong with the ledger, for which there is no trying again.
+// errLedger marks errors of the ledger, after which the copy does not try again.
 var errLedger = errors.New("the ledger of what was copied")
 
-// ReadLedger reads the file, if there is one, and changes nothing. With anew what it says
-// is forgotten.
+// ReadLedger reads the file, if it exists, and changes nothing. With anew, it ignores the content.
 func ReadLedger(path string, anew bool) (*Ledger, error) {
 	l := &Ledger{path: path, known: map[digest]int64{}}
 	text, err := os.ReadFile(path)
@@ -58,12 +57,12 @@ func ReadLedger(path string, anew bool) (*Ledger, error) {
 	for ; len(entries) >= entrySize; entries = entries[entrySize:] {
 		l.known[digest(entries[:len(digest{})])] = int64(binary.BigEndian.Uint64(entries[len(digest{}):]))
 	}
-	l.whole = int64(len(text) - len(entries)) // the end of the machine may have cut the last one
+	l.whole = int64(len(text) - len(entries)) // the last entry may be incomplete after a crash of the machine
 	return l, nil
 }
 
-// Begin makes the file ready for what is copied, and makes it if there is none, readable
-// only by its owner.
+// Begin prepares the file for writing, and makes it if it does not exist, readable only by its
+// owner.
 func (l *Ledger) Begin() error {
 	err := os.MkdirAll(filepath.Dir(l.path), 0o700)
 	if err == nil {
@@ -84,7 +83,7 @@ func (l *Ledger) Begin() error {
 // Found reports whether an earlier run has left the file.
 func (l *Ledger) Found() bool { return l.found }
 
-// Live is how many sessions the destination would still have if none had ended there.
+// Live returns how many sessions the destination would still have if none had ended there.
 func (l *Ledger) Live(now time.Time) (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -104,9 +103,8 @@ func (l *Ledger) Close() error {
 	return errors.Join(l.file.Sync(), l.file.Close())
 }
 
-// had reports whether the destination has had the session, and would have it still if it
-// had not ended there. One whose copy has expired there may have been used at the source
-// since.
+// had reports whether the destination has had the session, and would still have it if it had not
+// ended there. A session whose copy has expired there may have been used at the source since.
 func (l *Ledger) had(key string, now time.Time) bool {
 	if l == nil {
 		return false
@@ -117,8 +115,8 @@ func (l *Ledger) had(key string, now time.Time) bool {
 	return known && (expires == 0 || expires > now.UnixMilli())
 }
 
-// add notes that the destination has the session until then. It is with the system when add
-// returns, so that it outlives this process.
+// add records that the destination has the session until then. The operating system has the entry
+// when add returns, so the entry outlives this process.
 func (l *Ledger) add(key string, expires time.Time) error {
 	if l == nil {
 		return nil
@@ -146,7 +144,7 @@ func digestOf(key string) digest {
 	return digest(sum[:len(digest{})])
 }
 
-// noted notes what has become of a record: until when the destination has it.
+// noted records the outcome of a record: until when the destination has it.
 func (m *Mover) noted(why Outcome, err error, key string, until time.Time) (Outcome, error) {
 	if err != nil {
 		return why, err
@@ -157,7 +155,7 @@ func (m *Mover) noted(why Outcome, err error, key string, until time.Time) (Outc
 	return why, nil
 }
 
-// longer is the later of two expiries, of which none is the latest.
+// longer returns the later of two expiries. Zero, for a session that never expires, is the latest.
 func longer(r, there store.Record) time.Time {
 	if r.Expires.IsZero() || there.Expires.IsZero() {
 		return time.Time{}

@@ -37,8 +37,8 @@ func (r remembered) run(t *testing.T, from, to store.Store, now func() time.Time
 	}
 }
 
-// A session that was ended at the destination stays ended, whatever is run again.
-func TestWhatWasEndedThereStaysEnded(t *testing.T) {
+// A session that was ended at the destination stays ended, however often the copy runs.
+func TestSessionsEndedAtTheDestinationStayEnded(t *testing.T) {
 	t.Parallel()
 	from, to, ledger := newPlace(t), newPlace(t), remember(t)
 	from.put(t, "kept", "", saved("ada", 1), soon)
@@ -58,8 +58,9 @@ func TestWhatWasEndedThereStaysEnded(t *testing.T) {
 	to.isNot(t, "lasting")
 }
 
-// What was there before, and is ended later, has not been copied and stays ended too.
-func TestWhatTheDestinationHadItselfStaysEnded(t *testing.T) {
+// A session that the destination had before the first copy, and that is ended later, stays ended
+// too.
+func TestOtherSessionsOfTheDestinationStayEnded(t *testing.T) {
 	t.Parallel()
 	for name, there := range map[string]string{"the same": saved("ada", 1), "newer": saved("ada", 2), "not comparable": "text"} {
 		t.Run(name, func(t *testing.T) {
@@ -77,7 +78,7 @@ func TestWhatTheDestinationHadItselfStaysEnded(t *testing.T) {
 	}
 }
 
-// What a session's end leaves behind for a while is newer than any session.
+// The record that remains when a session ends counts as newer than any session.
 func TestAnEndIsNewerThanTheSession(t *testing.T) {
 	t.Parallel()
 	from, to := newPlace(t), newPlace(t)
@@ -88,14 +89,14 @@ func TestAnEndIsNewerThanTheSession(t *testing.T) {
 	to.is(t, "a", "", end, soon)
 }
 
-// A session that was used at the source after the first copy outlives that copy, and is
-// brought again.
+// A session that was used at the source after the first copy outlives that copy, and is copied
+// again.
 func TestACopyThatExpiredIsBroughtAgain(t *testing.T) {
 	t.Parallel()
 	from, to, ledger := newPlace(t), newPlace(t), remember(t)
 	from.put(t, "a", "", saved("ada", 1), soon)
 	ledger.run(t, from, to, nil, map[move.Outcome]int64{move.Copied: 1})
-	if err := to.Delete(t.Context(), "a"); err != nil { // as its expiry does
+	if err := to.Delete(t.Context(), "a"); err != nil { // as its expiry shows
 		t.Fatal(err)
 	}
 	later := soon.Add(time.Hour)
@@ -106,7 +107,7 @@ func TestACopyThatExpiredIsBroughtAgain(t *testing.T) {
 	to.is(t, "a", "", saved("ada", 1), later)
 }
 
-// A run that ends with the machine loses at most the entry that it was writing.
+// A run that ends in a crash of the machine loses at most the entry that it was writing.
 func TestALedgerThatWasCutIsRead(t *testing.T) {
 	t.Parallel()
 	from, to, ledger := newPlace(t), newPlace(t), remember(t)
@@ -127,7 +128,7 @@ func TestALedgerThatWasCutIsRead(t *testing.T) {
 	}
 }
 
-// A ledger that cannot be written ends the copy: what was not noted could come back.
+// If the ledger cannot be written, the copy ends: an unrecorded session could be brought back.
 func TestALedgerThatCannotBeWrittenEndsTheCopy(t *testing.T) {
 	t.Parallel()
 	from, to, path := newPlace(t), newPlace(t), remember(t)
@@ -144,7 +145,7 @@ func TestALedgerThatCannotBeWrittenEndsTheCopy(t *testing.T) {
 	}
 }
 
-// Nobody learns from it which sessions there are, and another file is not taken for one.
+// The file does not reveal which sessions exist, and another file is refused.
 func TestALedgerHoldsNoKeys(t *testing.T) {
 	t.Parallel()
 	from, to, ledger := newPlace(t), newPlace(t), remember(t)

@@ -9,10 +9,9 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// EndMissing ends the sessions at the destination that the source has no more: those
-// that were ended there after an earlier copy brought them here. It must be the only
-// one that writes to the destination, and is run after Run, which must have found
-// something: a source that is empty is most likely the wrong one.
+// EndMissing ends the sessions at the destination that the source no longer has, because they were
+// ended there after an earlier copy. No other program may write to the destination. Call it after
+// Run, which must have found something: an empty source is most likely the wrong one.
 func (m *Mover) EndMissing(ctx context.Context) error {
 	if m.tally.read.Load() == 0 {
 		return errors.New("the source has no sessions: nothing is ended at the destination, in case that it is the wrong one")

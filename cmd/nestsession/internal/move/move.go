@@ -1,7 +1,6 @@
-// Package move copies sessions from one store to another while both stay what they
-// are: nothing of the source is changed, nothing newer at the destination is overwritten,
-// and nothing that was ended there is brought back, so that a copy that was interrupted is
-// run again to be finished.
+// Package move copies sessions from one store to another while both are in use: it changes nothing
+// at the source, overwrites nothing newer at the destination, and brings back nothing that was
+// ended there. An interrupted copy can be run again.
 package move
 
 import (
@@ -15,29 +14,28 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// DefaultWorkers is how many records are under way at once.
+// DefaultWorkers is how many records are copied concurrently.
 const DefaultWorkers = 16
 
-// Options say how sessions are copied. The zero value copies them as they are.
+// Options configure a copy. The zero value copies sessions as they are.
 type Options struct {
-	// Workers is how many records are under way at once, and with it how much memory is
-	// used. 0: DefaultWorkers.
+	// Workers is how many records are copied concurrently, which determines how much memory the
+	// copy needs. 0: DefaultWorkers.
 	Workers int
 
-	// HashIDs keeps records under the hash of their id: the source is keyed by the ids
-	// of cookies, the destination by hashes of them and of Scope, which is
-	// session.Config.Scope there.
+	// HashIDs replaces ids with their hashes: the keys at the source are the ids in cookies, those
+	// at the destination their hashes with Scope, which is session.Config.Scope there.
 	HashIDs bool
 	Scope   string
 
-	// Ownerless says that the destination keeps no owner but that in the document.
+	// Ownerless says that the destination keeps an owner only in the document.
 	Ownerless bool
 
-	// Ledger remembers what the destination has had. Nil: it is taken to have had nothing.
+	// Ledger records what the destination has had. Nil: it has had nothing.
 	Ledger *Ledger
 
-	// Left is called for each record that was not copied, one at a time, with the key at the
-	// source and the reason. Nil: it is not called.
+	// Left is called for each record that was not copied, with the key at the source and the
+	// reason, from one goroutine at a time. Nil: it is not called.
 	Left func(key string, why Outcome, err error)
 
 	// Now is the clock. Nil: time.Now.
@@ -72,11 +70,11 @@ func New(from, to store.Store, o Options) *Mover {
 	return &Mover{from: from, to: to, o: o}
 }
 
-// Report is how far the copy is. It may be called at any time.
+// Report returns the progress. It may be called at any time.
 func (m *Mover) Report() Report { return m.tally.report() }
 
-// Run copies until all is done, ctx ends, or one of the stores fails; what is under
-// way is then finished first, so that the Report counts each record that was read.
+// Run copies until all is done, ctx ends, or one of the stores fails. It finishes the records in
+// progress first, so that the Report counts each record that was read.
 func (m *Mover) Run(ctx context.Context) error {
 	lister, ok := store.As[store.Lister](m.from)
 	if !ok {
@@ -102,7 +100,7 @@ func (m *Mover) Run(ctx context.Context) error {
 	return err
 }
 
-// feed hands out the records of the source.
+// feed passes the records of the source to the workers.
 func (m *Mover) feed(ctx context.Context, lister store.Lister, records chan<- store.Record) error {
 	for r, err := range lister.List(ctx, "") {
 		if err != nil {
@@ -113,18 +111,18 @@ func (m *Mover) feed(ctx context.Context, lister store.Lister, records chan<- st
 		case records <- r:
 		case <-ctx.Done():
 			m.tally.read.Add(-1)
-			return nil // Run has the cause
+			return nil // Run returns the cause
 		}
 	}
 	return nil
 }
 
-// one brings one record over, and counts what became of it.
+// one copies one record, and counts the outcome.
 func (m *Mover) one(ctx context.Context, r store.Record) {
 	key := r.ID
 	why, err := m.prepare(&r)
 	if why == ended {
-		m.tally.read.Add(-1) // it is no session any more
+		m.tally.read.Add(-1) // it has ended
 		if err := m.endThere(ctx, r.ID); err != nil {
 			m.stop(err)
 		}
@@ -134,7 +132,7 @@ func (m *Mover) one(ctx context.Context, r store.Record) {
 		why, err = m.persist(ctx, r)
 	}
 	if why == "" {
-		m.tally.read.Add(-1) // not finished; the next run will
+		m.tally.read.Add(-1) // not finished; the next run will copy it
 		m.stop(err)
 		return
 	}
@@ -152,7 +150,7 @@ func (m *Mover) one(ctx context.Context, r store.Record) {
 	}
 }
 
-// prepare sees whether a record can be copied at all, and under which key.
+// prepare decides whether a record can be copied, and under which key.
 func (m *Mover) prepare(r *store.Record) (Outcome, error) {
 	at := age(r.Data)
 	if at.over && m.o.HashIDs {
@@ -169,7 +167,7 @@ func (m *Mover) prepare(r *store.Record) (Outcome, error) {
 	}
 	if m.o.HashIDs {
 		if at.pointer {
-			return Pointer, nil // the key that it points to is in its document, as an id
+			return Pointer, nil // the document has the id, not the key, of the session that it leads to
 		}
 		r.ID = session.RecordID(m.o.Scope, r.ID)
 	}

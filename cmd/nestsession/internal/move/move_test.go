@@ -29,12 +29,12 @@ func TestCopiesAllAndLeavesTheSourceAsItWas(t *testing.T) {
 		p.is(t, "d", "", saved("dan", 1), time.Time{})
 	}
 	to.is(t, "other", "user:9", saved("eve", 1), soon)
-	// Again: nothing is done.
+	// A second run does nothing.
 	to.create = func(store.Record) error { return store.ErrExists }
 	run(t, from, to, move.Options{}, map[move.Outcome]int64{move.Same: 4})
 }
 
-func TestWhatIsNewerStays(t *testing.T) {
+func TestNewerSessionsStay(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		from, to string
@@ -70,7 +70,7 @@ func TestWhatIsNewerStays(t *testing.T) {
 	}
 }
 
-// nodeAfterUs is what express-session saved of a session that we saved first.
+// nodeAfterUs is a document that express-session saved after this library.
 func nodeAfterUs(at int) string {
 	doc := savedByNode("ada", at)
 	return doc[:len(doc)-1] + `,"__nestsession":{"created":1000,"used":1000}}`
@@ -102,8 +102,7 @@ func TestTheLaterExpiryCounts(t *testing.T) {
 	}
 }
 
-// What is written at the destination between the look at it and the update is looked
-// at again.
+// A write at the destination between the copy's load and its update makes the copy load again.
 func TestAWriteThatComesBetweenIsNotOverwritten(t *testing.T) {
 	t.Parallel()
 	from, to := newPlace(t), newPlace(t)
@@ -158,7 +157,7 @@ func TestOwnersAreNotLost(t *testing.T) {
 	run(t, from, to, move.Options{}, map[move.Outcome]int64{move.Copied: 1, move.Same: 2})
 }
 
-func TestBrokenOffAndRunAgain(t *testing.T) {
+func TestInterruptedAndRunAgain(t *testing.T) {
 	t.Parallel()
 	const n = 500
 	from, to := newPlace(t), newPlace(t)

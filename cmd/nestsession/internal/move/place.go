@@ -10,14 +10,14 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// rounding is by how much a store may round an expiry: those of some npm packages
-// keep whole seconds.
+// rounding is by how much a store may round an expiry: the stores of some npm packages keep whole
+// seconds.
 const rounding = time.Second
 
-// maxTries bounds how often a record is looked at again that others write meanwhile.
+// maxTries limits how often a record is loaded again because others write it meanwhile.
 const maxTries = 20
 
-// place brings a record to the destination, unless what is there is newer.
+// place writes a record to the destination, unless the destination has a newer one.
 func (m *Mover) place(ctx context.Context, r store.Record) (Outcome, error) {
 	had := m.o.Ledger.had(r.ID, m.o.Now())
 	for range maxTries {
@@ -52,7 +52,7 @@ func (m *Mover) place(ctx context.Context, r store.Record) (Outcome, error) {
 	return "", fmt.Errorf("it is written all the time")
 }
 
-// settle decides between a record and what is there under its key.
+// settle chooses between a record and the one under its key at the destination.
 func (m *Mover) settle(ctx context.Context, r, there store.Record) (Outcome, error) {
 	if bytes.Equal(r.Data, there.Data) && r.Owner == there.Owner {
 		if r.Expires.IsZero() || there.Expires.IsZero() || r.Expires.Sub(there.Expires) < rounding {
@@ -75,15 +75,14 @@ func (m *Mover) settle(ctx context.Context, r, there store.Record) (Outcome, err
 }
 
 const (
-	callTime   = 10 * time.Second       // a destination answers within it, or is taken not to
-	refusals   = 3                      // of a record by a destination that answers
+	callTime   = 10 * time.Second       // a destination that takes longer counts as down
+	refusals   = 3                      // limit for a record at a destination that answers
 	firstPause = 100 * time.Millisecond // between two tries; doubled each time
 	longPause  = 2 * time.Second
 )
 
-// persist is place, repeated while a destination is down for a while. A record that a
-// running destination refuses is left. Without an outcome nothing more can be done, for the
-// reason of the error.
+// persist calls place again while the destination is down for a while. A record that a running
+// destination refuses is not copied. An error means that the copy cannot continue.
 func (m *Mover) persist(ctx context.Context, r store.Record) (Outcome, error) {
 	begun, pause, refused := time.Now(), firstPause, 0
 	for {
@@ -113,15 +112,15 @@ func (m *Mover) persist(ctx context.Context, r store.Record) (Outcome, error) {
 	}
 }
 
-// try is place with a timeout. It is not canceled with the copy: a record that is under way
-// is finished and counted.
+// try calls place with a timeout. It is not canceled with the copy: a record in progress is
+// finished and counted.
 func (m *Mover) try(ctx context.Context, r store.Record) (Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()
 	return m.place(ctx, r)
 }
 
-// answers reports whether the destination does.
+// answers reports whether the destination answers.
 func (m *Mover) answers(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()

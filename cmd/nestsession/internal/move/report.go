@@ -6,10 +6,10 @@ import (
 	"sync/atomic"
 )
 
-// Outcome is what became of a record, in words that follow a number.
+// Outcome is the result for one record, in words that follow a number.
 type Outcome string
 
-// What becomes of records.
+// The outcomes.
 const (
 	Copied   Outcome = "copied"
 	Replaced Outcome = "copied over an older one"
@@ -27,7 +27,7 @@ const (
 
 	Ended Outcome = "ended at the destination, because the source has them no more"
 
-	// ended is what the end of a session has left at the source for a while. It is no
+	// ended is a record that remains at the source for a while after the end of a session. It is no
 	// session, and not counted.
 	ended Outcome = "ended"
 )
@@ -43,22 +43,23 @@ func (o Outcome) left() bool {
 	return true
 }
 
-// Report is how many records were read, and what became of them.
+// Report is how many records were read, by their outcomes.
 type Report struct {
 	Read   int64
 	Counts map[Outcome]int64
 
-	// Refusal is why the destination refused the first that it did; nil if none.
+	// Refusal is the reason for the first record that the destination refused; nil if there is
+	// none.
 	Refusal error
 }
 
-// Failed is how many records of the source somebody has to look after: those that
-// could not be brought, and those of which nothing tells which is the newer.
+// Failed returns how many records of the source need attention: those that could not be copied, and
+// those for which it is unclear which one is newer.
 func (r Report) Failed() int64 {
 	return r.Counts[Unclear] + r.Counts[Refused] + r.Counts[OwnerLost]
 }
 
-// tally counts.
+// tally counts the outcomes.
 type tally struct {
 	read   atomic.Int64
 	counts [12]atomic.Int64 // by the index in Outcomes
@@ -94,11 +95,10 @@ func (t *tally) report() Report {
 	return r
 }
 
-// manyRefusals is how many records are refused, with none that is taken, before the
-// rest is spared.
+// manyRefusals is after how many refused records, with none accepted, the copy ends.
 const manyRefusals = 20
 
-// hopeless is the error of a destination that refuses all that it is given.
+// hopeless is the error for a destination that refuses every record.
 func (t *tally) hopeless() error {
 	r := t.report()
 	n := r.Counts[Refused]

@@ -14,11 +14,11 @@ import (
 	"github.com/nestsession/session/store/memstore"
 )
 
-// place is a store in memory that can be made to fail.
+// place is a store in memory that a test can make fail.
 type place struct {
 	*memstore.Store
-	create func(store.Record) error // before a creation; nil: nothing is
-	update func(store.Record) error // before an update
+	create func(store.Record) error // called before a Create; nil: nothing is
+	update func(store.Record) error // called before an Update
 	ping   func() error
 }
 
@@ -54,7 +54,7 @@ func (p *place) Ping(context.Context) error {
 	return nil
 }
 
-// soon is an expiry to the millisecond, as stores keep it.
+// soon returns an expiry to the millisecond, as stores keep it.
 var soon = time.Now().Add(time.Hour).Truncate(time.Millisecond)
 
 func (p *place) put(t *testing.T, id, owner, document string, expires time.Time) {
@@ -64,7 +64,7 @@ func (p *place) put(t *testing.T, id, owner, document string, expires time.Time)
 	}
 }
 
-// is fails unless the store holds this record.
+// is fails unless the store has this record.
 func (p *place) is(t *testing.T, id, owner, document string, expires time.Time) {
 	t.Helper()
 	r, err := p.Load(t.Context(), id)
@@ -91,19 +91,19 @@ func (p *place) size(t *testing.T) (n int) {
 	return n
 }
 
-// saved is a document as this library saves it, so many seconds after the epoch.
+// saved returns a document as this library saves it, so many seconds after the epoch.
 func saved(user string, at int) string {
 	return fmt.Sprintf(`{"cookie":{"originalMaxAge":null,"expires":null},"user":%q,"__nestsession":{"created":1000,"used":%d}}`, user, at*1000)
 }
 
-// savedByNode is a document as express-session saves it with a maxAge of an hour.
+// savedByNode returns a document as express-session saves it with a maxAge of an hour.
 func savedByNode(user string, at int) string {
 	return fmt.Sprintf(`{"cookie":{"originalMaxAge":3600000,"expires":%q},"user":%q}`, time.Unix(int64(at+3600), 0).UTC().Format("2006-01-02T15:04:05.000Z"), user)
 }
 
 const pointer = `{"cookie":{"originalMaxAge":3600000,"expires":"1970-01-01T00:00:30.000Z"},"__nestsession":{"successor":"next","until":30000}}`
 
-// run copies, and fails unless so many records came to these ends.
+// run copies, and fails unless the outcomes are these.
 func run(t *testing.T, from, to store.Store, o move.Options, want map[move.Outcome]int64) {
 	t.Helper()
 	m := move.New(from, to, o)

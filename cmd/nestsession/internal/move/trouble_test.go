@@ -70,9 +70,8 @@ func TestAFullDestinationEndsTheCopy(t *testing.T) {
 	counted(t, m, map[move.Outcome]int64{})
 }
 
-// A destination that is away for a while is waited for, and one that stays away is
-// not waited for for ever.
-func TestDestinationThatIsAway(t *testing.T) {
+// The copy waits for a destination that is down for a while, and gives up if it stays down.
+func TestDestinationThatIsDown(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		away time.Duration
@@ -138,7 +137,7 @@ func TestASourceThatFailsIsNotTakenForItsEnd(t *testing.T) {
 	counted(t, m, map[move.Outcome]int64{move.Copied: 5})
 }
 
-// No more records are under way, and in memory, than there are workers.
+// Not more records are in progress, and in memory, than there are workers.
 func TestNoMoreThanTheWorkersAreUnderWay(t *testing.T) {
 	t.Parallel()
 	from, to := newPlace(t), newPlace(t)
@@ -157,7 +156,7 @@ func TestNoMoreThanTheWorkersAreUnderWay(t *testing.T) {
 		return nil
 	}
 	run(t, source, to, move.Options{Workers: 3}, map[move.Outcome]int64{move.Copied: 2000})
-	if most.Load() > 3+1 { // and one that waits to be taken
+	if most.Load() > 3+1 { // and one that waits for a worker
 		t.Errorf("%d were under way at once", most.Load())
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/alexedwards/argon2id"
 )
 
-// Enter takes a place of the hasher.
+// Enter takes one of the places for hashing.
 func Enter(h *Hasher, t *testing.T) (leave func()) {
 	t.Helper()
 	leave, err := h.enter(t.Context())
@@ -18,10 +18,10 @@ func Enter(h *Hasher, t *testing.T) (leave func()) {
 	return leave
 }
 
-// Waiting is how many wait for a place.
+// Waiting returns how many callers wait for a place.
 func Waiting(h *Hasher) int64 { return h.waiting.Load() }
 
-// CountChecks returns what tells the hashes that were computed from now on.
+// CountChecks returns a function that returns how many hashes were computed since.
 func CountChecks(h *Hasher) (computed func() []string) {
 	var mu sync.Mutex
 	var all []string

@@ -22,12 +22,12 @@ var common = sync.OnceValue(func() map[string]struct{} {
 	return set
 })
 
-// enough is how many characters a password has to have beyond what everybody would try:
-// rows of keys, the username, the name of the service.
+// enough is how many characters a password must have beyond those that attackers try first: rows of
+// keys, the username, the name of the service.
 const enough = 8
 
-// isCommon reports whether guessers try the password early: it is on the list, repeats a
-// shorter text, or is little more than rows of keys, digits or letters. ASVS 5.0, 6.2.4.
+// isCommon reports whether attackers try the password early: it is on the list, repeats a shorter
+// text, or has little more than rows of keys, digits or letters (ASVS 5.0, 6.2.4).
 func isCommon(normal string) bool {
 	lower := strings.ToLower(normal)
 	if _, found := common()[lower]; found {
@@ -37,8 +37,8 @@ func isCommon(normal string) bool {
 	return period(letters) < MinLength || beyondRuns(letters) < enough
 }
 
-// period is the length of the text that letters repeats, the last time perhaps in part;
-// it is all of letters where nothing is repeated.
+// period returns the length of the text that letters repeats, the last time perhaps in part; the
+// length of letters if nothing is repeated.
 func period(letters []rune) int {
 	for p := 1; p <= len(letters)/2; p++ {
 		repeats := true
@@ -52,7 +52,7 @@ func period(letters []rune) int {
 	return len(letters)
 }
 
-// rows are what fingers run along. Reversed they count as well.
+// rows are keys, digits and letters in their order. Their reverse counts as well.
 var rows = func() [][]rune {
 	texts := []string{
 		"abcdefghijklmnopqrstuvwxyz", "01234567890",
@@ -72,10 +72,10 @@ var rows = func() [][]rune {
 	return all
 }()
 
-// minRun is how many keys in a row are no accident.
+// minRun is how many neighboring keys are not a coincidence.
 const minRun = 3
 
-// beyondRuns counts the characters, and each run along a row or of one key as one.
+// beyondRuns counts the characters, with each run along a row or of one key as one.
 func beyondRuns(letters []rune) (n int) {
 	for i := 0; i < len(letters); n++ {
 		if l := runLength(letters[i:]); l >= minRun {
@@ -107,18 +107,18 @@ func runLength(letters []rune) int {
 	return best
 }
 
-// service is what this program is called, in the words that a user might take.
+// service are the words for this program that a user might choose.
 var service = []string{"nest session", "nest-session", "nestsession"}
 
-// isContext reports whether little is left of the password without the username, its
-// parts and the name of the service. ASVS 5.0, 6.2.11.
+// isContext reports whether the password has little more than the username, its parts and the name
+// of the service (ASVS 5.0, 6.2.11).
 func isContext(normal, username string) bool {
 	rest, username := strings.ToLower(normal), strings.ToLower(username)
 	words := append([]string{username}, service...)
 	words = append(words, strings.FieldsFunc(username, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })...)
 	found := false
 	for _, word := range words {
-		// A name of one or two letters is in every text.
+		// Almost every text contains a name of one or two letters.
 		if utf8.RuneCountInString(word) >= minRun && strings.Contains(rest, word) {
 			rest, found = strings.ReplaceAll(rest, word, ""), true
 		}

@@ -12,12 +12,12 @@ import (
 	"github.com/alexedwards/argon2id"
 )
 
-// ErrBusy says that no place for hashing became free in time: before the context
-// ended or within [MaxWait], or that [MaxWaiting] others wait already.
+// ErrBusy means that no place for hashing became free in time: before the context ended or within
+// [MaxWait], or that [MaxWaiting] callers wait already.
 var ErrBusy = errors.New("passwords: too many passwords are being checked")
 
-// The bounds of the queue for hashing. MaxWait is how long a hash waits for its turn;
-// after that time everybody who waits now has been served or has gone.
+// The limits of the queue for hashing. MaxWait is how long a hash waits for its turn; after that
+// time every caller that waits now has been served or has given up.
 const (
 	MaxWait    = 20 * time.Second
 	MaxWaiting = 1000
@@ -97,7 +97,7 @@ func (h *Hasher) Verify(ctx context.Context, password, phc string) (match, outda
 }
 
 func (h *Hasher) enter(ctx context.Context) (leave func(), err error) {
-	// A request that was given up must not win a free place by chance.
+	// A canceled request must not win a free place by chance.
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
 	}

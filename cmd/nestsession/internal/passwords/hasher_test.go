@@ -11,7 +11,7 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
 )
 
-// cheap takes microseconds.
+// cheap are parameters with which a hash takes microseconds.
 var cheap = passwords.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
 func hasher(t *testing.T, p passwords.Params, atOnce int) *passwords.Hasher {
@@ -79,7 +79,7 @@ func TestVerifyOfADamagedHashIsAnErrorAndNoMatch(t *testing.T) {
 	}
 }
 
-// What waits takes no memory; what is given up while it waits does no work.
+// A hash that waits takes no memory, and one that is canceled while it waits is not computed.
 func TestHashesAtOnceAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -115,7 +115,7 @@ func TestHashesAtOnceAreBounded(t *testing.T) {
 	})
 }
 
-// Many at once wait for their turn; one more than the queue holds is refused at once.
+// Several hashes wait for their turn. One more than fit into the queue is refused at once.
 func TestTheQueueForHashingIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 // damaged, or somebody wrote it to exhaust the memory of the machine.
 var ErrParameters = errors.New("passwords: the parameters of the stored hash cannot be")
 
-// The bounds of a hash that is looked at. They leave room for every setting that OWASP
-// or RFC 9106 names for logins.
+// The limits for a stored hash that is checked. They allow every setting that OWASP or RFC 9106
+// recommends for logins.
 const (
 	maxMemory     = 256 << 10 // KiB: 256 MiB
 	maxIterations = 64
@@ -24,8 +24,8 @@ const (
 	maxPHC        = 512
 )
 
-// reasonable refuses what must not be computed: argon2 takes the memory that a hash names,
-// panics where it names no lanes or iterations, and an empty key equals every other one.
+// reasonable refuses hashes that must not be computed: argon2 allocates the memory that a hash
+// names and panics without lanes or iterations, and an empty key equals every other one.
 func reasonable(phc string) error {
 	if len(phc) > maxPHC {
 		return fmt.Errorf("%w: it has %d bytes", ErrParameters, len(phc))

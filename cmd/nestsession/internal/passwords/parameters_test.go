@@ -9,7 +9,7 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
 )
 
-// Whoever can write a hash must not be able to end the process, or to log in.
+// An attacker who can write a hash must not be able to end the process, or to log in.
 func TestAHashWithAbsurdParametersIsAnErrorAndComputesNothing(t *testing.T) {
 	t.Parallel()
 	h := hasher(t, cheap, 0)
@@ -54,9 +54,9 @@ func TestAHashWithAbsurdParametersIsAnErrorAndComputesNothing(t *testing.T) {
 	}
 }
 
-// The time of an answer must not say that there is no account: what is computed for
-// nobody has the cost of what is computed for somebody.
-func TestNobodysPasswordCostsTheSameHash(t *testing.T) {
+// The time of an answer must not show that there is no account: the hash for an unknown user costs
+// as much as that for a known one.
+func TestUnknownUserCostsTheSameHash(t *testing.T) {
 	t.Parallel()
 	h := hasher(t, cheap, 0)
 	phc, err := h.Hash(t.Context(), "correct horse battery")

@@ -16,7 +16,7 @@ const (
 	MaxLength = 256
 )
 
-// The reasons why a password is not acceptable. Package web/text has the words for users.
+// The reasons why a password is not acceptable. Package web/text has the sentences for users.
 var (
 	ErrTooShort = fmt.Errorf("passwords: the password has fewer than %d characters", MinLength)
 	ErrTooLong  = fmt.Errorf("passwords: the password has more than %d characters", MaxLength)
@@ -25,13 +25,13 @@ var (
 	ErrCommon   = errors.New("passwords: the password is among the first that are guessed")
 )
 
-// Normalize brings a password to the form that is hashed, so that the same
-// password typed on another keyboard is the same password: OpaqueString of
-// RFC 8265 (canonical composition, every kind of space the plain one). It reports false for
-// what no password can be, which the caller then treats as a wrong password.
+// Normalize returns the form of a password that is hashed, so that the same password typed on
+// another keyboard is the same: OpaqueString of RFC 8265 (canonical composition, every kind of
+// space becomes the plain one). It reports false for a text that cannot be a password, which the
+// caller then treats as a wrong password.
 func Normalize(password string) (string, bool) {
-	// Composition can shorten a text, but never by as much as this. Of bytes that are
-	// no UTF-8, the profile would make one and the same replacement character.
+	// Composition can shorten a text, but never by this much. The profile would replace all invalid
+	// UTF-8 with the same character.
 	if len(password) > 4*utf8.UTFMax*MaxLength || !utf8.ValidString(password) {
 		return "", false
 	}

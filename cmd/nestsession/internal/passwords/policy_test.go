@@ -55,7 +55,7 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// A phone and a desktop send the same letters in different forms.
+// A phone and a desktop encode the same letters in different ways.
 func TestThePasswordTypedOnAnotherKeyboardIsTheSame(t *testing.T) {
 	t.Parallel()
 	composed, decomposed := "caf\u00e9 \ube44\ubc00\ubc88\ud638 battery", "cafe\u0301\u00a0\u1107\u1175\u1106\u1175\u11af\u1107\u1165\u11ab\u1112\u1169 battery"
@@ -68,7 +68,7 @@ func TestThePasswordTypedOnAnotherKeyboardIsTheSame(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 6.2.4: at least the 3,000 commonest that are long enough.
+// ASVS 5.0, 6.2.4: at least the 3,000 most common passwords that are long enough.
 func TestTheListOfCommonPasswordsIsLongEnough(t *testing.T) {
 	t.Parallel()
 	n := 0
@@ -82,7 +82,7 @@ func TestTheListOfCommonPasswordsIsLongEnough(t *testing.T) {
 	}
 }
 
-// A name of a letter or two is in every text, and forbids none.
+// Almost every text contains a name of one or two letters, so such a name forbids none.
 func TestAShortNameForbidsNothing(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"", "a", "or", "a.b"} {
@@ -90,7 +90,7 @@ func TestAShortNameForbidsNothing(t *testing.T) {
 			t.Errorf("for %q: %v", name, err)
 		}
 	}
-	// The parts of a name count as well, since they are what comes to mind.
+	// The parts of a name count as well, because users and attackers think of them first.
 	if _, err := passwords.Choose("Correct-Horse battery 7", "correct.horse@battery"); !errors.Is(err, passwords.ErrIsName) {
 		t.Errorf("the parts of the name: %v", err)
 	}

@@ -1,5 +1,5 @@
-// Package progress shows how far a long command is: a bar on a terminal, and a line
-// now and then elsewhere.
+// Package progress shows the progress of a long command: a bar on a terminal, otherwise a line at
+// intervals.
 package progress
 
 import (
@@ -21,18 +21,17 @@ type Options struct {
 	// Terminal shows a bar in place of lines.
 	Terminal bool
 
-	// Total is how many there are, about; 0: not known.
+	// Total is the approximate number of items; 0: unknown.
 	Total int64
 
-	// Noun is what is counted: "sessions".
+	// Noun is the name of the items: "sessions".
 	Noun string
 
 	// Interval is the time between two lines. 0: five seconds.
 	Interval time.Duration
 }
 
-// Show writes how far done is until the function that it returns is called, which
-// leaves the terminal's line as it was.
+// Show prints the progress until the returned function is called, which clears the bar.
 func Show(w io.Writer, o Options, done func() int64) (stop func()) {
 	ended := make(chan struct{})
 	var showing sync.WaitGroup
@@ -60,17 +59,17 @@ func bar(w io.Writer, o Options, done func() int64, ended <-chan struct{}) {
 		progressbar.OptionThrottle(barInterval),
 		progressbar.OptionFullWidth(),
 		progressbar.OptionClearOnFinish(),
-		progressbar.OptionSetSpinnerChangeInterval(0), // turned by hand: nothing of it goes on afterwards
+		progressbar.OptionSetSpinnerChangeInterval(0), // without a goroutine of its own, which would outlive the bar
 	)
 	tick := time.NewTicker(barInterval)
 	defer tick.Stop()
 	for {
 		n := done()
 		if total > 0 && n >= total {
-			total = n + 1 // more may come; a bar that is full is over
+			total = n + 1 // more may come, and a full bar would look finished
 			b.ChangeMax64(total)
 		}
-		_ = b.Set64(n) // nothing is lost if nobody can see it
+		_ = b.Set64(n) // an error of the output is ignored: only the bar is lost
 		select {
 		case <-tick.C:
 		case <-ended:

@@ -12,7 +12,7 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/progress"
 )
 
-// screen is a writer that many may use.
+// screen is a writer for several goroutines.
 type screen struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -31,7 +31,7 @@ func TestLinesWhereThereIsNoTerminal(t *testing.T) {
 		var n atomic.Int64
 		stop := progress.Show(&s, progress.Options{Total: 25, Noun: "sessions"}, n.Load)
 		n.Store(10)
-		time.Sleep(5 * time.Second) // of the test's own clock
+		time.Sleep(5 * time.Second) // the test's own clock
 		synctest.Wait()
 		n.Store(30)
 		time.Sleep(5 * time.Second)

@@ -10,9 +10,9 @@ import (
 // minPrefix is the fewest characters of a digest that name a session.
 const minPrefix = 4
 
-// Find returns the session that is named by its digest, by an unambiguous beginning
-// of that, or, where the store keeps hashes, by its key. It reads the whole listing, to see
-// that there is no other.
+// Find returns the session with this digest, with the only digest that begins with this text, or,
+// if the store keeps hashes, with this key. It reads the whole list, to make sure that no other
+// session matches.
 func (v *View) Find(ctx context.Context, name string) (Session, error) {
 	var found Session
 	n := 0
@@ -39,5 +39,5 @@ func (v *View) Find(ctx context.Context, name string) (Session, error) {
 	return Session{}, errNone
 }
 
-// errNone says what may have become of a name.
+// errNone says why there may be no session of that name.
 var errNone = errors.New("there is no such session: it has ended, or is in another store, or was renewed and has another name now; see `nestsession sessions list`")

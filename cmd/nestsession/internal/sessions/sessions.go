@@ -1,5 +1,5 @@
-// Package sessions shows the sessions in a store as an operator sees them: without
-// the application that they are of, and without its secrets.
+// Package sessions shows an operator the sessions in a store, without the application's
+// configuration and secrets.
 package sessions
 
 import (
@@ -15,14 +15,14 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// Session is one of a listing. What prints it shows neither key nor data.
+// Session is a session in a list. Printing it shows neither its key nor its data.
 type Session struct {
 	session.Info[map[string]any]
 	record *store.Record
 }
 
-// Key is what the store keeps the session under: a hash of the id in the cookie, or
-// in the layouts of express-session the id itself, which is a credential.
+// Key is the session's key in the store: a hash of the id in the cookie; or, in the layouts of
+// express-session, the id itself, which is a credential.
 func (s Session) Key() string { return s.record.ID }
 
 // Document is the session as it is stored, cookie and bookkeeping included.
@@ -39,13 +39,13 @@ type View struct {
 	describer *session.Manager[map[string]any] // on current
 }
 
-// withoutSecrets keys the digests where the secrets are not known. It protects
-// nothing: what a digest is made of cannot be guessed.
+// withoutSecrets is the key of the digests if the secrets are not known. It protects nothing: the
+// ids behind the digests cannot be guessed.
 const withoutSecrets = "nestsession: digests without the secrets"
 
-// New returns a view. secrets are those of the servers, so that the digests are those
-// of their logs; without any, digests are of the view's own, the same each time. plain
-// says that the store keeps the ids of the cookies rather than hashes of them.
+// New returns a view. secrets are those of the servers; with them the digests are those in the
+// servers' logs. Without secrets the digests are the view's own, the same each time. plain says
+// that the keys in the store are the ids in the cookies, and not their hashes.
 func New(s store.Store, secrets []string, plain bool) (*View, error) {
 	if len(secrets) == 0 {
 		secrets = []string{withoutSecrets}
@@ -56,9 +56,9 @@ func New(s store.Store, secrets []string, plain bool) (*View, error) {
 		Express: session.ExpressOptions{
 			InsecureShortSecrets: true,
 			InsecurePlainIDs:     plain,
-			Rules:                plain, // so that an end leaves nothing that express-session would take for a session
-			// The lifetime of each session is what it says itself: the servers' settings
-			// are not known here.
+			Rules:                plain, // so that a session that ends leaves no record that express-session would take for a session
+			// Each session says itself how long it lives, since the servers' settings are not known
+			// here.
 			KeepCookie: true,
 		},
 		IdleTimeout:     session.NoTimeout,
@@ -74,8 +74,8 @@ func New(s store.Store, secrets []string, plain bool) (*View, error) {
 	return v, errors.Join(errs[:]...)
 }
 
-// All yields the live sessions of an owner, or with owner "" all, in no particular
-// order, without holding them all in memory. An error is yielded last.
+// All yields the live sessions of an owner, or with owner "" all, in no particular order. It does
+// not hold them all in memory. An error is yielded last.
 func (v *View) All(ctx context.Context, owner string) iter.Seq2[Session, error] {
 	return func(yield func(Session, error) bool) {
 		lister, ok := store.As[store.Lister](v.store)
@@ -88,7 +88,7 @@ func (v *View) All(ctx context.Context, owner string) iter.Seq2[Session, error] 
 		stalled := time.AfterFunc(session.DefaultLoadTimeout, func() { cancel(context.DeadlineExceeded) })
 		defer stalled.Stop()
 		for rec, err := range lister.List(ctx, owner) {
-			stalled.Stop() // what the caller does with a session may take longer
+			stalled.Stop() // the caller may take longer for a session
 			if cause := context.Cause(ctx); err != nil && cause != nil {
 				err = fmt.Errorf("%w: %w", cause, err)
 			}
@@ -98,7 +98,7 @@ func (v *View) All(ctx context.Context, owner string) iter.Seq2[Session, error] 
 			}
 			if info, live := v.describe(rec); live {
 				s, is := v.complete(Session{info, &rec})
-				// An index may name a session that has changed hands since.
+				// The store's index may name a session that has another owner since.
 				if is && (owner == "" || s.Owner == owner) && !yield(s, nil) {
 					return
 				}
@@ -108,13 +108,14 @@ func (v *View) All(ctx context.Context, owner string) iter.Seq2[Session, error] 
 	}
 }
 
-// Digest stands for the session that is kept under key, as in a listing.
+// Digest returns the digest of the session with this key, as in a list.
 func (v *View) Digest(key string) string {
 	info, _ := v.describe(store.Record{ID: key})
 	return info.Digest
 }
 
-// describe is what a manager says of a record. It reports false for what is no live session.
+// describe returns what a manager says about a record. It reports false if the record is no live
+// session.
 func (v *View) describe(rec store.Record) (info session.Info[map[string]any], live bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -128,11 +129,11 @@ func (v *View) describe(rec store.Record) (info session.Info[map[string]any], li
 // Revoke ends one session of All, wherever it is in use.
 func (v *View) Revoke(ctx context.Context, s Session) error { return v.whole.Revoke(ctx, s.Info) }
 
-// passes bounds how often sessions are looked for that were renewed meanwhile.
+// passes limits how often RevokeAll looks for sessions that were renewed meanwhile.
 const passes = 8
 
-// RevokeAll ends all sessions of an owner, or with owner "" those of everybody, those
-// included that are renewed at the same time, and returns how many.
+// RevokeAll ends all sessions of an owner, or with owner "" those of all owners, including those
+// that are renewed at the same time, and returns how many.
 func (v *View) RevokeAll(ctx context.Context, owner string) (n int, err error) {
 	for range passes {
 		before := n

@@ -70,7 +70,7 @@ func list(t *testing.T, v *sessions.View, owner string) (all []sessions.Session)
 	return all
 }
 
-// With the servers' secrets a session has the name that it has in their logs.
+// With the servers' secrets a session's digest is the one in their logs.
 func TestDigestsAreThoseOfTheServer(t *testing.T) {
 	t.Parallel()
 	kept := newStore(t)
@@ -82,14 +82,14 @@ func TestDigestsAreThoseOfTheServer(t *testing.T) {
 	if got := view(t, kept, false, secret).Digest(all[0].Key()); got != digest {
 		t.Errorf("Digest of its key is %s, want %s", got, digest)
 	}
-	// Without them it has another, the same each time.
+	// Without the secrets it is another one, the same each time.
 	first, again := list(t, view(t, kept, false), "")[0], list(t, view(t, kept, false), "")[0]
 	if first.Digest == digest || first.Digest != again.Digest {
 		t.Errorf("without secrets: %s, %s, and with them %s", first.Digest, again.Digest, digest)
 	}
 }
 
-// The settings of the servers are not known, and need not be.
+// Neither the settings of the servers nor their secrets are needed.
 func TestTimesAreThoseOfTheSession(t *testing.T) {
 	t.Parallel()
 	kept := newStore(t)
@@ -103,9 +103,9 @@ func TestTimesAreThoseOfTheSession(t *testing.T) {
 	}
 }
 
-// A touch moves only the expiry. The last use of a session then follows from its
-// lifetime, which it contains.
-func TestLastUsedIsToldByTheExpiry(t *testing.T) {
+// A touch moves only the expiry. The time of the last use is the expiry minus the session's
+// lifetime, which the session has.
+func TestLastUseFollowsFromTheExpiry(t *testing.T) {
 	t.Parallel()
 	kept := newStore(t)
 	now := time.Now().Truncate(time.Millisecond)
@@ -135,7 +135,7 @@ func TestPrintingASessionShowsNoKeyAndNoData(t *testing.T) {
 func TestFind(t *testing.T) {
 	t.Parallel()
 	kept := newStore(t)
-	for i := range 2000 { // two of them surely share four characters
+	for i := range 2000 { // two of them must have the first four characters in common
 		if _, err := kept.Create(t.Context(), store.Record{ID: fmt.Sprint("id", i), Data: []byte(`{"cookie":{}}`)}); err != nil {
 			t.Fatal(err)
 		}

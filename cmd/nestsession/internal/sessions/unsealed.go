@@ -9,21 +9,21 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/document"
 )
 
-// links begins the keys of the records that lead from old ids to new ones where a store is
-// shared with express-session.
+// links begins the keys of the records that lead from old ids to new ones if express-session shares
+// the store.
 const links = "nestsession:link:"
 
-// complete fills in what a record says of itself and was not believed, since it is sealed
-// with secrets that are not known here: an operator may look without them. It reports
-// false for what is no session.
+// complete adds what a record's bookkeeping says although its seal cannot be verified, because the
+// secrets are not known here: an operator may read it. It reports false if the record is no
+// session.
 func (v *View) complete(s Session) (Session, bool) {
 	if !s.Created.IsZero() {
-		return s, true // the seal was found right
+		return s, true // the seal was verified
 	}
 	notes, cookie := document.Read(s.Document())
 	if notes.Over() || notes.Moved() {
-		// Beside express-session such a note may be of anybody's making, and the servers
-		// take no notice of it.
+		// If express-session shares the store, any program may have written this, and the servers
+		// ignore it.
 		return s, v.config.Express.InsecurePlainIDs && !strings.HasPrefix(s.Key(), links)
 	}
 	s.Owner = cmp.Or(s.Owner, session.OwnerOf(s.Document()))

@@ -12,8 +12,8 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// leave makes a session, logs it in, and renews it or logs it out: old ids lead to new
-// ones, or to an end.
+// leave makes a session, logs it in, and renews it or logs it out, so that there are records that
+// lead from old ids to new ones, or say that a session has ended.
 func leave(t *testing.T, kept store.Store, cfg session.Config, last func(*session.Session[map[string]any], *http.Request) error) {
 	t.Helper()
 	cfg.Store, cfg.Logger = kept, slog.New(slog.DiscardHandler)
@@ -47,8 +47,8 @@ func logOut(s *session.Session[map[string]any], r *http.Request) error {
 	return s.Destroy(r.Context())
 }
 
-// What leads to a session, or stands for its end, is no session, with the secrets and
-// without; and the owner is known either way.
+// A record that leads to a session, or says that it has ended, is not listed, with the secrets and
+// without them. The owner is known in both cases.
 func TestOnlySessionsAreListed(t *testing.T) {
 	t.Parallel()
 	native := session.Config{Secrets: []string{secret}, Cookie: session.Cookie{MaxAge: time.Hour, Secure: session.SecureAuto}}
@@ -93,8 +93,8 @@ func TestOnlySessionsAreListed(t *testing.T) {
 	}
 }
 
-// express-session would take what is left for a session.
-func TestAnEndLeavesNothingBesideExpressSession(t *testing.T) {
+// express-session would take the remaining record for a session.
+func TestRevokeLeavesNoRecordForExpressSession(t *testing.T) {
 	t.Parallel()
 	kept := newStore(t)
 	if _, err := kept.Create(t.Context(), store.Record{ID: "id", Data: []byte(`{"cookie":{}}`)}); err != nil {
@@ -109,8 +109,8 @@ func TestAnEndLeavesNothingBesideExpressSession(t *testing.T) {
 	}
 }
 
-// A program that shares the store cannot hide a session by what it writes there.
-func TestANoteOfAnybodysMakingHidesNoSession(t *testing.T) {
+// A program that shares the store cannot hide a session by what it writes into it.
+func TestForgedBookkeepingHidesNoSession(t *testing.T) {
 	t.Parallel()
 	kept := newStore(t)
 	for id, note := range map[string]string{"a": `{"ended":true,"successor":"x"}`, "b": `{"successor":"x","login":true}`, "c": `{"successor":"x"}`} {

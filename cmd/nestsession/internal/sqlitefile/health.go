@@ -11,31 +11,30 @@ import (
 	"time"
 )
 
-// Health tells whether a file that is open can still be used: that it was not deleted or
-// replaced, of which an open file notices nothing, and that it can be written. It is
-// safe for concurrent use.
+// Health reports whether an open file can still be used: whether it was deleted or replaced, which
+// an open file does not notice, and whether it can be written. It is safe for concurrent use.
 type Health struct {
 	db    *sql.DB
 	path  string
 	write bool
-	file  os.FileInfo // as it was opened
+	file  os.FileInfo // the file as it was opened
 
-	turn chan struct{} // holds a token; the goroutine that took it owns what follows
+	turn chan struct{} // holds a token; the goroutine that took it owns the fields below
 	at   time.Time     // when last was set; zero: never
 	last error
 }
 
 const (
-	// freshness is how long the result of a write is reused, so that frequent health checks
-	// do not keep the disk busy.
+	// freshness is how long the result of a write is reused, so that frequent health checks do not
+	// load the disk.
 	freshness = time.Second
 
-	// room is how much of the disk has to be free: more than the largest usual write.
+	// room is how much free space the disk must have: more than the largest usual write needs.
 	room = 64 << 10
 )
 
-// NewHealth begins to watch over the file at an absolute path, which db has open. Without
-// write nothing is written to it, for a file that is another program's.
+// NewHealth watches the file at an absolute path, which db has open. Unless write is set, nothing
+// is written to it: the file may belong to another program.
 func NewHealth(path string, db *sql.DB, write bool) (*Health, error) {
 	file, err := os.Stat(path)
 	if err != nil {
@@ -64,7 +63,7 @@ func (h *Health) Check(ctx context.Context) error {
 	return h.last
 }
 
-// inPlace looks whether the path still leads to the file that is open.
+// inPlace checks that the path still leads to the open file.
 func (h *Health) inPlace() error {
 	now, err := os.Stat(h.path)
 	switch {
@@ -78,7 +77,7 @@ func (h *Health) inPlace() error {
 	return nil
 }
 
-// writes tries whether the database and its disk take a write.
+// writes tries to write to the database.
 func (h *Health) writes(ctx context.Context) error {
 	tx, err := h.db.BeginTx(ctx, nil) // takes the lock for writing, see dataSource
 	if err != nil {
@@ -93,7 +92,7 @@ func (h *Health) writes(ctx context.Context) error {
 	return h.roomy()
 }
 
-// rewrite writes a page of the database with what it has.
+// rewrite writes a page of the database with its own content.
 func rewrite(ctx context.Context, tx *sql.Tx, path string) error {
 	var version int
 	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
@@ -118,8 +117,8 @@ func rewrite(ctx context.Context, tx *sql.Tx, path string) error {
 	return nil
 }
 
-// roomy looks whether there is room beside the file: a full disk takes a small write for a
-// while, where SQLite has reserved room before.
+// roomy checks the free space beside the file: on a full disk, small writes succeed for a while,
+// where SQLite has reserved space before.
 func (h *Health) roomy() error {
 	probe, err := os.CreateTemp(filepath.Dir(h.path), ".probe-*")
 	if err != nil {

@@ -6,14 +6,15 @@ import (
 	"runtime"
 )
 
-// Access is what others than the owner of a file may do with it, by its mode.
+// Access is what users other than the owner of a file may do with it, by its mode.
 type Access struct {
 	path             string
 	mode             os.FileMode
 	everybody, group os.FileMode // the bits of reading and writing
 }
 
-// AccessTo looks at a file or a folder. What is not there is nobody's.
+// AccessTo returns the access to a file or a folder. Nobody has access to a file that does not
+// exist.
 func AccessTo(path string) (Access, error) {
 	info, err := os.Stat(path)
 	if os.IsNotExist(err) || err == nil && runtime.GOOS == "windows" { // where files have no such modes
@@ -29,9 +30,9 @@ func access(path string, info os.FileInfo) Access {
 	const read, write = 0o4, 0o2
 	bits := os.FileMode(read | write)
 	if info.IsDir() {
-		bits = write // what can be listed is for the files to allow
+		bits = write // the files in the folder have their own modes
 		if info.Mode()&os.ModeSticky != 0 {
-			bits = 0 // nobody removes or replaces the file of another there
+			bits = 0 // nobody can remove or replace another user's file there
 		}
 	}
 	mode := info.Mode().Perm()
@@ -44,7 +45,7 @@ func (a Access) Anybody() bool { return a.everybody != 0 }
 // AnybodyWrites reports whether every user of the machine can change it.
 func (a Access) AnybodyWrites() bool { return a.everybody&0o2 != 0 }
 
-// String says in a sentence what others may do and how to change that; "": nothing.
+// String says in a sentence what others may do and how to change that; "" if nothing.
 func (a Access) String() string {
 	who, bits := "every user of the machine", a.everybody
 	if bits == 0 {

@@ -1,5 +1,5 @@
-// Package sqlitefile opens SQLite files as this program keeps them: only their owner can read
-// them, writes are durable, and it waits for other processes that hold a lock.
+// Package sqlitefile opens SQLite files so that only their owner can read them, writes are durable,
+// and the process waits for other processes that hold a lock.
 package sqlitefile
 
 import (
@@ -18,15 +18,15 @@ import (
 
 // Options say how a file is opened.
 type Options struct {
-	// Make makes the file if it is not there, readable only by its owner. Without it,
-	// a missing file is an error.
+	// Make makes the file if it does not exist, readable only by its owner. Otherwise a missing
+	// file is an error.
 	Make bool
 
 	// Private refuses a file that every user of the machine can read or write.
 	Private bool
 
-	// KeepJournal leaves the file's journal mode as it is, for one that another program
-	// uses as well. Without it the mode is WAL, in which readers do not wait for writers.
+	// KeepJournal keeps the file's journal mode, for a file that another program uses as well.
+	// Otherwise the mode is WAL, in which readers do not wait for writers.
 	KeepJournal bool
 }
 
@@ -63,7 +63,7 @@ func dataSource(path string, keepJournal bool) string {
 	}
 	u := url.URL{Scheme: "file", Path: slashed, RawQuery: url.Values{
 		"_pragma": append(pragmas, "synchronous(FULL)"),
-		"_txlock": {"immediate"}, // two processes may open a new file at once
+		"_txlock": {"immediate"}, // two processes may open a new file at the same time
 	}.Encode()}
 	return u.String()
 }
@@ -73,9 +73,9 @@ const (
 	openTime = 5 * time.Second
 )
 
-// WhenFree does what another process that opens the file at the same moment may
-// forbid. SQLite waits for such a one by itself (busy_timeout), but not while it
-// changes the journal's mode.
+// WhenFree calls f again while another process that opens the file at the same moment makes it
+// fail. SQLite itself waits for other processes (busy_timeout), but not when it changes the journal
+// mode.
 func WhenFree(ctx context.Context, do func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, openTime)
 	defer cancel()

@@ -49,7 +49,7 @@ func reason(t *storeurl.Target, o Options, err error) string {
 	return words.Replace(err.Error())
 }
 
-// words says what is set here by a URL where the stores' errors speak of their Config.
+// words replaces the names of Config fields in the stores' errors with the parameters of a URL.
 var words = strings.NewReplacer(
 	"sqlstore: ", "", "redisstore: ", "", "pgxstore: ", "",
 	"does not report changes: set Config.Create, or run:", "does not report changes: add create=true to the URL's parameters to have that made, or notify=false to do without, or run:",
@@ -61,7 +61,7 @@ var words = strings.NewReplacer(
 	"Config.Schema", "schema", "Config.Table", "table", "Config.TTL", "ttl",
 )
 
-// refused reports whether a server did not let us in.
+// refused reports whether a server refused the login.
 func refused(t *storeurl.Target, err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
@@ -81,7 +81,7 @@ func refused(t *storeurl.Target, err error) bool {
 	return false
 }
 
-// noDatabase reports whether a server does not have the database, or not for us.
+// noDatabase reports whether the database does not exist, or the user has no right to it.
 func noDatabase(t *storeurl.Target, err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
@@ -94,11 +94,11 @@ func noDatabase(t *storeurl.Target, err error) bool {
 	return t.Kind == storeurl.Redis && strings.Contains(err.Error(), "DB index is out of range")
 }
 
-// minScrubbed is the shortest password that is looked for: a shorter one is in many
-// words.
+// minScrubbed is the length of the shortest password that is removed: a shorter one is a part of
+// many words.
 const minScrubbed = 4
 
-// scrub takes the password out of a text in which a driver may have put it.
+// scrub removes the password from a text in which a driver may have put it.
 func scrub(t *storeurl.Target, text string) string {
 	if len(t.Password()) < minScrubbed {
 		return text

@@ -31,7 +31,7 @@ func TestAPasswordInADriversErrorIsNotShown(t *testing.T) {
 	}
 }
 
-// What a store's error says of its Config is said of the URL.
+// A store's error names the URL's parameters, and not Config fields.
 func TestErrorsSpeakOfTheURL(t *testing.T) {
 	t.Parallel()
 	target := parsed(t, "sqlite:x")
@@ -41,8 +41,8 @@ func TestErrorsSpeakOfTheURL(t *testing.T) {
 	}
 }
 
-// A file that a Node application made keeps its way of journaling, which that application
-// may count on; our own is WAL.
+// A file that a Node application made keeps its journal mode, on which that application may depend.
+// A file of ours has WAL.
 func TestTheJournalOfAnotherProgramsFileStays(t *testing.T) {
 	t.Parallel()
 	for layout, want := range map[string]string{"": "wal", "?layout=connect-sqlite3": "delete", "?layout=better-sqlite3-session-store": "delete"} {

@@ -15,40 +15,40 @@ import (
 	"github.com/nestsession/session/store/nearcache"
 )
 
-// DefaultTimeout bounds how long Open waits for a server.
+// DefaultTimeout is how long Open waits for a server by default.
 const DefaultTimeout = 10 * time.Second
 
-// Options say what the store is opened for.
+// Options say for what the store is opened.
 type Options struct {
-	// Make makes a file of SQLite, and the table in it, if they are not there. Tables
-	// elsewhere are made if the URL says create=true.
+	// Make makes an SQLite file and the table in it, if they do not exist. In other databases,
+	// tables are made if the URL has create=true.
 	Make bool
 
 	// Sweep removes expired sessions in the background, as a server does.
 	Sweep bool
 
-	// Watch has a store publish changes as they happen, where it can: PostgreSQL, by a
-	// trigger, and Redis, by CLIENT TRACKING. See [Opened.Watches].
+	// Watch makes a store publish changes as they happen, if it can: PostgreSQL, by a trigger, and
+	// Redis, by CLIENT TRACKING. See [Opened.Watches].
 	Watch bool
 
-	// NearCache is how many bytes of sessions are kept in this process, in front of the
-	// store. 0: none. [NearDefault]: nearcache.DefaultMaxBytes if the store
-	// publishes changes, else none.
+	// NearCache is how many bytes of sessions are kept in this process, in front of the store. 0:
+	// none. [NearDefault]: nearcache.DefaultMaxBytes if the store publishes changes, otherwise
+	// none.
 	NearCache int64
 
-	// Conns is how many connections to a database are used. 0: 16.
+	// Conns is the number of connections to a database. 0: 16.
 	Conns int
 
-	// Timeout bounds how long Open waits for a server. 0: DefaultTimeout.
+	// Timeout is how long Open waits for a server. 0: DefaultTimeout.
 	Timeout time.Duration
 
-	// Logger logs sweeps that failed. Nil: slog.Default().
+	// Logger logs failed sweeps. Nil: slog.Default().
 	Logger *slog.Logger
 }
 
 const defaultConns = 16
 
-// NearDefault as [Options.NearCache] leaves it to the kind of the store.
+// NearDefault for [Options.NearCache] means that the size depends on the kind of store.
 const NearDefault int64 = -1
 
 // Opened is a store with what belongs to it.
@@ -64,15 +64,15 @@ type Opened struct {
 	NearCache int64
 
 	count  func(context.Context) (int64, error)
-	health *sqlitefile.Health // of a file of SQLite; else nil
+	health *sqlitefile.Health // of an SQLite file; nil for other stores
 	close  []func() error     // in their order
 }
 
 // Unwrap shows what else the store can do.
 func (o *Opened) Unwrap() store.Store { return o.Store }
 
-// Ping returns nil if the store answers, and a file is still the one that was opened and
-// can be written.
+// Ping returns nil if the store answers. For a file, it also checks that the file is still the one
+// that was opened and can be written.
 func (o *Opened) Ping(ctx context.Context) error {
 	if o.health != nil {
 		if err := o.health.Check(ctx); err != nil {
@@ -85,8 +85,7 @@ func (o *Opened) Ping(ctx context.Context) error {
 	return nil // in memory
 }
 
-// Estimate is about how many sessions there are, expired ones included, without
-// reading them.
+// Estimate returns about how many sessions there are, including expired ones, without reading them.
 func (o *Opened) Estimate(ctx context.Context) (int64, error) { return o.count(ctx) }
 
 // Close ends the store and its connections.
@@ -153,8 +152,8 @@ func (o *Opened) keepNear(size int64) error {
 	return nil
 }
 
-// explain says what an error of opening is about and what to do. It has no password
-// in it, whatever a driver may write.
+// explain returns an error that says what to do. It has no password in it, whatever a driver may
+// write.
 func explain(t *storeurl.Target, o Options, err error) error {
 	text := reason(t, o, err)
 	return &openError{fmt.Sprintf("sessions in %s: %s", t, scrub(t, text)), err}

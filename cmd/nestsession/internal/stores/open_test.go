@@ -26,7 +26,7 @@ func target(t *testing.T, url string) *storeurl.Target {
 	return parsed
 }
 
-// silent is a server that takes connections and never says a word.
+// silent is a server that accepts connections and never answers.
 func silent(t *testing.T) (address string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -46,7 +46,7 @@ func silent(t *testing.T) (address string) {
 	return ln.Addr().String()
 }
 
-// forms are the URLs of servers at HOST.
+// forms are URLs of servers at HOST.
 var forms = []string{
 	"postgres://kim:hunter2@HOST/app?sslmode=disable", "mysql://kim:hunter2@HOST/app", "redis://:hunter2@HOST",
 	"redis+cluster://:hunter2@HOST", "redis+sentinel://:hunter2@HOST?master=main",
@@ -72,7 +72,7 @@ func TestAServerThatHangsIsAnErrorInTime(t *testing.T) {
 	}
 }
 
-func TestBrokenOffWhileItOpens(t *testing.T) {
+func TestCanceledWhileItOpens(t *testing.T) {
 	t.Parallel()
 	for _, form := range forms {
 		t.Run(strings.Split(form, ":")[0], func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestAServerThatIsNotThere(t *testing.T) {
 	}
 }
 
-func TestAFileIsForItsOwnerAlone(t *testing.T) {
+func TestFileIsPrivate(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "s.db")
 	if _, err := stores.Open(t.Context(), target(t, "sqlite:"+path), stores.Options{}); !errors.Is(err, fs.ErrNotExist) {
@@ -134,7 +134,7 @@ func TestAFileIsForItsOwnerAlone(t *testing.T) {
 	}
 }
 
-// Many processes may have the file open, and write at once.
+// Several processes may have the file open, and write at the same time.
 func TestAFileIsSharedByManyWriters(t *testing.T) {
 	t.Parallel()
 	path := "sqlite:" + filepath.Join(t.TempDir(), "s.db")

@@ -28,7 +28,7 @@ func openRedis(ctx context.Context, t *storeurl.Target, o Options) (*Opened, err
 	watched := o.Watch && t.Notify
 	err = checkCluster(t, ctx, client)
 	if err != nil || watched {
-		client.Close() // what is watched has its own
+		client.Close() // a watched store makes its own connections
 	}
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func openWatched(ctx context.Context, t *storeurl.Target, o Options, cfg redisst
 	return &Opened{Store: kept, Target: t, count: count, close: []func() error{kept.Close}}, nil
 }
 
-// newClient connects, and gives up when ctx ends, which rueidis does not.
+// newClient connects, and returns when ctx ends, which rueidis does not.
 func newClient(ctx context.Context, t *storeurl.Target, o Options) (rueidis.Client, error) {
 	option := redisOption(t, o)
 	type result struct {
@@ -103,7 +103,7 @@ func newClient(ctx context.Context, t *storeurl.Target, o Options) (rueidis.Clie
 }
 
 func redisOption(t *storeurl.Target, o Options) rueidis.ClientOption {
-	number, _ := strconv.Atoi(t.Database) // Parse saw that it is one
+	number, _ := strconv.Atoi(t.Database) // Parse checked that it is one
 	option := rueidis.ClientOption{
 		InitAddress:       t.Hosts,
 		Username:          t.User,
@@ -129,12 +129,12 @@ func redisOption(t *storeurl.Target, o Options) rueidis.ClientOption {
 	return option
 }
 
-// checkCluster refuses a node of a cluster that is taken for a single server, and the
-// other way round: both would answer some commands and not others.
+// checkCluster returns an error if a node of a cluster is used as a single server, or the other way
+// round: both would answer some commands and not others.
 func checkCluster(t *storeurl.Target, ctx context.Context, client rueidis.Client) error {
 	info, err := client.Do(ctx, client.B().Info().Section("cluster").Build()).ToString()
 	if _, answered := rueidis.IsRedisErr(err); answered {
-		return nil // INFO is not for this user; New says if anything else is wrong
+		return nil // the user may have no right to INFO; New reports other errors
 	}
 	if err != nil {
 		return err
@@ -149,7 +149,7 @@ func checkCluster(t *storeurl.Target, ctx context.Context, client rueidis.Client
 	return nil
 }
 
-// keys is how many there are in the database, on all nodes: sessions and others.
+// keys returns the number of keys in the database, on all nodes: sessions and others.
 func keys(ctx context.Context, client rueidis.Client) (sum int64, err error) {
 	if client.Mode() != rueidis.ClientModeCluster {
 		return client.Do(ctx, client.B().Dbsize().Build()).AsInt64()

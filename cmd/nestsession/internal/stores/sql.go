@@ -27,10 +27,10 @@ var sqlLayouts = map[storeurl.Layout]sqlstore.Layout{
 	storeurl.BetterSQLite:  sqlstore.BetterSQLite3SessionStore,
 }
 
-// idleTime is how long a connection that nobody uses is kept.
+// idleTime is how long an unused connection is kept.
 const idleTime = 5 * time.Minute
 
-// never is an interval at which nothing is swept.
+// never is an interval for stores that are not swept.
 const never time.Duration = -1
 
 func openSQL(ctx context.Context, t *storeurl.Target, o Options) (opened *Opened, err error) {
@@ -101,11 +101,11 @@ func postgresURL(t *storeurl.Target) string {
 	return u.String()
 }
 
-// database opens connections to it, of which none is made yet.
+// database opens the database, without a connection yet.
 func database(t *storeurl.Target, o Options) (*sql.DB, sqlstore.Dialect, error) {
 	switch t.Kind {
 	case storeurl.SQLite:
-		// A file that a Node application made keeps its way of journaling.
+		// A file that a Node application made keeps its journal mode.
 		db, err := sqlitefile.Open(t.Path, sqlitefile.Options{Make: o.Make, KeepJournal: t.PlainIDs()})
 		return db, sqlstore.SQLite, err
 	case storeurl.Postgres:

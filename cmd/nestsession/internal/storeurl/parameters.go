@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// columns name the columns of a table that are called otherwise than in its layout.
+// columns are the parameters for a table's columns that have other names than in its layout.
 var columns = []string{"column.sid", "column.data", "column.expires"}
 
-// ours are the parameters of each kind that this program reads itself.
+// ours are the parameters of each kind that this program interprets.
 var ours = map[Kind][]string{
 	SQLite:   slices.Concat(columns, []string{"create", "layout", "owner-column", "table", "ttl"}),
 	Postgres: slices.Concat(columns, []string{"create", "layout", "notify", "owner-column", "schema", "table", "time-zone", "ttl"}),
@@ -22,19 +22,19 @@ var ours = map[Kind][]string{
 	Redis:    {"layout", "notify", "prefix", "ttl"},
 }
 
-// theirs are those that go to the driver.
+// theirs are the parameters that are passed to the driver.
 var theirs = map[Kind][]string{
 	Postgres: {"application_name", "connect_timeout", "sslcert", "sslkey", "sslmode", "sslrootcert", "target_session_attrs"},
 	MySQL:    {"tls"},
 }
 
-// words are what some parameters of the drivers may be.
+// words are the allowed values of some of the drivers' parameters.
 var words = map[string][]string{
 	"sslmode": {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"},
 	"tls":     {"true", "false", "skip-verify", "preferred"},
 }
 
-// parameters reads what follows the question mark.
+// parameters reads the part after the question mark.
 func (t *Target) parameters(s scheme, query string, express bool) error {
 	values, err := url.ParseQuery(query)
 	if err != nil {
@@ -100,7 +100,7 @@ func (t *Target) parameters(s scheme, query string, express bool) error {
 	return t.ttl(values.Get("ttl"))
 }
 
-// check refuses one column for two things.
+// check refuses one column for two purposes.
 func (c Columns) check(owner string) error {
 	seen := map[string]string{}
 	for i, name := range []string{c.ID, c.Data, c.Expires, owner} {
@@ -116,7 +116,7 @@ func (c Columns) check(owner string) error {
 	return nil
 }
 
-// layout settles which one it is, and what goes with it.
+// layout determines the layout, and its parameters.
 func (t *Target) layout(name string, express bool) error {
 	t.Layout = layouts[t.Kind][0]
 	if express {
@@ -149,7 +149,7 @@ func (t *Target) layout(name string, express bool) error {
 	return nil
 }
 
-// ttl reads for how long sessions live that say nothing of it themselves.
+// ttl reads how long sessions live that have no lifetime of their own.
 func (t *Target) ttl(text string) error {
 	if text == "" {
 		return nil
@@ -164,7 +164,7 @@ func (t *Target) ttl(text string) error {
 	return nil
 }
 
-// shorten keeps what may be anything from filling the screen.
+// shorten shortens a text of any length for an error.
 func shorten(text string) string {
 	if len(text) > 40 {
 		return text[:40] + "…"

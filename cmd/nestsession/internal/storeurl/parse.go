@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// scheme is what the part of a URL before the colon says.
+// scheme is the meaning of the part of a URL before the colon.
 type scheme struct {
 	kind     Kind
 	port     string
@@ -34,15 +34,15 @@ var schemes = map[string]scheme{
 	"rediss+cluster":  {kind: Redis, port: "6379", cluster: true, tls: true},
 }
 
-// Forms are the URLs that there are, for errors and help.
+// Forms are the forms of a URL, for errors and help.
 const Forms = "memory: · sqlite:PATH · postgres://USER@HOST/DATABASE · mysql://USER@HOST/DATABASE · redis://HOST · " +
 	"redis+sentinel://HOST,HOST?master=NAME · redis+cluster://HOST,HOST · rediss… with TLS"
 
-// errEscape is about what may be a password: it repeats nothing of the URL.
+// errEscape says nothing of the URL, since the wrong escape may be in a password.
 var errEscape = errors.New("it cannot be read: in a user's name and a password, write % as %25, @ as %40, : as %3A, / as %2F, ? as %3F and # as %23, or keep the password in a file")
 
-// Parse reads a URL. With express, the layout that is meant where none is named is
-// that of the npm package. The error says what to write, and nothing of a password.
+// Parse reads a URL. With express, the default layout is that of the npm package. The error says
+// what to write, and has no password in it.
 func Parse(text string, express bool) (*Target, error) {
 	name, rest, found := strings.Cut(text, ":")
 	s, known := schemes[strings.ToLower(name)]
@@ -73,7 +73,7 @@ func Parse(text string, express bool) (*Target, error) {
 	return t, t.parameters(s, query, express)
 }
 
-// file reads what follows sqlite: up to the parameters.
+// file reads the part after sqlite: up to the parameters.
 func (t *Target) file(rest string) (query string, err error) {
 	path, query, _ := strings.Cut(rest, "?")
 	if strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "///") {
@@ -92,7 +92,7 @@ func (t *Target) file(rest string) (query string, err error) {
 	return query, err
 }
 
-// server reads what follows the scheme of a server, up to the parameters.
+// server reads the part after the scheme of a server, up to the parameters.
 func (t *Target) server(s scheme, rest string) (query string, err error) {
 	rest, slashes := strings.CutPrefix(rest, "//")
 	if !slashes {
@@ -104,7 +104,7 @@ func (t *Target) server(s scheme, rest string) (query string, err error) {
 	}
 	authority, tail := rest[:end], rest[end:]
 	if strings.ContainsAny(tail, "@#") {
-		return "", errEscape // most likely a password that goes on after a slash
+		return "", errEscape // most likely a password with a slash in it
 	}
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
 		if err := t.userinfo(authority[:at]); err != nil {

@@ -103,8 +103,8 @@ func TestParameters(t *testing.T) {
 	}
 }
 
-// mistakes are URLs that cannot be, each with the password "hunter2" wherever one can be
-// thought of, and a part of what is to be said of them.
+// mistakes are wrong URLs, with the password "hunter2" wherever possible, and a part of the
+// expected error.
 var mistakes = map[string]string{
 	"": "write one of memory:", "sessions.db": "write one of memory:", "hunter2": "write one of memory:",
 	"mongodb://u:hunter2@h/d":                 `there is no store "mongodb:": write one of memory:`,
@@ -158,7 +158,7 @@ var mistakes = map[string]string{
 	"redis://h?layout=connect-redis&ttl=1.5s": "ttl wants whole seconds",
 }
 
-func TestWhatCannotBeSaysWhatToWrite(t *testing.T) {
+func TestErrorsSayWhatToWrite(t *testing.T) {
 	t.Parallel()
 	for text, want := range mistakes {
 		_, err := storeurl.Parse(text, false)

@@ -23,7 +23,7 @@ import (
 	"time"
 )
 
-// Kind is the program that keeps the sessions.
+// Kind is the kind of a store.
 type Kind string
 
 // The kinds of stores.
@@ -35,8 +35,8 @@ const (
 	Redis    Kind = "Redis"
 )
 
-// Layout is how the sessions lie in the store: as this library has them, or as an npm
-// package for express-session has.
+// Layout is the layout of sessions in the store: the library's own, or that of an npm package for
+// express-session.
 type Layout string
 
 // The layouts.
@@ -49,7 +49,7 @@ const (
 	ConnectRedis  Layout = "connect-redis"
 )
 
-// layouts are those of each kind; the second is the one of the express preset.
+// layouts are the layouts of each kind; the second is the one for the express preset.
 var layouts = map[Kind][]Layout{
 	SQLite:   {Native, ConnectSQLite, BetterSQLite},
 	Postgres: {Native, PgSimple},
@@ -57,7 +57,7 @@ var layouts = map[Kind][]Layout{
 	Redis:    {Native, ConnectRedis},
 }
 
-// Target is a URL that was read.
+// Target is a parsed URL.
 type Target struct {
 	Kind   Kind
 	Layout Layout
@@ -66,12 +66,12 @@ type Target struct {
 
 	Hosts    []string // with their ports; several for Sentinel and Cluster
 	User     string
-	Database string // the name of one, or Redis's number
+	Database string // the name of a database, or the number of Redis's
 	TLS      bool   // Redis
 	Cluster  bool   // Redis
-	Master   string // Redis with Sentinel: the name that the sentinels know; else ""
+	Master   string // Redis with Sentinel: the master's name; otherwise ""
 
-	// SentinelAuth says that the sentinels have the same user and password.
+	// SentinelAuth says that the sentinels have the same user and password as the master.
 	SentinelAuth bool
 
 	Table, Schema, Prefix, OwnerColumn, TimeZone string
@@ -79,11 +79,11 @@ type Target struct {
 	// Columns are the names of the columns that are not the layout's.
 	Columns Columns
 
-	// TTL is how long a session without an expiry lives in the layout of an npm package;
-	// 0: not said.
+	// TTL is how long a session without an expiry lives in the layout of an npm package; 0: not
+	// given.
 	TTL time.Duration
 
-	// Create says whether the table is made if it is not there; nil: not said.
+	// Create says whether the table is made if it does not exist; nil: not given.
 	Create *bool
 
 	// Notify says whether PostgreSQL or Redis publishes changes.
@@ -98,22 +98,22 @@ type Target struct {
 // Columns are names of a table's columns; "" is the layout's name.
 type Columns struct{ ID, Data, Expires string }
 
-// PlainIDs reports whether the store is keyed by the ids of the cookies, as
-// express-session's are, rather than by hashes of them.
+// PlainIDs reports whether the keys in the store are the ids in the cookies, as in
+// express-session's stores, and not their hashes.
 func (t *Target) PlainIDs() bool { return t.Layout != Native }
 
-// Password is the one of the URL, or of WithPassword; "": none.
+// Password returns the password of the URL, or of WithPassword; "": none.
 func (t *Target) Password() string { return t.password }
 
-// WithPassword returns a copy that has the password, in place of the URL's.
+// WithPassword returns a copy with this password instead of the URL's.
 func (t *Target) WithPassword(password string) *Target {
 	c := *t
 	c.password = password
 	return &c
 }
 
-// String describes the store to people, without the password. It has a value for its
-// receiver so that no way of printing a Target shows one.
+// String describes the store, without the password. Its receiver is a value, so that printing a
+// Target in any way shows no password.
 func (t Target) String() string {
 	var b strings.Builder
 	switch t.Kind {
@@ -159,11 +159,10 @@ func (t Target) String() string {
 	return b.String()
 }
 
-// NoPrefix as Target.Prefix is what `prefix=` says: nothing stands before the ids.
+// NoPrefix as Target.Prefix is the value for `prefix=`: the keys have no prefix.
 const NoPrefix = "\x00"
 
-// Place names the place that the URL leads to, the same for each way of writing it that
-// Same knows.
+// Place identifies the place of the sessions, the same for each spelling of a URL that Same knows.
 func (t *Target) Place() string {
 	hosts := make([]string, len(t.Hosts))
 	for i, host := range t.Hosts {
@@ -177,7 +176,7 @@ func (t *Target) Place() string {
 	return strings.Join([]string{string(t.Kind), string(t.Layout), path, strings.Join(hosts, ","), t.Master, t.Database, t.Schema, t.Table, t.Prefix}, "\x00")
 }
 
-// Same reports whether both name one place, as far as their text tells.
+// Same reports whether both lead to the same place, as far as the URLs show.
 func (t *Target) Same(other *Target) bool {
 	if t.Kind != other.Kind || t.Kind == Memory || t.Database != other.Database || t.Layout != other.Layout ||
 		t.Table != other.Table || t.Schema != other.Schema || t.Prefix != other.Prefix {
@@ -191,7 +190,7 @@ func (t *Target) Same(other *Target) bool {
 	})
 }
 
-// realPath follows links, of the folder if the file is not there yet.
+// realPath resolves links: those of the folder if the file does not exist yet.
 func realPath(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real
@@ -203,7 +202,7 @@ func realPath(path string) string {
 	return filepath.Join(folder, filepath.Base(path))
 }
 
-// realHost is the same for the names of the loopback.
+// realHost does the same for the names of the loopback.
 func realHost(hostport string) string {
 	host, port, err := net.SplitHostPort(hostport)
 	if err != nil {
@@ -215,12 +214,12 @@ func realHost(hostport string) string {
 	return net.JoinHostPort(strings.ToLower(host), port)
 }
 
-// tables are the names that each layout gives its table.
+// tables are the default names of the table in each layout.
 var tables = map[Layout]string{
 	Native: "nest_sessions", PgSimple: "session", ExpressMySQL: "sessions", ConnectSQLite: "sessions", BetterSQLite: "sessions",
 }
 
-// QuotedTable is the table of a database as a statement names it.
+// QuotedTable returns the table's name as SQL has it.
 func (t *Target) QuotedTable() string {
 	mark := `"`
 	if t.Kind == MySQL {

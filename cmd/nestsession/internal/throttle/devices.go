@@ -11,10 +11,9 @@ import (
 
 const nonceSize = 16
 
-// Devices recognizes browsers in which somebody has logged in before, by a cookie
-// that tells nothing but that ("Slow Down Online Guessing Attacks with Device
-// Cookies", OWASP). The cookie gives no access: it is worth as much as an allowance of wrong
-// guesses of its own.
+// Devices recognizes browsers in which a user has logged in before, by a cookie that says only that
+// ("Slow Down Online Guessing Attacks with Device Cookies", OWASP). The cookie gives no access. It
+// only gives the browser its own allowance of wrong passwords.
 type Devices struct {
 	keys [][]byte
 }
@@ -24,7 +23,7 @@ type Devices struct {
 func NewDevices(secrets []string) (*Devices, error) {
 	d := &Devices{}
 	for _, s := range secrets {
-		// A key of its own: no signature made here is one of a session's cookie.
+		// A key of its own, so that a signature of this cookie is never one of a session's cookie.
 		key, err := hkdf.Key(sha256.New, []byte(s), nil, "nestsession known device", sha256.Size)
 		if err != nil {
 			return nil, fmt.Errorf("throttle: %w", err)
@@ -40,12 +39,12 @@ func NewDevices(secrets []string) (*Devices, error) {
 // Issue returns the value of a cookie that makes a browser known for a name.
 func (d *Devices) Issue(name string) string {
 	nonce := make([]byte, nonceSize, nonceSize+sha256.Size)
-	_, _ = rand.Read(nonce) // never fails: it ends the program rather
+	_, _ = rand.Read(nonce) // never fails: it ends the program instead
 	return base64.RawURLEncoding.EncodeToString(append(nonce, sign(d.keys[0], nonce, name)...))
 }
 
-// Known returns what to count this browser by if the cookie's value was issued
-// for this name, and "" otherwise.
+// Known returns the key by which this browser is counted if the cookie's value was issued for this
+// name, and "" otherwise.
 func (d *Devices) Known(value, name string) (device string) {
 	raw, err := base64.RawURLEncoding.DecodeString(value)
 	if err != nil || len(raw) != nonceSize+sha256.Size {

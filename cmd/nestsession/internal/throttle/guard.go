@@ -9,22 +9,21 @@ import (
 	"time"
 )
 
-// The rates of a [Guard]. Five guesses are more than a forgetful user needs, and one
-// a minute from then on is 1,440 a day, of a password of at least 15 characters. An
-// address may be shared by an office, hence its larger allowance. All addresses together
-// have more guesses at a name than any one of them can use up, at once or in the long run:
-// so no single address keeps a user out of an account.
+// The rates of a [Guard]. Five guesses are more than a forgetful user needs; one a minute after
+// that is 1,440 a day, for a password of at least 15 characters. An office may share an address, so
+// an address has a larger allowance. All addresses together have more guesses at a name than one
+// address can use up, at once or over time: so a single address keeps no user out of an account.
 var (
 	perPair     = Rate{Burst: 5, Every: time.Minute}        // of an address and a name, or of a known device
 	perAddress  = Rate{Burst: 20, Every: 15 * time.Second}  // at whatever names
-	perName     = Rate{Burst: 100, Every: 20 * time.Second} // from whatever addresses nobody has logged in from
+	perName     = Rate{Burst: 100, Every: 20 * time.Second} // from all addresses from which nobody has logged in
 	perRegister = Rate{Burst: 20, Every: 15 * time.Second}
 )
 
 // knownFor is how long an address stays known for a name after a login there.
 const knownFor = 30 * 24 * time.Hour
 
-// TooMany is the error of an attempt that comes too soon.
+// TooMany is the error of an attempt that comes too early.
 type TooMany struct {
 	After time.Duration // how long to wait
 }
@@ -33,14 +32,13 @@ func (e *TooMany) Error() string {
 	return fmt.Sprintf("throttle: too many attempts: wait %s", e.After)
 }
 
-// ErrBusy says that an attempt waited for others until its context ended, or would have
-// been one too many that wait.
+// ErrBusy means that an attempt waited for others until its context ended, or that too many wait
+// already.
 var ErrBusy = errors.New("throttle: too many attempts are under way")
 
-// Guard counts attempts before the password is looked at, so that many at once
-// gain nothing. It knows names only as they were typed and addresses, not which accounts
-// exist: it treats an unknown name as it does a known one. It is safe for
-// concurrent use.
+// Guard counts attempts before the password is checked, so that many concurrent attempts gain
+// nothing. It knows names as they were typed, and addresses, but not which accounts exist: it
+// treats an unknown name like a known one. It is safe for concurrent use.
 type Guard struct {
 	logins, presents         guesses
 	known                    *memory // of addresses and names
@@ -48,7 +46,7 @@ type Guard struct {
 	addresses, registrations *Limiter
 }
 
-// guesses counts those at one kind of thing.
+// guesses counts the guesses at one kind of target.
 type guesses struct{ pairs, names *Limiter }
 
 // NewGuard returns a guard. Now is nil for [time.Now].
@@ -63,12 +61,12 @@ func NewGuard(now func() time.Time) *Guard {
 	}
 }
 
-// Attempt is what was taken for one attempt. It has to be settled: by Wrong, Right or
-// Return, the first of which counts.
+// Attempt is an attempt in progress. End it with Wrong, Right or Return; only the first call
+// counts.
 type Attempt struct {
 	taken   []taken
 	known   *memory
-	home    string // to be known when the password was right
+	home    string // stored as known if the password was right
 	settled bool
 }
 
@@ -77,12 +75,11 @@ type taken struct {
 	key     string
 }
 
-// Login begins an attempt to log in under a name, from a device that [Devices] knows
-// for this name ("" for any other). A known device is counted by itself, so that neither
-// strangers who keep guessing the name nor who shares the address slow its user down. An
-// address from which somebody has logged in under the name is not slowed down by the
-// guesses that come from others. It waits for attempts under way whose outcome
-// decides. It returns [*TooMany], or [ErrBusy].
+// Login begins an attempt to log in under a name, from a device that [Devices] knows for this name
+// ("" for any other). A known device is counted by itself, so that neither strangers who guess at
+// the name nor other users of the address slow its user down. Guesses from elsewhere do not slow
+// down an address from which somebody has logged in under the name. Login waits for attempts in
+// progress whose outcome decides. It returns [*TooMany], or [ErrBusy].
 func (g *Guard) Login(ctx context.Context, from netip.Addr, name, device string) (*Attempt, error) {
 	address := addressKey(from)
 	pair := address + " " + name
@@ -92,9 +89,9 @@ func (g *Guard) Login(ctx context.Context, from netip.Addr, name, device string)
 	return g.guess(ctx, g.logins, address, name, pair)
 }
 
-// Password begins an attempt of a user who is logged in to prove the present
-// password. It is counted apart from the logins of the name, which anybody can
-// attempt, and otherwise as they are. It returns [*TooMany], or [ErrBusy].
+// Password begins an attempt of a logged-in user to confirm the present password. It is counted
+// apart from the logins of the name, which anybody can attempt, and otherwise in the same way. It
+// returns [*TooMany], or [ErrBusy].
 func (g *Guard) Password(ctx context.Context, from netip.Addr, userID int64, name string) (*Attempt, error) {
 	address, user := addressKey(from), strconv.FormatInt(userID, 10)
 	return g.guess(ctx, g.presents, address, user, address+" "+name)
@@ -103,8 +100,8 @@ func (g *Guard) Password(ctx context.Context, from netip.Addr, userID int64, nam
 // guess begins a guess from an address at a target. Home is the address and the name under
 // which the address is known.
 func (g *Guard) guess(ctx context.Context, of guesses, address, target, home string) (*Attempt, error) {
-	// In one order everywhere, so that no two attempts wait for each other; and the name
-	// last, so that an address which has used up its own takes nothing from others.
+	// The order is the same everywhere, so that no two attempts wait for each other. The name comes
+	// last, so that an address which has used up its own allowance takes nothing from others.
 	limits := []taken{{of.pairs, address + " " + target}, {g.addresses, address}}
 	if !g.known.has(home) {
 		limits = append(limits, taken{of.names, target})
@@ -112,9 +109,8 @@ func (g *Guard) guess(ctx context.Context, of guesses, address, target, home str
 	return take(ctx, g.known, home, limits...)
 }
 
-// Register counts an attempt to make an account. There is no way not to say that
-// a name is taken, so what can be done is to say it rarely. It returns [*TooMany], or
-// [ErrBusy].
+// Register counts an attempt to make an account. An answer must say that a name is taken, so all
+// that can be done is to answer rarely. It returns [*TooMany], or [ErrBusy].
 func (g *Guard) Register(ctx context.Context, from netip.Addr) error {
 	a, err := take(ctx, nil, "", taken{g.registrations, addressKey(from)})
 	if err == nil {
@@ -126,11 +122,11 @@ func (g *Guard) Register(ctx context.Context, from netip.Addr) error {
 // Wrong counts the attempt.
 func (a *Attempt) Wrong() { a.settle(true) }
 
-// Return takes the attempt back: it was no wrong guess. That is all that success does to
-// the counts: an attacker with one account could otherwise clear the address by logging in.
+// Return takes the attempt back: it was no wrong guess. Success has no other effect on the counts,
+// because otherwise an attacker with an account could clear those of the address by logging in.
 func (a *Attempt) Return() { a.settle(false) }
 
-// Right takes the attempt back, and remembers that the user was at this address.
+// Right takes the attempt back, and records that the user was at this address.
 func (a *Attempt) Right() {
 	a.known.put(a.home)
 	a.settle(false)
@@ -158,8 +154,8 @@ func take(ctx context.Context, known *memory, home string, from ...taken) (*Atte
 	return a, nil
 }
 
-// addressKey is the address for IPv4, and the network of 64 bits for IPv6: a client with
-// one address of it has all of them (RFC 4291, 2.5.1).
+// addressKey returns the address for IPv4, and the network of 64 bits for IPv6, because a client
+// with one of its addresses has all of them (RFC 4291, 2.5.1).
 func addressKey(a netip.Addr) string {
 	a = a.Unmap().WithZone("")
 	if a.Is6() {

@@ -18,7 +18,7 @@ func from(i int) netip.Addr {
 	return netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 }
 
-// login makes an attempt that is wrong or right.
+// login makes an attempt with a wrong or a right password.
 func login(g *throttle.Guard, from netip.Addr, name, device string, right bool) error {
 	a, err := g.Login(context.Background(), from, name, device)
 	if err != nil {
@@ -32,7 +32,7 @@ func login(g *throttle.Guard, from netip.Addr, name, device string, right bool) 
 	return nil
 }
 
-// attempts makes attempts until one comes too soon, and returns how many did not.
+// attempts makes attempts until one comes too early, and returns how many did not.
 func attempts(t *testing.T, try func(i int) error) int {
 	t.Helper()
 	for i := range 1000 {
@@ -67,8 +67,8 @@ func TestGuessesAtOneNameFromManyAddresses(t *testing.T) {
 	}
 }
 
-// One address that guesses at a name for days, as fast as it can, gets no more than five
-// tries and one a minute; and at no moment keeps the user out at another address.
+// One address that guesses at a name for days, as fast as it can, gets five attempts and then one a
+// minute. It never keeps the user out at another address.
 func TestOneAddressNeverKeepsAUserOutAtAnother(t *testing.T) {
 	t.Parallel()
 	for name, address := range map[string]func(i int) netip.Addr{
@@ -85,7 +85,7 @@ func TestOneAddressNeverKeepsAUserOutAtAnother(t *testing.T) {
 					guesses++
 				}
 				if i%6 == 0 {
-					// From ever another address, so that none is known.
+					// each time from another address, so that none is known
 					if err := login(g, from(1000+i), "kim", "", true); err != nil {
 						t.Fatalf("after %v the user is kept out: %v", time.Duration(i)*10*time.Second, err)
 					}
@@ -102,7 +102,7 @@ func TestOneAddressNeverKeepsAUserOutAtAnother(t *testing.T) {
 	}
 }
 
-// The same with a thousand at once, of which the right ones are none.
+// The same with a thousand concurrent attempts, all wrong.
 func TestGuessesAtOnceGainNothing(t *testing.T) {
 	t.Parallel()
 	g := throttle.NewGuard(newClock().now)
@@ -126,8 +126,8 @@ func TestGuessesAtOnceGainNothing(t *testing.T) {
 	}
 }
 
-// Sixty who know their passwords and share an address, and ten logins of one of them,
-// wait for each other, and none is refused.
+// Sixty users who know their passwords and share an address, and ten logins of one of them, wait
+// for each other, and none is refused.
 func TestRightLoginsInABurstAreNotRefused(t *testing.T) {
 	t.Parallel()
 	g := throttle.NewGuard(newClock().now)
@@ -145,7 +145,8 @@ func TestRightLoginsInABurstAreNotRefused(t *testing.T) {
 	wg.Wait()
 }
 
-// Guesses from everywhere slow a user down only where nobody has logged in before.
+// Guesses from everywhere slow a user down only at addresses from which nobody has logged in
+// before.
 func TestAKnownAddressIsNotSlowedDownByOthers(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -171,7 +172,7 @@ func TestAKnownAddressIsNotSlowedDownByOthers(t *testing.T) {
 	if err := login(g, from(9000), "kim", "", false); err == nil {
 		t.Error("after 31 days the address is still known")
 	}
-	// What is known for one name is nothing for another.
+	// A device or an address that is known for one name is not known for another.
 	attempts(t, func(i int) error { return login(g, from(i), "lee", "", false) })
 	if err := login(g, from(9000), "lee", "", false); err == nil {
 		t.Error("the address is known for a name under which nobody logged in there")
@@ -205,7 +206,7 @@ func TestGuessesAtManyNamesFromOneAddress(t *testing.T) {
 	}
 }
 
-// Neither strangers who guess the name, nor who shares the address.
+// Neither guesses by strangers nor other users of the address slow it down.
 func TestAKnownDeviceIsNotSlowedDownByOthers(t *testing.T) {
 	t.Parallel()
 	g := throttle.NewGuard(newClock().now)
@@ -223,16 +224,16 @@ func TestALoginThatSucceedsCountsNothingAndClearsNothing(t *testing.T) {
 		}
 	}
 	wantAttempts(t, "guesses", 20, func(i int) error {
-		if err := login(g, from(0), "mine", "", true); err != nil { // after each guess, one's own account
+		if err := login(g, from(0), "mine", "", true); err != nil { // after each guess, a login to the attacker's own account
 			return err
 		}
 		return login(g, from(0), fmt.Sprint("victim", i), "", false)
 	})
 }
 
-// What is refused for the name must not use up the address, which others share; nor what
-// is refused for the address the name.
-func TestWhatIsRefusedCountsNothing(t *testing.T) {
+// An attempt that the name's limit refuses must not use up the address's, which others share; nor
+// the other way round.
+func TestRefusedAttemptsDoNotCount(t *testing.T) {
 	t.Parallel()
 	g := throttle.NewGuard(newClock().now)
 	attempts(t, func(int) error { return login(g, from(5000), "kim", "", false) })

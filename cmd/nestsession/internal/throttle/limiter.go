@@ -1,4 +1,4 @@
-// Package throttle slows repeated wrong passwords down.
+// Package throttle slows down repeated wrong passwords.
 package throttle
 
 import (
@@ -10,18 +10,17 @@ import (
 	"time"
 )
 
-// Rate is how often something may happen: Burst times at once, and from then on
-// once in Every.
+// Rate is how often something may happen: Burst times at once, and after that once in Every.
 type Rate struct {
 	Burst int
 	Every time.Duration
 }
 
-// slots is the size of a row of a [Limiter]: 512 KiB of memory each, whoever
-// attacks and with however many names.
+// slots is the size of a row of a [Limiter]: 512 KiB of memory for each row, whoever attacks and
+// with however many names.
 const slots = 1 << 16
 
-// maxWaiting is how many tries of one key wait for others to be settled.
+// maxWaiting is how many attempts of one key may wait for the outcome of others.
 const maxWaiting = 200
 
 // Limiter limits by key how often something may go wrong, when it is not known before
@@ -48,14 +47,14 @@ type Limiter struct {
 	flights map[string]*flight
 }
 
-// flight is the tries of a key that are not settled, and those that wait for them.
+// flight has the attempts of a key that are in progress, and those that wait for them.
 type flight struct {
 	underWay int
 	waiting  list.List // of *waiter
 }
 
 type waiter struct {
-	woken   chan struct{} // closed when it may go on, or is refused
+	woken   chan struct{} // closed when it may continue, or is refused
 	granted bool
 }
 
@@ -72,9 +71,9 @@ func NewLimiter(rate Rate, now func() time.Time) *Limiter {
 	return l
 }
 
-// Take begins a try, which [Limiter.Settle] has to end. It waits while the outcome of
-// others decides whether there is one left. It returns [*TooMany] if there is none, and
-// [ErrBusy] if too many wait or ctx ends.
+// Take begins an attempt; [Limiter.Settle] ends it. It waits while the outcome of others decides
+// whether one is left. It returns [*TooMany] if none is left, and [ErrBusy] if too many wait or ctx
+// ends.
 func (l *Limiter) Take(ctx context.Context, key string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -115,7 +114,7 @@ func (l *Limiter) Take(ctx context.Context, key string) error {
 	return nil
 }
 
-// Settle ends a try that [Limiter.Take] began. One that was wrong counts.
+// Settle ends an attempt that [Limiter.Take] began. Only a wrong one counts.
 func (l *Limiter) Settle(key string, wrong bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -137,11 +136,11 @@ func (l *Limiter) Settle(key string, wrong bool) {
 		close(w.woken)
 	}
 	if f.underWay == 0 {
-		delete(l.flights, key) // nobody waits for none
+		delete(l.flights, key) // nobody waits any more
 	}
 }
 
-// left is how many tries may go wrong now, and for 0 how long until there is one.
+// left returns how many attempts may be wrong now, and for 0 how long until there is one.
 func (l *Limiter) left(key string) (n int, wait time.Duration) {
 	now := l.now().Sub(l.start)
 	a, b := l.slots(key)

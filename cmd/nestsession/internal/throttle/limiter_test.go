@@ -13,7 +13,7 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/throttle"
 )
 
-// clock stands still until it is moved.
+// clock does not move until a test moves it.
 type clock struct{ at time.Time }
 
 func newClock() *clock                   { return &clock{time.Unix(1_800_000_000, 0)} }
@@ -47,7 +47,7 @@ func TestLimiter(t *testing.T) {
 	}
 	want("the fourth", "a", time.Minute)
 	c.forward(time.Minute)
-	for range 10 { // what was not wrong counts nothing
+	for range 10 { // an attempt that was not wrong does not count
 		if err := l.Take(t.Context(), "a"); err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +57,7 @@ func TestLimiter(t *testing.T) {
 	want("but only one", "a", time.Minute)
 }
 
-// wrong makes a try that is wrong, or returns how long to wait.
+// wrong makes a wrong attempt, or returns how long to wait.
 func wrong(t *testing.T, l *throttle.Limiter, key string) time.Duration {
 	t.Helper()
 	err := l.Take(t.Context(), key)
@@ -71,8 +71,8 @@ func wrong(t *testing.T, l *throttle.Limiter, key string) time.Duration {
 	return 0
 }
 
-// However many come at once and are wrong, no more are tried than may be wrong; and who
-// waited is refused as soon as that is clear.
+// However many come concurrently and are wrong, not more are attempted than the limit allows. Those
+// that wait are refused as soon as the limit is reached.
 func TestTheLimitHoldsWhenAllComeAtOnce(t *testing.T) {
 	t.Parallel()
 	l := throttle.NewLimiter(throttle.Rate{Burst: 5, Every: time.Hour}, nil)
@@ -98,9 +98,9 @@ func TestTheLimitHoldsWhenAllComeAtOnce(t *testing.T) {
 	}
 }
 
-// Right ones that come at once wait for each other, in the order in which they came, and
+// Right attempts that come concurrently wait for each other, in the order in which they came, and
 // none is refused.
-func TestRightOnesWaitForEachOther(t *testing.T) {
+func TestRightAttemptsWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := throttle.NewLimiter(throttle.Rate{Burst: 3, Every: time.Hour}, nil)
@@ -131,7 +131,7 @@ func TestRightOnesWaitForEachOther(t *testing.T) {
 		if most != 3 || len(order) != 60 {
 			t.Errorf("%d at once, want 3; %d of 60", most, len(order))
 		}
-		for at, i := range order { // three go on in the same moment
+		for at, i := range order { // three continue at the same moment
 			if at/3 != i/3 {
 				t.Errorf("the one at place %d went on as number %d", i, at)
 			}
@@ -139,7 +139,7 @@ func TestRightOnesWaitForEachOther(t *testing.T) {
 	})
 }
 
-func TestWhoWaitsTooLongOrIsOneTooMany(t *testing.T) {
+func TestTheQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := throttle.NewLimiter(throttle.Rate{Burst: 1, Every: time.Hour}, nil)
@@ -180,8 +180,8 @@ func TestWhoWaitsTooLongOrIsOneTooMany(t *testing.T) {
 	})
 }
 
-// An attacker who tries many names neither makes room for one more guess at the
-// name he is after, nor slows everybody down.
+// An attacker who tries many names neither gets another guess at the name under attack, nor slows
+// down other users.
 func TestManyOtherKeysChangeNothing(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -201,7 +201,7 @@ func TestManyOtherKeysChangeNothing(t *testing.T) {
 			slowed++
 		}
 	}
-	// Two rows of 65,536 slots: about 0.6 % meet a used slot in both.
+	// Two rows of 65,536 slots: about 0.6 % of the keys share used slots in both rows.
 	if slowed > 30 {
 		t.Errorf("%d of 1,000 strangers were slowed down", slowed)
 	}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// memory remembers keys for a while, in fixed memory as a [Limiter] does: a key that meets
-// others in both rows is taken for known, which costs little here, and none is forgotten
+// memory remembers keys for a while, in fixed memory as a [Limiter] does. A key that shares its
+// slots in both rows with others counts as known, which costs little here; and no key is forgotten
 // to make room.
 type memory struct {
 	keep  time.Duration

@@ -12,21 +12,21 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/sqlitefile"
 )
 
-// ErrUnknown says that there is no account of that name.
+// ErrUnknown means that there is no account of that name.
 var ErrUnknown = errors.New("users: there is no account of that name")
 
 // Account is one as an operator sees it.
 type Account struct {
 	User
 	Created  time.Time
-	Disabled time.Time // zero: it is not
+	Disabled time.Time // zero if it is enabled
 }
 
 // Accounts is the accounts in a file, for an operator. A server may use the file at the
 // same time.
 type Accounts struct{ db *sql.DB }
 
-// OpenAccounts opens a file that a server has made. It makes none.
+// OpenAccounts opens a file that a server has made. It does not make a file.
 func OpenAccounts(ctx context.Context, path string) (*Accounts, error) {
 	db, err := open(ctx, path, sqlitefile.Options{})
 	if errors.Is(err, fs.ErrNotExist) {
@@ -60,7 +60,7 @@ func scan(row interface{ Scan(...any) error }) (Account, error) {
 	return a, nil
 }
 
-// pageSize is how many accounts are read at once, so that listing keeps nobody from writing.
+// pageSize is how many accounts are read at once, so that a listing does not block writers.
 const pageSize = 500
 
 // Each calls f with every account, in the order of their ids, until it returns an error.
@@ -99,21 +99,21 @@ func (a *Accounts) page(ctx context.Context, after int64) (page []Account, err e
 	return page, rows.Err()
 }
 
-// Disable lets nobody log in to an account, and ends its sessions: those that there are
-// hold no longer from this moment on, and do not hold again when it is enabled. One that
-// is disabled stays so. The name is as it was typed. It returns [ErrUnknown].
+// Disable makes logins to an account fail, and ends its sessions: they are invalid from this moment
+// on, and stay invalid when the account is enabled again. A disabled account stays disabled. The
+// name is as the user typed it. It returns [ErrUnknown].
 func (a *Accounts) Disable(ctx context.Context, name string) (Account, error) {
 	return a.change(ctx, `UPDATE users SET generation = ?1, disabled_at = coalesce(disabled_at, ?2) WHERE name = ?3 RETURNING `+columns,
 		newGeneration(), time.Now().UnixMilli(), stored(name))
 }
 
-// Enable lets the user of an account log in again. It returns [ErrUnknown].
+// Enable allows logins to an account again. It returns [ErrUnknown].
 func (a *Accounts) Enable(ctx context.Context, name string) (Account, error) {
 	return a.change(ctx, `UPDATE users SET disabled_at = NULL WHERE name = ? RETURNING `+columns, stored(name))
 }
 
-// Delete removes an account, and with it ends its sessions. Its id is given to nobody
-// else; its name is free. It returns [ErrUnknown].
+// Delete removes an account, which ends its sessions. Its id is never reused, but its name is free.
+// It returns [ErrUnknown].
 func (a *Accounts) Delete(ctx context.Context, name string) (Account, error) {
 	return a.change(ctx, `DELETE FROM users WHERE name = ? RETURNING `+columns, stored(name))
 }
@@ -122,7 +122,8 @@ func (a *Accounts) change(ctx context.Context, statement string, args ...any) (A
 	return scan(a.db.QueryRowContext(ctx, statement, args...))
 }
 
-// stored is a name in the form in which it is kept. One that cannot be is nobody's.
+// stored returns the form in which a name is kept. A text that cannot be a name belongs to no
+// account.
 func stored(typed string) string {
 	name, err := Name(typed)
 	if err != nil {

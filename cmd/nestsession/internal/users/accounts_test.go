@@ -11,8 +11,8 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
 )
 
-// operate returns a server's store in which kim and lee exist, their logins, and the
-// operator's view of the same file.
+// operate returns a server's store with the accounts kim and lee, their logins, and the operator's
+// view of the same file.
 func operate(t *testing.T) (s *users.Store, kim, lee users.Login, a *users.Accounts) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "users.db")
@@ -98,7 +98,7 @@ func TestADeletedAccountIsGoneAndItsIDIsNotGivenAgain(t *testing.T) {
 	}
 }
 
-// A generation that was guessed, or that of another user, is worth nothing.
+// A generation that was guessed, or that belongs to another user, is not valid.
 func TestALoginIsOfOneUserAndOneGeneration(t *testing.T) {
 	t.Parallel()
 	s, kim, lee, _ := operate(t)
@@ -162,7 +162,7 @@ func TestAllAccountsAreListed(t *testing.T) {
 	}
 }
 
-func TestAccountsThatAreNotThereAreNotMade(t *testing.T) {
+func TestOpenAccountsMakesNoFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "users.db")
 	for range 2 {
@@ -172,7 +172,7 @@ func TestAccountsThatAreNotThereAreNotMade(t *testing.T) {
 	}
 }
 
-// A file of the version before is brought up to date, and keeps its accounts.
+// A file of the version before is migrated, and keeps its accounts.
 func TestAFileOfTheFirstVersionIsBroughtUpToDate(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "users.db")
@@ -181,7 +181,7 @@ func TestAFileOfTheFirstVersionIsBroughtUpToDate(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := newCounter(t, cheap)
-	phc, err := h.Hash(t.Context(), "hunter22") // as was allowed then
+	phc, err := h.Hash(t.Context(), "hunter22") // as that version allowed
 	if err != nil {
 		t.Fatal(err)
 	}

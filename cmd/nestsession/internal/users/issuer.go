@@ -7,11 +7,11 @@ import (
 	"fmt"
 )
 
-// Issuer names the accounts of this file among those of other login servers: eight
-// hexadecimal digits, made with the file. It is no secret.
+// Issuer distinguishes the accounts of this file from those of other login servers. It is eight
+// hexadecimal digits, made with the file, and no secret.
 func (s *Store) Issuer() string { return s.issuer }
 
-// ensureIssuer reads the name, which is made if there is none.
+// ensureIssuer reads the issuer, and makes it if there is none.
 func ensureIssuer(ctx context.Context, db *sql.DB) (string, error) {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {

@@ -19,8 +19,8 @@ var fromFirst string
 // version is the schema's, kept in the file as SQLite's user_version.
 const version = 2
 
-// Open opens the file at path, or makes it, readable only by its owner, with the
-// tables it needs. It refuses a file of a later version of the schema.
+// Open opens the file at path with the tables that it needs, or makes it, readable only by its
+// owner. It refuses a file with a later version of the schema.
 func Open(ctx context.Context, path string, hasher Hasher) (*Store, error) {
 	db, err := open(ctx, path, sqlitefile.Options{Make: true, Private: true})
 	if err != nil {
@@ -34,7 +34,7 @@ func Open(ctx context.Context, path string, hasher Hasher) (*Store, error) {
 	return s, nil
 }
 
-// begin learns what the file is called among others, and begins to watch over it.
+// begin reads the issuer, and begins to watch the file.
 func (s *Store) begin(ctx context.Context, path string) (err error) {
 	if s.issuer, err = ensureIssuer(ctx, s.db); err != nil {
 		return err

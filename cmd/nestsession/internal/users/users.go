@@ -15,18 +15,18 @@ import (
 )
 
 var (
-	// ErrTaken says that an account of that name exists.
+	// ErrTaken means that an account of that name exists.
 	ErrTaken = errors.New("users: the name is taken")
 
-	// ErrWrong says that there is no account of that name, or that its password
-	// is another. It does not say which, and takes the same work either way.
+	// ErrWrong means that there is no account of that name, or that its password is another one. It
+	// does not say which, and the work is the same in both cases.
 	ErrWrong = errors.New("users: wrong username or password")
 
-	// ErrDisabled says that the password is right, and the account disabled.
+	// ErrDisabled means that the password is right, but the account is disabled.
 	ErrDisabled = errors.New("users: the account is disabled")
 )
 
-// User is what a session holds of an account: nothing secret.
+// User is what a session keeps of an account. None of it is secret.
 type User struct {
 	ID       int64  `json:"id"`
 	Username string `json:"username"`
@@ -53,9 +53,8 @@ type Store struct {
 	health *sqlitefile.Health
 }
 
-// Register makes an account. The name is as [Name] returned it, the password as
-// [passwords.Choose] did. For a name that is taken it does the same work as
-// for a free one, and returns [ErrTaken].
+// Register makes an account. The name is a result of [Name], the password one of
+// [passwords.Choose]. For a name that is taken it does the same work, and returns [ErrTaken].
 func (s *Store) Register(ctx context.Context, name, password string) (Login, error) {
 	phc, err := s.hasher.Hash(ctx, password)
 	if err != nil {
@@ -90,7 +89,7 @@ func (s *Store) Authenticate(ctx context.Context, username, password string) (Lo
 			return Login{}, fmt.Errorf("users: authenticate: %w", err)
 		}
 	}
-	// What no password can be becomes "", which is none either.
+	// A text that cannot be a password becomes "", which cannot be one either.
 	normal, _ := passwords.Normalize(password)
 	match, outdated, err := s.hasher.Verify(ctx, normal, phc)
 	switch {
@@ -114,7 +113,7 @@ func (s *Store) rehash(ctx context.Context, l Login, password string) error {
 	if err != nil {
 		return err
 	}
-	// The generation says that the password has not changed since it was read.
+	// The generation is the same only if the password has not changed since it was read.
 	_, err = s.db.ExecContext(ctx, `UPDATE users SET password = ? WHERE id = ? AND generation = ?`, phc, l.User.ID, l.Generation)
 	if err != nil {
 		return fmt.Errorf("users: rehash: %w", err)
@@ -122,11 +121,11 @@ func (s *Store) rehash(ctx context.Context, l Login, password string) error {
 	return nil
 }
 
-// writeTime bounds a write that goes on after its request was canceled.
+// writeTime limits a write that continues after its request was canceled.
 const writeTime = 10 * time.Second
 
-// Verify returns the present login of a user who knows the password, as it was typed. It
-// returns [ErrWrong] for another password and for an account that is gone or disabled.
+// Verify returns the present login of a user who knows the password, as the user typed it. It
+// returns [ErrWrong] for another password and for an account that was deleted or disabled.
 func (s *Store) Verify(ctx context.Context, id int64, typed string) (Login, error) {
 	l := Login{User: User{ID: id}}
 	var phc string
@@ -146,11 +145,10 @@ func (s *Store) Verify(ctx context.Context, id int64, typed string) (Login, erro
 	return l, nil
 }
 
-// ChangePassword replaces the password of a user who knows the present one, the
-// new one being as [passwords.Choose] returned it, and returns the login with it. All
-// others are [Store.Current] no more from that moment on. It returns [ErrWrong] for
-// another present password, for an account that is gone or disabled, and for one whose
-// password was changed meanwhile.
+// ChangePassword replaces the password of a user who knows the present one, and returns the new
+// login. The new password is a result of [passwords.Choose]. From then on, [Store.Current] is false
+// for all other logins. It returns [ErrWrong] for another present password, for an account that was
+// deleted or disabled, and if the password was changed meanwhile.
 func (s *Store) ChangePassword(ctx context.Context, id int64, present, chosen string) (Login, error) {
 	l, err := s.Verify(ctx, id, present)
 	if err != nil {
@@ -160,7 +158,7 @@ func (s *Store) ChangePassword(ctx context.Context, id int64, present, chosen st
 	if err != nil {
 		return Login{}, err
 	}
-	// A write that is canceled may or may not have happened.
+	// A canceled write may have succeeded or not.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
 	defer cancel()
 	before := l.Generation
@@ -176,18 +174,18 @@ func (s *Store) ChangePassword(ctx context.Context, id int64, present, chosen st
 	return l, nil
 }
 
-// newGeneration returns a number that nobody guesses. Its 53 bits survive programs in
-// JavaScript that read and write sessions as well.
+// newGeneration returns a number that cannot be guessed. Its 53 bits survive programs in JavaScript
+// that read and write sessions as well.
 func newGeneration() int64 {
 	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails: it ends the program rather
+	_, _ = rand.Read(b[:]) // never fails: it ends the program instead
 	return int64(binary.BigEndian.Uint64(b[:])>>11) + 1
 }
 
-// Current reports whether a login still holds: whether the account is there, is not
-// disabled, and has the password that it had then. A session records the login that began
-// it, and every request checks that login. So one write to the account's row ends all of its
-// sessions on every server, even if this process ends right after the write.
+// Current reports whether a login is still valid: the account exists, is not disabled, and has the
+// password that it had at the login. A session records the login that began it, and every request
+// checks that login. So one write to the account's row ends all of its sessions on every server,
+// even if this process ends right after the write.
 func (s *Store) Current(ctx context.Context, l Login) (bool, error) {
 	var n int
 	err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM users WHERE id = ? AND name = ? AND generation = ? AND disabled_at IS NULL`,
@@ -198,8 +196,7 @@ func (s *Store) Current(ctx context.Context, l Login) (bool, error) {
 	return n == 1, nil
 }
 
-// Ping returns nil if the file answers, is still the one that was opened, and can be
-// written.
+// Ping returns nil if the file answers, is still the one that was opened, and can be written.
 func (s *Store) Ping(ctx context.Context) error {
 	var n int
 	if err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM users WHERE id = 0`).Scan(&n); err != nil {

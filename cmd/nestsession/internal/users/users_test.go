@@ -18,7 +18,7 @@ import (
 
 var cheap = passwords.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
-// counter counts the work that takes time.
+// counter counts the hashes, which take most of the time.
 type counter struct {
 	*passwords.Hasher
 	hashes, verifications atomic.Int64
@@ -53,7 +53,7 @@ func open(t *testing.T, path string, h users.Hasher) *users.Store {
 	return s
 }
 
-// setup returns a store in which kim exists.
+// setup returns a store with the account kim.
 func setup(t *testing.T) (*users.Store, *counter, users.Login) {
 	t.Helper()
 	c := newCounter(t, cheap)
@@ -97,8 +97,8 @@ func TestAuthenticate(t *testing.T) {
 	}
 }
 
-// The time that an answer takes must not say whether an account exists. Counted,
-// not measured: one argon2id of the same cost each.
+// The time of an answer must not show whether an account exists. The test counts hashes instead of
+// measuring time: one argon2id hash of the same cost in each case.
 func TestTheSameWorkWhetherTheAccountExistsOrNot(t *testing.T) {
 	t.Parallel()
 	s, c, _ := setup(t)
@@ -125,13 +125,13 @@ func TestTheSameWorkWhetherTheAccountExistsOrNot(t *testing.T) {
 	}
 }
 
-func TestOfManyWhoRegisterANameAtOnceOneGetsIt(t *testing.T) {
+func TestOneOfManyRegistrationsOfANameSucceeds(t *testing.T) {
 	t.Parallel()
 	c := newCounter(t, cheap)
 	path := filepath.Join(t.TempDir(), "users.db")
 	var won atomic.Int64
 	var wg sync.WaitGroup
-	for range 8 { // as processes would, each opening the file, and making its tables
+	for range 8 { // as processes would, each of which opens the file and makes its tables
 		wg.Go(func() {
 			s, err := users.Open(t.Context(), path, c)
 			if err != nil {
@@ -180,7 +180,7 @@ func TestChangePassword(t *testing.T) {
 	}
 }
 
-func TestOfTwoChangesOfOnePasswordAtOnceOneCounts(t *testing.T) {
+func TestOneOfTwoConcurrentPasswordChangesSucceeds(t *testing.T) {
 	t.Parallel()
 	s, _, kim := setup(t)
 	var won atomic.Int64
@@ -212,7 +212,7 @@ func TestAHashOfAnOutdatedCostIsReplacedAtLogin(t *testing.T) {
 	dearer.Iterations = 2
 	c := newCounter(t, dearer)
 	s := open(t, path, c)
-	for i, want := range []int64{1, 1} { // replaced once, and good from then on
+	for i, want := range []int64{1, 1} { // replaced once, and valid from then on
 		if _, err := s.Authenticate(t.Context(), "kim", "correct horse battery"); err != nil {
 			t.Fatal(err)
 		}
@@ -225,7 +225,7 @@ func TestAHashOfAnOutdatedCostIsReplacedAtLogin(t *testing.T) {
 	}
 }
 
-func TestAccountsOutliveTheProcessAndTheFileIsTheOwnersAlone(t *testing.T) {
+func TestAccountsOutliveTheProcessAndTheFileIsPrivate(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "a folder? with #odd% characters", "users.db")
 	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {

@@ -23,7 +23,7 @@ func (s *site) operate() *users.Accounts {
 	return a
 }
 
-// ASVS 7.4.2: the operator's command changes one row of the accounts, and knows nothing of
+// ASVS 7.4.2: the operator's command changes one row of the accounts, and does not touch the
 // sessions. They end all the same, streams included.
 func TestSessionsEndWithTheirAccount(t *testing.T) {
 	t.Parallel()
@@ -69,7 +69,7 @@ func (s *site) as(sid string) *browser {
 	return b
 }
 
-func TestADisabledAccountIsToldSoOnlyWithItsPassword(t *testing.T) {
+func TestADisabledAccountIsReportedOnlyWithItsPassword(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	b, page := s.program(), s.person()
@@ -84,13 +84,13 @@ func TestADisabledAccountIsToldSoOnlyWithItsPassword(t *testing.T) {
 	if _, err := a.Enable(t.Context(), "kim"); err != nil {
 		t.Fatal(err)
 	}
-	b.send(http.MethodGet, "/me", nil).want(t, http.StatusUnauthorized) // what was ended stays so
+	b.send(http.MethodGet, "/me", nil).want(t, http.StatusUnauthorized) // a session that was ended stays ended
 	b.login("kim", "correct horse battery").want(t, http.StatusOK)
 	b.send(http.MethodGet, "/me", nil).want(t, http.StatusOK)
 }
 
-// A session that another account of the same id and name began, or that somebody wrote
-// into the store without knowing the generation, is nobody's.
+// A session is invalid if another account of the same id and name began it, or if it was written
+// into the store by somebody who does not know the generation.
 func TestASessionIsOfOneGeneration(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -102,7 +102,7 @@ func TestASessionIsOfOneGeneration(t *testing.T) {
 	fresh.register("kim", "correct horse battery").want(t, http.StatusCreated)
 	old.send(http.MethodGet, "/me", nil).want(t, http.StatusUnauthorized)
 	fresh.send(http.MethodGet, "/me", nil).want(t, http.StatusOK)
-	// A user whose session does not count any more can log in.
+	// A user whose session is no longer valid can log in.
 	if _, err := s.operate().Disable(t.Context(), "kim"); err != nil {
 		t.Fatal(err)
 	}
@@ -110,8 +110,8 @@ func TestASessionIsOfOneGeneration(t *testing.T) {
 	fresh.send(http.MethodGet, "/me", nil).want(t, http.StatusOK, "lee")
 }
 
-// The change of the password is what ends the sessions: though not one of their records
-// can be reached any more at that moment, none of them is answered afterwards.
+// The change of the password itself ends the sessions: even if none of their records can be reached
+// at that moment, no request with them is answered afterwards.
 func TestAPasswordChangeEndsSessionsThatCannotBeReached(t *testing.T) {
 	t.Parallel()
 	for name, kind := range map[string]func(*site) *browser{"program": (*site).program, "person": (*site).person} {
@@ -138,9 +138,9 @@ func TestAPasswordChangeEndsSessionsThatCannotBeReached(t *testing.T) {
 	}
 }
 
-// A client that hangs up in the middle of a change: before it, nothing has changed; after
-// it, all is done to its end, streams included.
-func TestWhoHangsUpWhileThePasswordChanges(t *testing.T) {
+// A client disconnects during a change: either nothing has changed, or all is done to its end,
+// streams included.
+func TestClientThatDisconnectsDuringAPasswordChange(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		hook    func(*site, *func())
@@ -152,7 +152,7 @@ func TestWhoHangsUpWhileThePasswordChanges(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := setupLists(t, time.Hour) // streams do not find out by themselves
+			s := setupLists(t, time.Hour) // the streams do not poll
 			here, there := s.program(), s.program()
 			here.register("kim", "correct horse battery")
 			there.login("kim", "correct horse battery").want(t, http.StatusOK)
@@ -184,8 +184,7 @@ func TestWhoHangsUpWhileThePasswordChanges(t *testing.T) {
 	}
 }
 
-// ASVS 7.5.2: to end sessions the password is shown once more, unless that was a few
-// minutes ago.
+// ASVS 7.5.2: ending sessions requires the password again, unless it was given a few minutes ago.
 func TestEndingSessionsAsksForThePasswordOnceMore(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"logout-others", "one"} {
@@ -217,7 +216,7 @@ func TestEndingSessionsAsksForThePasswordOnceMore(t *testing.T) {
 			if laptop.sid() == before || s.loggedIn(before) {
 				t.Error("showing the password gave no new id (ASVS 7.2.4)")
 			}
-			// It is fresh again.
+			// The password was just given again.
 			phone.login("kim", "correct horse battery")
 			laptop.send(http.MethodPost, "/sessions/logout-others", nil).want(t, http.StatusOK, `{"ended_sessions":1}`)
 		})
@@ -232,7 +231,7 @@ func TestTheFreshPasswordOnThePages(t *testing.T) {
 	phone.login("kim", "correct horse battery")
 	s.later.Add(int64(9 * time.Minute))
 	laptop.send(http.MethodGet, "/sessions", nil).want(t, http.StatusOK)
-	laptop.send(http.MethodPost, "/sessions/logout-others", url.Values{}).want(t, http.StatusSeeOther) // fresh enough
+	laptop.send(http.MethodPost, "/sessions/logout-others", url.Values{}).want(t, http.StatusSeeOther) // given recently enough
 	phone.login("kim", "correct horse battery")
 	s.later.Add(int64(2 * time.Minute))
 	laptop.send(http.MethodPost, "/sessions/logout-others", url.Values{}).want(t, http.StatusForbidden,
@@ -245,7 +244,8 @@ func TestTheFreshPasswordOnThePages(t *testing.T) {
 	phone.send(http.MethodGet, "/me", nil).want(t, http.StatusUnauthorized)
 }
 
-// A thief of a session guesses no faster here, and logging oneself out asks for nothing.
+// A thief of a session cannot guess faster here, and logging out the own session requires no
+// password.
 func TestGuessesAtTheFreshPasswordSlowDown(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

@@ -13,10 +13,10 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// ownMembers are those of a stored document that are no other application's.
+// ownMembers are the members of a stored document that belong to no other application.
 var ownMembers = map[string]bool{"cookie": true, "__nestsession": true, "nestsession": true}
 
-// hasForeign reports whether another application keeps something in a session.
+// hasForeign reports whether another application has data in a session.
 func hasForeign(document []byte) bool {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(document, &members) != nil {
@@ -30,8 +30,8 @@ func hasForeign(document []byte) bool {
 	return false
 }
 
-// leave logs the session out: it ends, unless other applications keep something in it,
-// which is then all that stays.
+// leave logs the session out: the session ends, unless other applications have data in it, which
+// then remain.
 func (a *App) leave(ctx context.Context, s *Session) error {
 	if a.sharing != UsersApart || s.IsNew() {
 		return s.Destroy(ctx)
@@ -66,7 +66,7 @@ func (a *App) end(ctx context.Context, info session.Info[Account]) error {
 	return err
 }
 
-// maxPasses bounds how often endOthers looks for sessions that began meanwhile.
+// maxPasses limits how often endOthers looks for sessions that began meanwhile.
 const maxPasses = 8
 
 // endOthers logs out the sessions of an owner but one, and returns how many.
@@ -83,7 +83,7 @@ func (a *App) endOthers(ctx context.Context, owner string, keep *Session) (ended
 	return ended, nil
 }
 
-// endShared logs out the sessions of an owner that are chosen, and returns how many.
+// endShared logs out the chosen sessions of an owner, and returns how many.
 func (a *App) endShared(ctx context.Context, owner string, chosen func(*Session) bool) (ended int, err error) {
 	ids, err := a.shared.ids(ctx, owner)
 	if err != nil {
@@ -94,8 +94,8 @@ func (a *App) endShared(ctx context.Context, owner string, chosen func(*Session)
 		if err != nil {
 			return ended, err
 		}
-		// An old id leads to the session's new one, which is in the list as well; and the
-		// session may have ended or changed hands since it was listed.
+		// An old id leads to the session's new one, which is in the list as well; and the session
+		// may have ended or got another owner since it was listed.
 		if s.Owner() != owner || s.ID() != id || !chosen(s) {
 			continue
 		}
@@ -107,7 +107,8 @@ func (a *App) endShared(ctx context.Context, owner string, chosen func(*Session)
 	return ended, nil
 }
 
-// loggedOut says why a stream is over whose session lives on for other applications.
+// loggedOut returns the reason why a stream ends although its session lives on for other
+// applications.
 func (a *App) loggedOut(ctx context.Context, s *Session) error {
 	if a.sharing != UsersApart {
 		return nil // the session ends then
@@ -121,8 +122,8 @@ func (a *App) loggedOut(ctx context.Context, s *Session) error {
 	return nil
 }
 
-// shared is the store of sessions that other applications use as well. It keeps them
-// under the ids of the cookies.
+// shared is the store of sessions that other applications use as well. Its keys are the ids in the
+// cookies.
 type shared struct {
 	store      store.Store
 	signer     *cookie.Signer
@@ -140,8 +141,8 @@ func newShared(cfg session.Config) (*shared, error) {
 	return &shared{store: cfg.Store, signer: signer, name: cfg.Name, path: cmp.Or(cfg.Cookie.Path, "/")}, nil
 }
 
-// foreign reports whether another application keeps something in a session. The session's
-// own data do not say so, as they leave out what this server does not know.
+// foreign reports whether another application has data in a session. The session's own data do not
+// show that, because they leave out what this server does not know.
 func (h *shared) foreign(ctx context.Context, s *Session) (bool, error) {
 	rec, err := h.store.Load(ctx, s.ID())
 	if errors.Is(err, store.ErrNotFound) {
@@ -167,7 +168,7 @@ func (h *shared) ids(ctx context.Context, owner string) (ids []string, err error
 	return ids, nil
 }
 
-// request is one of the browser that has the session of an id.
+// request returns a request of a browser that has the session of an id.
 func (h *shared) request(ctx context.Context, id string) *http.Request {
 	r := (&http.Request{Method: http.MethodGet, RequestURI: h.path, Header: http.Header{}}).WithContext(ctx)
 	r.Header.Set("Cookie", h.name+"="+string(h.signer.AppendValue(nil, id)))

@@ -1,5 +1,5 @@
-// Package web is the login server's HTTP side: JSON for programs and pages for
-// people, on the same routes.
+// Package web is the login server's HTTP side: JSON for programs and pages for people, on the same
+// routes.
 package web
 
 import (
@@ -24,23 +24,23 @@ import (
 // Session is the session of a request.
 type Session = session.Session[Account]
 
-// Config is what an [App] is made of.
+// Config configures an [App].
 type Config struct {
-	// Session configures the sessions. New sets its ErrorHandler, Proxy and IsSecure,
-	// and listens to its OnEvent. Without a Store they are in memory.
+	// Session configures the sessions. New sets its ErrorHandler, Proxy and IsSecure, and adds to
+	// its OnEvent. By default they are in memory.
 	Session session.Config
 
 	// Sharing says whether other applications use the sessions as well. Default: [Alone].
 	Sharing Sharing
 
-	// ListInterval is how often a page that lists the user's sessions looks for those
-	// that began or ended on other nodes. Default: [DefaultListInterval].
+	// ListInterval is how often a page with the user's sessions polls for those that began or ended
+	// on other nodes. Default: [DefaultListInterval].
 	ListInterval time.Duration
 
 	// Users keeps the accounts. The caller closes it, after the App.
 	Users *users.Store
 
-	// Guard counts wrong passwords. Default: a new one.
+	// Guard limits wrong passwords. Default: a new one.
 	Guard *throttle.Guard
 
 	// Proxies are the proxies whose X-Forwarded headers are trusted. Default: none.
@@ -68,7 +68,7 @@ type App struct {
 	now      func() time.Time
 	handler  http.Handler
 
-	unhealthy sync.Map // what /healthz last said was unavailable
+	unhealthy sync.Map // what /healthz reported last as unavailable
 }
 
 // New returns an App, or what is wrong with the configuration.
@@ -115,8 +115,8 @@ func New(cfg Config) (*App, error) {
 // ServeHTTP answers a request.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
 
-// EndStreams ends the streams of the live pages and refuses new ones, so that a server that
-// stops need not wait for them.
+// EndStreams ends the streams of live pages and refuses new ones, so that a server that stops does
+// not wait for them.
 func (a *App) EndStreams() { _ = a.sessions.Close() }
 
 // Close ends the streams, and the sessions if they are kept in memory.
@@ -139,7 +139,7 @@ func (a *App) routes() http.Handler {
 	declare("GET /login", a.loginPage)
 	declare("POST /login", a.login)
 	declare("GET /me", a.me)
-	mux.HandleFunc("POST /logout", a.sessions.HandlerFunc(a.logout)) // whatever has become of the account
+	mux.HandleFunc("POST /logout", a.sessions.HandlerFunc(a.logout)) // whatever has happened to the account
 	declare("GET /password", a.passwordPage)
 	mux.HandleFunc("POST /password", withLastWord(a.sessions.HandlerFunc(a.declared(a.password))))
 	declare("GET /events", a.events)
@@ -154,10 +154,10 @@ func (a *App) routes() http.Handler {
 	return a.explainMisses(mux)
 }
 
-// sessionFailed answers where a session could not be loaded or saved.
+// sessionFailed answers if a session could not be loaded or saved.
 func (a *App) sessionFailed(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, session.ErrRevoked) {
-		// Logged out elsewhere, between the start of this request and its end.
+		// The user was logged out elsewhere during this request.
 		t := text.For(r.Header)
 		a.writeProblem(w, r, notLoggedIn(t), loginView(t, "", nil))
 		return
@@ -169,8 +169,8 @@ func (a *App) sessionFailed(w http.ResponseWriter, r *http.Request, err error) {
 	a.writeProblem(w, r, p, a.unavailable(r))
 }
 
-// lastWord is the answer that a handler wants if its session cannot be saved, because what
-// it has done cannot be undone.
+// lastWord is the response that a handler wants if its session cannot be saved, because what it has
+// done cannot be undone.
 type lastWord struct{ problem *problem }
 
 type lastWordKey struct{}

@@ -14,17 +14,17 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// brittle is a store that can be down, and counts what it is asked.
+// brittle is a store that can be down. It counts its calls.
 type brittle struct {
 	store.Store
 	down  atomic.Bool
 	asked atomic.Int64
-	lists atomic.Int64 // of asked
-	read  atomic.Int64 // the records that they yielded
+	lists atomic.Int64 // the names of the calls
+	read  atomic.Int64 // the records that Lists have yielded
 
 	listsDown atomic.Bool
-	onList    atomic.Pointer[func()] // before the next list
-	onEnd     atomic.Pointer[func()] // before the next session is ended
+	onList    atomic.Pointer[func()] // called before the next List
+	onEnd     atomic.Pointer[func()] // called before the next session is ended
 }
 
 func (b *brittle) Unwrap() store.Store { return b.Store }
@@ -69,7 +69,7 @@ func (b *brittle) Delete(ctx context.Context, id string) error {
 	return b.Store.Delete(ctx, id)
 }
 
-// List is the inner store's, which has to be up at the beginning.
+// List is the inner store's; the store must be up when it begins.
 func (b *brittle) List(ctx context.Context, owner string) iter.Seq2[store.Record, error] {
 	l, _ := store.As[store.Lister](b.Store)
 	return func(yield func(store.Record, error) bool) {
@@ -94,7 +94,7 @@ func (b *brittle) List(ctx context.Context, owner string) iter.Seq2[store.Record
 	}
 }
 
-// deleteSilently ends the session of a cookie as another node does.
+// deleteSilently ends the session of a cookie as another node would.
 func (b *brittle) deleteSilently(t *testing.T, cookie string) {
 	t.Helper()
 	raw, err := url.PathUnescape(cookie)
@@ -111,7 +111,7 @@ func (b *brittle) deleteSilently(t *testing.T, cookie string) {
 	}
 }
 
-// buffer keeps a log that several goroutines write.
+// buffer is a log that several goroutines may write.
 type buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

@@ -11,13 +11,13 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
-// freshTime is how long after the password was shown sessions may be ended without
-// showing it again (ASVS 7.5.2): a person who finds a browser open, or stole its cookie, must
-// not be able to log its user out everywhere else.
+// freshTime is how long after the password was given sessions may be ended without giving it again
+// (ASVS 7.5.2): a person who finds a browser open, or has stolen its cookie, must not be able to
+// log its user out everywhere else.
 const freshTime = 10 * time.Minute
 
-// confirmed reports whether the user has shown the password lately, or shows it with this
-// request, which then has a new session id. Otherwise it answers: action is where the
+// confirmed reports whether the user has given the password recently, or gives it with this
+// request, which then gets a new session id. Otherwise it answers the request: action is where the
 // password is to be sent.
 func (a *App) confirmed(w http.ResponseWriter, r *http.Request, s *Session, action string) bool {
 	t, d, u := text.For(r.Header), s.Data(), a.userOf(s)

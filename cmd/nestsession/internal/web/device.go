@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// The cookie of a browser in which somebody has logged in before, so that
-// strangers who guess that user's password do not slow the user down there. Only
-// browsers get it: a program retries by itself.
-const deviceCookieAge = 365 * 24 * time.Hour // browsers keep none for more than 400 days
+// The cookie of a browser in which a user has logged in before, so that strangers who guess that
+// user's password do not slow the user down there. Only browsers get it: a program tries again by
+// itself.
+const deviceCookieAge = 365 * 24 * time.Hour // browsers keep no cookie for more than 400 days
 
-// deviceCookie is its name. Cookies do not know ports: other accounts of another server on
-// the host have another one.
+// deviceCookie is its name. Cookies do not depend on the port, so another server on the host, which
+// has other accounts, needs another name.
 func (a *App) deviceCookie() string { return "device-" + a.users.Issuer() }
 
 func (a *App) knownDevice(r *http.Request, name string) string {
@@ -29,7 +29,7 @@ func (a *App) rememberDevice(w http.ResponseWriter, r *http.Request, name string
 	http.SetCookie(w, &http.Cookie{
 		Name:     a.deviceCookie(),
 		Value:    a.devices.Issue(name),
-		Path:     "/login", // needed nowhere else
+		Path:     "/login", // no other path needs it
 		MaxAge:   int(deviceCookieAge / time.Second),
 		Secure:   a.proxies.Secure(r),
 		HttpOnly: true,

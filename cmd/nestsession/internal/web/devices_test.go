@@ -25,7 +25,7 @@ const (
 	iPhone  = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
 )
 
-// with makes the client call itself so.
+// with sets the client's user agent.
 func (b *browser) with(agent string) *browser {
 	b.headers.Set("User-Agent", agent)
 	return b
@@ -69,7 +69,7 @@ func TestDevicesAreListedAndEnded(t *testing.T) {
 		}
 	}
 	end := "/sessions/" + l.Sessions[2].Session + "/logout"
-	// A digest of another user's is worth nothing.
+	// The digest of another user's session is not found.
 	lee.send(http.MethodPost, end, nil).want(t, http.StatusNotFound)
 	laptop.send(http.MethodGet, "/me", nil).want(t, http.StatusOK)
 	phone.send(http.MethodPost, end, nil).want(t, http.StatusNoContent)
@@ -78,7 +78,7 @@ func TestDevicesAreListedAndEnded(t *testing.T) {
 	phone.send(http.MethodPost, "/sessions/logout-others", nil).want(t, http.StatusOK, `{"ended_sessions":1}`)
 	tablet.send(http.MethodGet, "/me", nil).want(t, http.StatusUnauthorized)
 	lee.send(http.MethodGet, "/me", nil).want(t, http.StatusOK)
-	// Its own is a logout like any other.
+	// Ending the own session is a logout like any other.
 	a := phone.send(http.MethodPost, "/sessions/"+phone.list().Sessions[0].Session+"/logout", nil).want(t, http.StatusNoContent)
 	if a.Header.Get("Clear-Site-Data") == "" {
 		t.Error("logging out this device leaves the browser's data")
@@ -116,7 +116,7 @@ func TestDevicesAsPages(t *testing.T) {
 	}
 }
 
-func TestWhoIsNotLoggedInHasNoDevices(t *testing.T) {
+func TestAVisitorHasNoDevices(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	for _, b := range []*browser{s.program(), s.person()} {
@@ -146,8 +146,8 @@ func TestAnotherSiteEndsNoDevice(t *testing.T) {
 	phone.send(http.MethodGet, "/me", nil).want(t, http.StatusOK)
 }
 
-// A user with very many sessions sees some of them, always with the current one, and
-// can end all. No more are read than are shown.
+// A user with very many sessions sees some of them, always with the current one, and can end all.
+// Not more are read than are shown.
 func TestManyDevices(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

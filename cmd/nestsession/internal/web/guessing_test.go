@@ -27,7 +27,7 @@ func TestRepeatedWrongPasswordsSlowDownByAddressAndName(t *testing.T) {
 	if a.Header.Get("Retry-After") != "60" {
 		t.Errorf("Retry-After is %q, want 60", a.Header.Get("Retry-After"))
 	}
-	attacker.login("kim", "correct horse battery").want(t, http.StatusTooManyRequests) // right, but too soon
+	attacker.login("kim", "correct horse battery").want(t, http.StatusTooManyRequests) // right, but too early
 	if n := s.hasher.verifications.Load(); n != before {
 		t.Errorf("%d passwords were looked at that came too soon", n-before)
 	}
@@ -36,10 +36,10 @@ func TestRepeatedWrongPasswordsSlowDownByAddressAndName(t *testing.T) {
 	attacker.login("kim", "correct horse battery").want(t, http.StatusOK)
 }
 
-// From one address a name is guessed at as fast as can be, by many at once and for hours.
-// Its user logs in at another one all the while, and the guesses stay within what is stated:
+// From one address a name is guessed at as fast as possible, concurrently and for hours. Its user
+// can log in at another address all the time, and the number of guesses stays within the limit:
 // five, and sixty an hour.
-func TestOneAddressThatGuessesKeepsNobodyOutElsewhere(t *testing.T) {
+func TestGuessesFromOneAddressKeepNobodyOutElsewhere(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	s.program().from("203.0.113.1").register("kim", "correct horse battery")
@@ -67,8 +67,8 @@ func TestOneAddressThatGuessesKeepsNobodyOutElsewhere(t *testing.T) {
 	}
 }
 
-// Right logins that come at once wait for each other, and none is refused: sixty of as
-// many users behind one address, and ten of one user.
+// Right logins that come concurrently wait for each other, and none is refused: those of sixty
+// users behind one address, and ten of one user.
 func TestRightLoginsInABurstAreQueued(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -108,8 +108,8 @@ func TestRepeatedWrongPasswordsSlowDownByAddress(t *testing.T) {
 	attacker.login("kim", "correct horse battery").want(t, http.StatusOK)
 }
 
-// Strangers who guess must not be able to keep the user out.
-func TestAUserIsNotKeptOutByStrangersWhereTheyHaveLoggedInBefore(t *testing.T) {
+// Guesses by strangers must not keep the user out.
+func TestStrangersDoNotKeepAUserOutOfAKnownDevice(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	home := s.person().from("203.0.113.9")
@@ -122,15 +122,15 @@ func TestAUserIsNotKeptOutByStrangersWhereTheyHaveLoggedInBefore(t *testing.T) {
 	elsewhere := s.person().from("203.0.113.1")
 	elsewhere.login("kim", "correct horse battery").want(t, http.StatusTooManyRequests)
 	home.from("203.0.113.3").login("kim", "correct horse battery").want(t, http.StatusSeeOther)
-	// Nor a program, which has no such cookie, at the address where it has logged in.
+	// Nor a program, which has no such cookie, at the address from which it has logged in.
 	s.program().from("203.0.113.3").login("kim", "correct horse battery").want(t, http.StatusOK)
-	// A user's own device does not help with another's name.
+	// A user's own device does not help with another user's name.
 	own := s.person().from("203.0.113.2")
 	own.register("lee", "correct horse battery").want(t, http.StatusSeeOther)
 	own.login("kim", "guess number").want(t, http.StatusTooManyRequests)
 }
 
-func TestTheDeviceCookieIsSentToTheLoginAlone(t *testing.T) {
+func TestTheDeviceCookieIsSentOnlyToTheLogin(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	b := s.person()
@@ -155,7 +155,7 @@ func TestTheDeviceCookieIsSentToTheLoginAlone(t *testing.T) {
 	}
 }
 
-func TestManyWhoKnowTheirPasswordsAreNotSlowedDown(t *testing.T) {
+func TestManyRightLoginsAreNotSlowedDown(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	b := s.program()
@@ -190,13 +190,13 @@ func TestPasswordChangesThatSucceedAreNotSlowedDown(t *testing.T) {
 	}
 }
 
-// Neither a message nor a header nor the work says whether an account exists.
+// Neither a message nor a header nor the amount of work shows whether an account exists.
 func TestAKnownAndAnUnknownNameAreAnsweredAlike(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	s.program().register("known", "correct horse battery").want(t, http.StatusCreated)
 	for name, kind := range map[string]func() *browser{"program": s.program, "person": s.person} {
-		for try := range 7 { // the last two come too soon
+		for try := range 7 { // the last two come too early
 			type outcome struct {
 				status int
 				header http.Header
@@ -246,7 +246,7 @@ func TestWhenTooManyPasswordsAreCheckedAtOnce(t *testing.T) {
 	b := s.program()
 	b.register("kim", "correct horse battery")
 	s.hasher.busy.Store(true)
-	for range 10 { // is not held against the user
+	for range 10 { // does not count against the user
 		a := b.login("kim", "correct horse battery").want(t, http.StatusServiceUnavailable, "Try again in a moment.")
 		if a.Header.Get("Retry-After") == "" {
 			t.Error("no Retry-After")

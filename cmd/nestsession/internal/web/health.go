@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// healthTimeout is shorter than the timeouts of the usual probes.
+// healthTimeout is shorter than the timeouts of common probes.
 const healthTimeout = 2 * time.Second
 
-// health says whether users and sessions can be reached and written. It opens no session.
-// The reasons are not in the answer: the log has them, once a change.
+// health reports whether users and sessions can be reached and written. It opens no session. The
+// response has no reasons; the log has them, once for each change.
 func (a *App) health(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
 	defer cancel()
@@ -28,7 +28,7 @@ func (a *App) health(w http.ResponseWriter, r *http.Request) {
 	a.writeJSON(w, r, status, answer)
 }
 
-// ask pings, and answers when ctx ends at the latest.
+// ask pings, and returns when ctx ends at the latest.
 func ask(ctx context.Context, ping func(context.Context) error) <-chan error {
 	answer := make(chan error, 2)
 	go func() { answer <- ping(ctx) }()
@@ -36,7 +36,7 @@ func ask(ctx context.Context, ping func(context.Context) error) <-chan error {
 	return answer
 }
 
-// state words it, and logs it where it is another one than before.
+// state returns the state in words, and logs it if it has changed.
 func (a *App) state(ctx context.Context, what string, err error) string {
 	_, wasBad := a.unhealthy.Load(what)
 	if err == nil {

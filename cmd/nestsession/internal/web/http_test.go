@@ -115,7 +115,7 @@ func TestRegistrationSaysWhatIsWrongBesideEachField(t *testing.T) {
 	if !strings.Contains(a.field(t, "username"), "without spaces") || !strings.Contains(a.field(t, "password"), "at least 15") {
 		t.Errorf("the fields are explained as %s", a.body)
 	}
-	for range 30 { // mistakes are not held against anybody
+	for range 30 { // mistakes do not count as wrong passwords
 		b.register("kim", "short").want(t, http.StatusUnprocessableEntity)
 	}
 	b.register("kim", "correct horse battery").want(t, http.StatusCreated)
@@ -125,7 +125,7 @@ func TestAPageKeepsTheNameAndNeverThePassword(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	b := s.person()
-	const name = `"><script>alert(1) </script>` // the space makes it no name
+	const name = `"><script>alert(1) </script>` // a name has no spaces
 	for _, path := range []string{"/register", "/login"} {
 		a := b.send(http.MethodPost, path, credentials(name, "hunter2 hunter2"))
 		if strings.Contains(a.body, "<script") || !strings.Contains(a.body, "&lt;script&gt;alert(1)") {
@@ -137,7 +137,7 @@ func TestAPageKeepsTheNameAndNeverThePassword(t *testing.T) {
 	}
 }
 
-// What another site makes a browser send does nothing (cross-site request forgery).
+// A request that another site makes a browser send has no effect (cross-site request forgery).
 func TestRequestsFromOtherSitesAreRefused(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -221,7 +221,7 @@ func TestAssets(t *testing.T) {
 	b.send(http.MethodGet, "/assets/0000000000000000/style.css", nil).want(t, http.StatusNotFound)
 }
 
-func TestWhatIsNotThere(t *testing.T) {
+func TestNotFound(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	for _, b := range []*browser{s.program(), s.person()} {

@@ -21,36 +21,37 @@ const (
 	// Alone means that no application shares the sessions of this server.
 	Alone Sharing = iota
 
-	// UsersApart: other applications use the same sessions, with users of their own. A user
-	// who is logged in there is not logged in here: their user 1 is not our user 1.
+	// UsersApart: other applications use the same sessions, but with other users. A user who is
+	// logged in there is not logged in here: their user 1 is not our user 1.
 	UsersApart
 
-	// UsersShared: they have the same users. A user who is logged in there is logged in here.
+	// UsersShared: other applications have the same users. A user who is logged in there is logged
+	// in here.
 	UsersShared
 )
 
-// Account is what a session holds.
+// Account is the data of a session.
 type Account struct {
 	Own `json:"nestsession,omitzero"`
 
-	// Where other applications keep their users: express-session's usual member, and that
-	// of Passport. They stay as they stand, unless the users are shared.
+	// Where other applications keep their users: express-session's usual member, and that of
+	// Passport. This server does not change them, unless the users are shared.
 	Elsewhere json.RawMessage `json:"user,omitempty"`
 	Passport  json.RawMessage `json:"passport,omitempty"`
 }
 
-// Own is what this server keeps in it, in a member of its own.
+// Own is this server's part of the session, in a member of its own.
 type Own struct {
 	User   *users.User `json:"user,omitempty"`
 	Device string      `json:"device,omitempty"` // where the user logged in, see deviceName
 	Notice string      `json:"notice,omitempty"` // shown once, on the next page
 
-	Generation int64 `json:"generation,omitempty"` // of the account when the user showed the password, see users.Store.Current
+	Generation int64 `json:"generation,omitempty"` // of the account when the user gave the password, see users.Store.Current
 }
 
-// userOf is the user who is logged in here, nil for nobody. The session's data are not
-// enough to know that, because an application that shares the session can write them. Only a
-// login here sets the owner, which also names the file of the accounts.
+// userOf returns the user who is logged in here, nil if nobody is. The session's data are not
+// enough to know that, because an application that shares the session can write them. Only a login
+// here sets the owner, which also names the file of the accounts.
 func (a *App) userOf(s *Session) *users.User {
 	d := s.Data()
 	if a.sharing == UsersShared {
@@ -77,15 +78,15 @@ func (a *App) setUser(s *Session, own Own) {
 	})
 }
 
-// loginOf is the login that began the session of u. One of an application that has the
-// same users is none of this server's, and not known.
+// loginOf returns the login that began the session of u. If an application with the same users
+// began it, there is none.
 func (a *App) loginOf(s *Session, u *users.User) (l users.Login, known bool) {
 	d := s.Data()
 	return users.Login{User: *u, Generation: d.Generation}, d.User != nil && d.User.ID == u.ID && d.Generation != 0
 }
 
-// ownerOf is whose a user's sessions are, in the session store. Beside applications with
-// other users the accounts are named as well.
+// ownerOf returns the owner of a user's sessions in the store. If other applications have other
+// users, the owner includes the issuer of the accounts.
 func (a *App) ownerOf(id int64) string {
 	owner := "user:" + strconv.FormatInt(id, 10)
 	if a.sharing == UsersApart {
@@ -94,8 +95,8 @@ func (a *App) ownerOf(id int64) string {
 	return owner
 }
 
-// elsewhere is the name of the user that another application has logged in, "" for nobody.
-// It is only shown; nothing is done in that name.
+// elsewhere returns the name of the user whom another application has logged in, "" if there is
+// none. It is only shown; nothing is done in that name.
 func (a *App) elsewhere(t *text.Text, s *Session) string {
 	if a.sharing != UsersApart {
 		return ""
@@ -104,14 +105,14 @@ func (a *App) elsewhere(t *text.Text, s *Session) string {
 	var passport struct {
 		User json.RawMessage `json:"user"`
 	}
-	_ = json.Unmarshal(d.Passport, &passport) // of another form it names nobody
+	_ = json.Unmarshal(d.Passport, &passport) // a value of another form is no name
 	return cmp.Or(nameIn(t, d.Elsewhere), nameIn(t, passport.User))
 }
 
 // maxForeignName is how much of another application's name is shown, in characters.
 const maxForeignName = 64
 
-// nameIn finds what a person would call the user that is written there.
+// nameIn returns the part of another application's user that a person would recognize as the name.
 func nameIn(t *text.Text, value json.RawMessage) string {
 	var v any
 	if json.Unmarshal(value, &v) != nil {
@@ -132,7 +133,7 @@ func nameIn(t *text.Text, value json.RawMessage) string {
 	return scalar(t, v)
 }
 
-// scalar is a text, or a number that names somebody, as a line of bounded length.
+// scalar returns a text, or a number that identifies a user, as a line of limited length.
 func scalar(t *text.Text, v any) string {
 	var name string
 	switch v := v.(type) {
@@ -159,7 +160,8 @@ func scalar(t *text.Text, v any) string {
 	return name
 }
 
-// askToLogIn answers a client that is not logged in here, and says which user is elsewhere.
+// askToLogIn answers a client that is not logged in here, and says which user is logged in
+// elsewhere.
 func (a *App) askToLogIn(w http.ResponseWriter, r *http.Request, s *Session) {
 	t := text.For(r.Header)
 	p := notLoggedIn(t)

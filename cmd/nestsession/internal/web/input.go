@@ -15,8 +15,8 @@ import (
 // of the longest kind fit many times.
 const maxBody = 64 << 10
 
-// readFields reads the named fields of a form or a JSON object; one that was not
-// sent is "". Only the body counts: a password in the URL would end up in logs.
+// readFields reads the named fields of a form or a JSON object; a missing field is "". Only the
+// body counts: a password in the URL would end up in logs.
 func readFields(w http.ResponseWriter, r *http.Request, names ...string) (map[string]string, *problem) {
 	t := text.For(r.Header)
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
@@ -66,7 +66,7 @@ func readJSON(t *text.Text, r *http.Request, names []string) (map[string]string,
 	return fields, nil
 }
 
-// unreadable does not repeat what was sent: that may be half a password.
+// unreadable does not repeat what was sent, because it may be a part of a password.
 func unreadable(t *text.Text, otherwise string, err error) *problem {
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return &problem{Status: http.StatusRequestEntityTooLarge, Text: fmt.Sprintf(t.TooLarge, maxBody)}

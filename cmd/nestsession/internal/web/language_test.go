@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// A user whose browser prefers Korean reads Korean on every page, form and error, in the
-// list that the script gets, and in what programs get; one whose browser prefers a language
-// that the pages do not speak reads English.
+// A user whose browser prefers Korean gets Korean on every page, form and error, in the list for
+// the script, and in responses to programs. A user whose browser prefers a language without
+// translation gets English.
 func TestPagesSpeakTheLanguageOfTheBrowser(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -99,7 +99,7 @@ var (
 	words = regexp.MustCompile(`[A-Za-z]{3,}( [A-Za-z]+)*`)
 )
 
-// englishIn is the first English that a reader sees on a page, names aside.
+// englishIn returns the first English text on a page, except for names.
 func englishIn(page string) string {
 	text := tags.ReplaceAllString(page, "\n")
 	for _, name := range []string{"nest session", "Firefox (Linux)", "UTC", "Caps Lock", "POST", "GET"} {

@@ -10,23 +10,23 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
-// maxListed bounds how many of a user's sessions are read to be shown. A user with more
-// sees some of them and that there are more, and can end all.
+// maxListed limits how many of a user's sessions are read for a list. A user with more sees some of
+// them and that there are more, and can end all.
 const maxListed = 100
 
-// device is one session of a user, as the user's clients see it.
+// device is one session of a user, as the user sees it.
 type device struct {
-	Session  string    `json:"session"` // its digest, which names it in requests
+	Session  string    `json:"session"` // the session's digest, which identifies it in requests
 	Device   string    `json:"device"`
 	Created  time.Time `json:"created,omitzero"`
 	LastUsed time.Time `json:"last_used,omitzero"`
 	Expires  time.Time `json:"expires,omitzero"`
 	Current  bool      `json:"current"` // the session of the request
 
-	used, since time.Time // the same more exactly, to put them in order
+	used, since time.Time // with more precision, for the order of the list
 }
 
-// devices is the list of them.
+// devices is the list of a user's sessions.
 type devices struct {
 	Text     string   `json:"text"` // how many, in words
 	Sessions []device `json:"sessions"`
@@ -37,7 +37,7 @@ type devices struct {
 // Count is the sentence above the list.
 func (d *devices) Count() string { return d.Text }
 
-// Blank is what a page makes others of.
+// Blank is the empty form of a device, which a page's script copies.
 func (*devices) Blank() device { return device{} }
 
 // list reads the live sessions of an owner.
@@ -49,7 +49,7 @@ func (a *App) list(ctx context.Context, owner string) ([]device, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", errSession, err)
 		}
-		// One more than are shown, so that it is known that there are more.
+		// One more than are shown, to know whether there are more.
 		if all = append(all, device{
 			Session: info.Digest, Device: info.Data.Device,
 			Created: seconds(info.Created), LastUsed: seconds(info.LastUsed), Expires: seconds(info.Expires),
@@ -67,7 +67,7 @@ func (a *App) list(ctx context.Context, owner string) ([]device, error) {
 // listTimeout bounds the reading of a list.
 const listTimeout = 5 * time.Second
 
-// seconds is how exactly anybody wants to know it.
+// seconds is the precision of the times that are shown.
 func seconds(t time.Time) time.Time {
 	if t.IsZero() {
 		return t
@@ -75,8 +75,8 @@ func seconds(t time.Time) time.Time {
 	return t.UTC().Truncate(time.Second)
 }
 
-// seenBy is the list as the client in s sees it: its own session first, which is there
-// even if the list ends before it.
+// seenBy returns the list as the client in s sees it: its own session first, which is in the list
+// even if the list was cut off before it.
 func seenBy(t *text.Text, all []device, s *Session) devices {
 	d := devices{More: len(all) > maxListed, Sessions: make([]device, 0, len(all)+1)}
 	current := device{Session: s.Digest(), Device: s.Data().Device,

@@ -9,12 +9,12 @@ import (
 	"github.com/nestsession/session/internal/backoff"
 )
 
-// maxStreams bounds the streams that a user may have open on a node.
+// maxStreams limits how many streams a user may have open on a node.
 const maxStreams = 50
 
-// live notifies the streams of a node that the list of a user's sessions may have changed:
-// at once if it changed on this node, otherwise at the next poll. It has no
-// goroutine of its own, and reads a list once for all streams of a user.
+// live notifies the streams of a node when the list of a user's sessions may have changed: at once
+// if it changed on this node, otherwise at the next poll. It has no goroutine of its own, and reads
+// a list once for all streams of a user.
 type live struct {
 	list  func(ctx context.Context, owner string) ([]device, error)
 	every time.Duration
@@ -29,13 +29,13 @@ type watched struct {
 	streams map[*stream]struct{} // under live.mu
 	changes int                  // under live.mu: how often the list was changed on this node
 
-	turn chan struct{} // holds a token when nobody reads the list; the goroutine that took it owns what follows
+	turn chan struct{} // holds a token when nobody reads the list; the goroutine that took it owns the fields below
 	last []device
 	at   time.Time // when last was read; zero: never
 	seen int       // changes at that time
 }
 
-// stream is one that is open.
+// stream is an open stream.
 type stream struct {
 	*watched
 	wake chan struct{} // holds a token when the list has changed
@@ -45,7 +45,7 @@ func newLive(list func(context.Context, string) ([]device, error), every time.Du
 	return &live{list: list, every: every, owners: map[string]*watched{}}
 }
 
-// join adds a stream, nil if the owner has too many.
+// join adds a stream. It returns nil if the owner has too many.
 func (l *live) join(owner string) *stream {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,7 +72,7 @@ func (l *live) leave(s *stream) {
 	}
 }
 
-// listenTo returns an OnEvent that also calls the one before.
+// listenTo returns an OnEvent that also calls the previous one.
 func (l *live) listenTo(before func(context.Context, session.Event)) func(context.Context, session.Event) {
 	return func(ctx context.Context, e session.Event) {
 		switch e.Kind {
@@ -85,8 +85,8 @@ func (l *live) listenTo(before func(context.Context, session.Event)) func(contex
 	}
 }
 
-// changed wakes the streams of an owner. It never blocks: a session is locked while its
-// events are delivered.
+// changed wakes the streams of an owner. It never blocks: a session is locked while its events are
+// delivered.
 func (l *live) changed(owner string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -103,8 +103,8 @@ func (l *live) changed(owner string) {
 	}
 }
 
-// read returns the list. It reflects the last change on this node, and is at most half an
-// interval old.
+// read returns the list. The list has the last change on this node, and is at most half an interval
+// old.
 func (l *live) read(ctx context.Context, w *watched) ([]device, error) {
 	select {
 	case <-ctx.Done():
@@ -125,8 +125,8 @@ func (l *live) read(ctx context.Context, w *watched) ([]device, error) {
 	return w.last, nil
 }
 
-// pause waits until the list has changed or the next poll is due, and reports false if ctx
-// has ended. After failures it waits longer.
+// pause waits until the list has changed or the next poll is due, and reports false if ctx has
+// ended. After failures it waits longer.
 func (l *live) pause(ctx context.Context, s *stream, failures int) bool {
 	wait := l.every/2 + backoff.Below(l.every)
 	if failures > 0 {

@@ -25,7 +25,7 @@ func (a *App) login(w http.ResponseWriter, r *http.Request, s *Session) {
 	}
 	name, err := users.Name(in["username"])
 	if err != nil {
-		name = in["username"] // nobody's: wrong like any other that nobody has
+		name = in["username"] // a name that cannot exist: a wrong name like any other
 	}
 	from := a.proxies.Address(r)
 	ctx, cancel := context.WithTimeout(r.Context(), passwords.MaxWait)
@@ -44,13 +44,13 @@ func (a *App) login(w http.ResponseWriter, r *http.Request, s *Session) {
 	switch {
 	case errors.Is(err, users.ErrWrong):
 		attempt.Wrong()
-		// Not what was typed as the name: it may be a password in the wrong field.
+		// Not the name that was typed: it may be a password in the wrong field.
 		a.log.WarnContext(r.Context(), "login failed", slog.Any("from", from))
 		refuse(&problem{Status: http.StatusUnauthorized, Text: t.WrongLogin})
 		return
 	case errors.Is(err, users.ErrDisabled):
 		a.log.WarnContext(r.Context(), "login to a disabled account", slog.Any("from", from))
-		// Only a client that knows the password learns this.
+		// Only a client that knows the password gets this.
 		refuse(&problem{Status: http.StatusForbidden, Text: t.Disabled})
 		return
 	case err != nil:
@@ -104,8 +104,8 @@ func (a *App) logout(w http.ResponseWriter, r *http.Request, s *Session) {
 			return
 		}
 	}
-	// ASVS 14.3.1. Not "cookies": the session's own is expired by its destruction, and
-	// the others include those of every service under the same domain.
+	// ASVS 14.3.1. Not "cookies": the session's own cookie is expired by Destroy, and that would
+	// also remove those of every service under the same domain.
 	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	if wantsPage(r.Header) {
 		seeOther(w, "/login?logged-out")
@@ -114,7 +114,7 @@ func (a *App) logout(w http.ResponseWriter, r *http.Request, s *Session) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// missing is the problem of fields that are empty, each with what to write beside it.
+// missing is the problem of empty fields, each with a text beside it.
 func missing(t *text.Text, in, texts map[string]string) *problem {
 	wrong := map[string]string{}
 	for name, what := range texts {

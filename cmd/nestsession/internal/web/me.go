@@ -8,7 +8,7 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
-// home says who is logged in, or how to be.
+// home shows the user, or a logged-out visitor how to log in.
 func (a *App) home(w http.ResponseWriter, r *http.Request, s *Session) {
 	t := text.For(r.Header)
 	elsewhere := a.elsewhere(t, s)
@@ -54,7 +54,7 @@ func (a *App) me(w http.ResponseWriter, r *http.Request, s *Session) {
 	}
 }
 
-// notice is what the page before has left to be said, once.
+// notice returns the message that the previous request has left, and removes it.
 func notice(s *Session) string {
 	text := s.Data().Notice
 	if text != "" {

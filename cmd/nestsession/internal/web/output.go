@@ -23,8 +23,8 @@ func (a *App) writeBody(w http.ResponseWriter, r *http.Request, status int, medi
 	write(w, status, append(body, '\n'))
 }
 
-// writeProblem answers with a problem: as JSON, or as the page that v describes,
-// where what is wrong stands above and beside the form.
+// writeProblem answers with a problem: as JSON, or as the page that v describes, with the texts
+// above and beside the form.
 func (a *App) writeProblem(w http.ResponseWriter, r *http.Request, p *problem, v view) {
 	p.writeHead(w.Header())
 	if !wantsPage(r.Header) {
@@ -35,7 +35,7 @@ func (a *App) writeProblem(w http.ResponseWriter, r *http.Request, p *problem, v
 	a.writePage(w, r, p.Status, v)
 }
 
-// writePage renders before it writes, so that a page is sent whole or not at all.
+// writePage renders the page before it writes, so that a page is sent whole or not at all.
 func (a *App) writePage(w http.ResponseWriter, r *http.Request, status int, v view) {
 	t := text.For(r.Header)
 	var body bytes.Buffer
@@ -54,11 +54,11 @@ func (a *App) writePage(w http.ResponseWriter, r *http.Request, status int, v vi
 func write(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // an error says that the client has gone
+	_, _ = w.Write(body) // an error means that the client has disconnected
 }
 
-// seeOther sends a browser on after a form, with a GET, so that neither reload
-// nor the back button sends the form again.
+// seeOther redirects a browser after a form, to a GET, so that neither reload nor the back button
+// sends the form again.
 func seeOther(w http.ResponseWriter, path string) {
 	w.Header().Set("Location", path)
 	w.WriteHeader(http.StatusSeeOther)

@@ -35,7 +35,7 @@ var pages = func() map[*text.Text]*template.Template {
 	return in
 }()
 
-// view is what a page shows. What is empty is left out.
+// view is the content of a page. Empty fields are left out.
 type view struct {
 	Title   string
 	Lead    string // a sentence under the title
@@ -44,24 +44,24 @@ type view struct {
 	Form    *form
 	Account *account
 	Devices *devices
-	Actions []link // buttons, the first of which is what most people want
+	Actions []link // buttons; the first is what most users want
 	Links   []link
 
-	// Live is the stream from which the page learns that its session has ended, for
-	// pages that only who is logged in can see. Such a page runs our script.
+	// Live is the stream that tells the page that its session has ended, for pages that only a
+	// logged-in user sees. Such a page runs our script.
 	Live string
-	User int64 // who that is
+	User int64 // the logged-in user
 }
 
-// endURL is the Live of a page that listens for nothing else.
+// endURL is the Live of a page that needs no other events.
 const endURL = "/events"
 
 type link struct{ Before, Text, URL string }
 
-// toStart leads out of a page that leads nowhere else.
+// toStart is the link on a page without other links.
 func toStart(t *text.Text) []link { return []link{{Text: t.ToStart, URL: "/"}} }
 
-// account is the page of who is logged in.
+// account is the page of a logged-in user.
 type account struct {
 	User           users.User
 	Since, Expires time.Time
@@ -123,8 +123,7 @@ func newPasswordField(t *text.Text, name, label string) field {
 		MinLength: passwords.MinLength, MaxLength: passwords.MaxLength}
 }
 
-// complete puts what is wrong beside the fields, and the cursor where the next
-// thing is to be typed.
+// complete puts the error texts beside the fields, and the cursor into the field to type in next.
 func complete(p *problem, f form) *form {
 	if p != nil {
 		for i := range f.Fields {
@@ -156,7 +155,7 @@ func initial(name string) string {
 	return string(unicode.ToUpper(r))
 }
 
-// sentence makes one of an error's text.
+// sentence makes an error's text a sentence.
 func sentence(what string) string {
 	r, size := utf8.DecodeRuneInString(what)
 	return string(unicode.ToUpper(r)) + what[size:] + "."

@@ -21,8 +21,8 @@ func (a *App) passwordPage(w http.ResponseWriter, r *http.Request, s *Session) {
 	a.writePage(w, r, http.StatusOK, passwordView(text.For(r.Header), *u, nil))
 }
 
-// password changes the password, which ends all sessions that the old one began
-// (ASVS 7.4.3), and begins this one anew under another id (ASVS 7.2.4).
+// password changes the password, which ends all sessions that began with the old one (ASVS 7.4.3).
+// This session continues under a new id (ASVS 7.2.4).
 func (a *App) password(w http.ResponseWriter, r *http.Request, s *Session) {
 	u := a.userOf(s)
 	if u == nil {
@@ -71,14 +71,14 @@ func (a *App) password(w http.ResponseWriter, r *http.Request, s *Session) {
 	a.passwordChanged(w, r, s, login)
 }
 
-// cleanTime bounds what is done after a password was changed, whether or not the client
-// is still there.
+// cleanTime limits the work after a change of the password, which goes on even if the client has
+// disconnected.
 const cleanTime = 20 * time.Second
 
-// passwordChanged goes on after the change, which has ended all sessions of the user: no
-// request under them is answered any more. The records of the others are removed, which
-// ends their streams at once; where that fails the streams find out by themselves, see
-// [App.followAccount]. This session begins anew, with the new password.
+// passwordChanged is called after the change, which has ended all sessions of the user: no request
+// with them is answered any more. It removes the records of the other sessions, which ends their
+// streams at once; if that fails the streams detect the end themselves, see [App.followAccount].
+// This session begins anew, with the new password.
 func (a *App) passwordChanged(w http.ResponseWriter, r *http.Request, s *Session, login users.Login) {
 	t := text.For(r.Header)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), cleanTime)
@@ -87,8 +87,8 @@ func (a *App) passwordChanged(w http.ResponseWriter, r *http.Request, s *Session
 	if err != nil {
 		a.log.WarnContext(ctx, "password changed; the records of the sessions that it ended are left to expire", slog.Int64("user", login.User.ID), slog.Any("error", err))
 	}
-	// Last, since it ends the streams of this browser's other pages, which come back with
-	// the new cookie as soon as it has left.
+	// Last, since it ends the streams of this browser's other pages, which connect again with the
+	// new cookie as soon as it is sent.
 	failed := a.signIn(ctx, s, login, s.Data().Device)
 	a.log.InfoContext(ctx, "password changed", slog.Int64("user", login.User.ID), slog.Int("ended", ended))
 	switch {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// raw sends a request line as it is, which Go's client would clean.
+// raw sends a request line unchanged, which Go's client would clean.
 func (s *site) raw(method, target string) *http.Response {
 	s.Helper()
 	u, err := url.Parse(s.url)
@@ -31,8 +31,8 @@ func (s *site) raw(method, target string) *http.Response {
 	return response
 }
 
-// An unclean path leads to the clean one if there is something, and never to another
-// site; else there is nothing.
+// An unclean path redirects to the clean one if that exists, and never to another site; otherwise
+// it is not found.
 func TestUncleanPaths(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

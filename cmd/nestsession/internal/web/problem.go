@@ -15,17 +15,17 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
-// problem is an answer that says what went wrong and what helps.
+// problem is a response that says what went wrong and what helps.
 type problem struct {
 	Status int
 	Text   string            // a sentence, for the whole request
-	Fields map[string]string // for single fields, worded to stand beside them
-	After  time.Duration     // when to try again, in Retry-After
+	Fields map[string]string // texts for single fields, which are shown beside them
+	After  time.Duration     // when to try again, as Retry-After
 
-	Elsewhere string // who another application says is logged in there
+	Elsewhere string // the user whom another application has logged in
 }
 
-// MarshalJSON follows RFC 9457, with the members that this API has beyond it.
+// MarshalJSON follows RFC 9457, with this API's additional members.
 func (p *problem) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Title  string            `json:"title"`
@@ -45,10 +45,10 @@ func invalid(t *text.Text, fields map[string]string) *problem {
 	return &problem{Status: http.StatusUnprocessableEntity, Text: t.CheckFields, Fields: fields}
 }
 
-// errSession marks what a session's own methods return.
+// errSession marks errors of a session's own methods.
 var errSession = errors.New("web: session")
 
-// errUsers marks that it is not known whether a session's user may go on.
+// errUsers means that it is not known whether a session's user still exists.
 var errUsers = errors.New("web: users")
 
 func notLoggedIn(t *text.Text) *problem {
@@ -61,8 +61,7 @@ func (a *App) unavailable(r *http.Request) view {
 	return view{Title: t.UnavailablePage, Links: toStart(t)}
 }
 
-// problemOf words an error for the client. What it does not know is ours, and
-// only logged.
+// problemOf returns the problem for an error. An unknown error is internal, and only logged.
 func (a *App) problemOf(r *http.Request, err error) *problem {
 	t := text.For(r.Header)
 	var tooMany *throttle.TooMany
@@ -71,13 +70,13 @@ func (a *App) problemOf(r *http.Request, err error) *problem {
 		return &problem{Status: http.StatusTooManyRequests, After: tooMany.After,
 			Text: fmt.Sprintf(t.TooMany, inWords(t, tooMany.After))}
 	case errors.Is(err, passwords.ErrBusy), errors.Is(err, throttle.ErrBusy):
-		// By then everybody who waits now has had a turn, or has gone.
+		// By then every caller that waits now has had its turn, or has given up.
 		return &problem{Status: http.StatusServiceUnavailable, After: passwords.MaxWait,
 			Text: t.Busy}
 	}
 	level := slog.LevelError
 	if r.Context().Err() != nil {
-		level = slog.LevelInfo // the client left
+		level = slog.LevelInfo // the client has disconnected
 	}
 	a.log.Log(r.Context(), level, "request failed", slog.String("route", r.Pattern), slog.Any("error", err))
 	if errors.Is(err, errSession) {
@@ -91,7 +90,7 @@ func (a *App) problemOf(r *http.Request, err error) *problem {
 	return &problem{Status: http.StatusInternalServerError, Text: t.OurFault}
 }
 
-// inWords rounds up, so that a client that waits as long as it says has waited long enough.
+// inWords rounds up, so that a client that waits for this time has waited long enough.
 func inWords(t *text.Text, d time.Duration) string {
 	if n := int(math.Ceil(d.Seconds())); n <= 90 {
 		return t.Seconds(n)
@@ -99,14 +98,14 @@ func inWords(t *text.Text, d time.Duration) string {
 	return t.Minutes(int(math.Ceil(d.Minutes())))
 }
 
-// writeHead sets the header fields that belong to a problem whatever its body.
+// writeHead sets the header fields of a problem, whatever its body.
 func (p *problem) writeHead(h http.Header) {
 	if p.After > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.After.Seconds()))))
 	}
 	if p.Status == http.StatusUnauthorized {
-		// RFC 9110 asks for a challenge with every 401. Browsers ignore a scheme that
-		// they do not know, and leave it to the page.
+		// RFC 9110 requires a challenge with every 401. Browsers ignore an unknown scheme, and
+		// leave the error to the page.
 		h.Set("WWW-Authenticate", `Cookie realm="nestsession"`)
 	}
 }

@@ -8,23 +8,23 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
-// retrySession is what Retry-After says where sessions or users do not answer.
+// retrySession is the value of Retry-After if sessions or users do not answer.
 const retrySession = 5 * time.Second
 
-// policy lets a page load our own style sheet and icon, send forms to us, and
-// nothing else: no script runs, and no other site can frame a page.
+// policy allows a page to load our own style sheet and icon, to send forms to us, and nothing else:
+// no script runs, and no other site can frame a page.
 const policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// livePolicy is that of a page with a Live: it runs our own script, which may ask nobody
-// but us, and may not make HTML out of text.
+// livePolicy is for a page with a Live: it runs our own script, which may connect only to us, and
+// may not make HTML from text.
 const livePolicy = policy + "; script-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// strictTransport keeps a browser from plain HTTP for a year (RFC 6797; ASVS 3.4.1). Other
-// hosts of the domain are not this server's to decide for.
+// strictTransport keeps a browser from plain HTTP for a year (RFC 6797; ASVS 3.4.1). It is not for
+// this server to decide for other hosts of the domain.
 const strictTransport = "max-age=31536000"
 
-// protect sets the header fields that every response has, and refuses what another
-// site makes a browser send (cross-site request forgery).
+// protect sets the header fields that every response has, and refuses requests that another site
+// makes a browser send (cross-site request forgery).
 func (a *App) protect(next http.Handler) http.Handler {
 	origins := http.NewCrossOriginProtection()
 	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -43,15 +43,15 @@ func (a *App) protect(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		// Whatever is not an asset may hold what is private, or say whether somebody is
-		// logged in: no cache keeps it, the browser's included (ASVS 14.3.2).
+		// Any response except an asset may be private, or show whether a user is logged in: no
+		// cache keeps it, including the browser's (ASVS 14.3.2).
 		h.Set("Cache-Control", "no-store")
 		h.Add("Vary", "Accept, Accept-Language, Cookie")
 		inner.ServeHTTP(w, r)
 	})
 }
 
-// explainMisses words the mux's 404 and 405 as every other problem.
+// explainMisses answers the mux's 404 and 405 as other problems are answered.
 func (a *App) explainMisses(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, pattern := mux.Handler(r)
@@ -64,7 +64,7 @@ func (a *App) explainMisses(mux *http.ServeMux) http.Handler {
 		t := text.For(r.Header)
 		p := &problem{Status: answer.status, Text: t.NotFound}
 		if answer.status < http.StatusBadRequest {
-			// The mux would send on to a cleaner path, at which there is nothing either.
+			// The mux would redirect to a cleaner path, which does not exist either.
 			p.Status = http.StatusNotFound
 		}
 		if allow := answer.header.Get("Allow"); allow != "" {
@@ -75,7 +75,7 @@ func (a *App) explainMisses(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// discard keeps the head of a response.
+// discard keeps only the header of a response.
 type discard struct {
 	header http.Header
 	status int

@@ -62,7 +62,7 @@ func (a *App) register(w http.ResponseWriter, r *http.Request, s *Session) {
 	a.welcome(w, r, login.User, http.StatusCreated)
 }
 
-// nameText is what stands beside the field of a username that is not accepted.
+// nameText is the text beside the field of a username that is not accepted.
 func nameText(t *text.Text, err error) string {
 	switch {
 	case errors.Is(err, users.ErrNoName):
@@ -73,7 +73,7 @@ func nameText(t *text.Text, err error) string {
 	return t.NameBad
 }
 
-// passwordText is what stands beside the field of a new password that is not accepted.
+// passwordText is the text beside the field of a new password that is not accepted.
 func passwordText(t *text.Text, err error) string {
 	switch {
 	case errors.Is(err, passwords.ErrTooShort):

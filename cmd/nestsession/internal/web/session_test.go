@@ -60,8 +60,7 @@ func TestPages(t *testing.T) {
 	follow(b.login("kim", "correct horse battery"), "/me").want(t, http.StatusOK)
 }
 
-// Fixation (CVE-2022-25896; ASVS 7.2.4): an id from before a login or a logout is worth
-// nothing after it.
+// Fixation (CVE-2022-25896; ASVS 7.2.4): an id from before a login or a logout is invalid after it.
 func TestTheIDChangesAtRegistrationLoginAndLogout(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -95,7 +94,7 @@ func TestTheIDChangesAtRegistrationLoginAndLogout(t *testing.T) {
 	}
 }
 
-func TestWhoOnlyLooksGetsNoCookieAndCostsTheStoreNothing(t *testing.T) {
+func TestAVisitorWhoOnlyReadsGetsNoCookieAndNoStoreCall(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	for _, b := range []*browser{s.person(), s.program()} {
@@ -211,8 +210,8 @@ func TestAPasswordThatCannotBeChanged(t *testing.T) {
 	there.login("kim", "correct horse battery").want(t, http.StatusOK)
 }
 
-// Sessions end when the password changes (GO-2026-5414), that of a login too which found
-// the old password right a moment before.
+// Sessions end when the password changes (GO-2026-5414), including that of a login which found the
+// old password right just before the change.
 func TestALoginWithTheOldPasswordDoesNotOutliveTheChange(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -242,7 +241,7 @@ func TestWhenTheSessionsAreDown(t *testing.T) {
 		c.login("kim", "correct horse battery").want(t, http.StatusServiceUnavailable)
 		c.send(http.MethodPost, "/logout", nil).want(t, http.StatusServiceUnavailable)
 	}
-	for range 10 { // which is not held against who logs in
+	for range 10 { // does not count against the user who logs in
 		s.program().login("kim", "correct horse battery").want(t, http.StatusServiceUnavailable, "Your session cannot be reached")
 	}
 	b.send(http.MethodGet, "/healthz", nil).want(t, http.StatusServiceUnavailable, `"users":"ok"`, `"sessions":"unavailable"`)
@@ -260,7 +259,7 @@ func TestWhenTheUsersAreDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.send(http.MethodGet, "/healthz", nil).want(t, http.StatusServiceUnavailable, `"users":"unavailable"`, `"sessions":"ok"`)
-	// Nobody knows whether the account is still there, so nobody is let in as its user.
+	// It is not known whether the account still exists, so nobody is let in as its user.
 	for _, a := range []answer{b.send(http.MethodGet, "/me", nil), b.login("kim", "correct horse battery"), b.send(http.MethodGet, "/sessions/events", nil)} {
 		a.want(t, http.StatusServiceUnavailable, "Your account cannot be reached right now")
 		if strings.Contains(a.body, "sql") || a.Header.Get("Retry-After") == "" {

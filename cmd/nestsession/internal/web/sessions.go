@@ -22,7 +22,7 @@ func (a *App) listSessions(w http.ResponseWriter, r *http.Request, s *Session) {
 	a.answerList(w, r, s, *u, nil)
 }
 
-// answerList answers with the list, and what went wrong before, if anything did.
+// answerList answers with the list, and with the problem of the request before, if there is one.
 func (a *App) answerList(w http.ResponseWriter, r *http.Request, s *Session, u users.User, p *problem) {
 	all, err := a.list(r.Context(), a.ownerOf(u.ID))
 	if err != nil {
@@ -44,7 +44,7 @@ func (a *App) answerList(w http.ResponseWriter, r *http.Request, s *Session, u u
 	}
 }
 
-// logoutOne ends one session of the user's, who has shown the password lately (ASVS 7.5.2).
+// logoutOne ends one session of the user's, who has given the password recently (ASVS 7.5.2).
 func (a *App) logoutOne(w http.ResponseWriter, r *http.Request, s *Session) {
 	u := a.userOf(s)
 	if u == nil {
@@ -88,7 +88,7 @@ func (a *App) logoutOne(w http.ResponseWriter, r *http.Request, s *Session) {
 	seeOther(w, "/sessions")
 }
 
-// logoutOthers ends all sessions of the user's but this one, in the same way.
+// logoutOthers ends all other sessions of the user, under the same condition.
 func (a *App) logoutOthers(w http.ResponseWriter, r *http.Request, s *Session) {
 	u := a.userOf(s)
 	if u == nil {

@@ -26,14 +26,14 @@ import (
 	"github.com/nestsession/session/store/memstore"
 )
 
-// site is a server, and what a test may turn on and off in it.
+// site is a server, with the failures that a test can turn on and off.
 type site struct {
 	*testing.T
 	url      string
 	accounts *users.Store
 	hasher   *hasher
-	clock    *clock        // of the guard; it stands still
-	later    *atomic.Int64 // how much later it is for the sessions, in nanoseconds
+	clock    *clock        // of the guard; it does not move by itself
+	later    *atomic.Int64 // how far the clock of the sessions is ahead, in nanoseconds
 	path     string        // of the users' file
 	sessions *brittle
 	log      *buffer
@@ -45,7 +45,7 @@ func setup(t *testing.T) *site {
 	return setupLists(t, 20*time.Millisecond)
 }
 
-// setupLists returns a site that looks so often for sessions of other nodes.
+// setupLists returns a site that polls for sessions of other nodes at this interval.
 func setupLists(t *testing.T, every time.Duration) *site {
 	t.Helper()
 	inner, err := passwords.NewHasher(passwords.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}, 0)
@@ -82,7 +82,7 @@ func (s *site) serve(t *testing.T, every time.Duration, now func() time.Time) (a
 		},
 		Users:   s.accounts,
 		Guard:   throttle.NewGuard(s.clock.now),
-		Proxies: client.Proxies{netip.MustParsePrefix("127.0.0.1/32")}, // the tests, which speak for any client
+		Proxies: client.Proxies{netip.MustParsePrefix("127.0.0.1/32")}, // the tests, which act for any client
 		Logger:  log,
 
 		ListInterval: every,
@@ -96,7 +96,7 @@ func (s *site) serve(t *testing.T, every time.Duration, now func() time.Time) (a
 	return app, server.URL
 }
 
-// browser keeps cookies and comes from one address.
+// browser keeps cookies and has one address.
 type browser struct {
 	*site
 	jar     http.CookieJar
@@ -121,7 +121,7 @@ func (s *site) person() *browser {
 	return b
 }
 
-// from changes the address that the client comes from.
+// from changes the client's address.
 func (b *browser) from(address string) *browser {
 	other := *b
 	other.headers = b.headers.Clone()
@@ -201,7 +201,7 @@ func (b *browser) sid() string {
 	return ""
 }
 
-// loggedIn reports whether a session's cookie is that of somebody who is logged in.
+// loggedIn reports whether a session's cookie belongs to a logged-in user.
 func (s *site) loggedIn(sid string) bool {
 	s.Helper()
 	b := s.program()
@@ -222,7 +222,7 @@ func (a answer) want(t *testing.T, status int, texts ...string) answer {
 	return a
 }
 
-// field returns what a problem says beside a field.
+// field returns a problem's text for a field.
 func (a answer) field(t *testing.T, name string) string {
 	t.Helper()
 	var p struct{ Fields map[string]string }
@@ -232,7 +232,7 @@ func (a answer) field(t *testing.T, name string) string {
 	return p.Fields[name]
 }
 
-// hasher counts hashes, and may run something in the middle of one.
+// hasher counts hashes, and may run a function in the middle of one.
 type hasher struct {
 	*passwords.Hasher
 	verifications, hashes atomic.Int64
@@ -265,7 +265,7 @@ func (h *hasher) Verify(ctx context.Context, password, phc string) (match, outda
 	return match, outdated, err
 }
 
-// clock stands still until it is moved.
+// clock does not move until a test moves it.
 type clock struct {
 	mu sync.Mutex
 	at time.Time

@@ -10,12 +10,12 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
 )
 
-// signIn makes the session that of a user who has just shown the password, and saves it:
-// under a new id, so that the old id is worth nothing to anyone who knows it (ASVS 7.2.4;
-// fixation, CVE-2022-25896), and streams that were opened under it end.
+// signIn makes the session that of a user who has just given the password, and saves it under a new
+// id, so that the old id is invalid for anyone who knows it (ASVS 7.2.4; fixation, CVE-2022-25896),
+// and streams that were opened under it end.
 func (a *App) signIn(ctx context.Context, s *Session, l users.Login, device string) error {
 	owner := a.ownerOf(l.User.ID)
-	// What other applications keep in the session stays, whoever was logged in here before.
+	// Data of other applications in the session stay, whoever was logged in here before.
 	if before := s.Owner(); a.sharing == UsersApart && before != "" && before != owner {
 		if err := a.release(ctx, s); err != nil {
 			return fmt.Errorf("%w: %w", errSession, err)
@@ -31,10 +31,10 @@ func (a *App) signIn(ctx context.Context, s *Session, l users.Login, device stri
 	return nil
 }
 
-// declared calls next with a session that is valid: one without a user, or of a user whose
-// account exists, is not disabled and has the password with which the session began. It ends
-// any other session. So a change of an account counts on every server with the next request,
-// even if the server that made it has died since (ASVS 7.4.2, 7.4.3; GO-2026-5414).
+// declared calls next with a valid session: one without a user, or of a user whose account exists,
+// is not disabled and has the password with which the session began. It ends any other session. So
+// a change of an account takes effect on every server with the next request, even if the server
+// that made the change has failed since (ASVS 7.4.2, 7.4.3; GO-2026-5414).
 func (a *App) declared(next func(http.ResponseWriter, *http.Request, *Session)) func(http.ResponseWriter, *http.Request, *Session) {
 	return func(w http.ResponseWriter, r *http.Request, s *Session) {
 		if _, err := a.recheck(r.Context(), s); err != nil {
@@ -45,7 +45,7 @@ func (a *App) declared(next func(http.ResponseWriter, *http.Request, *Session)) 
 	}
 }
 
-// recheck ends a session that does not hold any more, and reports whether it did.
+// recheck ends a session that is no longer valid, and reports whether it did.
 func (a *App) recheck(ctx context.Context, s *Session) (ended bool, err error) {
 	u := a.userOf(s)
 	if u == nil {
@@ -70,9 +70,9 @@ func (a *App) recheck(ctx context.Context, s *Session) (ended bool, err error) {
 	return true, nil
 }
 
-// enter makes the session that of a user. It returns [users.ErrWrong] if the account was
-// changed after the password was found right, so that no answer says "logged in"
-// to a client whose next request would be refused.
+// enter makes the session that of a user. It returns [users.ErrWrong] if the account was changed
+// after the password was found right, so that no answer says "logged in" to a client whose next
+// request would be refused.
 func (a *App) enter(r *http.Request, s *Session, l users.Login) error {
 	ctx := r.Context()
 	if err := a.signIn(ctx, s, l, deviceName(r.UserAgent())); err != nil {

@@ -17,13 +17,13 @@ import (
 // listEventsURL is the stream of the page that lists the user's sessions.
 const listEventsURL = "/sessions/events"
 
-// reconnect is how long a browser waits before it opens a stream again that broke.
+// reconnect is how long a browser waits before it opens a stream again that has failed.
 const reconnect = 2 * time.Second
 
-// retryStream is what Retry-After says to a user with too many streams.
+// retryStream is the value of Retry-After for a user with too many streams.
 const retryStream = 30 * time.Second
 
-// events is a stream whose one event tells that the session has ended.
+// events is a stream whose only event says that the session has ended.
 func (a *App) events(w http.ResponseWriter, r *http.Request, s *Session) {
 	a.serveStream(w, r, s, func(ctx context.Context, _ *eventstream.Stream, st *stream) error {
 		for {
@@ -37,9 +37,9 @@ func (a *App) events(w http.ResponseWriter, r *http.Request, s *Session) {
 	})
 }
 
-// followAccount ends the stream of a session that does not hold any more, as a request
-// under it would be: the server that changed the account may have died before it ended the
-// session. It returns why the stream is over.
+// followAccount ends the stream of a session that is no longer valid, as a request with it would:
+// the server that changed the account may have failed before it ended the session. It returns the
+// reason.
 func (a *App) followAccount(ctx context.Context, s *Session) error {
 	if err := a.loggedOut(ctx, s); err != nil {
 		return err
@@ -47,7 +47,7 @@ func (a *App) followAccount(ctx context.Context, s *Session) error {
 	ended, err := a.recheck(ctx, s)
 	if ended {
 		if a.sharing == UsersApart {
-			return session.ErrRevoked // what others keep in it may live on
+			return session.ErrRevoked // data of other applications in it may stay
 		}
 		<-ctx.Done()
 		return context.Cause(ctx)
@@ -58,8 +58,7 @@ func (a *App) followAccount(ctx context.Context, s *Session) error {
 	return err
 }
 
-// listEvents is that with the list of the user's sessions as well, now and whenever it
-// has changed.
+// listEvents is events with the list of the user's sessions, now and whenever it has changed.
 func (a *App) listEvents(w http.ResponseWriter, r *http.Request, s *Session) {
 	a.serveStream(w, r, s, func(ctx context.Context, events *eventstream.Stream, st *stream) error {
 		return a.followList(ctx, text.For(r.Header), events, s, st)
@@ -89,7 +88,7 @@ func (a *App) serveStream(w http.ResponseWriter, r *http.Request, s *Session, ha
 	a.log.WarnContext(r.Context(), "a live page lost its stream", slog.Any("error", err))
 }
 
-// followList sends the list whenever it is another one for this client.
+// followList sends the list whenever it has changed for this client.
 func (a *App) followList(ctx context.Context, t *text.Text, events *eventstream.Stream, s *Session, st *stream) error {
 	var sent []byte
 	failures := 0

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// stream is one that a client listens to.
+// stream is a stream that a client receives.
 type stream struct {
 	*browser
 	response *http.Response
@@ -50,7 +50,7 @@ func (b *browser) listen(path string) *stream {
 	return st
 }
 
-// open listens, and fails if there is no stream.
+// open opens a stream, and fails if there is none.
 func (b *browser) open(path string) *stream {
 	b.Helper()
 	st := b.listen(path)
@@ -72,7 +72,7 @@ func (st *stream) next() (e event, ok bool) {
 	return e, ok
 }
 
-// wantList expects the next event to be a list of these.
+// wantList expects the next event to be a list of these devices.
 func (st *stream) wantList(names string) {
 	st.Helper()
 	e, _ := st.next()
@@ -82,7 +82,7 @@ func (st *stream) wantList(names string) {
 	}
 }
 
-// wantEnd expects to be told that the session has ended, and nothing after that.
+// wantEnd expects an event that the session has ended, and nothing after it.
 func (st *stream) wantEnd() {
 	st.Helper()
 	if e, _ := st.next(); e.name != "session-end" || e.data != "logged out" {
@@ -93,8 +93,8 @@ func (st *stream) wantEnd() {
 	}
 }
 
-// On one node nobody waits until it is time to look.
-func TestAStreamTellsOfDevicesAndOfItsOwnEnd(t *testing.T) {
+// On one node no change waits for the next poll.
+func TestAStreamReportsDevicesAndItsEnd(t *testing.T) {
 	t.Parallel()
 	s := setupLists(t, time.Hour)
 	laptop, phone, lee := s.program().with(firefox), s.program().with(iPhone), s.program()
@@ -105,7 +105,7 @@ func TestAStreamTellsOfDevicesAndOfItsOwnEnd(t *testing.T) {
 	list.wantList("Firefox on Linux")
 	phone.login("kim", "correct horse battery")
 	list.wantList("Firefox on Linux, Safari on iPhone")
-	phone.login("kim", "correct horse battery") // is another session, under another name
+	phone.login("kim", "correct horse battery") // is another session, with another digest
 	list.wantList("Firefox on Linux, Safari on iPhone")
 	quiet := phone.open("/events")
 	phones := phone.open("/sessions/events")
@@ -117,10 +117,10 @@ func TestAStreamTellsOfDevicesAndOfItsOwnEnd(t *testing.T) {
 	laptop.send(http.MethodPost, "/logout", nil)
 	list.wantEnd()
 	lee.send(http.MethodPost, "/logout", nil)
-	stranger.wantEnd() // of which nothing came before
+	stranger.wantEnd() // before this, no event came
 }
 
-// What is on other nodes is found by looking, and the list is sent only if it is another.
+// A poll finds changes on other nodes. The list is sent only if it has changed.
 func TestAStreamFindsWhatHappenedElsewhere(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -129,7 +129,7 @@ func TestAStreamFindsWhatHappenedElsewhere(t *testing.T) {
 	phone.login("kim", "correct horse battery")
 	list := laptop.open("/sessions/events")
 	list.wantList("Firefox on Linux, Safari on iPhone")
-	for n := s.sessions.lists.Load(); s.sessions.lists.Load() < n+5; { // it looks, and nothing is new
+	for n := s.sessions.lists.Load(); s.sessions.lists.Load() < n+5; { // it polls, and nothing has changed
 		phone.send(http.MethodGet, "/me", nil).want(t, http.StatusOK)
 	}
 	s.sessions.listsDown.Store(true)
@@ -144,12 +144,12 @@ func TestAStreamFindsWhatHappenedElsewhere(t *testing.T) {
 	}
 }
 
-// A new password ends all streams that were opened under the old one, those of the same
-// browser too: whoever copied its cookie hears nothing more. The browser comes back with
-// the new cookie.
+// A new password ends all streams that were opened under the old one, including those of the same
+// browser: a thief of its cookie gets no more events. The browser connects again with the new
+// cookie.
 func TestANewPasswordEndsTheStreamsOfItsOwnSessionToo(t *testing.T) {
 	t.Parallel()
-	s := setupLists(t, time.Hour) // nobody waits until it is time to look
+	s := setupLists(t, time.Hour) // no change waits for the next poll
 	laptop, phone, thief := s.program().with(firefox), s.program().with(iPhone), s.program()
 	laptop.register("kim", "correct horse battery")
 	phone.login("kim", "correct horse battery")
@@ -190,7 +190,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 	lee.open("/events") // is another user
 	_ = all[0].response.Body.Close()
-	for end := time.Now().Add(maxWait); ; { // the server hears of that by and by
+	for end := time.Now().Add(maxWait); ; { // the server notices that later
 		if st := b.listen("/events"); st.response.StatusCode == http.StatusOK {
 			break
 		} else if time.Now().After(end) {
@@ -218,12 +218,12 @@ func TestAListIsReadOnceForAllWindows(t *testing.T) {
 	for s.sessions.lists.Load() < n+10 {
 		b.send(http.MethodGet, "/me", nil).want(t, http.StatusOK)
 	}
-	if took := time.Since(begun); took < 80*time.Millisecond { // ten at 10 ms or more between two, less a tolerance
+	if took := time.Since(begun); took < 80*time.Millisecond { // ten at intervals of 10 ms or more, less a tolerance
 		t.Errorf("the list was read 10 times within %v", took)
 	}
 }
 
-// A server that is to stop ends the streams, and does not say that the user is logged out.
+// A server that stops ends the streams, and does not say that the user is logged out.
 func TestStreamsEndWithTheServer(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

@@ -23,14 +23,14 @@ func twoServers(t *testing.T) (s *site, urls [2]string) {
 	return s, urls
 }
 
-// underWay is a request whose session the server has read, and which goes on when it is
-// told to.
+// underWay is a request whose session the server has read, and which continues when the test says
+// so.
 type underWay struct {
 	goOn   func()
 	answer chan *http.Response
 }
 
-// finish has it answered, and applies the answer to the jar as a browser does.
+// finish lets the server answer, and applies the response to the jar as a browser does.
 func (u underWay) finish(t *testing.T, jar http.CookieJar) int {
 	t.Helper()
 	u.goOn()
@@ -47,7 +47,7 @@ func (u underWay) finish(t *testing.T, jar http.CookieJar) int {
 	return 0
 }
 
-// do sends a request with the cookies that the browser has now.
+// do sends a request with the browser's present cookies.
 func (b *browser) do(r *http.Request, transport http.RoundTripper) chan *http.Response {
 	for _, c := range b.jar.Cookies(r.URL) {
 		r.AddCookie(c)
@@ -63,7 +63,7 @@ func (b *browser) do(r *http.Request, transport http.RoundTripper) chan *http.Re
 	return answer
 }
 
-// await fails unless the server comes to that point.
+// await fails unless the server reaches that point.
 func await(t *testing.T, reached <-chan struct{}) {
 	t.Helper()
 	select {
@@ -73,8 +73,8 @@ func await(t *testing.T, reached <-chan struct{}) {
 	}
 }
 
-// beginLogin sends a login but for its body, which the server asks for when it has read
-// the session.
+// beginLogin sends a login without its body, which the server requests when it has read the
+// session.
 func (b *browser) beginLogin(t *testing.T, at string) underWay {
 	t.Helper()
 	read, write := io.Pipe()
@@ -113,11 +113,11 @@ func (b *browser) beginLogout(t *testing.T, at string) underWay {
 	return underWay{func() { close(goOn) }, answer}
 }
 
-// A user who has three tabs open logs in, out and in again, and all three requests are
-// under way at once, under the same cookie, to two servers: in whatever order they are
-// answered, the user ends logged in, since a logout takes no newer cookie from the browser
-// and ends no session but its own.
-func TestLoginLogoutAndLoginAtOnceOnThreeTabsEndsLoggedIn(t *testing.T) {
+// A user with three tabs logs in, out and in again; all three requests are in progress at the same
+// time, with the same cookie, at two servers. In whatever order they are answered, the user is
+// logged in at the end: a logout removes no newer cookie from the browser and ends no session but
+// its own.
+func TestConcurrentLoginLogoutAndLoginEndLoggedIn(t *testing.T) {
 	t.Parallel()
 	for _, order := range [][3]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
 		for first := range 2 {
@@ -149,10 +149,9 @@ func TestLoginLogoutAndLoginAtOnceOnThreeTabsEndsLoggedIn(t *testing.T) {
 	}
 }
 
-// A proxy cuts the response of a login, so that the browser has the old cookie, or none,
-// and the session that began is nobody's. The visitor logs in again at once, at the other
-// server.
-func TestAVisitorWhoseLoginWasCutOffLogsInAgainAtOnce(t *testing.T) {
+// A proxy drops the response of a login, so the browser has the old cookie, or none, and no client
+// has the new session. The visitor logs in again at once, at the other server.
+func TestAVisitorWhoseLoginResponseWasLostLogsInAgain(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]func(b *browser){
 		"without a cookie": func(b *browser) { b.send(http.MethodPost, "/logout", nil).want(b.T, http.StatusNoContent) },
@@ -176,7 +175,7 @@ func TestAVisitorWhoseLoginWasCutOffLogsInAgainAtOnce(t *testing.T) {
 				w := httptest.NewRecorder()
 				httputil.NewSingleHostReverseProxy(upstream).ServeHTTP(w, r)
 				answered <- w.Code
-				panic(http.ErrAbortHandler) // the client gets nothing of it
+				panic(http.ErrAbortHandler) // the client gets none of it
 			}))
 			t.Cleanup(proxy.Close)
 			b := s.program()
@@ -205,7 +204,7 @@ func TestAVisitorWhoseLoginWasCutOffLogsInAgainAtOnce(t *testing.T) {
 	}
 }
 
-// copyOfJar is another browser's with the same cookies.
+// copyOfJar returns another browser with the same cookies.
 func (b *browser) copyOfJar() http.CookieJar {
 	b.Helper()
 	jar, err := cookiejar.New(nil)

@@ -13,7 +13,7 @@ import (
 // unknownDevice is the name of a client that did not say what it is.
 const unknownDevice = ""
 
-// onSystem stands between a client's name and what it runs on, in sessions.
+// onSystem is between a client's name and that of its system, in sessions.
 const onSystem = " on "
 
 // inLanguage is a device's name as a user reads it.
@@ -27,11 +27,11 @@ func inLanguage(t *text.Text, device string) string {
 	return device
 }
 
-// maxDeviceName is the longest name, in characters: a client can call itself anything.
+// maxDeviceName is the longest name, in characters: a client can send any text.
 const maxDeviceName = 60
 
-// deviceName says what a client is, in words that its user knows it by: "Firefox on
-// Linux". It is the client's own word, and good for telling one's devices apart, no more.
+// deviceName returns a client's name as its user knows it: "Firefox on Linux". The client says so
+// itself, so the name only helps users to distinguish their own devices.
 func deviceName(userAgent string) string {
 	ua := useragent.Parse(userAgent)
 	name, on := ua.Name, ua.OS
@@ -47,8 +47,7 @@ func deviceName(userAgent string) string {
 	return printable(name)
 }
 
-// printable leaves out what would not be seen, or would change how the text around it
-// is.
+// printable leaves out characters that cannot be seen, or change the text around them.
 func printable(name string) string {
 	var b strings.Builder
 	n := 0

@@ -13,8 +13,7 @@ import (
 	"github.com/nestsession/session/internal/servers"
 )
 
-// A copy that is interrupted with Ctrl-C says how far it came, and is finished by the
-// same command.
+// A copy that is interrupted with Ctrl-C reports how far it came, and the same command finishes it.
 func TestMoveIsInterruptedAndRunAgain(t *testing.T) {
 	t.Parallel()
 	c := crowd{n: 20_000, expires: time.Now().UTC().Truncate(time.Second).Add(24 * time.Hour)}
