@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -170,11 +169,11 @@ func (s *Session[T]) commitStored(ctx context.Context, h http.Header) error {
 	}
 	changed := s.ownerMoved
 	if body != nil && !changed {
-		since, err := s.m.codec.Encoding(s.doc)
+		same, err := s.m.codec.Encodes(s.doc, body)
 		if err != nil {
 			return err
 		}
-		changed = !bytes.Equal(since, body)
+		changed = !same
 	}
 	newCookie := s.settingsChanged
 	wait := s.m.policy.defersHarmlessWrites() && h != nil && !s.repair // writes that can be lost without harm are done at the end of the request

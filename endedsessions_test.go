@@ -128,12 +128,8 @@ func TestTheCachesForgetEndedSessions(t *testing.T) {
 }
 
 func inCaches(m *Manager[profile]) (documents, cookies int) {
-	documents = m.codec.Cached()
-	for i := range m.cookies.Slots {
-		if m.cookies.Slots[i].Load() != nil {
-			cookies++
-		}
-	}
+	documents, _ = m.codec.Cached()
+	cookies, _ = m.cookies.Count()
 	return documents, cookies
 }
 

@@ -41,7 +41,7 @@ type Manager[T any] struct {
 // settings. The error names every field of cfg that cannot work, and says what to write
 // instead.
 func New[T any](cfg Config) (*Manager[T], error) {
-	codec, typeErr := document.NewCodec[T](cfg.Express.ReservedKeys, cfg.Express.Rules, parseCookie)
+	codec, typeErr := document.NewCodec[T](cfg.Express.ReservedKeys, cfg.Express.Rules, document.Cookies{Parse: parseCookie, Write: writeCookie}, document.DefaultCacheBytes)
 	if err := errors.Join(cfg.validate(), typeErr); err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		},
 	}
 	m.records.Watch(cfg.RecheckInterval, DefaultRecheckInterval, DefaultPollInterval)
-	m.cookies = verified.New(signer, m.ids.Key)
+	m.cookies = verified.New(signer, m.ids.Key, verified.DefaultCacheBytes)
 	return m, nil
 }
 

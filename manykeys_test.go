@@ -75,7 +75,7 @@ func benchKeys[T any](b *testing.B, name string, n int, text []byte, change func
 	id := strings.Repeat("a", 32)
 	b.Run(fmt.Sprintf("%s/decode/%d", name, n), func(b *testing.B) {
 		for b.Loop() {
-			if _, err := m.codec.Decode("k", text); err != nil {
+			if _, err := m.codec.Read("k", text); err != nil {
 				b.Fatal(err)
 			}
 		}

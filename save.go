@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -220,7 +219,7 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 
 // keep updates s after doc was stored.
 func (s *Session[T]) keep(doc *document.Document[T], version store.Version, expires time.Time) {
-	s.m.codec.Keep(doc)
+	s.m.codec.Keep(doc, uint64(version))
 	s.forget()
 	s.state, s.doc, s.version = stateStored, doc, version
 	s.deadline = document.InstantOf(expires)
@@ -254,11 +253,14 @@ func (s *Session[T]) differs(body []byte, since *document.Document[T]) (bool, er
 	if body == nil && s.doc == since {
 		return false, nil
 	}
-	was, err := s.m.codec.Encoding(since)
-	if err == nil && body == nil {
-		body, err = s.m.codec.Encoding(s.doc)
+	if body == nil {
+		var err error
+		if body, err = s.m.codec.Encoding(s.doc); err != nil {
+			return false, err
+		}
 	}
-	return !bytes.Equal(body, was), err
+	same, err := s.m.codec.Encodes(since, body)
+	return !same, err
 }
 
 // saveFollower saves the changes since the session was found to be superseded.

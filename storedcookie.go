@@ -45,6 +45,11 @@ func parseCookie(text []byte) (settings any, l document.Lifetime, err error) {
 	return k, document.ParseLifetime(c["originalMaxAge"]), nil
 }
 
+// writeCookie is appendCookie for settings from parseCookie, with no lifetime and no date.
+func writeCookie(settings any) []byte {
+	return appendCookie(nil, settings.(*Cookie), document.Lifetime{}, 0)
+}
+
 func parseSameSite(text string) SameSite {
 	switch strings.ToLower(text) {
 	case "lax":

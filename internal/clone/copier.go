@@ -33,6 +33,8 @@ type Copier struct {
 
 	// times: the type holds times, whose form in a store not every one has.
 	Times bool
+
+	refers sizer
 }
 
 // The types that are never changed in place, whatever they hold inside.
@@ -50,6 +52,7 @@ var (
 func Compile(t reflect.Type) *Copier {
 	c := &Copier{Safe: true, Faithful: true}
 	c.Fix = c.compile(t, map[reflect.Type]*func(reflect.Value) bool{})
+	c.refers = compileSize(t, map[reflect.Type]*sizer{})
 	c.Equal = compileEqual(t, map[reflect.Type]*func(a, b reflect.Value) bool{})
 	return c
 }

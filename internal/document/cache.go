@@ -2,163 +2,98 @@ package document
 
 import (
 	"bytes"
-	"hash/maphash"
-	"sync"
-	"sync/atomic"
+	"reflect"
+	"unsafe"
+
+	"github.com/nestsession/session/internal/recent"
 )
 
-const (
-	cacheBytes    = 12 << 20 // of one manager, as documentSize counts them
-	cacheMaxBytes = 16 << 10 // larger documents are decoded each time
-	cacheShards   = 16       // a power of two, as the next two are
-	cacheSets     = 128      // of a shard
-	cacheWays     = 8        // documents of a set
-)
+// DefaultCacheBytes is how much memory decoded documents may take: more than 65,536 sessions of
+// a few hundred bytes.
+const DefaultCacheBytes = 80 << 20
 
-// documentCache keeps decoded documents: a version is decoded once, not once a
-// request. The text is compared on every hit: whatever the store's versions are worth,
-// a cached value is the stored one. A hit takes no lock.
-//
-// What it keeps is bounded in bytes, and goes when the session ends. Of those that
-// are in the way of a new one, one goes that was not used since they were last looked
-// at (CLOCK).
-type documentCache[T any] struct {
-	shards *[cacheShards]cacheShard[T]
-	seed   maphash.Seed
+// Place is where the document of a record is, or would be, in the cache. Whoever loads the
+// record takes it before.
+type Place struct {
+	key   string
+	hash  recent.Hash
+	drops uint32
+	entry *recent.Entry
+
+	// Version is the version of the document that is cached: 0 if there is none, or if its
+	// version is not known.
+	Version uint64
 }
 
-type cacheShard[T any] struct {
-	sets  [cacheSets]cacheSet[T]
-	mu    sync.Mutex // of changes
-	bytes int
-	hand  int // the set at which room is made next
-}
-
-type cacheSet[T any] struct {
-	tags [cacheWays]atomic.Uint32 // of what is in the ways, so that a hit looks at one document alone
-	ways [cacheWays]atomic.Pointer[Document[T]]
-}
-
-func newDocumentCache[T any]() documentCache[T] {
-	return documentCache[T]{new([cacheShards]cacheShard[T]), maphash.MakeSeed()}
-}
-
-// documentSize is about what a decoded document takes: its text, the value, and the
-// encoding of that.
-func documentSize(data []byte) int { return 512 + 3*len(data) }
-
-func (c *documentCache[T]) at(key string) (*cacheShard[T], *cacheSet[T], uint32) {
-	h := maphash.String(c.seed, key)
-	s := &c.shards[h%cacheShards]
-	return s, &s.sets[h/cacheShards%cacheSets], uint32(h>>32) | 1
-}
-
-func (c *documentCache[T]) get(key string, data []byte) *Document[T] {
-	_, set, tag := c.at(key)
-	for i := range set.tags {
-		if set.tags[i].Load() != tag {
-			continue
-		}
-		d := set.ways[i].Load()
-		if d == nil || d.key != key || !bytes.Equal(d.Data, data) {
-			continue
-		}
-		if !d.used.Load() { // else the line would go from core to core
-			d.used.Store(true)
-		}
-		return d
+// Look looks for the document of the record under key.
+func (c *Codec[T]) Look(key string) Place {
+	p := Place{key: key, hash: c.cache.Hash(key)}
+	p.drops = c.cache.Drops(p.hash)
+	p.entry = c.cache.Get(p.hash, func(e *recent.Entry) bool { return e.Key == key })
+	if p.entry != nil {
+		p.Version = p.entry.Value.(*Document[T]).version.Load()
 	}
-	return nil
+	return p
 }
 
-func (c *documentCache[T]) put(d *Document[T]) {
-	s, set, tag := c.at(d.key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.drop(set, tag, d.key)
-	if len(d.Data) > cacheMaxBytes {
-		return
+// DecodeAt reads the data of the record under key. The result comes from the cache if data is
+// nil and the version is p's, as a store returns it that was told of this version; or if the
+// text is the same: whatever a store's versions are worth, the value is then the stored one.
+func (c *Codec[T]) DecodeAt(p *Place, key string, data []byte, version uint64) (*Document[T], error) {
+	if key != p.key { // a record that stands for the one that was looked for
+		return c.Read(key, data)
 	}
-	way := -1
-	for i := range set.ways {
-		if set.ways[i].Load() == nil {
-			way = i
-			break
+	if p.entry != nil {
+		d := p.entry.Value.(*Document[T])
+		if data == nil && version != 0 && version == p.Version {
+			return d, nil
+		}
+		if bytes.Equal(d.Data, data) {
+			if d.version.Load() != version {
+				d.version.Store(version)
+			}
+			return d, nil
 		}
 	}
-	if way < 0 {
-		way = s.makeRoom(set)
+	d, err := c.Read(key, data)
+	if err == nil {
+		d.drops = p.drops
+		c.Keep(d, version)
 	}
-	set.tags[way].Store(tag)
-	set.ways[way].Store(d)
-	for s.bytes += documentSize(d.Data); s.bytes > cacheBytes/cacheShards; {
-		s.hand = (s.hand + 1) % cacheSets
-		s.sweep(&s.sets[s.hand], d)
-	}
+	return d, err
 }
 
-// drop forgets the document of a key: its session has ended.
-func (c *documentCache[T]) drop(key string) {
-	s, set, tag := c.at(key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.drop(set, tag, key)
-}
-
-func (s *cacheShard[T]) drop(set *cacheSet[T], tag uint32, key string) {
-	for i := range set.tags {
-		if set.tags[i].Load() != tag {
-			continue
-		}
-		if d := set.ways[i].Load(); d != nil && d.key == key {
-			s.clear(set, i)
-		}
+// Keep takes a document into the cache: a version that was just stored. It does not if a
+// session has ended since the document was composed, for it may be this one. Of a session that
+// is over, or lives on under another id, there is nothing to keep.
+func (c *Codec[T]) Keep(d *Document[T], version uint64) {
+	d.version.Store(version)
+	d.entry.Value = d
+	hash, is := c.cache.Hash(d.entry.Key), func(e *recent.Entry) bool { return e.Key == d.entry.Key }
+	if !d.Meta.Ended && d.Meta.Successor == "" {
+		c.cache.Put(hash, &d.entry, c.size(d), d.drops, is)
+	} else if c.cache.Get(hash, is) != nil {
+		c.cache.Drop(hash, is)
 	}
 }
-
-func (s *cacheShard[T]) clear(set *cacheSet[T], way int) {
-	s.bytes -= documentSize(set.ways[way].Load().Data)
-	set.tags[way].Store(0)
-	set.ways[way].Store(nil)
-}
-
-// Keep takes a document into the cache: a version that was just stored.
-func (c *Codec[T]) Keep(d *Document[T]) { c.cache.put(d) }
 
 // Forget drops a session that has ended.
-func (c *Codec[T]) Forget(key string) { c.cache.drop(key) }
-
-// Cached counts the documents in the cache. It is for tests.
-func (c *Codec[T]) Cached() (n int) {
-	for i := range c.cache.shards {
-		for j := range c.cache.shards[i].sets {
-			for k := range c.cache.shards[i].sets[j].ways {
-				if c.cache.shards[i].sets[j].ways[k].Load() != nil {
-					n++
-				}
-			}
-		}
-	}
-	return n
+func (c *Codec[T]) Forget(key string) {
+	c.cache.Drop(c.cache.Hash(key), func(e *recent.Entry) bool { return e.Key == key })
 }
 
-// makeRoom empties a way of a full set.
-func (s *cacheShard[T]) makeRoom(set *cacheSet[T]) int {
-	for {
-		for i := range set.ways {
-			if !set.ways[i].Load().used.Swap(false) {
-				s.clear(set, i)
-				return i
-			}
-		}
-	}
-}
+// Cached returns how many documents the cache has, and how many bytes they take.
+func (c *Codec[T]) Cached() (documents, bytes int) { return c.cache.Count() }
 
-// sweep empties the ways of a set that were not used since it was last swept.
-func (s *cacheShard[T]) sweep(set *cacheSet[T], keep *Document[T]) {
-	for i := range set.ways {
-		if d := set.ways[i].Load(); d != nil && d != keep && !d.used.Swap(false) {
-			s.clear(set, i)
-		}
+// size is about what a document takes in memory.
+func (c *Codec[T]) size(d *Document[T]) int {
+	n := int(unsafe.Sizeof(*d)) + len(d.entry.Key) + cap(d.Data) + len(d.Meta.Owner)
+	n += c.copier.Size(reflect.ValueOf(&d.Value).Elem(), len(d.Data)) - int(unsafe.Sizeof(d.Value))
+	if coded := d.coded.Load(); coded != nil {
+		n += cap(*coded)
 	}
+	if len(d.Misfits) > 0 {
+		n += 4 * len(d.Data)
+	}
+	return n + n/8 // what the allocator adds
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"github.com/nestsession/session/internal/clone"
 	"github.com/nestsession/session/internal/jsontext"
+	"github.com/nestsession/session/internal/recent"
 	"reflect"
 	"sync/atomic"
 	"unicode/utf8"
@@ -17,41 +18,58 @@ var ErrReservedKey = errors.New("session: reserved key in the data")
 // Codec turns values of T into documents and back.
 type Codec[T any] struct {
 	copier   *clone.Copier
-	fields   map[string]bool // the keys of a struct's fields; nil where T takes any key
-	anyKeys  bool            // T can bring keys that New has not seen
-	isMap    bool            // T is a map, and encoded as one
-	plain    bool            // T is map[string]any
-	express  bool            // Node reads what is stored
+	fields   map[string]int // the keys of a struct's fields, and where they stand in order; nil where T takes any key
+	order    []string
+	anyKeys  bool // T can bring keys that New has not seen
+	isMap    bool // T is a map, and encoded as one
+	plain    bool // T is map[string]any
+	express  bool // Node reads what is stored
 	reserved map[string]bool
 	Empty    *Document[T] // of a session that nothing was put into
 	Seal     *Sealer
-	parse    func(cookie []byte) (settings any, l Lifetime, err error) // of the cookie member
-	cache    documentCache[T]
+	cookies  *cookieReader
+	cache    *recent.Cache
 }
 
 // Document is what a record's data say, in one version. It is shared between
 // requests: nothing in it is ever changed, or reachable from a handler.
 type Document[T any] struct {
-	key   string
+	entry recent.Entry // by the record's key
 	Data  []byte
 	Value T
 
-	// others are the members besides cookie and meta as they stand in data, or nil
-	// if they are the inside of body to the letter. What T has no field for is not
-	// taken apart: a run of such members is one without a key.
-	others  []jsontext.Member
-	Misfits []Misfit               // of the others, which value therefore does not have
-	body    []byte                 // the encoding of value, if the document was composed of it
-	coded   atomic.Pointer[[]byte] // the same for a document that was loaded, when first asked for
-	used    atomic.Bool            // since the cache last looked
+	// The members besides cookie and meta are Data[from:to], as a save would write them.
+	// to is 0 if they stand in another form.
+	from, to int
 
-	Cookie   any // its settings, as parseCookie gave them; never changed in place
+	Misfits []Misfit               // members that do not fit, which Value therefore does not have
+	coded   atomic.Pointer[[]byte] // the encoding of Value, once it is known; inside is Data[from:to]
+
+	Cookie   any // its settings, as the parser of cookies gave them; never changed in place
 	Lifetime Lifetime
 	Meta     Meta
+
+	version atomic.Uint64 // as the store has it; 0 if that is not known
+	drops   uint32        // of the cache, before the document was loaded or stored
 }
 
-func NewCodec[T any](reserved []string, express bool, parse func(cookie []byte) (settings any, l Lifetime, err error)) (Codec[T], error) {
-	c := Codec[T]{express: express, parse: parse, reserved: make(map[string]bool, len(reserved))}
+// inside stands for an encoding that is, between its braces, what a document has.
+var inside = new([]byte)
+
+// Cookies reads and writes cookie members for a [Codec].
+type Cookies struct {
+	// Parse reads the value of a cookie member.
+	Parse func(text []byte) (settings any, l Lifetime, err error)
+
+	// Write writes one with no lifetime and no date. nil: Parse reads all of them.
+	Write func(settings any) []byte
+}
+
+// NewCodec returns a codec. reserved are the keys that the data must not have; express says
+// that Node reads what is stored; cacheBytes is how much memory decoded documents may take, and
+// none are kept if it is not positive.
+func NewCodec[T any](reserved []string, express bool, cookies Cookies, cacheBytes int) (Codec[T], error) {
+	c := Codec[T]{express: express, cookies: &cookieReader{parse: cookies.Parse, write: cookies.Write}, reserved: make(map[string]bool, len(reserved))}
 	for _, key := range reserved {
 		c.reserved[key] = true
 	}
@@ -60,9 +78,11 @@ func NewCodec[T any](reserved []string, express bool, parse func(cookie []byte) 
 	custom := p.Implements(clone.Marshaler) || p.Implements(clone.Unmarshaler)
 	switch {
 	case t.Kind() == reflect.Struct && !custom:
-		c.fields = map[string]bool{}
+		c.fields = map[string]int{}
 		err := clone.EachField(t, "", nil, func(_ reflect.StructField, name, _ string) error {
-			c.fields[name] = name != ""
+			if name != "" {
+				c.fields[name], c.order = len(c.order), append(c.order, name)
+			}
 			return nil
 		})
 		if err != nil {
@@ -82,7 +102,7 @@ func NewCodec[T any](reserved []string, express bool, parse func(cookie []byte) 
 	}
 	c.isMap = t.Kind() == reflect.Map && !custom
 	c.plain = t == reflect.TypeFor[map[string]any]()
-	c.copier, c.cache = clone.Compile(t), newDocumentCache[T]()
+	c.copier, c.cache = clone.Compile(t), recent.New(cacheBytes)
 	if err := clone.CheckType(t); err != nil {
 		return c, fmt.Errorf("session: New[%v]: %w", t, err)
 	}
@@ -94,7 +114,8 @@ func NewCodec[T any](reserved []string, express bool, parse func(cookie []byte) 
 	if err := c.decodeValue(body, &again); err != nil {
 		return c, fmt.Errorf("session: New[%v]: the zero value is stored as %s and cannot be read back: %w", t, body, err)
 	}
-	c.Empty = &Document[T]{body: body}
+	c.Empty = &Document[T]{Data: body, from: 1, to: len(body) - 1}
+	c.Empty.coded.Store(inside)
 	initMap(reflect.ValueOf(&c.Empty.Value).Elem())
 	return c, nil
 }
@@ -157,18 +178,37 @@ func (c *Codec[T]) checkKeys(body []byte) error {
 
 // Encoding returns the encoding of the document's value.
 func (c *Codec[T]) Encoding(d *Document[T]) ([]byte, error) {
-	if d.body != nil {
-		return d.body, nil
+	coded := d.coded.Load()
+	if coded == nil {
+		body, err := c.Encode(&d.Value)
+		if err != nil {
+			return nil, err
+		}
+		if coded = &body; d.stands(body) {
+			coded = inside
+		}
+		d.coded.Store(coded)
+		return body, nil
 	}
-	if b := d.coded.Load(); b != nil {
-		return *b, nil
+	if coded != inside {
+		return *coded, nil
 	}
-	body, err := c.Encode(&d.Value)
-	if err != nil {
-		return nil, err
+	body := make([]byte, 0, d.to-d.from+len("{}"))
+	return append(append(append(body, '{'), d.Data[d.from:d.to]...), '}'), nil
+}
+
+// Encodes reports whether body is the encoding of the document's value.
+func (c *Codec[T]) Encodes(d *Document[T], body []byte) (bool, error) {
+	if d.coded.Load() == inside {
+		return d.stands(body), nil
 	}
-	d.coded.Store(&body)
-	return body, nil
+	was, err := c.Encoding(d)
+	return bytes.Equal(was, body), err
+}
+
+// stands reports whether body is, between its braces, what d has besides cookie and meta.
+func (d *Document[T]) stands(body []byte) bool {
+	return d.to > 0 && bytes.Equal(d.Data[d.from:d.to], body[1:len(body)-1])
 }
 
 // CopiesExactly reports whether a copy has the very form that a store gives back.

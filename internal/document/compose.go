@@ -3,6 +3,7 @@ package document
 import (
 	"bytes"
 	"github.com/nestsession/session/internal/jsontext"
+	"github.com/nestsession/session/internal/recent"
 	"reflect"
 )
 
@@ -10,17 +11,17 @@ import (
 // its encoding body in place of base's, and whatever base had besides left as it
 // stood. A body that is nil stands for base's. cookie is the cookie member, of settings and l.
 func (c *Codec[T]) Compose(base *Document[T], key string, value *T, body, cookie []byte, settings any, l Lifetime, info Meta) (*Document[T], error) {
-	if body == nil {
-		body = base.body // nil again if base was loaded, and has its members in others
-	}
-	d := &Document[T]{key: key, body: body, Cookie: settings, Lifetime: l, Meta: info}
-	data := make([]byte, 0, len(body)+192)
+	d := &Document[T]{entry: recent.Entry{Key: key}, Cookie: settings, Lifetime: l, Meta: info, drops: c.cache.Drops(c.cache.Hash(key))}
+	data := make([]byte, 0, len(`{"cookie":,}`)+len(cookie)+max(len(body), base.to-base.from)+info.room())
 	data = append(append(data, `{"`+cookieKey+`":`...), cookie...)
-	var err error
-	if data, d.others, err = c.appendData(data, base, body); err != nil {
+	d.from = len(data) + len(",")
+	data, coded, err := c.appendData(data, base, body)
+	if err != nil {
 		return nil, err
 	}
+	d.from, d.to = min(d.from, len(data)), len(data)
 	d.Data = append(d.Meta.append(data, c.Seal, key), '}')
+	d.coded.Store(coded)
 	d.Value = *value
 	initMap(reflect.ValueOf(&d.Value).Elem())
 	return d, nil
@@ -40,25 +41,42 @@ func (c *Codec[T]) Rewrite(base *Document[T], body []byte) ([]byte, error) {
 }
 
 // appendData writes the members of a document that are not the library's: those of base,
-// with what body has in place of base's value. others is as in document.
-func (c *Codec[T]) appendData(dst []byte, base *Document[T], body []byte) (data []byte, others []jsontext.Member, err error) {
-	if base.others == nil {
-		if len(body) > len("{}") {
-			dst = append(append(dst, ','), body[1:len(body)-1]...)
-		}
-		return dst, nil, nil
-	}
+// with what body has in place of base's value. coded is as in [Document], for what it wrote.
+func (c *Codec[T]) appendData(dst []byte, base *Document[T], body []byte) (data []byte, coded *[]byte, err error) {
 	if body == nil {
-		return jsontext.AppendMembers(dst, base.others), base.others, nil
+		if coded = base.coded.Load(); base.to > 0 {
+			return appendInside(dst, base.Data[base.from:base.to]), coded, nil
+		}
+		others, err := c.others(base)
+		return jsontext.AppendMembers(dst, others), coded, err
 	}
 	was, err := c.Encoding(base)
 	if err != nil {
 		return nil, nil, err
 	}
-	if others, err = c.mergeMembers(base.others, was, body); err != nil {
+	if base.coded.Load() == inside {
+		return appendInside(dst, body[1:len(body)-1]), inside, nil
+	}
+	others, err := c.others(base)
+	if err == nil {
+		others, err = c.mergeMembers(others, was, body)
+	}
+	if err != nil {
 		return nil, nil, err
 	}
-	return jsontext.AppendMembers(dst, others), others, nil
+	start := len(dst)
+	dst = jsontext.AppendMembers(dst, others)
+	if string(dst[min(start+1, len(dst)):]) == string(body[1:len(body)-1]) {
+		return dst, inside, nil
+	}
+	return dst, &body, nil
+}
+
+func appendInside(dst, members []byte) []byte {
+	if len(members) > 0 {
+		dst = append(append(dst, ','), members...)
+	}
+	return dst
 }
 
 // mergeMembers carries a change from one encoding of T to another over to the

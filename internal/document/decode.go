@@ -7,8 +7,13 @@ import (
 	"fmt"
 	"github.com/nestsession/session/internal/clone"
 	"github.com/nestsession/session/internal/jsontext"
+	"github.com/nestsession/session/internal/recent"
 	"reflect"
+	"slices"
 	"strings"
+	"sync"
+	"unicode/utf8"
+	"unsafe"
 )
 
 // initMap makes a nil map writable, so that handlers need not.
@@ -19,83 +24,236 @@ func initMap(v reflect.Value) {
 }
 
 func (c *Codec[T]) decodeValue(object []byte, dst *T) error {
-	if !c.copier.Dynamic {
-		if err := json.Unmarshal(object, dst); err != nil {
+	if c.copier.Dynamic && hasInexact(object) {
+		d := json.NewDecoder(bytes.NewReader(object))
+		d.UseNumber()
+		if err := d.Decode(dst); err != nil {
 			return err
 		}
-		initMap(reflect.ValueOf(dst).Elem())
-		return nil
-	}
-	d := json.NewDecoder(bytes.NewReader(object))
-	d.UseNumber()
-	if err := d.Decode(dst); err != nil {
+		if c.copier.Fix != nil {
+			c.copier.Fix(reflect.ValueOf(dst).Elem()) // gives numbers their Go type; refuses nothing that was decoded
+		}
+	} else if err := json.Unmarshal(object, dst); err != nil {
 		return err
 	}
-	v := reflect.ValueOf(dst).Elem()
-	if c.copier.Fix != nil {
-		c.copier.Fix(v) // gives numbers their Go type; refuses nothing that was decoded
-	}
-	initMap(v)
+	initMap(reflect.ValueOf(dst).Elem())
 	return nil
 }
 
 var errNoCookie = errors.New("no cookie member")
 
-// Decode reads a record's data for a request. The result comes from the cache if the
-// text is what it was the last time.
-func (c *Codec[T]) Decode(key string, data []byte) (*Document[T], error) {
-	if d := c.cache.get(key, data); d != nil {
-		return d, nil
-	}
-	d, err := c.Read(key, data)
-	if err == nil {
-		c.cache.put(d)
-	}
-	return d, err
-}
-
-// Read is decode without the cache: for who looks at many sessions once.
+// Read is Decode without the cache: for who looks at many sessions once.
 func (c *Codec[T]) Read(key string, data []byte) (*Document[T], error) {
-	if !json.Valid(data) {
-		return nil, jsontext.ErrNotJSON
-	}
-	d := &Document[T]{key: key, Data: data}
-	cookie, meta, err := c.takeApart(d)
-	if err != nil {
-		return nil, err
-	}
-	if cookie == nil {
-		return nil, errNoCookie
-	}
-	if d.Cookie, d.Lifetime, err = c.parse(cookie); err != nil {
-		return nil, err
-	}
-	if meta != nil {
-		if d.Meta, err = c.Seal.read(key, meta); err != nil {
+	d := &Document[T]{entry: recent.Entry{Key: key}, Data: data}
+	space := c.space()
+	defer c.reuse(space)
+	p, usual := c.scan(d, (*space)[:0])
+	if !usual {
+		if !jsontext.Valid(data) {
+			return nil, jsontext.ErrNotJSON
+		}
+		var err error
+		if p, err = c.takeApart(data); err != nil {
 			return nil, err
 		}
 	}
-	return d, c.fill(d)
+	if p.cookie == nil {
+		return nil, errNoCookie
+	}
+	var err error
+	if d.Cookie, d.Lifetime, err = c.cookies.read(p.cookie); err != nil {
+		return nil, err
+	}
+	if p.meta != nil {
+		if d.Meta, err = c.Seal.read(key, p.meta); err != nil {
+			return nil, err
+		}
+	}
+	if usual {
+		*space = p.object
+		if c.fillUsual(d, &p) {
+			return d, nil
+		}
+		if p, err = c.takeApart(data); err != nil {
+			return nil, err
+		}
+	}
+	return d, c.fill(d, p.others)
 }
 
-// takeApart finds the others of d in its data, and returns the values of the members
-// that are not the data's, nil where there is none.
-func (c *Codec[T]) takeApart(d *Document[T]) (cookie, meta []byte, err error) {
+// spaces are buffers for objects that are decoded.
+var spaces = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxSpace is the capacity of a buffer that is kept.
+const maxSpace = 16 << 10
+
+func (c *Codec[T]) space() *[]byte {
+	if !c.copier.Faithful {
+		return new([]byte) // a type that decodes itself may keep what it is given
+	}
+	return spaces.Get().(*[]byte)
+}
+
+func (c *Codec[T]) reuse(space *[]byte) {
+	if c.copier.Faithful && cap(*space) <= maxSpace {
+		spaces.Put(space)
+	}
+}
+
+// parts are what a document consists of; nil where there is none.
+type parts struct {
+	cookie, meta []byte // values
+
+	// others are the members besides these as they stand in the data. What T has no field
+	// for is not taken apart: a run of such members is one without a key.
+	others []jsontext.Member
+
+	object []byte // of the others that T has fields for, an object
+	count  int    // how many these are
+}
+
+// scan checks a document and finds its parts in one pass, if it has the form that nearly all
+// have: no key stands twice, and none is written with an escape. Of the others it only writes
+// the object; where T is map[string]any, it decodes them.
+func (c *Codec[T]) scan(d *Document[T], object []byte) (p parts, usual bool) {
+	var m map[string]any
+	switch {
+	case c.plain:
+		m = map[string]any{}
+		*any(&d.Value).(*map[string]any) = m
+	case c.anyKeys && !c.isMap:
+		return p, false
+	}
+	text, next, seen := d.Data, 0, uint64(0)
+	from, to := 0, 0
+	together := true // the others stand as a save writes them
+	open := jsontext.SkipSpace(text, 0)
+	if open >= len(text) || text[open] != '{' {
+		return p, false
+	}
+	for i := open + 1; ; i++ {
+		start := jsontext.SkipSpace(text, i)
+		end := jsontext.ScanText(text, start)
+		if end < 0 || bytes.IndexByte(text[start:end], '\\') >= 0 {
+			return p, false
+		}
+		key := unsafe.String(&text[start+1], end-start-2)
+		value := jsontext.SkipSpace(text, end)
+		if value >= len(text) || text[value] != ':' {
+			return p, false
+		}
+		value = jsontext.SkipSpace(text, value+1)
+		stop := jsontext.ScanMember(text, value)
+		if stop < 0 {
+			return p, false
+		}
+		together = together && start == i
+		switch key {
+		case cookieKey:
+			if p.cookie != nil {
+				return p, false
+			}
+			together = together && start == open+1
+			p.cookie, from, to = text[value:stop], stop, stop
+		case metaKey:
+			if p.meta != nil {
+				return p, false
+			}
+			p.meta = text[value:stop]
+		default:
+			together = together && p.meta == nil
+			if to = stop; text[from] == ',' {
+				from = start
+			}
+			n, known := c.position(key, next)
+			switch {
+			case !known:
+			case c.fields != nil:
+				if n >= 64 || seen&(1<<n) != 0 {
+					return p, false
+				}
+				seen, next = seen|1<<n, n+1
+				object = append(append(object, ','), text[start:stop]...)
+			case c.reserved[key] || !utf8.ValidString(key):
+				return p, false
+			case m != nil:
+				if _, twice := m[key]; twice {
+					return p, false
+				}
+				var err error
+				if m[key], _, err = jsontext.ParseAny(text, value); err != nil {
+					return p, false
+				}
+			default:
+				p.count++
+				object = append(append(object, ','), text[start:stop]...)
+			}
+		}
+		if i = jsontext.SkipSpace(text, stop); i >= len(text) {
+			return p, false
+		}
+		together = together && i == stop
+		if text[i] == '}' {
+			if p.object = append(object, '}'); len(object) > 0 {
+				p.object[0] = '{'
+			} else {
+				p.object = append(object, "{}"...)
+			}
+			if together {
+				d.from, d.to = from, to
+			}
+			return p, p.cookie != nil && jsontext.SkipSpace(text, i+1) == len(text)
+		}
+		if text[i] != ',' {
+			return p, false
+		}
+	}
+}
+
+// position finds the field of a key, which is next or thereabouts. T that takes any key has
+// one for each.
+func (c *Codec[T]) position(key string, next int) (n int, known bool) {
+	if c.fields == nil {
+		return 0, true
+	}
+	if next < len(c.order) && c.order[next] == key {
+		return next, true
+	}
+	n, known = c.fields[key]
+	return n, known
+}
+
+// fillUsual decodes the value of d out of what scan has found. It reports false if that does
+// not fit T, and for a map in which a key stood twice.
+func (c *Codec[T]) fillUsual(d *Document[T], p *parts) bool {
+	if c.plain {
+		return true
+	}
+	if c.decodeValue(p.object, &d.Value) == nil && (!c.isMap || reflect.ValueOf(&d.Value).Elem().Len() == p.count) {
+		return true
+	}
+	var none T
+	d.Value, d.from, d.to = none, 0, 0
+	return false
+}
+
+// takeApart finds the parts of data that are valid JSON, whatever their form.
+func (c *Codec[T]) takeApart(data []byte) (p parts, err error) {
 	others := jsontext.Set{List: make([]jsontext.Member, 0, 8)}
 	var run *[]byte // what the next member that T has no field for belongs to
-	err = jsontext.Each(d.Data, func(quoted, text []byte, at int) error {
+	err = jsontext.Each(data, func(quoted, text []byte, at int) error {
 		key, err := jsontext.Unquote(quoted)
 		if err != nil {
 			return err
 		}
 		was := run
 		run = nil
-		switch {
+		switch _, known := c.position(key, 0); {
 		case key == cookieKey:
-			cookie = text[at:]
+			p.cookie = text[at:]
 		case key == metaKey:
-			meta = text[at:]
-		case c.fields != nil && !c.fields[key]:
+			p.meta = text[at:]
+		case !known:
 			if run = was; run != nil {
 				*run = (*run)[:cap(*run)-cap(text)+len(text)]
 				return nil
@@ -104,58 +262,43 @@ func (c *Codec[T]) takeApart(d *Document[T]) (cookie, meta []byte, err error) {
 			run = &others.List[len(others.List)-1].Text
 		case c.anyKeys && c.reserved[key]:
 			// Another program's: data must not have it, so that it is not lost there.
-		case c.anyKeys:
-			others.List = append(others.List, jsontext.Member{Key: key, Text: text, At: at}) // fill looks for pairs
 		default:
 			others.Put(jsontext.Member{Key: key, Text: text, At: at})
 		}
 		return nil
 	})
-	d.others = others.List
-	return cookie, meta, err
+	p.others = others.List
+	return p, err
 }
 
-// fill decodes the value of d out of its others.
-func (c *Codec[T]) fill(d *Document[T]) error {
+// others are the members of d besides cookie and meta, as in [parts].
+func (c *Codec[T]) others(d *Document[T]) ([]jsontext.Member, error) {
+	p, err := c.takeApart(d.Data)
+	return p.others, err
+}
+
+// fill decodes the value of d out of others.
+func (c *Codec[T]) fill(d *Document[T], others []jsontext.Member) error {
 	if m, ok := any(&d.Value).(*map[string]any); ok && c.plain {
-		*m = make(map[string]any, len(d.others))
-		for i := range d.others {
-			v, _, err := jsontext.ParseAny(d.others[i].Value(), 0)
+		*m = make(map[string]any, len(others))
+		for i := range others {
+			v, _, err := jsontext.ParseAny(others[i].Value(), 0)
 			if err != nil {
 				return err
 			}
-			(*m)[d.others[i].Key] = v
+			(*m)[others[i].Key] = v
 		}
-	} else if err := c.decodeValue(jsontext.AppendObject(nil, c.known(d)), &d.Value); err != nil {
-		if err = c.fillFitting(d, err); err != nil {
-			return err
-		}
-	}
-	if !c.anyKeys {
 		return nil
 	}
-	if !c.isMap || reflect.ValueOf(&d.Value).Elem().Len() != len(d.others) {
-		last := jsontext.Set{List: make([]jsontext.Member, 0, len(d.others))}
-		for _, m := range d.others {
-			last.Put(m)
-		}
-		d.others = last.List
+	known := others
+	if c.fields != nil {
+		known = slices.DeleteFunc(slices.Clone(others), func(m jsontext.Member) bool { return m.At == 0 })
+	}
+	err := c.decodeValue(jsontext.AppendObject(nil, known), &d.Value)
+	if err != nil {
+		return c.fillFitting(d, known, err)
 	}
 	return nil
-}
-
-// known are the members of d that T decodes.
-func (c *Codec[T]) known(d *Document[T]) []jsontext.Member {
-	if c.anyKeys {
-		return d.others
-	}
-	known := make([]jsontext.Member, 0, len(d.others))
-	for _, m := range d.others {
-		if m.At > 0 {
-			known = append(known, m)
-		}
-	}
-	return known
 }
 
 // Misfit is a stored member that is not of its field's type.
@@ -170,9 +313,8 @@ type Misfit struct {
 //
 // Natively, a document that belongs to nobody and of which nothing fits is another
 // type's altogether. Beside Node it is the other program's session in any case.
-func (c *Codec[T]) fillFitting(d *Document[T], cause error) error {
+func (c *Codec[T]) fillFitting(d *Document[T], known []jsontext.Member, cause error) error {
 	var none T
-	known := c.known(d)
 	fits := make([]jsontext.Member, 0, len(known))
 	if reflect.PointerTo(reflect.TypeFor[T]()).Implements(clone.Unmarshaler) {
 		return fitError("", cause) // it decides for itself

@@ -63,9 +63,15 @@ func FuzzDocument(f *testing.F) {
 
 // sealingCodec is a codec for tests, with a secret.
 func sealingCodec[T any]() (Codec[T], error) {
-	c, err := NewCodec[T](nil, false, keepCookie)
+	c, err := NewCodec[T](nil, false, Cookies{Parse: keepCookie}, DefaultCacheBytes)
 	c.Seal = NewSealer([]string{"a secret for tests"}, "", false, true)
 	return c, err
+}
+
+// Decode is Look and DecodeAt for a record that was loaded.
+func (c *Codec[T]) Decode(key string, data []byte) (*Document[T], error) {
+	p := c.Look(key)
+	return c.DecodeAt(&p, key, data, 0)
 }
 
 // keepCookie has the cookie member as text for its settings.
@@ -144,7 +150,11 @@ func rewritten[T any](t *testing.T, c *Codec[T], text []byte, change func(*T)) {
 	if c.fields == nil || !utf8.Valid(text) {
 		return
 	}
-	for _, m := range d.others {
+	others, err := c.others(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range others {
 		if m.At == 0 && !bytes.Contains(next.Data, m.Text) {
 			t.Fatalf("other programs' members %s are not in %s", m.Text, next.Data)
 		}

@@ -1,11 +1,15 @@
 package document
 
 import (
+	"bytes"
 	"encoding/json"
 	"github.com/nestsession/session/internal/jsontext"
 	"math"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
+	"unsafe"
 )
 
 // The members of a document that are not the data's.
@@ -77,6 +81,14 @@ func OwnerOf(data []byte) string {
 	return m.Owner
 }
 
+// room is about how many bytes append writes.
+func (m *Meta) room() int {
+	if *m == (Meta{}) {
+		return 0
+	}
+	return 128 + len(m.Owner) + len(m.Successor) + len(m.NewID)
+}
+
 // append writes the bookkeeping of the record under key as the last member of a
 // document, if there is any.
 func (m *Meta) append(dst []byte, s *Sealer, key string) []byte {
@@ -90,6 +102,101 @@ func (m *Meta) append(dst []byte, s *Sealer, key string) []byte {
 		dst = append(append(append(dst, `,"mac":"`...), m.MAC...), '"')
 	}
 	return append(dst, '}')
+}
+
+// parse reads bookkeeping in the form in which append writes it, out of valid JSON. It
+// reports false for any other form, which encoding/json reads.
+func (m *Meta) parse(text []byte) bool {
+	if len(text) == 0 || text[0] != '{' {
+		return false
+	}
+	for i := 1; i < len(text); i++ {
+		if text[i] != '"' {
+			return false
+		}
+		end := i + 1 + bytes.IndexByte(text[i+1:], '"')
+		key := text[i+1 : max(end, i+1)]
+		if i = end + 1; i+1 >= len(text) || text[i] != ':' {
+			return false
+		}
+		i++
+		var ok bool
+		switch string(key) {
+		case "created":
+			i, ok = m.Created.parse(text, i)
+		case "used":
+			i, ok = m.Used.parse(text, i)
+		case "authenticated":
+			i, ok = m.Authenticated.parse(text, i)
+		case "seen":
+			i, ok = m.Seen.parse(text, i)
+		case "until":
+			i, ok = m.Until.parse(text, i)
+		case "owner":
+			i, ok = parseText(&m.Owner, text, i)
+		case "successor":
+			i, ok = parseText(&m.Successor, text, i)
+		case "newID":
+			i, ok = parseText(&m.NewID, text, i)
+		case "mac":
+			i, ok = parseText(&m.MAC, text, i)
+		case "ownCookie":
+			i, ok = parseFlag(&m.OwnCookie, text, i)
+		case "unseen":
+			i, ok = parseFlag(&m.Unseen, text, i)
+		case "login":
+			i, ok = parseFlag(&m.Login, text, i)
+		case "carry":
+			i, ok = parseFlag(&m.Carry, text, i)
+		case "ended":
+			i, ok = parseFlag(&m.Ended, text, i)
+		}
+		switch {
+		case !ok || i >= len(text):
+			return false
+		case text[i] == '}':
+			return i+1 == len(text)
+		case text[i] != ',':
+			return false
+		}
+	}
+	return false
+}
+
+// parse reads a whole number, and returns where it ends.
+func (i *Instant) parse(text []byte, at int) (end int, ok bool) {
+	n := 0
+	for end = at; end < len(text) && '0' <= text[end] && text[end] <= '9'; end++ {
+		n = 10*n + int(text[end]-'0')
+	}
+	*i = Instant(n)
+	return end, end > at && end-at < len("1000000000000000000")
+}
+
+// parseText shares the text's memory.
+func parseText(dst *string, text []byte, at int) (end int, ok bool) {
+	if text[at] != '"' {
+		return at, false
+	}
+	for end = at + 1; end < len(text) && text[end] != '"'; end++ {
+		if text[end] == '\\' || text[end] >= utf8.RuneSelf {
+			return at, false
+		}
+	}
+	inside := text[at+1 : end]
+	*dst = unsafe.String(unsafe.SliceData(inside), len(inside))
+	return end + 1, true
+}
+
+func parseFlag(dst *bool, text []byte, at int) (end int, ok bool) {
+	*dst = true
+	return at + len("true"), bytes.HasPrefix(text[at:], []byte("true"))
+}
+
+// own gives m text of its own, so that it does not keep a whole document in memory. The MAC
+// has served its purpose.
+func (m *Meta) own() {
+	m.Owner, m.Successor, m.NewID, m.MAC = strings.Clone(m.Owner), strings.Clone(m.Successor), strings.Clone(m.NewID), ""
 }
 
 // onlyEnded reports whether the record says nothing but that its session is over,

@@ -48,6 +48,30 @@ func hasLongNumber(text []byte) bool {
 	return false
 }
 
+// hasInexact reports whether a text, which is valid JSON or none, may have a number that a
+// float64 does not hold: one of many digits, or with an exponent.
+func hasInexact(text []byte) bool {
+	for i := 0; i < len(text); {
+		switch c := text[i]; {
+		case c == '"':
+			if i = jsontext.ScanText(text, i); i < 0 {
+				return true
+			}
+		case '0' <= c && c <= '9':
+			from := i
+			for i < len(text) && '0' <= text[i] && text[i] <= '9' {
+				i++
+			}
+			if i-from >= len("9007199254740992") || i < len(text) && text[i]|0x20 == 'e' {
+				return true
+			}
+		default:
+			i++
+		}
+	}
+	return false
+}
+
 // findInexact walks over the value at text[i], which is valid JSON.
 func findInexact(text []byte, i int) (f *clone.Fault, end int) {
 	switch text[i] {

@@ -105,14 +105,26 @@ func (st *sealState) mac(secret int, key string, m *Meta) []byte {
 
 var errForged = errors.New("bookkeeping that was not written with one of Config.Secrets for this record")
 
-// Read reads the bookkeeping member of the record under key.
+// parseMeta reads bookkeeping, authentic or not.
+func parseMeta(text []byte) (m Meta, err error) {
+	if m.parse(text) {
+		return m, nil
+	}
+	var slow Meta // what encoding/json is given is on the heap
+	err = json.Unmarshal(text, &slow)
+	return slow, err
+}
+
+// read reads the bookkeeping member of the record under key.
 func (s *Sealer) read(key string, text []byte) (Meta, error) {
-	var m Meta
-	if err := json.Unmarshal(text, &m); err == nil {
+	m, err := parseMeta(text)
+	if err == nil {
 		if m.onlyEnded() {
+			m.own()
 			return m, nil
 		}
 		if secret := s.sealed(key, &m); secret >= 0 {
+			m.own()
 			m.OldSecret = secret > 0
 			return m, nil
 		}

@@ -49,7 +49,7 @@ func Each(object []byte, visit func(quoted, text []byte, at int) error) error {
 // stand, without touching their text: what another program wrote goes back as it
 // came. Of a key that stands twice the last counts, as in JavaScript.
 func Parse(text []byte) ([]Member, error) {
-	if !json.Valid(text) {
+	if !Valid(text) {
 		return nil, ErrNotJSON
 	}
 	return Split(text)
@@ -134,7 +134,7 @@ func (s *Set) Put(m Member) {
 // Find returns the value of a key of an object without looking closer at the
 // others; nil if there is none, or text is no object.
 func Find(text []byte, key string) []byte {
-	if !json.Valid(text) {
+	if !Valid(text) {
 		return nil
 	}
 	var value []byte

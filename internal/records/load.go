@@ -23,17 +23,19 @@ type Found struct {
 // Errors besides the store's: [Undecodable]; [Superseded]; [ErrAbsolute] with the record.
 func (r *Records) Load(ctx context.Context, key, id string) (Found, error) {
 	for hop := range maxHops {
-		rec, err := r.record(ctx, key)
+		place := r.Codec.Look(key)
+		rec, err := r.recordSince(ctx, key, &place)
 		if err != nil {
 			r.Forget(key)
 			return Found{}, r.expired(rec, err)
 		}
-		doc, err := r.Codec.Decode(rec.ID, rec.Data)
+		doc, err := r.Codec.DecodeAt(&place, rec.ID, rec.Data, uint64(rec.Version))
 		if err != nil {
 			return Found{}, &Undecodable{err}
 		}
 		info := doc.Bookkeeping()
 		if info.Ended || info.Login {
+			r.Forget(key) // the cookie, which was just verified
 			return Found{}, &Superseded{info.Successor, info.Carry, r.past(info, rec.Expires)}
 		}
 		if hop > 0 && !r.answers(info, 0) {
@@ -71,7 +73,18 @@ func (r *Records) LoadCarried(ctx context.Context, key string) (found Found, at 
 // record reads the record under key, or the link with which Login and Renew have replaced it
 // (see [Records.supersede]).
 func (r *Records) record(ctx context.Context, key string) (store.Record, error) {
-	rec, err := r.Store.Load(ctx, key)
+	return r.recordSince(ctx, key, new(document.Place))
+}
+
+// recordSince is record for a caller that may have the document in the cache: the data are nil
+// if it is the one at place.
+func (r *Records) recordSince(ctx context.Context, key string, place *document.Place) (rec store.Record, err error) {
+	if s, ok := r.Store.(store.SinceLoader); ok {
+		rec, err = s.LoadSince(ctx, key, store.Version(place.Version))
+	} else {
+		place.Version = 0
+		rec, err = r.Store.Load(ctx, key)
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		if link, failed := r.link(ctx, key); !errors.Is(failed, store.ErrNotFound) {
 			return link, failed

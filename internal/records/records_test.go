@@ -30,9 +30,9 @@ type table struct {
 // setup returns records that leave tombstones, or links.
 func setup(t *testing.T, tombstones bool, wrap func(store.Store) store.Store) *table {
 	t.Helper()
-	codec, err := document.NewCodec[visitor](nil, !tombstones, func([]byte) (any, document.Lifetime, error) {
+	codec, err := document.NewCodec[visitor](nil, !tombstones, document.Cookies{Parse: func([]byte) (any, document.Lifetime, error) {
 		return nil, document.Lifetime{}, nil
-	})
+	}}, document.DefaultCacheBytes)
 	if err != nil {
 		t.Fatal(err)
 	}

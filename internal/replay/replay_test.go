@@ -15,7 +15,7 @@ import (
 // newCodec makes the codec of a manager without options.
 func newCodec[T any](t testing.TB) *document.Codec[T] {
 	t.Helper()
-	c, err := document.NewCodec[T](nil, false, func([]byte) (any, document.Lifetime, error) { return nil, document.Lifetime{}, nil })
+	c, err := document.NewCodec[T](nil, false, document.Cookies{Parse: func([]byte) (any, document.Lifetime, error) { return nil, document.Lifetime{}, nil }}, document.DefaultCacheBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func (r *request[T]) save() error {
 	}
 	doc, err := r.on.Codec.Compose(r.on.Doc, "key", value, body, []byte(`{}`), nil, document.Lifetime{}, document.Meta{})
 	if err == nil {
-		r.on.Codec.Keep(doc)
+		r.on.Codec.Keep(doc, 0)
 		r.Forget()
 		r.on.Doc = doc
 	}

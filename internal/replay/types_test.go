@@ -102,7 +102,8 @@ func accepted[T any](t *testing.T, change func(*T), want func(T) bool) {
 				t.Fatalf("save: %v", err)
 			}
 			for _, c := range []*document.Codec[T]{seen, decodes} {
-				next, err := c.Decode("key", r.on.Doc.Data)
+				place := c.Look("key")
+				next, err := c.DecodeAt(&place, "key", r.on.Doc.Data, 0)
 				if err != nil {
 					t.Fatalf("decoding %s: %v", r.on.Doc.Data, err)
 				}
