@@ -22,8 +22,9 @@ type Queue[T any] struct {
 	Send func(ctx context.Context, questions []*T)
 
 	// Unbatched, if it is not nil, answers a call that arrives while fewer than MaxInFlight
-	// batches are in flight, in the caller's goroutine. It returns when ctx ends.
-	Unbatched func(ctx context.Context, question *T)
+	// batches are in flight, in the caller's goroutine. It returns when ctx ends. If it
+	// returns false it has not answered, and the call is sent by Send.
+	Unbatched func(ctx context.Context, question *T) (answered bool)
 
 	// MaxInFlight is how many batches may be in flight. The next one fills meanwhile.
 	MaxInFlight int
@@ -81,9 +82,10 @@ func (q *Queue[T]) Do(ctx context.Context, question T) (answered T, ok bool) {
 		}
 		if q.crowded = len(q.waiting) > 0; !q.crowded {
 			q.mu.Unlock()
-			defer q.unbatchedDone()
-			q.Unbatched(ctx, &question)
-			return question, true
+			if q.unbatched(ctx, &question) {
+				return question, true
+			}
+			q.mu.Lock()
 		}
 	}
 	c, _ := q.free.Get().(*call[T])
@@ -156,6 +158,19 @@ func (q *Queue[T]) cancel(c *call[T]) {
 			t.cancel()
 		}
 	}
+}
+
+// unbatched makes a round trip in the caller's goroutine. If that is not possible, the
+// round trip remains counted in inFlight.
+func (q *Queue[T]) unbatched(ctx context.Context, question *T) (answered bool) {
+	answered = true // also if Unbatched panics
+	defer func() {
+		if answered {
+			q.unbatchedDone()
+		}
+	}()
+	answered = q.Unbatched(ctx, question)
+	return answered
 }
 
 // unbatchedDone ends a round trip that the caller made itself.

@@ -85,7 +85,10 @@ type updateCall struct {
 
 func (s *Store) updateQueue() *batch.Queue[updateCall] {
 	return &batch.Queue[updateCall]{
-		Unbatched:   func(ctx context.Context, c *updateCall) { c.version, c.err = s.updateUnbatched(ctx, c.record) },
+		Unbatched: func(ctx context.Context, c *updateCall) bool {
+			c.version, c.err = s.updateUnbatched(ctx, c.record)
+			return true
+		},
 		Send:        s.sendUpdates,
 		MaxInFlight: maxInFlight,
 		MaxCalls:    maxCalls,
