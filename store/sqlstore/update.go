@@ -139,7 +139,7 @@ func (s *Store) updateMany(ctx context.Context, byID map[string]*updateCall) err
 	for id, c := range byID {
 		ids, owners, datas = append(ids, id), append(owners, c.record.Owner), append(datas, c.record.Data)
 		expires := s.expiry(c.record.Expires, now)
-		versions, expiries, dues = append(versions, int64(c.record.Version)), append(expiries, expires), append(dues, due(expires, now))
+		versions, expiries, dues = append(versions, xmin(c.record.Version)), append(expiries, expires), append(dues, due(expires, now))
 	}
 	var v values
 	v[pIDs], v[pOwners], v[pDatas] = byteas(ids), byteas(owners), byteas(datas)
