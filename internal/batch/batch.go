@@ -7,12 +7,18 @@ import (
 	"cmp"
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
 
 // DefaultMaxDelay is what a zero [Queue.MaxDelay] stands for.
 const DefaultMaxDelay = 20 * time.Millisecond
+
+// watchEvery is how often the contexts of calls that have begun to wait are watched. To
+// watch a context costs as much as the rest of what a call in a batch costs its caller, and
+// nearly all calls are answered before.
+const watchEvery = 10 * time.Millisecond
 
 // Queue holds the calls that wait to be sent. A T holds a call's question and its answer.
 // The zero value with Send, MaxInFlight and MaxCalls set is ready for use.
@@ -45,16 +51,23 @@ type Queue[T any] struct {
 	timer    *time.Timer
 	ticking  bool
 	sentThen int // sent when the timer was set
+	flying   []*batch[T]
+	watcher  *time.Timer
+	watching bool
 	free     sync.Pool
 }
 
 // call waits to be sent, or for its answer.
 type call[T any] struct {
-	value    T
-	ctx      context.Context
-	done     chan struct{}
-	batch    *batch[T] // guarded by the queue's mu
-	canceled bool      // no caller waits any more; guarded by the queue's mu
+	value T
+	ctx   context.Context
+	done  chan bool // whether the call was answered
+
+	// Guarded by the queue's mu until the call is answered.
+	batch    *batch[T]
+	answered bool
+	canceled bool        // no caller waits any more
+	stop     func() bool // nil: the context is not watched
 }
 
 // batch is the calls of one round trip.
@@ -90,26 +103,61 @@ func (q *Queue[T]) Do(ctx context.Context, question T) (answered T, ok bool) {
 	}
 	c, _ := q.free.Get().(*call[T])
 	if c == nil {
-		c = &call[T]{done: make(chan struct{}, 1)}
+		c = &call[T]{done: make(chan bool, 1)}
 	}
 	c.value, c.ctx = question, ctx
 	q.waiting = append(q.waiting, c)
 	if !goes && !q.ticking {
 		q.startTimer()
 	}
+	if !q.watching {
+		q.startWatcher()
+	}
 	q.mu.Unlock()
 	if goes {
 		go q.run()
 	}
-	select {
-	case <-c.done:
-		answered = c.value
+	if !<-c.done {
+		return answered, false // c is not reused: Send may still answer it
+	}
+	answered = c.value
+	if c.stop == nil {
 		*c = call[T]{done: c.done}
 		q.free.Put(c)
-		return answered, true
-	case <-ctx.Done():
-		q.cancel(c) // c is not reused: it may still be answered
-		return answered, false
+	} else {
+		c.stop() // c is not reused: cancel may have begun
+	}
+	return answered, true
+}
+
+// startWatcher sets the timer of watch. The caller holds mu.
+func (q *Queue[T]) startWatcher() {
+	q.watching = true
+	if q.watcher == nil {
+		q.watcher = time.AfterFunc(watchEvery, q.watch)
+		return
+	}
+	q.watcher.Reset(watchEvery)
+}
+
+// watch watches the contexts of all calls that wait.
+func (q *Queue[T]) watch() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.watchCalls(q.waiting)
+	for _, t := range q.flying {
+		q.watchCalls(t.calls)
+	}
+	if q.watching = len(q.waiting)+len(q.flying) > 0; q.watching {
+		q.startWatcher()
+	}
+}
+
+func (q *Queue[T]) watchCalls(calls []*call[T]) {
+	for _, c := range calls {
+		if c.stop == nil && !c.answered {
+			c.stop = context.AfterFunc(c.ctx, func() { q.cancel(c) })
+		}
 	}
 }
 
@@ -147,12 +195,16 @@ func (q *Queue[T]) delayed() {
 	}
 }
 
-// cancel drops the call if it has not been sent. A batch for which no caller waits is
-// canceled.
+// cancel lets the caller return. It drops the call if that has not been sent. A batch for
+// which no caller waits is canceled.
 func (q *Queue[T]) cancel(c *call[T]) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if c.answered {
+		return
+	}
 	c.canceled = true
+	c.done <- false
 	if t := c.batch; t != nil {
 		if t.canceled++; t.canceled == len(t.calls) {
 			t.cancel()
@@ -211,6 +263,7 @@ func (q *Queue[T]) next() *batch[T] {
 	q.crowded = len(t.calls) > 1
 	// A tracer that looks for its own in the context sees the first caller's.
 	t.ctx, t.cancel = context.WithCancel(context.WithoutCancel(t.calls[0].ctx))
+	q.flying = append(q.flying, &t)
 	return &t
 }
 
@@ -229,8 +282,14 @@ func (q *Queue[T]) run() {
 
 func (q *Queue[T]) send(t *batch[T]) {
 	q.Send(t.ctx, t.questions)
+	q.mu.Lock()
+	q.flying = slices.DeleteFunc(q.flying, func(one *batch[T]) bool { return one == t })
 	for _, c := range t.calls {
-		c.done <- struct{}{}
+		if !c.canceled {
+			c.answered = true
+			c.done <- true
+		}
 	}
+	q.mu.Unlock()
 	t.cancel()
 }
