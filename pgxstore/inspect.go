@@ -50,25 +50,27 @@ func triggerState(name string, events int) string {
 // inspect looks up the table under the name by which the connection finds it.
 func (s *Store) inspect(ctx context.Context, conn *pgx.Conn) (tableState, error) {
 	var f tableState
+	var body string
 	c := s.config
 	t := c.trigger(c.Schema, s.zone)
 	// The time zone matters, and is set, only if the column has none.
 	err := conn.QueryRow(ctx, `SELECT c.oid, n.nspname, c.relkind::text, `+marking+`,
 			coalesce(h.relpersistence = 'u' AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = h.oid)
 				AND has_table_privilege(h.oid, 'SELECT'), false),
-			coalesce(p.prosrc = $4 AND p.prosecdef AND p.proconfig @> ARRAY['search_path=pg_catalog, pg_temp']
-				AND ($5 = '' OR EXISTS (SELECT FROM unnest(p.proconfig) AS x WHERE lower(x) = lower('timezone=' || $5))), false),
+			coalesce(p.prosrc, ''), coalesce(p.prosecdef AND p.proconfig @> ARRAY['search_path=pg_catalog, pg_temp']
+				AND ($4 = '' OR EXISTS (SELECT FROM unnest(p.proconfig) AS x WHERE lower(x) = lower('timezone=' || $4))), false),
 			`+triggerState(rowTrigger, 1|8|16)+`, `+triggerState(truncateTrigger, 32)+`
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		`+joins+`
-		WHERE c.oid = to_regclass($1::text)`, t.table, t.name, c.named("nest_changes"), t.body, s.zone).Scan(
-		&f.oid, &f.schema, &f.kind, &f.mark, &f.changes, &f.function, &f.row, &f.truncate)
+		WHERE c.oid = to_regclass($1::text)`, t.table, t.name, c.named("nest_changes"), s.zone).Scan(
+		&f.oid, &f.schema, &f.kind, &f.mark, &f.changes, &body, &f.function, &f.row, &f.truncate)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return f, fmt.Errorf("the table %s no longer exists", t.table)
 	}
 	if err != nil {
 		return f, err
 	}
+	f.function = f.function && (body == c.trigger(f.schema, s.zone).body || body == c.body(""))
 	if f.kind != "r" {
 		return f, fmt.Errorf("%s is a view, a foreign or a partitioned table, for which a trigger cannot report every change; name an ordinary table", t.table)
 	}

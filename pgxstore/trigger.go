@@ -58,11 +58,14 @@ type trigger struct {
 // trigger returns the trigger for the table in a schema; "" is the schema in which the
 // connection creates tables.
 func (c Config) trigger(schema, zone string) trigger {
-	t := trigger{name: c.named("nest_watch"), index: c.named("nest_changes_tx"), body: c.body(), settings: " SET search_path = pg_catalog, pg_temp"}
+	t := trigger{name: c.named("nest_watch"), index: c.named("nest_changes_tx"), settings: " SET search_path = pg_catalog, pg_temp"}
 	t.table, t.changes, t.function = quote(c.Table), quote(c.named("nest_changes")), quote(t.name)
 	if schema != "" {
 		in := quote(schema) + "."
 		t.table, t.changes, t.function = in+t.table, in+t.changes, in+t.function
+		t.body = c.body(t.changes)
+	} else {
+		t.body = c.body("")
 	}
 	switch {
 	case c.Layout == sqlstore.Native:
@@ -95,7 +98,10 @@ const allowance = 5
 // cannot be compared, and if in doubt it reports a change. txid_current is the xmin of the
 // new row, except for a write after a SAVEPOINT: then the reported version is one that no
 // node has, and nodes load the record again.
-func (c Config) body() string {
+//
+// The function names the table of changes, or finds it in the schema of the sessions' table
+// if changes is "": then the database plans the statement anew each time.
+func (c Config) body(changes string) string {
 	col := func(row, name string) string { return row + "." + quote(name) }
 	id := func(row string) string { return "convert_to(" + col(row, c.Columns.ID) + "::text, 'UTF8')" }
 	over := func(row, since string) string {
@@ -122,6 +128,16 @@ func (c Config) body() string {
 		unchanged = append(unchanged, old+" IS NOT DISTINCT FROM "+new)
 	}
 	unchanged = append(unchanged, col("NEW", c.Columns.Expires)+" >= "+col("OLD", c.Columns.Expires))
+	insert := "INSERT INTO " + changes + " (tx, message) VALUES (txid_current(), word || digest);"
+	remove := fmt.Sprintf(`DELETE FROM %[1]s WHERE ctid = ANY(ARRAY(SELECT ctid FROM %[1]s
+			WHERE at < clock_timestamp() - interval '%[2]d seconds' ORDER BY tx LIMIT %[3]d FOR UPDATE SKIP LOCKED));`, changes, int(keepChanges.Seconds()), 4*removeEvery)
+	if changes == "" {
+		table := literal(c.named("nest_changes"))
+		insert = "EXECUTE format('INSERT INTO %I.%I (tx, message) VALUES ($1, $2)', TG_TABLE_SCHEMA, " + table + ") USING txid_current(), word || digest;"
+		remove = fmt.Sprintf(`EXECUTE format('DELETE FROM %%1$I.%%2$I WHERE ctid = ANY(ARRAY(SELECT ctid FROM %%1$I.%%2$I
+			WHERE at < clock_timestamp() - interval ''%d seconds'' ORDER BY tx LIMIT %d FOR UPDATE SKIP LOCKED))', TG_TABLE_SCHEMA, %s);`,
+			int(keepChanges.Seconds()), 4*removeEvery, table)
+	}
 	return fmt.Sprintf(`
 DECLARE
 	word text := '%s';
@@ -143,15 +159,14 @@ BEGIN
 	IF word <> '%s' THEN
 		digest := %s;
 	END IF;
-	EXECUTE format('INSERT INTO %%I.%%I (tx, message) VALUES ($1, $2)', TG_TABLE_SCHEMA, %s) USING txid_current(), word || digest;
+	%s
 	IF random() < %g THEN
-		EXECUTE format('DELETE FROM %%1$I.%%2$I WHERE ctid = ANY(ARRAY(SELECT ctid FROM %%1$I.%%2$I
-			WHERE at < clock_timestamp() - interval ''%d seconds'' ORDER BY tx LIMIT %d FOR UPDATE SKIP LOCKED))', TG_TABLE_SCHEMA, %[12]s);
+		%s
 	END IF;
 	RETURN NULL;
 END
 `, wordAll, over("OLD", since), wordEnded, id("OLD"), id("NEW"), strings.Join(unchanged, " AND "), over("NEW", ""), wordEnded, wordChanged,
-		wordAll, digestOf(id("OLD")), literal(c.named("nest_changes")), 1.0/removeEvery, int(keepChanges.Seconds()), 4*removeEvery)
+		wordAll, digestOf(id("OLD")), insert, 1.0/removeEvery, remove)
 }
 
 const (
