@@ -82,6 +82,9 @@ type batch[T any] struct {
 // Do returns the answered question, or false if ctx ended first. Then it is not known
 // whether the question was sent.
 func (q *Queue[T]) Do(ctx context.Context, question T) (answered T, ok bool) {
+	if ctx.Err() != nil {
+		return answered, false
+	}
 	q.mu.Lock()
 	goes := q.inFlight < q.MaxInFlight
 	if goes {

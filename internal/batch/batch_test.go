@@ -269,3 +269,14 @@ func TestUnbatchedDeclines(t *testing.T) {
 		}
 	})
 }
+
+// A call whose context has ended is not sent.
+func TestEndedContext(t *testing.T) {
+	t.Parallel()
+	s := newServer()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if q, ok := s.queue.Do(ctx, question{number: 1}); ok || len(s.sent) > 0 {
+		t.Errorf("%+v, %v, %d sent", q, ok, len(s.sent))
+	}
+}
