@@ -364,7 +364,7 @@ func (s *Session[T]) abandon(ctx context.Context) {
 	}
 	d := s.m.outlive(ctx)
 	defer d.End()
-	if err := s.m.store.Delete(d, s.key); err != nil {
+	if err := s.m.records.Store.Delete(d, s.key); err != nil {
 		s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: records.Failed("deleting", err)}, s.key)
 		return
 	}
@@ -416,7 +416,7 @@ func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error)
 		s.enough = func() bool { at, _ := s.ends(); return !s.due(at) && !s.outdated() }
 		err = s.swap(d, value, body)
 		s.enough, s.checked = nil, err == nil
-	} else if err = s.m.store.Touch(d, s.key, at.Time()); err == nil {
+	} else if err = s.m.records.Store.Touch(d, s.key, at.Time()); err == nil {
 		s.deadline, s.expires, s.touched = at, s.within(at), false
 	} else if errors.Is(err, store.ErrNotFound) && s.m.records.IsGone(d, s.key) {
 		return s.revoked(ctx)

@@ -9,9 +9,7 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// NoTimeout, as Config.IdleTimeout or Config.AbsoluteTimeout, switches that timeout off. --
-// // of a store that is a [store.Watcher] ++ // for a store that is a [store.Watcher] -- //
-// of one that is not ++ // for any other store
+// NoTimeout, as Config.IdleTimeout or Config.AbsoluteTimeout, switches that timeout off.
 const NoTimeout time.Duration = -1
 
 // The defaults of [Config].
@@ -22,8 +20,8 @@ const (
 	DefaultLoadTimeout     = 5 * time.Second
 	DefaultSaveTimeout     = 5 * time.Second
 	DefaultMaxBytes        = 1 << 20
-	DefaultRecheckInterval = time.Minute     // of a store that is a [store.Watcher]
-	DefaultPollInterval    = 5 * time.Second // of one that is not
+	DefaultRecheckInterval = time.Minute     // for a store that is a [store.Watcher]
+	DefaultPollInterval    = 5 * time.Second // for any other store
 )
 
 // MaxRenewRepair is how long after [Session.Renew] the old id still leads to the session if

@@ -16,7 +16,6 @@ import (
 	"github.com/nestsession/session/internal/records"
 	"github.com/nestsession/session/internal/report"
 	"github.com/nestsession/session/internal/verified"
-	"github.com/nestsession/session/store"
 )
 
 // settings returns the Config's cookie for a request, unresolved.
@@ -60,7 +59,7 @@ func (c *core) emit(ctx context.Context, e Event, key string) {
 		return
 	}
 	ctx = c.exchanges.Lock(ctx)
-	e.Time = c.now()
+	e.Time = c.records.Now()
 	if key != "" {
 		e.Digest = c.ids.Digest(key)
 	}
@@ -83,19 +82,19 @@ func (c *core) cookieNotSent(ctx context.Context, reason Reason, key string) {
 
 // warn logs a warning that is the same for many requests, once in every so often.
 func (c *core) warn(ctx context.Context, w *report.Warning, every time.Duration, message string, args ...any) {
-	if w.Due(c.now(), every) {
+	if w.Due(c.records.Now(), every) {
 		c.logger.WarnContext(c.exchanges.Lock(ctx), message, args...)
 	}
 }
 
 // core is the part of a manager that does not depend on the type of the data.
 type core struct {
-	store     store.Store
-	signer    *cookie.Signer
-	cookies   verified.Cache
+	signer  *cookie.Signer
+	cookies verified.Cache
+	name    string
+
 	ids       ids.Maker
 	exchanges exchange.Manager
-	name      string
 
 	cookie              Cookie
 	overHTTP, overHTTPS Cookie // the same, resolved
@@ -103,11 +102,9 @@ type core struct {
 	cookieFunc                         func(*http.Request) Cookie
 	isSecure                           func(*http.Request) bool
 	onEvent                            func(context.Context, Event)
-	now                                func() time.Time
 	logger                             *slog.Logger
 	proxy                              Proxy
 	idle, touchEvery                   time.Duration
-	loadTimeout, saveTimeout           time.Duration
 	rolling, resave, saveUninitialized bool
 	firstCookie                        bool
 	keepCookie, keepDeadCookie         bool
@@ -125,13 +122,13 @@ func (c *core) present() document.Instant { return c.records.Present() }
 // outlive returns a context for work that goes on when ctx ends, but for at most
 // Config.SaveTimeout. The caller calls its End.
 func (c *core) outlive(ctx context.Context) *deadline.Context {
-	return deadline.Without(ctx, c.saveTimeout)
+	return deadline.Without(ctx, c.records.SaveTimeout)
 }
 
 // forCaller returns the context for a store call by a method of the session. The caller
 // calls its End.
 func (c *core) forCaller(ctx context.Context) *deadline.Context {
-	return deadline.Within(c.exchanges.Lock(ctx), c.saveTimeout)
+	return deadline.Within(c.exchanges.Lock(ctx), c.records.SaveTimeout)
 }
 
 // unreadMembers reports the members of a document that do not fit their fields. There is an

@@ -16,7 +16,7 @@ import (
 func (s *Session[T]) Reload(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := deadline.Within(s.m.exchanges.Lock(ctx), s.m.loadTimeout)
+	d := deadline.Within(s.m.exchanges.Lock(ctx), s.m.records.LoadTimeout)
 	defer d.End()
 	ctx = d
 	s.catchUp()
@@ -36,7 +36,7 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 		return ErrRevoked
 	}
 	at, err := s.m.load(ctx, s.key, s.id)
-	if isOver(err) {
+	if records.IsOver(err) {
 		if s.m.policy.reloadKeepsView() {
 			return fmt.Errorf("%w: %w", ErrRevoked, err)
 		}

@@ -77,16 +77,6 @@ var (
 	ErrInsecure = errors.New("session: a Secure cookie cannot be sent over plain HTTP")
 )
 
-// The errors of a load or a save of a record.
-type (
-	storeError       = records.Failure
-	undecodableError = records.Undecodable
-	supersededError  = records.Superseded
-)
-
-// isOver reports whether an error of [Manager.load] means that the session has ended.
-func isOver(err error) bool { return records.IsOver(err) }
-
 // ErrReentrant means that code used the session while it was locked. [Manager.Load] returns
 // it in a callback of the Config, of an event or of a store. A save fails with it if a
 // function given to [Session.Update] calls a method of the session; the text then names the

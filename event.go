@@ -90,22 +90,15 @@ type Event struct {
 // level is the event's level in the log. What an operator must act on is a warning or an
 // error.
 func (e *Event) level() slog.Level {
-	warns := false
-	switch e.Kind {
-	case EventLoadFailed, EventSaveFailed:
-		if e.Reason != ReasonClientLeft {
-			return slog.LevelError
-		}
-	case EventTouchFailed:
-		warns = true
-	case EventDropped:
-		warns = e.Reason != ReasonEnded && e.Reason != ReasonSuperseded && e.Reason != ReasonInsecure && e.Reason != ReasonOutside // the last two are logged as a warning once a minute
-	case EventCookieNotSent:
-		warns = e.Reason != ReasonInsecure // cookieNotSent warns of it
-	case EventRejected:
-		warns = e.Reason == ReasonUndecodable
-	}
-	if warns {
+	failed := e.Kind == EventLoadFailed || e.Kind == EventSaveFailed
+	switch {
+	case failed && e.Reason != ReasonClientLeft:
+		return slog.LevelError
+	case e.Kind == EventTouchFailed,
+		e.Kind == EventDropped && e.Reason != ReasonEnded && e.Reason != ReasonSuperseded &&
+			e.Reason != ReasonInsecure && e.Reason != ReasonOutside, // these two are logged as a warning once a minute
+		e.Kind == EventCookieNotSent && e.Reason != ReasonInsecure, // cookieNotSent warns of it
+		e.Kind == EventRejected && e.Reason == ReasonUndecodable:
 		return slog.LevelWarn
 	}
 	return slog.LevelDebug

@@ -31,14 +31,14 @@ func (m *Manager[T]) HandlerFunc(next func(http.ResponseWriter, *http.Request, *
 
 // declare opens the session for a route that requires one.
 func (x *exchangeOf[T]) declare() (*Session[T], bool) {
-	s, err := x.session(x.Context())
+	err := x.Open(x.Context())
 	if errors.Is(err, ErrOutsidePath) {
 		x.m.logger.ErrorContext(x.Context(), "session: a route uses a session, but Config.Cookie.Path does not cover the route: widen the path, or do not use a session there", "route", x.Request().Pattern)
 	}
 	if err != nil {
 		x.FailWith(err)
 	}
-	return s, err == nil
+	return &x.s, err == nil
 }
 
 // Handler returns middleware that gives next's requests a session. Handlers get it with
@@ -57,7 +57,7 @@ func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 		x := m.newExchange(w, r)
 		x.handler = next
 		if eager {
-			if _, err := x.session(x.Context()); err != nil && !errors.Is(err, ErrOutsidePath) {
+			if err := x.Open(x.Context()); err != nil && !errors.Is(err, ErrOutsidePath) {
 				x.Finish()
 				return
 			}
@@ -83,11 +83,13 @@ func (m *Manager[T]) Load(ctx context.Context) (*Session[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := x.session(ctx)
-	if err == nil && !s.traced.Load() {
-		s.traced.Store(true)
+	if err := x.Open(ctx); err != nil {
+		return nil, err
 	}
-	return s, err
+	if !x.s.traced.Load() {
+		x.s.traced.Store(true)
+	}
+	return &x.s, nil
 }
 
 // exchangeOf is one request and its response in a manager, with the session and the handler.
@@ -117,14 +119,6 @@ func (m *Manager[T]) newExchange(w http.ResponseWriter, r *http.Request) *exchan
 	x := &exchangeOf[T]{m: m}
 	x.Begin(&m.exchanges, x, w, r)
 	return x
-}
-
-// session opens the session once.
-func (x *exchangeOf[T]) session(ctx context.Context) (*Session[T], error) {
-	if err := x.Open(ctx); err != nil {
-		return nil, err
-	}
-	return &x.s, nil
 }
 
 // What follows is for [exchange.Session].

@@ -32,7 +32,7 @@ func (m *Manager[T]) identify(ctx context.Context, s *Session[T]) (sent *verifie
 	lines := s.r.Header["Cookie"]
 	value, n := cookie.Lookup(lines, m.name)
 	switch {
-	case n == 0 && len(m.former) == 0:
+	case n == 0 && !jar.Sent(lines, m.former):
 		return nil, at, nil
 	case n == 0, n > 1 && !m.firstCookie:
 		return m.search(ctx, s, lines)
@@ -67,8 +67,8 @@ func (m *Manager[T]) search(ctx context.Context, s *Session[T], lines []string) 
 		},
 		Load: func(v *verified.Cookie) jar.Answer {
 			at, err := m.load(ctx, v.Key, v.ID)
-			superseded, undecodable := (*supersededError)(nil), (*undecodableError)(nil)
-			return jar.Answer{Record: at, Key: at.key, Err: err, Superseded: errors.As(err, &superseded), Dead: isOver(err) || errors.As(err, &undecodable)}
+			superseded, undecodable := (*records.Superseded)(nil), (*records.Undecodable)(nil)
+			return jar.Answer{Record: at, Key: at.key, Err: err, Superseded: errors.As(err, &superseded), Dead: records.IsOver(err) || errors.As(err, &undecodable)}
 		},
 	}
 	r := search.Find()
@@ -110,7 +110,7 @@ func (s *Session[T]) reload(ctx context.Context) error {
 	if records.CarriesOn(err) != "" {
 		return err
 	}
-	if isOver(err) {
+	if records.IsOver(err) {
 		return s.revoked(ctx)
 	}
 	if err != nil {
@@ -165,7 +165,7 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 	}
 	s.m, s.r, s.secure = m, r, m.secure(r)
 	s.useCookie(settings)
-	s.opening.Timeout, s.opening.Parent, s.opening.Follows = m.loadTimeout, ctx, true
+	s.opening.Timeout, s.opening.Parent, s.opening.Follows = m.records.LoadTimeout, ctx, true
 	sent, at, err := m.identify(&s.opening, s)
 	if s.sent = sent; sent == nil && err == nil {
 		s.opening.End()
@@ -187,7 +187,7 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 		m.unreadMembers(ctx, s.doc.Misfits, s.owner, s.key)
 		return nil
 	}
-	if superseded := (*supersededError)(nil); errors.As(err, &superseded) && !superseded.Past {
+	if superseded := (*records.Superseded)(nil); errors.As(err, &superseded) && !superseded.Past {
 		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonSuperseded}, sent.Key)
 		s.begin(m.present())
 		s.superseded = true
@@ -199,7 +199,7 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 		s.begin(m.present())
 		return nil
 	}
-	if undecodable := (*undecodableError)(nil); errors.As(err, &undecodable) {
+	if undecodable := (*records.Undecodable)(nil); errors.As(err, &undecodable) {
 		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonUndecodable, Err: err}, sent.Key)
 		s.begin(m.present())
 		if m.policy.ownsRecords() {
@@ -220,7 +220,7 @@ func (m *Manager[T]) endExpired(ctx context.Context, key string, at loaded[T], e
 	if !errors.Is(err, records.ErrAbsolute) {
 		m.emit(ctx, Event{Kind: EventExpired, Reason: ReasonIdle}, key)
 		if m.policy.ownsRecords() {
-			_ = m.store.Delete(ctx, key) // if this fails, the store deletes it later
+			_ = m.records.Store.Delete(ctx, key) // if this fails, the store deletes it later
 		}
 		return
 	}

@@ -22,7 +22,7 @@ import (
 
 func defaultErrorHandler(w http.ResponseWriter, _ *http.Request, err error) {
 	status := http.StatusInternalServerError
-	if s := (*storeError)(nil); errors.As(err, &s) {
+	if s := (*records.Failure)(nil); errors.As(err, &s) {
 		status = http.StatusServiceUnavailable
 	}
 	http.Error(w, http.StatusText(status), status)
@@ -53,12 +53,12 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	}
 	codec.Seal = document.NewSealer(cfg.Secrets, cfg.Scope, cfg.Express.InsecurePlainIDs, cfg.Express.Rules)
 	m := &Manager[T]{codec: codec, core: core{
-		store: cfg.Store, signer: signer, former: former, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
+		signer: signer, former: former, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
 		ids:      ids.Maker{Name: cfg.Name, Signer: signer, Seal: codec.Seal, Scope: cfg.Scope, Plain: cfg.Express.InsecurePlainIDs},
-		isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, exchanges: exchange.Manager{ErrorHandler: cfg.ErrorHandler}, now: cfg.Now,
+		isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, exchanges: exchange.Manager{ErrorHandler: cfg.ErrorHandler},
 		logger: cmp.Or(cfg.Logger, slog.Default()), proxy: cfg.Proxy, idle: cfg.IdleTimeout,
-		touchEvery: cfg.TouchInterval, loadTimeout: cfg.LoadTimeout, saveTimeout: cfg.SaveTimeout,
-		rolling: cfg.Rolling, resave: cfg.Express.Resave, saveUninitialized: cfg.Express.SaveUninitialized,
+		touchEvery: cfg.TouchInterval,
+		rolling:    cfg.Rolling, resave: cfg.Express.Resave, saveUninitialized: cfg.Express.SaveUninitialized,
 		firstCookie: cfg.Express.InsecureFirstCookie, keepCookie: cfg.Express.KeepCookie, keepDeadCookie: cfg.Express.KeepDeadCookie,
 		policy: policyOf(&cfg.Express),
 	}}
@@ -72,12 +72,12 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	if m.exchanges.ErrorHandler == nil {
 		m.exchanges.ErrorHandler = defaultErrorHandler
 	}
-	if m.store == nil {
+	if cfg.Store == nil {
 		s := memstore.New(memstore.Config{Now: cfg.Now})
-		m.store, m.owned = s, s
+		cfg.Store, m.owned = s, s
 	}
 	m.records = &records.Records{
-		Store: m.store, Codec: m.codec.Untyped(), IDs: &m.ids, Now: cfg.Now,
+		Store: cfg.Store, Codec: m.codec.Untyped(), IDs: &m.ids, Now: cfg.Now,
 		Tombstones: m.policy.leavesTombstones(), Owned: m.policy.ownsRecords(),
 		Absolute: cfg.AbsoluteTimeout, Grace: cfg.RenewGrace, MaxRepair: MaxRenewRepair, LoadTimeout: cfg.LoadTimeout, SaveTimeout: cfg.SaveTimeout, MaxBytes: cfg.MaxBytes,
 		Forget: m.dropCached,
@@ -110,12 +110,12 @@ func (m *Manager[T]) Close() error {
 // Ping reports whether the store answers, for health checks. It needs no session. The error
 // is the store's.
 func (m *Manager[T]) Ping(ctx context.Context) error {
-	d := deadline.Within(ctx, m.loadTimeout)
+	d := deadline.Within(ctx, m.records.LoadTimeout)
 	defer d.End()
-	if p, ok := store.As[store.Pinger](m.store); ok {
+	if p, ok := store.As[store.Pinger](m.records.Store); ok {
 		return p.Ping(d)
 	}
-	_, err := m.store.Load(d, m.ids.Key("ping"))
+	_, err := m.records.Store.Load(d, m.ids.Key("ping"))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}

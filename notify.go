@@ -95,7 +95,7 @@ func (s *Session[T]) KeepAlive(ctx context.Context) error {
 	switch {
 	case err == nil:
 		return nil
-	case isOver(err):
+	case records.IsOver(err):
 		ended := s.revoked(d)
 		if errors.Is(err, store.ErrExpired) {
 			ended = ErrExpired
@@ -121,7 +121,7 @@ func (s *Session[T]) prolong(ctx context.Context, at *loaded[T]) error {
 	if !s.due(until) {
 		return nil
 	}
-	err := s.m.store.Touch(ctx, s.key, until.Time())
+	err := s.m.records.Store.Touch(ctx, s.key, until.Time())
 	if err == nil {
 		s.deadline, s.expires = until, s.within(until)
 	}

@@ -135,5 +135,3 @@ func (s *Session[T]) expireCookie(h http.Header) {
 		jar.Add(h, string(line))
 	}
 }
-
-func addCookie(h http.Header, line string) { jar.Add(h, line) }

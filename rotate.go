@@ -115,7 +115,7 @@ func (s *Session[T]) move(ctx context.Context, login string) error {
 				s.m.records.Undo(ctx, &mv)
 				return nil // another request has renewed it, which is enough
 			}
-		case !isOver(err):
+		case !records.IsOver(err):
 			s.m.records.Undo(ctx, &mv)
 			return restore(err)
 		case !mv.Login:

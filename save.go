@@ -159,7 +159,7 @@ func (s *Session[T]) create(ctx context.Context, value *T, body []byte) error {
 		if err != nil {
 			return err
 		}
-		version, err := s.m.store.Create(ctx, rec)
+		version, err := s.m.records.Store.Create(ctx, rec)
 		if errors.Is(err, store.ErrExists) && !s.cookieSent {
 			s.id = "" // the generator repeated an id: never adopt another client's session
 			continue
@@ -281,7 +281,7 @@ func (s *Session[T]) follow(ctx context.Context, key string) error {
 		s.ownerMoved, s.settingsChanged = false, false
 	}
 	found, key, err := s.m.records.LoadCarried(ctx, key)
-	if isOver(err) {
+	if records.IsOver(err) {
 		return s.revoked(ctx)
 	}
 	if err != nil {

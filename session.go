@@ -30,23 +30,18 @@ func (s *Session[T]) Digest() string {
 // Reload; the save at the end of the request merges this request's changes into them.
 //
 // Methods that take a context do I/O with the store and can fail; all others do neither.
-// Methods may be called from several goroutines at once. -- // in the cookie; "" until
-// there is need of one ++ // in the cookie; "" until it is needed -- // of the record that
-// Renew left behind, if it was found through that ++ // of the record that Renew left
-// behind, if the session was found through it -- // the well-signed cookie that the request
-// came with ++ // the request's cookie, if its signature is valid -- // of the load by
-// Open; here to spare an allocation ++ // of the load by Open; a field saves an allocation
+// Methods may be called from several goroutines at once.
 type Session[T any] struct {
 	m  *Manager[T]
 	r  *http.Request
 	mu frames.Mutex
 
 	state   state
-	id      string           // in the cookie; "" until there is need of one
+	id      string           // in the cookie; "" until it is needed
 	key     string           // of the record
-	alias   string           // of the record that Renew left behind, if it was found through that
-	sent    *verified.Cookie // the well-signed cookie that the request came with
-	opening deadline.Context // of the load by Open; here to spare an allocation
+	alias   string           // of the record that Renew left behind, if the session was found through it
+	sent    *verified.Cookie // the request's cookie, if its signature is valid
+	opening deadline.Context // of the load by Open; a field saves an allocation
 
 	identity
 	base[T]

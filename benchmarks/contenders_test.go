@@ -26,10 +26,11 @@ func contenders(tb testing.TB) []contender {
 		bearerMap(tb), bearerTyped(tb, "jwt/HS256/typed", jwt.SigningMethodHS256, []byte(secret), []byte(secret)),
 		bearerTyped(tb, "jwt/EdDSA/typed", jwt.SigningMethodEdDSA, edPrivate, edPublic),
 		bearerTyped(tb, "jwt/RS256/typed", jwt.SigningMethodRS256, rsaKey, &rsaKey.PublicKey),
+		gorillaCookie(tb), ginMemory(tb),
 	}
 }
 
-// bare is a handler that asks nobody.
+// bare is a handler without any session.
 var bare = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 
 func nest(tb testing.TB) contender {

@@ -57,11 +57,11 @@ func TestCPU(t *testing.T) {
 
 // cpuTime returns how much CPU time the process has used. The system divides it into user and system
 // time only roughly.
-func cpuTime(t *testing.T) time.Duration {
-	t.Helper()
+func cpuTime(tb testing.TB) time.Duration {
+	tb.Helper()
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

@@ -106,9 +106,10 @@ type Pinger interface {
 // another may answer a Load differently.
 type SinceLoader interface {
 	// LoadSince is Load, except that Data is nil if the record still has the version
-	// have. Owner and Expires are set in any case. Version 0 is no version, so
-	// LoadSince with 0 always returns Data. If the version is have, LoadSince neither
-	// copies the data nor allocates memory for it.
+	// have. Owner may then be empty, too, because it is a copy: both are what they were
+	// when the caller read this version. ID, Expires and Version are always set. Version 0
+	// is no version, so LoadSince with 0 is Load. If the version is have, LoadSince copies
+	// and allocates nothing.
 	LoadSince(ctx context.Context, id string, have Version) (Record, error)
 }
 

@@ -1,4 +1,4 @@
-// Command report runs every comparison of this module and writes docs/benchmarks/README.md: tables,
+// Command report runs every comparison of this module and writes the page of benchmarks in docs: tables,
 // plots, the machine and the versions. Run it by `make bench`.
 //
 // It first runs the module's tests, which check that all contenders do the same work. Then it runs the

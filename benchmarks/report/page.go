@@ -175,7 +175,7 @@ func (p parsed) slower(b *strings.Builder, all []comparison) {
 		b.WriteString("In none of the comparisons of this run.\n")
 		return
 	}
-	b.WriteString("| comparison | sessions in use | faster | this library takes, times as long |\n|---|---|---|---|\n" + strings.Join(rows, ""))
+	b.WriteString("| comparison | sessions in use | faster | times as much by this library |\n|---|---|---|---|\n" + strings.Join(rows, ""))
 }
 
 func inUse(n int) string {
@@ -215,7 +215,10 @@ func (c comparison) table(b *strings.Builder) {
 				b.WriteString(" |")
 				continue
 			}
-			fmt.Fprintf(b, " %s (%s–%s), %.0f", short(r.median()), short(r.lowest()), short(r.highest()), r.allocs)
+			fmt.Fprintf(b, " %s (%s–%s)", r.show(r.median()), r.show(r.lowest()), r.show(r.highest()))
+			if r.allocs > 0 {
+				fmt.Fprintf(b, ", %.0f", r.allocs)
+			}
 			if own := c.find(ours, n); own != nil && name != ours {
 				fmt.Fprintf(b, "; × %.2f", r.median()/own.median())
 			}
@@ -223,6 +226,17 @@ func (c comparison) table(b *strings.Builder) {
 		}
 		b.WriteString("\n")
 	}
+}
+
+// show writes a figure of the result.
+func (r *result) show(figure float64) string {
+	switch {
+	case r.unit == "":
+		return short(figure)
+	case figure >= 1000:
+		return thousands(int(figure))
+	}
+	return digits(figure)
 }
 
 // short writes a time with about three digits.

@@ -22,15 +22,15 @@ type result struct {
 	contender string
 	sessions  int // how many are in use; 0: the benchmark does not say
 	cpus      int
-	ns        []float64 // one figure for each turn
-	bytes     float64
+	unit      string    // "": ns for each operation
+	figures   []float64 // one for each turn
 	allocs    float64
 }
 
-// median, lowest and highest of the turns, in ns for each operation.
-func (r *result) median() float64  { return middle(r.ns) }
-func (r *result) lowest() float64  { return slices.Min(r.ns) }
-func (r *result) highest() float64 { return slices.Max(r.ns) }
+// median, lowest and highest of the turns.
+func (r *result) median() float64  { return middle(r.figures) }
+func (r *result) lowest() float64  { return slices.Min(r.figures) }
+func (r *result) highest() float64 { return slices.Max(r.figures) }
 
 func middle(all []float64) float64 {
 	sorted := slices.Sorted(slices.Values(all))
@@ -53,7 +53,7 @@ type printed struct {
 
 var (
 	line   = regexp.MustCompile(`^Benchmark(\S+?)(?:-(\d+))?\s+\d+\s+(\S.*)$`)
-	figure = regexp.MustCompile(`([\d.]+) (ns/op|B/op|allocs/op)`)
+	figure = regexp.MustCompile(`([\d.e+-]+) (\S+)`)
 	count  = regexp.MustCompile(`^(?:sessions=|n=)?([\d_]+)$`)
 )
 
@@ -97,26 +97,41 @@ func (p *parsed) add(name, cpus, figures string) {
 		before, after = before[:1], before[1:]
 	}
 	r.group, r.contender = strings.Join(before, ", "), strings.Join(after, "/")
+	var further []*result
 	for _, f := range figure.FindAllStringSubmatch(figures, -1) {
 		value, err := strconv.ParseFloat(f[1], 64)
 		if err != nil {
 			continue
 		}
-		switch f[2] {
+		other := *r
+		other.figures = []float64{value}
+		switch unit := f[2]; unit {
 		case "ns/op":
-			r.ns = []float64{value}
-		case "B/op":
-			r.bytes = value
+			r.figures = other.figures
 		case "allocs/op":
 			r.allocs = value
+		case "B/op", "MB/s":
+		case "cpu-ns/op":
+			other.group += ", CPU time"
+			further = append(further, &other)
+		default: // what a benchmark reports by ReportMetric
+			other.group, other.unit = other.group+", "+unit, unit
+			further = append(further, &other)
 		}
 	}
-	if len(r.ns) == 0 {
-		return
+	if len(r.figures) > 0 {
+		p.merge(r)
 	}
+	for _, other := range further {
+		p.merge(other)
+	}
+}
+
+// merge adds the figures of another turn, or a new result.
+func (p *parsed) merge(r *result) {
 	for _, other := range p.results {
 		if other.group == r.group && other.contender == r.contender && other.sessions == r.sessions && other.cpus == r.cpus {
-			other.ns = append(other.ns, r.ns...)
+			other.figures = append(other.figures, r.figures...)
 			return
 		}
 	}

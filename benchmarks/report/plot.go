@@ -51,7 +51,7 @@ func (c comparison) plot() string {
 
 // lines has a line for each contender, on two logarithmic axes, and a bar for the spread.
 func (c comparison) lines() string {
-	d := newDrawing(plotHeight, c.title()+": time for each request, by sessions in use")
+	d := newDrawing(plotHeight, c.title()+", by sessions in use")
 	smallest, largest := math.Inf(1), 0.0
 	for _, r := range c.all {
 		smallest, largest = min(smallest, r.lowest()), max(largest, r.highest())
@@ -68,7 +68,7 @@ func (c comparison) lines() string {
 	for power := bottom; power <= ceiling; power++ {
 		ns := math.Pow(10, power)
 		d.line(left, y(ns), width-right, y(ns), "#ddd")
-		d.text(left-8, y(ns)+4, "end", "normal", short(ns))
+		d.text(left-8, y(ns)+4, "end", "normal", c.all[0].show(ns))
 	}
 	for _, n := range numbers {
 		d.line(x(n), top, x(n), plotHeight-low, "#eee")
@@ -101,7 +101,7 @@ func (c comparison) lines() string {
 // bars has a bar for each contender, the fastest first, and a line for the spread.
 func (c comparison) bars() string {
 	names := c.names()
-	d := newDrawing(top+rowHeight*len(names)+16, c.title()+": time for each request")
+	d := newDrawing(top+rowHeight*len(names)+16, c.title())
 	largest := 0.0
 	for _, r := range c.all {
 		largest = max(largest, r.highest())
@@ -117,7 +117,7 @@ func (c comparison) bars() string {
 		d.text(begin-8, y+14, "end", weight, name)
 		fmt.Fprintf(d, `<rect x="%d" y="%.1f" width="%.1f" height="14" fill="%s"/>`+"\n", begin, y+3, max(x(r.median())-begin, 1), c.color(name))
 		d.line(x(r.lowest()), y+10, x(r.highest()), y+10, "#000")
-		d.text(x(r.highest())+6, y+14, "start", weight, short(r.median()))
+		d.text(x(r.highest())+6, y+14, "start", weight, r.show(r.median()))
 	}
 	return d.end()
 }

@@ -14,6 +14,8 @@ const sample = `machine: a machine, 2 cores
 goos: linux
 BenchmarkRead/nest      	 100	      900 ns/op	     10 B/op	       3 allocs/op
 BenchmarkRead/jwt/HS256/typed 	 100	     5600 ns/op	     10 B/op	      54 allocs/op
+BenchmarkMemory/nest/5000000 	 1	 3000000000 ns/op	      484.0 RSS-B/session
+BenchmarkMemory/scs/JSON/5000000 	 1	 3000000000 ns/op	      345.0 RSS-B/session
 BenchmarkRead/nest-2    	 100	      950 ns/op	     10 B/op	       3 allocs/op
 BenchmarkManyRead/nest/1        	 100	      900 ns/op	     10 B/op	       3 allocs/op
 BenchmarkManyRead/scs/JSON/1    	 100	     3700 ns/op	     10 B/op	      30 allocs/op
@@ -50,9 +52,11 @@ func TestPage(t *testing.T) {
 		"- a machine, 2 cores",
 		"## Where this library is slower",
 		"| ManyRead, 1 core | 65,536 | scs/JSON | 1.80 |",
+		"| Memory, RSS-B/session, 1 core | 5,000,000 | scs/JSON | 1.40 |",
 		"## ManyRead, 1 core", "![ManyRead, 1 core](manyread-1.svg)", "| | 1 session | 65,536 sessions |",
 		"| **nest** | 900 ns (900 ns–900 ns), 3 | 12.4 µs (12.4 µs–12.4 µs), 30 |",
 		"| scs/JSON | 3.70 µs (3.70 µs–3.70 µs), 30; × 4.11 | 6.90 µs (6.90 µs–6.90 µs), 30; × 0.56 |",
+		"## Memory, RSS-B/session, 1 core", "| scs/JSON | 345 (345–345); × 0.71 |",
 		"## Read, 1 core", "| **nest** | 950 ns (900 ns–1.00 µs), 3 |", "| jwt/HS256/typed | 5.60 µs",
 		"## Stores through the middleware", "| store | work |", "| Redis | read | 1 | nest |",
 	} {
@@ -69,7 +73,7 @@ func TestPage(t *testing.T) {
 		t.Error("a plot of an earlier run is left")
 	}
 	plots, err := filepath.Glob(filepath.Join(folder, "*.svg"))
-	if err != nil || len(plots) != 4 {
+	if err != nil || len(plots) != 6 {
 		t.Errorf("%d plots, %v; want one for each comparison", len(plots), err)
 	}
 	for _, path := range plots {

@@ -30,9 +30,13 @@ type (
 	embedsBad struct{ inner }
 	text      string
 
-	secretive struct{ token string }
-	partly    struct {
-		Name  string
+	secretive struct {
+		//lint:ignore U1000 NewCodec looks at it by reflection
+		token string
+	}
+	partly struct {
+		Name string
+		//lint:ignore U1000 NewCodec looks at it by reflection
 		token string
 	}
 	stamped struct { // whose encoding is the time's alone

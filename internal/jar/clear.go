@@ -58,9 +58,17 @@ func (c *Clearer) Copies(name string, own Cookie, what Clearing) {
 	}
 }
 
+// Sent reports whether a request's Cookie header has one of the names.
+func Sent(lines []string, cookies []Cookie) bool {
+	return slices.ContainsFunc(cookies, func(k Cookie) bool {
+		_, n := cookie.Lookup(lines, k.Name)
+		return n > 0
+	})
+}
+
 // IfSent expires a cookie if the request has one of its name.
 func (c *Clearer) IfSent(k Cookie) {
-	if _, n := cookie.Lookup(c.Request.Header["Cookie"], k.Name); n > 0 {
+	if Sent(c.Request.Header["Cookie"], []Cookie{k}) {
 		c.clear(k)
 	}
 }

@@ -93,6 +93,19 @@ func TestAFormerCookieIsClearedOnceIfItWasSent(t *testing.T) {
 	}
 }
 
+func TestSent(t *testing.T) {
+	t.Parallel()
+	former := []jar.Cookie{{Name: "was"}, {Name: "older"}}
+	for line, want := range map[string]bool{"": false, "sid=1": false, "sid=1; older=": true, "was=2": true, "Was=2": false} {
+		if got := jar.Sent([]string{line}, former); got != want {
+			t.Errorf("%q: %v", line, got)
+		}
+	}
+	if jar.Sent([]string{"was=1"}, nil) {
+		t.Error("one of no names")
+	}
+}
+
 func TestCovers(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -204,4 +205,34 @@ func BenchmarkListOwner(b *testing.B) {
 			b.Fatal(n)
 		}
 	}
+}
+
+// Restoring benchSessions from a snapshot.
+func BenchmarkOpen(b *testing.B) {
+	file := filepath.Join(b.TempDir(), "sessions")
+	s, err := memstore.Open(file, memstore.Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range benchSessions {
+		owner := fmt.Sprint("user:", i)
+		_, _ = s.Create(context.Background(), store.Record{ID: benchID(i), Owner: owner, Data: benchData, Expires: time.Now().Add(time.Hour)})
+	}
+	if err := s.WriteSnapshot(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	for b.Loop() {
+		r, err := memstore.Open(file, memstore.Config{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		if n := r.Stats().Sessions; n != benchSessions {
+			b.Fatal(n)
+		}
+		_ = r.Close()
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(b.N)*benchSessions/b.Elapsed().Seconds(), "sessions/s")
 }

@@ -56,6 +56,9 @@ func (c *clock) sync() int64 {
 	return unix
 }
 
+// What stands for instants outside the range.
+const nearest, farthest = math.MinInt64, never - 1
+
 // The span of time that nanoseconds in an int64 cover.
 var (
 	earliest = time.Unix(0, math.MinInt64)
@@ -67,9 +70,9 @@ var (
 func instant(t time.Time) int64 {
 	switch {
 	case t.Before(earliest):
-		return math.MinInt64
+		return nearest
 	case t.After(latest):
-		return never - 1
+		return farthest
 	}
 	return t.UnixNano()
 }

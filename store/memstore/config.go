@@ -1,28 +1,35 @@
 package memstore
 
-import "time"
+import (
+	"log/slog"
+	"time"
+)
 
 // The limits of the zero [Config].
 const (
 	DefaultMaxSessions   = 1_000_000
 	DefaultMaxBytes      = 512 << 20
 	DefaultSweepInterval = time.Minute
+
+	// DefaultSnapshotInterval is for a store of [Open].
+	DefaultSnapshotInterval = 5 * time.Minute
 )
 
 // NoLimit as the value of a limit means that there is none.
 const NoLimit = -1
 
 // RecordOverhead is what each session counts in bytes in addition to its id, owner and
-// data: an estimate of the memory for the store's tables.
-const RecordOverhead = 256
+// data: an estimate of the memory for the store's tables. Most documents of sessions take less
+// memory than they count, because the store keeps once what they have in common.
+const RecordOverhead = 64
 
 // AtLimit says what a [Store] does with a session for which it has no room.
 type AtLimit uint8
 
 const (
 	// EvictLeastRecentlyUsed makes room by removing the sessions that were loaded,
-	// written or touched the longest ago. The order is exact to the resolution of
-	// the clock. [Stats.Evicted] counts them.
+	// written or touched the longest ago. The order is exact to a microsecond.
+	// [Stats.Evicted] counts them.
 	EvictLeastRecentlyUsed AtLimit = iota
 
 	// Refuse keeps the sessions and returns [store.ErrFull].
@@ -48,6 +55,18 @@ type Config struct {
 	// [DefaultSweepInterval]. Negative: until [Store.Sweep] is called or the room is
 	// needed.
 	SweepInterval time.Duration
+
+	// SnapshotInterval is how often a store of [Open] writes its sessions to its file. After
+	// a crash, which leaves no time to write, sessions are as they were at the last
+	// snapshot: those that were created since then are lost, and those that were ended
+	// since then are live again. 0: [DefaultSnapshotInterval]. Negative: only Close writes
+	// the file, and Open removes it once it is restored, so that after a crash all
+	// sessions are lost and no ended one is live again. A store of [New] has no file.
+	SnapshotInterval time.Duration
+
+	// Logger is where a store of [Open] reports that it could not write a snapshot between
+	// Open and Close; Close returns such an error. Nil: slog.Default().
+	Logger *slog.Logger
 
 	// Now is the clock that decides whether a session has expired. Nil: the system's.
 	// Several goroutines call it at the same time. It must not call the store.

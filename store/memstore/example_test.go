@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/nestsession/session/store"
@@ -34,6 +37,38 @@ func ExampleNew() {
 	// {"user":{"name":"Ada"}} <nil>
 	// <nil>
 	// store: no such session
+}
+
+// The sessions of a single node survive a restart: Close writes them to a file, and Open
+// restores them.
+func ExampleOpen() {
+	folder, err := os.MkdirTemp("", "sessions")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(folder)
+	file := filepath.Join(folder, "sessions.snapshot")
+	ctx := context.Background()
+
+	before, err := memstore.Open(file, memstore.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := before.Create(ctx, store.Record{ID: "id", Data: []byte(`{"user":{"name":"Ada"}}`)}); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(before.Close()) // after the server has finished its requests
+
+	after, err := memstore.Open(file, memstore.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer after.Close()
+	r, err := after.Load(ctx, "id")
+	fmt.Println(string(r.Data), err)
+	// Output:
+	// <nil>
+	// {"user":{"name":"Ada"}} <nil>
 }
 
 // At its limit a store evicts the session that was used the longest ago, or refuses the
@@ -107,5 +142,5 @@ func ExampleStore_Stats() {
 		s.Create(context.Background(), store.Record{ID: id, Data: []byte("{}")})
 	}
 	fmt.Printf("%+v\n", s.Stats())
-	// Output: {Sessions:2 Bytes:518 Evicted:1 Refused:0 Expired:0}
+	// Output: {Sessions:2 Bytes:134 Evicted:1 Refused:0 Expired:0}
 }

@@ -3,8 +3,6 @@ package memstore
 import (
 	"math"
 	"sync/atomic"
-
-	"github.com/nestsession/session/store"
 )
 
 // limits counts what all shards keep. Room is reserved before a record is inserted and
@@ -35,9 +33,7 @@ func (l *limits) init(c Config) {
 	l.evicts = bounded && c.AtLimit != Refuse
 }
 
-// recordSize is the size of r as MaxBytes measures it.
-func recordSize(r store.Record) int64 { return sizeOf(r.ID, r.Owner, r.Data) }
-
+// sizeOf is the size of a record as MaxBytes measures it.
 func sizeOf(id, owner string, data []byte) int64 {
 	return int64(len(id)+len(owner)+len(data)) + RecordOverhead
 }

@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"context"
+	"hash/maphash"
 	"iter"
 
 	"github.com/nestsession/session/store"
@@ -17,32 +18,42 @@ func (s *Store) List(ctx context.Context, owner string) iter.Seq2[store.Record, 
 	return func(yield func(store.Record, error) bool) {
 		var buf [page]store.Record
 		for i := range s.shards {
-			for cur := (cursor{}); !cur.done; {
-				if err := ctx.Err(); err != nil {
-					yield(store.Record{}, err)
-					return
-				}
-				records, err := s.shards[i].page(buf[:0], owner, &cur, s.clock.now())
-				if err != nil {
-					yield(store.Record{}, err)
-					return
-				}
-				for _, r := range records {
-					if !yield(r, nil) {
-						return
-					}
-				}
+			if !s.shards[i].list(ctx, owner, buf[:0], yield) {
+				return
 			}
 		}
 	}
 }
 
+// list yields the shard's live records of the owner, or all. It returns false if no other
+// shard is wanted.
+func (sh *shard) list(ctx context.Context, owner string, buf []store.Record, yield func(store.Record, error) bool) bool {
+	var cur cursor
+	defer sh.leave(&cur)
+	for !cur.done {
+		err := ctx.Err()
+		if err == nil {
+			buf, err = sh.page(buf[:0], owner, &cur, sh.store.clock.now())
+		}
+		if err != nil {
+			yield(store.Record{}, err)
+			return false
+		}
+		for _, r := range buf {
+			if !yield(r, nil) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // cursor is the position of an iteration in a shard.
 type cursor struct {
-	slot int    // of all sessions: the next slot
-	last *entry // of an owner's sessions: the entry at which it stopped
-	seq  uint64 // and that entry's number
-	done bool
+	begun bool
+	owned []int32 // the slots of the owner's records when the iteration began
+	next  int     // the next slot, or the place in owned of the next
+	done  bool
 }
 
 // page appends the next live records to buf, which has room for them.
@@ -52,27 +63,53 @@ func (sh *shard) page(buf []store.Record, owner string, cur *cursor, now int64) 
 	if sh.closed {
 		return nil, store.ErrClosed
 	}
-	if owner == "" {
-		end := min(cur.slot+page, len(sh.slots.items))
-		for ; cur.slot < end; cur.slot++ {
-			if e := sh.slots.items[cur.slot]; e != nil && e.expires > now {
-				buf = append(buf, e.record())
-			}
+	if !cur.begun {
+		cur.begun = true
+		sh.iterating++ // from here on no record gets another slot
+		if owner != "" {
+			cur.owned = sh.ownedBy(owner)
 		}
-		cur.done = cur.slot >= len(sh.slots.items)
-		return buf, nil
 	}
-	e := sh.ownedAfter(owner, cur.last, cur.seq)
-	for range page {
-		if e == nil {
-			cur.done = true
-			break
-		}
-		if e.expires > now {
-			buf = append(buf, e.record())
-		}
-		cur.last, cur.seq = e, e.more.seq
-		e = e.more.next
+	all := int(sh.slots.n)
+	if owner != "" {
+		all = len(cur.owned)
 	}
+	end := min(cur.next+page, all)
+	for ; cur.next < end; cur.next++ {
+		slot := int32(cur.next)
+		if owner != "" {
+			slot = cur.owned[cur.next]
+		}
+		if slot >= sh.slots.n || sh.slots.version(slot) == 0 || sh.slots.expires(slot) <= now {
+			continue
+		}
+		if v := sh.view(slot); owner == "" || v.ownedBy(owner) {
+			buf = append(buf, sh.record(slot, &v, ""))
+		}
+	}
+	cur.done = cur.next >= all
 	return buf, nil
+}
+
+// leave ends an iteration.
+func (sh *shard) leave(cur *cursor) {
+	if !cur.begun {
+		return
+	}
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.iterating--
+}
+
+// ownedBy returns the slots of the owner's records.
+func (sh *shard) ownedBy(owner string) (slots []int32) {
+	for p := sh.owners.probe(maphash.String(sh.store.seed, owner)); ; {
+		slot := sh.owners.next(&p)
+		if slot == none {
+			return slots
+		}
+		if v := sh.view(slot); v.ownedBy(owner) {
+			slots = append(slots, slot)
+		}
+	}
 }

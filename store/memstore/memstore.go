@@ -2,10 +2,19 @@
 // store, for a single node, for development and for tests.
 //
 // It is bounded, removes expired sessions by itself and is safe for concurrent use. The
-// sessions are lost when the process ends.
+// sessions of [New] are lost when the process ends. Those of [Open] are written to a file, and
+// restored when the next process opens it.
 //
 //	s := memstore.New(memstore.Config{MaxSessions: 200_000})
 //	defer s.Close()
+//
+// # Memory
+//
+// The sessions are kept outside the Go heap, where the operating system allows it: on Linux,
+// macOS and the BSDs, but not on Windows, and not under the race detector. A garbage
+// collection does not read them, and the heap does not grow by them. What documents have in
+// common, such as the names of their members, is kept once. What [Store.Load] returns is a
+// copy. A session of more than 32 KB is on the heap, and is not copied.
 //
 // # Limits
 //
@@ -33,10 +42,12 @@ import (
 	"errors"
 	"hash/maphash"
 	"math/bits"
-	"slices"
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/nestsession/session/internal/arena"
 	"github.com/nestsession/session/internal/feed"
 	"github.com/nestsession/session/store"
 )
@@ -46,14 +57,28 @@ var errNoID = errors.New("memstore: record without an id")
 
 // Store keeps sessions in memory. Make one with [New].
 type Store struct {
-	seed   maphash.Seed
-	mask   uint64
-	shards []shard
-	clock  clock
-	limits limits
-	feed   feed.Feed
-	sweep  sweeper
-	closed atomic.Bool
+	seed     maphash.Seed
+	mask     uint64
+	shards   []shard
+	hints    []hints // of the shards; together, because a search for a session to evict reads all
+	memory   *arena.Arena
+	words    words
+	versions atomic.Uint64 // the last that was given to a shard
+	clock    clock
+	epoch    int64 // what times of use count from
+	limits   limits
+	feed     feed.Feed
+	sweep    sweeper
+	saves    saver
+	closed   atomic.Bool
+	closing  sync.Mutex
+}
+
+// hints about a shard can be read without its lock. No record expires earlier, and none was
+// used longer ago.
+type hints struct {
+	due    atomic.Int64 // an instant; never if no record expires
+	oldest atomic.Int64 // as [Store.use] has it; never if there is no record
 }
 
 var (
@@ -67,17 +92,29 @@ var (
 
 // New returns an empty store. Close frees its memory at once.
 func New(c Config) *Store {
-	s := &Store{seed: maphash.MakeSeed()}
+	s := &Store{seed: maphash.MakeSeed(), memory: new(arena.Arena)}
 	s.clock.init(c.Now)
+	s.epoch = s.clock.now() - int64(maxClockStep)
 	s.limits.init(c)
 	s.sweep.init(c.SweepInterval)
 	n := shardCount(s.limits.maxSessions)
 	s.mask = uint64(n - 1)
 	s.shards = make([]shard, n)
+	s.hints = make([]hints, n)
 	for i := range s.shards {
-		s.shards[i].init(s)
+		s.shards[i].init(s, &s.hints[i])
 	}
+	runtime.AddCleanup(s, func(memory *arena.Arena) { memory.Close() }, s.memory)
 	return s
+}
+
+// maxClockStep is how far the clock may be set back without harm to the order of use.
+const maxClockStep = 365 * 24 * time.Hour
+
+// use is the time of use that is kept, in 1,024 nanoseconds since the epoch. 48 bits of
+// them are nine years.
+func (s *Store) use(now int64) int64 {
+	return min(max(now-s.epoch, 0)>>10, max48)
 }
 
 // shardCount is a power of two. A large store has many shards, so that writers, sweeps and
@@ -89,41 +126,25 @@ func shardCount(maxSessions int64) int {
 }
 
 func (s *Store) shard(id string) *shard {
-	return &s.shards[maphash.String(s.seed, id)&s.mask]
+	k := s.key(id)
+	return s.shardOf(&k)
 }
 
+func (s *Store) shardOf(k *key) *shard { return &s.shards[k.hash&s.mask] }
+
 // Load implements [store.Store]. It returns an expired record with [store.ErrExpired] until
-// the record is swept. It does not allocate.
+// the record is swept.
 func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
-	if err := ctx.Err(); err != nil {
-		return store.Record{}, err
-	}
-	now := s.clock.now()
-	sh := s.shard(id)
-	sh.mu.Lock()
-	e := sh.records[id]
-	if e == nil || e.expires <= now {
-		var r store.Record
-		err := sh.missing(e)
-		if errors.Is(err, store.ErrExpired) {
-			r = e.record()
-		}
-		sh.mu.Unlock()
-		return r, err
-	}
-	sh.use(e, now)
-	r := e.record()
-	sh.mu.Unlock()
-	return r, nil
+	return s.LoadSince(ctx, id, 0)
 }
 
 // LoadSince implements [store.SinceLoader]. It counts as a use of the session, as Load does.
 func (s *Store) LoadSince(ctx context.Context, id string, have store.Version) (store.Record, error) {
-	r, err := s.Load(ctx, id)
-	if r.Version == have {
-		r.Data = nil
+	if err := ctx.Err(); err != nil {
+		return store.Record{}, err
 	}
-	return r, err
+	k := s.key(id)
+	return s.shardOf(&k).load(&k, have, s.clock.now())
 }
 
 // Create implements [store.Store]. If it reaches a limit, it does what [Config.AtLimit]
@@ -135,18 +156,20 @@ func (s *Store) Create(ctx context.Context, r store.Record) (store.Version, erro
 	if r.ID == "" {
 		return 0, errNoID
 	}
-	r = normal(r)
 	now := s.clock.sync()
-	sh := s.shard(r.ID)
+	buf := scratches.Get().(*scratch)
+	defer scratches.Put(buf)
+	e := s.encode(r, buf)
+	sh := s.shardOf(&e.key)
 	for {
-		v, err := sh.create(r, now)
+		v, err := sh.create(&e, now)
 		if err == nil {
 			s.sweep.arm(s, r.Expires)
 		}
 		if err != errNoRoom {
 			return v, err
 		}
-		if err := s.makeRoom(ctx, r, now); err != nil {
+		if err := s.makeRoom(ctx, &e, now); err != nil {
 			return 0, err
 		}
 	}
@@ -159,18 +182,20 @@ func (s *Store) Update(ctx context.Context, r store.Record) (store.Version, erro
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	r = normal(r)
 	now := s.clock.sync()
-	sh := s.shard(r.ID)
+	buf := scratches.Get().(*scratch)
+	defer scratches.Put(buf)
+	e := s.encode(r, buf)
+	sh := s.shardOf(&e.key)
 	for {
-		v, err := sh.update(r, now)
+		v, err := sh.update(&e, r.Version, now)
 		if err == nil {
 			s.sweep.arm(s, r.Expires)
 		}
 		if err != errNoRoom {
 			return v, err
 		}
-		if err := s.makeRoom(ctx, r, now); err != nil {
+		if err := s.makeRoom(ctx, &e, now); err != nil {
 			return 0, err
 		}
 	}
@@ -183,8 +208,8 @@ func (s *Store) Touch(ctx context.Context, id string, expires time.Time) error {
 	}
 	expires = expires.Round(0)
 	now := s.clock.sync()
-	sh := s.shard(id)
-	if err := sh.touch(id, expires, now); err != nil {
+	k := s.key(id)
+	if err := s.shardOf(&k).touch(&k, expires, now); err != nil {
 		return err
 	}
 	s.sweep.arm(s, expires)
@@ -196,7 +221,8 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return s.shard(id).delete(id)
+	k := s.key(id)
+	return s.shardOf(&k).delete(&k)
 }
 
 // Ping implements [store.Pinger]. It returns [store.ErrClosed] after Close.
@@ -220,27 +246,29 @@ func (s *Store) Watch(ctx context.Context, fn func(store.Event)) error {
 }
 
 // Close drops all sessions, and stops sweeping and every Watch. All methods return
-// [store.ErrClosed] from then on. Close may be called multiple times.
-func (s *Store) Close() error {
-	s.closed.Store(true)
+// [store.ErrClosed] from then on. The store of [Open] writes them to its file first; if
+// Close returns an error, it has not, and the file is as it was before. Close may be called
+// multiple times.
+func (s *Store) Close() (err error) {
+	s.closing.Lock()
+	defer s.closing.Unlock()
+	if s.closed.Swap(true) {
+		return nil
+	}
 	s.sweep.close()
+	s.saves.close()
 	for i := range s.shards {
-		s.shards[i].close()
+		s.shards[i].shut()
 	}
+	if s.saves.file != "" {
+		err = s.save(context.Background(), true)
+	}
+	for i := range s.shards {
+		s.shards[i].empty()
+	}
+	s.memory.Close()
 	s.feed.Close()
-	return nil
-}
-
-// normal returns r in the form that is kept: its expiry has no monotonic clock reading, and
-// the array of its data is not much larger than its counted size and has no room to append.
-func normal(r store.Record) store.Record {
-	const slack = 512
-	r.Expires = r.Expires.Round(0)
-	if cap(r.Data)-len(r.Data) > slack {
-		r.Data = slices.Clone(r.Data)
-	}
-	r.Data = slices.Clip(r.Data)
-	return r
+	return err
 }
 
 // Stats returns the store's counts, for metrics. It is cheap.

@@ -1,6 +1,7 @@
 package memstore_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -121,6 +122,10 @@ func TestRandomHistory(t *testing.T) {
 	}
 }
 
+func alike(a, b store.Record) bool {
+	return a.ID == b.ID && a.Owner == b.Owner && bytes.Equal(a.Data, b.Data) && a.Version == b.Version && a.Expires.Equal(b.Expires)
+}
+
 func (m *model) compareList(t *testing.T, f *fixture, owner string) {
 	t.Helper()
 	want := 0
@@ -131,7 +136,7 @@ func (m *model) compareList(t *testing.T, f *fixture, owner string) {
 	}
 	got := 0
 	for r, err := range f.List(context.Background(), owner) {
-		if err != nil || fmt.Sprint(r) != fmt.Sprint(m.records[r.ID]) {
+		if err != nil || !alike(r, m.records[r.ID]) {
 			t.Fatalf("List: %v, %v, want %v", r, err, m.records[r.ID])
 		}
 		got++

@@ -2,8 +2,8 @@ package memstore
 
 import (
 	"errors"
+	"hash/maphash"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nestsession/session/store"
@@ -12,233 +12,392 @@ import (
 // errNoRoom says that the caller has to make room, without the lock, and write again.
 var errNoRoom = errors.New("memstore: no room")
 
-// keepTables is the most records for which a shard keeps its tables when it is empty. Larger
-// tables are dropped, because a map does not shrink.
+// keepTables is the most records for which a shard keeps its memory when it is empty.
 const keepTables = 64
+
+// versionBlock is how many versions a shard takes from the store at a time.
+const versionBlock = 256
 
 // shard is one part of the store under a lock of its own. Everything below mu is
 // guarded by it. No code holds two shards' locks.
 type shard struct {
 	store *Store
+	hints *hints
 
-	// Hints for a search over all shards for a session to evict, readable without the
-	// lock.
-	nextDue atomic.Int64 // earliest expiry; never if there is none
-	oldest  atomic.Int64 // when the least recently used one was used; never if there is none
-
-	mu      sync.Mutex
-	records map[string]*entry
-	owners  map[string]chain
-	slots   slots
-	due     expiries
-	lru     recency
-	seq     uint64 // last version or place in a chain; it only grows, so that none is used twice
-	closed  bool
+	mu        sync.Mutex
+	ids       table
+	owners    table
+	slots     slots
+	log       log
+	heap      map[int32]*heaped
+	far       map[int32]time.Time // expiries outside the range of instants
+	version   store.Version       // the last that was used
+	versions  store.Version       // the last of the block
+	lastUse   int64               // when a record was last used, see useAt
+	expiring  int                 // records that expire
+	iterating int                 // iterations, for which slots keep their numbers
+	closed    bool
 
 	_ [64]byte // keeps the lock of the next shard out of this one's cache line
 }
 
-func (sh *shard) init(s *Store) {
-	sh.store = s
-	sh.lru.init()
-	sh.publish()
+func (sh *shard) init(s *Store, h *hints) {
+	sh.store, sh.hints = s, h
+	sh.ids.arena, sh.owners.arena, sh.slots.arena, sh.log.arena = s.memory, s.memory, s.memory, s.memory
+	sh.drop()
 }
 
-// publish updates the hints.
-func (sh *shard) publish() {
-	if d := sh.due.first(); d != sh.nextDue.Load() {
-		sh.nextDue.Store(d)
-	}
-	if o := sh.leastUse(); o != sh.oldest.Load() {
-		sh.oldest.Store(o)
-	}
-}
-
-// leastUse returns when the least recently used session was used, or never.
-func (sh *shard) leastUse() int64 {
-	if sh.lru.tail == none {
-		return never
-	}
-	return sh.slots.items[sh.lru.tail].used
-}
-
-// missing returns the error for an e that is nil or has expired.
-func (sh *shard) missing(e *entry) error {
+// missing returns the error for a slot that is none or has expired.
+func (sh *shard) missing(slot int32) error {
 	switch {
 	case sh.closed:
 		return store.ErrClosed
-	case e != nil:
+	case slot != none:
 		return store.ErrExpired
 	}
 	return store.ErrNotFound
 }
 
-// use marks e as the most recently used.
-func (sh *shard) use(e *entry, now int64) {
-	if !sh.store.limits.evicts {
-		return
-	}
-	wasOldest := sh.lru.tail == e.slot
-	e.used = now
-	sh.lru.toFront(e.slot)
-	if wasOldest {
-		sh.oldest.Store(sh.leastUse())
+// find returns the record with the key, or none.
+func (sh *shard) find(k *key) (int32, view) {
+	for p := sh.ids.probe(k.hash); ; {
+		slot := sh.ids.next(&p)
+		if slot == none {
+			return none, view{}
+		}
+		if v := sh.view(slot); v.is(k) {
+			return slot, v
+		}
 	}
 }
 
-func (sh *shard) create(r store.Record, now int64) (store.Version, error) {
+// use marks the record as the most recently used.
+func (sh *shard) use(slot int32, now int64) {
+	if sh.store.limits.evicts {
+		sh.slots.setUsed(slot, sh.useAt(now))
+	}
+}
+
+// useAt returns the time of a use. It is later than that of the last one in this shard, so that
+// their order is exact whatever the clock does.
+func (sh *shard) useAt(now int64) int64 {
+	sh.lastUse = min(max(sh.store.use(now), sh.lastUse+1), max48)
+	return sh.lastUse
+}
+
+func (sh *shard) nextVersion() store.Version {
+	if sh.version == sh.versions {
+		sh.versions = store.Version(sh.store.versions.Add(versionBlock))
+		sh.version = sh.versions - versionBlock
+	}
+	sh.version++
+	return sh.version
+}
+
+func (sh *shard) load(k *key, have store.Version, now int64) (store.Record, error) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	slot, v := sh.find(k)
+	if sh.closed || slot == none || sh.slots.expires(slot) <= now {
+		err := sh.missing(slot)
+		if err == store.ErrExpired {
+			return sh.record(slot, &v, k.text), err
+		}
+		return store.Record{}, err
+	}
+	sh.use(slot, now)
+	if have != 0 && sh.slots.version(slot) == have {
+		return store.Record{ID: k.text, Version: have, Expires: sh.expires(slot)}, nil
+	}
+	return sh.record(slot, &v, k.text), nil
+}
+
+func (sh *shard) create(e *encoded, now int64) (store.Version, error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if sh.closed {
 		return 0, store.ErrClosed
 	}
-	sessions, size := int64(1), recordSize(r)
-	old := sh.records[r.ID]
-	if old != nil {
-		if old.expires > now {
+	sessions, size := int64(1), e.size()
+	old, v := sh.find(&e.key)
+	if old != none {
+		if sh.slots.expires(old) > now {
 			return 0, store.ErrExists
 		}
-		sessions, size = 0, size-old.size()
+		sessions, size = 0, size-v.size()
 	}
-	if !sh.store.limits.reserve(sessions, size) {
+	if sh.full(e) || !sh.store.limits.reserve(sessions, size) {
 		return 0, errNoRoom
 	}
-	if old != nil {
-		sh.unlink(old)
+	if old != none {
+		sh.unlink(old, &v, e.key.hash)
 		sh.store.limits.expired.Add(1)
-		sh.store.feed.Send(store.Event{ID: r.ID})
+		sh.store.feed.Send(store.Event{ID: e.key.text})
 	}
-	sh.seq++
-	r.Version = store.Version(sh.seq)
-	sh.insert(newEntry(r, now))
-	sh.publish()
-	return r.Version, nil
+	version := sh.nextVersion()
+	sh.insert(e, version, sh.useAt(now))
+	sh.tidy()
+	return version, nil
 }
 
-func (sh *shard) update(r store.Record, now int64) (store.Version, error) {
+// full reports whether e needs room in a log that has none.
+func (sh *shard) full(e *encoded) bool { return e.log != nil && sh.log.full() }
+
+func (sh *shard) update(e *encoded, have store.Version, now int64) (store.Version, error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	e := sh.records[r.ID]
-	if e == nil || e.expires <= now {
-		return 0, sh.missing(e)
+	slot, v := sh.find(&e.key)
+	if sh.closed || slot == none || sh.slots.expires(slot) <= now {
+		return 0, sh.missing(slot)
 	}
-	if e.version != r.Version {
+	if sh.slots.version(slot) != have {
 		return 0, store.ErrConflict
 	}
-	if !sh.store.limits.reserve(0, recordSize(r)-e.size()) {
-		sh.use(e, now) // so that other sessions are evicted first
+	if sh.full(e) || !sh.store.limits.reserve(0, e.size()-v.size()) {
+		sh.use(slot, now) // so that other sessions are evicted first
 		return 0, errNoRoom
 	}
-	sh.seq++
-	e.data, e.version = r.Data, store.Version(sh.seq)
-	if e.owner() != r.Owner {
-		sh.leaveOwner(e)
-		e.setOwner(r.Owner)
-		sh.joinOwner(e)
+	version := sh.nextVersion()
+	if !v.ownedBy(e.owner) {
+		sh.leaveOwner(slot, &v)
+		sh.joinOwner(slot, e.owner)
 	}
-	sh.expireAt(e, r.Expires)
-	sh.use(e, now)
-	sh.publish()
-	sh.store.feed.Send(store.Event{ID: e.id, Version: e.version})
-	return e.version, nil
+	sh.put(slot, &v, e)
+	sh.slots.setVersion(slot, version)
+	sh.expireAt(slot, e.due, e.expires)
+	sh.use(slot, now)
+	sh.tidy()
+	sh.store.feed.Send(store.Event{ID: e.key.text, Version: version})
+	return version, nil
 }
 
-func (sh *shard) touch(id string, expires time.Time, now int64) error {
+func (sh *shard) touch(k *key, expires time.Time, now int64) error {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	e := sh.records[id]
-	if e == nil || e.expires <= now {
-		return sh.missing(e)
+	slot, _ := sh.find(k)
+	if sh.closed || slot == none || sh.slots.expires(slot) <= now {
+		return sh.missing(slot)
 	}
-	sh.expireAt(e, expires)
-	sh.use(e, now)
-	sh.publish()
-	sh.store.feed.Send(store.Event{ID: e.id})
+	sh.expireAt(slot, deadline(expires), expires)
+	sh.use(slot, now)
+	sh.store.feed.Send(store.Event{ID: k.text})
 	return nil
 }
 
-func (sh *shard) delete(id string) error {
+func (sh *shard) delete(k *key) error {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if sh.closed {
 		return store.ErrClosed
 	}
-	if e := sh.records[id]; e != nil {
-		sh.end(e)
-		sh.publish()
+	if slot, v := sh.find(k); slot != none {
+		sh.end(slot, &v)
+		sh.tidy()
 	}
 	return nil
 }
 
-// end removes e, releases its room and reports it.
-func (sh *shard) end(e *entry) {
-	sh.unlink(e)
-	sh.store.limits.release(1, e.size())
-	sh.store.feed.Send(store.Event{ID: e.id, Ended: true})
+// end removes the record, releases its room and reports it.
+func (sh *shard) end(slot int32, v *view) {
+	sh.store.limits.release(1, v.size())
+	if sh.store.feed.Watched() {
+		sh.store.feed.Send(store.Event{ID: v.id(), Ended: true})
+	}
+	sh.unlink(slot, v, v.hash(sh.store.seed))
 }
 
-// insert adds e, for which room has been reserved, to all lists.
-func (sh *shard) insert(e *entry) {
-	if sh.records == nil {
-		sh.records = make(map[string]*entry)
+// insert adds e, for which room has been reserved.
+func (sh *shard) insert(e *encoded, version store.Version, used int64) {
+	slot := sh.slots.add()
+	sh.put(slot, nil, e)
+	sh.slots.setVersion(slot, version)
+	sh.slots.setExpires(slot, never)
+	sh.expireAt(slot, e.due, e.expires)
+	sh.slots.setUsed(slot, used)
+	if used < sh.hints.oldest.Load() {
+		sh.hints.oldest.Store(used)
 	}
-	sh.records[e.id] = e
-	e.slot = sh.slots.add(e)
-	if e.expires != never {
-		sh.due.add(e.slot, e.expires)
-	}
-	if sh.store.limits.evicts {
-		sh.lru.push(e.slot)
-	}
-	sh.joinOwner(e)
+	sh.ids.add(e.key.hash, slot)
+	sh.joinOwner(slot, e.owner)
 }
 
-// unlink removes e from all lists.
-func (sh *shard) unlink(e *entry) {
-	delete(sh.records, e.id)
-	sh.slots.remove(e.slot)
-	if e.expires != never {
-		sh.due.remove(e.slot)
+// put writes the id, owner and data of the record. old is what was written there before, or
+// nil.
+func (sh *shard) put(slot int32, old *view, e *encoded) {
+	if old != nil && old.heap == nil {
+		if p := sh.slots.place(slot); e.log != nil && len(e.log) <= old.n {
+			copy(sh.log.bytes(p), e.log)
+			sh.log.shrink(p, old.n-len(e.log))
+			return
+		}
+		sh.log.remove(sh.slots.place(slot), old.n)
 	}
-	if sh.store.limits.evicts {
-		sh.lru.remove(e.slot)
-	}
-	sh.leaveOwner(e)
-	if len(sh.records) == 0 && len(sh.slots.items) > keepTables {
-		sh.records, sh.owners, sh.slots, sh.due = nil, nil, slots{}, expiries{}
-	}
-}
-
-func (sh *shard) expireAt(e *entry, expires time.Time) {
-	was := e.expires
-	e.setExpires(expires)
-	switch {
-	case e.expires == was:
-	case e.expires == never:
-		sh.due.remove(e.slot)
-	case was == never:
-		sh.due.add(e.slot, e.expires)
-	default:
-		sh.due.move(e.slot, e.expires)
-	}
-}
-
-// drop removes all records. Versions continue where they were.
-func (sh *shard) drop() {
-	sh.records, sh.owners, sh.slots, sh.due = nil, nil, slots{}, expiries{}
-	sh.lru.init()
-}
-
-func (sh *shard) close() {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	if sh.closed {
+	if e.log == nil {
+		if sh.heap == nil {
+			sh.heap = make(map[int32]*heaped)
+		}
+		sh.heap[slot] = &heaped{id: e.key.text, owner: e.owner, data: e.data}
+		sh.slots.setPlace(slot, big)
 		return
 	}
+	if old != nil {
+		delete(sh.heap, slot)
+	}
+	p := sh.log.add(len(e.log))
+	copy(sh.log.bytes(p), e.log)
+	sh.slots.setPlace(slot, p)
+}
+
+func (sh *shard) joinOwner(slot int32, owner string) {
+	if owner != "" {
+		sh.owners.add(maphash.String(sh.store.seed, owner), slot)
+	}
+}
+
+func (sh *shard) leaveOwner(slot int32, v *view) {
+	if v.owned() {
+		sh.owners.remove(v.ownerHash(sh.store.seed), slot)
+	}
+}
+
+func (sh *shard) unlink(slot int32, v *view, hash uint64) {
+	sh.ids.remove(hash, slot)
+	sh.leaveOwner(slot, v)
+	sh.expireAt(slot, never, time.Time{})
+	if v.heap != nil {
+		delete(sh.heap, slot)
+	} else {
+		sh.log.remove(sh.slots.place(slot), v.n)
+	}
+	sh.slots.remove(slot)
+	if sh.slots.live == 0 {
+		sh.hints.oldest.Store(never)
+		if sh.slots.n > keepTables && sh.iterating == 0 {
+			sh.drop()
+		}
+	}
+}
+
+// expireAt changes when the record expires: due, or more exactly at.
+func (sh *shard) expireAt(slot int32, due int64, at time.Time) {
+	was := sh.slots.expires(slot)
+	if len(sh.far) > 0 {
+		delete(sh.far, slot)
+	}
+	if due != never && (due == farthest || due == nearest) && !time.Unix(0, due).Equal(at) {
+		if sh.far == nil {
+			sh.far = make(map[int32]time.Time)
+		}
+		sh.far[slot] = at
+	}
+	if due == was {
+		return
+	}
+	sh.slots.setExpires(slot, due)
+	if due != never {
+		if due < sh.hints.due.Load() {
+			sh.hints.due.Store(due)
+		}
+		if was == never {
+			sh.expiring++
+		}
+		return
+	}
+	if sh.expiring--; sh.expiring == 0 {
+		sh.slots.noneDue()
+		sh.hints.due.Store(never)
+	}
+}
+
+// tidy moves some records together if much memory holds none. It moves at most the records of
+// one segment, so that nobody waits for long, and reports whether it did.
+func (sh *shard) tidy() bool {
+	seg := sh.log.worst()
+	if seg != none {
+		sh.compact(seg)
+	}
+	const few = 4
+	if sh.slots.n > keepTables*few && sh.slots.live < sh.slots.n/few && sh.iterating == 0 {
+		sh.renumber()
+	}
+	return seg != none
+}
+
+// compact moves all records out of the segment, which goes back to the arena then.
+func (sh *shard) compact(seg int) {
+	if seg == sh.log.last {
+		sh.log.open()
+	}
+	for slot := range sh.slots.n {
+		from := sh.slots.place(slot)
+		if from.seg() != seg || from == big || sh.slots.version(slot) == 0 {
+			continue
+		}
+		v := sh.view(slot)
+		b := sh.log.bytes(from)[:v.n]
+		to := sh.log.add(v.n)
+		copy(sh.log.bytes(to), b)
+		sh.slots.setPlace(slot, to)
+		sh.log.remove(from, v.n)
+	}
+}
+
+// renumber gives the records the lowest numbers, and gives back the memory of the others.
+func (sh *shard) renumber() {
+	live := sh.slots.live
+	to := int32(0)
+	for from := live; from < sh.slots.n; from++ {
+		if sh.slots.version(from) == 0 {
+			continue
+		}
+		for sh.slots.version(to) != 0 {
+			to++
+		}
+		v := sh.view(from)
+		sh.ids.renumber(v.hash(sh.store.seed), from, to)
+		if v.owned() {
+			sh.owners.renumber(v.ownerHash(sh.store.seed), from, to)
+		}
+		if v.heap != nil {
+			sh.heap[to] = v.heap
+			delete(sh.heap, from)
+		}
+		if far, ok := sh.far[from]; ok {
+			sh.far[to] = far
+			delete(sh.far, from)
+		}
+		sh.slots.move(from, to)
+	}
+	sh.slots.truncate(live)
+}
+
+// drop gives back the memory of all records. Versions continue where they were.
+func (sh *shard) drop() {
+	sh.ids.free()
+	sh.owners.free()
+	sh.slots.release()
+	sh.log.free()
+	sh.heap, sh.far, sh.expiring = nil, nil, 0
+	sh.hints.due.Store(never)
+	sh.hints.oldest.Store(never)
+}
+
+// shut ends all calls but those that end the store.
+func (sh *shard) shut() {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
 	sh.closed = true
-	for _, e := range sh.records {
-		sh.store.limits.release(1, e.size())
+}
+
+// empty releases the room of all records.
+func (sh *shard) empty() {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for slot := range sh.slots.n {
+		if sh.slots.version(slot) != 0 {
+			v := sh.view(slot)
+			sh.store.limits.release(1, v.size())
+		}
 	}
 	sh.drop()
-	sh.publish()
 }

@@ -26,7 +26,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// Maps do not shrink: those of a shard that has emptied are dropped.
+// The memory of a shard that has emptied goes back, unless it is little.
 func TestEmptiedTablesAreDropped(t *testing.T) {
 	t.Parallel()
 	s := New(Config{MaxSessions: 1000})
@@ -44,7 +44,7 @@ func TestEmptiedTablesAreDropped(t *testing.T) {
 			}
 		}
 		sh := &s.shards[0]
-		if dropped := sh.records == nil && sh.slots.items == nil && sh.owners == nil; dropped != (n > keepTables) {
+		if dropped := sh.ids.pages == nil && sh.owners.pages == nil && sh.slots.pages == nil && sh.log.segs == nil; dropped != (n > keepTables) {
 			t.Errorf("tables of %d sessions that have gone are dropped: %v", n, dropped)
 		}
 	}
@@ -64,7 +64,9 @@ func TestRoomTakenByARecordOnItsWay(t *testing.T) {
 		other += "a"
 	}
 	sh.mu.Lock()
-	s.limits.reserve(1, recordSize(r))
+	var buf scratch
+	e := s.encode(r, &buf)
+	s.limits.reserve(1, e.size())
 	result := make(chan error, 1)
 	go func() {
 		_, err := s.Create(ctx, store.Record{ID: other})
@@ -78,8 +80,7 @@ func TestRoomTakenByARecordOnItsWay(t *testing.T) {
 	if _, err := s.Create(ending, store.Record{ID: other}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Create whose context ends while it tries: %v", err)
 	}
-	sh.insert(newEntry(r, 0))
-	sh.publish()
+	sh.insert(&e, 1, 0)
 	sh.mu.Unlock()
 	if err := <-result; err != nil {
 		t.Errorf("Create: %v", err)
@@ -93,14 +94,14 @@ func TestRoomIsNotMadeByTheRecordItself(t *testing.T) {
 	s := New(Config{})
 	defer s.Close()
 	ctx := context.Background()
-	growing := store.Record{ID: "growing"}
+	growing := s.key("growing")
 	for _, id := range []string{"growing", "other"} {
 		if _, err := s.Create(ctx, store.Record{ID: id}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, want := range []bool{true, false} {
-		if got := s.removeOne(growing, s.clock.now()); got != want {
+		if got := s.removeOne(&growing, s.clock.now(), never); got != want {
 			t.Errorf("another one was removed: %v, want %v", got, want)
 		}
 		if _, err := s.Load(ctx, "growing"); err != nil {
@@ -120,7 +121,8 @@ func TestRoomIsNotMadeByTheRecordItselfInOneShard(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !s.removeOne(store.Record{ID: "growing"}, s.clock.now()) {
+	growing := s.key("growing")
+	if !s.removeOne(&growing, s.clock.now(), never) {
 		t.Error("none was removed")
 	}
 	if _, err := s.Load(ctx, "growing"); err != nil {
@@ -153,7 +155,7 @@ func TestSlotsAreUsedAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := len(s.shards[0].slots.items); n > 11 {
+	if n := s.shards[0].slots.n; n > 11 {
 		t.Errorf("%d slots for 10 sessions", n)
 	}
 }

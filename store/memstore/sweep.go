@@ -74,7 +74,7 @@ func (s *Store) sweepAndRearm() {
 	w.armed.Store(false)
 	// A call that adds an expiring record from here on calls arm itself.
 	for i := range s.shards {
-		if s.shards[i].nextDue.Load() != never {
+		if s.hints[i].due.Load() != never {
 			if w.armed.CompareAndSwap(false, true) {
 				w.schedule(s)
 			}
@@ -109,7 +109,7 @@ func (s *Store) removeExpired(ctx context.Context) (removed int, err error) {
 	for again := true; again; {
 		again = false
 		for i := range s.shards {
-			if s.shards[i].nextDue.Load() > now {
+			if s.hints[i].due.Load() > now {
 				continue
 			}
 			if err := ctx.Err(); err != nil {
@@ -122,25 +122,38 @@ func (s *Store) removeExpired(ctx context.Context) (removed int, err error) {
 			removed += n
 			again = again || n == batch
 			runtime.Gosched()
+			for n < batch && s.shards[i].tidyAlone() {
+				runtime.Gosched()
+			}
 		}
 	}
 	return removed, nil
 }
 
-// sweep removes up to a batch of expired sessions.
+// tidyAlone is tidy for a caller without the lock.
+func (sh *shard) tidyAlone() bool {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return !sh.closed && sh.tidy()
+}
+
+// sweep removes up to a batch of expired sessions. It moves no others together: before the
+// last batch it would move some that have expired.
 func (sh *shard) sweep(now int64) (removed int) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	defer sh.publish()
-	for removed < batch && sh.due.first() <= now {
-		sh.end(sh.earliest())
+	if sh.closed {
+		return 0
+	}
+	for removed < batch {
+		slot := sh.firstDue(now)
+		if slot == none {
+			break
+		}
+		v := sh.view(slot)
+		sh.end(slot, &v)
 		removed++
 	}
 	sh.store.limits.expired.Add(uint64(removed))
 	return removed
-}
-
-// earliest returns the record that expires first, or nil if none expires.
-func (sh *shard) earliest() *entry {
-	return sh.slots.items[sh.due.heap[0].slot]
 }

@@ -15,11 +15,11 @@ var optionalFlaws = []flaw{
 	{"LoadSince/SameVersion", "returns the data again", func(b *bent) {
 		b.since = func(ctx context.Context, id string, _ store.Version) (store.Record, error) { return b.load(ctx, id) }
 	}},
-	{"LoadSince/SameVersion", "leaves out the owner, too", func(b *bent) {
+	{"LoadSince/SameVersion", "leaves out the expiry, too", func(b *bent) {
 		b.since = func(ctx context.Context, id string, have store.Version) (store.Record, error) {
 			r, err := b.load(ctx, id)
 			if r.Version == have {
-				r.Owner, r.Data = "", nil
+				r.Expires, r.Data = time.Time{}, nil
 			}
 			return r, err
 		}

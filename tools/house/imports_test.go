@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 	"eventstream":       {""},
 	"sessiontest":       {"", "cookie", "store", "store/memstore"},
 	"store/storetest":   {"store"},
-	"store/memstore":    {"store", "internal/feed"},
+	"store/memstore":    {"store", "internal/arena", "internal/feed", "internal/pack"},
 	"store/nearcache":   {"store", "internal/feed", "internal/digest"},
 	"internal/backoff":  {},
 	"internal/batch":    {},

@@ -36,7 +36,7 @@ const recheckInterval = 2 * time.Second
 // Help returns the help beyond the flags.
 func (*serve) Help() string {
 	return `Without any flag it listens on loopback, and makes a folder for its users, its sessions and its secret. ` +
-		`Users stay logged in when it is started again. With --store memory: sessions end with the process.
+		`Users stay logged in when it is started again. With --store memory: sessions end with the process; with --store 'memory:?snapshot=FILE' they are written to the file at the end and read at the start.
 
 ` + storesHelp + `
 

@@ -51,7 +51,7 @@ func reason(t *storeurl.Target, o Options, err error) string {
 
 // words replaces the names of Config fields in the stores' errors with the parameters of a URL.
 var words = strings.NewReplacer(
-	"sqlstore: ", "", "redisstore: ", "", "pgxstore: ", "",
+	"memstore: ", "", "sqlstore: ", "", "redisstore: ", "", "pgxstore: ", "",
 	"does not report changes: set Config.Create, or run:", "does not report changes: add create=true to the URL's parameters to have that made, or notify=false to do without, or run:",
 	"a proxy before it, does not report changes:", "a proxy before it, does not report changes; add notify=false to the URL's parameters to do without, or see to that:",
 	"set Config.Direct to a pool whose connections go to the server itself", "name the server itself in the URL, or add notify=false to its parameters to do without them",

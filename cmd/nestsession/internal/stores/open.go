@@ -109,7 +109,15 @@ func Open(ctx context.Context, t *storeurl.Target, o Options) (*Opened, error) {
 		o.Logger = slog.Default()
 	}
 	if t.Kind == storeurl.Memory {
-		kept := memstore.New(memstore.Config{})
+		c := memstore.Config{Logger: o.Logger}
+		if t.Path == "" {
+			kept := memstore.New(c)
+			return &Opened{Store: kept, Target: t, Watches: true, close: []func() error{kept.Close}}, nil
+		}
+		kept, err := memstore.Open(t.Path, c)
+		if err != nil {
+			return nil, explain(t, o, err)
+		}
 		return &Opened{Store: kept, Target: t, Watches: true, close: []func() error{kept.Close}}, nil
 	}
 	opening, cancel := context.WithTimeout(ctx, o.Timeout)

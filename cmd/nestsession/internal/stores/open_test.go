@@ -180,3 +180,30 @@ func TestMemory(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The sessions in memory survive a restart if the URL names a file for them.
+func TestMemoryWithASnapshot(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "sessions")
+	to := target(t, "memory:?snapshot="+file)
+	for restart := range 2 {
+		s, err := stores.Open(t.Context(), to, stores.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if restart == 0 {
+			_, err = s.Create(t.Context(), store.Record{ID: "a"})
+		} else {
+			_, err = s.Load(t.Context(), "a")
+		}
+		if err := errors.Join(err, s.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := os.WriteFile(file, []byte("something else"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stores.Open(t.Context(), to, stores.Options{}); err == nil || !strings.Contains(err.Error(), "not a snapshot") {
+		t.Errorf("a file that is none: %v", err)
+	}
+}

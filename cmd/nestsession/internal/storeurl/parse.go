@@ -57,11 +57,8 @@ func Parse(text string, express bool) (*Target, error) {
 	var err error
 	switch s.kind {
 	case Memory:
-		if strings.Trim(rest, "/") != "" {
-			return nil, errors.New("memory: takes nothing after the colon")
-		}
 		t.Layout = Native
-		return t, nil
+		return t, t.memory(rest)
 	case SQLite:
 		query, err = t.file(rest)
 	default:
@@ -71,6 +68,23 @@ func Parse(text string, express bool) (*Target, error) {
 		return nil, err
 	}
 	return t, t.parameters(s, query, express)
+}
+
+// memory reads what follows memory:, which is nothing, or the file of a snapshot.
+func (t *Target) memory(rest string) error {
+	path, query, more := strings.Cut(rest, "?")
+	if strings.Trim(path, "/") != "" {
+		return errors.New("memory: takes nothing after the colon but ?snapshot=FILE")
+	}
+	if !more {
+		return nil
+	}
+	values, err := url.ParseQuery(query)
+	if file := values["snapshot"]; err != nil || len(values) != 1 || len(file) != 1 || file[0] == "" || strings.ContainsRune(file[0], 0) {
+		return errors.New("memory: has one parameter: write memory:?snapshot=FILE, and in FILE % as %25, & as %26 and + as %2B")
+	}
+	t.Path, err = filepath.Abs(values.Get("snapshot"))
+	return err
 }
 
 // file reads the part after sqlite: up to the parameters.

@@ -29,6 +29,8 @@ func TestEachFormIsUnderstood(t *testing.T) {
 	for text, want := range map[string]string{
 		"memory:":                              "memory",
 		"memory://":                            "memory",
+		"memory:?snapshot=sessions.db":         "memory, snapshot " + here,
+		"memory:?snapshot=/a%26b":              "memory, snapshot /a&b",
 		"sqlite:sessions.db":                   "SQLite, " + here,
 		"SQLite:sessions.db":                   "SQLite, " + here,
 		"sqlite:/var/lib/a b%3F.db":            "SQLite, /var/lib/a b?.db",
@@ -109,6 +111,9 @@ var mistakes = map[string]string{
 	"": "write one of memory:", "sessions.db": "write one of memory:", "hunter2": "write one of memory:",
 	"mongodb://u:hunter2@h/d":                 `there is no store "mongodb:": write one of memory:`,
 	"memory:hunter2":                          "takes nothing after the colon",
+	"memory:?snapshot=":                       "write memory:?snapshot=FILE",
+	"memory:?snapshot=a&snapshot=b":           "write memory:?snapshot=FILE",
+	"memory:?file=hunter2":                    "write memory:?snapshot=FILE",
 	"sqlite:":                                 "path of a file",
 	"sqlite://sessions.db":                    "only the path follows sqlite:, such as sqlite:sessions.db",
 	"sqlite::memory:":                         "write memory:",

@@ -1,6 +1,6 @@
 // Package storeurl reads the URL that says where sessions are.
 //
-//	memory:
+//	memory:                                               memory:?snapshot=PATH
 //	sqlite:PATH
 //	postgres://USER:PASSWORD@HOST:PORT/DATABASE
 //	mysql://USER:PASSWORD@HOST:PORT/DATABASE
@@ -62,7 +62,7 @@ type Target struct {
 	Kind   Kind
 	Layout Layout
 
-	Path string // SQLite: the file
+	Path string // SQLite: the file; memory: the snapshot, or ""
 
 	Hosts    []string // with their ports; several for Sentinel and Cluster
 	User     string
@@ -118,6 +118,9 @@ func (t Target) String() string {
 	var b strings.Builder
 	switch t.Kind {
 	case Memory:
+		if t.Path != "" {
+			return "memory, snapshot " + t.Path
+		}
 		return "memory"
 	case SQLite:
 		b.WriteString("SQLite, " + t.Path)

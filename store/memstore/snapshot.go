@@ -1,0 +1,546 @@
+package memstore
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+	"weak"
+
+	"github.com/nestsession/session/store"
+)
+
+// A snapshot is a line of text, blocks, and a last block. A block is its length, its checksum
+// and its contents, which begin with a byte that says what they are. The last block has the
+// number of records, the last version, and a checksum of all checksums: a file that ends
+// early, or in which blocks are missing, is noticed.
+const (
+	snapshotName    = "nest session snapshot "
+	snapshotVersion = "1\n"
+
+	recordsBlock = 'r'
+	lastBlock    = 'e'
+
+	blockSize    = 256 << 10
+	maxBlock     = 1 << 31
+	headerSize   = 8
+	lastSize     = 1 + 8 + 8 + 4
+	snapshotMode = 0o600
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Open is [New] for a store whose sessions survive a restart: it restores those that the file
+// has, and from then on writes all sessions to the file every [Config.SnapshotInterval] and
+// on [Store.Close]. If there is no file, the store is empty. Only one process at a time may
+// use the file: end the old one before the new one begins.
+//
+// The file is replaced as a whole, and only its owner may read it (mode 0600). A file that is
+// damaged, that another program wrote, or that a newer version of this package wrote is not
+// used at all: Open returns an error that says what to do. Open returns [store.ErrFull] if
+// [Config.AtLimit] is [Refuse] and the file has more sessions than fit.
+func Open(file string, c Config) (*Store, error) {
+	s := New(c)
+	s.saves.init(file, c)
+	if err := s.restore(); err != nil {
+		s.saves.file = "" // Close must not replace it
+		return nil, errors.Join(err, s.Close())
+	}
+	if s.saves.interval > 0 {
+		s.saves.schedule(s)
+	} else if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.saves.file = ""
+		return nil, errors.Join(fmt.Errorf("memstore: the restored snapshot cannot be removed: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+// saver writes snapshots from time to time.
+type saver struct {
+	file     string // "": none
+	interval time.Duration
+	logger   *slog.Logger
+
+	writing sync.Mutex
+
+	mu      sync.Mutex
+	timer   *time.Timer
+	closed  bool
+	running sync.WaitGroup
+}
+
+func (w *saver) init(file string, c Config) {
+	w.file, w.interval, w.logger = file, c.SnapshotInterval, c.Logger
+	if w.interval == 0 {
+		w.interval = DefaultSnapshotInterval
+	}
+	if w.logger == nil {
+		w.logger = slog.Default()
+	}
+}
+
+// schedule starts a timer, which does not prevent the store from being garbage collected.
+func (w *saver) schedule(s *Store) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return
+	}
+	ref := weak.Make(s)
+	w.timer = time.AfterFunc(w.interval, func() {
+		if s := ref.Value(); s != nil {
+			s.saveAndSchedule()
+		}
+	})
+}
+
+func (s *Store) saveAndSchedule() {
+	w := &s.saves
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return
+	}
+	w.running.Add(1)
+	w.mu.Unlock()
+	defer w.running.Done()
+	if err := s.WriteSnapshot(context.Background()); err != nil && !s.closed.Load() {
+		w.logger.Error("the sessions were not written to the snapshot, which is as old as before", "error", err)
+	}
+	w.schedule(s)
+}
+
+// close stops the timer and waits for a snapshot that is being written.
+func (w *saver) close() {
+	w.mu.Lock()
+	w.closed = true
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	w.mu.Unlock()
+	w.running.Wait()
+}
+
+// errNoFile is what WriteSnapshot returns for a store that New made.
+var errNoFile = errors.New("memstore: the store has no file for a snapshot: make it with Open")
+
+// WriteSnapshot writes all live sessions to the file of [Open] now. Requests go on meanwhile:
+// a session that is written, touched or deleted at the same time is in the file as it was before or
+// after. If there is an error, the file is as it was before.
+func (s *Store) WriteSnapshot(ctx context.Context) error {
+	if err := s.Ping(ctx); err != nil {
+		return err
+	}
+	return s.save(ctx, false)
+}
+
+// save writes the file. After the store was closed, closed is set.
+func (s *Store) save(ctx context.Context, closed bool) (err error) {
+	w := &s.saves
+	if w.file == "" {
+		return errNoFile
+	}
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("memstore: snapshot: %w", err)
+		}
+	}()
+	temporary := w.file + ".tmp"
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, snapshotMode)
+	if err != nil {
+		return err
+	}
+	err = s.writeTo(ctx, f, closed)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(temporary, w.file)
+	}
+	if err != nil {
+		_ = os.Remove(temporary)
+		return err
+	}
+	// Some systems cannot sync a folder. Then a crash of the machine may bring back the
+	// file as it was.
+	if folder, err := os.Open(filepath.Dir(w.file)); err == nil {
+		_ = folder.Sync()
+		_ = folder.Close()
+	}
+	return nil
+}
+
+func (s *Store) writeTo(ctx context.Context, f io.Writer, closed bool) error {
+	if _, err := io.WriteString(f, snapshotName+snapshotVersion); err != nil {
+		return err
+	}
+	var count uint64
+	var chain uint32
+	block := newBlock(recordsBlock)
+	flush := func() error {
+		sum := seal(block)
+		chain = crc32.Update(chain, castagnoli, binary.LittleEndian.AppendUint32(nil, sum))
+		_, err := f.Write(block)
+		block = append(block[:0], newBlock(recordsBlock)...)
+		return err
+	}
+	for i := range s.shards {
+		sh := &s.shards[i]
+		for cur := (cursor{}); !cur.done; {
+			if err := ctx.Err(); err != nil {
+				sh.leave(&cur)
+				return err
+			}
+			var n int
+			var err error
+			if block, n, err = sh.appendPage(block, &cur, s.clock.now(), closed); err == nil && len(block) >= blockSize {
+				err = flush()
+			}
+			count += uint64(n)
+			if err != nil || cur.done {
+				sh.leave(&cur)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	block = newBlock(lastBlock)
+	block = binary.LittleEndian.AppendUint64(block, count)
+	block = binary.LittleEndian.AppendUint64(block, s.versions.Load())
+	block = binary.LittleEndian.AppendUint32(block, chain)
+	seal(block)
+	_, err := f.Write(block)
+	return err
+}
+
+func newBlock(kind byte) []byte { return append(make([]byte, headerSize, blockSize+blockSize/4), kind) }
+
+// seal sets the header of a block.
+func seal(block []byte) (sum uint32) {
+	sum = crc32.Checksum(block[headerSize:], castagnoli)
+	binary.LittleEndian.PutUint32(block, uint32(len(block)-headerSize))
+	binary.LittleEndian.PutUint32(block[4:], sum)
+	return sum
+}
+
+// appendPage appends the next live records to b.
+func (sh *shard) appendPage(b []byte, cur *cursor, now int64, closed bool) (_ []byte, n int, err error) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.closed && !closed {
+		return b, 0, store.ErrClosed
+	}
+	if !cur.begun {
+		cur.begun = true
+		sh.iterating++
+	}
+	end := min(cur.next+page, int(sh.slots.n))
+	for ; cur.next < end; cur.next++ {
+		slot := int32(cur.next)
+		if sh.slots.version(slot) == 0 || sh.slots.expires(slot) <= now {
+			continue
+		}
+		v := sh.view(slot)
+		r := sh.record(slot, &v, "")
+		b = appendPart(b, r.ID)
+		b = appendPart(b, r.Owner)
+		b = appendTime(b, r.Expires)
+		b = binary.AppendUvarint(b, uint64(r.Version))
+		b = binary.AppendVarint(b, sh.slots.used(slot)<<10+sh.store.epoch)
+		b = appendPart(b, r.Data)
+		n++
+	}
+	cur.done = cur.next >= int(sh.slots.n)
+	return b, n, nil
+}
+
+func appendPart[T string | []byte](b []byte, part T) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(part))), part...)
+}
+
+// appendTime appends the seconds and nanoseconds since 1970, or one byte for never.
+func appendTime(b []byte, t time.Time) []byte {
+	if t.IsZero() {
+		return append(b, 0)
+	}
+	return binary.AppendUvarint(binary.AppendVarint(append(b, 1), t.Unix()), uint64(t.Nanosecond()))
+}
+
+// restore reads the file, if there is one.
+func (s *Store) restore() error {
+	name := s.saves.file
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("memstore: snapshot: %w", err)
+	}
+	defer f.Close()
+	err = s.readFrom(f)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errForeign):
+		return fmt.Errorf("memstore: %s is not a snapshot of sessions: name another file", name)
+	case errors.Is(err, errNewer):
+		return fmt.Errorf("memstore: a newer version of this package wrote the snapshot %s: use that version, or remove the file and begin without its sessions", name)
+	case errors.Is(err, store.ErrFull):
+		return fmt.Errorf("memstore: the snapshot %s has more sessions than Config.MaxSessions and Config.MaxBytes allow: raise them, or let Config.AtLimit evict sessions: %w", name, err)
+	case errors.Is(err, errDamaged), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return fmt.Errorf("memstore: the snapshot %s is damaged, and nothing of it is used: take an older copy of it, or remove the file and begin without its sessions", name)
+	}
+	return fmt.Errorf("memstore: the snapshot %s cannot be read: %w", name, err)
+}
+
+var (
+	errForeign = errors.New("not a snapshot")
+	errNewer   = errors.New("a newer snapshot")
+	errDamaged = errors.New("damaged")
+)
+
+func (s *Store) readFrom(f io.Reader) error {
+	in := bufio.NewReaderSize(f, blockSize)
+	head := make([]byte, len(snapshotName)+len(snapshotVersion))
+	if _, err := io.ReadFull(in, head[:len(snapshotName)]); err != nil || string(head[:len(snapshotName)]) != snapshotName {
+		return errForeign
+	}
+	version := head[len(snapshotName):]
+	if _, err := io.ReadFull(in, version); err != nil {
+		return errDamaged
+	}
+	if string(version) != snapshotVersion {
+		return errNewer
+	}
+	work := newRestorers(s)
+	err := readBlocks(in, work.take, func(count, last uint64) error {
+		if restored, err := work.wait(); err != nil || restored != count {
+			return cmp.Or(err, errDamaged)
+		}
+		s.versions.Store(max(s.versions.Load(), last))
+		return nil
+	})
+	_, failed := work.wait()
+	return cmp.Or(err, failed)
+}
+
+// readBlocks calls records with the contents of each block of records, and then end with the
+// number of records and the last version that the file says.
+func readBlocks(in *bufio.Reader, records func([]byte), end func(count, version uint64) error) error {
+	var chain uint32
+	for {
+		var header [headerSize]byte
+		if _, err := io.ReadFull(in, header[:]); err != nil {
+			return err
+		}
+		n, sum := binary.LittleEndian.Uint32(header[:]), binary.LittleEndian.Uint32(header[4:])
+		if n == 0 || n > maxBlock {
+			return errDamaged
+		}
+		b, err := readBlock(in, int(n))
+		if err != nil {
+			return err
+		}
+		if crc32.Checksum(b, castagnoli) != sum {
+			return errDamaged
+		}
+		switch b[0] {
+		case recordsBlock:
+			records(b[1:])
+			chain = crc32.Update(chain, castagnoli, header[4:])
+		case lastBlock:
+			if len(b) != lastSize || binary.LittleEndian.Uint32(b[17:]) != chain {
+				return errDamaged
+			}
+			if _, err := in.ReadByte(); err != io.EOF {
+				return errDamaged
+			}
+			return end(binary.LittleEndian.Uint64(b[1:]), binary.LittleEndian.Uint64(b[9:]))
+		default:
+			return errDamaged
+		}
+	}
+}
+
+// restorers add the records of blocks, on several processors.
+type restorers struct {
+	blocks chan []byte
+	done   sync.WaitGroup
+	end    func()
+
+	mu    sync.Mutex
+	count uint64
+	err   error
+}
+
+func newRestorers(s *Store) *restorers {
+	const most = 4
+	w := &restorers{blocks: make(chan []byte, most)}
+	w.end = sync.OnceFunc(func() { close(w.blocks) })
+	now := s.clock.now()
+	for range min(runtime.GOMAXPROCS(0), most) {
+		w.done.Go(func() {
+			for b := range w.blocks {
+				count, err := s.restoreBlock(b, now)
+				w.mu.Lock()
+				w.count += count
+				w.err = cmp.Or(w.err, err)
+				w.mu.Unlock()
+			}
+		})
+	}
+	return w
+}
+
+func (w *restorers) take(block []byte) { w.blocks <- block }
+
+// wait ends the work, and returns how many records there were.
+func (w *restorers) wait() (uint64, error) {
+	w.end()
+	w.done.Wait()
+	return w.count, w.err
+}
+
+// readBlock reads n bytes. A damaged length does not make it allocate much more than the file
+// has.
+func readBlock(in io.Reader, n int) ([]byte, error) {
+	b := make([]byte, 0, min(n, 2*blockSize))
+	for len(b) < n {
+		at, step := len(b), min(n-len(b), 2*blockSize)
+		b = slices.Grow(b, step)[:at+step]
+		if _, err := io.ReadFull(in, b[at:]); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// parts reads the fields of records. Once it has failed, it returns zeros.
+type parts struct {
+	b      []byte
+	failed bool
+}
+
+func (p *parts) skip(n int) []byte {
+	if n < 0 || n > len(p.b) {
+		p.failed, p.b, n = true, nil, 0
+	}
+	part := p.b[:n:n]
+	p.b = p.b[n:]
+	return part
+}
+
+func (p *parts) uvarint() uint64 {
+	v, n := binary.Uvarint(p.b)
+	if n <= 0 {
+		n = -1
+	}
+	p.skip(n)
+	return v
+}
+
+func (p *parts) varint() int64 {
+	v, n := binary.Varint(p.b)
+	if n <= 0 {
+		n = -1
+	}
+	p.skip(n)
+	return v
+}
+
+func (p *parts) bytes() []byte { return p.skip(int(min(p.uvarint(), maxBlock))) }
+
+func (p *parts) time() time.Time {
+	if kind := p.skip(1); p.failed || kind[0] == 0 {
+		return time.Time{}
+	}
+	seconds := p.varint()
+	return time.Unix(seconds, int64(p.uvarint()%uint64(time.Second)))
+}
+
+// restoreBlock adds the records of a block, but not those that have expired, and returns their
+// number, with those.
+func (s *Store) restoreBlock(b []byte, now int64) (count uint64, err error) {
+	for p := (parts{b: b}); len(p.b) > 0; count++ {
+		r := store.Record{ID: string(p.bytes()), Owner: string(p.bytes()), Expires: p.time(), Version: store.Version(p.uvarint())}
+		used := p.varint()
+		r.Data = p.bytes()
+		if p.failed || r.ID == "" || r.Version == 0 || r.Version > max48 {
+			return count, errDamaged
+		}
+		if deadline(r.Expires) <= now {
+			continue
+		}
+		if err := s.restoreRecord(r, used, now); err != nil {
+			return count, err
+		}
+	}
+	return count, nil
+}
+
+func (s *Store) restoreRecord(r store.Record, used, now int64) error {
+	if len(r.Data) > maxLogged/2 {
+		r.Data = slices.Clone(r.Data) // it may be kept as it is
+	}
+	buf := scratches.Get().(*scratch)
+	defer scratches.Put(buf)
+	e := s.encode(r, buf)
+	sh := s.shardOf(&e.key)
+	for {
+		err := sh.restore(&e, r.Version, s.use(used))
+		switch {
+		case err == nil:
+			s.sweep.arm(s, r.Expires)
+			return nil
+		case err != errNoRoom:
+			return err
+		case s.removeOne(&e.key, now, s.use(used)):
+		case s.limits.evicts:
+			s.limits.evicted.Add(1) // it was not used for longer than the others
+			return nil
+		default:
+			return store.ErrFull
+		}
+	}
+}
+
+// restore adds e as it was. If its id is there, which has been deleted and created anew while
+// the snapshot was written, the later version stays.
+func (sh *shard) restore(e *encoded, version store.Version, used int64) error {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if slot, v := sh.find(&e.key); slot != none {
+		if sh.slots.version(slot) >= version {
+			return nil
+		}
+		sh.end(slot, &v)
+	}
+	if sh.full(e) || !sh.store.limits.reserve(1, e.size()) {
+		return errNoRoom
+	}
+	sh.insert(e, version, used)
+	sh.lastUse = max(sh.lastUse, used)
+	return nil
+}
