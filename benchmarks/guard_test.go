@@ -23,12 +23,12 @@ var figures = []struct {
 	allocs     float64
 	statements float64
 }{
-	{1, "read", 0, 0},
-	{1, "write", 0, 0},
-	{1, "login", 0, 0},
-	{65_536, "read", 0, 0},
-	{65_536, "write", 0, 0},
-	{65_536, "login", 0, 0},
+	{1, "read", 4.00, 603},
+	{1, "write", 25.01, 2416},
+	{1, "login", 22.13, 2663},
+	{65_536, "read", 4.02, 625},
+	{65_536, "write", 25.02, 2855},
+	{65_536, "login", 22.54, 2856},
 }
 
 const (
@@ -68,7 +68,7 @@ func TestHotPathKeepsItsFigures(t *testing.T) {
 				f.work, f.sessions, allocs, statements, f.allocs, f.statements, line)
 		}
 		if allocs < f.allocs*(1-2*allocsSlack) || statements < f.statements*(1-2*statementsSlack) {
-			t.Errorf("a %s among %d sessions has become cheaper: record %s, so that it stays so", f.work, f.sessions, line)
+			t.Errorf("a %s among %d sessions is cheaper than recorded: record %s, so that it stays so", f.work, f.sessions, line)
 		}
 	}
 }
