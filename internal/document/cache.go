@@ -40,9 +40,10 @@ func (c *Codec[T]) Look(key string) Place {
 	return p
 }
 
-// DecodeAt reads the data of the record under key. The result comes from the cache if data is
-// nil and the version is p's, as a store returns it that was told of this version; or if the
-// text is the same: whatever a store's versions are worth, the value is then the stored one.
+// DecodeAt reads the data of the record under key. The result comes from the cache if the data
+// are nil and the version is p's, which is how a store answers that was given p's version. It
+// also does if the text is the same: then the value is the stored one, whatever the store's
+// versions are worth.
 func (c *Codec[T]) DecodeAt(p Place, key string, data []byte, version uint64) (*Document[T], error) {
 	if key != p.key { // a record that stands for the one that was looked for
 		return c.Read(key, data)
