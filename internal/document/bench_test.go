@@ -19,7 +19,7 @@ type user struct {
 	Since string `json:"since"`
 }
 
-// stored is an account as a manager stores it after a login, and the account alone.
+// stored is an account as a manager stores it after a login, and the JSON of its data.
 func stored(tb testing.TB) (c *Codec[account], document, data []byte) {
 	tb.Helper()
 	codec, err := NewCodec[account](nil, false, Cookies{Parse: keepCookie, Write: func(any) []byte {

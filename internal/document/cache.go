@@ -12,6 +12,10 @@ import (
 // a few hundred bytes.
 const DefaultCacheBytes = 80 << 20
 
+// maxDocument is the size from which a document is decoded each time: few sessions would
+// take the room of many.
+const maxDocument = 16 << 10
+
 // Place is where the document of a record is, or would be, in the cache. Whoever loads the
 // record takes it before.
 type Place struct {
@@ -36,10 +40,11 @@ func (c *Codec[T]) Look(key string) Place {
 	return p
 }
 
-// DecodeAt reads the data of the record under key. The result comes from the cache if data is
-// nil and the version is p's, as a store returns it that was told of this version; or if the
-// text is the same: whatever a store's versions are worth, the value is then the stored one.
-func (c *Codec[T]) DecodeAt(p *Place, key string, data []byte, version uint64) (*Document[T], error) {
+// DecodeAt reads the data of the record under key. The result comes from the cache if the data
+// are nil and the version is p's, which is how a store answers that was given p's version. It
+// also does if the text is the same: then the value is the stored one, whatever the store's
+// versions are worth.
+func (c *Codec[T]) DecodeAt(p Place, key string, data []byte, version uint64) (*Document[T], error) {
 	if key != p.key { // a record that stands for the one that was looked for
 		return c.Read(key, data)
 	}
@@ -65,12 +70,12 @@ func (c *Codec[T]) DecodeAt(p *Place, key string, data []byte, version uint64) (
 
 // Keep takes a document into the cache: a version that was just stored. It does not if a
 // session has ended since the document was composed, for it may be this one. Of a session that
-// is over, or lives on under another id, there is nothing to keep.
+// is over, or lives on under another id, there is nothing to keep; nor is a large one kept.
 func (c *Codec[T]) Keep(d *Document[T], version uint64) {
 	d.version.Store(version)
 	d.entry.Value = d
 	hash, is := c.cache.Hash(d.entry.Key), func(e *recent.Entry) bool { return e.Key == d.entry.Key }
-	if !d.Meta.Ended && d.Meta.Successor == "" {
+	if !d.Meta.Ended && d.Meta.Successor == "" && len(d.Data) <= maxDocument {
 		c.cache.Put(hash, &d.entry, c.size(d), d.drops, is)
 	} else if c.cache.Get(hash, is) != nil {
 		c.cache.Drop(hash, is)

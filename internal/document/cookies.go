@@ -30,7 +30,7 @@ const (
 
 // read reads the cookie member whose value is text.
 func (c *cookieReader) read(text []byte) (settings any, l Lifetime, err error) {
-	if k, l := c.find(text); k != nil {
+	if k, l, end := c.find(text); end == len(text) {
 		return k.settings, l, nil
 	}
 	settings, l, err = c.parse(text)
@@ -40,24 +40,26 @@ func (c *cookieReader) read(text []byte) (settings any, l Lifetime, err error) {
 	return settings, l, err
 }
 
-func (c *cookieReader) find(text []byte) (*knownCookie, Lifetime) {
+// find finds the settings of the cookie member with which text begins, and returns where it
+// ends; 0 if they are not known.
+func (c *cookieReader) find(text []byte) (k *knownCookie, l Lifetime, end int) {
 	known := c.known.Load()
 	if known == nil {
-		return nil, Lifetime{}
+		return nil, l, 0
 	}
 	l, at, ok := parseLifetime(text)
 	if !ok {
-		return nil, l
+		return nil, l, 0
 	}
 	for i := range *known {
 		k := &(*known)[i]
 		if rest, is := bytes.CutPrefix(text[at:], k.before); is {
-			if rest = rest[dateLength(rest):]; bytes.Equal(rest, k.after) {
-				return k, l
+			if rest, is = bytes.CutPrefix(rest[dateLength(rest):], k.after); is {
+				return k, l, len(text) - len(rest)
 			}
 		}
 	}
-	return nil, l
+	return nil, l, 0
 }
 
 // parseLifetime reads the lifetime with which this package's cookie members begin.
@@ -113,7 +115,7 @@ func (c *cookieReader) learn(text []byte, settings any) {
 	known = append(known[:len(known):len(known)], next)
 	again := cookieReader{}
 	again.known.Store(&known)
-	if k, _ := again.find(text); k != nil {
+	if _, _, end := again.find(text); end == len(text) {
 		c.known.CompareAndSwap(was, &known)
 	}
 }

@@ -56,18 +56,24 @@ func (c *Codec[T]) Read(key string, data []byte) (*Document[T], error) {
 		if p, err = c.takeApart(data); err != nil {
 			return nil, err
 		}
+		d.Cookie, d.Lifetime, d.Meta = nil, Lifetime{}, Meta{}
 	}
 	if p.cookie == nil {
 		return nil, errNoCookie
 	}
 	var err error
-	if d.Cookie, d.Lifetime, err = c.cookies.read(p.cookie); err != nil {
-		return nil, err
-	}
-	if p.meta != nil {
-		if d.Meta, err = c.Seal.read(key, p.meta); err != nil {
+	if d.Cookie == nil {
+		if d.Cookie, d.Lifetime, err = c.cookies.read(p.cookie); err != nil {
 			return nil, err
 		}
+	}
+	if p.parsed {
+		d.Meta, err = c.Seal.check(key, d.Meta)
+	} else if p.meta != nil {
+		d.Meta, err = c.Seal.read(key, p.meta)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if usual {
 		*space = p.object
@@ -108,8 +114,10 @@ type parts struct {
 	// for is not taken apart: a run of such members is one without a key.
 	others []jsontext.Member
 
+	// These are scan's.
 	object []byte // of the others that T has fields for, an object
 	count  int    // how many these are
+	parsed bool   // the bookkeeping is read, and not checked
 }
 
 // scan checks a document and finds its parts in one pass, if it has the form that nearly all
@@ -143,7 +151,21 @@ func (c *Codec[T]) scan(d *Document[T], object []byte) (p parts, usual bool) {
 			return p, false
 		}
 		value = jsontext.SkipSpace(text, value+1)
-		stop := jsontext.ScanMember(text, value)
+		stop := 0
+		switch key {
+		case cookieKey:
+			var k *knownCookie
+			if k, d.Lifetime, stop = c.cookies.find(text[value:]); stop > 0 {
+				d.Cookie, stop = k.settings, value+stop
+			}
+		case metaKey:
+			if end := d.Meta.parse(text[value:]); end > 0 {
+				p.parsed, stop = true, value+end
+			}
+		}
+		if stop == 0 {
+			stop = jsontext.ScanMember(text, value)
+		}
 		if stop < 0 {
 			return p, false
 		}

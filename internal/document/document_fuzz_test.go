@@ -71,7 +71,7 @@ func sealingCodec[T any]() (Codec[T], error) {
 // Decode is Look and DecodeAt for a record that was loaded.
 func (c *Codec[T]) Decode(key string, data []byte) (*Document[T], error) {
 	p := c.Look(key)
-	return c.DecodeAt(&p, key, data, 0)
+	return c.DecodeAt(p, key, data, 0)
 }
 
 // keepCookie has the cookie member as text for its settings.

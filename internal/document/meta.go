@@ -104,24 +104,19 @@ func (m *Meta) append(dst []byte, s *Sealer, key string) []byte {
 	return append(dst, '}')
 }
 
-// parse reads bookkeeping in the form in which append writes it, out of valid JSON. It
-// reports false for any other form, which encoding/json reads.
-func (m *Meta) parse(text []byte) bool {
+// parse reads bookkeeping in the form in which append writes it, and returns where it ends. It
+// is negative for any other form, which encoding/json reads, and for what is not JSON.
+func (m *Meta) parse(text []byte) (end int) {
 	if len(text) == 0 || text[0] != '{' {
-		return false
+		return -1
 	}
 	for i := 1; i < len(text); i++ {
-		if text[i] != '"' {
-			return false
-		}
-		end := i + 1 + bytes.IndexByte(text[i+1:], '"')
-		key := text[i+1 : max(end, i+1)]
-		if i = end + 1; i+1 >= len(text) || text[i] != ':' {
-			return false
+		key, ok := "", false
+		if i, ok = parseText(&key, text, i); !ok || i >= len(text) || text[i] != ':' {
+			return -1
 		}
 		i++
-		var ok bool
-		switch string(key) {
+		switch key {
 		case "created":
 			i, ok = m.Created.parse(text, i)
 		case "used":
@@ -150,17 +145,19 @@ func (m *Meta) parse(text []byte) bool {
 			i, ok = parseFlag(&m.Carry, text, i)
 		case "ended":
 			i, ok = parseFlag(&m.Ended, text, i)
+		default:
+			return -1
 		}
 		switch {
 		case !ok || i >= len(text):
-			return false
+			return -1
 		case text[i] == '}':
-			return i+1 == len(text)
+			return i + 1
 		case text[i] != ',':
-			return false
+			return -1
 		}
 	}
-	return false
+	return -1
 }
 
 // parse reads a whole number, and returns where it ends.
@@ -170,22 +167,22 @@ func (i *Instant) parse(text []byte, at int) (end int, ok bool) {
 		n = 10*n + int(text[end]-'0')
 	}
 	*i = Instant(n)
-	return end, end > at && end-at < len("1000000000000000000")
+	return end, end == at+1 || end > at && end-at < len("1000000000000000000") && text[at] != '0'
 }
 
 // parseText shares the text's memory.
 func parseText(dst *string, text []byte, at int) (end int, ok bool) {
-	if text[at] != '"' {
+	if at >= len(text) || text[at] != '"' {
 		return at, false
 	}
 	for end = at + 1; end < len(text) && text[end] != '"'; end++ {
-		if text[end] == '\\' || text[end] >= utf8.RuneSelf {
+		if c := text[end]; c < ' ' || c == '\\' || c >= utf8.RuneSelf {
 			return at, false
 		}
 	}
 	inside := text[at+1 : end]
 	*dst = unsafe.String(unsafe.SliceData(inside), len(inside))
-	return end + 1, true
+	return end + 1, end < len(text)
 }
 
 func parseFlag(dst *bool, text []byte, at int) (end int, ok bool) {

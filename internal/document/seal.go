@@ -105,30 +105,35 @@ func (st *sealState) mac(secret int, key string, m *Meta) []byte {
 
 var errForged = errors.New("bookkeeping that was not written with one of Config.Secrets for this record")
 
-// parseMeta reads bookkeeping, authentic or not.
-func parseMeta(text []byte) (m Meta, err error) {
-	if m.parse(text) {
-		return m, nil
+// read reads the bookkeeping member of the record under key.
+func (s *Sealer) read(key string, text []byte) (m Meta, err error) {
+	if m.parse(text) != len(text) {
+		var slow Meta // what encoding/json is given is on the heap
+		if err := json.Unmarshal(text, &slow); err != nil {
+			return s.forged()
+		}
+		m = slow
 	}
-	var slow Meta // what encoding/json is given is on the heap
-	err = json.Unmarshal(text, &slow)
-	return slow, err
+	return s.check(key, m)
 }
 
-// read reads the bookkeeping member of the record under key.
-func (s *Sealer) read(key string, text []byte) (Meta, error) {
-	m, err := parseMeta(text)
-	if err == nil {
-		if m.onlyEnded() {
-			m.own()
-			return m, nil
-		}
-		if secret := s.sealed(key, &m); secret >= 0 {
-			m.own()
-			m.OldSecret = secret > 0
-			return m, nil
-		}
+// check returns bookkeeping that one of the secrets has made for the record under key.
+func (s *Sealer) check(key string, m Meta) (Meta, error) {
+	if m.onlyEnded() {
+		m.own()
+		return m, nil
 	}
+	secret := s.sealed(key, &m)
+	if secret < 0 {
+		return s.forged()
+	}
+	m.own()
+	m.OldSecret = secret > 0
+	return m, nil
+}
+
+// forged is what bookkeeping is read as that does not count.
+func (s *Sealer) forged() (Meta, error) {
 	if s.lenient {
 		return Meta{Forged: true}, nil
 	}

@@ -89,21 +89,6 @@ func TestGrowsAndShrinks(t *testing.T) {
 	}
 }
 
-func TestAnEmptyCacheIsSmall(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector allocates too")
-	}
-	n := testing.Benchmark(func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			_ = New(64 << 20)
-		}
-	}).AllocedBytesPerOp()
-	if n > 8<<10 {
-		t.Errorf("an empty cache takes %d bytes", n)
-	}
-}
-
 func TestWithoutRoomKeepsNothing(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{-1, 0, 1, 100} {

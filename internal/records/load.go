@@ -24,12 +24,16 @@ type Found struct {
 func (r *Records) Load(ctx context.Context, key, id string) (Found, error) {
 	for hop := range maxHops {
 		place := r.Codec.Look(key)
-		rec, err := r.recordSince(ctx, key, &place)
+		since, _ := r.Store.(store.SinceLoader)
+		if since == nil {
+			place.Version = 0 // then only the text says that it is the same
+		}
+		rec, err := r.recordSince(ctx, key, since, place.Version)
 		if err != nil {
 			r.Forget(key)
 			return Found{}, r.expired(rec, err)
 		}
-		doc, err := r.Codec.DecodeAt(&place, rec.ID, rec.Data, uint64(rec.Version))
+		doc, err := r.Codec.DecodeAt(place, rec.ID, rec.Data, uint64(rec.Version))
 		if err != nil {
 			return Found{}, &Undecodable{err}
 		}
@@ -73,16 +77,15 @@ func (r *Records) LoadCarried(ctx context.Context, key string) (found Found, at 
 // record reads the record under key, or the link with which Login and Renew have replaced it
 // (see [Records.supersede]).
 func (r *Records) record(ctx context.Context, key string) (store.Record, error) {
-	return r.recordSince(ctx, key, new(document.Place))
+	return r.recordSince(ctx, key, nil, 0)
 }
 
-// recordSince is record for a caller that may have the document in the cache: the data are nil
-// if it is the one at place.
-func (r *Records) recordSince(ctx context.Context, key string, place *document.Place) (rec store.Record, err error) {
-	if s, ok := r.Store.(store.SinceLoader); ok {
-		rec, err = s.LoadSince(ctx, key, store.Version(place.Version))
+// recordSince is record for a caller that has the document of a version: where since is a
+// store, the data are nil if that is the record's version.
+func (r *Records) recordSince(ctx context.Context, key string, since store.SinceLoader, have uint64) (rec store.Record, err error) {
+	if since != nil {
+		rec, err = since.LoadSince(ctx, key, store.Version(have))
 	} else {
-		place.Version = 0
 		rec, err = r.Store.Load(ctx, key)
 	}
 	if errors.Is(err, store.ErrNotFound) {

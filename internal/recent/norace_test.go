@@ -1,5 +1,0 @@
-//go:build !race
-
-package recent
-
-const raceEnabled = false
