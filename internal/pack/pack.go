@@ -6,6 +6,7 @@ package pack
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 )
 
 // MaxDict is the most text that a Dict keeps, in bytes.
@@ -89,13 +90,12 @@ func (d *Dict) match(src []byte, yield func(literal []byte, pos, n int)) {
 		x := binary.LittleEndian.Uint64(src[i:])
 		pos := int(d.at[hash(x)]) - 1
 		if pos < 0 || binary.LittleEndian.Uint64(d.text[pos:]) != x {
-			i++
+			// A copy that begins in what is passed over is found by its next bytes, and
+			// grows to its beginning.
+			i += 1 + (i-start)>>5
 			continue
 		}
-		n := seed
-		for i+n < len(src) && pos+n < len(d.text) && src[i+n] == d.text[pos+n] {
-			n++
-		}
+		n := seed + alike(src[i+seed:], d.text[pos+seed:])
 		for i > start && pos > 0 && src[i-1] == d.text[pos-1] {
 			i, pos, n = i-1, pos-1, n+1
 		}
@@ -106,6 +106,21 @@ func (d *Dict) match(src []byte, yield func(literal []byte, pos, n int)) {
 	if start < len(src) {
 		yield(src[start:], 0, 0)
 	}
+}
+
+// alike returns how many bytes at the beginning of a and b are the same.
+func alike(a, b []byte) int {
+	most := min(len(a), len(b))
+	n := 0
+	for ; n+8 <= most; n += 8 {
+		if x := binary.LittleEndian.Uint64(a[n:]) ^ binary.LittleEndian.Uint64(b[n:]); x != 0 {
+			return n + bits.TrailingZeros64(x)/8
+		}
+	}
+	for n < most && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // The first byte of what is packed.
