@@ -36,6 +36,22 @@ func newDict(text []byte) *Dict {
 	return d
 }
 
+// New returns a Dict with the text, of at most MaxDict bytes, which [Dict.Text] has returned.
+func New(text []byte) *Dict {
+	if len(text) == 0 {
+		return nil
+	}
+	return newDict(bytes.Clone(text))
+}
+
+// Text is the text of d. A Dict made of it unpacks what d has packed.
+func (d *Dict) Text() []byte {
+	if d == nil {
+		return nil
+	}
+	return d.text
+}
+
 // Len is how many bytes of text d keeps.
 func (d *Dict) Len() int {
 	if d == nil {
@@ -216,45 +232,71 @@ func Size(packed []byte) int {
 	return int(size)
 }
 
-// Unpack returns the document that Append has packed, in memory of its own.
+// Unpack returns the document that Append has packed, in memory of its own. Of anything else it
+// returns nil, or some bytes.
 func (d *Dict) Unpack(packed []byte) []byte {
 	mode, rest := packed[0], packed[1:]
 	if mode == plain {
 		return append(make([]byte, 0, len(rest)), rest...)
 	}
 	size, k := binary.Uvarint(rest)
+	if k <= 0 || size > maxUnpacked {
+		return nil
+	}
 	rest = rest[k:]
 	// Eight bytes are written at a time.
 	dst := make([]byte, 0, size+7)
 	for {
-		lit, k := binary.Uvarint(rest)
-		rest = rest[k:]
-		n := int(lit)
-		if mode == wide {
-			dst = append(dst, rest[:n]...)
-			rest = rest[n:]
-		} else {
-			end := len(dst) + n
-			for ; n >= 8 && len(rest) >= 8; n -= 8 {
-				dst = binary.LittleEndian.AppendUint64(dst, spread(binary.LittleEndian.Uint64(rest)))
-				rest = rest[7:]
-			}
-			for ; n > 0; n -= 8 {
-				var chunk [8]byte
-				rest = rest[copy(chunk[:min(7, squeezed(n))], rest):]
-				dst = binary.LittleEndian.AppendUint64(dst, spread(binary.LittleEndian.Uint64(chunk[:])))
-			}
-			dst = dst[:end]
+		n, k := binary.Uvarint(rest)
+		if k <= 0 || n > size-uint64(len(dst)) {
+			return nil
+		}
+		var ok bool
+		if dst, rest, ok = appendUnpacked(dst, rest[k:], int(n), mode); !ok {
+			return nil
 		}
 		if len(dst) == int(size) {
 			return dst[:size:size]
 		}
-		n64, k := binary.Uvarint(rest)
+		n, k = binary.Uvarint(rest)
+		if k <= 0 || len(rest) < k+2 || n > size-uint64(len(dst)) {
+			return nil
+		}
 		pos := int(binary.LittleEndian.Uint16(rest[k:]))
 		rest = rest[k+2:]
-		dst = append(dst, d.text[pos:pos+int(n64)]...)
+		if pos+int(n) > d.Len() {
+			return nil
+		}
+		dst = append(dst, d.text[pos:pos+int(n)]...)
 		if len(dst) == int(size) {
 			return dst[:size:size]
 		}
 	}
+}
+
+// maxUnpacked bounds what Unpack allocates for something that Append has not packed.
+const maxUnpacked = 1 << 30
+
+// appendUnpacked appends a literal of n bytes, with which rest begins.
+func appendUnpacked(dst, rest []byte, n int, mode byte) (_, _ []byte, ok bool) {
+	if mode == wide {
+		if n > len(rest) {
+			return nil, nil, false
+		}
+		return append(dst, rest[:n]...), rest[n:], true
+	}
+	if squeezed(n) > len(rest) {
+		return nil, nil, false
+	}
+	end := len(dst) + n
+	for ; n >= 8 && len(rest) >= 8; n -= 8 {
+		dst = binary.LittleEndian.AppendUint64(dst, spread(binary.LittleEndian.Uint64(rest)))
+		rest = rest[7:]
+	}
+	for ; n > 0; n -= 8 {
+		var chunk [8]byte
+		rest = rest[copy(chunk[:min(7, squeezed(n))], rest):]
+		dst = binary.LittleEndian.AppendUint64(dst, spread(binary.LittleEndian.Uint64(chunk[:])))
+	}
+	return dst[:end], rest, true
 }
