@@ -51,6 +51,7 @@ var measurements = []struct {
 	{"text", func() { fill("240 random characters", *sessions, text240) }},
 	{"binary", func() { fill("240 random bytes", *sessions, binary240) }},
 	{"login", func() { fill("as a login leaves them, 301 bytes and an owner", *million, login) }},
+	{"insert", insert},
 	{"churn", churn},
 	{"expire", expire},
 	{"list", list},
@@ -220,6 +221,29 @@ func fill(what string, n int, of func(int) store.Record) {
 	s.Close()
 	fmt.Printf(", %v without\n", collection())
 	fmt.Printf("after Close: %.1f MB more than before\n", float64(settled()-before)/1e6)
+}
+
+// insert is how fast as many goroutines as there are processors create sessions.
+func insert() {
+	records := make([]store.Record, *million)
+	for i := range records {
+		records[i] = document240(i)
+	}
+	s := unlimited()
+	defer s.Close()
+	workers := runtime.GOMAXPROCS(0)
+	begin := time.Now()
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(records); i += workers {
+				_, err := s.Create(ctx, records[i])
+				must(err)
+			}
+		})
+	}
+	wg.Wait()
+	fmt.Printf("inserts, %d goroutines: %.2f M/s by the clock\n", workers, float64(len(records))/time.Since(begin).Seconds()/1e6)
 }
 
 // collection is how long a full collection takes, the fastest of some.

@@ -9,7 +9,7 @@ import (
 )
 
 func doc(i int) []byte {
-	return fmt.Appendf(nil, `{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"},"user":"user-%d","__nestsession":{"created":%d,"owner":"user:%d"}}`, i*7919, 1790000000000+i*977, i)
+	return fmt.Appendf(nil, `{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"},"user":"user-%d","__nestsession":{"created":%d,"owner":"user:%d"}}`, i*7919, 1790000000000+int64(i)*977, i)
 }
 
 func learned() *Dict {
