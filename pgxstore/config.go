@@ -31,7 +31,7 @@ type Config struct {
 	Columns sqlstore.Columns
 
 	// Create makes New create what is missing: the table, as sqlstore does, and the
-	// trigger with its function, in the table's schema. The user needs the right to do
+	// trigger with its function and the table of changes, in the table's schema. The user needs the right to do
 	// so; any number of nodes may do it at the same time. Without Create, New returns an
 	// error with the statements to run.
 	Create bool
@@ -50,15 +50,15 @@ type Config struct {
 	SweepInterval time.Duration
 	SweepBatch    int
 
-	// Heartbeat is how often the Store checks the connection that listens, while there
-	// are watchers. A cache in front serves records only while the last heartbeat is not
+	// Heartbeat is how often the Store checks the trigger, and reports until when nothing
+	// was missed, while there are watchers. A cache in front serves records only while the last heartbeat is not
 	// older than its MaxStale, so Heartbeat should be at most a third of that. 0:
 	// [DefaultHeartbeat].
 	Heartbeat time.Duration
 
 	// Direct is a pool whose connections go to the server itself, if those of New's pool
 	// go through a pooler such as PgBouncer. The Store uses only its settings, for the one
-	// connection that listens, and takes no connection out of it. Nil: the pool of New.
+	// connection that reads changes, and takes no connection out of it. Nil: the pool of New.
 	Direct *pgxpool.Pool
 
 	// Now is the clock that decides whether a session has expired; it should agree on all

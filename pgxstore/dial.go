@@ -11,7 +11,7 @@ import (
 )
 
 // dial opens a connection to the server itself, in the way in which the pool opens its
-// connections. It is not one of the pool's, so that the node receives notifications also if
+// connections. It is not one of the pool's, so that the node reads changes also if
 // the pool's connections are all in use, or all dead.
 func (s *Store) dial(ctx context.Context) (*pgx.Conn, error) {
 	c := s.server.Config()
@@ -42,12 +42,12 @@ func (s *Store) dial(ctx context.Context) (*pgx.Conn, error) {
 }
 
 var (
-	errPooler = errors.New("the connection goes through a pooler, such as PgBouncer, which may use another connection for each statement, so that notifications get lost: set Config.Direct to a pool whose connections go to the server itself")
+	errPooler = errors.New("the connection goes through a pooler, such as PgBouncer, which may use another connection for each statement and hide that the server was replaced: set Config.Direct to a pool whose connections go to the server itself")
 
-	errStandby = errors.New("the server is a hot standby, which takes no writes, lags behind and cannot LISTEN: connect to the primary (target_session_attrs=read-write); a cache in front (package nearcache) takes the reads off it")
+	errStandby = errors.New("the server is a hot standby, which takes no writes, and lags behind: connect to the primary (target_session_attrs=read-write); a cache in front (package nearcache) takes the reads off it")
 )
 
-// checkDirect refuses a connection that cannot receive notifications. A pooler gives its
+// checkDirect refuses a connection on which changes could be missed. A pooler gives its
 // clients cancel keys of its own, so the process id that comes with the key is not the one
 // that the server has.
 func checkDirect(ctx context.Context, conn *pgx.Conn) error {
@@ -66,7 +66,7 @@ func checkDirect(ctx context.Context, conn *pgx.Conn) error {
 }
 
 // sameTable refuses a Direct that leads to another server or another table than the pool:
-// the Store would receive notifications of other sessions.
+// the Store would report changes of other sessions.
 func (s *Store) sameTable(ctx context.Context, pool *pgxpool.Pool, conn *pgx.Conn) error {
 	const which = "SELECT concat_ws(' ', pg_postmaster_start_time(), to_regclass($1::text)::oid)"
 	table := s.config.trigger(s.config.Schema, "").table

@@ -2,36 +2,48 @@ package pgxstore
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/nestsession/session/internal/backoff"
 	"github.com/nestsession/session/store"
 )
 
-// dialTimeout is how long it may take until a new connection listens.
-const dialTimeout = 3 * time.Second
+const (
+	// dialTimeout is how long it may take until a new connection reads the changes.
+	dialTimeout = 3 * time.Second
 
-// listenConn is a connection that listens.
+	// maxWriting is how long of that it waits for transactions that are changing sessions.
+	maxWriting = time.Second
+)
+
+// pollInterval is how often the changes are read. A transaction that notified would hold a
+// lock of the whole server until its commit is on the disk: see docs/adr.
+const pollInterval = 20 * time.Millisecond
+
+// listenConn is a connection that reads the changes.
 type listenConn struct {
 	*listener
-	conn  *pgx.Conn
-	table tableState
-	beats []beat // those that have not arrived, the oldest first
-}
+	conn     *pgx.Conn
+	table    tableState
+	query    string
+	snapshot string    // of the transactions whose changes were reported
+	polled   time.Time // when the last poll was sent
+	checked  time.Time // when the trigger was last checked
 
-// beat is a heartbeat that was sent.
-type beat struct {
-	text string // random, so that nobody else knows it before it is sent
-	at   time.Time
+	// running are the transactions that had begun and not ended, and when they were first
+	// seen. The zero time is that of those that had changed sessions before the connection.
+	running map[string]time.Time
 }
 
 // listen reports changes until the connection breaks or ctx ends. It calls whole for each
-// heartbeat that arrives.
+// heartbeat that is answered.
 func (l *listener) listen(ctx context.Context, whole func()) error {
 	w := &listenConn{listener: l}
 	if err := w.open(ctx); err != nil {
@@ -42,15 +54,18 @@ func (l *listener) listen(ctx context.Context, whole func()) error {
 	if !isClosed(l.up) {
 		close(l.up)
 	}
-	for next := time.Now(); ; {
-		if !time.Now().Before(next) {
-			next = time.Now().Add(l.store.config.Heartbeat)
-			if err := w.beat(ctx); err != nil {
+	for {
+		if err := w.poll(ctx); err != nil {
+			return err
+		}
+		if time.Since(w.checked) >= l.store.config.Heartbeat {
+			if err := w.check(ctx); err != nil {
 				return err
 			}
+			whole()
 		}
-		if err := w.receive(ctx, next, whole); err != nil {
-			return err
+		if !backoff.Pause(ctx, min(pollInterval, l.store.config.Heartbeat)) {
+			return ctx.Err()
 		}
 	}
 }
@@ -64,7 +79,7 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// open connects, checks the trigger, and listens.
+// open connects, checks the trigger, and remembers which changes are earlier ones.
 func (w *listenConn) open(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
@@ -84,76 +99,122 @@ func (w *listenConn) start(ctx context.Context) (err error) {
 	if err = w.store.check(w.table); err != nil {
 		return fmt.Errorf("pgxstore: %w", err)
 	}
-	// Heartbeats matter neither to recovery nor to standbys, so their commits need not wait
-	// for the log to reach the disk.
-	if _, err = w.conn.Exec(ctx, "SET synchronous_commit = off"); err != nil {
+	// The table of changes grows and shrinks too quickly for the planner's statistics.
+	if _, err = w.conn.Exec(ctx, "SET enable_seqscan = off"); err != nil {
 		return fmt.Errorf("pgxstore: %w", err)
 	}
-	// If the server's system supports it, the server soon notices that a node has vanished.
-	// Such a node would hold up the queue for the others.
-	_, _ = w.conn.Exec(ctx, "SET tcp_user_timeout = '30s'")
-	if _, err = w.conn.Exec(ctx, "LISTEN "+quote(w.table.channel)); err != nil {
-		return fmt.Errorf("pgxstore: LISTEN: %w", err)
+	w.query = pollQuery(w.store.config.trigger(w.table.schema, "").changes)
+	return w.wait(ctx)
+}
+
+// wait remembers the snapshot from which on the changes are reported. Before that it waits
+// for the transactions that are changing sessions to end, but not for the few that take
+// long: when such a one ends, watchers recheck everything.
+func (w *listenConn) wait(ctx context.Context) error {
+	var writing []string // the transactions that have a lock on the table of changes
+	err := w.conn.QueryRow(ctx, `SELECT ARRAY(SELECT x.transactionid::text FROM pg_locks l JOIN pg_locks x USING (virtualtransaction)
+		WHERE x.locktype = 'transactionid' AND l.locktype = 'relation' AND l.mode = 'RowExclusiveLock'
+			AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.relation = to_regclass($1::text))`,
+		w.store.config.trigger(w.table.schema, "").changes).Scan(&writing)
+	for until := time.Now().Add(maxWriting); err == nil; backoff.Pause(ctx, pollInterval/4) {
+		w.polled = time.Now()
+		if err = w.conn.QueryRow(ctx, "SELECT txid_current_snapshot()::text").Scan(&w.snapshot); err != nil {
+			break
+		}
+		w.ended(w.snapshot)
+		none := true
+		for xid := range w.running {
+			if n, _ := strconv.ParseUint(xid, 10, 64); slices.Contains(writing, strconv.FormatUint(n%(1<<32), 10)) {
+				w.running[xid] = time.Time{}
+				none = false
+			}
+		}
+		if none || w.polled.After(until) {
+			return nil
+		}
 	}
+	return fmt.Errorf("pgxstore: finding out what is being changed: %w", err)
+}
+
+// pollQuery returns the changes of the transactions that the snapshot $1 does not show and
+// the query's own does, and the query's snapshot. A snapshot does not show the transactions
+// from xmax on, and those in xip, which were running.
+//
+// So an answer proves that nothing was missed: a change is in the table by the same commit
+// that makes it visible. Every change that was visible when the query was sent is among its
+// changes, or among those of an earlier query.
+func pollQuery(changes string) string {
+	return `SELECT txid_current_snapshot()::text, ARRAY(SELECT message FROM (
+			SELECT tx, message FROM ` + changes + ` WHERE tx >= txid_snapshot_xmax($1::text::txid_snapshot)
+			UNION ALL SELECT tx, message FROM ` + changes + ` WHERE tx = ANY(ARRAY(SELECT txid_snapshot_xip($1::text::txid_snapshot)))
+		) AS m WHERE txid_visible_in_snapshot(tx, txid_current_snapshot()) ORDER BY tx)`
+}
+
+var errLate = errors.New("pgxstore: changes were removed before they were read")
+
+// poll reports the changes since the last poll.
+func (w *listenConn) poll(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, w.store.timeout())
+	defer cancel()
+	sent := time.Now()
+	var messages []string
+	if err := w.conn.QueryRow(ctx, w.query, pgx.QueryExecModeCacheStatement, w.snapshot).Scan(&w.snapshot, &messages); err != nil {
+		return fmt.Errorf("pgxstore: reading the changes: %w", err)
+	}
+	// The wall clock counts the time for which the machine was suspended.
+	if time.Now().Round(0).Sub(w.polled.Round(0)) > keepChanges/2 {
+		return errLate
+	}
+	if w.ended(w.snapshot) {
+		w.feed.Send(store.Event{})
+	}
+	for _, m := range messages {
+		w.feed.Send(parse(m))
+	}
+	w.polled = sent
 	return nil
 }
 
-// beat sends a heartbeat, after it has checked that the trigger is still the one that it was
-// when the connection began to listen.
-//
-// A heartbeat that arrives proves that nothing was missed. A transaction puts its
-// notifications into the server's one queue before its commit becomes visible, under a lock
-// that it holds until it is committed. So the queue is in the order of the commits. A
-// connection reads the queue in order, and stops at a transaction that is not yet decided
-// (src/backend/commands/async.c; the manual's page on NOTIFY: "messages from different
-// transactions are delivered in the order in which the transactions committed"). Every
-// change that was visible at the time at, before the heartbeat was sent, is before it in the
-// queue, and has come through the same connection when the heartbeat arrives.
-func (w *listenConn) beat(ctx context.Context) error {
-	if len(w.beats) > 0 && time.Since(w.beats[0].at) > w.store.timeout() {
-		return errors.New("pgxstore: a heartbeat has not arrived")
+// ended reports whether a transaction has ended that took so long that its changes may have
+// been removed before it was committed. The text of a snapshot is xmin:xmax:xip,xip,…
+func (w *listenConn) ended(snapshot string) (long bool) {
+	now, before := time.Now(), w.running
+	w.running = map[string]time.Time{}
+	_, xip, _ := strings.Cut(snapshot, ":")
+	_, xip, _ = strings.Cut(xip, ":")
+	for xid := range strings.SplitSeq(xip, ",") {
+		if xid == "" {
+			continue
+		}
+		since, known := before[xid]
+		if !known {
+			since = now
+		}
+		w.running[xid] = since
+		delete(before, xid)
 	}
+	for _, since := range before {
+		long = long || now.Sub(since) > keepChanges/2
+	}
+	return long
+}
+
+// check checks that the trigger and the table of changes are still those that they were when
+// the connection was opened, and reports that until the last poll nothing was missed.
+func (w *listenConn) check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, w.store.timeout())
 	defer cancel()
-	b := beat{text: rand.Text(), at: time.Now()}
-	var mark, nothing string
-	err := w.conn.QueryRow(ctx, `SELECT `+marking+`, pg_notify($3, $4)::text FROM pg_class c
-		LEFT JOIN pg_proc p ON p.pronamespace = c.relnamespace AND p.proname = $2 AND p.pronargs = 0 AND p.prorettype = 'trigger'::regtype
-		WHERE c.oid = $1::oid`, w.table.oid, w.store.config.trigger("", "").name, w.table.channel, wordBeat+" "+b.text).Scan(&mark, &nothing)
+	w.checked = time.Now()
+	var mark string
+	c := w.store.config
+	err := w.conn.QueryRow(ctx, `SELECT `+marking+` FROM pg_class c `+joins+`
+		WHERE c.oid = $1::oid`, w.table.oid, c.named("nest_watch"), c.named("nest_changes")).Scan(&mark)
 	if errors.Is(err, pgx.ErrNoRows) || err == nil && mark != w.table.mark {
 		return errors.New("pgxstore: the table or its trigger was changed")
 	}
 	if err != nil {
 		return fmt.Errorf("pgxstore: heartbeat: %w", err)
 	}
-	w.beats = append(w.beats, b)
+	w.feed.Send(store.Event{Whole: w.polled})
 	return nil
-}
-
-// receive passes on the notifications that arrive until then.
-func (w *listenConn) receive(ctx context.Context, until time.Time, whole func()) error {
-	ctx, cancel := context.WithDeadline(ctx, until)
-	defer cancel()
-	for {
-		n, err := w.conn.WaitForNotification(ctx)
-		if pgconn.Timeout(err) && !w.conn.IsClosed() {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("pgxstore: waiting for notifications: %w", err)
-		}
-		if n.Channel != w.table.channel {
-			continue // the pool's hook for new connections may listen to other channels
-		}
-		m := parse(n.Payload)
-		if m.beat == "" {
-			w.feed.Send(m.event)
-			continue
-		}
-		if len(w.beats) > 0 && w.beats[0].text == m.beat {
-			w.feed.Send(store.Event{Whole: w.beats[0].at})
-			w.beats = w.beats[1:]
-			whole()
-		}
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/sqlstore"
@@ -19,16 +20,9 @@ const (
 // maxName is the longest name in bytes that PostgreSQL keeps whole.
 const maxName = 63
 
-// channelOf is the expression for the name of a table's channel, which is short enough and
-// which no other table has. The trigger computes it from the table for which it runs, so it
-// is right also after a restore into another schema.
-func channelOf(schema, table string) string {
-	return "'nest_session_' || left(encode(sha256(convert_to(format('%I.%I', " + schema + ", " + table + "), 'UTF8')), 'hex'), 40)"
-}
-
-// Statements returns the statements that make the table of c and its trigger, for an
-// operator who would rather run them than set [Config.Create]. The last five, which make the
-// trigger, may be run again.
+// Statements returns the statements that make the table of c, the table of its changes, and
+// its trigger, for an operator who would rather run them than set [Config.Create]. The last
+// eight, which make all but the table of c, may be run again.
 //
 // For ConnectPgSimple they take the time zone from c.TimeZone, or from the connection on
 // which they run, which then must not set a zone of its own.
@@ -44,7 +38,7 @@ func Statements(c Config) ([]string, error) {
 		return nil, err
 	}
 	t := c.trigger(c.Schema, c.TimeZone)
-	return append(todo,
+	return append(append(todo, t.createChanges()...),
 		t.createFunction(),
 		t.drop(rowTrigger, " IF EXISTS"), t.createRow(),
 		t.drop(truncateTrigger, " IF EXISTS"), t.createTruncate()), nil
@@ -53,6 +47,8 @@ func Statements(c Config) ([]string, error) {
 // trigger is the trigger of a table and its function.
 type trigger struct {
 	table    string // quoted
+	changes  string // the table of changes, quoted
+	index    string // its index's name
 	function string // quoted
 	name     string // the function's, unquoted and without schema
 	body     string // of the function
@@ -62,13 +58,14 @@ type trigger struct {
 // trigger returns the trigger for the table in a schema; "" is the schema in which the
 // connection creates tables.
 func (c Config) trigger(schema, zone string) trigger {
-	t := trigger{name: c.Table + "_nest_watch", body: c.body(), settings: " SET search_path = pg_catalog, pg_temp"}
-	if len(t.name) > maxName {
-		t.name = fmt.Sprintf("nest_watch_%x", sha256.Sum224([]byte(c.Table)))[:maxName]
-	}
-	t.table, t.function = quote(c.Table), quote(t.name)
+	t := trigger{name: c.named("nest_watch"), index: c.named("nest_changes_tx"), settings: " SET search_path = pg_catalog, pg_temp"}
+	t.table, t.changes, t.function = quote(c.Table), quote(c.named("nest_changes")), quote(t.name)
 	if schema != "" {
-		t.table, t.function = quote(schema)+"."+t.table, quote(schema)+"."+t.function
+		in := quote(schema) + "."
+		t.table, t.changes, t.function = in+t.table, in+t.changes, in+t.function
+		t.body = c.body(t.changes)
+	} else {
+		t.body = c.body("")
 	}
 	switch {
 	case c.Layout == sqlstore.Native:
@@ -78,6 +75,14 @@ func (c Config) trigger(schema, zone string) trigger {
 		t.settings += " SET timezone = " + literal(zone)
 	}
 	return t
+}
+
+// named is the name of something that belongs to the table and is in its schema.
+func (c Config) named(what string) string {
+	if name := c.Table + "_" + what; len(name) <= maxName {
+		return name
+	}
+	return fmt.Sprintf("%s_%x", what, sha256.Sum224([]byte(c.Table)))[:maxName]
 }
 
 // digestOf is the expression for [store.DigestOf] an id that is bytes, in hexadecimal.
@@ -93,7 +98,10 @@ const allowance = 5
 // cannot be compared, and if in doubt it reports a change. txid_current is the xmin of the
 // new row, except for a write after a SAVEPOINT: then the reported version is one that no
 // node has, and nodes load the record again.
-func (c Config) body() string {
+//
+// The function names the table of changes, or finds it in the schema of the sessions' table
+// if changes is "": then the database plans the statement anew each time.
+func (c Config) body(changes string) string {
 	col := func(row, name string) string { return row + "." + quote(name) }
 	id := func(row string) string { return "convert_to(" + col(row, c.Columns.ID) + "::text, 'UTF8')" }
 	over := func(row, since string) string {
@@ -120,6 +128,16 @@ func (c Config) body() string {
 		unchanged = append(unchanged, old+" IS NOT DISTINCT FROM "+new)
 	}
 	unchanged = append(unchanged, col("NEW", c.Columns.Expires)+" >= "+col("OLD", c.Columns.Expires))
+	insert := "INSERT INTO " + changes + " (tx, message) VALUES (txid_current(), word || digest);"
+	remove := fmt.Sprintf(`DELETE FROM %[1]s WHERE ctid = ANY(ARRAY(SELECT ctid FROM %[1]s
+			WHERE at < clock_timestamp() - interval '%[2]d seconds' ORDER BY tx LIMIT %[3]d FOR UPDATE SKIP LOCKED));`, changes, int(keepChanges.Seconds()), 4*removeEvery)
+	if changes == "" {
+		table := literal(c.named("nest_changes"))
+		insert = "EXECUTE format('INSERT INTO %I.%I (tx, message) VALUES ($1, $2)', TG_TABLE_SCHEMA, " + table + ") USING txid_current(), word || digest;"
+		remove = fmt.Sprintf(`EXECUTE format('DELETE FROM %%1$I.%%2$I WHERE ctid = ANY(ARRAY(SELECT ctid FROM %%1$I.%%2$I
+			WHERE at < clock_timestamp() - interval ''%d seconds'' ORDER BY tx LIMIT %d FOR UPDATE SKIP LOCKED))', TG_TABLE_SCHEMA, %s);`,
+			int(keepChanges.Seconds()), 4*removeEvery, table)
+	}
 	return fmt.Sprintf(`
 DECLARE
 	word text := '%s';
@@ -141,12 +159,26 @@ BEGIN
 	IF word <> '%s' THEN
 		digest := %s;
 	END IF;
-	PERFORM pg_notify(%s, word || digest);
+	%s
+	IF random() < %g THEN
+		%s
+	END IF;
 	RETURN NULL;
 END
 `, wordAll, over("OLD", since), wordEnded, id("OLD"), id("NEW"), strings.Join(unchanged, " AND "), over("NEW", ""), wordEnded, wordChanged,
-		wordAll, digestOf(id("OLD")), channelOf("TG_TABLE_SCHEMA", "TG_TABLE_NAME"))
+		wordAll, digestOf(id("OLD")), insert, 1.0/removeEvery, remove)
 }
+
+const (
+	// keepChanges is how long a change is kept for the nodes to read. A node rechecks
+	// everything if it has not read for half of that, or after a transaction that took
+	// half of that: see listenConn.poll.
+	keepChanges = time.Minute
+
+	// removeEvery is the number of changes after which, on average, the trigger removes
+	// old ones, at most four times as many.
+	removeEvery = 100
+)
 
 // nativeOwner is the column for the owner in the native table.
 const nativeOwner = "owner"
@@ -156,7 +188,19 @@ func (t trigger) createFunction() string {
 	for i := 0; strings.Contains(t.body, mark); i++ {
 		mark = fmt.Sprintf("$nest%d$", i)
 	}
-	return "CREATE OR REPLACE FUNCTION " + t.function + "() RETURNS trigger LANGUAGE plpgsql" + t.settings + " AS " + mark + t.body + mark
+	return "CREATE OR REPLACE FUNCTION " + t.function + "() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER" + t.settings + " AS " + mark + t.body + mark
+}
+
+// createChanges are the statements that make the table of changes. It is unlogged: a crash
+// empties it, which also ends the connections that read it, so that the nodes recheck
+// everything. Everyone may read it, since it names sessions by digests, and only the trigger
+// writes it, with the rights of its owner.
+func (t trigger) createChanges() []string {
+	return []string{
+		"CREATE UNLOGGED TABLE IF NOT EXISTS " + t.changes + " (tx bigint NOT NULL, message text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())",
+		"CREATE INDEX IF NOT EXISTS " + quote(t.index) + " ON " + t.changes + " (tx)",
+		"GRANT SELECT ON " + t.changes + " TO PUBLIC",
+	}
 }
 
 func (t trigger) createRow() string {

@@ -10,11 +10,11 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// listener listens while there are watchers, on one connection after the other.
+// listener reads changes while there are watchers, on one connection after the other.
 type listener struct {
 	store *Store
 	feed  feed.Feed
-	up    chan struct{} // closed when the first connection listens
+	up    chan struct{} // closed when the first connection reads changes
 	end   context.CancelFunc
 }
 
@@ -69,7 +69,7 @@ func (s *Store) removeWatcher() {
 	}
 }
 
-// run listens until ctx ends, on one connection after the other.
+// run reads changes until ctx ends, on one connection after the other.
 func (l *listener) run(ctx context.Context) {
 	defer l.feed.Close()
 	log, broken := l.store.config.Logger, false

@@ -42,6 +42,8 @@ func hold(t *testing.T, s *Store, call func()) *party {
 	t.Helper()
 	g := &gate{Client: s.client, open: make(chan struct{}), came: make(chan struct{}, 1000)}
 	p := &party{store: s, gate: g}
+	s.direct.close()
+	s.direct = nil // calls go through the gate
 	s.client, s.updates = g, s.newUpdates(g)
 	s.gets.MaxDelay, s.updates.MaxDelay = time.Hour, time.Hour
 	for range maxInFlight {

@@ -30,7 +30,8 @@ const NoTTL time.Duration = -1
 // defaults.
 type Config struct {
 	// Client is connected to the servers. Close does not close it, and other code may
-	// use it too. In rueidis.ClientOption, SelectDB is the database, and
+	// use it too. Of the connections for blocking commands that the client makes
+	// (rueidis.ClientOption.BlockingPoolSize), the store uses up to three. In rueidis.ClientOption, SelectDB is the database, and
 	// ConnWriteTimeout, by default 10 seconds, is how long rueidis waits for a server
 	// that hangs before it closes the connection. With Sentinel, set
 	// Sentinel.TopologyRefreshInterval too, so that the client notices each failover.

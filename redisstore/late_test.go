@@ -70,7 +70,7 @@ func TestWriteAfterALaterRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			h := held{s.client, make(chan struct{}, 4), make(chan struct{})}
-			s.writes, s.updates = newQueue(h, false), s.newUpdates(h)
+			s.writes, s.updates = newQueue(h, nil, false), s.newUpdates(h)
 			ctx, cancel := context.WithCancel(t.Context())
 			written := make(chan error)
 			go func() { written <- write(ctx, n, r) }()

@@ -114,6 +114,10 @@ func (n native) encode(r store.Record) (string, store.Version, string) {
 	return rueidis.BinaryString(b), store.Version(version), rueidis.BinaryString(owner)
 }
 
+// headerEnd is the place of the last byte of the header of a session with the owner, as a
+// script's argument. The owner is in the form in which encode returns it.
+func headerEnd(owner string) string { return number(int64(ownerAt + len(owner) - 1)) }
+
 func (n native) milli(expires time.Time) int64 {
 	if expires.IsZero() {
 		return 0

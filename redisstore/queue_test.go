@@ -12,7 +12,7 @@ import (
 func TestQueues(t *testing.T) {
 	t.Parallel()
 	var client, other struct{ rueidis.Client }
-	s := &Store{client: &client, topology: singleServer{}, reads: newQueue(&client, true), writes: newQueue(&client, false)}
+	s := &Store{client: &client, topology: singleServer{}, reads: newQueue(&client, nil, true), writes: newQueue(&client, nil, false)}
 	get := rueidis.Builder{}.Arbitrary("GET").Args("a").Build()
 	del := rueidis.Builder{}.Arbitrary("DEL").Args("a").Build()
 	if s.queue(&client, true, rueidis.Commands{get}) != s.reads {

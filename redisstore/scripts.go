@@ -29,7 +29,7 @@ type scripts struct{ create, update, updateMany, touch, delete script }
 
 var nativeScripts = scripts{
 	create:     newScript("outcomes", "index", "put", "native/put", "native/create"),
-	update:     newScript("outcomes", "index", "put", "foreign", "native/header", "native/put", "native/update"),
+	update:     newScript("native/update_fast", "outcomes", "index", "put", "foreign", "native/header", "native/put", "native/update"),
 	updateMany: newScript("outcomes", "index", "put", "native/header", "native/update_many"),
 	touch:      newScript("outcomes", "native/header", "native/touch"),
 	delete:     newScript("outcomes", "index", "native/header", "native/delete"),
@@ -37,7 +37,7 @@ var nativeScripts = scripts{
 
 var expressScripts = scripts{
 	create:     newScript("outcomes", "index", "put", "express/put", "express/create"),
-	update:     newScript("outcomes", "index", "put", "foreign", "express/put", "express/update"),
+	update:     newScript("express/update_fast", "outcomes", "index", "put", "foreign", "express/put", "express/update"),
 	updateMany: newScript("outcomes", "put", "express/update_many"),
 	touch:      newScript("outcomes", "express/touch"),
 }
@@ -65,7 +65,8 @@ const (
 	argListed      // "1" if the index has been written
 	argIndexPrefix // "" if indexes are on other servers
 	argCountPrefix
-	argsOfWrite // how many there are
+	argHeaderEnd // see headerEnd; only for the native layout
+	argsOfWrite  // how many there are
 )
 
 // script is run by its digest. It is sent in full if the server does not have it: at first,
@@ -88,6 +89,11 @@ func newScript(files ...string) script {
 
 func (s *script) byDigest(b rueidis.Builder, keys, args []string) rueidis.Completed {
 	return b.Evalsha().Sha1(s.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
+}
+
+// blocking is byDigest for a direct connection.
+func (s *script) blocking(b rueidis.Builder, keys, args []string) rueidis.Completed {
+	return b.Arbitrary("EVALSHA", s.sha, number(int64(len(keys)))).Keys(keys...).Args(args...).Blocking()
 }
 
 func (s *script) inFull(b rueidis.Builder, keys, args []string) rueidis.Completed {

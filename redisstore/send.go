@@ -25,7 +25,7 @@ type commands struct {
 
 // newQueue returns a queue that sends the commands of a batch in one pipeline. rueidis
 // pipelines too, but only the commands that arrive while it writes.
-func newQueue(client rueidis.Client, reads bool) *batch.Queue[commands] {
+func newQueue(client rueidis.Client, d *direct, reads bool) *batch.Queue[commands] {
 	sendBatch := func(ctx context.Context, calls []*commands) {
 		var cmds rueidis.Commands
 		for _, c := range calls {
@@ -37,7 +37,11 @@ func newQueue(client rueidis.Client, reads bool) *batch.Queue[commands] {
 			c.answers, answers = answers[:n:n], answers[n:]
 		}
 	}
-	return &batch.Queue[commands]{Send: sendBatch, MaxInFlight: maxInFlight, MaxCalls: maxCalls}
+	unbatched := func(ctx context.Context, c *commands) (ok bool) {
+		c.answers, ok = d.doMulti(ctx, reads, c.cmds)
+		return ok
+	}
+	return &batch.Queue[commands]{Send: sendBatch, Unbatched: unbatched, MaxInFlight: maxInFlight, MaxCalls: maxCalls}
 }
 
 // queue returns the queue for the commands. The many commands of a listing get a queue of
@@ -46,7 +50,7 @@ func newQueue(client rueidis.Client, reads bool) *batch.Queue[commands] {
 func (s *Store) queue(client rueidis.Client, reads bool, cmds rueidis.Commands) *batch.Queue[commands] {
 	switch {
 	case !s.topology.pipelines() || client != s.client || len(cmds) > 2:
-		return newQueue(client, reads)
+		return newQueue(client, nil, reads)
 	case reads:
 		return s.reads
 	}
@@ -90,7 +94,14 @@ type get struct {
 }
 
 func (s *Store) newGets() *batch.Queue[get] {
-	return &batch.Queue[get]{Send: s.getBatch, MaxInFlight: maxInFlight, MaxCalls: maxCalls}
+	unbatched := func(ctx context.Context, g *get) bool {
+		answer, ok := s.direct.do(ctx, true, func() rueidis.Completed { return s.b.Arbitrary("GET").Keys(g.key).Blocking() })
+		if ok {
+			g.value, g.err = answer.AsBytes()
+		}
+		return ok
+	}
+	return &batch.Queue[get]{Send: s.getBatch, Unbatched: unbatched, MaxInFlight: maxInFlight, MaxCalls: maxCalls}
 }
 
 // getBatched reads a key in a batch.

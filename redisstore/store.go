@@ -34,6 +34,8 @@ type Store struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 
+	direct *direct // nil: all calls use the shared connection
+
 	// The queues of calls that are batched.
 	reads, writes *batch.Queue[commands]
 	gets          *batch.Queue[get]
@@ -79,9 +81,13 @@ func start(ctx context.Context, c Config, t *tracking) (*Store, error) {
 	s.layout = newLayout(c, s.b)
 	s.hasOwners = s.layout.hasOwners()
 	s.indexPrefix, s.countPrefix = s.placement.prefixes()
-	s.reads, s.writes = newQueue(c.Client, true), newQueue(c.Client, false)
+	if t == nil && c.Client.Mode() == rueidis.ClientModeStandalone {
+		s.direct = &direct{client: c.Client, b: s.b}
+	}
+	s.reads, s.writes = newQueue(c.Client, s.direct, true), newQueue(c.Client, s.direct, false)
 	s.gets, s.updates = s.newGets(), s.newUpdates(c.Client)
 	if err := s.inspect(ctx); err != nil {
+		s.direct.close()
 		return nil, err
 	}
 	s.topology.prepare(ctx)
@@ -207,6 +213,7 @@ func (s *Store) Ping(ctx context.Context) error {
 func (s *Store) Close() error {
 	first := !s.closed.Swap(true)
 	s.stop()
+	s.direct.close()
 	if s.tracking != nil && first {
 		s.client.Close()
 		s.tracking.feed.Close()

@@ -32,6 +32,7 @@ func (s *Store) newWrite(r store.Record) *write {
 	w.args = [argsOfWrite]string{
 		argValue: value, argExpiry: s.layout.expiry(r.Expires), argID: r.ID,
 		argVersion: version(r.Version), argOwner: owner, argIndexPrefix: s.indexPrefix, argCountPrefix: s.countPrefix,
+		argHeaderEnd: headerEnd(owner),
 	}
 	if w.hasOwner {
 		w.keys[1], w.keys[2] = s.ownerKey(r.Owner), s.countKey(r.Owner)
@@ -135,7 +136,12 @@ type update struct {
 
 func (s *Store) newUpdates(client rueidis.Client) *batch.Queue[update] {
 	sendBatch := func(ctx context.Context, calls []*update) { s.updateBatch(ctx, client, calls) }
-	return &batch.Queue[update]{Send: sendBatch, MaxInFlight: maxInFlight, MaxCalls: maxUpdates}
+	unbatched := func(ctx context.Context, u *update) (ok bool) {
+		sc := &s.layout.scripts().update
+		u.answer, ok = s.direct.do(ctx, false, func() rueidis.Completed { return sc.blocking(s.b, u.keys, u.args) })
+		return ok && !isNoScript(u.answer.Error())
+	}
+	return &batch.Queue[update]{Send: sendBatch, Unbatched: unbatched, MaxInFlight: maxInFlight, MaxCalls: maxUpdates}
 }
 
 func (s *Store) updateBatch(ctx context.Context, client rueidis.Client, calls []*update) {

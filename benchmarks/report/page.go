@@ -150,6 +150,9 @@ func (p parsed) page() (string, map[string]string) {
 		c.table(&b)
 	}
 	for _, t := range p.tables {
+		if t.failed {
+			t.rows = append(t.rows, "", "**The test that prints this table failed: a figure is wrong or worse than it may be.**")
+		}
 		fmt.Fprintf(&b, "\n## %s\n\n%s%s\n", t.title, columnsOf(t.title), strings.Join(t.rows, "\n"))
 	}
 	b.WriteString("\n[All results](results.txt), in the format of `go test -bench`.\n")

@@ -47,8 +47,9 @@ type parsed struct {
 
 // printed is a table that a test has printed.
 type printed struct {
-	title string
-	rows  []string
+	title  string
+	rows   []string
+	failed bool
 }
 
 var (
@@ -68,6 +69,8 @@ func parse(text []byte) parsed {
 			p.machine = append(p.machine, note)
 		} else if title, ok := strings.CutPrefix(text, "table: "); ok {
 			p.tables = append(p.tables, printed{title: title})
+		} else if strings.HasPrefix(text, "failed: ") && len(p.tables) > 0 {
+			p.tables[len(p.tables)-1].failed = true
 		} else if strings.HasPrefix(text, "| ") && len(p.tables) > 0 {
 			last := &p.tables[len(p.tables)-1]
 			last.rows = append(last.rows, text)

@@ -8,11 +8,14 @@ type table struct {
 	title   string
 	columns string // the head of the rows that the test prints
 	test    string
-	flags   []string // further flags; %s is the slice of time
+	flags   []string // further flags, whose value is the slice of time
 }
 
 // columns of the tables that package stores prints. The ratios are to nest in the same turn.
 const storeColumns = "| store | work | callers | contender | requests/s | times as many by nest: median (quartiles) | CPU time | times nest's CPU time |\n|---|---|---|---|---|---|---|---|\n"
+
+// columns of the table of nodes with near caches. The ratio is of the near cache to the row.
+const nearColumns = "| | requests/s | times as many with the near cache: median (quartiles) | Redis commands for a read | for a request | CPU time |\n|---|---|---|---|---|---|\n"
 
 // tables are the tables of each package.
 var tables = map[string][]table{
@@ -20,6 +23,7 @@ var tables = map[string][]table{
 		{"Stores through the middleware", storeColumns, "^TestManagers$", nil},
 		{"Stores without the middleware", storeColumns, "^TestStores$", nil},
 		{"express-session over HTTP", storeColumns, "^TestExpress$", nil},
+		{"Three nodes on one Redis", nearColumns, "^TestNear$", []string{"-near="}},
 	},
 }
 
@@ -31,7 +35,10 @@ func tablesOf(pkg string) ([]table, bool) {
 // arguments returns those of the test program.
 func (t table) arguments(o options) []string {
 	args := []string{"-test.run=" + t.test, "-slice=" + o.slice, fmt.Sprint("-turns=", o.turns)}
-	return append(args, t.flags...)
+	for _, flag := range t.flags {
+		args = append(args, flag+o.slice)
+	}
+	return args
 }
 
 // columnsOf returns the head of a table.

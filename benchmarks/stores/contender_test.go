@@ -15,10 +15,6 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// visitors are the sessions that each contender has. Each caller has his own among
-// them, so that no two write one session at once.
-const visitors = 256
-
 // work is what is measured.
 type work string
 
@@ -45,7 +41,7 @@ const (
 // network between the browser and it.
 func middleware(tb testing.TB, name string, login, read, write http.Handler) contender {
 	tb.Helper()
-	cookies := make([]string, visitors)
+	cookies := make([]string, *visitors)
 	for i := range cookies {
 		w := &writer{header: http.Header{}}
 		login.ServeHTTP(w, newRequest(""))
@@ -56,7 +52,7 @@ func middleware(tb testing.TB, name string, login, read, write http.Handler) con
 		cookies[i] = sent[0].Name + "=" + sent[0].Value
 	}
 	writers := make([]writer, maxCallers)
-	requests := make([]*http.Request, visitors)
+	requests := make([]*http.Request, *visitors)
 	for i := range writers {
 		writers[i].header = http.Header{}
 	}
@@ -186,7 +182,7 @@ func key(visitor int) string { return fmt.Sprintf("%043d", visitor) }
 // that is kept.
 func nestStore(tb testing.TB, name string, s store.Store) contender {
 	tb.Helper()
-	records, turns, texts := make([]store.Record, visitors), make([]int, visitors), documents()
+	records, turns, texts := make([]store.Record, *visitors), make([]int, *visitors), documents()
 	for i := range records {
 		r := store.Record{ID: key(i), Data: texts[0], Expires: time.Now().Add(idle)}
 		var err error
@@ -214,7 +210,7 @@ func nestStore(tb testing.TB, name string, s store.Store) contender {
 // scsStore is scs's store without its manager: a find, and a commit.
 func scsStore(tb testing.TB, name string, s scs.Store) contender {
 	tb.Helper()
-	expires, turns, texts := time.Now().Add(idle), make([]int, visitors), documents()
+	expires, turns, texts := time.Now().Add(idle), make([]int, *visitors), documents()
 	commit := func(ctx context.Context, visitor int) error {
 		turns[visitor]++
 		id, data := key(visitor), texts[turns[visitor]%2]
@@ -235,7 +231,7 @@ func scsStore(tb testing.TB, name string, s scs.Store) contender {
 		}
 		return err
 	}
-	for i := range visitors {
+	for i := range *visitors {
 		if err := commit(tb.Context(), i); err != nil {
 			tb.Fatal(err)
 		}

@@ -99,7 +99,7 @@ func startServer(t *testing.T, name string, command *exec.Cmd, database int) con
 		conns[i] = dial(t, addr)
 	}
 	requests := map[work][][]byte{}
-	for range visitors {
+	for range *visitors {
 		cookie := login(t, addr)
 		for _, what := range []work{reading, writing} {
 			requests[what] = append(requests[what], fmt.Appendf(nil, "GET /%s HTTP/1.1\r\nHost: %s\r\nCookie: %s\r\n\r\n", what, addr, cookie))

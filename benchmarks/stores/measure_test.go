@@ -13,10 +13,12 @@ import (
 )
 
 var (
-	slice  = flag.Duration("slice", 0, "how long each contender works in a turn; 0: once for each caller, to see that it works")
-	turns  = flag.Int("turns", 15, "how many turns each contender has, with -slice")
-	shown  = flag.String("works", "read,write", "what is measured")
-	number = flag.String("callers", "1,32", "by how many callers at once")
+	slice = flag.Duration("slice", 0, "how long each contender works in a turn; 0: once for each caller, to see that it works")
+	turns = flag.Int("turns", 15, "how many turns each contender has, with -slice")
+	shown = flag.String("works", "read,write", "what is measured")
+	// Each caller has sessions of its own, so that no two callers write one at once.
+	visitors = flag.Int("sessions", 256, "how many sessions each contender has")
+	number   = flag.String("callers", "1,32", "by how many callers at once")
 )
 
 const maxCallers = 32
@@ -45,7 +47,7 @@ func run(c contender, what work, callers int, d time.Duration) (result, error) {
 	for caller := range callers {
 		wg.Go(func() {
 			n := int64(0)
-			for visitor := caller; ; visitor = (visitor + callers) % visitors {
+			for visitor := caller; ; visitor = (visitor + callers) % *visitors {
 				if errs[caller] = c.serve(what, caller, visitor); errs[caller] != nil {
 					return
 				}

@@ -100,7 +100,7 @@ func benchmark(b *testing.B, contenders func(testing.TB, kept) []contender) {
 				for _, what := range []work{reading, writing} {
 					b.Run(fmt.Sprintf("%s/%s", what, strings.ReplaceAll(c.name, ", ", "_")), func(b *testing.B) {
 						b.ReportAllocs()
-						for visitor := 0; b.Loop(); visitor = (visitor + 1) % visitors {
+						for visitor := 0; b.Loop(); visitor = (visitor + 1) % *visitors {
 							if err := c.serve(what, 0, visitor); err != nil {
 								b.Fatal(err)
 							}

@@ -7,12 +7,18 @@ import (
 	"cmp"
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
 
 // DefaultMaxDelay is what a zero [Queue.MaxDelay] stands for.
 const DefaultMaxDelay = 20 * time.Millisecond
+
+// watchEvery is how often the contexts of calls that have begun to wait are watched. To
+// watch a context costs as much as the rest of what a call in a batch costs its caller, and
+// nearly all calls are answered before.
+const watchEvery = 10 * time.Millisecond
 
 // Queue holds the calls that wait to be sent. A T holds the question and the answer of a call. The
 // zero value with Send, MaxInFlight and MaxCalls set is ready for use.
@@ -22,8 +28,9 @@ type Queue[T any] struct {
 	Send func(ctx context.Context, questions []*T)
 
 	// Unbatched, if it is not nil, answers a call that arrives while fewer than MaxInFlight
-	// batches are in flight, in the caller's goroutine. It returns when ctx ends.
-	Unbatched func(ctx context.Context, question *T)
+	// batches are in flight, in the caller's goroutine. It returns when ctx ends. If it
+	// returns false it has not answered, and the call is sent by Send.
+	Unbatched func(ctx context.Context, question *T) (answered bool)
 
 	// MaxInFlight is how many batches may be in flight. The next one fills meanwhile.
 	MaxInFlight int
@@ -44,16 +51,23 @@ type Queue[T any] struct {
 	timer    *time.Timer
 	ticking  bool
 	sentThen int // sent when the timer was set
+	flying   []*batch[T]
+	watcher  *time.Timer
+	watching bool
 	free     sync.Pool
 }
 
 // call waits to be sent, or for its answer.
 type call[T any] struct {
-	value    T
-	ctx      context.Context
-	done     chan struct{}
-	batch    *batch[T] // guarded by the queue's mu
-	canceled bool      // no caller waits any more; guarded by the queue's mu
+	value T
+	ctx   context.Context
+	done  chan bool // whether the call was answered
+
+	// Guarded by the queue's mu until the call is answered.
+	batch    *batch[T]
+	answered bool
+	canceled bool        // no caller waits any more
+	stop     func() bool // nil: the context is not watched
 }
 
 // batch is the calls of one round trip.
@@ -68,6 +82,9 @@ type batch[T any] struct {
 // Do returns the answered question, or false if ctx ended first. Then it is not known
 // whether the question was sent.
 func (q *Queue[T]) Do(ctx context.Context, question T) (answered T, ok bool) {
+	if ctx.Err() != nil {
+		return answered, false
+	}
 	q.mu.Lock()
 	goes := q.inFlight < q.MaxInFlight
 	if goes {
@@ -81,33 +98,69 @@ func (q *Queue[T]) Do(ctx context.Context, question T) (answered T, ok bool) {
 		}
 		if q.crowded = len(q.waiting) > 0; !q.crowded {
 			q.mu.Unlock()
-			defer q.unbatchedDone()
-			q.Unbatched(ctx, &question)
-			return question, true
+			if q.unbatched(ctx, &question) {
+				return question, true
+			}
+			q.mu.Lock()
 		}
 	}
 	c, _ := q.free.Get().(*call[T])
 	if c == nil {
-		c = &call[T]{done: make(chan struct{}, 1)}
+		c = &call[T]{done: make(chan bool, 1)}
 	}
 	c.value, c.ctx = question, ctx
 	q.waiting = append(q.waiting, c)
 	if !goes && !q.ticking {
 		q.startTimer()
 	}
+	if !q.watching {
+		q.startWatcher()
+	}
 	q.mu.Unlock()
 	if goes {
 		go q.run()
 	}
-	select {
-	case <-c.done:
-		answered = c.value
+	if !<-c.done {
+		return answered, false // c is not reused: Send may still answer it
+	}
+	answered = c.value
+	if c.stop == nil {
 		*c = call[T]{done: c.done}
 		q.free.Put(c)
-		return answered, true
-	case <-ctx.Done():
-		q.cancel(c) // c is not reused: it may still be answered
-		return answered, false
+	} else {
+		c.stop() // c is not reused: cancel may have begun
+	}
+	return answered, true
+}
+
+// startWatcher sets the timer of watch. The caller holds mu.
+func (q *Queue[T]) startWatcher() {
+	q.watching = true
+	if q.watcher == nil {
+		q.watcher = time.AfterFunc(watchEvery, q.watch)
+		return
+	}
+	q.watcher.Reset(watchEvery)
+}
+
+// watch watches the contexts of all calls that wait.
+func (q *Queue[T]) watch() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.watchCalls(q.waiting)
+	for _, t := range q.flying {
+		q.watchCalls(t.calls)
+	}
+	if q.watching = len(q.waiting)+len(q.flying) > 0; q.watching {
+		q.startWatcher()
+	}
+}
+
+func (q *Queue[T]) watchCalls(calls []*call[T]) {
+	for _, c := range calls {
+		if c.stop == nil && !c.answered {
+			c.stop = context.AfterFunc(c.ctx, func() { q.cancel(c) })
+		}
 	}
 }
 
@@ -145,17 +198,34 @@ func (q *Queue[T]) delayed() {
 	}
 }
 
-// cancel drops the call if it has not been sent. A batch for which no caller waits is
-// canceled.
+// cancel lets the caller return. It drops the call if that has not been sent. A batch for
+// which no caller waits is canceled.
 func (q *Queue[T]) cancel(c *call[T]) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if c.answered {
+		return
+	}
 	c.canceled = true
+	c.done <- false
 	if t := c.batch; t != nil {
 		if t.canceled++; t.canceled == len(t.calls) {
 			t.cancel()
 		}
 	}
+}
+
+// unbatched makes a round trip in the caller's goroutine. If that is not possible, the
+// round trip remains counted in inFlight.
+func (q *Queue[T]) unbatched(ctx context.Context, question *T) (answered bool) {
+	answered = true // also if Unbatched panics
+	defer func() {
+		if answered {
+			q.unbatchedDone()
+		}
+	}()
+	answered = q.Unbatched(ctx, question)
+	return answered
 }
 
 // unbatchedDone ends a round trip that the caller made itself.
@@ -196,6 +266,7 @@ func (q *Queue[T]) next() *batch[T] {
 	q.crowded = len(t.calls) > 1
 	// A tracer that looks up its span in the context finds the first caller's.
 	t.ctx, t.cancel = context.WithCancel(context.WithoutCancel(t.calls[0].ctx))
+	q.flying = append(q.flying, &t)
 	return &t
 }
 
@@ -214,8 +285,14 @@ func (q *Queue[T]) run() {
 
 func (q *Queue[T]) send(t *batch[T]) {
 	q.Send(t.ctx, t.questions)
+	q.mu.Lock()
+	q.flying = slices.DeleteFunc(q.flying, func(one *batch[T]) bool { return one == t })
 	for _, c := range t.calls {
-		c.done <- struct{}{}
+		if !c.canceled {
+			c.answered = true
+			c.done <- true
+		}
 	}
+	q.mu.Unlock()
 	t.cancel()
 }

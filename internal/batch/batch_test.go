@@ -207,7 +207,7 @@ func TestUnbatched(t *testing.T) {
 		s := newServer()
 		unbatched := make(chan int, 100)
 		failed := errors.New("canceled by the caller")
-		s.queue.Unbatched = func(ctx context.Context, q *question) {
+		s.queue.Unbatched = func(ctx context.Context, q *question) bool {
 			unbatched <- q.number
 			select {
 			case <-s.answer:
@@ -217,6 +217,7 @@ func TestUnbatched(t *testing.T) {
 					t.Errorf("the context ended with %v", context.Cause(ctx))
 				}
 			}
+			return true
 		}
 		ctx, cancel := context.WithCancelCause(t.Context())
 		wg.Go(func() {
@@ -240,4 +241,42 @@ func TestUnbatched(t *testing.T) {
 		}
 		wg.Wait()
 	})
+}
+
+// A call that Unbatched does not answer is sent like any other, and leaves the queue as it
+// was.
+func TestUnbatchedDeclines(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var wg sync.WaitGroup
+		s := newServer()
+		s.queue.Unbatched = func(context.Context, *question) bool { return false }
+		for range 2 {
+			for i := range inFlight {
+				s.ask(t.Context(), t, &wg, i)
+				s.mustSend(t, i)
+			}
+			s.ask(t.Context(), t, &wg, 7)
+			if len(s.sent) > 0 {
+				t.Errorf("%v were sent although %d batches are in flight", <-s.sent, inFlight)
+			}
+			s.answer <- struct{}{}
+			s.mustSend(t, 7)
+			for range inFlight {
+				s.answer <- struct{}{}
+			}
+			wg.Wait()
+		}
+	})
+}
+
+// A call whose context has ended is not sent.
+func TestEndedContext(t *testing.T) {
+	t.Parallel()
+	s := newServer()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if q, ok := s.queue.Do(ctx, question{number: 1}); ok || len(s.sent) > 0 {
+		t.Errorf("%+v, %v, %d sent", q, ok, len(s.sent))
+	}
 }

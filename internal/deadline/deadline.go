@@ -61,7 +61,18 @@ func (d *Context) wait() context.Context {
 
 func (d *Context) Deadline() (time.Time, bool) { return d.wait().Deadline() }
 
-func (d *Context) Value(key any) any { return d.Parent.Value(key) }
+// Value asks the context with the timer once there is one. So a context that is derived
+// from d, and context.AfterFunc, find that one as their parent, and need no goroutine that
+// waits for its end.
+func (d *Context) Value(key any) any {
+	d.mu.Lock()
+	inner := d.inner
+	d.mu.Unlock()
+	if inner != nil {
+		return inner.Value(key)
+	}
+	return d.Parent.Value(key)
+}
 
 func (d *Context) Done() <-chan struct{} { return d.wait().Done() }
 

@@ -6,6 +6,7 @@ package pack
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 )
 
 // MaxDict is the most text that a Dict keeps, in bytes.
@@ -33,6 +34,22 @@ func newDict(text []byte) *Dict {
 		d.at[hash(binary.LittleEndian.Uint64(text[i:]))] = uint16(i + 1)
 	}
 	return d
+}
+
+// New returns a Dict with the text, of at most MaxDict bytes, which [Dict.Text] has returned.
+func New(text []byte) *Dict {
+	if len(text) == 0 {
+		return nil
+	}
+	return newDict(bytes.Clone(text))
+}
+
+// Text is the text of d. A Dict made of it unpacks what d has packed.
+func (d *Dict) Text() []byte {
+	if d == nil {
+		return nil
+	}
+	return d.text
 }
 
 // Len is how many bytes of text d keeps.
@@ -89,13 +106,12 @@ func (d *Dict) match(src []byte, yield func(literal []byte, pos, n int)) {
 		x := binary.LittleEndian.Uint64(src[i:])
 		pos := int(d.at[hash(x)]) - 1
 		if pos < 0 || binary.LittleEndian.Uint64(d.text[pos:]) != x {
-			i++
+			// A copy that begins in what is passed over is found by its next bytes, and
+			// grows to its beginning.
+			i += 1 + (i-start)>>5
 			continue
 		}
-		n := seed
-		for i+n < len(src) && pos+n < len(d.text) && src[i+n] == d.text[pos+n] {
-			n++
-		}
+		n := seed + alike(src[i+seed:], d.text[pos+seed:])
 		for i > start && pos > 0 && src[i-1] == d.text[pos-1] {
 			i, pos, n = i-1, pos-1, n+1
 		}
@@ -106,6 +122,21 @@ func (d *Dict) match(src []byte, yield func(literal []byte, pos, n int)) {
 	if start < len(src) {
 		yield(src[start:], 0, 0)
 	}
+}
+
+// alike returns how many bytes at the beginning of a and b are the same.
+func alike(a, b []byte) int {
+	most := min(len(a), len(b))
+	n := 0
+	for ; n+8 <= most; n += 8 {
+		if x := binary.LittleEndian.Uint64(a[n:]) ^ binary.LittleEndian.Uint64(b[n:]); x != 0 {
+			return n + bits.TrailingZeros64(x)/8
+		}
+	}
+	for n < most && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // The first byte of what is packed.
@@ -201,45 +232,71 @@ func Size(packed []byte) int {
 	return int(size)
 }
 
-// Unpack returns the document that Append has packed, in memory of its own.
+// Unpack returns the document that Append has packed, in memory of its own. Of anything else it
+// returns nil, or some bytes.
 func (d *Dict) Unpack(packed []byte) []byte {
 	mode, rest := packed[0], packed[1:]
 	if mode == plain {
 		return append(make([]byte, 0, len(rest)), rest...)
 	}
 	size, k := binary.Uvarint(rest)
+	if k <= 0 || size > maxUnpacked {
+		return nil
+	}
 	rest = rest[k:]
 	// Eight bytes are written at a time.
 	dst := make([]byte, 0, size+7)
 	for {
-		lit, k := binary.Uvarint(rest)
-		rest = rest[k:]
-		n := int(lit)
-		if mode == wide {
-			dst = append(dst, rest[:n]...)
-			rest = rest[n:]
-		} else {
-			end := len(dst) + n
-			for ; n >= 8 && len(rest) >= 8; n -= 8 {
-				dst = binary.LittleEndian.AppendUint64(dst, spread(binary.LittleEndian.Uint64(rest)))
-				rest = rest[7:]
-			}
-			for ; n > 0; n -= 8 {
-				var chunk [8]byte
-				rest = rest[copy(chunk[:min(7, squeezed(n))], rest):]
-				dst = binary.LittleEndian.AppendUint64(dst, spread(binary.LittleEndian.Uint64(chunk[:])))
-			}
-			dst = dst[:end]
+		n, k := binary.Uvarint(rest)
+		if k <= 0 || n > size-uint64(len(dst)) {
+			return nil
+		}
+		var ok bool
+		if dst, rest, ok = appendUnpacked(dst, rest[k:], int(n), mode); !ok {
+			return nil
 		}
 		if len(dst) == int(size) {
 			return dst[:size:size]
 		}
-		n64, k := binary.Uvarint(rest)
+		n, k = binary.Uvarint(rest)
+		if k <= 0 || len(rest) < k+2 || n > size-uint64(len(dst)) {
+			return nil
+		}
 		pos := int(binary.LittleEndian.Uint16(rest[k:]))
 		rest = rest[k+2:]
-		dst = append(dst, d.text[pos:pos+int(n64)]...)
+		if pos+int(n) > d.Len() {
+			return nil
+		}
+		dst = append(dst, d.text[pos:pos+int(n)]...)
 		if len(dst) == int(size) {
 			return dst[:size:size]
 		}
 	}
+}
+
+// maxUnpacked bounds what Unpack allocates for something that Append has not packed.
+const maxUnpacked = 1 << 30
+
+// appendUnpacked appends a literal of n bytes, with which rest begins.
+func appendUnpacked(dst, rest []byte, n int, mode byte) (_, _ []byte, ok bool) {
+	if mode == wide {
+		if n > len(rest) {
+			return nil, nil, false
+		}
+		return append(dst, rest[:n]...), rest[n:], true
+	}
+	if squeezed(n) > len(rest) {
+		return nil, nil, false
+	}
+	end := len(dst) + n
+	for ; n >= 8 && len(rest) >= 8; n -= 8 {
+		dst = binary.LittleEndian.AppendUint64(dst, spread(binary.LittleEndian.Uint64(rest)))
+		rest = rest[7:]
+	}
+	for ; n > 0; n -= 8 {
+		var chunk [8]byte
+		rest = rest[copy(chunk[:min(7, squeezed(n))], rest):]
+		dst = binary.LittleEndian.AppendUint64(dst, spread(binary.LittleEndian.Uint64(chunk[:])))
+	}
+	return dst[:end], rest, true
 }

@@ -72,7 +72,10 @@ func FuzzPack(f *testing.F) {
 	f.Add([]byte("über"), doc(6))
 	f.Fuzz(func(t *testing.T, a, b []byte) {
 		var none *Dict
-		for _, d := range []*Dict{none, learned(), learned().Learn([3][]byte{a, a, a})} {
+		if len(a) > 0 {
+			_ = learned().Unpack(a) // must not panic
+		}
+		for _, d := range []*Dict{none, New(learned().Text()), learned().Learn([3][]byte{a, a, a})} {
 			for _, want := range [][]byte{a, b, append(bytes.Clone(a), b...)} {
 				packed := d.Append([]byte("x"), want)[1:]
 				if len(packed) > len(want)+1 {

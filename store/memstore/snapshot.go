@@ -19,13 +19,16 @@ import (
 	"time"
 	"weak"
 
+	"github.com/nestsession/session/internal/arena"
+	"github.com/nestsession/session/internal/pack"
 	"github.com/nestsession/session/store"
 )
 
 // A snapshot is a line of text, blocks, and a last block. A block is its length, its checksum
 // and its contents, which begin with a byte that says what they are. The last block has the
-// number of records, the last version, and a checksum of all checksums: a file that ends
-// early, or in which blocks are missing, is noticed.
+// number of records, the last version, a checksum of all checksums, and the dictionary with
+// which documents are packed: a file that ends early, or in which blocks are missing, is
+// noticed.
 const (
 	snapshotName    = "nest session snapshot "
 	snapshotVersion = "1\n"
@@ -33,10 +36,14 @@ const (
 	recordsBlock = 'r'
 	lastBlock    = 'e'
 
+	// In a block, a record is as the log of a shard has it, or in parts.
+	asLogged = 0
+	asParts  = 1
+
 	blockSize    = 256 << 10
 	maxBlock     = 1 << 31
 	headerSize   = 8
-	lastSize     = 1 + 8 + 8 + 4
+	lastSize     = 1 + 8 + 8 + 4 // without the dictionary
 	snapshotMode = 0o600
 )
 
@@ -230,6 +237,7 @@ func (s *Store) writeTo(ctx context.Context, f io.Writer, closed bool) error {
 	block = binary.LittleEndian.AppendUint64(block, count)
 	block = binary.LittleEndian.AppendUint64(block, s.versions.Load())
 	block = binary.LittleEndian.AppendUint32(block, chain)
+	block = append(block, s.words.dict().Text()...)
 	seal(block)
 	_, err := f.Write(block)
 	return err
@@ -262,14 +270,16 @@ func (sh *shard) appendPage(b []byte, cur *cursor, now int64, closed bool) (_ []
 		if sh.slots.version(slot) == 0 || sh.slots.expires(slot) <= now {
 			continue
 		}
-		v := sh.view(slot)
-		r := sh.record(slot, &v, "")
-		b = appendPart(b, r.ID)
-		b = appendPart(b, r.Owner)
-		b = appendTime(b, r.Expires)
-		b = binary.AppendUvarint(b, uint64(r.Version))
+		b = appendTime(b, sh.expires(slot))
+		b = binary.AppendUvarint(b, uint64(sh.slots.version(slot)))
 		b = binary.AppendVarint(b, sh.slots.used(slot)<<10+sh.store.epoch)
-		b = appendPart(b, r.Data)
+		if v := sh.view(slot); v.heap == nil {
+			b = appendPart(append(b, asLogged), sh.log.bytes(sh.slots.place(slot))[:v.n])
+		} else {
+			b = appendPart(append(b, asParts), v.heap.id)
+			b = appendPart(b, v.heap.owner)
+			b = appendPart(b, v.heap.data)
+		}
 		n++
 	}
 	cur.done = cur.next >= int(sh.slots.n)
@@ -335,11 +345,12 @@ func (s *Store) readFrom(f io.Reader) error {
 		return errNewer
 	}
 	work := newRestorers(s)
-	err := readBlocks(in, work.take, func(count, last uint64) error {
+	err := readBlocks(in, work.take, func(count, last uint64, dict []byte) error {
 		if restored, err := work.wait(); err != nil || restored != count {
 			return cmp.Or(err, errDamaged)
 		}
 		s.versions.Store(max(s.versions.Load(), last))
+		s.words.current.Store(pack.New(dict))
 		return nil
 	})
 	_, failed := work.wait()
@@ -347,8 +358,8 @@ func (s *Store) readFrom(f io.Reader) error {
 }
 
 // readBlocks calls records with the contents of each block of records, and then end with the
-// number of records and the last version that the file says.
-func readBlocks(in *bufio.Reader, records func([]byte), end func(count, version uint64) error) error {
+// number of records, the last version and the dictionary that the file says.
+func readBlocks(in *bufio.Reader, records func([]byte), end func(count, version uint64, dict []byte) error) error {
 	var chain uint32
 	for {
 		var header [headerSize]byte
@@ -371,13 +382,13 @@ func readBlocks(in *bufio.Reader, records func([]byte), end func(count, version 
 			records(b[1:])
 			chain = crc32.Update(chain, castagnoli, header[4:])
 		case lastBlock:
-			if len(b) != lastSize || binary.LittleEndian.Uint32(b[17:]) != chain {
+			if len(b) < lastSize || len(b) > lastSize+pack.MaxDict || binary.LittleEndian.Uint32(b[17:]) != chain {
 				return errDamaged
 			}
 			if _, err := in.ReadByte(); err != io.EOF {
 				return errDamaged
 			}
-			return end(binary.LittleEndian.Uint64(b[1:]), binary.LittleEndian.Uint64(b[9:]))
+			return end(binary.LittleEndian.Uint64(b[1:]), binary.LittleEndian.Uint64(b[9:]), b[lastSize:])
 		default:
 			return errDamaged
 		}
@@ -484,39 +495,75 @@ func (p *parts) time() time.Time {
 // number, with those.
 func (s *Store) restoreBlock(b []byte, now int64) (count uint64, err error) {
 	for p := (parts{b: b}); len(p.b) > 0; count++ {
-		r := store.Record{ID: string(p.bytes()), Owner: string(p.bytes()), Expires: p.time(), Version: store.Version(p.uvarint())}
-		used := p.varint()
-		r.Data = p.bytes()
-		if p.failed || r.ID == "" || r.Version == 0 || r.Version > max48 {
+		e := encoded{expires: p.time()}
+		e.due = deadline(e.expires)
+		version, used := store.Version(p.uvarint()), s.use(p.varint())
+		size := p.record(s, &e)
+		if p.failed || version == 0 || version > max48 {
 			return count, errDamaged
 		}
-		if deadline(r.Expires) <= now {
+		if e.due <= now {
 			continue
 		}
-		if err := s.restoreRecord(r, used, now); err != nil {
+		if err := s.restoreRecord(&e, size, version, used, now); err != nil {
 			return count, err
 		}
 	}
 	return count, nil
 }
 
-func (s *Store) restoreRecord(r store.Record, used, now int64) error {
-	if len(r.Data) > maxLogged/2 {
-		r.Data = slices.Clone(r.Data) // it may be kept as it is
+// record reads id, owner and data into e, and returns what the record counts.
+func (p *parts) record(s *Store, e *encoded) (size int64) {
+	switch kind := p.skip(1); {
+	case p.failed:
+		return 0
+	case kind[0] == asParts:
+		e.key = s.key(string(p.bytes()))
+		e.owner = string(p.bytes())
+		e.data = slices.Clone(p.bytes()) // it is kept as it is
+		p.failed = p.failed || e.key.text == ""
+		return e.size()
 	}
-	buf := scratches.Get().(*scratch)
-	defer scratches.Put(buf)
-	e := s.encode(r, buf)
+	e.log = p.bytes()
+	r := parts{b: e.log}
+	var v view
+	if kind := r.skip(1); !r.failed {
+		if v.isRaw = kind[0]&hasRawKey != 0; v.isRaw {
+			v.key = r.skip(rawKey)
+		} else {
+			v.key = r.bytes()
+		}
+		if kind[0]&hasOwner != 0 {
+			v.owner = r.bytes()
+		}
+	}
+	length := r.skip(2)
+	if r.failed || len(r.b) == 0 || len(r.b) != int(binary.LittleEndian.Uint16(length)) || len(v.key) == 0 || len(e.log) > arena.Size/2 {
+		p.failed = true
+		return 0
+	}
+	v.packed = r.b
+	e.owner = string(v.owner)
+	e.key = key{isRaw: v.isRaw, hash: v.hash(s.seed)}
+	if v.isRaw {
+		e.key.raw = [rawKey]byte(v.key)
+	} else {
+		e.key.text = string(v.key)
+	}
+	return v.size()
+}
+
+func (s *Store) restoreRecord(e *encoded, size int64, version store.Version, used, now int64) error {
 	sh := s.shardOf(&e.key)
 	for {
-		err := sh.restore(&e, r.Version, s.use(used))
+		err := sh.restore(e, size, version, used)
 		switch {
 		case err == nil:
-			s.sweep.arm(s, r.Expires)
+			s.sweep.arm(s, e.expires)
 			return nil
 		case err != errNoRoom:
 			return err
-		case s.removeOne(&e.key, now, s.use(used)):
+		case s.removeOne(&e.key, now, used):
 		case s.limits.evicts:
 			s.limits.evicted.Add(1) // it was not used for longer than the others
 			return nil
@@ -528,7 +575,7 @@ func (s *Store) restoreRecord(r store.Record, used, now int64) error {
 
 // restore adds e as it was. If its id is there, which has been deleted and created anew while
 // the snapshot was written, the later version stays.
-func (sh *shard) restore(e *encoded, version store.Version, used int64) error {
+func (sh *shard) restore(e *encoded, size int64, version store.Version, used int64) error {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if slot, v := sh.find(&e.key); slot != none {
@@ -537,7 +584,7 @@ func (sh *shard) restore(e *encoded, version store.Version, used int64) error {
 		}
 		sh.end(slot, &v)
 	}
-	if sh.full(e) || !sh.store.limits.reserve(1, e.size()) {
+	if sh.full(e) || !sh.store.limits.reserve(1, size) {
 		return errNoRoom
 	}
 	sh.insert(e, version, used)

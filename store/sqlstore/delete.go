@@ -41,7 +41,7 @@ type deleteCall struct {
 
 func (s *Store) deleteQueue() *batch.Queue[deleteCall] {
 	return &batch.Queue[deleteCall]{
-		Unbatched:   func(ctx context.Context, c *deleteCall) { c.err = s.deleteUnbatched(ctx, c.id) },
+		Unbatched:   func(ctx context.Context, c *deleteCall) bool { c.err = s.deleteUnbatched(ctx, c.id); return true },
 		Send:        s.sendDeletes,
 		MaxInFlight: maxInFlight,
 		MaxCalls:    maxCalls,

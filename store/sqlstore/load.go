@@ -69,7 +69,7 @@ type loadCall struct {
 
 func (s *Store) loadQueue() *batch.Queue[loadCall] {
 	return &batch.Queue[loadCall]{
-		Unbatched:   func(ctx context.Context, c *loadCall) { c.record, c.err = s.loadUnbatched(ctx, c.id) },
+		Unbatched:   func(ctx context.Context, c *loadCall) bool { c.record, c.err = s.loadUnbatched(ctx, c.id); return true },
 		Send:        s.sendLoads,
 		MaxInFlight: maxInFlight,
 		MaxCalls:    maxCalls,

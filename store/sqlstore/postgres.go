@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -51,27 +52,27 @@ func (postgres) nativeStatements(d *tableDef) *statements {
 	return &statements{
 		idList: byteas[string],
 
-		load: d.sql(`SELECT {data}, {owner}, {expires}, xmin::text::bigint FROM {table}
+		load: d.sql(`SELECT {data}, {owner}, {expires}, xmin FROM {table}
 			WHERE {id} = @id AND {expires} > @now`),
-		loadMany: d.sql(`SELECT {id}, {data}, {owner}, {expires}, xmin::text::bigint FROM {table}
+		loadMany: d.sql(`SELECT {id}, {data}, {owner}, {expires}, xmin FROM {table}
 			WHERE {id} = ANY(@ids) AND {expires} > @now`),
 
 		insert: d.sql(`INSERT INTO {table} AS t ({id}, {data}, {expires}, {owner}, {due})
 			VALUES (@id, @data, @expires, @owner, @due)
 			ON CONFLICT ({id}) DO UPDATE SET {data} = excluded.{data}, {expires} = excluded.{expires}, {owner} = excluded.{owner}, {due} = excluded.{due}
 			WHERE {t.id} = @id AND {t.expires} <= @now
-			RETURNING xmin::text::bigint`),
+			RETURNING xmin`),
 
 		update: d.sql(`UPDATE {table} SET {data} = @data, {expires} = @expires, {due} = @due, {owner} = @owner
-			WHERE {id} = @id AND {expires} > @now AND xmin::text::bigint = @version
-			RETURNING xmin::text::bigint`),
+			WHERE {id} = @id AND {expires} > @now AND xmin = @version::int4
+			RETURNING xmin`),
 		updateMany: d.sql(`WITH w AS MATERIALIZED (SELECT v.id, v.data, v.expires, v.due, v.owner
 			FROM unnest(@ids::bytea[], @versions::bigint[], @datas::bytea[], @expiries::bigint[], @dues::bigint[], @owners::bytea[]) AS v(id, version, data, expires, due, owner)
 			JOIN {table} AS t ON {t.id} = v.id
-			WHERE t.xmin::text::bigint = v.version AND {t.expires} > @now FOR NO KEY UPDATE OF t SKIP LOCKED)
+			WHERE t.xmin = v.version::int4 AND {t.expires} > @now FOR NO KEY UPDATE OF t SKIP LOCKED)
 			UPDATE {table} AS t SET {data} = w.data, {expires} = w.expires, {due} = w.due, {owner} = w.owner
 			FROM w WHERE {t.id} = w.id
-			RETURNING {t.id}, t.xmin::text::bigint`),
+			RETURNING {t.id}, t.xmin`),
 
 		touch: d.sql(`UPDATE {table} SET {expires} = @expires, {due} = @due
 			WHERE {id} = @id AND {expires} > @now`),
@@ -82,9 +83,9 @@ func (postgres) nativeStatements(d *tableDef) *statements {
 			DELETE FROM {table} AS t USING w WHERE {t.id} = w.{id}
 			RETURNING {t.id}`),
 
-		list: d.sql(`SELECT {id}, {data}, {owner}, {expires}, xmin::text::bigint FROM {table}
+		list: d.sql(`SELECT {id}, {data}, {owner}, {expires}, xmin FROM {table}
 			WHERE {id} > @after AND {expires} > @now ORDER BY {id} LIMIT @limit`),
-		listOwner: d.sql(`SELECT {id}, {data}, {owner}, {expires}, xmin::text::bigint FROM {table}
+		listOwner: d.sql(`SELECT {id}, {data}, {owner}, {expires}, xmin FROM {table}
 			WHERE {id} > @after AND {expires} > @now AND {owner} = @owner ORDER BY {id} LIMIT @limit`),
 
 		sweep: d.sql(`DELETE FROM {table}
@@ -98,20 +99,20 @@ func (postgres) foreignStatements(d *tableDef) *statements {
 	return &statements{
 		idList: textArray,
 
-		load: d.sql(`SELECT {data}::text, {owner or NULL}, {expires as ms}, xmin::text::bigint FROM {table}
+		load: d.sql(`SELECT {data}::text, {owner or NULL}, {expires as ms}, xmin FROM {table}
 			WHERE {id} = @id AND {id}::text COLLATE "C" = @id::text COLLATE "C" AND {live}`),
-		loadMany: d.sql(`SELECT {id}::text, {data}::text, {owner or NULL}, {expires as ms}, xmin::text::bigint FROM {table}
+		loadMany: d.sql(`SELECT {id}::text, {data}::text, {owner or NULL}, {expires as ms}, xmin FROM {table}
 			WHERE {id} = ANY(@ids) AND {live}`),
 
 		insert: d.sql(`INSERT INTO {table} AS t ({id}, {data}, {expires}{if owner}, {owner}{end})
 			VALUES (@id, @data, {new expires}{if owner}, @owner{end})
 			ON CONFLICT ({id}) DO UPDATE SET {data} = excluded.{data}, {expires} = excluded.{expires}{if owner}, {owner} = excluded.{owner}{end}
 			WHERE {t.id} = @id AND {t.id}::text COLLATE "C" = @id::text COLLATE "C" AND {t.over}
-			RETURNING xmin::text::bigint`),
+			RETURNING xmin`),
 
 		update: d.sql(`UPDATE {table} SET {data} = @data, {expires} = {new expires}{if owner}, {owner} = @owner{end}
-			WHERE {id} = @id AND {id}::text COLLATE "C" = @id::text COLLATE "C" AND {live} AND xmin::text::bigint = @version
-			RETURNING xmin::text::bigint`),
+			WHERE {id} = @id AND {id}::text COLLATE "C" = @id::text COLLATE "C" AND {live} AND xmin = @version::int4
+			RETURNING xmin`),
 
 		touch: d.sql(`UPDATE {table} SET {expires} = {new expires}
 			WHERE {id} = @id AND {id}::text COLLATE "C" = @id::text COLLATE "C" AND {live}`),
@@ -123,11 +124,11 @@ func (postgres) foreignStatements(d *tableDef) *statements {
 			DELETE FROM {table} AS t USING w WHERE {t.id} = w.{id}
 			RETURNING {t.id}::text`),
 
-		list: d.sql(`SELECT {id}, {data}::text, {owner or NULL}, {expires as ms}, xmin::text::bigint FROM {table}
+		list: d.sql(`SELECT {id}, {data}::text, {owner or NULL}, {expires as ms}, xmin FROM {table}
 			WHERE {id} > @after AND {live} ORDER BY {id} LIMIT @limit`),
-		listOwner: d.sql(`SELECT {id}, {data}::text, {owner or NULL}, {expires as ms}, xmin::text::bigint FROM {table}
+		listOwner: d.sql(`SELECT {id}, {data}::text, {owner or NULL}, {expires as ms}, xmin FROM {table}
 			WHERE {id} > @after AND {live} AND {owner} = @owner ORDER BY {id} LIMIT @limit`),
-		listUnowned: d.sql(`SELECT {id}, {data}::text, {owner or NULL}, {expires as ms}, xmin::text::bigint FROM {table}
+		listUnowned: d.sql(`SELECT {id}, {data}::text, {owner or NULL}, {expires as ms}, xmin FROM {table}
 			WHERE {id} > @after AND {live} AND {owner} IS NULL ORDER BY {id} LIMIT @limit`),
 
 		sweep: d.sql(`DELETE FROM {table}
@@ -273,8 +274,17 @@ func (postgres) defaultZone(ctx context.Context, db *sql.DB) (zone string, err e
 	return zone, nil
 }
 
+// xmin is a version as a parameter that is compared with the row's xmin. PostgreSQL compares
+// that with an int4 of the same 32 bits. No row has the xmin 0.
+func xmin(v store.Version) int64 {
+	if v > math.MaxUint32 {
+		return 0 // no version of this store
+	}
+	return int64(int32(uint32(v)))
+}
+
 func (postgres) comparison(_ context.Context, _ *Store, _ queryer, r store.Record, _, _ any) (comparison, error) {
-	return comparison{version: int64(r.Version)}, nil
+	return comparison{version: xmin(r.Version)}, nil
 }
 
 func (postgres) sweep(ctx context.Context, s *Store, v *values) (removed int, more bool, err error) {

@@ -94,6 +94,9 @@ func (s *Store) start(ctx context.Context) error {
 		return err
 	}
 	s.makeQueues()
+	if err := s.readDirectly(ctx); err != nil {
+		return err
+	}
 	if s.config.Unprepared {
 		return nil
 	}

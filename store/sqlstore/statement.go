@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"strconv"
 	"strings"
@@ -97,6 +98,7 @@ type statement struct {
 	text     string
 	order    []param
 	prepared *sql.Stmt // nil: the text is sent each time
+	direct   bool      // a row is read by the driver's own methods: see direct.go
 }
 
 // sql makes a statement of its template, in which
@@ -223,6 +225,12 @@ func (st *statement) exec(ctx context.Context, db queryer, v *values) (affected 
 }
 
 func (st *statement) row(ctx context.Context, db queryer, v *values, dest ...any) error {
+	if pool, ok := db.(*sql.DB); ok && st.direct {
+		if err := st.rowDirect(ctx, pool, v, dest); !errors.Is(err, driver.ErrBadConn) {
+			return err
+		}
+		// Nothing was sent. database/sql tries other connections.
+	}
 	if st.prepared != nil {
 		return st.prepared.QueryRowContext(ctx, st.args(v)...).Scan(dest...)
 	}

@@ -85,7 +85,10 @@ type updateCall struct {
 
 func (s *Store) updateQueue() *batch.Queue[updateCall] {
 	return &batch.Queue[updateCall]{
-		Unbatched:   func(ctx context.Context, c *updateCall) { c.version, c.err = s.updateUnbatched(ctx, c.record) },
+		Unbatched: func(ctx context.Context, c *updateCall) bool {
+			c.version, c.err = s.updateUnbatched(ctx, c.record)
+			return true
+		},
 		Send:        s.sendUpdates,
 		MaxInFlight: maxInFlight,
 		MaxCalls:    maxCalls,
@@ -136,7 +139,7 @@ func (s *Store) updateMany(ctx context.Context, byID map[string]*updateCall) err
 	for id, c := range byID {
 		ids, owners, datas = append(ids, id), append(owners, c.record.Owner), append(datas, c.record.Data)
 		expires := s.expiry(c.record.Expires, now)
-		versions, expiries, dues = append(versions, int64(c.record.Version)), append(expiries, expires), append(dues, due(expires, now))
+		versions, expiries, dues = append(versions, xmin(c.record.Version)), append(expiries, expires), append(dues, due(expires, now))
 	}
 	var v values
 	v[pIDs], v[pOwners], v[pDatas] = byteas(ids), byteas(owners), byteas(datas)

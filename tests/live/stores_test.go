@@ -18,7 +18,7 @@ type setup struct {
 	ownerColumn string // that Go adds to the table
 	timeZone    string // of Node's connections
 	prefix      string // of the keys; "": the prefix of connect-redis
-	rollback    bool   // SQLite keeps a rollback journal, as it does unless told otherwise
+	rollback    bool   // SQLite keeps a rollback journal, which is its default
 
 	untouchedWithoutMaxAge bool
 }

@@ -56,7 +56,7 @@ func plain(_ *testing.T, s store.Store) store.Store { return s }
 
 func options(c pgxstore.Config) storetest.Options {
 	o := storetest.Options{Parallel: true, Without: map[storetest.Capability]string{
-		storetest.TouchEvents: "a NOTIFY has its price, and nobody waits for an expiry that comes later",
+		storetest.TouchEvents: "a report has its price, and nobody waits for an expiry that comes later",
 	}}
 	if c.Layout == sqlstore.ConnectPgSimple {
 		o.Resolution = time.Second

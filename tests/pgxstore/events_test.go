@@ -103,7 +103,7 @@ func quoted(c pgxstore.Config) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
-// Changes that no watcher needs cost no NOTIFY: touches, new sessions, and the removal of
+// Changes that no watcher needs are not reported: touches, new sessions, and the removal of
 // expired sessions.
 func TestQuietAboutTheRest(t *testing.T) {
 	t.Parallel()

@@ -121,7 +121,10 @@ func ExampleStatements() {
 	// Output:
 	// CREATE TABLE IF NOT EXISTS "session" ("sid" varchar NOT NULL COLLATE "default" PRIMARY KEY, "sess" json NOT NULL, "expire" timestamp(6) NOT NULL)
 	// CREATE INDEX IF NOT EXISTS "IDX_session_expire" ON "session" ("expire")
-	// CREATE OR REPLACE FUNCTION "session_nest_watch"() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone FROM CURRENT
+	// CREATE UNLOGGED TABLE IF NOT EXISTS "session_nest_changes" (tx bigint NOT NULL, message text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())
+	// CREATE INDEX IF NOT EXISTS "session_nest_changes_tx" ON "session_nest_changes" (tx)
+	// GRANT SELECT ON "session_nest_changes" TO PUBLIC
+	// CREATE OR REPLACE FUNCTION "session_nest_watch"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone FROM CURRENT
 	// DROP TRIGGER IF EXISTS nest_watch ON "session"
 	// CREATE TRIGGER nest_watch AFTER UPDATE OR DELETE ON "session" FOR EACH ROW EXECUTE FUNCTION "session_nest_watch"()
 	// DROP TRIGGER IF EXISTS nest_watch_truncate ON "session"

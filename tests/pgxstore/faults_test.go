@@ -52,7 +52,7 @@ func (s *site) backend(t *testing.T) int {
 	t.Helper()
 	var pid int
 	eventually(t, "one connection that listens", func() bool {
-		text := s.server.Exec(t, "postgres", "SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE query LIKE '%pg_notify($3, $4)%' AND query NOT LIKE '%pg_stat_activity%'")
+		text := s.server.Exec(t, "postgres", "SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE (query LIKE '%txid_snapshot_xip%' OR query LIKE 'SELECT concat_ws%') AND query NOT LIKE '%pg_stat_activity%'")
 		n, err := strconv.Atoi(text)
 		pid = n
 		return err == nil

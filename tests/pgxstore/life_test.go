@@ -22,7 +22,7 @@ import (
 func listeners(t *testing.T, pool *pgxpool.Pool) (n int) {
 	t.Helper()
 	err := pool.QueryRow(context.Background(), `SELECT count(*) FROM pg_stat_activity
-		WHERE datname = current_database() AND query LIKE '%pg_notify($3, $4)%' AND pid <> pg_backend_pid()`).Scan(&n)
+		WHERE datname = current_database() AND (query LIKE '%txid_snapshot_xip%' OR query LIKE 'SELECT concat_ws%') AND pid <> pg_backend_pid()`).Scan(&n)
 	if err != nil {
 		t.Fatal(err)
 	}

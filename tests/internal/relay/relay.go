@@ -3,6 +3,7 @@
 package relay
 
 import (
+	"bytes"
 	"net"
 	"strings"
 	"sync"
@@ -58,7 +59,8 @@ func (r *Relay) Addr() string { return r.listener.Addr().String() }
 // Through returns the connection string of the server with the relay's address.
 func (r *Relay) Through(dsn string) string { return strings.Replace(dsn, r.server, r.Addr(), 1) }
 
-// RoundTrips returns how often a client has sent something after the server had, or first.
+// RoundTrips returns how often a client has sent something after the server had, or first. What a
+// client of Redis sends to open or to check a connection does not count.
 func (r *Relay) RoundTrips() int64 { return r.trips.Load() }
 
 // OnRequest sets a function that is called with what a client sends, in the pieces in which it
@@ -145,7 +147,7 @@ func (r *Relay) serve(client net.Conn) {
 }
 
 func (r *Relay) onRequest(piece []byte) []byte {
-	if !r.requested.Swap(true) {
+	if !r.requested.Swap(true) && !isUpkeep(piece) {
 		r.trips.Add(1)
 	}
 	r.mu.Lock()
@@ -155,6 +157,12 @@ func (r *Relay) onRequest(piece []byte) []byte {
 		return nil
 	}
 	return piece
+}
+
+// isUpkeep reports whether a client of Redis opens or checks a connection, which it does in the
+// background whenever it likes.
+func isUpkeep(request []byte) bool {
+	return bytes.Contains(request, []byte("\r\nHELLO\r\n")) || string(request) == "*1\r\n$4\r\nPING\r\n"
 }
 
 func (r *Relay) onReply(piece []byte) []byte {

@@ -118,7 +118,7 @@ func Parse(scenarios, expected []byte) ([]Case, error) {
 	seen := map[string]bool{}
 	for _, c := range cases {
 		if seen[c.Name] {
-			errs = append(errs, fmt.Errorf("scenario %q stands twice", c.Name))
+			errs = append(errs, fmt.Errorf("scenario %q occurs twice", c.Name))
 		}
 		seen[c.Name] = true
 	}

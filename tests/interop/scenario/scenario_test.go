@@ -74,7 +74,7 @@ func TestNothingUnknownIsPassedOver(t *testing.T) {
 	for name, c := range map[string][2]string{
 		"member of a scenario":       {`"about":"a"`, `"abuot":"a"`},
 		"member in another case":     {`"about":"a"`, `"About":"a"`},
-		"member that stands twice":   {`"about":"a"`, `"about":"a","about":"b"`},
+		"member that occurs twice":   {`"about":"a"`, `"about":"a","about":"b"`},
 		"member of the app":          {`"trustProxy":true`, `"trustProxies":true`},
 		"store option":               {`"sync":true`, `"slow":true`},
 		"option":                     {`"rolling":true`, `"roling":true`},

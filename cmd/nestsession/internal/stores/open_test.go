@@ -204,6 +204,6 @@ func TestMemoryWithASnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := stores.Open(t.Context(), to, stores.Options{}); err == nil || !strings.Contains(err.Error(), "not a snapshot") {
-		t.Errorf("a file that is none: %v", err)
+		t.Errorf("a file that is not a snapshot: %v", err)
 	}
 }

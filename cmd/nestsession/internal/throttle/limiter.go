@@ -23,17 +23,16 @@ const slots = 1 << 16
 // maxWaiting is how many attempts of one key may wait for the outcome of others.
 const maxWaiting = 200
 
-// Limiter limits by key how often something may go wrong, when it is not known before
-// whether it will. A try is taken, and later settled: wrong, which counts, or not. Tries
-// under way count as if they were wrong, so that many at once gain nothing; but what they
-// leave no room for waits until they are settled, and is not refused.
+// Limiter limits how many attempts of a key may be wrong. Whether an attempt is wrong is known
+// only at its end, when the caller settles it. Until then it counts as wrong, so that many
+// concurrent attempts gain nothing. An attempt that is refused only because of unsettled ones
+// waits for them instead.
 //
-// It is a generic cell rate algorithm (a leaky bucket that stores one instant: when it
-// will have drained) over a count-min sketch: a key has one slot in each of two rows,
-// found by a hash that nobody outside can compute, and the emptier of both counts. So the
-// memory is fixed, no key is ever evicted to make room, which an attacker could cause, and
-// keys are not kept beyond the tries under way. Two keys are mistaken for each other only
-// if they meet in both rows.
+// It is a generic cell rate algorithm (a leaky bucket that stores one instant: when it will be
+// empty) over a count-min sketch. A key has one slot in each of two rows, found by a hash that
+// nobody outside can compute, and the emptier slot counts. So the memory is fixed, an attacker
+// cannot make it evict a key, and keys are not kept after their attempts. Two keys are
+// confused only if they share their slots in both rows.
 //
 // It is safe for concurrent use.
 type Limiter struct {

@@ -132,7 +132,7 @@ type Text struct {
 	Time string
 }
 
-// all are the languages. The first is for who prefers none of them.
+// all are the languages. The first is the default.
 var all = []*Text{&english, &korean}
 
 var matcher = language.NewMatcher([]language.Tag{language.English, language.Korean})
