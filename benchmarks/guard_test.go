@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/nestsession/session/store/memstore"
 )
 
 // figures are what a request costs, as it was recorded: allocations, and statements of this
@@ -25,10 +27,10 @@ var figures = []struct {
 }{
 	{1, "read", 4.00, 603},
 	{1, "write", 25.01, 2416},
-	{1, "login", 22.13, 2663},
-	{65_536, "read", 4.02, 625},
-	{65_536, "write", 25.02, 2855},
-	{65_536, "login", 22.54, 2856},
+	{1, "login", 22.14, 2451},
+	{65_536, "read", 4.02, 543},
+	{65_536, "write", 25.03, 2663},
+	{65_536, "login", 22.55, 2652},
 }
 
 const (
@@ -38,7 +40,7 @@ const (
 	// allocsSlack and statementsSlack are the parts by which a figure may differ: which
 	// documents a cache evicts, and what a pool has after a collection, is random.
 	allocsSlack     = 0.06
-	statementsSlack = 0.06
+	statementsSlack = 0.10
 
 	// guardRuns is how many requests are measured.
 	guardRuns = 20_000
@@ -139,7 +141,7 @@ func TestGuardWork(t *testing.T) { // not parallel: it counts allocations
 	if _, err := fmt.Sscan(work, &sessions, &name); err != nil {
 		t.Fatal(err)
 	}
-	c := nestCrowd(t)
+	c := nestCrowdIn(t, memstore.Config{MaxSessions: memstore.NoLimit, MaxBytes: memstore.NoLimit, SweepInterval: -1}) // no work that depends on the time
 	c.fill(sessions)
 	read := c.serve(c.read)
 	for range 2 * sessions {

@@ -164,7 +164,11 @@ func id(u *User) int {
 }
 
 func nestCrowd(tb testing.TB) *crowd {
-	store := memstore.New(memstore.Config{MaxSessions: memstore.NoLimit, MaxBytes: memstore.NoLimit})
+	return nestCrowdIn(tb, memstore.Config{MaxSessions: memstore.NoLimit, MaxBytes: memstore.NoLimit})
+}
+
+func nestCrowdIn(tb testing.TB, cfg memstore.Config) *crowd {
+	store := memstore.New(cfg)
 	tb.Cleanup(func() { _ = store.Close() })
 	m, err := session.New[Account](session.Config{
 		Secrets: []string{secret},

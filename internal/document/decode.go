@@ -203,7 +203,7 @@ func (c *Codec[T]) scan(d *Document[T], object []byte) (p parts, usual bool) {
 					return p, false
 				}
 				var err error
-				if m[key], _, err = jsontext.ParseAny(text, value); err != nil {
+				if m[key], _, err = jsontext.ParseAny(text[:stop], value); err != nil { // what follows is not checked yet
 					return p, false
 				}
 			default:
