@@ -242,3 +242,19 @@ func ExampleManager_Ping() {
 	// ok
 	// the sessions' store does not answer
 }
+
+// A manager whose users are many gets more memory for the sessions that it has decoded.
+func ExampleManager_SetCacheBytes() {
+	type Guest struct {
+		Visits int `json:"visits"`
+	}
+	guests, err := session.New[Guest](session.Config{Secrets: []string{"a secret of 16 bytes or more"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer guests.Close()
+
+	guests.SetCacheBytes(1 << 30) // for some 600,000 sessions
+	fmt.Println(session.DefaultCacheBytes>>20, "MiB by default")
+	// Output: 104 MiB by default
+}

@@ -96,6 +96,21 @@ func New[T any](cfg Config) (*Manager[T], error) {
 // CookieName returns the name of the session cookie: Config.Name, or its default.
 func (m *Manager[T]) CookieName() string { return m.name }
 
+// DefaultCacheBytes is the limit of the caches of a manager; see [Manager.SetCacheBytes].
+const DefaultCacheBytes = document.DefaultCacheBytes + verified.DefaultCacheBytes
+
+// SetCacheBytes limits the memory for what this manager keeps besides the store: sessions
+// that it has decoded, and cookies whose signature it has verified. The caches take only
+// what is in use, and forget a session when it ends. The default, 104 MiB, is enough for
+// about 65,000 sessions of a few hundred bytes. If more sessions than fit are active,
+// requests take longer, so raise it where there is memory. With 0, or less, nothing is kept.
+// SetCacheBytes may be called at any time; a lower limit than before empties the caches.
+func (m *Manager[T]) SetCacheBytes(n int) {
+	documents := int(int64(n) * document.DefaultCacheBytes / DefaultCacheBytes)
+	m.codec.SetCacheBytes(documents)
+	m.cookies.SetLimit(n - documents)
+}
+
 // Close ends the contexts of [Session.NotifyContext], and closes the store if New made it.
 // It does not close a store that the caller passed in Config.Store. It may be called more
 // than once.

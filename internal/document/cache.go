@@ -82,6 +82,9 @@ func (c *Codec[T]) Keep(d *Document[T], version uint64) {
 	}
 }
 
+// SetCacheBytes changes how much memory decoded documents may take.
+func (c *Codec[T]) SetCacheBytes(n int) { c.cache.SetLimit(n) }
+
 // Forget drops a session that has ended.
 func (c *Codec[T]) Forget(key string) {
 	c.cache.Drop(c.cache.Hash(key), func(e *recent.Entry) bool { return e.Key == key })

@@ -32,7 +32,7 @@ type Entry struct {
 type Cache struct {
 	shards *[shardCount]shard
 	seed   maphash.Seed
-	limit  int // of a shard, in bytes
+	limit  atomic.Int64 // of a shard, in bytes
 
 	// Evicted, if set, is called with each value that is dropped to make room. It may call
 	// other caches.
@@ -61,7 +61,24 @@ type set struct {
 // New returns a cache for about limit bytes, its tables included. With a limit of zero or
 // less it keeps nothing.
 func New(limit int) *Cache {
-	return &Cache{shards: new([shardCount]shard), seed: maphash.MakeSeed(), limit: max(limit, 0) / shardCount}
+	c := &Cache{shards: new([shardCount]shard), seed: maphash.MakeSeed()}
+	c.limit.Store(int64(max(limit, 0) / shardCount))
+	return c
+}
+
+// SetLimit changes the limit. If it is lower than before, the cache is empty afterwards.
+func (c *Cache) SetLimit(limit int) {
+	of := int64(max(limit, 0) / shardCount)
+	if c.limit.Swap(of) <= of {
+		return
+	}
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		s.table.Store(nil)
+		s.bytes, s.count, s.hand = 0, 0, 0
+		s.mu.Unlock()
+	}
 }
 
 // Hash is the hash of a key in one cache.
@@ -111,8 +128,8 @@ func (c *Cache) Put(h Hash, v *Entry, size int, drops uint32, is func(*Entry) bo
 	var gone []*Entry
 	s.mu.Lock()
 	s.dropTag(tag, is)
-	if size <= c.limit/maxShare && s.dropped(h).Load() == drops {
-		gone = s.put(tag, v, size, c.limit)
+	if limit := int(c.limit.Load()); size <= limit/maxShare && s.dropped(h).Load() == drops {
+		gone = s.put(tag, v, size, limit)
 	}
 	s.mu.Unlock()
 	c.evict(gone)

@@ -168,3 +168,27 @@ func BenchmarkGet(b *testing.B) {
 		}
 	})
 }
+
+// A higher limit takes effect at once; a lower one empties the cache.
+func TestSetLimit(t *testing.T) {
+	t.Parallel()
+	c := testCache{New(0)}
+	c.put("a", 50)
+	if c.get("a") != nil {
+		t.Error("a cache without room keeps a value")
+	}
+	c.SetLimit(1 << 20)
+	c.put("a", 50)
+	c.SetLimit(1 << 21)
+	if c.get("a") == nil {
+		t.Error("a higher limit loses a value")
+	}
+	c.SetLimit(1 << 19)
+	if n, bytes := c.Count(); n != 0 || bytes != 0 || c.get("a") != nil {
+		t.Errorf("after a lower limit there are %d values of %d bytes", n, bytes)
+	}
+	c.put("a", 50)
+	if c.get("a") == nil {
+		t.Error("nothing is kept after a lower limit")
+	}
+}

@@ -45,6 +45,12 @@ func drop(from *recent.Cache, e *recent.Entry) {
 	from.Drop(from.Hash(e.Key), func(other *recent.Entry) bool { return other == e })
 }
 
+// SetLimit changes how much memory the cookies may take, in bytes.
+func (c *Cache) SetLimit(n int) {
+	c.values.SetLimit(n)
+	c.keys.SetLimit(n)
+}
+
 // Drop forgets the cookies of a session that has ended.
 func (c *Cache) Drop(key string) {
 	hash := c.keys.Hash(key)
