@@ -110,8 +110,8 @@ func TestNoResults(t *testing.T) {
 	}
 }
 
-// TestTinyRun: the program runs the benchmarks of this module, after their tests, and writes the page.
-func TestTinyRun(t *testing.T) {
+// TestLongTinyRun: the program runs the benchmarks of this module, after their tests, and writes the page.
+func TestLongTinyRun(t *testing.T) {
 	t.Chdir("..")
 	folder := t.TempDir()
 	o := options{bench: "^BenchmarkRead$/^(bare|nest)$", benchtime: "1x", count: 2, slice: "0", folder: folder, only: "benchmarks"}
