@@ -14,7 +14,8 @@
 // macOS and the BSDs, but not on Windows, and not under the race detector. A garbage
 // collection does not read them, and the heap does not grow by them. What documents have in
 // common, such as the names of their members, is kept once. What [Store.Load] returns is a
-// copy. A session of more than 32 KB is on the heap, and is not copied.
+// copy. A session of more than 32 KB (1 KB where all sessions are on the heap) is an object of
+// its own on the heap, and is not copied.
 //
 // # Limits
 //
