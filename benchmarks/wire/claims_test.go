@@ -102,7 +102,7 @@ func TestLeakedSecret(t *testing.T) {
 // TestMemory: a session as a login leaves it takes less than the page says, also where the store
 // cannot keep it outside the heap. What the manager's caches take is limited by itself.
 func TestMemory(t *testing.T) {
-	const sessions, most = 50_000, 1500 // bytes each
+	const sessions, most = 50_000, 400 // bytes each
 	kept := memstore.New(memstore.Config{})
 	t.Cleanup(func() { kept.Close() })
 	m := newManager(t, session.Config{Store: kept})
