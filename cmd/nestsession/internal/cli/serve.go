@@ -174,7 +174,7 @@ func announceAddress(w io.Writer, at net.Addr) {
 // announce prints where the server keeps its data.
 func (c *serve) announce(w io.Writer, p *place, kept *stores.Opened) {
 	note := ""
-	if p.sessions.Kind == storeurl.Memory {
+	if p.sessions.Kind == storeurl.Memory && p.sessions.Path == "" {
 		note = ": all end with this process"
 	}
 	fmt.Fprintf(w, `  users     %s
