@@ -17,7 +17,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-	"weak"
 
 	"github.com/nestsession/session/internal/arena"
 	"github.com/nestsession/session/internal/pack"
@@ -66,7 +65,7 @@ func Open(file string, c Config) (*Store, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	if s.saves.interval > 0 {
-		s.saves.schedule(s)
+		s.saves.schedule(s, (*Store).saveAndSchedule)
 	} else if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.saves.file = ""
 		return nil, errors.Join(fmt.Errorf("memstore: the restored snapshot cannot be removed: %w", err), s.Close())
@@ -76,16 +75,11 @@ func Open(file string, c Config) (*Store, error) {
 
 // saver writes snapshots from time to time.
 type saver struct {
-	file     string // "": none
-	interval time.Duration
-	logger   *slog.Logger
+	alarm
+	file   string // "": none
+	logger *slog.Logger
 
 	writing sync.Mutex
-
-	mu      sync.Mutex
-	timer   *time.Timer
-	closed  bool
-	running sync.WaitGroup
 }
 
 func (w *saver) init(file string, c Config) {
@@ -98,46 +92,12 @@ func (w *saver) init(file string, c Config) {
 	}
 }
 
-// schedule starts a timer, which does not prevent the store from being garbage collected.
-func (w *saver) schedule(s *Store) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed {
-		return
-	}
-	ref := weak.Make(s)
-	w.timer = time.AfterFunc(w.interval, func() {
-		if s := ref.Value(); s != nil {
-			s.saveAndSchedule()
-		}
-	})
-}
-
 func (s *Store) saveAndSchedule() {
 	w := &s.saves
-	w.mu.Lock()
-	if w.closed {
-		w.mu.Unlock()
-		return
-	}
-	w.running.Add(1)
-	w.mu.Unlock()
-	defer w.running.Done()
 	if err := s.WriteSnapshot(context.Background()); err != nil && !s.closed.Load() {
 		w.logger.Error("the sessions were not written to the snapshot, which is as old as before", "error", err)
 	}
-	w.schedule(s)
-}
-
-// close stops the timer and waits for a snapshot that is being written.
-func (w *saver) close() {
-	w.mu.Lock()
-	w.closed = true
-	if w.timer != nil {
-		w.timer.Stop()
-	}
-	w.mu.Unlock()
-	w.running.Wait()
+	w.schedule(s, (*Store).saveAndSchedule)
 }
 
 // errNoFile is what WriteSnapshot returns for a store that New made.

@@ -3,10 +3,8 @@ package memstore
 import (
 	"context"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
-	"weak"
 
 	"github.com/nestsession/session/store"
 )
@@ -15,17 +13,10 @@ import (
 // holds for some microseconds.
 const batch = 32
 
-// sweeper runs Sweep from time to time, while the store holds sessions that expire. Between
-// two sweeps there is a timer and no goroutine, and the timer does not prevent the store
-// from being garbage collected.
+// sweeper runs Sweep from time to time, while the store holds sessions that expire.
 type sweeper struct {
-	interval time.Duration
-	armed    atomic.Bool // there is a timer, or a running sweep that will start one
-
-	mu      sync.Mutex
-	timer   *time.Timer
-	closed  bool
-	running sync.WaitGroup
+	alarm
+	armed atomic.Bool // there is a timer, or a running sweep that will start one
 }
 
 func (w *sweeper) init(interval time.Duration) {
@@ -41,57 +32,23 @@ func (w *sweeper) arm(s *Store, expires time.Time) {
 		return
 	}
 	if w.armed.CompareAndSwap(false, true) {
-		w.schedule(s)
+		w.schedule(s, (*Store).sweepAndRearm)
 	}
-}
-
-func (w *sweeper) schedule(s *Store) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed {
-		return
-	}
-	ref := weak.Make(s)
-	w.timer = time.AfterFunc(w.interval, func() {
-		if s := ref.Value(); s != nil {
-			s.sweepAndRearm()
-		}
-	})
 }
 
 func (s *Store) sweepAndRearm() {
 	w := &s.sweep
-	w.mu.Lock()
-	if w.closed {
-		w.mu.Unlock()
-		return
-	}
-	w.running.Add(1)
-	w.mu.Unlock()
-	defer w.running.Done()
-
 	s.removeExpired(context.Background())
 	w.armed.Store(false)
 	// A call that adds an expiring record from here on calls arm itself.
 	for i := range s.shards {
 		if s.hints[i].due.Load() != never {
 			if w.armed.CompareAndSwap(false, true) {
-				w.schedule(s)
+				w.schedule(s, (*Store).sweepAndRearm)
 			}
 			return
 		}
 	}
-}
-
-// close stops the timer and waits for a running sweep.
-func (w *sweeper) close() {
-	w.mu.Lock()
-	w.closed = true
-	if w.timer != nil {
-		w.timer.Stop()
-	}
-	w.mu.Unlock()
-	w.running.Wait()
 }
 
 // Sweep implements [store.Sweeper]. The store sweeps by itself, see [Config.SweepInterval].
