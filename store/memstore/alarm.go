@@ -17,7 +17,8 @@ type alarm struct {
 	running sync.WaitGroup
 }
 
-// schedule has work run once, after the interval.
+// schedule has work called once, after the interval. What it holds until then must not refer
+// to the store, and an alarm is a part of it: work calls begin and end by itself.
 func (a *alarm) schedule(s *Store, work func(*Store)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -27,22 +28,22 @@ func (a *alarm) schedule(s *Store, work func(*Store)) {
 	ref := weak.Make(s)
 	a.timer = time.AfterFunc(a.interval, func() {
 		if s := ref.Value(); s != nil {
-			a.run(s, work)
+			work(s)
 		}
 	})
 }
 
-func (a *alarm) run(s *Store, work func(*Store)) {
+// begin reports whether the work may be done. If so, the caller calls end after it.
+func (a *alarm) begin() bool {
 	a.mu.Lock()
-	if a.closed {
-		a.mu.Unlock()
-		return
+	defer a.mu.Unlock()
+	if !a.closed {
+		a.running.Add(1)
 	}
-	a.running.Add(1)
-	a.mu.Unlock()
-	defer a.running.Done()
-	work(s)
+	return !a.closed
 }
+
+func (a *alarm) end() { a.running.Done() }
 
 // close stops the timer and waits for work that is being done.
 func (a *alarm) close() {

@@ -94,6 +94,10 @@ func (w *saver) init(file string, c Config) {
 
 func (s *Store) saveAndSchedule() {
 	w := &s.saves
+	if !w.begin() {
+		return
+	}
+	defer w.end()
 	if err := s.WriteSnapshot(context.Background()); err != nil && !s.closed.Load() {
 		w.logger.Error("the sessions were not written to the snapshot, which is as old as before", "error", err)
 	}

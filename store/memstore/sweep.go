@@ -38,6 +38,10 @@ func (w *sweeper) arm(s *Store, expires time.Time) {
 
 func (s *Store) sweepAndRearm() {
 	w := &s.sweep
+	if !w.begin() {
+		return
+	}
+	defer w.end()
 	s.removeExpired(context.Background())
 	w.armed.Store(false)
 	// A call that adds an expiring record from here on calls arm itself.
