@@ -203,7 +203,10 @@ func (c *serve) site(secrets []string, accounts *users.Store, kept *stores.Opene
 			Users:   accounts,
 			Guard:   guard,
 			Proxies: c.proxies,
-			Logger:  log,
+			Back:    c.back,
+
+			PublicURL: c.PublicURL,
+			Logger:    log,
 		})
 	}
 	plain, err := app(c.cookieFlags)

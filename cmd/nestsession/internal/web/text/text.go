@@ -99,6 +99,8 @@ type Text struct {
 	// Beside other applications.
 	NotLoggedIn     string
 	NotLoggedInHere string
+	NotSent         string // by a form, to an application behind a proxy
+	LogInNewTab     string
 	Elsewhere       string // the user's name there
 	Somebody        string
 	UserNumber      string // the user's number
