@@ -3,10 +3,9 @@ package web
 import (
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
-	"time"
 
+	"github.com/nestsession/session/cmd/nestsession/internal/client"
 	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
@@ -26,37 +25,34 @@ const authURL = "/auth"
 // auth tells a proxy whether a request may pass, and whose it is. It takes any method, because some
 // proxies ask with that of the request. It changes nothing but the session's last use.
 func (a *App) auth(w http.ResponseWriter, r *http.Request, s *Session) {
-	h := w.Header()
-	if u := a.userOf(s); u != nil {
-		h.Set(headerUser, url.PathEscape(u.Username))
-		h.Set(headerUserID, strconv.FormatInt(u.ID, 10))
-		h.Set(headerSession, s.Digest())
-		if at := s.Expires(); !at.IsZero() {
-			h.Set(headerExpires, at.UTC().Format(time.RFC3339))
-		}
-		w.WriteHeader(http.StatusOK)
+	u := a.userOf(s)
+	if u == nil {
+		a.refuseVisitor(w, r, a.proxies.Original(r), r.URL.Query().Has("redirect"))
 		return
 	}
+	identify(w.Header(), u, s)
+	w.WriteHeader(http.StatusOK)
+}
+
+// refuseVisitor answers a request of nobody who is logged in: with 401, or if redirect is set and a
+// browser goes to a page, by sending it to the login. about is the request for the application.
+func (a *App) refuseVisitor(w http.ResponseWriter, r *http.Request, about client.Original, redirect bool) {
 	t := text.For(r.Header)
 	p := notLoggedIn(t)
-	if !r.URL.Query().Has("redirect") || !isPage(r) {
+	if !redirect || !isPage(r) {
 		// Never a page: its form would send the password to the application.
-		p.writeHead(h)
+		p.writeHead(w.Header())
 		a.writeBody(w, r, p.Status, "application/problem+json", p)
 		return
 	}
-	from := a.proxies.Original(r)
-	login := a.public + "/login"
-	if from.URL != "" && a.wayBack(from.URL) != "" {
-		login += "?" + url.Values{backField: {from.URL}}.Encode()
-	}
-	if from.Method != http.MethodGet && from.Method != http.MethodHead {
+	login := a.public + withBack("/login", a.wayBack(about.URL))
+	if about.Method != http.MethodGet && about.Method != http.MethodHead {
 		// A redirect would lose what the browser has sent, and nobody would notice.
 		p.Text = t.NotSent
 		a.writeProblem(w, r, p, view{Title: t.LogIn, Links: []link{{Text: t.LogInNewTab, URL: login, NewTab: true}}})
 		return
 	}
-	h.Set("Location", login)
+	w.Header().Set("Location", login)
 	w.WriteHeader(http.StatusFound)
 }
 

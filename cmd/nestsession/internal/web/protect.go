@@ -41,22 +41,26 @@ func (a *App) protect(next http.Handler) http.Handler {
 	origins.AddInsecureBypassPattern(authURL) // the request about which a proxy asks is the application's to judge
 	inner := origins.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
-		if a.proxies.Secure(r) {
-			h.Set("Strict-Transport-Security", strictTransport)
-		}
-		h.Set("X-Content-Type-Options", "nosniff")
-		// Not no-referrer: browsers would then send "Origin: null" with our own forms.
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		// Any response except an asset may be private, or show whether a user is logged in: no
-		// cache keeps it, including the browser's (ASVS 14.3.2).
-		h.Set("Cache-Control", "no-store")
-		h.Add("Vary", "Accept, Accept-Language, Cookie")
+		a.setProtection(w, r)
 		inner.ServeHTTP(w, r)
 	})
+}
+
+func (a *App) setProtection(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", policy)
+	if a.proxies.Secure(r) {
+		h.Set("Strict-Transport-Security", strictTransport)
+	}
+	h.Set("X-Content-Type-Options", "nosniff")
+	// Not no-referrer: browsers would then send "Origin: null" with our own forms.
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	// Any response except an asset may be private, or show whether a user is logged in: no
+	// cache keeps it, including the browser's (ASVS 14.3.2).
+	h.Set("Cache-Control", "no-store")
+	h.Add("Vary", "Accept, Accept-Language, Cookie")
 }
 
 // explainMisses answers the mux's 404 and 405 as other problems are answered.

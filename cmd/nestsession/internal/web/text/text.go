@@ -101,6 +101,9 @@ type Text struct {
 	NotLoggedInHere string
 	NotSent         string // by a form, to an application behind a proxy
 	LogInNewTab     string
+	NoApplication   string
+	SlowApplication string
+	StalledUpload   string
 	Elsewhere       string // the user's name there
 	Somebody        string
 	UserNumber      string // the user's number
