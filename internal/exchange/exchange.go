@@ -246,10 +246,3 @@ func bottomOf(w http.ResponseWriter) http.ResponseWriter {
 		w = wrapper.Unwrap()
 	}
 }
-
-// ForwardedHTTPS reports whether the header says that the client reached a proxy over
-// HTTPS.
-func ForwardedHTTPS(r *http.Request) bool {
-	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
-	return strings.EqualFold(strings.TrimSpace(proto), "https")
-}
