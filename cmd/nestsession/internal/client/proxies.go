@@ -105,6 +105,9 @@ func (p Proxies) Disbelieved(r *http.Request) (from netip.Addr, field string) {
 	return from, ""
 }
 
+// Trusts reports whether a request comes from a trusted proxy.
+func (p Proxies) Trusts(r *http.Request) bool { return p.trust(peer(r)) }
+
 func (p Proxies) trust(a netip.Addr) bool {
 	for _, n := range p {
 		if n.Contains(a) {

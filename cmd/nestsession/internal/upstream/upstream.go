@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -100,21 +101,24 @@ func New(cfg Config) http.Handler {
 		// The limits that count: not the length of an upload or a stream, but that it goes on. What a
 		// connection cannot limit (HTTP/2) its own timeouts do.
 		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = &steady{ReadCloser: r.Body, limit: c.SetReadDeadline, stall: cfg.Stall}
+			body := &steady{ReadCloser: r.Body, limit: c.SetReadDeadline, stall: cfg.Stall}
+			r = r.WithContext(context.WithValue(r.Context(), bodyKey{}, body))
+			r.Body = body
 		}
 		_ = c.SetWriteDeadline(time.Time{})
 		proxy.ServeHTTP(&patient{ResponseWriter: w, limit: c.SetWriteDeadline, stall: cfg.Stall}, r)
 	})
 }
 
-// errStalled is the error of a client that sends nothing of its body.
-var errStalled = errors.New("the client sent nothing of its body for too long")
+// bodyKey is the key of a request's body in its context, which ends when the body fails.
+type bodyKey struct{}
 
 // statusOf returns the status that tells the client of an error of the application; 0 if there is nobody to tell.
 func statusOf(ctx context.Context, err error) int {
 	var network net.Error
+	body, _ := ctx.Value(bodyKey{}).(*steady)
 	switch {
-	case errors.Is(err, errStalled):
+	case body != nil && body.stalled.Load():
 		return http.StatusRequestTimeout
 	case ctx.Err() != nil:
 		return 0
@@ -129,16 +133,18 @@ type steady struct {
 	io.ReadCloser
 	limit func(time.Time) error
 	stall time.Duration
+
+	stalled atomic.Bool
 }
 
 func (b *steady) Read(p []byte) (int, error) {
 	_ = b.limit(time.Now().Add(b.stall))
 	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = errStalled
-	}
-	if err != nil {
-		_ = b.limit(time.Time{}) // the connection may be a WebSocket's, or serve another request
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		b.stalled.Store(true) // the deadline stays: net/http would wait for the rest
+	case err != nil:
+		_ = b.limit(time.Time{}) // the connection may serve another request
 	}
 	return n, err
 }
