@@ -41,6 +41,7 @@ func (a *App) Gate(application http.Handler) http.Handler {
 		u := a.userOf(s)
 		if u == nil {
 			a.setProtection(w, r)
+			// Whether the login may lead back there is for the login to decide.
 			a.refuseVisitor(w, r, client.Original{Method: r.Method, URL: a.urlOf(r)}, true)
 			return
 		}

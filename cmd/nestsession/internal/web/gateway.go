@@ -27,7 +27,9 @@ const authURL = "/auth"
 func (a *App) auth(w http.ResponseWriter, r *http.Request, s *Session) {
 	u := a.userOf(s)
 	if u == nil {
-		a.refuseVisitor(w, r, a.proxies.Original(r), r.URL.Query().Has("redirect"))
+		about := a.proxies.Original(r)
+		about.URL = a.wayBack(about.URL)
+		a.refuseVisitor(w, r, about, r.URL.Query().Has("redirect"))
 		return
 	}
 	identify(w.Header(), u, s)
@@ -35,7 +37,8 @@ func (a *App) auth(w http.ResponseWriter, r *http.Request, s *Session) {
 }
 
 // refuseVisitor answers a request of nobody who is logged in: with 401, or if redirect is set and a
-// browser goes to a page, by sending it to the login. about is the request for the application.
+// browser goes to a page, by sending it to the login. about is the request for the application; the
+// login leads back to its URL if there is one.
 func (a *App) refuseVisitor(w http.ResponseWriter, r *http.Request, about client.Original, redirect bool) {
 	t := text.For(r.Header)
 	p := notLoggedIn(t)
@@ -45,7 +48,7 @@ func (a *App) refuseVisitor(w http.ResponseWriter, r *http.Request, about client
 		a.writeBody(w, r, p.Status, "application/problem+json", p)
 		return
 	}
-	login := a.public + withBack("/login", a.wayBack(about.URL))
+	login := a.public + withBack("/login", about.URL)
 	if about.Method != http.MethodGet && about.Method != http.MethodHead {
 		// A redirect would lose what the browser has sent, and nobody would notice.
 		p.Text = t.NotSent
