@@ -238,7 +238,9 @@ func (g *gateway) run() {
 	}
 
 	// The cookie of a session in use moves on, through the proxy: every tenth of its life.
-	for began := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for began := time.Now(); ; <-tick.C {
 		a := g.send(b, "GET", appURL+"/", "")
 		g.want(a, 200, `"REMOTE_USER":"kim"`)
 		if strings.Contains(strings.Join(a.Header["Set-Cookie"], "\n"), "sid-") {
