@@ -127,14 +127,24 @@ func (g *gateway) start() {
 	if g.sessions != "" {
 		address = g.sessions
 	}
-	var at string
-	g.node, at = launchNode(g.T, g.folder, "", "--address", address, "--trusted-proxy", "127.0.0.1", "--cookie-domain", "example.com",
+	g.node, g.sessions = g.launch(address)
+}
+
+// launch starts a session server.
+func (g *gateway) launch(address string) (node *exec.Cmd, at string) {
+	g.Helper()
+	node, at = launchNode(g.T, g.folder, "", "--address", address, "--trusted-proxy", "127.0.0.1", "--cookie-domain", "example.com",
 		"--allow", "http://*.example.com", "--public-url", "http://login.example.com", "--secure", "never", "--max-age", "60s")
-	g.sessions = strings.TrimPrefix(at, "http://")
+	return node, strings.TrimPrefix(at, "http://")
 }
 
 // visitor is a browser whose requests go through the proxy.
 func (g *gateway) visitor() *http.Client {
+	return g.visitorOf(func(string) string { return g.proxy.Addr() })
+}
+
+// visitorOf is a browser that reaches each host at the address that where returns.
+func (g *gateway) visitorOf(where func(host string) string) *http.Client {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		g.Fatal(err)
@@ -143,8 +153,8 @@ func (g *gateway) visitor() *http.Client {
 		Jar:           jar,
 		Timeout:       time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, g.proxy.Addr())
+		Transport: &http.Transport{DialContext: func(ctx context.Context, network, host string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, where(host))
 		}},
 	}
 }
@@ -258,6 +268,20 @@ func (g *gateway) run() {
 	}
 	g.start()
 	g.want(g.send(b, "GET", appURL+"/", ""), 200, `"REMOTE_USER":"kim"`)
+
+	// Two session servers are one: a login and a logout at the other count at once.
+	second, at := g.launch("127.0.0.1:0")
+	defer endNode(g.T, second)
+	elsewhere := g.visitorOf(func(host string) string {
+		if host == "login.example.com:80" {
+			return at
+		}
+		return g.proxy.Addr()
+	})
+	g.want(g.send(elsewhere, "POST", loginURL+"/login", form), 303)
+	g.want(g.send(elsewhere, "GET", appURL+"/", ""), 200, `"REMOTE_USER":"kim"`)
+	g.want(g.send(elsewhere, "POST", loginURL+"/logout", ""), 303)
+	g.want(g.send(elsewhere, "GET", appURL+"/", ""), 302)
 
 	// A copied jar is worth nothing after the logout everywhere.
 	stolen := g.visitor()
