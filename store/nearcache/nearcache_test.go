@@ -399,6 +399,35 @@ func TestNoOlderStateAfterANewerOne(t *testing.T) {
 	})
 }
 
+// Of two loads at the same time, the first one to be answered has the newer state, and is not kept
+// because another change was reported. What the other one returns is not kept either. docs/model found it.
+func TestNoOlderStateAfterANewerOneThatWasNotKept(t *testing.T) {
+	for name, newer := range map[string]func(b *bench){
+		"a change": func(b *bench) { b.change(b.t, "a", "3") },
+		"an end":   func(b *bench) { _ = b.Store.Delete(b.t.Context(), "a") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, b *bench) {
+				event := b.change(t, "a", "2")
+				slow, answered := make(chan struct{}), make(chan struct{})
+				b.after = func(string) { b.after = nil; <-slow }
+				go func() {
+					defer close(answered)
+					if r, err := b.near.Load(t.Context(), "a"); err != nil || string(r.Data) != "2" {
+						t.Errorf("the slow one: %q, %v", r.Data, err)
+					}
+				}()
+				synctest.Wait()
+				b.before = func(string) { b.before = nil; newer(b); b.report(event) }
+				first, _ := b.near.Load(t.Context(), "a")
+				close(slow)
+				<-answered
+				b.want(string(first.Data), true)
+			})
+		})
+	}
+}
+
 // The memory is limited, and records that were read are evicted last.
 func TestMaxBytes(t *testing.T) {
 	t.Parallel()

@@ -82,8 +82,10 @@ func (sh *shard) endLoad(f *pendingCall, rec store.Record, began int64, ok bool)
 	defer sh.mu.Unlock()
 	sh.removePending(f)
 	if !ok {
-		// The record in the cache was too old to be served, and is older than this result.
+		// The record in the cache was too old to be served, and is older than this result. So may be
+		// what other calls are about to return.
 		sh.remove(sh.entries[f.id])
+		sh.discardPending(f.id)
 		return
 	}
 	sh.keep(f, rec, began)
@@ -111,6 +113,9 @@ func (sh *shard) endWrite(f *pendingCall, rec store.Record, began int64, ok bool
 
 func (sh *shard) keep(f *pendingCall, rec store.Record, began int64) {
 	old := sh.entries[f.id]
+	for g := sh.pending[f.id]; g != nil; g = g.next {
+		g.changed(rec.Version) // whether it is kept or not: the caller has seen it
+	}
 	if sh.closed || f.discard || f.seen != 0 && f.seen != rec.Version || rec.ID != f.id {
 		// If two calls at the same time return different versions, it is not known which is
 		// newer. Neither is kept, so that no reader sees the older after the newer.
@@ -120,9 +125,6 @@ func (sh *shard) keep(f *pendingCall, rec store.Record, began int64) {
 		return
 	}
 	sh.remove(old)
-	for g := sh.pending[f.id]; g != nil; g = g.next {
-		g.changed(rec.Version)
-	}
 	e := &entry{rec: rec, read: began}
 	if e.size() > sh.room {
 		return
