@@ -17,11 +17,15 @@ type Change func(document.Stored) ([]byte, error)
 
 // UpdateOwner changes each session of an owner except keep, and returns how many it changed.
 func (r *Records) UpdateOwner(ctx context.Context, owner string, change Change, keep []Kept) (changed int, err error) {
-	var n, undecodable atomic.Int64
+	var n, undecodable, sealed atomic.Int64
 	v := visits{r: r, owner: owner, keep: keep}
 	v.do = func(ctx context.Context, l *Listed) error {
 		if l.Doc == nil {
 			undecodable.Add(1)
+			return nil
+		}
+		if l.Doc.Locked() != nil {
+			sealed.Add(1)
 			return nil
 		}
 		done, err := r.update(ctx, l, owner, change, v.claim)
@@ -33,6 +37,9 @@ func (r *Records) UpdateOwner(ctx context.Context, owner string, change Change, 
 	err = v.all(ctx)
 	if u := undecodable.Load(); err == nil && u > 0 {
 		err = fmt.Errorf("session: updating: %d sessions of %q cannot be decoded and were not changed; end them with RevokeOwner", u, owner)
+	}
+	if n := sealed.Load(); n > 0 && err == nil {
+		err = fmt.Errorf("%w: %d sessions of %q were not changed; to make them log in again, call RevokeOwner", document.ErrSealed, n, owner)
 	}
 	return int(n.Load()), err
 }
@@ -46,6 +53,9 @@ func (r *Records) UpdateOne(ctx context.Context, owner, digest string, change Ch
 	}
 	if l.Doc == nil {
 		return false, fmt.Errorf("session: updating: the session %s cannot be decoded; end it with RevokeSession", digest)
+	}
+	if l.Doc.Locked() != nil {
+		return false, fmt.Errorf("%w: the session %s was not changed; to make it log in again, call RevokeSession", document.ErrSealed, digest)
 	}
 	return r.update(ctx, l, owner, change, func(string) bool { return true })
 }
@@ -81,6 +91,9 @@ func (r *Records) update(ctx context.Context, l *Listed, owner string, change Ch
 		}
 		if l == nil || l.Owner != owner || l.Key != was && !claim(l.Key) {
 			return false, nil
+		}
+		if l.Doc != nil && l.Doc.Locked() != nil {
+			return false, document.ErrSealed // since another request has saved it
 		}
 		if l.Doc == nil {
 			return false, fmt.Errorf("session: updating: the data that another program has stored in the meantime cannot be decoded")
