@@ -26,7 +26,7 @@ type Session = session.Session[Account]
 
 // Config configures an [App].
 type Config struct {
-	// Session configures the sessions. New sets its ErrorHandler, Proxy and IsSecure, and adds to
+	// Session configures the sessions. New sets its ErrorHandler and IsSecure, and adds to
 	// its OnEvent. By default they are in memory.
 	Session session.Config
 
@@ -97,7 +97,6 @@ func New(cfg Config) (*App, error) {
 	if a.devices, err = throttle.NewDevices(cfg.Session.Secrets); err != nil {
 		return nil, err
 	}
-	cfg.Session.Proxy = session.ProxyUnset
 	cfg.Session.IsSecure = cfg.Proxies.Secure
 	cfg.Session.ErrorHandler = a.sessionFailed
 	if a.sessions, err = session.New[Account](cfg.Session); err != nil {
