@@ -70,7 +70,7 @@ const sealPrefix = `{"` + cookieKey + `":0`
 
 // text is what from and to are places in.
 func (d *Document[T]) text() []byte {
-	if d.seal != nil {
+	if d.seal != nil && d.seal.err == nil {
 		return d.seal.text
 	}
 	return d.Data

@@ -295,3 +295,20 @@ func sameBytes(a, b string) bool {
 	y, _ := base64.RawURLEncoding.DecodeString(b)
 	return err == nil && string(x) == string(y)
 }
+
+// Who cannot open the data may change the bookkeeping, and the data stay what they are.
+func TestALockedDocumentIsRewrittenWithItsSealedData(t *testing.T) {
+	t.Parallel()
+	c := codecWith(t, SealOnly, firstSecret)
+	d := next(t, c, c.Empty, "one", 1, Opener{ID: "one"})
+	locked, err := c.Read(d.entry.Key, d.Data)
+	if err != nil || !errors.Is(locked.Locked(), ErrSealed) {
+		t.Fatalf("%v, %v", err, locked.Locked())
+	}
+	if again, err := c.Rewrite(locked, nil); err != nil || string(again) != string(d.Data) {
+		t.Errorf("%s is rewritten as %s: %v", d.Data, again, err)
+	}
+	if next, err := c.Change(func(a *account) { a.Visits++ })(locked); next != nil || !errors.Is(err, ErrSealed) {
+		t.Errorf("changed to %s: %v", next, err)
+	}
+}

@@ -24,11 +24,11 @@ func (r *Records) UpdateOwner(ctx context.Context, owner string, change Change, 
 			undecodable.Add(1)
 			return nil
 		}
-		if l.Doc.Locked() != nil {
+		done, err := r.update(ctx, l, owner, change, v.claim)
+		if errors.Is(err, document.ErrSealed) {
 			sealed.Add(1)
 			return nil
 		}
-		done, err := r.update(ctx, l, owner, change, v.claim)
 		if done {
 			n.Add(1)
 		}
@@ -54,10 +54,11 @@ func (r *Records) UpdateOne(ctx context.Context, owner, digest string, change Ch
 	if l.Doc == nil {
 		return false, fmt.Errorf("session: updating: the session %s cannot be decoded; end it with RevokeSession", digest)
 	}
-	if l.Doc.Locked() != nil {
-		return false, fmt.Errorf("%w: the session %s was not changed; to make it log in again, call RevokeSession", document.ErrSealed, digest)
+	changed, err = r.update(ctx, l, owner, change, func(string) bool { return true })
+	if errors.Is(err, document.ErrSealed) {
+		err = fmt.Errorf("%w: the session %s was not changed; to make it log in again, call RevokeSession", err, digest)
 	}
-	return r.update(ctx, l, owner, change, func(string) bool { return true })
+	return changed, err
 }
 
 // update changes one session by compare-and-swap. It writes nothing if the change changes
@@ -91,9 +92,6 @@ func (r *Records) update(ctx context.Context, l *Listed, owner string, change Ch
 		}
 		if l == nil || l.Owner != owner || l.Key != was && !claim(l.Key) {
 			return false, nil
-		}
-		if l.Doc != nil && l.Doc.Locked() != nil {
-			return false, document.ErrSealed // since another request has saved it
 		}
 		if l.Doc == nil {
 			return false, fmt.Errorf("session: updating: the data that another program has stored in the meantime cannot be decoded")
