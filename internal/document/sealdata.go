@@ -1,6 +1,7 @@
 package document
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -172,7 +173,7 @@ func (s *Sealer) open(key, text string, with Opener) (*sealing, error) {
 	if err != nil || len(raw) < 1+sealed.WrappedSize || raw[0] != sealVersion {
 		return nil, sealed.ErrOpen
 	}
-	o := &sealing{wrapped: raw[1 : 1+sealed.WrappedSize : 1+sealed.WrappedSize]}
+	o := &sealing{wrapped: bytes.Clone(raw[1 : 1+sealed.WrappedSize])}
 	raw = raw[1+sealed.WrappedSize:]
 	into := func() []byte { return append(make([]byte, 0, len(sealPrefix)+len(raw)), sealPrefix...) }
 	if err = sealed.ErrOpen; with.key != nil {
