@@ -35,8 +35,8 @@ func isReadable(t testing.TB, s store.Store) bool {
 	return slices.ContainsFunc(records(t, s), func(r store.Record) bool { return strings.Contains(string(r.Data), marker) })
 }
 
-// Whoever reads the store sees whose a session is and until when it lives, and nothing of its
-// data. Whoever manages sessions by their owner can end them, and neither read nor change them.
+// The store shows whose a session is and until when it lives, and nothing of its data. A caller
+// that finds sessions by their owner can end them, and neither read nor change them.
 func TestSealedDataAreReadOnlyWithTheCookie(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -181,7 +181,9 @@ func TestSealedDataAreInNoDump(t *testing.T) {
 			sealed, readable := rand.Text(), rand.Text()
 			live(t, h.store, session.SealOnly, sealed)
 			live(t, h.store, session.SealOff, readable)
-			for until := time.Now().Add(time.Minute); !h.has(t, readable); time.Sleep(50 * time.Millisecond) {
+			again := time.NewTicker(50 * time.Millisecond)
+			defer again.Stop()
+			for until := time.Now().Add(2 * time.Minute); !h.has(t, readable); <-again.C {
 				if time.Now().After(until) {
 					t.Fatal("what is stored readable is not found: the search is of no use")
 				}
