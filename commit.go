@@ -393,10 +393,11 @@ func (s *Session[T]) isUse() bool {
 	return s.due(at) || s.outdated() || s.wantsCookie()
 }
 
-// outdated reports whether the bookkeeping must be written again: the session's new id was
-// seen for the first time, or an old secret has sealed the bookkeeping.
+// outdated reports whether the record must be written again: the session's new id was seen
+// for the first time, an old secret has sealed something in it, or Config.Seal asks for
+// data that are sealed.
 func (s *Session[T]) outdated() bool {
-	return s.doc.Meta.Unseen && s.came() || s.doc.Meta.OldSecret
+	return s.doc.Meta.Unseen && s.came() || s.doc.Meta.Stale
 }
 
 // wantsCookie reports whether the browser gets the cookie although nothing has changed.
@@ -422,7 +423,7 @@ func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error)
 		return s.revoked(ctx)
 	} else if errors.Is(err, store.ErrNotFound) {
 		err = s.reload(d) // under Express.Rules, Renew replaces the record by a link
-		if records.CarriesOn(err) != "" {
+		if records.CarriesOn(err) != nil {
 			return s.revoked(ctx)
 		}
 	}

@@ -58,6 +58,12 @@ type Config struct {
 	// Cookie holds the attributes of the cookie.
 	Cookie Cookie
 
+	// Seal says whether the data of sessions are encrypted in the store. Only a request with
+	// the session's cookie can then read them; its owner and its times stay readable. It
+	// does not work with Express.Rules, Express.InsecurePlainIDs and Express.ReservedKeys.
+	// Default: SealOff. To switch it on while sessions exist, see docs/sealed-sessions.md.
+	Seal Seal
+
 	// FormerCookies lists the cookies that sessions had before you changed Name,
 	// Cookie.Domain, Cookie.Path or Cookie.Partitioned. A browser keeps such a cookie
 	// beside the new one. A client that sends only a cookie of a former Name keeps its
@@ -128,6 +134,27 @@ type Config struct {
 	// Now returns the current time. Default: time.Now.
 	Now func() time.Time
 }
+
+// Seal says whether the data of sessions are encrypted in the store, for [Config].
+type Seal uint8
+
+const (
+	// SealOff stores the data readable. A session whose data are sealed counts as one that
+	// cannot be decoded.
+	SealOff Seal = iota
+
+	// SealReads stores the data readable, and reads those that are sealed. It is the step
+	// between SealOff and SealWrites, in both directions.
+	SealReads
+
+	// SealWrites seals the data with each write. It reads data that are not sealed, and
+	// seals them at the session's next visit.
+	SealWrites
+
+	// SealOnly is SealWrites, but data that are not sealed count as data that cannot be
+	// decoded. A program that can write to the store can then not make up data.
+	SealOnly
+)
 
 // StoreLimits limit the use of the store: how long a call may take, and how often the store is
 // asked. The zero value of each field is its default.

@@ -35,7 +35,7 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 	if s.follows != "" || s.superseded {
 		return ErrRevoked
 	}
-	at, err := s.m.load(ctx, s.key, s.id)
+	at, err := s.m.load(ctx, s.key, s.doc.Opener(s.id))
 	if records.IsOver(err) {
 		if s.m.policy.reloadKeepsView() {
 			return fmt.Errorf("%w: %w", ErrRevoked, err)

@@ -44,6 +44,10 @@ var (
 	// [ReasonOutside] reports it, and the response is sent.
 	ErrUnrepeatable = document.ErrUnrepeatable
 
+	// ErrSealed means that only a request with the session's cookie can read or change the
+	// session's data; see Config.Seal.
+	ErrSealed = document.ErrSealed
+
 	// ErrHeaderSent means that the response's headers are sent, so the client cannot get
 	// the session's new cookie any more. Call the method before the first Write,
 	// WriteHeader or Flush.

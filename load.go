@@ -41,7 +41,7 @@ func (m *Manager[T]) identify(ctx context.Context, s *Session[T]) (sent *verifie
 		m.refuseCookie(ctx, err)
 		return nil, at, nil
 	}
-	at, err = m.load(ctx, sent.Key, sent.ID)
+	at, err = m.load(ctx, sent.Key, document.Opener{ID: sent.ID})
 	return sent, at, err
 }
 
@@ -66,7 +66,7 @@ func (m *Manager[T]) search(ctx context.Context, s *Session[T], lines []string) 
 				"sets one too; the response clears those that are not the session's, and Config.OnEvent reports each", "name", name, "cookies", n)
 		},
 		Load: func(v *verified.Cookie) jar.Answer {
-			at, err := m.load(ctx, v.Key, v.ID)
+			at, err := m.load(ctx, v.Key, document.Opener{ID: v.ID})
 			superseded, undecodable := (*records.Superseded)(nil), (*records.Undecodable)(nil)
 			return jar.Answer{Record: at, Key: at.key, Err: err, Superseded: errors.As(err, &superseded), Dead: records.IsOver(err) || errors.As(err, &undecodable)}
 		},
@@ -107,7 +107,7 @@ func (s *Session[T]) clearer(h http.Header) jar.Clearer {
 // returns a [records.Superseded] if a login has taken over the session's data.
 func (s *Session[T]) reload(ctx context.Context) error {
 	err := s.reloadIfMoved(ctx)
-	if records.CarriesOn(err) != "" {
+	if records.CarriesOn(err) != nil {
 		return err
 	}
 	if records.IsOver(err) {
@@ -121,7 +121,7 @@ func (s *Session[T]) reload(ctx context.Context) error {
 
 // reloadIfMoved is reload with the error of [Manager.load].
 func (s *Session[T]) reloadIfMoved(ctx context.Context) error {
-	at, err := s.m.load(ctx, s.key, s.id)
+	at, err := s.m.load(ctx, s.key, s.doc.Opener(s.id))
 	if err != nil {
 		return err
 	}
@@ -256,8 +256,8 @@ func typed[T any](f records.Found) loaded[T] {
 }
 
 // load is [records.Records.Load].
-func (m *Manager[T]) load(ctx context.Context, key, id string) (loaded[T], error) {
-	found, err := m.records.Load(ctx, key, id)
+func (m *Manager[T]) load(ctx context.Context, key string, with document.Opener) (loaded[T], error) {
+	found, err := m.records.Load(ctx, key, with)
 	return typed[T](found), err
 }
 

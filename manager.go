@@ -52,6 +52,9 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		return nil, check.Refuse("Secrets", "%v", err)
 	}
 	codec.Seal = document.NewSealer(cfg.Secrets, cfg.Scope, cfg.Express.InsecurePlainIDs, cfg.Express.Rules)
+	if err := codec.Seal.SealData(document.SealMode(cfg.Seal), cfg.Secrets); err != nil {
+		return nil, check.Refuse("Secrets", "%v", err)
+	}
 	m := &Manager[T]{codec: codec, core: core{
 		signer: signer, former: former, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
 		ids:      ids.Maker{Name: cfg.Name, Signer: signer, Seal: codec.Seal, Scope: cfg.Scope, Plain: cfg.Express.InsecurePlainIDs},

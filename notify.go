@@ -88,7 +88,7 @@ func (s *Session[T]) KeepAlive(ctx context.Context) error {
 	if s.follows != "" {
 		return ErrRevoked
 	}
-	at, err := s.m.load(d, s.key, s.id) // if the session was renewed, the new record must be kept alive
+	at, err := s.m.load(d, s.key, s.doc.Opener(s.id)) // if the session was renewed, the new record must be kept alive
 	if err == nil {
 		err = s.prolong(d, &at)
 	}

@@ -18,8 +18,8 @@ import (
 // twice.
 //
 // Errors: [ErrNoOwner]; [ErrUnrepeatable]; [ErrTooLarge]; [ErrReservedKey]; the store's;
-// [errors.ErrUnsupported] as in List. If some sessions cannot be decoded, the error comes
-// after all others are changed. After an error some sessions may have been changed; another
+// [errors.ErrUnsupported] as in List. If some sessions cannot be decoded, or are sealed
+// ([ErrSealed]), the error comes after all others are changed. After an error some sessions may have been changed; another
 // call changes the others.
 func (m *Manager[T]) UpdateOwner(ctx context.Context, owner string, fn func(data *T), keep ...*Session[T]) (changed int, err error) {
 	return m.records.UpdateOwner(ctx, owner, m.codec.Change(fn), held(keep))

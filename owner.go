@@ -22,12 +22,16 @@ type Info[T any] struct {
 	// [Manager.RevokeSession].
 	Digest string
 
-	// Data is a copy of the session's data; the zero value if Undecodable is true.
+	// Data is a copy of the session's data; the zero value if Undecodable or Sealed is true.
 	Data T
 
 	// Undecodable reports that the stored data do not fit T. The client gets a new session
 	// at its next visit.
 	Undecodable bool
+
+	// Sealed reports that the data are stored sealed, so that only a request with the
+	// session's cookie can read them; see Config.Seal. All other fields are as usual.
+	Sealed bool
 
 	Created  time.Time // zero if not stored; see [Session.Created]
 	LastUsed time.Time // as precise as Config.StoreLimits.TouchInterval; zero if unknown
@@ -89,7 +93,8 @@ func (m *Manager[T]) infos(sessions iter.Seq2[records.Listed, error]) iter.Seq2[
 func (m *Manager[T]) describe(l *records.Listed) Info[T] {
 	info := Info[T]{Owner: l.Owner, Digest: m.ids.Digest(l.Key), Expires: l.Rec.Expires, key: l.Key, version: l.Rec.Version}
 	at := typed[T](l.Found)
-	if at.doc == nil || m.codec.Copy(at.doc, &info.Data) != nil {
+	info.Sealed = at.doc != nil && at.doc.Locked() != nil
+	if at.doc == nil || info.Sealed && !m.codec.Seal.OpensData() || !info.Sealed && m.codec.Copy(at.doc, &info.Data) != nil {
 		info.Undecodable = true
 		return info
 	}

@@ -71,9 +71,10 @@ type changes[T any] struct {
 	touched         bool
 	settingsChanged bool
 	regenerated     bool
-	loggedIn        bool   // by Login, and not stored since
-	follows         string // the record of the login that has superseded the session, which gets the changes
-	superseded      bool   // another request has made this request's id invalid
+	loggedIn        bool            // by Login, and not stored since
+	follows         string          // the record of the login that has superseded the session, which gets the changes
+	followsWith     document.Opener // opens that record
+	superseded      bool            // another request has made this request's id invalid
 
 	traced atomic.Bool // the callers that make changes are recorded
 	trace  frames.Trace

@@ -125,7 +125,7 @@ func (s *Session[T]) move(ctx context.Context, login string) error {
 		default:
 			// Another request has logged out or in. This one still logs in. It keeps the
 			// visitor's data if the other login has kept them.
-			if records.CarriesOn(err) == "" {
+			if records.CarriesOn(err) == nil {
 				s.dropData()
 			}
 			mv.Alone = true
@@ -160,7 +160,10 @@ func (s *Session[T]) moveOnce(ctx context.Context, mv *records.Move) error {
 	if err != nil {
 		return err
 	}
-	doc, rec, err := s.compose(mv.Key, value, body)
+	doc, rec, err := s.compose(mv.Key, mv.ID, value, body)
+	if err == nil {
+		mv.Sealed, err = s.m.codec.Pass(s.doc, doc)
+	}
 	if err != nil {
 		return err
 	}

@@ -78,10 +78,15 @@ func (s *Session[T]) reportSave(ctx context.Context, err error) {
 }
 
 // compose makes the session's next document, to be stored under key, and the record for it.
-func (s *Session[T]) compose(key string, value *T, body []byte) (*document.Document[T], store.Record, error) {
+// id is the one that belongs to key, "" if this request does not know it.
+func (s *Session[T]) compose(key, id string, value *T, body []byte) (*document.Document[T], store.Record, error) {
 	info := document.Meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie, Authenticated: s.authenticated}
 	if s.m.records.Absolute > 0 || s.owner != "" {
 		info.Created, info.Used = s.created, s.now
+	}
+	as := s.doc.Opener(id)
+	if s.state == stateNew || key != s.key && !s.renewing {
+		as = as.WithNewKey() // what opened the session before does not open this one
 	}
 	if info.Unseen, info.Seen = s.sight(); key != s.key {
 		info.Unseen, info.Seen = s.renewing && s.m.records.Grace > 0, 0
@@ -100,7 +105,7 @@ func (s *Session[T]) compose(key string, value *T, body []byte) (*document.Docum
 		}
 	}
 	var space [256]byte
-	doc, err := s.m.codec.Compose(s.doc, key, value, body, appendCookie(space[:0], s.settings, s.lifetime, ends), s.settings, s.lifetime, info)
+	doc, err := s.m.codec.Compose(s.doc, key, value, body, appendCookie(space[:0], s.settings, s.lifetime, ends), s.settings, s.lifetime, info, as)
 	if err != nil {
 		return nil, store.Record{}, err
 	}
@@ -155,7 +160,7 @@ func (s *Session[T]) create(ctx context.Context, value *T, body []byte) error {
 		if err := s.needID(); err != nil {
 			return err
 		}
-		doc, rec, err := s.compose(s.key, value, body)
+		doc, rec, err := s.compose(s.key, s.id, value, body)
 		if err != nil {
 			return err
 		}
@@ -182,27 +187,27 @@ func (s *Session[T]) create(ctx context.Context, value *T, body []byte) error {
 // first replay.
 func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 	for try := 0; ; try++ {
-		doc, rec, err := s.compose(s.key, value, body)
-		if err != nil {
-			return err
+		doc, rec, err := s.compose(s.key, s.id, value, body)
+		var version store.Version
+		if err == nil {
+			version, err = s.m.records.Swap(ctx, rec, try)
 		}
-		version, err := s.m.records.Swap(ctx, rec, try)
 		switch err {
 		case nil:
 			s.keep(doc, version, rec.Expires)
 			return nil
 		case ErrRevoked:
 			return s.revoked(ctx)
-		case records.ErrAgain:
+		case records.ErrAgain, document.ErrMoved:
 		default:
 			return err
 		}
 		err = s.reload(ctx)
-		if successor := records.CarriesOn(err); successor != "" {
+		if next := records.CarriesOn(err); next != nil {
 			if s.taking {
 				return s.revoked(ctx)
 			}
-			return s.follow(ctx, successor)
+			return s.follow(ctx, next.Successor, next.With)
 		}
 		if err != nil {
 			return err
@@ -268,20 +273,20 @@ func (s *Session[T]) saveFollower(ctx context.Context) error {
 	if !s.recorded.Any() {
 		return nil
 	}
-	return s.follow(ctx, s.follows)
+	return s.follow(ctx, s.follows, s.followsWith)
 }
 
 // follow applies this request's changes to the session with which a login has replaced this
 // one. For example, a cart that the visitor was filling still belongs to the user after the
 // login. The request does not see that session, because others may know the id with which
 // the request came.
-func (s *Session[T]) follow(ctx context.Context, key string) error {
+func (s *Session[T]) follow(ctx context.Context, key string, with document.Opener) error {
 	if s.ownerMoved || s.settingsChanged {
 		s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.key)
 		s.ownerMoved, s.settingsChanged = false, false
 	}
-	found, key, err := s.m.records.LoadCarried(ctx, key)
-	if records.IsOver(err) {
+	found, key, with, err := s.m.records.LoadCarried(ctx, key, with)
+	if records.IsOver(err) || errors.Is(err, ErrSealed) {
 		return s.revoked(ctx)
 	}
 	if err != nil {
@@ -303,7 +308,7 @@ func (s *Session[T]) follow(ctx context.Context, key string) error {
 		s.finish()
 	}
 	if err == nil {
-		s.follows, s.touched = key, false
+		s.follows, s.followsWith, s.touched = key, with, false
 		s.recorded.ForgetUpdates()
 	}
 	return err

@@ -41,10 +41,14 @@ type Meta struct {
 	Carry     bool    `json:"carry,omitempty"`     // and what requests in flight have changed goes there
 	Ended     bool    `json:"ended,omitempty"`     // there is no successor
 
+	// The session's data, sealed. Of the record that Login leaves: the key of the new
+	// session's data, for requests that were in flight.
+	Sealed string `json:"sealed,omitempty"`
+
 	MAC string `json:"mac,omitempty"`
 
-	Forged    bool `json:"-"` // there is some, and it does not count
-	OldSecret bool `json:"-"` // another secret than the first made the MAC
+	Forged bool `json:"-"` // there is some, and it does not count
+	Stale  bool `json:"-"` // to be written anew: another secret than the first made the MAC, or the data are to be sealed
 }
 
 // Tombstone is the document of all sessions that are over. It holds nothing of them, and
@@ -86,7 +90,7 @@ func (m *Meta) room() int {
 	if *m == (Meta{}) {
 		return 0
 	}
-	return 128 + len(m.Owner) + len(m.Successor) + len(m.NewID)
+	return 128 + len(m.Owner) + len(m.Successor) + len(m.NewID) + len(m.Sealed)
 }
 
 // append writes the bookkeeping of the record under key as the last member of a
@@ -133,6 +137,8 @@ func (m *Meta) parse(text []byte) (end int) {
 			i, ok = parseText(&m.Successor, text, i)
 		case "newID":
 			i, ok = parseText(&m.NewID, text, i)
+		case "sealed":
+			i, ok = parseText(&m.Sealed, text, i)
 		case "mac":
 			i, ok = parseText(&m.MAC, text, i)
 		case "ownCookie":
@@ -191,7 +197,8 @@ func parseFlag(dst *bool, text []byte, at int) (end int, ok bool) {
 }
 
 // own gives m text of its own, so that it does not keep a whole document in memory. The MAC
-// has served its purpose.
+// has served its purpose. Sealed data keep the document: they are most of it, and they go
+// when they are opened.
 func (m *Meta) own() {
 	m.Owner, m.Successor, m.NewID, m.MAC = strings.Clone(m.Owner), strings.Clone(m.Successor), strings.Clone(m.NewID), ""
 }
@@ -231,6 +238,7 @@ func (m *Meta) appendMembers(dst []byte) []byte {
 	flag(`,"login":true`, m.Login)
 	flag(`,"carry":true`, m.Carry)
 	flag(`,"ended":true`, m.Ended)
+	text(`,"sealed":`, m.Sealed)
 	if len(dst) == first {
 		return dst
 	}

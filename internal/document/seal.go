@@ -11,6 +11,8 @@ import (
 	"errors"
 	"hash"
 	"sync"
+
+	"github.com/nestsession/session/internal/sealed"
 )
 
 // Sealer authenticates the bookkeeping in stored documents, and encrypts the ids in
@@ -21,6 +23,9 @@ type Sealer struct {
 	scope   string    // Config.Scope, where ids are not hashed
 	plain   bool      // they are not
 	lenient bool      // other programs write the records too: what they have put there does not count
+
+	mode SealMode     // of the data
+	ring *sealed.Ring // wraps their keys
 }
 
 type sealState struct {
@@ -65,10 +70,10 @@ func (s *Sealer) seal(key string, m *Meta) string {
 	return string(st.mac(0, key, m))
 }
 
-// sealed returns which of the secrets made the bookkeeping's MAC for this very record;
+// macOf returns which of the secrets made the bookkeeping's MAC for this very record;
 // negative: none. It is computed from the values, since a program or a database in
 // between may write the same JSON in another form.
-func (s *Sealer) sealed(key string, m *Meta) int {
+func (s *Sealer) macOf(key string, m *Meta) int {
 	if len(m.MAC) != sealLength {
 		return -1
 	}
@@ -123,12 +128,12 @@ func (s *Sealer) check(key string, m Meta) (Meta, error) {
 		m.own()
 		return m, nil
 	}
-	secret := s.sealed(key, &m)
+	secret := s.macOf(key, &m)
 	if secret < 0 {
 		return s.forged()
 	}
 	m.own()
-	m.OldSecret = secret > 0
+	m.Stale = secret > 0
 	return m, nil
 }
 

@@ -38,10 +38,11 @@ func TestBookkeepingThatIsWrittenIsReadByHand(t *testing.T) {
 	s := NewSealer([]string{"a secret for tests"}, "", false, false)
 	err := quick.Check(func(m Meta) bool {
 		m.Owner, m.Successor, m.NewID = strings.Map(ascii, m.Owner), strings.Map(ascii, m.Successor), strings.Map(ascii, m.NewID)
+		m.Sealed = strings.Map(ascii, m.Sealed)
 		for _, i := range []*Instant{&m.Created, &m.Used, &m.Authenticated, &m.Seen, &m.Until} {
 			*i &= 1<<50 - 1
 		}
-		m.Forged, m.OldSecret, m.MAC = false, false, ""
+		m.Forged, m.Stale, m.MAC = false, false, ""
 		text := m.append(nil, s, "key")
 		if len(text) == 0 {
 			return true

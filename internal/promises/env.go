@@ -31,6 +31,8 @@ type Env struct {
 	Node func(t *testing.T, s store.Store) store.Store
 	// Express runs the managers under the preset.
 	Express bool
+	// Seal is Config.Seal of the managers.
+	Seal session.Seal
 }
 
 const secret = "a secret for tests, of more than 32 bytes"
@@ -68,6 +70,7 @@ func begin(t *testing.T, env Env, change func(*session.Config)) *world {
 		w.cfg = express.Config(secret)
 		w.cfg.Cookie.SameSite = session.SameSiteLax
 	}
+	w.cfg.Seal = env.Seal
 	w.cfg.Cookie.MaxAge = 48 * time.Hour
 	w.cfg.StoreLimits.TouchInterval = -1 // each visit counts as a use, which is saved
 	w.cfg.Store, w.cfg.Now = w.store, w.clock

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/store"
 )
 
@@ -50,17 +51,19 @@ type Superseded struct {
 	Successor string // after a login: the key of the new session
 	Carry     bool   // the new session has the data of the old one
 	Past      bool   // it was so long ago that the id counts as unknown
+
+	With document.Opener // of the new session, where Carry is true and the caller may change it
 }
 
 func (e *Superseded) Error() string { return "session: superseded by another request" }
 
-// CarriesOn returns the key of the session that has the data of this one since a login, ""
-// if the error does not say so.
-func CarriesOn(err error) (successor string) {
-	if e := (*Superseded)(nil); errors.As(err, &e) && e.Carry {
-		return e.Successor
+// CarriesOn returns the error that says which session has the data of this one since a
+// login; nil if err does not say so.
+func CarriesOn(err error) *Superseded {
+	if e := (*Superseded)(nil); errors.As(err, &e) && e.Carry && e.Successor != "" {
+		return e
 	}
-	return ""
+	return nil
 }
 
 // IsOver reports whether an error of [Records.Load] means that the session has ended.

@@ -34,6 +34,7 @@ type Move struct {
 	Ends   document.Instant // when the session ends; zero: never
 	Unseen bool             // what the old record says: no request has come with OldID yet
 	Seen   document.Instant // when one did
+	Sealed string           // what Pass returns for the two documents, if the data are sealed
 	Cookie []byte           // of the pointer, which counts until [Records.Until]
 }
 
@@ -116,7 +117,9 @@ func (r *Records) Undo(ctx context.Context, mv *Move) {
 func (r *Records) supersede(ctx context.Context, mv *Move) error {
 	info := document.Meta{Successor: mv.Key, Login: mv.Login, Carry: mv.Carry, Until: r.Until(mv)}
 	expires := mv.Now + r.graceEnd(linger)
-	if !info.Login {
+	if info.Login {
+		info.Sealed = mv.Sealed
+	} else {
 		info.Owner = mv.Owner // so that RevokeOwner and UpdateOwner find it, see visits
 	}
 	if !info.Login && r.Grace > 0 {
