@@ -70,6 +70,7 @@ type changes[T any] struct {
 	ownerBefore     string // SetOwner
 	touched         bool
 	settingsChanged bool
+	named           *string // SetDeviceName
 	regenerated     bool
 	loggedIn        bool   // by Login, and not stored since
 	follows         string // the record of the login that has superseded the session, which gets the changes
@@ -99,6 +100,7 @@ type progress struct {
 	keepExpiry bool             // the write at hand does not count as use
 	renewing   bool             // the write at hand is a renewal's
 	taking     bool             // the write at hand is Take's, which reads what it changes
+	late       bool             // a later visit than this one, which is of now, has saved before
 	enough     func() bool      // whether what another request has saved makes a swap needless
 
 	written, deferred bool // by Commit: the store was updated; more updates follow at the end

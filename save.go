@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nestsession/session/internal/deadline"
+	"github.com/nestsession/session/internal/devices"
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/records"
 	"github.com/nestsession/session/store"
@@ -36,7 +37,7 @@ func (s *Session[T]) Save(ctx context.Context) error {
 }
 
 func (s *Session[T]) save(ctx context.Context) error {
-	s.now, s.keepExpiry = s.m.present(), !s.m.policy.saveIsUse()
+	s.now, s.late, s.keepExpiry = s.m.present(), false, !s.m.policy.saveIsUse()
 	switch s.state {
 	case stateNew:
 		if s.superseded {
@@ -80,7 +81,8 @@ func (s *Session[T]) reportSave(ctx context.Context, err error) {
 // compose makes the session's next document, to be stored under key, and the record for it.
 func (s *Session[T]) compose(key string, value *T, body []byte) (*document.Document[T], store.Record, error) {
 	info := document.Meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie, Authenticated: s.authenticated}
-	if s.m.records.Absolute > 0 || s.owner != "" {
+	info.Device = s.m.devices.Next(s.doc.Meta.Device, s.visit())
+	if s.m.records.Absolute > 0 || s.owner != "" || info.Device != nil {
 		info.Created, info.Used = s.created, s.now
 	}
 	if info.Unseen, info.Seen = s.sight(); key != s.key {
@@ -108,6 +110,11 @@ func (s *Session[T]) compose(key string, value *T, body []byte) (*document.Docum
 		return nil, store.Record{}, err
 	}
 	return doc, store.Record{ID: key, Owner: s.owner, Data: doc.Data, Expires: expires.Time(), Version: s.version}, nil
+}
+
+// visit describes this request to [devices.Observer].
+func (s *Session[T]) visit() devices.Visit {
+	return devices.Visit{Request: s.r, Owner: s.owner, StoredOwner: s.storedOwner, Late: s.late, Name: s.named}
 }
 
 // sight returns what the document records about whether a client has come with the id that
@@ -208,6 +215,7 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 			return err
 		}
 		s.m.emit(ctx, Event{Kind: EventConflict, Owner: s.owner}, s.key)
+		s.late, s.now = s.late || s.used > s.now, max(s.now, s.used)
 		if value, body, err = s.replay(); err != nil {
 			return err
 		}
@@ -276,9 +284,9 @@ func (s *Session[T]) saveFollower(ctx context.Context) error {
 // login. The request does not see that session, because others may know the id with which
 // the request came.
 func (s *Session[T]) follow(ctx context.Context, key string) error {
-	if s.ownerMoved || s.settingsChanged {
+	if s.ownerMoved || s.settingsChanged || s.named != nil {
 		s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.key)
-		s.ownerMoved, s.settingsChanged = false, false
+		s.ownerMoved, s.settingsChanged, s.named = false, false, nil
 	}
 	found, key, err := s.m.records.LoadCarried(ctx, key)
 	if records.IsOver(err) {
@@ -287,7 +295,7 @@ func (s *Session[T]) follow(ctx context.Context, key string) error {
 	if err != nil {
 		return records.Failed("loading", err)
 	}
-	t := &Session[T]{m: s.m, r: s.r}
+	t := &Session[T]{m: s.m} // without s.r, which is no visit of that session's client
 	t.secure, t.now = s.secure, s.m.present()
 	t.recorded.Copy(&s.recorded, &s.mu)
 	t.useCookie(s.m.settings(s.r))
