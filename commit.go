@@ -98,7 +98,9 @@ func (s *Session[T]) hasMoreToCommit() bool {
 func (s *Session[T]) pending() bool { return s.touched || s.altered() }
 
 // altered is pending without Touch, which changes nothing that could be lost.
-func (s *Session[T]) altered() bool { return s.recorded.Any() || s.settingsChanged || s.ownerMoved || s.named != nil }
+func (s *Session[T]) altered() bool {
+	return s.recorded.Any() || s.settingsChanged || s.ownerMoved || s.named != nil
+}
 
 func (s *Session[T]) commitNew(ctx context.Context, h http.Header) error {
 	if s.superseded {

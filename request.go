@@ -67,14 +67,13 @@ type base[T any] struct {
 type changes[T any] struct {
 	recorded replay.Changes[T] // by Update
 
-	ownerBefore     string // SetOwner
-	touched         bool
-	settingsChanged bool
-	named           *string // SetDeviceName
-	regenerated     bool
-	loggedIn        bool   // by Login, and not stored since
-	follows         string // the record of the login that has superseded the session, which gets the changes
-	superseded      bool   // another request has made this request's id invalid
+	ownerBefore              string // SetOwner
+	touched, settingsChanged bool
+	named                    *string // SetDeviceName
+	regenerated              bool
+	loggedIn                 bool   // by Login, and not stored since
+	follows                  string // the record of the login that has superseded the session, which gets the changes
+	superseded               bool   // another request has made this request's id invalid
 
 	traced atomic.Bool // the callers that make changes are recorded
 	trace  frames.Trace
