@@ -26,8 +26,8 @@ type Session = session.Session[Account]
 
 // Config configures an [App].
 type Config struct {
-	// Session configures the sessions. New sets its ErrorHandler, Proxy and IsSecure, and adds to
-	// its OnEvent. By default they are in memory.
+	// Session configures the sessions. New sets its Devices, ErrorHandler, Proxy and IsSecure, and
+	// adds to its OnEvent. By default they are in memory.
 	Session session.Config
 
 	// Sharing says whether other applications use the sessions as well. Default: [Alone].
@@ -97,6 +97,7 @@ func New(cfg Config) (*App, error) {
 	if a.devices, err = throttle.NewDevices(cfg.Session.Secrets); err != nil {
 		return nil, err
 	}
+	cfg.Session.Devices = session.Devices{Addresses: true, UserAgents: true, ClientAddress: cfg.Proxies.Address}
 	cfg.Session.Proxy = session.ProxyUnset
 	cfg.Session.IsSecure = cfg.Proxies.Secure
 	cfg.Session.ErrorHandler = a.sessionFailed
