@@ -107,7 +107,8 @@ type Config struct {
 	// minute if the store is a [store.Watcher], 5 seconds otherwise.
 	RecheckInterval time.Duration
 
-	// MaxBytes is the largest size of a stored document, in bytes. Default: 1 MiB.
+	// MaxBytes is the largest size of a stored document, in bytes; what Devices keeps does not
+	// count. Default: 1 MiB.
 	MaxBytes int
 
 	// Rolling sends the cookie with every response, so that every visit moves the expiry in

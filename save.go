@@ -106,7 +106,7 @@ func (s *Session[T]) compose(key string, value *T, body []byte) (*document.Docum
 	if err != nil {
 		return nil, store.Record{}, err
 	}
-	if err := s.m.records.Fits(doc.Data); err != nil {
+	if err := s.m.records.Fits(doc.Data, info.Device); err != nil {
 		return nil, store.Record{}, err
 	}
 	return doc, store.Record{ID: key, Owner: s.owner, Data: doc.Data, Expires: expires.Time(), Version: s.version}, nil

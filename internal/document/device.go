@@ -38,6 +38,12 @@ func (d *Device) size() int {
 	return 128 + len(d.Name) + len(d.UserAgent)
 }
 
+// Len is how many bytes d takes in a document.
+func (d *Device) Len() int {
+	var space [512]byte
+	return len(d.append(space[:0]))
+}
+
 // append writes d as a member of the bookkeeping.
 func (d *Device) append(dst []byte) []byte {
 	if d == nil {
