@@ -57,7 +57,7 @@ func deviceOf(t *testing.T, m *session.Manager[account], owner string) session.D
 func TestDevicesAreOffByDefault(t *testing.T) {
 	t.Parallel()
 	kept := newHooked(t)
-	m, b := newManager[account](t, session.Config{Store: kept, TouchInterval: -1}), newBrowser()
+	m, b := newManager[account](t, session.Config{Store: kept, StoreLimits: session.StoreLimits{TouchInterval: -1}}), newBrowser()
 	visitFrom(m, b, "192.0.2.7", "an agent", logsIn(ownerName))
 	visitFrom(m, b, "198.51.100.7", "another agent", func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
 		if d := s.Device(); d != (session.Device{}) {
@@ -77,7 +77,7 @@ func TestDevicesAreOffByDefault(t *testing.T) {
 // A handler sees the device of the session as it was stored, and after Login as it is now.
 func TestASessionKnowsItsDevice(t *testing.T) {
 	t.Parallel()
-	m, b := newManager[account](t, session.Config{Devices: allOfDevices, TouchInterval: -1}), newBrowser()
+	m, b := newManager[account](t, session.Config{Devices: allOfDevices, StoreLimits: session.StoreLimits{TouchInterval: -1}}), newBrowser()
 	seen := func(want string) handler {
 		return func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
 			t.Helper()
@@ -155,7 +155,7 @@ func TestPromise11_DevicesStayOutOfLogs(t *testing.T) {
 	var log bytes.Buffer
 	var events journal
 	kept := newHooked(t)
-	m, b := newManager[account](t, session.Config{Store: kept, Devices: allOfDevices, TouchInterval: -1, OnEvent: events.add,
+	m, b := newManager[account](t, session.Config{Store: kept, Devices: allOfDevices, StoreLimits: session.StoreLimits{TouchInterval: -1}, OnEvent: events.add,
 		Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}), newBrowser()
 	visitFrom(m, b, "192.0.2.7", "an agent", logsIn(ownerName))
 	visitFrom(m, b, "192.0.2.7", "an agent", func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
@@ -306,7 +306,7 @@ func TestADeviceThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	kept := newHooked(t)
 	var events journal
-	m, b := newManager[account](t, session.Config{Store: kept, Devices: allOfDevices, TouchInterval: -1, OnEvent: events.add}), newBrowser()
+	m, b := newManager[account](t, session.Config{Store: kept, Devices: allOfDevices, StoreLimits: session.StoreLimits{TouchInterval: -1}, OnEvent: events.add}), newBrowser()
 	visitFrom(m, b, "192.0.2.7", "x", logsIn(ownerName))
 	events.take()
 	kept.before = failing("update")

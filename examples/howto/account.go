@@ -10,7 +10,7 @@ type Account struct {
 	Name   string   `json:"name,omitempty"`
 	Admin  bool     `json:"admin,omitempty"`
 	Cart   []string `json:"cart,omitempty"`
-	Acting Acting   `json:"acting,omitzero"`  // an administrator who sees the shop as a user
+	Acting Acting   `json:"acting,omitzero"` // an administrator who sees the shop as a user
 
 	Nickname string `json:"nickname,omitempty"`
 }

@@ -88,7 +88,7 @@ func beginDevices(t *testing.T, env Env, kept session.Devices) *street {
 		return s.stores[len(s.stores)-1]
 	}
 	s.world = begin(t, env, func(c *session.Config) {
-		c.Cookie.MaxAge, c.IdleTimeout, c.TouchInterval = 0, time.Hour, 5*time.Minute
+		c.Cookie.MaxAge, c.IdleTimeout, c.StoreLimits.TouchInterval = 0, time.Hour, 5*time.Minute
 		c.Devices = kept
 	})
 	return s

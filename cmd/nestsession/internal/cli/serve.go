@@ -243,7 +243,7 @@ func (c *serve) session(flags cookieFlags, issuer string, secrets []string, kept
 	cfg.Cookie, cfg.Rolling = flags.cookie(), flags.Rolling
 	cfg.Store, cfg.Logger = kept, log
 	if !kept.Watches {
-		cfg.RecheckInterval = recheckInterval
+		cfg.StoreLimits.RecheckInterval = recheckInterval
 	}
 	return cfg
 }

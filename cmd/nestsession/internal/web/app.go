@@ -26,8 +26,8 @@ type Session = session.Session[Account]
 
 // Config configures an [App].
 type Config struct {
-	// Session configures the sessions. New sets its Devices, ErrorHandler, Proxy and IsSecure, and
-	// adds to its OnEvent. By default they are in memory.
+	// Session configures the sessions. New sets its Devices, ErrorHandler and IsSecure, and adds to
+	// its OnEvent. By default they are in memory.
 	Session session.Config
 
 	// Sharing says whether other applications use the sessions as well. Default: [Alone].
@@ -98,7 +98,6 @@ func New(cfg Config) (*App, error) {
 		return nil, err
 	}
 	cfg.Session.Devices = session.Devices{Addresses: true, UserAgents: true, ClientAddress: cfg.Proxies.Address}
-	cfg.Session.Proxy = session.ProxyUnset
 	cfg.Session.IsSecure = cfg.Proxies.Secure
 	cfg.Session.ErrorHandler = a.sessionFailed
 	if a.sessions, err = session.New[Account](cfg.Session); err != nil {
