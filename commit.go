@@ -30,7 +30,7 @@ func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) e
 		s.headerSent = true
 	}
 	s.catchUp()
-	s.now = s.m.present()
+	s.now, s.late = s.m.present(), false
 	if !s.resend { // otherwise together with the cookie, so that the cookie is the last line
 		s.clearCopies(h)
 	}
@@ -95,13 +95,16 @@ func (s *Session[T]) hasMoreToCommit() bool {
 }
 
 // pending reports whether the request has unsaved changes.
-func (s *Session[T]) pending() bool {
-	return s.recorded.Any() || s.settingsChanged || s.ownerMoved || s.touched
+func (s *Session[T]) pending() bool { return s.touched || s.altered() }
+
+// altered is pending without Touch, which changes nothing that could be lost.
+func (s *Session[T]) altered() bool {
+	return s.recorded.Any() || s.settingsChanged || s.ownerMoved || s.named != nil
 }
 
 func (s *Session[T]) commitNew(ctx context.Context, h http.Header) error {
 	if s.superseded {
-		if s.recorded.Any() || s.settingsChanged || s.ownerMoved {
+		if s.altered() {
 			s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.sent.Key)
 		}
 		s.forget()
@@ -115,7 +118,7 @@ func (s *Session[T]) commitNew(ctx context.Context, h http.Header) error {
 	if err != nil {
 		return err
 	}
-	changed = changed || s.ownerMoved || s.loggedIn || s.regenerated && s.m.policy.storesEmptyRegenerated()
+	changed = changed || s.ownerMoved || s.named != nil || s.loggedIn || s.regenerated && s.m.policy.storesEmptyRegenerated()
 	if !changed && !s.m.saveUninitialized {
 		if s.regenerated {
 			s.expireCookie(h)
@@ -167,7 +170,7 @@ func (s *Session[T]) commitStored(ctx context.Context, h http.Header) error {
 	if err != nil {
 		return err
 	}
-	changed := s.ownerMoved
+	changed := s.ownerMoved || s.named != nil
 	if body != nil && !changed {
 		same, err := s.m.codec.Encodes(s.doc, body)
 		if err != nil {
@@ -261,7 +264,7 @@ func (s *Session[T]) rollBack(ctx context.Context, reason Reason) {
 	if s.state > stateStored || !s.pending() {
 		return
 	}
-	if s.recorded.Any() || s.settingsChanged || s.ownerMoved {
+	if s.altered() {
 		s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: reason}, s.key)
 	}
 	s.forget()
@@ -319,7 +322,7 @@ func (s *Session[T]) taken(ctx context.Context) {
 		}
 		if err != nil {
 			s.reportSave(ctx, err)
-		} else if changed || s.ownerMoved {
+		} else if changed || s.ownerMoved || s.named != nil {
 			s.m.emit(ctx, e, "")
 			s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonHijacked}, "")
 		}
@@ -333,7 +336,7 @@ func (s *Session[T]) close(ctx context.Context, failed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.headerSent, s.over = true, true
-	if !failed && s.state <= stateStored && (s.recorded.Any() || s.settingsChanged || s.ownerMoved) {
+	if !failed && s.state <= stateStored && s.altered() {
 		s.tooLateIn(ctx)
 	}
 }
@@ -407,13 +410,14 @@ func (s *Session[T]) wantsCookie() bool {
 
 // use records the use of the session in the store. If the browser gets its cookie with it,
 // the write is a swap, because a swap shows that no other request has ended the session or
-// logged in. Otherwise this cookie would replace the newer one. If the write fails, no data
-// are lost: the response is sent without the cookie.
+// logged in. Otherwise this cookie would replace the newer one. A swap also stores what is
+// new of the device. If the write fails, no data are lost: the response is sent without the
+// cookie.
 func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error) {
 	d := s.m.outlive(ctx)
 	defer d.End()
 	at, _ := s.ends()
-	if s.outdated() || s.wantsCookie() || s.lifetime.Set && s.m.policy.cookieNeedsWrite() {
+	if s.outdated() || s.wantsCookie() || s.lifetime.Set && s.m.policy.cookieNeedsWrite() || s.m.devices.Moved(s.doc.Meta.Device, s.visit()) {
 		s.enough = func() bool { at, _ := s.ends(); return !s.due(at) && !s.outdated() }
 		err = s.swap(d, value, body)
 		s.enough, s.checked = nil, err == nil

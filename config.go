@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/nestsession/session/store"
@@ -94,7 +95,8 @@ type Config struct {
 	// StoreLimits holds how long the calls of the store may take and how often it is asked.
 	StoreLimits StoreLimits
 
-	// MaxBytes is the largest size of a stored document, in bytes. Default: 1 MiB.
+	// MaxBytes is the largest size of a stored document, in bytes; what Devices keeps does not
+	// count. Default: 1 MiB.
 	MaxBytes int
 
 	// Rolling sends the cookie with every response, so that every visit moves the expiry in
@@ -112,6 +114,10 @@ type Config struct {
 	// ends TLS and sets the header X-Forwarded-Proto, it is [ForwardedHTTPS]. Default: such
 	// a request did not come over HTTPS.
 	IsSecure func(*http.Request) bool
+
+	// Devices says what the bookkeeping of a session keeps of the device that uses it, for a
+	// page "your devices". Default: nothing.
+	Devices Devices
 
 	// Express makes sessions behave as in express-session, one option at a time.
 	// express.Config sets it for an application that shares its sessions with
@@ -179,6 +185,57 @@ type StoreLimits struct {
 	// store publishes no event, so an end is noticed after at most this time. Default: a
 	// minute if the store is a [store.Watcher], 5 seconds otherwise.
 	RecheckInterval time.Duration
+}
+
+// Devices says what the bookkeeping of a session keeps of the device that uses it (see
+// [Device]). The zero value keeps nothing.
+//
+// What is kept is written only together with something else: by a visit that saves the
+// session, or that moves its expiry (see StoreLimits.TouchInterval), in the same write. So
+// it is as precise as LastUsed, and a visit without a stored session writes nothing. Only
+// saves note it if no visit moves the expiry: without an idle timeout, and from when the
+// absolute timeout ends the session first.
+//
+// It is part of the session's record and is deleted with it: at the logout, or when the
+// session expires. Login of another owner and [Manager.UpdateDevices] erase it earlier. What
+// Devices no longer keeps is erased by the session's next write.
+type Devices struct {
+	// Addresses keeps the networks of the first and the last address from which the session
+	// was used. They count from the login with which the session got its owner.
+	Addresses bool
+
+	// IPv4Bits and IPv6Bits are how many bits of an address are kept. 32 and 128 keep whole
+	// addresses. Default: 24 and 48, which say where a device is, but not which one it is.
+	IPv4Bits, IPv6Bits int
+
+	// ClientAddress returns the address of a request's client, for servers behind a proxy. It
+	// must use only header fields that the proxy sets, since a client can send any. If it
+	// returns the zero Addr, the address is unknown and the session keeps the one before.
+	// Default: the address in the request's RemoteAddr.
+	ClientAddress func(*http.Request) netip.Addr
+
+	// UserAgents keeps the User-Agent header of the last use.
+	UserAgents bool
+
+	// MaxUserAgent limits what is kept of the header, in bytes. Default: 256.
+	MaxUserAgent int
+}
+
+// Device is what a session knows of the device that uses it. Config.Devices says which of it
+// is kept. All of it is the client's own word, so it helps users to recognize their devices
+// and proves nothing. A page must escape it.
+type Device struct {
+	// Name is what [Session.SetDeviceName] has set: valid UTF-8 of at most 64 characters that
+	// can be seen. It is kept whatever Config.Devices says.
+	Name string
+
+	// UserAgent is the client's User-Agent header without the characters that cannot be seen:
+	// valid UTF-8 of at most Devices.MaxUserAgent bytes.
+	UserAgent string
+
+	// FirstAddress and LastAddress are networks, such as 192.0.2.0/24, or whole addresses,
+	// such as 192.0.2.7/32. They are not valid if the address is unknown.
+	FirstAddress, LastAddress netip.Prefix
 }
 
 // ExpressOptions are options of express-session that only applications which share sessions

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nestsession/session/cookie"
 	"github.com/nestsession/session/internal/deadline"
+	"github.com/nestsession/session/internal/devices"
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/exchange"
 	"github.com/nestsession/session/internal/ids"
@@ -93,6 +94,7 @@ type core struct {
 
 	ids       ids.Maker
 	exchanges exchange.Manager
+	devices   devices.Observer
 
 	cookie              Cookie
 	overHTTP, overHTTPS Cookie // the same, resolved

@@ -11,6 +11,7 @@ import (
 	"github.com/nestsession/session/cookie"
 	"github.com/nestsession/session/internal/check"
 	"github.com/nestsession/session/internal/deadline"
+	"github.com/nestsession/session/internal/devices"
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/exchange"
 	"github.com/nestsession/session/internal/ids"
@@ -42,7 +43,7 @@ type Manager[T any] struct {
 // instead.
 func New[T any](cfg Config) (*Manager[T], error) {
 	codec, typeErr := document.NewCodec[T](cfg.Express.ReservedKeys, cfg.Express.Rules, document.Cookies{Parse: parseCookie, Write: writeCookie}, document.DefaultCacheBytes)
-	if err := errors.Join(cfg.validate(), typeErr); err != nil {
+	if err := errors.Join(cfg.validate(), devices.Options(cfg.Devices).Check(), typeErr); err != nil {
 		return nil, err
 	}
 	former := cfg.formerCookies()
@@ -65,6 +66,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		firstCookie: cfg.Express.InsecureFirstCookie, keepCookie: cfg.Express.KeepCookie, keepDeadCookie: cfg.Express.KeepDeadCookie,
 		policy: policyOf(&cfg.Express),
 	}}
+	m.devices = devices.Observer{Options: devices.Options(cfg.Devices), Callback: m.exchanges.Callback}
 	m.overHTTP, m.overHTTPS = m.cookie, m.cookie
 	m.overHTTP.resolve(false)
 	m.overHTTPS.resolve(true)

@@ -32,6 +32,20 @@ func (m *Manager[T]) UpdateSession(ctx context.Context, owner, digest string, fn
 	return m.records.UpdateOne(ctx, owner, digest, m.codec.Change(fn))
 }
 
+// UpdateDevices applies fn to the device of each session of an owner on every node, and
+// returns how many it changed: to name a device in a list, which [Info.Digest] finds, or to
+// erase what is kept. It is not a use of the sessions. While Config.Devices keeps it, the next
+// use of a session notes the address and the User-Agent again.
+//
+//	erase := func(_ string, d *session.Device) { *d = session.Device{} }
+//
+// fn may be called several times for a session. Names are cut as in [Session.SetDeviceName].
+// Errors: [ErrNoOwner]; the others of [Manager.UpdateOwner].
+func (m *Manager[T]) UpdateDevices(ctx context.Context, owner string, fn func(digest string, d *Device)) (changed int, err error) {
+	change := func(key string, d *document.Device) { fn(m.ids.Digest(key), (*Device)(d)) }
+	return m.records.UpdateOwner(ctx, owner, m.codec.ChangeDevices(m.devices.Cleaned(change)), nil)
+}
+
 // held returns the sessions that [Manager.UpdateOwner] and [Manager.RevokeOwner] keep.
 func held[T any](sessions []*Session[T]) (keep []records.Kept) {
 	for _, s := range sessions {

@@ -35,6 +35,7 @@ type Info[T any] struct {
 
 	Created  time.Time // zero if not stored; see [Session.Created]
 	LastUsed time.Time // as precise as Config.StoreLimits.TouchInterval; zero if unknown
+	Device   Device    // as far as Config.Devices keeps it
 	Expires  time.Time // if it is not used again; zero: never
 
 	key     string
@@ -105,6 +106,6 @@ func (m *Manager[T]) describe(l *records.Listed) Info[T] {
 	if at.doc.Meta.Created != 0 {
 		info.Created = s.created.Time()
 	}
-	info.LastUsed, info.Expires = s.lastUsed().Time(), s.expires.Time()
+	info.LastUsed, info.Expires, info.Device = s.lastUsed().Time(), s.expires.Time(), s.Device()
 	return info
 }

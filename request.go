@@ -67,14 +67,14 @@ type base[T any] struct {
 type changes[T any] struct {
 	recorded replay.Changes[T] // by Update
 
-	ownerBefore     string // SetOwner
-	touched         bool
-	settingsChanged bool
-	regenerated     bool
-	loggedIn        bool            // by Login, and not stored since
-	follows         string          // the record of the login that has superseded the session, which gets the changes
-	followsWith     document.Opener // opens that record
-	superseded      bool            // another request has made this request's id invalid
+	ownerBefore              string // SetOwner
+	touched, settingsChanged bool
+	named                    *string // SetDeviceName
+	regenerated              bool
+	loggedIn                 bool            // by Login, and not stored since
+	follows                  string          // the record of the login that has superseded the session, which gets the changes
+	followsWith              document.Opener // opens that record
+	superseded               bool            // another request has made this request's id invalid
 
 	traced atomic.Bool // the callers that make changes are recorded
 	trace  frames.Trace
@@ -100,6 +100,7 @@ type progress struct {
 	keepExpiry bool             // the write at hand does not count as use
 	renewing   bool             // the write at hand is a renewal's
 	taking     bool             // the write at hand is Take's, which reads what it changes
+	late       bool             // a later visit than this one, which is of now, has saved before
 	enough     func() bool      // whether what another request has saved makes a swap needless
 
 	written, deferred bool // by Commit: the store was updated; more updates follow at the end

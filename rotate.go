@@ -148,7 +148,7 @@ func (s *Session[T]) moveOnce(ctx context.Context, mv *records.Move) error {
 			return err
 		}
 	}
-	s.now, s.keepExpiry, s.renewing = s.m.present(), false, !mv.Login
+	s.now, s.late, s.keepExpiry, s.renewing = s.m.present(), false, false, !mv.Login
 	if mv.Login {
 		if s.storedOwner != "" && s.storedOwner != mv.Owner {
 			mv.Carry = false

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nestsession/session/internal/deadline"
+	"github.com/nestsession/session/internal/devices"
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/records"
 	"github.com/nestsession/session/store"
@@ -36,7 +37,7 @@ func (s *Session[T]) Save(ctx context.Context) error {
 }
 
 func (s *Session[T]) save(ctx context.Context) error {
-	s.now, s.keepExpiry = s.m.present(), !s.m.policy.saveIsUse()
+	s.now, s.late, s.keepExpiry = s.m.present(), false, !s.m.policy.saveIsUse()
 	switch s.state {
 	case stateNew:
 		if s.superseded {
@@ -81,7 +82,8 @@ func (s *Session[T]) reportSave(ctx context.Context, err error) {
 // id is the one that belongs to key, "" if this request does not know it.
 func (s *Session[T]) compose(key, id string, value *T, body []byte) (*document.Document[T], store.Record, error) {
 	info := document.Meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie, Authenticated: s.authenticated}
-	if s.m.records.Absolute > 0 || s.owner != "" {
+	info.Device = s.m.devices.Next(s.doc.Meta.Device, s.visit())
+	if s.m.records.Absolute > 0 || s.owner != "" || info.Device != nil {
 		info.Created, info.Used = s.created, s.now
 	}
 	as := s.doc.Opener(id)
@@ -109,10 +111,15 @@ func (s *Session[T]) compose(key, id string, value *T, body []byte) (*document.D
 	if err != nil {
 		return nil, store.Record{}, err
 	}
-	if err := s.m.records.Fits(doc.Data); err != nil {
+	if err := s.m.records.Fits(doc.Data, info.Device); err != nil {
 		return nil, store.Record{}, err
 	}
 	return doc, store.Record{ID: key, Owner: s.owner, Data: doc.Data, Expires: expires.Time(), Version: s.version}, nil
+}
+
+// visit describes this request to [devices.Observer].
+func (s *Session[T]) visit() devices.Visit {
+	return devices.Visit{Request: s.r, Owner: s.owner, StoredOwner: s.storedOwner, Late: s.late, Name: s.named}
 }
 
 // sight returns what the document records about whether a client has come with the id that
@@ -213,6 +220,7 @@ func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 			return err
 		}
 		s.m.emit(ctx, Event{Kind: EventConflict, Owner: s.owner}, s.key)
+		s.late, s.now = s.late || s.used > s.now, max(s.now, s.used)
 		if value, body, err = s.replay(); err != nil {
 			return err
 		}
@@ -281,9 +289,9 @@ func (s *Session[T]) saveFollower(ctx context.Context) error {
 // login. The request does not see that session, because others may know the id with which
 // the request came.
 func (s *Session[T]) follow(ctx context.Context, key string, with document.Opener) error {
-	if s.ownerMoved || s.settingsChanged {
+	if s.ownerMoved || s.settingsChanged || s.named != nil {
 		s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.key)
-		s.ownerMoved, s.settingsChanged = false, false
+		s.ownerMoved, s.settingsChanged, s.named = false, false, nil
 	}
 	found, key, with, err := s.m.records.LoadCarried(ctx, key, with)
 	if records.IsOver(err) || errors.Is(err, ErrSealed) {
@@ -292,7 +300,7 @@ func (s *Session[T]) follow(ctx context.Context, key string, with document.Opene
 	if err != nil {
 		return records.Failed("loading", err)
 	}
-	t := &Session[T]{m: s.m, r: s.r}
+	t := &Session[T]{m: s.m} // without s.r, which is no visit of that session's client
 	t.secure, t.now = s.secure, s.m.present()
 	t.recorded.Copy(&s.recorded, &s.mu)
 	t.useCookie(s.m.settings(s.r))

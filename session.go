@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nestsession/session/internal/deadline"
+	"github.com/nestsession/session/internal/devices"
 	"github.com/nestsession/session/internal/frames"
 	"github.com/nestsession/session/internal/lifetime"
 	"github.com/nestsession/session/internal/verified"
@@ -168,9 +169,30 @@ func (s *Session[T]) AuthenticatedAt() time.Time {
 	return s.authenticated.Time()
 }
 
+// Device returns what the session knows of its device: what was stored last, with the name
+// that this request has set. It is the zero value if nothing is kept.
+func (s *Session[T]) Device() Device {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Device(devices.Named(s.doc.Meta.Device, s.named))
+}
+
+// SetDeviceName gives the session's device a name that its user recognizes, such as "work
+// laptop". Characters that cannot be seen are left out, and what follows the 64th is cut off.
+// "" removes the name. It is saved with the data. Renew and Login keep it, except for another
+// owner.
+func (s *Session[T]) SetDeviceName(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if name = devices.Name(name); s.state <= stateStored && name != devices.Named(s.doc.Meta.Device, s.named).Name {
+		s.changing()
+		s.named = &name
+	}
+}
+
 // Created returns the time at which the session began; Renew does not change it. It is the
-// zero time if the session has no owner and Config.AbsoluteTimeout is off, since then the
-// time is not stored.
+// zero time if the session has no owner, Config.AbsoluteTimeout is off, and nothing of the
+// device is kept, since then the time is not stored.
 func (s *Session[T]) Created() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,6 +17,8 @@ func (a *App) Routes() http.Handler {
 	mux.HandleFunc("GET /devices", a.ForUsers(a.Devices))
 	mux.HandleFunc("POST /devices/logout", a.ForUsers(a.LogoutDevice))
 	mux.HandleFunc("POST /devices/logout-others", a.ForUsers(a.LogoutOthers))
+	mux.HandleFunc("POST /devices/name", a.ForUsers(a.NameDevice))
+	mux.HandleFunc("POST /devices/erase", a.ForUsers(a.EraseDevices))
 	mux.HandleFunc("POST /nickname", a.ForUsers(a.SetNickname))
 	mux.HandleFunc("POST /act-as", a.ForUsers(a.ActAs))
 	mux.HandleFunc("POST /act-as-myself", a.ForUsers(a.ActAsMyself))

@@ -99,7 +99,7 @@ func (c *Codec[T]) Cached() (documents, bytes int) { return c.cache.Count() }
 
 // size is about what a document takes in memory.
 func (c *Codec[T]) size(d *Document[T]) int {
-	n := int(unsafe.Sizeof(*d)) + len(d.entry.Key) + cap(d.Data) + len(d.Meta.Owner)
+	n := int(unsafe.Sizeof(*d)) + len(d.entry.Key) + cap(d.Data) + len(d.Meta.Owner) + d.Meta.Device.size()
 	n += c.copier.Size(reflect.ValueOf(&d.Value).Elem(), len(d.Data)) - int(unsafe.Sizeof(d.Value))
 	if coded := d.coded.Load(); coded != nil {
 		n += cap(*coded)

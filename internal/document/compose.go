@@ -38,8 +38,7 @@ func (c *Codec[T]) Compose(base *Document[T], key string, value *T, body, cookie
 
 // Rewrite is the text of base with body in place of its value, and all else as it stands.
 func (c *Codec[T]) Rewrite(base *Document[T], body []byte) ([]byte, error) {
-	data := append([]byte(`{"`+cookieKey+`":`), jsontext.Find(base.Data, cookieKey)...)
-	data, _, err := c.appendData(data, base, body)
+	data, err := c.withoutMeta(base, body)
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +46,13 @@ func (c *Codec[T]) Rewrite(base *Document[T], body []byte) ([]byte, error) {
 		data = append(append(data, `,"`+metaKey+`":`...), text...)
 	}
 	return append(data, '}'), nil
+}
+
+// withoutMeta is Rewrite up to the bookkeeping.
+func (c *Codec[T]) withoutMeta(base *Document[T], body []byte) ([]byte, error) {
+	data := append([]byte(`{"`+cookieKey+`":`), jsontext.Find(base.Data, cookieKey)...)
+	data, _, err := c.appendData(data, base, body)
+	return data, err
 }
 
 // appendData writes the members of a document that are not the library's: those of base,

@@ -28,6 +28,7 @@ type Meta struct {
 	Authenticated Instant `json:"authenticated,omitempty"` // by Login
 	Owner         string  `json:"owner,omitempty"`
 	OwnCookie     bool    `json:"ownCookie,omitempty"` // the session set its own cookie
+	Device        *Device `json:"device,omitempty"`    // never changed in place
 
 	// Of a session that Renew has given a new id:
 	Unseen bool    `json:"unseen,omitempty"` // no request has come with it yet
@@ -90,7 +91,7 @@ func (m *Meta) room() int {
 	if *m == (Meta{}) {
 		return 0
 	}
-	return 128 + len(m.Owner) + len(m.Successor) + len(m.NewID) + len(m.Sealed)
+	return 128 + len(m.Owner) + len(m.Successor) + len(m.NewID) + len(m.Sealed) + m.Device.size()
 }
 
 // append writes the bookkeeping of the record under key as the last member of a
@@ -133,6 +134,11 @@ func (m *Meta) parse(text []byte) (end int) {
 			i, ok = m.Until.parse(text, i)
 		case "owner":
 			i, ok = parseText(&m.Owner, text, i)
+		case "device":
+			if m.Device == nil {
+				m.Device = new(Device)
+			}
+			i, ok = m.Device.parse(text, i)
 		case "successor":
 			i, ok = parseText(&m.Successor, text, i)
 		case "newID":
@@ -201,6 +207,9 @@ func parseFlag(dst *bool, text []byte, at int) (end int, ok bool) {
 // when they are opened.
 func (m *Meta) own() {
 	m.Owner, m.Successor, m.NewID, m.MAC = strings.Clone(m.Owner), strings.Clone(m.Successor), strings.Clone(m.NewID), ""
+	if d := m.Device; d != nil {
+		d.Name, d.UserAgent = strings.Clone(d.Name), strings.Clone(d.UserAgent)
+	}
 }
 
 // onlyEnded reports whether the record says nothing but that its session is over,
@@ -230,6 +239,7 @@ func (m *Meta) appendMembers(dst []byte) []byte {
 	moment(`,"authenticated":`, m.Authenticated)
 	text(`,"owner":`, m.Owner)
 	flag(`,"ownCookie":true`, m.OwnCookie)
+	dst = m.Device.append(dst)
 	flag(`,"unseen":true`, m.Unseen)
 	moment(`,"seen":`, m.Seen)
 	text(`,"successor":`, m.Successor)

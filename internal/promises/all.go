@@ -17,6 +17,7 @@ func All(t *testing.T, env Env) {
 		{"Promise18_WhatCannotComeBackIsRefused", ComesBackOrIsRefused},
 		{"Promise19_APanickingHandlerSavesNothing", PanicSavesNothing},
 		{"Promise20_BookkeepingIsAuthenticated", BookkeepingIsAuthenticated},
+		{"Devices", Devices},
 	} {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()

@@ -68,3 +68,8 @@ func TestPromise20_BookkeepingIsAuthenticated(t *testing.T) {
 	t.Parallel()
 	both(t, BookkeepingIsAuthenticated)
 }
+
+func TestDevices(t *testing.T) {
+	t.Parallel()
+	both(t, Devices)
+}

@@ -71,7 +71,7 @@ func (r *Records) update(ctx context.Context, l *Listed, owner string, change Ch
 		if next.Data, err = change(l.Doc); next.Data == nil || err != nil {
 			return false, err
 		}
-		if err := r.Fits(next.Data); err != nil {
+		if err := r.Fits(next.Data, l.Doc.Bookkeeping().Device); err != nil {
 			return false, err
 		}
 		_, err := r.Store.Update(d, next)

@@ -24,7 +24,7 @@ func TestRootModuleNeedsNoOther(t *testing.T) {
 
 // mayImport says which packages of ours those of the root module may import.
 var mayImport = map[string][]string{
-	"":                  {"cookie", "store", "store/memstore", "internal/check", "internal/clone", "internal/deadline", "internal/document", "internal/exchange", "internal/frames", "internal/ids", "internal/jar", "internal/jsontext", "internal/lifetime", "internal/records", "internal/replay", "internal/report", "internal/verified"},
+	"":                  {"cookie", "store", "store/memstore", "internal/check", "internal/clone", "internal/deadline", "internal/devices", "internal/document", "internal/exchange", "internal/frames", "internal/ids", "internal/jar", "internal/jsontext", "internal/lifetime", "internal/records", "internal/replay", "internal/report", "internal/verified"},
 	"cookie":            {},
 	"store":             {},
 	"express":           {"", "cookie"},
@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 	"internal/clone":    {"internal/jsontext"},
 	"internal/crew":     {},
 	"internal/deadline": {},
+	"internal/devices":  {"internal/check", "internal/document"},
 	"internal/digest":   {"store"},
 	"internal/document": {"internal/clone", "internal/jsontext", "internal/recent", "internal/sealed"},
 	"internal/exchange": {"internal/frames", "internal/once"},

@@ -27,7 +27,7 @@ type Session = session.Session[Account]
 
 // Config configures an [App].
 type Config struct {
-	// Session configures the sessions. New sets its ErrorHandler and IsSecure, and adds to
+	// Session configures the sessions. New sets its Devices, ErrorHandler and IsSecure, and adds to
 	// its OnEvent. By default they are in memory.
 	Session session.Config
 
@@ -109,6 +109,7 @@ func New(cfg Config) (*App, error) {
 	if a.devices, err = throttle.NewDevices(cfg.Session.Secrets); err != nil {
 		return nil, err
 	}
+	cfg.Session.Devices = session.Devices{Addresses: true, UserAgents: true, ClientAddress: cfg.Proxies.Address}
 	cfg.Session.IsSecure = cfg.Proxies.Secure
 	cfg.Session.ErrorHandler = a.sessionFailed
 	if a.sessions, err = session.New[Account](cfg.Session); err != nil {
