@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -53,6 +54,14 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // on [Store.Close]. If there is no file, the store is empty. Only one process at a time may
 // use the file: end the old one before the new one begins.
 //
+// Between two snapshots each change is appended to a journal, a file beside the snapshot
+// whose name goes on with ".journal." and a number, before the call returns. So a process that
+// is killed loses no change, and no session is live after that which was ended. The journal is
+// not synced for each change: if the machine crashes, the changes of the last seconds are
+// lost, and a session that was ended in these seconds is live again. If a change cannot be
+// written, the snapshot is removed, an error is logged, and a crash before the next snapshot ends
+// all sessions; if it cannot be removed either, the call returns an error.
+//
 // The file is replaced as a whole, and only its owner may read it (mode 0600). A file that is
 // damaged, that another program wrote, or that a newer version of this package wrote is not
 // used at all: Open returns an error that says what to do. Open returns [store.ErrFull] if
@@ -64,20 +73,31 @@ func Open(file string, c Config) (*Store, error) {
 		s.saves.file = "" // Close must not replace it
 		return nil, errors.Join(err, s.Close())
 	}
-	if s.saves.interval > 0 {
-		s.saves.schedule(s, (*Store).saveAndSchedule)
-	} else if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		s.saves.file = ""
-		return nil, errors.Join(fmt.Errorf("memstore: the restored snapshot cannot be removed: %w", err), s.Close())
+	j := s.saves.journal
+	if s.saves.interval < 0 {
+		if err := j.removeAll(); err != nil {
+			s.saves.file = ""
+			return nil, errors.Join(fmt.Errorf("memstore: the restored snapshot cannot be removed: %w", err), s.Close())
+		}
+		return s, nil
 	}
+	size := j.size
+	if _, err := j.rotate(); err != nil {
+		s.saves.file = ""
+		return nil, errors.Join(fmt.Errorf("memstore: journal: %w", err), s.Close())
+	}
+	j.size = size // of the earlier ones, which are kept until the next snapshot
+	s.journal = j
+	s.saves.schedule(s, (*Store).saveAndSchedule)
 	return s, nil
 }
 
 // saver writes snapshots from time to time.
 type saver struct {
 	alarm
-	file   string // "": none
-	logger *slog.Logger
+	file    string // "": none
+	logger  *slog.Logger
+	journal *journal
 
 	writing sync.Mutex
 }
@@ -90,6 +110,7 @@ func (w *saver) init(file string, c Config) {
 	if w.logger == nil {
 		w.logger = slog.Default()
 	}
+	w.journal = &journal{snapshot: file, logger: w.logger, hasten: w.hasten, most: leastJournal}
 }
 
 func (s *Store) saveAndSchedule() {
@@ -107,7 +128,8 @@ func (s *Store) saveAndSchedule() {
 // errNoFile is what WriteSnapshot returns for a store that New made.
 var errNoFile = errors.New("memstore: the store has no file for a snapshot: make it with Open")
 
-// WriteSnapshot writes all live sessions to the file of [Open] now. Requests go on meanwhile:
+// WriteSnapshot writes all live sessions to the file of [Open] now. If
+// [Config.SnapshotInterval] is negative, a crash after it brings them back as they are now. Requests go on meanwhile:
 // a session that is written, touched or deleted at the same time is in the file as it was before or
 // after. If there is an error, the file is as it was before.
 func (s *Store) WriteSnapshot(ctx context.Context) error {
@@ -130,6 +152,12 @@ func (s *Store) save(ctx context.Context, closed bool) (err error) {
 			err = fmt.Errorf("memstore: snapshot: %w", err)
 		}
 	}()
+	number := math.MaxInt
+	if !closed && w.interval > 0 {
+		if number, err = w.journal.rotate(); err != nil {
+			return err
+		}
+	}
 	temporary := w.file + ".tmp"
 	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -139,12 +167,16 @@ func (s *Store) save(ctx context.Context, closed bool) (err error) {
 		return err
 	}
 	err = s.writeTo(ctx, f, closed)
+	var size int64
+	if err == nil {
+		size, err = f.Seek(0, io.SeekCurrent)
+	}
 	if err == nil {
 		err = f.Sync()
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
-		err = os.Rename(temporary, w.file)
+		err = w.journal.replace(temporary, size, closed || w.interval < 0)
 	}
 	if err != nil {
 		_ = os.Remove(temporary)
@@ -156,6 +188,7 @@ func (s *Store) save(ctx context.Context, closed bool) (err error) {
 		_ = folder.Sync()
 		_ = folder.Close()
 	}
+	_ = w.journal.removeBefore(number) // to replay them once more does no harm
 	return nil
 }
 
@@ -236,7 +269,7 @@ func (sh *shard) appendPage(b []byte, cur *cursor, now int64, closed bool) (_ []
 		}
 		b = appendTime(b, sh.expires(slot))
 		b = binary.AppendUvarint(b, uint64(sh.slots.version(slot)))
-		b = binary.AppendVarint(b, sh.slots.used(slot)<<10+sh.store.epoch)
+		b = binary.AppendVarint(b, sh.store.usedAt(sh.slots.used(slot)))
 		if v := sh.view(slot); v.heap == nil {
 			b = appendPart(append(b, asLogged), sh.log.bytes(sh.slots.place(slot))[:v.n])
 		} else {
@@ -262,31 +295,44 @@ func appendTime(b []byte, t time.Time) []byte {
 	return binary.AppendUvarint(binary.AppendVarint(append(b, 1), t.Unix()), uint64(t.Nanosecond()))
 }
 
-// restore reads the file, if there is one.
+// restore reads the file, if there is one, and the journals.
 func (s *Store) restore() error {
-	name := s.saves.file
-	f, err := os.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	journals, err := s.saves.journal.numbers()
 	if err != nil {
+		return fmt.Errorf("memstore: journal: %w", err)
+	}
+	now, asOf := s.clock.now(), int64(past)
+	if len(journals) == 0 {
+		asOf = now
+	}
+	switch f, err := os.Open(s.saves.file); {
+	case err == nil:
+		defer f.Close()
+		if err := s.readFrom(f, asOf, now); err != nil {
+			return s.saves.explain(s.saves.file, "snapshot", err)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("memstore: snapshot: %w", err)
 	}
-	defer f.Close()
-	err = s.readFrom(f)
-	switch {
-	case err == nil:
+	if len(journals) == 0 {
 		return nil
-	case errors.Is(err, errForeign):
-		return fmt.Errorf("memstore: %s is not a snapshot of sessions: name another file", name)
-	case errors.Is(err, errNewer):
-		return fmt.Errorf("memstore: a newer version of this package wrote the snapshot %s: use that version, or remove the file and begin without its sessions", name)
-	case errors.Is(err, store.ErrFull):
-		return fmt.Errorf("memstore: the snapshot %s has more sessions than Config.MaxSessions and Config.MaxBytes allow: raise them, or let Config.AtLimit evict sessions: %w", name, err)
-	case errors.Is(err, errDamaged), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return fmt.Errorf("memstore: the snapshot %s is damaged, and nothing of it is used: take an older copy of it, or remove the file and begin without its sessions", name)
 	}
-	return fmt.Errorf("memstore: the snapshot %s cannot be read: %w", name, err)
+	return s.replay(journals, now)
+}
+
+// explain says what to do about a file that was not restored.
+func (w *saver) explain(name, what string, err error) error {
+	switch {
+	case errors.Is(err, errForeign):
+		return fmt.Errorf("memstore: %s is not a %s of sessions: name another file", name, what)
+	case errors.Is(err, errNewer):
+		return fmt.Errorf("memstore: a newer version of this package wrote the %s %s: use that version, or remove %s* and begin without its sessions", what, name, w.file)
+	case errors.Is(err, store.ErrFull):
+		return fmt.Errorf("memstore: the %s %s has more sessions than Config.MaxSessions and Config.MaxBytes allow: raise them, or let Config.AtLimit evict sessions: %w", what, name, err)
+	case errors.Is(err, errDamaged), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return fmt.Errorf("memstore: the %s %s is damaged, and nothing of it is used: take an older copy of %s*, or remove them and begin without their sessions", what, name, w.file)
+	}
+	return fmt.Errorf("memstore: the %s %s cannot be read: %w", what, name, err)
 }
 
 var (
@@ -295,7 +341,7 @@ var (
 	errDamaged = errors.New("damaged")
 )
 
-func (s *Store) readFrom(f io.Reader) error {
+func (s *Store) readFrom(f io.Reader, asOf, now int64) error {
 	in := bufio.NewReaderSize(f, blockSize)
 	head := make([]byte, len(snapshotName)+len(snapshotVersion))
 	if _, err := io.ReadFull(in, head[:len(snapshotName)]); err != nil || string(head[:len(snapshotName)]) != snapshotName {
@@ -308,7 +354,7 @@ func (s *Store) readFrom(f io.Reader) error {
 	if string(version) != snapshotVersion {
 		return errNewer
 	}
-	work := newRestorers(s)
+	work := newRestorers(s, asOf, now)
 	err := readBlocks(in, work.take, func(count, last uint64, dict []byte) error {
 		if restored, err := work.wait(); err != nil || restored != count {
 			return cmp.Or(err, errDamaged)
@@ -370,15 +416,15 @@ type restorers struct {
 	err   error
 }
 
-func newRestorers(s *Store) *restorers {
+// newRestorers returns restorers of what expires after asOf.
+func newRestorers(s *Store, asOf, now int64) *restorers {
 	const most = 4
 	w := &restorers{blocks: make(chan []byte, most)}
 	w.end = sync.OnceFunc(func() { close(w.blocks) })
-	now := s.clock.now()
 	for range min(runtime.GOMAXPROCS(0), most) {
 		w.done.Go(func() {
 			for b := range w.blocks {
-				count, err := s.restoreBlock(b, now)
+				count, err := s.restoreBlock(b, asOf, now)
 				w.mu.Lock()
 				w.count += count
 				w.err = cmp.Or(w.err, err)
@@ -455,9 +501,9 @@ func (p *parts) time() time.Time {
 	return time.Unix(seconds, int64(p.uvarint()%uint64(time.Second)))
 }
 
-// restoreBlock adds the records of a block, but not those that have expired, and returns their
+// restoreBlock adds the records of a block, but not those that had expired, and returns their
 // number, with those.
-func (s *Store) restoreBlock(b []byte, now int64) (count uint64, err error) {
+func (s *Store) restoreBlock(b []byte, asOf, now int64) (count uint64, err error) {
 	for p := (parts{b: b}); len(p.b) > 0; count++ {
 		e := encoded{expires: p.time()}
 		e.due = deadline(e.expires)
@@ -466,7 +512,7 @@ func (s *Store) restoreBlock(b []byte, now int64) (count uint64, err error) {
 		if p.failed || version == 0 || version > max48 {
 			return count, errDamaged
 		}
-		if e.due <= now {
+		if e.due <= asOf {
 			continue
 		}
 		if err := s.restoreRecord(&e, size, version, used, now); err != nil {
