@@ -24,7 +24,8 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// A snapshot is a line of text, blocks, and a last block. A block is its length, its checksum
+// A snapshot is a line of text, a block with about how many records follow, blocks of records, and a
+// last block. A block is its length, its checksum
 // and its contents, which begin with a byte that says what they are. The last block has the
 // number of records, the last version, a checksum of all checksums, and the dictionary with
 // which documents are packed: a file that ends early, or in which blocks are missing, is
@@ -33,6 +34,7 @@ const (
 	snapshotName    = "nest session snapshot "
 	snapshotVersion = "1\n"
 
+	sizesBlock   = 'n'
 	recordsBlock = 'r'
 	lastBlock    = 'e'
 
@@ -196,6 +198,11 @@ func (s *Store) writeTo(ctx context.Context, f io.Writer, closed bool) error {
 	if _, err := io.WriteString(f, snapshotName+snapshotVersion); err != nil {
 		return err
 	}
+	sizes := s.appendSizes(newBlock(sizesBlock))
+	seal(sizes)
+	if _, err := f.Write(sizes); err != nil {
+		return err
+	}
 	var count uint64
 	var chain uint32
 	block := newBlock(recordsBlock)
@@ -238,6 +245,33 @@ func (s *Store) writeTo(ctx context.Context, f io.Writer, closed bool) error {
 	seal(block)
 	_, err := f.Write(block)
 	return err
+}
+
+// appendSizes appends the number of records, and of those with an owner.
+func (s *Store) appendSizes(b []byte) []byte {
+	var all, owned uint64
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		all, owned = all+uint64(sh.ids.n), owned+uint64(sh.owners.n)
+		sh.mu.Unlock()
+	}
+	return binary.AppendUvarint(binary.AppendUvarint(b, all), owned)
+}
+
+// expect makes room in the tables, so that they need not grow while the records are restored.
+func (s *Store) expect(all, owned uint64) {
+	share := func(n uint64) uint32 {
+		n /= uint64(len(s.shards))
+		return uint32(min(n+4*uint64(math.Sqrt(float64(n))), 1<<24)) // most shards have no more
+	}
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		sh.ids.expect(share(all))
+		sh.owners.expect(share(owned))
+		sh.mu.Unlock()
+	}
 }
 
 func newBlock(kind byte) []byte { return append(make([]byte, headerSize, blockSize+blockSize/4), kind) }
@@ -341,7 +375,7 @@ var (
 	errDamaged = errors.New("damaged")
 )
 
-func (s *Store) readFrom(f io.Reader, asOf, now int64) error {
+func (s *Store) readFrom(f *os.File, asOf, now int64) error {
 	in := bufio.NewReaderSize(f, blockSize)
 	head := make([]byte, len(snapshotName)+len(snapshotVersion))
 	if _, err := io.ReadFull(in, head[:len(snapshotName)]); err != nil || string(head[:len(snapshotName)]) != snapshotName {
@@ -354,8 +388,17 @@ func (s *Store) readFrom(f io.Reader, asOf, now int64) error {
 	if string(version) != snapshotVersion {
 		return errNewer
 	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	most := uint64(min(info.Size()/leastRecord, s.limits.maxSessions))
+	sizes := func(b []byte) {
+		p := parts{b: b}
+		s.expect(min(p.uvarint(), most), min(p.uvarint(), most))
+	}
 	work := newRestorers(s, asOf, now)
-	err := readBlocks(in, work.take, func(count, last uint64, dict []byte) error {
+	err = readBlocks(in, sizes, work.take, func(count, last uint64, dict []byte) error {
 		if restored, err := work.wait(); err != nil || restored != count {
 			return cmp.Or(err, errDamaged)
 		}
@@ -367,9 +410,12 @@ func (s *Store) readFrom(f io.Reader, asOf, now int64) error {
 	return cmp.Or(err, failed)
 }
 
-// readBlocks calls records with the contents of each block of records, and then end with the
+// leastRecord is how many bytes a record takes in the file at least.
+const leastRecord = 8
+
+// readBlocks calls sizes and records with the contents of each such block, and then end with the
 // number of records, the last version and the dictionary that the file says.
-func readBlocks(in *bufio.Reader, records func([]byte), end func(count, version uint64, dict []byte) error) error {
+func readBlocks(in *bufio.Reader, sizes, records func([]byte), end func(count, version uint64, dict []byte) error) error {
 	var chain uint32
 	for {
 		var header [headerSize]byte
@@ -388,6 +434,8 @@ func readBlocks(in *bufio.Reader, records func([]byte), end func(count, version 
 			return errDamaged
 		}
 		switch b[0] {
+		case sizesBlock:
+			sizes(b[1:])
 		case recordsBlock:
 			records(b[1:])
 			chain = crc32.Update(chain, castagnoli, header[4:])
@@ -423,13 +471,21 @@ func newRestorers(s *Store, asOf, now int64) *restorers {
 	w.end = sync.OnceFunc(func() { close(w.blocks) })
 	for range min(runtime.GOMAXPROCS(0), most) {
 		w.done.Go(func() {
+			r := restorer{store: s, asOf: asOf, now: now}
+			var count uint64
+			var err error
 			for b := range w.blocks {
-				count, err := s.restoreBlock(b, asOf, now)
-				w.mu.Lock()
-				w.count += count
-				w.err = cmp.Or(w.err, err)
-				w.mu.Unlock()
+				if err == nil {
+					var n uint64
+					n, err = r.parse(b)
+					count += n
+				}
 			}
+			err = cmp.Or(err, r.flush())
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.count += count
+			w.err = cmp.Or(w.err, err)
 		})
 	}
 	return w
@@ -501,25 +557,74 @@ func (p *parts) time() time.Time {
 	return time.Unix(seconds, int64(p.uvarint()%uint64(time.Second)))
 }
 
-// restoreBlock adds the records of a block, but not those that had expired, and returns their
-// number, with those.
-func (s *Store) restoreBlock(b []byte, asOf, now int64) (count uint64, err error) {
+// restorer adds records. It collects those of several blocks and adds them shard by shard: the
+// file has them in an order that is any for this store, and each shard's memory is another.
+type restorer struct {
+	store     *Store
+	asOf, now int64
+
+	bytes   int // of the blocks
+	records []pending
+	order   []int32 // of records
+	ends    []int32 // in order, of each shard's
+}
+
+type pending struct {
+	encoded
+	size    int64
+	version store.Version
+	used    int64
+}
+
+// restoredAtOnce is how many bytes of blocks a restorer collects.
+const restoredAtOnce = 4 << 20
+
+// parse takes the records of a block, but not those that had expired, and returns their number,
+// with those.
+func (r *restorer) parse(b []byte) (count uint64, err error) {
 	for p := (parts{b: b}); len(p.b) > 0; count++ {
 		e := encoded{expires: p.time()}
 		e.due = deadline(e.expires)
-		version, used := store.Version(p.uvarint()), s.use(p.varint())
-		size := p.record(s, &e)
+		version, used := store.Version(p.uvarint()), r.store.use(p.varint())
+		size := p.record(r.store, &e)
 		if p.failed || version == 0 || version > max48 {
 			return count, errDamaged
 		}
-		if e.due <= asOf {
-			continue
-		}
-		if err := s.restoreRecord(&e, size, version, used, now); err != nil {
-			return count, err
+		if e.due > r.asOf {
+			r.records = append(r.records, pending{e, size, version, used})
 		}
 	}
-	return count, nil
+	if r.bytes += len(b); r.bytes >= restoredAtOnce {
+		err = r.flush()
+	}
+	return count, err
+}
+
+// flush adds the records.
+func (r *restorer) flush() error {
+	shards := len(r.store.shards)
+	r.ends = append(r.ends[:0], make([]int32, shards+1)...)
+	for i := range r.records {
+		r.ends[r.records[i].key.hash&r.store.mask+1]++
+	}
+	for i := range shards {
+		r.ends[i+1] += r.ends[i]
+	}
+	r.order = append(r.order[:0], make([]int32, len(r.records))...)
+	for i := range r.records {
+		at := &r.ends[r.records[i].key.hash&r.store.mask]
+		r.order[*at] = int32(i)
+		*at++
+	}
+	for _, i := range r.order {
+		e := &r.records[i]
+		if err := r.store.restoreRecord(&e.encoded, e.size, e.version, e.used, r.now); err != nil {
+			return err
+		}
+	}
+	clear(r.records)
+	r.records, r.bytes = r.records[:0], 0
+	return nil
 }
 
 // record reads id, owner and data into e, and returns what the record counts.
