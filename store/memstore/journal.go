@@ -231,6 +231,8 @@ func (j *journal) replace(temporary string, size int64, closed bool) error {
 
 // close ends the journal when no call changes the store any more.
 func (j *journal) close() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	if j.file != nil {
 		_ = j.file.Close()
 		j.file = nil

@@ -267,7 +267,6 @@ func (s *Store) Close() (err error) {
 	}
 	if s.saves.file != "" {
 		err = s.save(context.Background(), true)
-		s.saves.journal.close()
 	}
 	for i := range s.shards {
 		s.shards[i].empty()

@@ -91,6 +91,9 @@ func Open(file string, c Config) (*Store, error) {
 	j.size = size // of the earlier ones, which are kept until the next snapshot
 	s.journal = j
 	s.saves.schedule(s, (*Store).saveAndSchedule)
+	if size > j.most {
+		s.saves.hasten()
+	}
 	return s, nil
 }
 
@@ -155,7 +158,12 @@ func (s *Store) save(ctx context.Context, closed bool) (err error) {
 		}
 	}()
 	number := math.MaxInt
-	if !closed && w.interval > 0 {
+	switch {
+	case closed:
+		w.journal.close()
+	case s.closed.Load():
+		return store.ErrClosed
+	case w.interval > 0:
 		if number, err = w.journal.rotate(); err != nil {
 			return err
 		}
@@ -392,6 +400,7 @@ func (s *Store) readFrom(f *os.File, asOf, now int64) error {
 	if err != nil {
 		return err
 	}
+	s.saves.journal.most = max(info.Size(), leastJournal)
 	most := uint64(min(info.Size()/leastRecord, s.limits.maxSessions))
 	sizes := func(b []byte) {
 		p := parts{b: b}
