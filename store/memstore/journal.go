@@ -105,10 +105,7 @@ func (j *journal) end(b []byte) error {
 	if j.file == nil {
 		return j.invalidate()
 	}
-	binary.LittleEndian.PutUint32(b, uint32(len(b)-entryHeader))
-	binary.LittleEndian.PutUint32(b[4:], crc32.Checksum(b[entryHeader:], castagnoli))
-	binary.LittleEndian.PutUint32(b[8:], crc32.Checksum(b[:8], castagnoli))
-	if _, err := j.file.Write(b); err != nil {
+	if _, err := j.file.Write(finished(b)); err != nil {
 		// The entry may be there in part, so no other may follow it.
 		_ = j.file.Close()
 		j.file, j.failed = nil, err
@@ -119,6 +116,14 @@ func (j *journal) end(b []byte) error {
 		j.hasten()
 	}
 	return nil
+}
+
+// finished sets the header of an entry.
+func finished(b []byte) []byte {
+	binary.LittleEndian.PutUint32(b, uint32(len(b)-entryHeader))
+	binary.LittleEndian.PutUint32(b[4:], crc32.Checksum(b[entryHeader:], castagnoli))
+	binary.LittleEndian.PutUint32(b[8:], crc32.Checksum(b[:8], castagnoli))
+	return b
 }
 
 // invalidate removes the snapshot if a change could not be written: without it a crash logs
