@@ -46,7 +46,13 @@ func (c *core) resolve(k *Cookie, secure bool) *Cookie {
 
 // secure reports whether the request came over an encrypted connection.
 func (c *core) secure(r *http.Request) bool {
-	return r.TLS != nil || c.isSecure != nil && c.isSecure(c.exchanges.Callback(r))
+	switch {
+	case r.TLS != nil || c.isSecure == nil:
+		return r.TLS != nil
+	case c.forwarded:
+		return ForwardedHTTPS(r)
+	}
+	return c.isSecure(c.exchanges.Callback(r))
 }
 
 // emit reports an event to Config.OnEvent and to the log. key is the session's key in the
@@ -101,6 +107,7 @@ type core struct {
 
 	cookieFunc                         func(*http.Request) Cookie
 	isSecure                           func(*http.Request) bool
+	forwarded                          bool // isSecure is ForwardedHTTPS, which needs no copy of the request
 	onEvent                            func(context.Context, Event)
 	logger                             *slog.Logger
 	idle, touchEvery                   time.Duration

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"reflect"
 
 	"github.com/nestsession/session/cookie"
 	"github.com/nestsession/session/internal/check"
@@ -59,7 +60,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	m := &Manager[T]{codec: codec, core: core{
 		signer: signer, former: former, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
 		ids:      ids.Maker{Name: cfg.Name, Signer: signer, Seal: codec.Seal, Scope: cfg.Scope, Plain: cfg.Express.InsecurePlainIDs},
-		isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, exchanges: exchange.Manager{ErrorHandler: cfg.ErrorHandler},
+		isSecure: cfg.IsSecure, forwarded: reflect.ValueOf(cfg.IsSecure).Pointer() == reflect.ValueOf(ForwardedHTTPS).Pointer(), onEvent: cfg.OnEvent, exchanges: exchange.Manager{ErrorHandler: cfg.ErrorHandler},
 		logger: cmp.Or(cfg.Logger, slog.Default()), idle: cfg.IdleTimeout,
 		touchEvery: cfg.StoreLimits.TouchInterval,
 		rolling:    cfg.Rolling, resave: cfg.Express.Resave, saveUninitialized: cfg.Express.SaveUninitialized,
