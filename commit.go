@@ -96,12 +96,17 @@ func (s *Session[T]) hasMoreToCommit() bool {
 
 // pending reports whether the request has unsaved changes.
 func (s *Session[T]) pending() bool {
-	return s.recorded.Any() || s.settingsChanged || s.ownerMoved || s.touched
+	return s.altered() || s.touched
+}
+
+// altered is pending without the use of the session.
+func (s *Session[T]) altered() bool {
+	return s.recorded.Any() || s.settingsChanged || s.ownerMoved || s.noted != nil
 }
 
 func (s *Session[T]) commitNew(ctx context.Context, h http.Header) error {
 	if s.superseded {
-		if s.recorded.Any() || s.settingsChanged || s.ownerMoved {
+		if s.altered() {
 			s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.sent.Key)
 		}
 		s.forget()
@@ -115,7 +120,7 @@ func (s *Session[T]) commitNew(ctx context.Context, h http.Header) error {
 	if err != nil {
 		return err
 	}
-	changed = changed || s.ownerMoved || s.loggedIn || s.regenerated && s.m.policy.storesEmptyRegenerated()
+	changed = changed || s.ownerMoved || s.noted != nil || s.loggedIn || s.regenerated && s.m.policy.storesEmptyRegenerated()
 	if !changed && !s.m.saveUninitialized {
 		if s.regenerated {
 			s.expireCookie(h)
@@ -167,7 +172,7 @@ func (s *Session[T]) commitStored(ctx context.Context, h http.Header) error {
 	if err != nil {
 		return err
 	}
-	changed := s.ownerMoved
+	changed := s.ownerMoved || s.noted != nil
 	if body != nil && !changed {
 		same, err := s.m.codec.Encodes(s.doc, body)
 		if err != nil {
@@ -261,7 +266,7 @@ func (s *Session[T]) rollBack(ctx context.Context, reason Reason) {
 	if s.state > stateStored || !s.pending() {
 		return
 	}
-	if s.recorded.Any() || s.settingsChanged || s.ownerMoved {
+	if s.altered() {
 		s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: reason}, s.key)
 	}
 	s.forget()
@@ -269,7 +274,7 @@ func (s *Session[T]) rollBack(ctx context.Context, reason Reason) {
 		s.owner = s.ownerBefore
 	}
 	if s.loggedIn {
-		s.loggedIn, s.authenticated = false, 0
+		s.loggedIn, s.tellGuard, s.authenticated = false, false, 0
 	}
 	if s.settingsChanged {
 		s.ownCookie = false
@@ -319,7 +324,7 @@ func (s *Session[T]) taken(ctx context.Context) {
 		}
 		if err != nil {
 			s.reportSave(ctx, err)
-		} else if changed || s.ownerMoved {
+		} else if changed || s.ownerMoved || s.noted != nil {
 			s.m.emit(ctx, e, "")
 			s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonHijacked}, "")
 		}
@@ -333,7 +338,7 @@ func (s *Session[T]) close(ctx context.Context, failed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.headerSent, s.over = true, true
-	if !failed && s.state <= stateStored && (s.recorded.Any() || s.settingsChanged || s.ownerMoved) {
+	if !failed && s.state <= stateStored && s.altered() {
 		s.tooLateIn(ctx)
 	}
 }

@@ -67,7 +67,8 @@ type base[T any] struct {
 type changes[T any] struct {
 	recorded replay.Changes[T] // by Update
 
-	ownerBefore     string // SetOwner
+	ownerBefore     string              // SetOwner
+	noted           document.NoteChange // by UpdateNote
 	touched         bool
 	settingsChanged bool
 	regenerated     bool
@@ -87,6 +88,7 @@ type reply struct {
 	ownCookie bool // settings and lifetime are the session's own
 
 	headerSent, cookieSent bool
+	tellGuard              bool         // of a login by this request, before the headers are sent
 	repair                 bool         // the client may not have got the cookie of a renewal
 	resend                 bool         // the client has several cookies of the name
 	copies                 jar.Clearing // what becomes of several cookies of one name

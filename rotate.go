@@ -42,6 +42,7 @@ func (s *Session[T]) Login(ctx context.Context, owner string) error {
 	if err != nil {
 		s.reportSave(d, err)
 	}
+	s.tellGuard = s.tellGuard || err == nil
 	return err
 }
 

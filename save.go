@@ -83,6 +83,10 @@ func (s *Session[T]) compose(key string, value *T, body []byte) (*document.Docum
 	if s.m.records.Absolute > 0 || s.owner != "" {
 		info.Created, info.Used = s.created, s.now
 	}
+	if s.version != 0 && (key == s.key || s.renewing) {
+		info.Notes = s.doc.Meta.Notes
+	}
+	info.Notes = s.noted.On(info.Notes)
 	if info.Unseen, info.Seen = s.sight(); key != s.key {
 		info.Unseen, info.Seen = s.renewing && s.m.records.Grace > 0, 0
 	}
@@ -265,7 +269,7 @@ func (s *Session[T]) differs(body []byte, since *document.Document[T]) (bool, er
 
 // saveFollower saves the changes since the session was found to be superseded.
 func (s *Session[T]) saveFollower(ctx context.Context) error {
-	if !s.recorded.Any() {
+	if !s.recorded.Any() && s.noted == nil {
 		return nil
 	}
 	return s.follow(ctx, s.follows)
@@ -276,9 +280,9 @@ func (s *Session[T]) saveFollower(ctx context.Context) error {
 // login. The request does not see that session, because others may know the id with which
 // the request came.
 func (s *Session[T]) follow(ctx context.Context, key string) error {
-	if s.ownerMoved || s.settingsChanged {
+	if s.ownerMoved || s.settingsChanged || s.noted != nil {
 		s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.key)
-		s.ownerMoved, s.settingsChanged = false, false
+		s.ownerMoved, s.settingsChanged, s.noted = false, false, nil
 	}
 	found, key, err := s.m.records.LoadCarried(ctx, key)
 	if records.IsOver(err) {

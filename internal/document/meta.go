@@ -28,6 +28,7 @@ type Meta struct {
 	Authenticated Instant `json:"authenticated,omitempty"` // by Login
 	Owner         string  `json:"owner,omitempty"`
 	OwnCookie     bool    `json:"ownCookie,omitempty"` // the session set its own cookie
+	Notes         Notes   `json:"notes,omitempty"`     // of extensions
 
 	// Of a session that Renew has given a new id:
 	Unseen bool    `json:"unseen,omitempty"` // no request has come with it yet
@@ -86,7 +87,7 @@ func (m *Meta) room() int {
 	if *m == (Meta{}) {
 		return 0
 	}
-	return 128 + len(m.Owner) + len(m.Successor) + len(m.NewID)
+	return 128 + len(m.Owner) + len(m.Notes) + len(m.Successor) + len(m.NewID)
 }
 
 // append writes the bookkeeping of the record under key as the last member of a
@@ -129,6 +130,8 @@ func (m *Meta) parse(text []byte) (end int) {
 			i, ok = m.Until.parse(text, i)
 		case "owner":
 			i, ok = parseText(&m.Owner, text, i)
+		case "notes":
+			i, ok = parseText((*string)(&m.Notes), text, i)
 		case "successor":
 			i, ok = parseText(&m.Successor, text, i)
 		case "newID":
@@ -193,6 +196,7 @@ func parseFlag(dst *bool, text []byte, at int) (end int, ok bool) {
 // own gives m text of its own, so that it does not keep a whole document in memory. The MAC
 // has served its purpose.
 func (m *Meta) own() {
+	m.Notes = Notes(strings.Clone(string(m.Notes)))
 	m.Owner, m.Successor, m.NewID, m.MAC = strings.Clone(m.Owner), strings.Clone(m.Successor), strings.Clone(m.NewID), ""
 }
 
@@ -223,6 +227,7 @@ func (m *Meta) appendMembers(dst []byte) []byte {
 	moment(`,"authenticated":`, m.Authenticated)
 	text(`,"owner":`, m.Owner)
 	flag(`,"ownCookie":true`, m.OwnCookie)
+	text(`,"notes":`, string(m.Notes))
 	flag(`,"unseen":true`, m.Unseen)
 	moment(`,"seen":`, m.Seen)
 	text(`,"successor":`, m.Successor)
