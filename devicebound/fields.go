@@ -10,7 +10,6 @@ const (
 	fieldRegistration = "Secure-Session-Registration"
 	fieldChallenge    = "Secure-Session-Challenge"
 	fieldResponse     = "Secure-Session-Response"
-	fieldID           = "Sec-Secure-Session-Id"
 	fieldSkipped      = "Secure-Session-Skipped"
 )
 
