@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -563,3 +564,5 @@ func (f *faulty) Delete(ctx context.Context, id string) error {
 	}
 	return f.Store.Delete(ctx, id)
 }
+
+func isRefused(err error) bool { return errors.Is(err, devicebound.ErrRefused) }

@@ -163,9 +163,9 @@ func TestPagesRaceTheRegistration(t *testing.T) {
 	for _, pages := range [][]string{{"/page"}, {"/read"}, {"/renew"}, {"/page", "/page"}, {"/page", "/renew"}} {
 		t.Run(strings.Join(pages, " "), func(t *testing.T) {
 			t.Parallel()
-			letters, steps := "RA", 7
+			letters, steps := "RA", 6
 			if len(pages) == 2 {
-				letters, steps = "RAB", 5
+				letters, steps = "RAB", 4
 			}
 			orders(letters, steps, func(order string) {
 				c, g, n, b, field := racing(t, letters)
@@ -208,7 +208,7 @@ func TestLoginsRaceTheRegistration(t *testing.T) {
 	for page, owner := range map[string]string{"/again": "user:1", "/other": "user:2", "/logout": "", "/fresh": ""} {
 		t.Run(page, func(t *testing.T) {
 			t.Parallel()
-			orders("RA", 7, func(order string) {
+			orders("RA", 6, func(order string) {
 				c, g, n, b, field := racing(t, "RA")
 				c.pass(time.Second)
 				first, took := b.registering(field)
@@ -246,7 +246,7 @@ func TestPagesRaceAProof(t *testing.T) {
 		for _, shown := range []bool{true, false} {
 			t.Run(page, func(t *testing.T) {
 				t.Parallel()
-				orders("PA", 7, func(order string) {
+				orders("PA", 6, func(order string) {
 					c, g, n, b, field := racing(t, "PA")
 					b.register(n, field)
 					if shown {
