@@ -167,7 +167,7 @@ func (b *Binding[T]) register(h http.Header, r *http.Request, s *session.Session
 	switch reason = b.signer.answers(login, p.jti, now, registerWithin); reason {
 	case "":
 	case ReasonExpired:
-		return refuse(http.StatusForbidden, reason, login) // who has it got the login's response
+		return refuse(http.StatusForbidden, reason, login) // a client that has it got the login's response
 	default:
 		return refuse(http.StatusForbidden, reason, nil)
 	}
@@ -271,8 +271,8 @@ func (b *Binding[T]) refresh(h http.Header, r *http.Request, s *session.Session[
 	if reason != "" {
 		a := refuse(http.StatusForbidden, reason)
 		if cookie == "" && current {
-			// Who has the cookie, and not the key, may be a thief: the cookie ends now. A
-			// browser that was started again proves its key at once.
+			// A client that has the cookie and does not prove the key may be a thief, so the
+			// cookie ends now. A browser that was started again proves its key at once.
 			after := is
 			after.generation, after.since, after.bound = is.generation+1, 0, true
 			switch is, reason = b.store(h, r, s, &is, after); reason {

@@ -157,7 +157,7 @@ func (b *browser) registering(field string) (*http.Request, func(*http.Response)
 
 // Pages that a browser loads after a login race the registration of its key, in every order of
 // their calls to the store: the pages are shown, what they have changed is kept, and so is the
-// key. In other implementations the page is the last to write, and the key is lost in silence.
+// key. In other implementations the page is the last to write, and the key is lost silently.
 func TestPagesRaceTheRegistration(t *testing.T) {
 	t.Parallel()
 	for _, pages := range [][]string{{"/page"}, {"/read"}, {"/renew"}, {"/page", "/page"}, {"/page", "/renew"}} {
