@@ -17,16 +17,14 @@ type locks struct{}
 
 var errLocked = errors.New("the session is locked")
 
-func (locks) Admit(_ context.Context, r *http.Request, s *session.Session[map[string]any]) error {
+func (locks) Admit(_ context.Context, r *http.Request, s *session.Session[map[string]any]) (until time.Time, err error) {
 	if s.Note("locks") != "" && r.URL.Path != "/unlock" {
-		return errLocked
+		return until, errLocked
 	}
-	return nil
+	return until, nil
 }
 
 func (locks) LoggedIn(http.Header, string, time.Time) {}
-
-func (locks) Lapses(func(name string) string) (time.Time, error) { return time.Time{}, nil }
 
 // What an extension, such as package devicebound, does with the sessions of a manager.
 func ExampleManager_SetGuard() {

@@ -186,9 +186,9 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 		s.origin = s.doc
 		m.unreadMembers(ctx, s.doc.Misfits, s.owner, s.key)
 		if m.guard != nil {
-			return m.guard.Admit(m.exchanges.Lock(ctx), r, s)
+			s.lapses, err = m.guard.Admit(m.exchanges.Lock(ctx), r, s)
 		}
-		return nil
+		return err
 	}
 	if superseded := (*records.Superseded)(nil); errors.As(err, &superseded) && !superseded.Past {
 		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonSuperseded}, sent.Key)

@@ -36,18 +36,15 @@ type Guard[T any] interface {
 	// use it. After an error the request has no session, as if the store had failed: Load
 	// and Open return the error, and the client gets the error response. If the error is an
 	// [http.Handler], that writes the response in place of Config.ErrorHandler.
-	Admit(ctx context.Context, r *http.Request, s *Session[T]) error
+	//
+	// until is when the request's contexts of [Session.NotifyContext] end at the latest,
+	// with [ErrLapsed], although the session goes on; the zero time sets no limit.
+	Admit(ctx context.Context, r *http.Request, s *Session[T]) (until time.Time, err error)
 
 	// LoggedIn is called before the headers of a response are sent whose request has called
 	// [Session.Login]. owner and at are the session's Owner and AuthenticatedAt. The session
 	// is locked: LoggedIn must not call its methods. Its cookie is in h.
 	LoggedIn(h http.Header, owner string, at time.Time)
-
-	// Lapses returns when the contexts of [Session.NotifyContext] end although the session
-	// goes on, and with which cause; the zero time if they do not. note is [Session.Note] of
-	// the stored session. It is called again when that time comes, and when the session has
-	// changed.
-	Lapses(note func(name string) string) (at time.Time, cause error)
 }
 
 // Manager manages sessions whose data have the type T. It is safe for concurrent use. An
@@ -121,7 +118,7 @@ func (m *Manager[T]) CookieName() string { return m.name }
 
 // SetGuard sets what an extension, such as package devicebound, decides about the sessions.
 // Call it before the first request. A manager has one guard, and none if it is not called.
-func (m *Manager[T]) SetGuard(g Guard[T]) { m.guard, m.records.Lapses = g, g.Lapses }
+func (m *Manager[T]) SetGuard(g Guard[T]) { m.guard = g }
 
 // DeriveKeys returns a key of 32 bytes for each of Config.Secrets, in their order, for an
 // extension's own signatures: the first key signs, and all verify. Managers with the same

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nestsession/session"
@@ -156,19 +157,17 @@ func TestAPanicSavesNoNote(t *testing.T) {
 
 // guard is a Guard of functions.
 type guard struct {
-	admit    func(s *session.Session[account]) error
+	admit    func(s *session.Session[account]) (time.Time, error)
 	loggedIn func(owner string, at time.Time)
-	lapses   func(note func(string) string) (time.Time, error)
 }
 
-func (g guard) Admit(_ context.Context, _ *http.Request, s *session.Session[account]) error {
+func (g guard) Admit(_ context.Context, _ *http.Request, s *session.Session[account]) (time.Time, error) {
 	return g.admit(s)
 }
 func (g guard) LoggedIn(h http.Header, owner string, at time.Time) {
 	h.Set("X-Login", owner)
 	g.loggedIn(owner, at)
 }
-func (g guard) Lapses(note func(string) string) (time.Time, error) { return g.lapses(note) }
 
 type ownPage struct{ error }
 
@@ -181,9 +180,8 @@ func TestGuard(t *testing.T) {
 	var admitErr error
 	var logins int
 	m.SetGuard(guard{
-		admit:    func(s *session.Session[account]) error { _ = s.Owner(); return admitErr },
+		admit:    func(s *session.Session[account]) (time.Time, error) { _ = s.Owner(); return time.Time{}, admitErr },
 		loggedIn: func(string, time.Time) { logins++ },
-		lapses:   func(func(string) string) (time.Time, error) { return time.Time{}, nil },
 	})
 	b := newBrowser()
 	res := b.visit(loggingIn(t, m, "user:1"), "/")
@@ -217,35 +215,34 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// A stream ends when the guard says so, and with its cause; the session goes on.
+// A stream ends when the guard says so, and not before; the session goes on.
 func TestAStreamLapses(t *testing.T) {
 	t.Parallel()
-	m := newManager[account](t, session.Config{})
-	lapsed := errors.New("lapsed")
-	m.SetGuard(guard{
-		admit:    func(*session.Session[account]) error { return nil },
-		loggedIn: func(string, time.Time) {},
-		lapses: func(note func(string) string) (time.Time, error) {
-			if note("test") == "" {
-				return time.Time{}, nil
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager[account](t, session.Config{})
+		m.SetGuard(guard{
+			admit:    func(*session.Session[account]) (time.Time, error) { return time.Now().Add(time.Minute), nil },
+			loggedIn: func(string, time.Time) {},
+		})
+		b := newBrowser()
+		b.visit(loggingIn(t, m, "user:1"), "/")
+		b.visit(m.HandlerFunc(func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+			ctx, stop := s.NotifyContext(context.WithoutCancel(r.Context()))
+			defer stop()
+			time.Sleep(59 * time.Second)
+			if synctest.Wait(); ctx.Err() != nil {
+				t.Errorf("it has ended early: %v", context.Cause(ctx))
 			}
-			return time.Now(), lapsed
-		},
-	})
-	b := newBrowser()
-	b.visit(loggingIn(t, m, "user:1"), "/")
-	b.visit(m.HandlerFunc(func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) {
-		ctx, stop := s.NotifyContext(context.WithoutCancel(r.Context()))
-		defer stop()
-		b.visit(noting(m, "a"), "/")
-		<-ctx.Done()
-		if !errors.Is(context.Cause(ctx), lapsed) {
-			t.Errorf("the cause is %v", context.Cause(ctx))
+			time.Sleep(time.Second)
+			if synctest.Wait(); !errors.Is(context.Cause(ctx), session.ErrLapsed) || errors.Is(context.Cause(ctx), session.ErrRevoked) {
+				t.Errorf("the cause is %v", context.Cause(ctx))
+			}
+			s.UpdateNote("test", func(string) string { return "a" })
+		}), "/")
+		if noteOf(t, m, b) != "a" {
+			t.Error("the session has ended")
 		}
-	}), "/")
-	if noteOf(t, m, b) != "a" {
-		t.Error("the session has ended")
-	}
+	})
 }
 
 // The keys for an extension are the same on each node, differ by purpose, secret and scope,

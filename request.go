@@ -2,6 +2,7 @@ package session
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/frames"
@@ -109,6 +110,7 @@ type progress struct {
 
 	was                state          // before Discard
 	ended              bool           // by this request
+	lapses             time.Time      // when its contexts end, by the guard
 	pendingDelete      *pendingDelete // what Regenerate could not end
 	failed             bool           // the handler panicked, and what it had changed was dropped
 	over, overReported bool           // the request is over, and a change after it was reported

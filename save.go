@@ -79,14 +79,10 @@ func (s *Session[T]) reportSave(ctx context.Context, err error) {
 
 // compose makes the session's next document, to be stored under key, and the record for it.
 func (s *Session[T]) compose(key string, value *T, body []byte) (*document.Document[T], store.Record, error) {
-	info := document.Meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie, Authenticated: s.authenticated}
+	info := document.Meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie, Authenticated: s.authenticated, Notes: s.noted.On(s.doc.Meta.Notes, s.version != 0 && (key == s.key || s.renewing))}
 	if s.m.records.Absolute > 0 || s.owner != "" {
 		info.Created, info.Used = s.created, s.now
 	}
-	if s.version != 0 && (key == s.key || s.renewing) {
-		info.Notes = s.doc.Meta.Notes
-	}
-	info.Notes = s.noted.On(info.Notes)
 	if info.Unseen, info.Seen = s.sight(); key != s.key {
 		info.Unseen, info.Seen = s.renewing && s.m.records.Grace > 0, 0
 	}

@@ -168,7 +168,7 @@ func (s *Session[T]) Note(name string) string {
 	if s.state > stateStored {
 		return ""
 	}
-	return s.noted.On(s.doc.Meta.Notes).Get(name)
+	return s.noted.On(s.doc.Meta.Notes, true).Get(name)
 }
 
 // UpdateNote replaces the note with that name by what fn returns; "" removes it. A note is

@@ -16,10 +16,6 @@ import (
 // for frameworks that call Open.
 var ErrRefused = errors.New("devicebound: the session needs a proof of its key, and the request has no valid one")
 
-// ErrLapsed is the cause with which a context of session.Session.NotifyContext ends when the
-// last proof is too old. The session goes on, and the client may connect again.
-var ErrLapsed = errors.New("devicebound: the last proof of the session's key is too old")
-
 // Binding binds the sessions of a manager to keys in the browsers' devices. It is safe for
 // concurrent use.
 type Binding[T any] struct {
@@ -101,28 +97,34 @@ type guard[T any] struct{ *Binding[T] }
 type exempt struct{}
 
 // Admit refuses a bound session without a valid proof.
-func (g guard[T]) Admit(ctx context.Context, r *http.Request, s *session.Session[T]) error {
+func (g guard[T]) Admit(ctx context.Context, r *http.Request, s *session.Session[T]) (until time.Time, err error) {
 	text, owner := s.Note(noteName), s.Owner()
 	if text == "" && owner == "" || r.Context().Value(exempt{}) != nil {
-		return nil
+		return until, nil
 	}
 	now := g.cfg.Now()
 	if text == "" {
-		return g.admitUnbound(ctx, r, s, owner, now)
+		return until, g.admitUnbound(ctx, r, s, owner, now)
 	}
 	is, ok := parseBinding(text)
 	if !ok {
-		return g.refuse(ctx, r, s, ReasonMalformed)
+		return until, g.refuse(ctx, r, s, ReasonMalformed)
 	}
-	reason, _ := g.signer.check(is, r.CookiesNamed(g.name), now, g.cfg.Overlap)
+	// A stream ends with the proof that its own request has brought. A later proof of the
+	// user's browser says nothing about who has opened it.
+	reason, _, ends := g.signer.check(is, r.CookiesNamed(g.name), now, g.cfg.Overlap)
+	if reason != "" {
+		ends = is.until
+	}
+	until = time.UnixMilli(ends).Add(g.cfg.StreamGrace)
 	switch {
 	case reason == "" && is.bound:
 		g.counts.proven.Add(1)
-		return nil
+		return until, nil
 	case reason == "":
 		g.counts.proven.Add(1)
 		if !g.confirming.first(is.id, now) {
-			return nil
+			return until, nil
 		}
 		s.UpdateNote(noteName, func(old string) string {
 			at, same := is.same(old)
@@ -133,14 +135,14 @@ func (g guard[T]) Admit(ctx context.Context, r *http.Request, s *session.Session
 			return at.String()
 		})
 		g.emit(ctx, &g.counts.bound, Event{Kind: EventBound}, s)
-		return nil
+		return until, nil
 	case !is.bound:
-		return g.admitUnbound(ctx, r, s, owner, now) // the browser may not have the cookie yet
+		return until, g.admitUnbound(ctx, r, s, owner, now) // the browser may not have the cookie yet
 	case is.generation == 1 && now.Before(time.UnixMilli(is.since).Add(g.cfg.Overlap)), g.excluded(r):
 		g.counts.unproven.Add(1) // sent before the browser had the cookie, or to a page that needs none
-		return nil
+		return until, nil
 	}
-	return g.refuse(ctx, r, s, reason)
+	return until, g.refuse(ctx, r, s, reason)
 }
 
 // admitUnbound refuses a session that is not bound where a key is required.
@@ -160,15 +162,6 @@ func (g guard[T]) LoggedIn(h http.Header, owner string, at time.Time) {
 	if g.cfg.OnEvent != nil {
 		g.cfg.OnEvent(context.Background(), Event{Kind: EventAsked, Time: g.cfg.Now(), Owner: owner})
 	}
-}
-
-// Lapses ends the streams of a session whose last proof is too old.
-func (g guard[T]) Lapses(note func(name string) string) (at time.Time, cause error) {
-	is, ok := parseBinding(note(noteName))
-	if !ok || !is.bound {
-		return time.Time{}, nil
-	}
-	return time.UnixMilli(is.until).Add(g.cfg.StreamGrace), ErrLapsed
 }
 
 func (g guard[T]) refuse(ctx context.Context, r *http.Request, s *session.Session[T], reason Reason) error {

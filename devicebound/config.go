@@ -39,9 +39,11 @@ type Config struct {
 	// requests that are in flight. 0 stands for DefaultOverlap; a negative value for none.
 	Overlap time.Duration
 
-	// StreamGrace is how long after the end of the last proof the contexts of
-	// session.Session.NotifyContext end, with [ErrLapsed]. The client connects again, and
-	// its browser proves the key for that. 0 stands for DefaultStreamGrace.
+	// StreamGrace is how long after the end of the proof that a request has brought its
+	// contexts of session.Session.NotifyContext end, with session.ErrLapsed. The client
+	// connects again, and its browser proves the key for that. So a stream lasts at most
+	// Lifetime and StreamGrace, as a thief may have opened it. 0 stands for
+	// DefaultStreamGrace.
 	StreamGrace time.Duration
 
 	// Require reports whether a request needs a session with a key. It is asked for sessions

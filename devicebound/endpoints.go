@@ -258,21 +258,21 @@ func (b *Binding[T]) refresh(h http.Header, r *http.Request, s *session.Session[
 		return refuse(http.StatusUnauthorized, ReasonNoSession)
 	}
 	text := s.Note(noteName)
+	now := b.cfg.Now()
 	if text == "" || b.cfg.Off {
-		return b.stop(h, r, s)
+		return b.stop(h, r, s, now)
 	}
 	is, ok := parseBinding(text)
 	if !ok {
 		return refuse(http.StatusUnauthorized, ReasonMalformed)
 	}
-	now := b.cfg.Now()
-	reason := b.proves(r, is, now)
-	cookie, current := b.signer.check(is, r.CookiesNamed(b.name), now, b.cfg.Overlap)
+	generation, reason := b.proves(r, is, now)
 	if reason != "" {
 		a := refuse(http.StatusForbidden, reason)
-		if cookie == "" && current {
+		if cookie, of, _ := b.signer.check(is, r.CookiesNamed(b.name), now, b.cfg.Overlap); cookie == "" && of >= is.generation {
 			// A client that has the cookie and does not prove the key may be a thief, so the
 			// cookie ends now. A browser that was started again proves its key at once.
+			is.generation = of
 			after := is
 			after.generation, after.since, after.bound = is.generation+1, 0, true
 			switch is, reason = b.store(h, r, s, &is, after); reason {
@@ -286,6 +286,7 @@ func (b *Binding[T]) refresh(h http.Header, r *http.Request, s *session.Session[
 		a.challenge = b.signer.challenge(refreshing(is), now)
 		return a
 	}
+	is.generation = generation
 	next := is.next(now, b.cfg.Lifetime)
 	switch next, reason = b.store(h, r, s, &is, next); reason {
 	case "":
@@ -301,31 +302,47 @@ func (b *Binding[T]) refresh(h http.Header, r *http.Request, s *session.Session[
 	return a
 }
 
-// proves returns why a request does not prove the binding's key; "" if it does.
-func (b *Binding[T]) proves(r *http.Request, is binding, now time.Time) Reason {
+// proves returns why a request does not prove the binding's key. It returns "" if it does, and
+// the generation of its challenge, which is later than the binding's if that is from a cache
+// that has not seen the last proof.
+func (b *Binding[T]) proves(r *http.Request, is binding, now time.Time) (generation uint64, reason Reason) {
 	p, reason := b.proofOf(r)
 	if reason != "" {
-		return reason
+		return 0, reason
 	}
 	key, err := decodeKey(is.key)
 	if err != nil {
-		return ReasonKey
+		return 0, ReasonKey
 	}
 	if p.alg != is.alg || !p.verify(key) {
-		return ReasonSignature
+		return 0, ReasonSignature
 	}
-	// Within one generation a challenge counts once, so it may count for longer than the
-	// cookie: the browser signs the challenge that it got with the last proof.
-	return b.signer.answers(refreshing(is), p.jti, now, b.cfg.Lifetime+registerWithin)
+	generation, of := generationOf(p.jti), is
+	of.generation = generation
+	// In one generation a challenge counts once, so it may count for longer than the cookie:
+	// the browser signs the challenge that it got with the last proof.
+	reason = b.signer.answers(refreshing(of), p.jti, now, b.cfg.Lifetime+registerWithin)
+	if reason != ReasonForged && generation < is.generation {
+		reason = ReasonOld
+	}
+	return generation, reason
 }
 
-// stop tells a browser to forget its key, because the session has none any more.
-func (b *Binding[T]) stop(h http.Header, r *http.Request, s *session.Session[T]) answer {
-	if s.Note(noteName) != "" {
-		b.Release(s)
-	}
+// stop tells a browser to forget its key, because the session has none any more. It writes,
+// because a cache may have the session from before its registration: the key is not found
+// only if it is not stored.
+func (b *Binding[T]) stop(h http.Header, r *http.Request, s *session.Session[T], now time.Time) answer {
+	s.UpdateNote(noteName, func(old string) string {
+		if b.cfg.Off {
+			return ""
+		}
+		return old
+	})
 	if !b.commit(h, r, s) {
 		return answer{status: http.StatusServiceUnavailable}
+	}
+	if is, ok := parseBinding(s.Note(noteName)); ok {
+		return answer{status: http.StatusForbidden, challenge: b.signer.challenge(refreshing(is), now)}
 	}
 	b.emit(r.Context(), &b.counts.released, Event{Kind: EventReleased}, s)
 	return answer{status: http.StatusOK, clear: true, stop: true}

@@ -293,7 +293,7 @@ func TestForgedProofs(t *testing.T) {
 	used := b.challenge
 	wantStatus(t, "the owner", b.visit(n, "/page"), http.StatusOK)
 	c.pass(10 * time.Minute)
-	refused("a replayed challenge", signProof(t, b.key, used, false), devicebound.ReasonForged)
+	refused("a replayed challenge", signProof(t, b.key, used, false), devicebound.ReasonOld)
 	old := b.challenge
 	c.pass(6 * time.Minute)
 	refused("an expired challenge", signProof(t, b.key, old, false), devicebound.ReasonExpired)

@@ -45,23 +45,31 @@ func registering(owner string, at time.Time) purpose {
 	return purpose{"register", owner, strconv.FormatInt(at.UnixMilli(), 36)}
 }
 
-// refreshing is the purpose of the challenge for the proof after b.
+// refreshing is the purpose of the challenge for the proof after b's generation.
 func refreshing(b binding) purpose {
 	return purpose{"refresh", b.id, strconv.FormatUint(b.generation, 36)}
 }
 
+// challenge returns a text for the browser to sign. It begins with the last field of p.
 func (s signer) challenge(p purpose, now time.Time) string {
 	at := strconv.FormatInt(now.UnixMilli(), 36)
-	return at + "." + s.sign(append(p, at)...)
+	return p[len(p)-1] + "." + at + "." + s.sign(append(p, at)...)
+}
+
+// generationOf returns the generation of a challenge that [refreshing] is the purpose of.
+func generationOf(challenge string) uint64 {
+	text, _, _ := strings.Cut(challenge, ".")
+	generation, _ := strconv.ParseUint(text, 36, 64) // it counts only if the challenge does
+	return generation
 }
 
 // answers returns why a challenge does not count; "" if it does.
 func (s signer) answers(p purpose, challenge string, now time.Time, within time.Duration) Reason {
-	at, sum, _ := strings.Cut(challenge, ".")
-	ms, err := strconv.ParseInt(at, 36, 64)
-	if err != nil || !s.verify(sum, append(p, at)...) {
+	parts := strings.Split(challenge, ".")
+	if len(parts) != 3 || parts[0] != p[len(p)-1] || !s.verify(parts[2], append(p, parts[1])...) {
 		return ReasonForged
 	}
+	ms, _ := strconv.ParseInt(parts[1], 36, 64) // this server has written it
 	if now.Sub(time.UnixMilli(ms)) > within {
 		return ReasonExpired
 	}
@@ -74,9 +82,10 @@ func (s signer) cookieValue(b binding) string {
 	return generation + "." + until + "." + s.sign("cookie", b.id, generation, until)
 }
 
-// check returns why the bound cookies of a request do not count; "" if one does, which may
-// be that of the generation before, within overlap. current reports that it is b's own.
-func (s signer) check(b binding, cookies []*http.Cookie, now time.Time, overlap time.Duration) (reason Reason, current bool) {
+// check returns why the bound cookies of a request do not count. It returns "" if one does,
+// and its generation and expiry: b's; the one before, within overlap; or a later one, if b is
+// from a cache that has not seen the last proof.
+func (s signer) check(b binding, cookies []*http.Cookie, now time.Time, overlap time.Duration) (reason Reason, generation uint64, until int64) {
 	reason = ReasonNoProof
 	for _, c := range cookies {
 		p := strings.Split(c.Value, ".")
@@ -86,18 +95,17 @@ func (s signer) check(b binding, cookies []*http.Cookie, now time.Time, overlap 
 			}
 			continue
 		}
-		generation, _ := strconv.ParseUint(p[0], 36, 64) // this server has written them
-		until, _ := strconv.ParseInt(p[1], 36, 64)
+		generation, _ = strconv.ParseUint(p[0], 36, 64) // this server has written them
+		until, _ = strconv.ParseInt(p[1], 36, 64)
 		switch {
 		case now.UnixMilli() >= until:
 			reason = ReasonExpired
-		case generation == b.generation:
-			return "", true
-		case generation+1 == b.generation && now.Before(time.UnixMilli(b.since).Add(overlap)):
-			return "", false
+		case generation >= b.generation,
+			generation+1 == b.generation && now.Before(time.UnixMilli(b.since).Add(overlap)):
+			return "", generation, until
 		default:
 			reason = ReasonOld
 		}
 	}
-	return reason, false
+	return reason, 0, 0
 }

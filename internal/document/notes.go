@@ -28,8 +28,11 @@ func (n Notes) With(name, text string) Notes {
 // NoteChange changes notes; nil changes none.
 type NoteChange func(Notes) Notes
 
-// On returns the notes after the change.
-func (c NoteChange) On(n Notes) Notes {
+// On returns the notes after the change. If kept is false, it begins without any.
+func (c NoteChange) On(n Notes, kept bool) Notes {
+	if !kept {
+		n = ""
+	}
 	if c == nil {
 		return n
 	}
@@ -39,7 +42,7 @@ func (c NoteChange) On(n Notes) Notes {
 // Then returns the change after which fn changes the note with that name.
 func (c NoteChange) Then(name string, fn func(old string) string) NoteChange {
 	return func(n Notes) Notes {
-		n = c.On(n)
+		n = c.On(n, true)
 		return n.With(name, fn(n.Get(name)))
 	}
 }

@@ -50,15 +50,6 @@ func (r *Records) look(ctx context.Context, key string, until time.Time) (watch.
 			if end := r.End(m.Created).Time(); !end.IsZero() && (until.IsZero() || end.Before(until)) {
 				until = end
 			}
-			if r.Lapses != nil {
-				at, cause := r.Lapses(m.Notes.Get)
-				if !at.IsZero() && !r.Now().Before(at) {
-					return watch.State{Ended: cause}, nil
-				}
-				if !at.IsZero() && (until.IsZero() || at.Before(until)) {
-					until = at
-				}
-			}
 			return watch.State{Key: key, Until: until}, nil
 		}
 		key, until = m.Successor, time.Time{}

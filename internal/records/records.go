@@ -45,10 +45,6 @@ type Records struct {
 	// Visitors is how many of an owner's sessions are visited at a time; 0: 16.
 	Visitors int
 
-	// Lapses returns when waiters end although the session goes on, and why; the zero time if
-	// they do not. nil: they never do.
-	Lapses func(note func(name string) string) (time.Time, error)
-
 	// Forget drops what this node has cached of a session that is no longer in the store.
 	Forget func(key string)
 
