@@ -302,9 +302,10 @@ func (b *browser) took(key crypto.Signer, res *http.Response) {
 // obey reads the instructions of the server.
 func (b *browser) obey(res *http.Response) {
 	var in struct {
-		ID          string `json:"session_identifier"`
-		Continue    *bool  `json:"continue"`
-		RefreshURL  string `json:"refresh_url"`
+		ID          string   `json:"session_identifier"`
+		Continue    *bool    `json:"continue"`
+		RefreshURL  string   `json:"refresh_url"`
+		Initiators  []string `json:"allowed_refresh_initiators"`
 		Credentials []struct{ Type, Name, Attributes string }
 		Scope       struct {
 			IncludeSite *bool                         `json:"include_site"`
@@ -323,7 +324,7 @@ func (b *browser) obey(res *http.Response) {
 	for _, rule := range in.Scope.Rules {
 		b.excluded = append(b.excluded, rule.Path)
 	}
-	if in.Scope.IncludeSite == nil || len(in.Credentials) != 1 || in.Credentials[0].Name == "" || in.ID == "" || in.RefreshURL == "" {
+	if len(in.Initiators) != 1 || in.Scope.IncludeSite == nil || len(in.Credentials) != 1 || in.Credentials[0].Name == "" || in.ID == "" || in.RefreshURL == "" {
 		b.t.Errorf("the instructions lack something: %+v", in)
 	}
 	for _, line := range res.Header["Set-Cookie"] {

@@ -24,7 +24,8 @@ const (
 // Config is the configuration of a [Binding]. The zero value works.
 type Config struct {
 	// RegisterPath and RefreshPath are the paths to which the browser sends the key and its
-	// proofs. [Binding.Handler] serves them. "" stands for DefaultRegisterPath and
+	// proofs. [Binding.Handler] serves them. The session cookie's Path must cover them, or
+	// no session is bound, which an event reports with ReasonPath. "" stands for DefaultRegisterPath and
 	// DefaultRefreshPath.
 	RegisterPath, RefreshPath string
 

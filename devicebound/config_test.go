@@ -87,6 +87,23 @@ func TestACookieWithADomain(t *testing.T) {
 	wantStatus(t, "a page", b.visit(n, "/page"), http.StatusOK)
 }
 
+// A session cookie that the browser does not send to the path for keys.
+func TestACookieOfAnotherPath(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	n := newNode(t, c, session.Config{Cookie: session.Cookie{Path: "/login"}}, devicebound.Config{})
+	b := newBrowser(t, c)
+	wantStatus(t, "the login", b.visit(n, "/login"), http.StatusSeeOther)
+	if e, _ := n.last(devicebound.EventNotRegistered); e.Reason != devicebound.ReasonPath || b.key != nil {
+		t.Errorf("the event is %+v", e)
+	}
+	n = newNode(t, c, session.Config{Cookie: session.Cookie{Path: "/login"}}, devicebound.Config{RegisterPath: "/login/key", RefreshPath: "/login/proof"})
+	b = newBrowser(t, c)
+	if b.visit(n, "/login"); b.key == nil {
+		t.Error("no key was registered beneath the path")
+	}
+}
+
 // The bound cookie of a session whose pages stand in frames of other sites goes there too.
 func TestInFramesOfOtherSites(t *testing.T) {
 	t.Parallel()

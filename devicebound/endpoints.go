@@ -49,6 +49,11 @@ func (b *Binding[T]) serve(w http.ResponseWriter, r *http.Request, do func(h htt
 	}
 	r = r.WithContext(context.WithValue(r.Context(), exempt{}, true))
 	s, err := b.sessions.Open(r)
+	if errors.Is(err, session.ErrOutsidePath) {
+		b.emit(r.Context(), &b.counts.notRegistered, Event{Kind: EventNotRegistered, Reason: ReasonPath}, nil)
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
 	if err != nil {
 		w.WriteHeader(http.StatusServiceUnavailable) // the manager has reported it, and the browser tries again
 		return
@@ -108,6 +113,10 @@ type (
 		RefreshURL  string       `json:"refresh_url,omitempty"`
 		Scope       *scope       `json:"scope,omitempty"`
 		Credentials []credential `json:"credentials,omitempty"`
+
+		// Initiators are the sites whose links may make the browser prove its key. Without
+		// them a user who follows a link from another site gets 401 when the proof is over.
+		Initiators []string `json:"allowed_refresh_initiators,omitempty"`
 	}
 	scope struct {
 		IncludeSite bool   `json:"include_site"`
@@ -130,7 +139,7 @@ func (b *Binding[T]) instructions(s *session.Session[T], stop bool) instructions
 	if stop {
 		return instructions{ID: b.name, Continue: new(bool)}
 	}
-	in := instructions{ID: b.name, RefreshURL: b.cfg.RefreshPath, Scope: &scope{}, Credentials: []credential{{"cookie", b.name, attributes(s)}}}
+	in := instructions{ID: b.name, RefreshURL: b.cfg.RefreshPath, Scope: &scope{}, Credentials: []credential{{"cookie", b.name, attributes(s)}}, Initiators: []string{"*"}}
 	for _, path := range b.cfg.Exclude {
 		in.Scope.Rules = append(in.Scope.Rules, rule{"exclude", "*", path})
 	}

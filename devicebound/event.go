@@ -47,6 +47,7 @@ const (
 	ReasonRegistered  Reason = "has a key already"      // the login has registered one
 	ReasonNoSession   Reason = "no session"             // it has ended, or never was
 	ReasonDomain      Reason = "cookie has a domain"    // sessions that several hosts share cannot be bound
+	ReasonPath        Reason = "path is outside"        // session.Cookie.Path does not cover Config.RegisterPath
 	ReasonUnavailable Reason = "store failed"           // the browser tries again
 )
 
