@@ -166,5 +166,5 @@ func (g guard[T]) LoggedIn(h http.Header, owner string, at time.Time) {
 
 func (g guard[T]) refuse(ctx context.Context, r *http.Request, s *session.Session[T], reason Reason) error {
 	g.emit(ctx, &g.counts.refused, Event{Kind: EventRefused, Reason: reason, Skipped: skipped(r.Header, g.name)}, s)
-	return &refusal{page: g.cfg.Refused, cookie: g.name, attributes: attributes(s), reload: reason == ReasonOld || reason == ReasonExpired}
+	return &refusal{page: g.cfg.Refused, cookie: g.name, attributes: attributes(s)}
 }

@@ -3,12 +3,14 @@ package devicebound_test
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/devicebound"
+	"github.com/nestsession/session/express"
 )
 
 func TestConfig(t *testing.T) {
@@ -140,4 +142,55 @@ func TestEveryWayToASessionIsRefused(t *testing.T) {
 		_, _ = io.WriteString(w, "a page")
 	})), thief.request("GET", "/page")), http.StatusUnauthorized)
 	wantStatus(t, "a page without a session", thief.send(n, thief.request("GET", "/nothing")), http.StatusOK)
+}
+
+// Node keeps the note as it keeps the other bookkeeping, so the preset for express-session can
+// bind sessions too.
+func TestBesideExpressSession(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	n := newNode(t, c, express.Config(secret), devicebound.Config{})
+	b := newBrowser(t, c)
+	login(t, n, b)
+	wantStatus(t, "Renew", b.visit(n, "/renew"), http.StatusOK)
+	for range 3 {
+		c.pass(10 * time.Minute)
+		wantStatus(t, "a page", b.visit(n, "/page"), http.StatusOK)
+	}
+	thief := without(b, n.binding.CookieName())
+	c.pass(time.Minute)
+	wantStatus(t, "a thief", thief.send(n, thief.request("GET", "/page")), http.StatusUnauthorized)
+	if b.signed != 3 || !n.bound(t, "user:1") {
+		t.Errorf("signed %d times", b.signed)
+	}
+}
+
+// A page of a bound session, and the same without a binding.
+func BenchmarkPage(bench *testing.B) {
+	c := newClock()
+	n := newNode(bench, c, session.Config{}, devicebound.Config{})
+	b := newBrowser(bench, c)
+	b.visit(n, "/login")
+	b.visit(n, "/page")
+	unbound := newBrowser(bench, c)
+	unbound.send(n, unbound.request("GET", "/other"))
+	off := newNode(bench, c, session.Config{}, devicebound.Config{Off: true})
+	plain := newBrowser(bench, c)
+	plain.visit(off, "/login")
+	for _, one := range []struct {
+		name string
+		n    *node
+		b    *browser
+	}{{"bound", n, b}, {"without a key", n, unbound}, {"off", off, plain}} {
+		bench.Run(one.name, func(bench *testing.B) {
+			r := one.b.request("GET", "/read")
+			bench.ReportAllocs()
+			for bench.Loop() {
+				w := httptest.NewRecorder()
+				if one.n.ServeHTTP(w, r); w.Code != http.StatusOK {
+					bench.Fatal(w.Code)
+				}
+			}
+		})
+	}
 }

@@ -35,14 +35,14 @@ type refusal struct {
 	page       http.Handler
 	cookie     string
 	attributes string // of the cookie
-	reload     bool   // the browser may believe that its bound cookie counts
 }
 
 func (*refusal) Error() string { return ErrRefused.Error() }
 func (*refusal) Unwrap() error { return ErrRefused }
 
-// ServeHTTP sends 401. It expires the bound cookie that came, so that the browser proves its
-// key before its next request. A page that a browser shows is loaded again for that.
+// ServeHTTP sends 401. If a bound cookie came, the browser believes that it counts. So the
+// response expires it, and the browser proves its key before its next request. A page that it
+// shows is loaded again for that.
 func (f *refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
@@ -51,7 +51,7 @@ func (f *refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Add("Set-Cookie", expired(f.cookie, f.attributes))
 	}
 	switch {
-	case f.reload && came && r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate":
+	case came && r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate":
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		w.WriteHeader(http.StatusUnauthorized)
 		_, _ = io.WriteString(w, `<!doctype html><meta http-equiv="refresh" content="0"><title>One moment</title>`)

@@ -1,6 +1,9 @@
 package document
 
-import "net/url"
+import (
+	"net/url"
+	"strings"
+)
 
 // Notes are what extensions keep in the bookkeeping: texts by name, encoded as in a URL's
 // query. So they need no escape in JSON, and a program that writes the same JSON in another
@@ -9,11 +12,15 @@ type Notes string
 
 // Get returns the note with that name, "" if there is none.
 func (n Notes) Get(name string) string {
-	if n == "" {
-		return ""
+	for rest := string(n); rest != ""; {
+		var one string
+		one, rest, _ = strings.Cut(rest, "&")
+		if key, text, _ := strings.Cut(one, "="); key == url.QueryEscape(name) {
+			text, _ = url.QueryUnescape(text) // With has written it
+			return text
+		}
 	}
-	v, _ := url.ParseQuery(string(n))
-	return v.Get(name)
+	return ""
 }
 
 // With returns the notes with text in place of the note with that name.
