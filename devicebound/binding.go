@@ -138,9 +138,12 @@ func (g guard[T]) Admit(ctx context.Context, r *http.Request, s *session.Session
 		return until, nil
 	case !is.bound:
 		return until, g.admitUnbound(ctx, r, s, owner, now) // the browser may not have the cookie yet
-	case is.generation == 1 && now.Before(time.UnixMilli(is.since).Add(g.cfg.Overlap)), g.excluded(r):
-		g.counts.unproven.Add(1) // sent before the browser had the cookie, or to a page that needs none
+	case is.generation == 1 && now.Before(time.UnixMilli(is.since).Add(g.cfg.Overlap)):
+		g.counts.unproven.Add(1) // sent before the browser had the cookie
 		return until, nil
+	case g.excluded(r):
+		g.counts.unproven.Add(1)
+		return time.Time{}, nil
 	}
 	return until, g.refuse(ctx, r, s, reason)
 }

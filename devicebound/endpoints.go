@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -61,7 +60,9 @@ func (b *Binding[T]) serve(w http.ResponseWriter, r *http.Request, do func(h htt
 	h := http.Header{}
 	a := do(h, r, s)
 	if a.status != http.StatusServiceUnavailable {
-		maps.Copy(w.Header(), h)
+		for name, lines := range h {
+			w.Header()[name] = append(w.Header()[name], lines...)
+		}
 	}
 	b.write(w, s, a)
 }

@@ -118,11 +118,11 @@ func TestCosts(t *testing.T) {
 
 // streams makes a node in a bubble, whose clock it uses, with a page of a stream that is open
 // until its context ends.
-func streams(t *testing.T) (n *node, b *browser, open func() context.Context) {
+func streams(t *testing.T, cfg devicebound.Config) (n *node, b *browser, open func() context.Context) {
 	t.Helper()
 	c := newClock()
 	c.t = time.Now()
-	n = newNode(t, c, session.Config{Store: memstore.New(memstore.Config{}), IdleTimeout: 24 * time.Hour}, devicebound.Config{})
+	n = newNode(t, c, session.Config{Store: memstore.New(memstore.Config{}), IdleTimeout: 24 * time.Hour}, cfg)
 	b = newBrowser(t, c)
 	login(t, n, b)
 	return n, b, func() context.Context {
@@ -152,7 +152,7 @@ func (discard) WriteHeader(int)             {}
 func TestStreamsLapse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		n, b, open := streams(t)
+		n, b, open := streams(t, devicebound.Config{})
 		pass := func(d time.Duration) {
 			b.clock.pass(d)
 			time.Sleep(d)
@@ -191,12 +191,31 @@ func TestStreamsLapse(t *testing.T) {
 func TestStreamsWithoutAKeyDoNotLapse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		n, b, open := streams(t)
+		n, b, open := streams(t, devicebound.Config{})
 		b.visit(n, "/switch")
 		ctx := open()
 		b.clock.pass(12 * time.Hour)
 		time.Sleep(12 * time.Hour)
 		synctest.Wait()
+		if ctx.Err() != nil {
+			t.Errorf("the stream has ended: %v", context.Cause(ctx))
+		}
+	})
+}
+
+// Nor does one on a path that needs no proof, which the browser would not prove its key for.
+func TestStreamsOnExcludedPathsDoNotLapse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, b, open := streams(t, devicebound.Config{Exclude: []string{"/stream"}})
+		pass := func(d time.Duration) {
+			b.clock.pass(d)
+			time.Sleep(d)
+			synctest.Wait()
+		}
+		pass(time.Hour)
+		ctx := open()
+		pass(time.Hour)
 		if ctx.Err() != nil {
 			t.Errorf("the stream has ended: %v", context.Cause(ctx))
 		}
