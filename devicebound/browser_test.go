@@ -305,7 +305,6 @@ func (b *browser) obey(res *http.Response) {
 		ID          string   `json:"session_identifier"`
 		Continue    *bool    `json:"continue"`
 		RefreshURL  string   `json:"refresh_url"`
-		Initiators  []string `json:"allowed_refresh_initiators"`
 		Credentials []struct{ Type, Name, Attributes string }
 		Scope       struct {
 			IncludeSite *bool                         `json:"include_site"`
@@ -324,7 +323,7 @@ func (b *browser) obey(res *http.Response) {
 	for _, rule := range in.Scope.Rules {
 		b.excluded = append(b.excluded, rule.Path)
 	}
-	if len(in.Initiators) != 1 || in.Scope.IncludeSite == nil || len(in.Credentials) != 1 || in.Credentials[0].Name == "" || in.ID == "" || in.RefreshURL == "" {
+	if in.Scope.IncludeSite == nil || len(in.Credentials) != 1 || in.Credentials[0].Name == "" || in.ID == "" || in.RefreshURL == "" {
 		b.t.Errorf("the instructions lack something: %+v", in)
 	}
 	for _, line := range res.Header["Set-Cookie"] {

@@ -114,10 +114,6 @@ type (
 		RefreshURL  string       `json:"refresh_url,omitempty"`
 		Scope       *scope       `json:"scope,omitempty"`
 		Credentials []credential `json:"credentials,omitempty"`
-
-		// Initiators are the sites whose links may make the browser prove its key. Without
-		// them a user who follows a link from another site gets 401 when the proof is over.
-		Initiators []string `json:"allowed_refresh_initiators,omitempty"`
 	}
 	scope struct {
 		IncludeSite bool   `json:"include_site"`
@@ -140,7 +136,7 @@ func (b *Binding[T]) instructions(s *session.Session[T], stop bool) instructions
 	if stop {
 		return instructions{ID: b.name, Continue: new(bool)}
 	}
-	in := instructions{ID: b.name, RefreshURL: b.cfg.RefreshPath, Scope: &scope{}, Credentials: []credential{{"cookie", b.name, attributes(s)}}, Initiators: []string{"*"}}
+	in := instructions{ID: b.name, RefreshURL: b.cfg.RefreshPath, Scope: &scope{}, Credentials: []credential{{"cookie", b.name, attributes(s)}}}
 	for _, path := range b.cfg.Exclude {
 		in.Scope.Rules = append(in.Scope.Rules, rule{"exclude", "*", path})
 	}

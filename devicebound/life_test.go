@@ -196,6 +196,28 @@ func TestRestartOfTheBrowserWithinTheLifetime(t *testing.T) {
 	}
 }
 
+// A browser does not prove its key for a link on another site. The page is loaded again, from
+// our own.
+func TestALinkOnAnotherSite(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	n := newNode(t, c, session.Config{}, devicebound.Config{})
+	b := newBrowser(t, c)
+	login(t, n, b)
+	c.pass(10 * time.Minute)
+	for site, again := range map[string]bool{"cross-site": true, "same-site": true, "same-origin": false, "none": false} {
+		page := b.request("GET", "/read")
+		page.Header.Set("Sec-Fetch-Mode", "navigate")
+		page.Header.Set("Sec-Fetch-Site", site)
+		res := n.answer(page)
+		wantStatus(t, site, res, http.StatusUnauthorized)
+		if got := strings.Contains(text(t, res), `http-equiv="refresh"`); got != again {
+			t.Errorf("%s: loaded again: %v", site, got)
+		}
+	}
+	wantStatus(t, "the page again", b.visit(n, "/read"), http.StatusOK)
+}
+
 func TestASessionThatHasEnded(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(t *testing.T, n *node, b *browser){

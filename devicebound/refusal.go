@@ -41,17 +41,20 @@ func (*refusal) Error() string { return ErrRefused.Error() }
 func (*refusal) Unwrap() error { return ErrRefused }
 
 // ServeHTTP sends 401. If a bound cookie came, the browser believes that it counts. So the
-// response expires it, and the browser proves its key before its next request. A page that it
-// shows is loaded again for that.
+// response expires it, and the browser proves its key before its next request. Nor does a
+// browser prove its key for a link on another site. In both cases a page that it shows is
+// loaded again, once, and it proves its key for that.
 func (f *refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
+	from := r.Header.Get("Sec-Fetch-Site")
+	linked := from == "cross-site" || from == "same-site"
 	came := len(r.CookiesNamed(f.cookie)) > 0
 	if came {
 		h.Add("Set-Cookie", expired(f.cookie, f.attributes))
 	}
 	switch {
-	case came && r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate":
+	case (came || linked) && r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate":
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		w.WriteHeader(http.StatusUnauthorized)
 		_, _ = io.WriteString(w, `<!doctype html><meta http-equiv="refresh" content="0"><title>One moment</title>`)
