@@ -302,9 +302,9 @@ func (b *browser) took(key crypto.Signer, res *http.Response) {
 // obey reads the instructions of the server.
 func (b *browser) obey(res *http.Response) {
 	var in struct {
-		ID          string   `json:"session_identifier"`
-		Continue    *bool    `json:"continue"`
-		RefreshURL  string   `json:"refresh_url"`
+		ID          string `json:"session_identifier"`
+		Continue    *bool  `json:"continue"`
+		RefreshURL  string `json:"refresh_url"`
 		Credentials []struct{ Type, Name, Attributes string }
 		Scope       struct {
 			IncludeSite *bool                         `json:"include_site"`
