@@ -23,6 +23,7 @@ type Binding[T any] struct {
 	cfg      Config
 	name     string // of the bound cookie
 	signer   signer
+	sealer   sealer
 	counts   counts
 
 	confirming recently
@@ -41,7 +42,7 @@ func New[T any](sessions *session.Manager[T], cfg Config) (*Binding[T], error) {
 	}
 	name := strings.TrimPrefix(strings.TrimPrefix(sessions.CookieName(), "__Host-"), "__Secure-")
 	b := &Binding[T]{sessions: sessions, cfg: cfg, name: "__Host-" + name + "-bound"}
-	b.signer = sessions.DeriveKeys("devicebound " + b.name)
+	b.signer, b.sealer = sessions.DeriveKeys("devicebound "+b.name), sessions.DeriveKeys("devicebound, sealed "+b.name)
 	if !cfg.Off {
 		sessions.SetGuard(guard[T]{b})
 	}
@@ -160,7 +161,8 @@ func (g guard[T]) admitUnbound(ctx context.Context, r *http.Request, s *session.
 // LoggedIn asks the browser for a key.
 func (g guard[T]) LoggedIn(h http.Header, owner string, at time.Time) {
 	challenge := g.signer.challenge(registering(owner, at), g.cfg.Now())
-	h.Set(fieldRegistration, "("+es256+" "+rs256+");path="+quote(g.cfg.RegisterPath)+";challenge="+quote(challenge))
+	code := g.sealer.seal(g.sessionCookie(h), challenge)
+	h.Set(fieldRegistration, "("+es256+" "+rs256+");path="+quote(g.cfg.RegisterPath)+";challenge="+quote(challenge)+";authorization="+quote(code))
 	g.counts.asked.Add(1)
 	if g.cfg.OnEvent != nil {
 		g.cfg.OnEvent(context.Background(), Event{Kind: EventAsked, Time: g.cfg.Now(), Owner: owner})

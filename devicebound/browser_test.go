@@ -256,7 +256,7 @@ func (b *browser) has() bool {
 	return ok && b.clock.now().Before(c.expires)
 }
 
-var registration = regexp.MustCompile(`^\(ES256 RS256\);path="([^"]+)";challenge="([^"]+)"$`)
+var registration = regexp.MustCompile(`^\(ES256 RS256\);path="([^"]+)";challenge="([^"]+)";authorization="([^"]+)"$`)
 var challenge = regexp.MustCompile(`^"([^"]+)";id="([^"]+)"$`)
 
 // visit requests a page: with a key, it first proves that if it has no bound cookie.
@@ -285,7 +285,7 @@ func (b *browser) register(h http.Handler, field string) *http.Response {
 	}
 	key := newKey(b.t, b.alg)
 	r := b.request("POST", m[1])
-	r.Header.Set("Secure-Session-Response", signProof(b.t, key, m[2], true))
+	r.Header.Set("Secure-Session-Response", signCode(b.t, key, m[2], m[3]))
 	res := b.send(h, r)
 	b.took(key, res)
 	return res
@@ -444,6 +444,13 @@ func signProof(t testing.TB, key crypto.Signer, challenge string, withKey bool) 
 		header["jwk"] = jwkOf(t, key)
 	}
 	return sign(t, key, header, map[string]any{"jti": challenge})
+}
+
+// signCode is the proof of a registration.
+func signCode(t testing.TB, key crypto.Signer, challenge, code string) string {
+	t.Helper()
+	header := map[string]any{"alg": algOf(key), "typ": "dbsc+jwt", "jwk": jwkOf(t, key)}
+	return sign(t, key, header, map[string]any{"jti": challenge, "authorization": code})
 }
 
 func sign(t testing.TB, key crypto.Signer, header, payload map[string]any) string {

@@ -46,7 +46,7 @@ func (b *Binding[T]) serve(w http.ResponseWriter, r *http.Request, do func(h htt
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
-	r = r.WithContext(context.WithValue(r.Context(), exempt{}, true))
+	r, sealed := b.withSession(context.WithValue(r.Context(), exempt{}, true), r)
 	s, err := b.sessions.Open(r)
 	if errors.Is(err, session.ErrOutsidePath) {
 		b.emit(r.Context(), &b.counts.notRegistered, Event{Kind: EventNotRegistered, Reason: ReasonPath}, nil)
@@ -59,7 +59,7 @@ func (b *Binding[T]) serve(w http.ResponseWriter, r *http.Request, do func(h htt
 	}
 	h := http.Header{}
 	a := do(h, r, s)
-	if a.status != http.StatusServiceUnavailable {
+	if a.status != http.StatusServiceUnavailable && !sealed {
 		for name, lines := range h {
 			w.Header()[name] = append(w.Header()[name], lines...)
 		}

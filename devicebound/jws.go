@@ -37,6 +37,7 @@ type proof struct {
 	key       crypto.PublicKey // that the proof brings; nil: none
 	jti       string           // the challenge that it answers
 	aud       string           // "" if the browser does not say for whom it is
+	code      string           // the authorization of the login's response; "" if there is none
 	signed    string
 	signature []byte
 }
@@ -68,6 +69,9 @@ func parseProof(text string) (*proof, error) {
 		header["crit"] == nil && header["b64"] == nil && textMember(payload, "jti", &p.jti) && p.jti != ""
 	if payload["aud"] != nil {
 		ok = ok && textMember(payload, "aud", &p.aud) && p.aud != ""
+	}
+	if payload["authorization"] != nil {
+		ok = ok && textMember(payload, "authorization", &p.code)
 	}
 	if p.signature, err = coding.DecodeString(parts[2]); !ok || err != nil {
 		return nil, errForm

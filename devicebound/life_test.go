@@ -218,6 +218,49 @@ func TestALinkOnAnotherSite(t *testing.T) {
 	wantStatus(t, "the page again", b.visit(n, "/read"), http.StatusOK)
 }
 
+// After a login by a link on another site, such as an identity provider's, the registration
+// comes without the session cookie, and its response sets none.
+func TestALoginFromAnotherSite(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	n := newNode(t, c, session.Config{Cookie: session.Cookie{MaxAge: time.Hour}}, devicebound.Config{})
+	b, other := newBrowser(t, c), newBrowser(t, c)
+	field := registration.FindStringSubmatch(b.send(n, b.request("GET", "/login")).Header.Get("Secure-Session-Registration"))
+	foreign := registration.FindStringSubmatch(other.send(n, other.request("GET", "/other")).Header.Get("Secure-Session-Registration"))
+	register := func(challenge, code string) (*http.Response, func()) {
+		key := newKey(t, "ES256")
+		r := b.request("POST", field[1])
+		r.Header.Del("Cookie")
+		r.Header.Set("Secure-Session-Response", signCode(t, key, challenge, code))
+		res := n.answer(r)
+		return res, func() { b.took(key, res) }
+	}
+	for what, args := range map[string][2]string{
+		"the code of another login":      {field[2], foreign[3]},
+		"the challenge of another login": {foreign[2], field[3]},
+		"no code":                        {field[2], ""},
+		"not a code":                     {field[2], "AAAA"},
+	} {
+		res, _ := register(args[0], args[1])
+		wantStatus(t, what, res, http.StatusUnauthorized)
+	}
+	res, took := register(field[2], field[3])
+	wantStatus(t, "the registration", res, http.StatusOK)
+	if lines := res.Header["Set-Cookie"]; len(lines) != 1 || !strings.HasPrefix(lines[0], n.binding.CookieName()+"=") {
+		t.Errorf("the response sets %q", lines)
+	}
+	took()
+	if b.has() {
+		t.Fatal("the browser keeps the cookie of a response for another site")
+	}
+	wantStatus(t, "a page", b.visit(n, "/page"), http.StatusOK)
+	if !n.bound(t, "user:1") || n.bound(t, "user:2") {
+		t.Error("the session is not bound, or another is")
+	}
+	res, _ = register(field[2], field[3])
+	wantStatus(t, "the same once more", res, http.StatusForbidden)
+}
+
 func TestASessionThatHasEnded(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(t *testing.T, n *node, b *browser){

@@ -241,7 +241,7 @@ func TestChallengesOfRegistrations(t *testing.T) {
 	if fresh == nil {
 		t.Fatal("no new challenge")
 	}
-	field = `(ES256 RS256);path="/dbsc/register";challenge="` + fresh[1] + `"`
+	field = `(ES256 RS256);path="/dbsc/register";challenge="` + fresh[1] + `";authorization="of the first challenge"`
 	r, took := b.registering(field)
 	again := r.Clone(t.Context())
 	res := b.send(n, r)

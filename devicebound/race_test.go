@@ -148,7 +148,7 @@ func (b *browser) registering(field string) (*http.Request, func(*http.Response)
 	m := registration.FindStringSubmatch(field)
 	key := newKey(b.t, b.alg)
 	r := b.request("POST", m[1])
-	r.Header.Set("Secure-Session-Response", signProof(b.t, key, m[2], true))
+	r.Header.Set("Secure-Session-Response", signCode(b.t, key, m[2], m[3]))
 	return r, func(res *http.Response) {
 		b.receive(res)
 		b.took(key, res)
