@@ -18,7 +18,7 @@ import (
 func newFaulty(t *testing.T, c *clock) (*faulty, *node) {
 	t.Helper()
 	f := &faulty{Store: memstore.New(memstore.Config{Now: c.now})}
-	return f, newNode(t, c, session.Config{Store: f, TouchInterval: time.Minute}, devicebound.Config{})
+	return f, newNode(t, c, session.Config{Store: f, IdleTimeout: 30 * time.Minute}, devicebound.Config{})
 }
 
 // A store that is down ends no binding. The browser sends the same proof again.
