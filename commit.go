@@ -99,7 +99,12 @@ func (s *Session[T]) pending() bool { return s.touched || s.altered() }
 
 // altered is pending without Touch, which changes nothing that could be lost.
 func (s *Session[T]) altered() bool {
-	return s.recorded.Any() || s.settingsChanged || s.ownerMoved || s.named != nil
+	return s.recorded.Any() || s.settingsChanged || s.relabeled()
+}
+
+// relabeled reports whether the request has changed the owner, the device's name or a note.
+func (s *Session[T]) relabeled() bool {
+	return s.ownerMoved || s.named != nil || s.noted != nil
 }
 
 func (s *Session[T]) commitNew(ctx context.Context, h http.Header) error {
@@ -118,7 +123,7 @@ func (s *Session[T]) commitNew(ctx context.Context, h http.Header) error {
 	if err != nil {
 		return err
 	}
-	changed = changed || s.ownerMoved || s.named != nil || s.loggedIn || s.regenerated && s.m.policy.storesEmptyRegenerated()
+	changed = changed || s.relabeled() || s.loggedIn || s.regenerated && s.m.policy.storesEmptyRegenerated()
 	if !changed && !s.m.saveUninitialized {
 		if s.regenerated {
 			s.expireCookie(h)
@@ -170,7 +175,7 @@ func (s *Session[T]) commitStored(ctx context.Context, h http.Header) error {
 	if err != nil {
 		return err
 	}
-	changed := s.ownerMoved || s.named != nil
+	changed := s.relabeled()
 	if body != nil && !changed {
 		same, err := s.m.codec.Encodes(s.doc, body)
 		if err != nil {
@@ -272,7 +277,7 @@ func (s *Session[T]) rollBack(ctx context.Context, reason Reason) {
 		s.owner = s.ownerBefore
 	}
 	if s.loggedIn {
-		s.loggedIn, s.authenticated = false, 0
+		s.loggedIn, s.tellGuard, s.authenticated = false, false, 0
 	}
 	if s.settingsChanged {
 		s.ownCookie = false
@@ -322,7 +327,7 @@ func (s *Session[T]) taken(ctx context.Context) {
 		}
 		if err != nil {
 			s.reportSave(ctx, err)
-		} else if changed || s.ownerMoved || s.named != nil {
+		} else if changed || s.relabeled() {
 			s.m.emit(ctx, e, "")
 			s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonHijacked}, "")
 		}

@@ -154,7 +154,7 @@ func (s *Session[T]) anew(ctx context.Context) error {
 	}
 	s.forget()
 	s.id, s.key, s.alias, s.follows = "", "", "", ""
-	s.superseded, s.loggedIn = false, false
+	s.superseded, s.loggedIn, s.tellGuard = false, false, false
 	s.touched, s.settingsChanged, s.ownerMoved, s.saved = false, false, false, nil
 	s.regenerated = true
 	s.useCookie(s.m.settings(s.r))

@@ -29,6 +29,10 @@ var (
 	// "" must not stand for everybody.
 	ErrNoOwner = records.ErrNoOwner
 
+	// ErrLapsed is the cause of a context whose request's proof is too old (see [Guard]).
+	// The session goes on, and the client may connect again.
+	ErrLapsed = errors.New("session: the proof that the request brought is too old")
+
 	// ErrClosed means that the manager is closed.
 	ErrClosed = errors.New("session: manager was closed")
 

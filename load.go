@@ -185,7 +185,10 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 		s.adopt(at)
 		s.origin = s.doc
 		m.unreadMembers(ctx, s.doc.Misfits, s.owner, s.key)
-		return nil
+		if m.guard != nil {
+			s.lapses, err = m.guard.Admit(m.exchanges.Lock(ctx), r, s)
+		}
+		return err
 	}
 	if superseded := (*records.Superseded)(nil); errors.As(err, &superseded) && !superseded.Past {
 		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonSuperseded}, sent.Key)

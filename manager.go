@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"time"
 
 	"github.com/nestsession/session/cookie"
 	"github.com/nestsession/session/internal/check"
@@ -30,12 +31,31 @@ func defaultErrorHandler(w http.ResponseWriter, _ *http.Request, err error) {
 	http.Error(w, http.StatusText(status), status)
 }
 
+// Guard is what an extension decides about a manager's sessions; see [Manager.SetGuard].
+// Its methods are called from several goroutines at once.
+type Guard[T any] interface {
+	// Admit is called when a request has loaded a stored session, before the request can
+	// use it. After an error the request has no session, as if the store had failed: Load
+	// and Open return the error, and the client gets the error response. If the error is an
+	// [http.Handler], that writes the response in place of Config.ErrorHandler.
+	//
+	// until is when the request's contexts of [Session.NotifyContext] end at the latest,
+	// with [ErrLapsed], although the session goes on; the zero time sets no limit.
+	Admit(ctx context.Context, r *http.Request, s *Session[T]) (until time.Time, err error)
+
+	// LoggedIn is called before the headers of a response are sent whose request has called
+	// [Session.Login]. owner and at are the session's Owner and AuthenticatedAt. The session
+	// is locked: LoggedIn must not call its methods. Its cookie is in h.
+	LoggedIn(h http.Header, owner string, at time.Time)
+}
+
 // Manager manages sessions whose data have the type T. It is safe for concurrent use. An
 // application may have several managers, with different cookie names.
 type Manager[T any] struct {
 	core
 	codec document.Codec[T]
 	owned io.Closer // the store, if New made it
+	guard Guard[T]  // nil if there is none
 }
 
 // New checks cfg and returns a manager. T is the type of the session's data: a struct, or a
@@ -101,6 +121,16 @@ func New[T any](cfg Config) (*Manager[T], error) {
 
 // CookieName returns the name of the session cookie: Config.Name, or its default.
 func (m *Manager[T]) CookieName() string { return m.name }
+
+// SetGuard sets what an extension, such as package devicebound, decides about the sessions.
+// Call it before the first request. A manager has one guard, and none if it is not called.
+func (m *Manager[T]) SetGuard(g Guard[T]) { m.guard = g }
+
+// DeriveKeys returns a key of 32 bytes for each of Config.Secrets, in their order, for an
+// extension's own signatures: the first key signs, and all verify. Managers with the same
+// Secrets and Config.Scope return the same keys for the same purpose. The secrets, and the
+// keys for other purposes, cannot be computed from them.
+func (m *Manager[T]) DeriveKeys(purpose string) [][]byte { return m.codec.Seal.DeriveKeys(purpose) }
 
 // DefaultCacheBytes is the limit of the caches of a manager; see [Manager.SetCacheBytes].
 const DefaultCacheBytes = document.DefaultCacheBytes + verified.DefaultCacheBytes

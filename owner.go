@@ -40,7 +40,11 @@ type Info[T any] struct {
 
 	key     string
 	version store.Version
+	notes   document.Notes
 }
+
+// Note is [Session.Note] of the session in the list.
+func (i Info[T]) Note(name string) string { return i.notes.Get(name) }
 
 // Format prints the owner and the digest, for every verb.
 func (i Info[T]) Format(f fmt.State, _ rune) {
@@ -103,7 +107,7 @@ func (m *Manager[T]) describe(l *records.Listed) Info[T] {
 	s.m = m
 	s.useCookie(&m.cookie)
 	s.adopt(at)
-	if at.doc.Meta.Created != 0 {
+	if info.notes = at.doc.Meta.Notes; at.doc.Meta.Created != 0 {
 		info.Created = s.created.Time()
 	}
 	info.LastUsed, info.Expires, info.Device = s.lastUsed().Time(), s.expires.Time(), s.Device()

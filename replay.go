@@ -52,8 +52,9 @@ func (s *Session[T]) update(fn func(*T)) {
 	s.recorded.Update(s.replayBase(), fn)
 }
 
-// forget drops the view, the recorded functions and the device's new name.
-func (s *Session[T]) forget() { s.named = nil; s.recorded.Forget() }
+// forget drops the view, the recorded functions, those of UpdateNote too, and the device's new
+// name.
+func (s *Session[T]) forget() { s.recorded.Forget(); s.named, s.noted = nil, nil }
 
 // changing records the caller that changes the session. Handlers of HandlerFunc do not need
 // this, because a panic passes through HandlerFunc.

@@ -113,6 +113,9 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 	s.clearFormer(h)
 	jar.Add(h, string(line))
 	s.cookieSent = true
+	if s.tellGuard && s.m.guard != nil {
+		s.m.guard.LoggedIn(h, s.owner, s.authenticated.Time())
+	}
 	if !s.m.policy.saveIsUse() {
 		s.expires = s.expiry(s.now)
 	}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/frames"
@@ -69,7 +70,8 @@ type changes[T any] struct {
 
 	ownerBefore              string // SetOwner
 	touched, settingsChanged bool
-	named                    *string // SetDeviceName
+	named                    *string             // SetDeviceName
+	noted                    document.NoteChange // by UpdateNote
 	regenerated              bool
 	loggedIn                 bool            // by Login, and not stored since
 	follows                  string          // the record of the login that has superseded the session, which gets the changes
@@ -88,6 +90,7 @@ type reply struct {
 	ownCookie bool // settings and lifetime are the session's own
 
 	headerSent, cookieSent bool
+	tellGuard              bool         // of a login by this request, before the headers are sent
 	repair                 bool         // the client may not have got the cookie of a renewal
 	resend                 bool         // the client has several cookies of the name
 	copies                 jar.Clearing // what becomes of several cookies of one name
@@ -109,6 +112,7 @@ type progress struct {
 
 	was                state          // before Discard
 	ended              bool           // by this request
+	lapses             time.Time      // when its contexts end, by the guard
 	pendingDelete      *pendingDelete // what Regenerate could not end
 	failed             bool           // the handler panicked, and what it had changed was dropped
 	over, overReported bool           // the request is over, and a change after it was reported

@@ -80,7 +80,7 @@ func (s *Session[T]) login(ctx context.Context, owner string) error {
 	now := s.m.present()
 	s.owner, s.ownerMoved, s.created, s.authenticated = owner, true, now, now
 	s.expires = s.expiry(now)
-	s.loggedIn = true // it is stored with what is put in
+	s.loggedIn, s.tellGuard = true, true // it is stored with what is put in
 	return nil
 }
 
@@ -188,7 +188,7 @@ func (s *Session[T]) moved(ctx context.Context, mv *records.Move, doc *document.
 	if !mv.Login {
 		s.m.records.Hub.Move(old, s.key)
 	} else {
-		e.Kind, s.superseded = EventLoggedIn, false
+		e.Kind, s.superseded, s.tellGuard = EventLoggedIn, false, true
 		s.m.records.Hub.End(old, ErrLoggedIn)
 		if !mv.Carry && !mv.Alone {
 			s.m.emit(ctx, Event{Kind: EventRegenerated, Reason: ReasonSuperseded}, old)

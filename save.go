@@ -81,7 +81,7 @@ func (s *Session[T]) reportSave(ctx context.Context, err error) {
 // compose makes the session's next document, to be stored under key, and the record for it.
 // id is the one that belongs to key, "" if this request does not know it.
 func (s *Session[T]) compose(key, id string, value *T, body []byte) (*document.Document[T], store.Record, error) {
-	info := document.Meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie, Authenticated: s.authenticated}
+	info := document.Meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie, Authenticated: s.authenticated, Notes: s.noted.On(s.doc.Meta.Notes, s.version != 0 && (key == s.key || s.renewing))}
 	info.Device = s.m.devices.Next(s.doc.Meta.Device, s.visit())
 	if s.m.records.Absolute > 0 || s.owner != "" || info.Device != nil {
 		info.Created, info.Used = s.created, s.now
@@ -278,7 +278,7 @@ func (s *Session[T]) differs(body []byte, since *document.Document[T]) (bool, er
 
 // saveFollower saves the changes since the session was found to be superseded.
 func (s *Session[T]) saveFollower(ctx context.Context) error {
-	if !s.recorded.Any() {
+	if !s.recorded.Any() && s.noted == nil {
 		return nil
 	}
 	return s.follow(ctx, s.follows, s.followsWith)
@@ -289,9 +289,9 @@ func (s *Session[T]) saveFollower(ctx context.Context) error {
 // login. The request does not see that session, because others may know the id with which
 // the request came.
 func (s *Session[T]) follow(ctx context.Context, key string, with document.Opener) error {
-	if s.ownerMoved || s.settingsChanged || s.named != nil {
+	if s.settingsChanged || s.relabeled() {
 		s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.key)
-		s.ownerMoved, s.settingsChanged, s.named = false, false, nil
+		s.ownerMoved, s.settingsChanged, s.named, s.noted = false, false, nil, nil
 	}
 	found, key, with, err := s.m.records.LoadCarried(ctx, key, with)
 	if records.IsOver(err) || errors.Is(err, ErrSealed) {

@@ -161,6 +161,32 @@ func (s *Session[T]) SetOwner(owner string) {
 	}
 }
 
+// Note returns what an extension keeps under a name beside the session's data; "" if there
+// is nothing, or if the session has ended. It includes this request's UpdateNote.
+func (s *Session[T]) Note(name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state > stateStored {
+		return ""
+	}
+	return s.noted.On(s.doc.Meta.Notes, true).Get(name)
+}
+
+// UpdateNote replaces the note with that name by what fn returns; "" removes it. A note is
+// for an extension, such as package devicebound, and not part of the data. It is stored with
+// the session, sealed as the owner is, and replayed as [Session.Update] is: fn may be called
+// several times, and it must not call a method of the session. Renew keeps the notes; Login
+// and Regenerate drop them. If the session ends before the change is stored, or if a login
+// supersedes it, the change is dropped, and Note then does not return it.
+func (s *Session[T]) UpdateNote(name string, fn func(old string) string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state <= stateStored {
+		s.changing()
+		s.noted = s.noted.Then(name, fn)
+	}
+}
+
 // AuthenticatedAt returns the time of the user's last [Session.Login]; the zero time if
 // Login was never called for this session.
 func (s *Session[T]) AuthenticatedAt() time.Time {

@@ -29,6 +29,7 @@ type Meta struct {
 	Owner         string  `json:"owner,omitempty"`
 	OwnCookie     bool    `json:"ownCookie,omitempty"` // the session set its own cookie
 	Device        *Device `json:"device,omitempty"`    // never changed in place
+	Notes         Notes   `json:"notes,omitempty"`     // of extensions
 
 	// Of a session that Renew has given a new id:
 	Unseen bool    `json:"unseen,omitempty"` // no request has come with it yet
@@ -91,7 +92,7 @@ func (m *Meta) room() int {
 	if *m == (Meta{}) {
 		return 0
 	}
-	return 128 + len(m.Owner) + len(m.Successor) + len(m.NewID) + len(m.Sealed) + m.Device.size()
+	return 128 + len(m.Owner) + len(m.Notes) + len(m.Successor) + len(m.NewID) + len(m.Sealed) + m.Device.size()
 }
 
 // append writes the bookkeeping of the record under key as the last member of a
@@ -139,6 +140,8 @@ func (m *Meta) parse(text []byte) (end int) {
 				m.Device = new(Device)
 			}
 			i, ok = m.Device.parse(text, i)
+		case "notes":
+			i, ok = parseText((*string)(&m.Notes), text, i)
 		case "successor":
 			i, ok = parseText(&m.Successor, text, i)
 		case "newID":
@@ -206,6 +209,7 @@ func parseFlag(dst *bool, text []byte, at int) (end int, ok bool) {
 // has served its purpose. Sealed data keep the document: they are most of it, and they go
 // when they are opened.
 func (m *Meta) own() {
+	m.Notes = Notes(strings.Clone(string(m.Notes)))
 	m.Owner, m.Successor, m.NewID, m.MAC = strings.Clone(m.Owner), strings.Clone(m.Successor), strings.Clone(m.NewID), ""
 	if d := m.Device; d != nil {
 		d.Name, d.UserAgent = strings.Clone(d.Name), strings.Clone(d.UserAgent)
@@ -240,6 +244,7 @@ func (m *Meta) appendMembers(dst []byte) []byte {
 	text(`,"owner":`, m.Owner)
 	flag(`,"ownCookie":true`, m.OwnCookie)
 	dst = m.Device.append(dst)
+	text(`,"notes":`, string(m.Notes))
 	flag(`,"unseen":true`, m.Unseen)
 	moment(`,"seen":`, m.Seen)
 	text(`,"successor":`, m.Successor)

@@ -20,6 +20,7 @@ import (
 type Sealer struct {
 	states  sync.Pool // of *sealState: keyed hashes are costly to make and cheap to reset
 	ids     [][]byte  // one key per secret, for ids
+	others  [][]byte  // one key per secret, for those of extensions
 	scope   string    // Config.Scope, where ids are not hashed
 	plain   bool      // they are not
 	lenient bool      // other programs write the records too: what they have put there does not count
@@ -42,6 +43,7 @@ func NewSealer(secrets []string, scope string, plain, lenient bool) *Sealer {
 	for i, secret := range secrets {
 		keys[i] = derive([]byte(secret), "nest session: bookkeeping")
 		s.ids = append(s.ids, derive([]byte(secret), "nest session: ids of successors"))
+		s.others = append(s.others, derive(derive([]byte(secret), "nest session: extensions"), scope))
 	}
 	s.states.New = func() any {
 		st := &sealState{}
@@ -57,6 +59,14 @@ func derive(key []byte, text string) []byte {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(text))
 	return mac.Sum(nil)
+}
+
+// DeriveKeys returns one key per secret for a purpose of an extension.
+func (s *Sealer) DeriveKeys(purpose string) (keys [][]byte) {
+	for _, key := range s.others {
+		keys = append(keys, derive(key, purpose))
+	}
+	return keys
 }
 
 // sealLength is that of a MAC as text: 16 bytes.

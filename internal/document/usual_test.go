@@ -18,7 +18,7 @@ func FuzzBookkeeping(f *testing.F) {
 		`{}`, `{"created":1767225600000,"used":1767225600000,"owner":"user:1","mac":"0123456789012345678901"}`,
 		`{"created":0,"authenticated":1,"ownCookie":true,"unseen":true,"seen":2}`,
 		`{"successor":"k","newID":"x","until":3,"login":true,"carry":true,"ended":true}`,
-		`{"created":-1}`, `{"created":1.5}`, `{"created":1e3}`, `{"created":99999999999999999999}`, `{"created":"1"}`, `{"created":null}`,
+		`{"notes":"a=1\u0026b=2"}`, `{"notes":"a=1&b=%22","created":1}`, `{"notes":1}`, `{"created":-1}`, `{"created":1.5}`, `{"created":1e3}`, `{"created":99999999999999999999}`, `{"created":"1"}`, `{"created":null}`,
 		`{"Created":1}`, `{"created":1,"created":2}`, `{"owner":"\u0061"}`, "{\"owner\":\"\xff\"}", `{"owner":"é"}`, `{"ended":false}`, `{"other":1}`, ` {"created":1}`,
 		`{"owner":"user:1","device":{"name":"laptop","userAgent":"Mozilla/5.0 (X11)","first":"192.0.2.0/24","last":"2001:db8::/48"}}`,
 		`{"device":{}}`, `{"device":null}`, `{"device":[]}`, `{"device":{"name":1}}`, `{"device":{"first":"192.0.2.0"}}`, `{"device":{"first":""}}`, `{"device":{"other":"x"}}`,
@@ -44,6 +44,7 @@ func TestBookkeepingThatIsWrittenIsReadByHand(t *testing.T) {
 	err := quick.Check(func(m Meta) bool {
 		m.Owner, m.Successor, m.NewID = strings.Map(ascii, m.Owner), strings.Map(ascii, m.Successor), strings.Map(ascii, m.NewID)
 		m.Sealed = strings.Map(ascii, m.Sealed)
+		m.Notes = Notes(strings.Map(ascii, string(m.Notes)))
 		for _, i := range []*Instant{&m.Created, &m.Used, &m.Authenticated, &m.Seen, &m.Until} {
 			*i &= 1<<50 - 1
 		}

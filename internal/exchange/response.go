@@ -81,6 +81,10 @@ func (w *response) fail(err error) {
 	h := w.w.Header()
 	clear(h)
 	maps.Copy(h, w.before)
+	if own, ok := err.(http.Handler); ok {
+		own.ServeHTTP(w.w, w.x.r)
+		return
+	}
 	w.x.ctx.manager.ErrorHandler(w.w, w.x.r, err)
 }
 

@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 	"store":             {},
 	"express":           {"", "cookie"},
 	"eventstream":       {""},
+	"devicebound":       {""},
 	"sessiontest":       {"", "cookie", "store", "store/memstore"},
 	"store/storetest":   {"store"},
 	"store/memstore":    {"store", "internal/arena", "internal/feed", "internal/pack"},
