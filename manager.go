@@ -45,6 +45,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	if err := errors.Join(cfg.validate(), typeErr); err != nil {
 		return nil, err
 	}
+	header, _ := cfg.header()
 	former := cfg.formerCookies()
 	cfg = cfg.withDefaults()
 	signer, err := cookie.NewSigner(cfg.Secrets...)
@@ -53,7 +54,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	}
 	codec.Seal = document.NewSealer(cfg.Secrets, cfg.Scope, cfg.Express.InsecurePlainIDs, cfg.Express.Rules)
 	m := &Manager[T]{codec: codec, core: core{
-		signer: signer, former: former, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
+		signer: signer, former: former, header: header, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
 		ids:      ids.Maker{Name: cfg.Name, Signer: signer, Seal: codec.Seal, Scope: cfg.Scope, Plain: cfg.Express.InsecurePlainIDs},
 		isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, exchanges: exchange.Manager{ErrorHandler: cfg.ErrorHandler},
 		logger: cmp.Or(cfg.Logger, slog.Default()), proxy: cfg.Proxy, idle: cfg.IdleTimeout,
@@ -66,6 +67,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	m.overHTTP.resolve(false)
 	m.overHTTPS.resolve(true)
 	m.ids.DigestWith(cfg.Secrets[0])
+	m.ids.ForHeader = header != nil
 	if cfg.GenID != nil {
 		m.ids.Generate = func(r *http.Request) (string, error) { return cfg.GenID(m.exchanges.Callback(r)) }
 	}

@@ -33,6 +33,9 @@ type Info[T any] struct {
 	LastUsed time.Time // as precise as Config.TouchInterval; zero if unknown
 	Expires  time.Time // if it is not used again; zero: never
 
+	AuthenticatedAt time.Time // see [Session.AuthenticatedAt]
+	AuthenticatedBy []string  // see [Session.AuthenticatedBy]
+
 	key     string
 	version store.Version
 }
@@ -101,5 +104,6 @@ func (m *Manager[T]) describe(l *records.Listed) Info[T] {
 		info.Created = s.created.Time()
 	}
 	info.LastUsed, info.Expires = s.lastUsed().Time(), s.expires.Time()
+	info.AuthenticatedAt, info.AuthenticatedBy = s.AuthenticatedAt(), s.AuthenticatedBy()
 	return info
 }

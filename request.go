@@ -7,6 +7,7 @@ import (
 	"github.com/nestsession/session/internal/frames"
 	"github.com/nestsession/session/internal/jar"
 	"github.com/nestsession/session/internal/replay"
+	"github.com/nestsession/session/internal/token"
 	"github.com/nestsession/session/store"
 )
 
@@ -49,6 +50,7 @@ type identity struct {
 	created       document.Instant
 	used          document.Instant
 	authenticated document.Instant // by Login
+	methods       string           // of that, with spaces between them
 }
 
 // base is the stored version that the request works on.
@@ -85,6 +87,8 @@ type reply struct {
 	settings  *Cookie // resolved; shared, never changed in place
 	lifetime  document.Lifetime
 	ownCookie bool // settings and lifetime are the session's own
+
+	source token.Source // of the id, and where a new one goes
 
 	headerSent, cookieSent bool
 	repair                 bool         // the client may not have got the cookie of a renewal

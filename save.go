@@ -79,7 +79,7 @@ func (s *Session[T]) reportSave(ctx context.Context, err error) {
 
 // compose makes the session's next document, to be stored under key, and the record for it.
 func (s *Session[T]) compose(key string, value *T, body []byte) (*document.Document[T], store.Record, error) {
-	info := document.Meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie, Authenticated: s.authenticated}
+	info := document.Meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie, Authenticated: s.authenticated, Methods: s.methods}
 	if s.m.records.Absolute > 0 || s.owner != "" {
 		info.Created, info.Used = s.created, s.now
 	}

@@ -95,6 +95,8 @@ func (c *Config) validateRest() (errs []error) {
 	if c.MaxBytes < 0 {
 		errs = append(errs, check.Refuse("MaxBytes", "%d would refuse every session; write a positive number of bytes, or 0 for %d", c.MaxBytes, DefaultMaxBytes))
 	}
+	_, err := c.header()
+	errs = append(errs, err) // nil counts for nothing
 	var now *jar.Cookie
 	if c.CookieFunc == nil && c.Cookie.Path != NoPath {
 		k := c.Cookie.named(cmp.Or(c.Name, c.defaultName()))

@@ -26,6 +26,7 @@ type Meta struct {
 	Created       Instant `json:"created,omitempty"`
 	Used          Instant `json:"used,omitempty"`
 	Authenticated Instant `json:"authenticated,omitempty"` // by Login
+	Methods       string  `json:"methods,omitempty"`       // of that, with spaces between them
 	Owner         string  `json:"owner,omitempty"`
 	OwnCookie     bool    `json:"ownCookie,omitempty"` // the session set its own cookie
 
@@ -86,7 +87,7 @@ func (m *Meta) room() int {
 	if *m == (Meta{}) {
 		return 0
 	}
-	return 128 + len(m.Owner) + len(m.Successor) + len(m.NewID)
+	return 128 + len(m.Methods) + len(m.Owner) + len(m.Successor) + len(m.NewID)
 }
 
 // append writes the bookkeeping of the record under key as the last member of a
@@ -127,6 +128,8 @@ func (m *Meta) parse(text []byte) (end int) {
 			i, ok = m.Seen.parse(text, i)
 		case "until":
 			i, ok = m.Until.parse(text, i)
+		case "methods":
+			i, ok = parseText(&m.Methods, text, i)
 		case "owner":
 			i, ok = parseText(&m.Owner, text, i)
 		case "successor":
@@ -193,7 +196,7 @@ func parseFlag(dst *bool, text []byte, at int) (end int, ok bool) {
 // own gives m text of its own, so that it does not keep a whole document in memory. The MAC
 // has served its purpose.
 func (m *Meta) own() {
-	m.Owner, m.Successor, m.NewID, m.MAC = strings.Clone(m.Owner), strings.Clone(m.Successor), strings.Clone(m.NewID), ""
+	m.Methods, m.Owner, m.Successor, m.NewID, m.MAC = strings.Clone(m.Methods), strings.Clone(m.Owner), strings.Clone(m.Successor), strings.Clone(m.NewID), ""
 }
 
 // onlyEnded reports whether the record says nothing but that its session is over,
@@ -221,6 +224,7 @@ func (m *Meta) appendMembers(dst []byte) []byte {
 	moment(`,"created":`, m.Created)
 	moment(`,"used":`, m.Used)
 	moment(`,"authenticated":`, m.Authenticated)
+	text(`,"methods":`, m.Methods)
 	text(`,"owner":`, m.Owner)
 	flag(`,"ownCookie":true`, m.OwnCookie)
 	flag(`,"unseen":true`, m.Unseen)
