@@ -206,3 +206,20 @@ func (b *browser) login(user string) string {
 	}
 	return b.submit(url.Values{"user": {user}})
 }
+
+// visitor is a browser for the examples: each call is a request by HTTPS with the cookies of
+// the responses before it.
+func visitor(h http.Handler) func(method, target, form string) *httptest.ResponseRecorder {
+	jar, _ := cookiejar.New(nil) // it never fails without options
+	return func(method, target, form string) *httptest.ResponseRecorder {
+		r, w := httptest.NewRequest(method, "https://shop.test"+target, strings.NewReader(form)), httptest.NewRecorder()
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Accept", "text/html")
+		for _, c := range jar.Cookies(r.URL) {
+			r.AddCookie(c)
+		}
+		h.ServeHTTP(w, r)
+		jar.SetCookies(r.URL, w.Result().Cookies())
+		return w
+	}
+}
