@@ -16,8 +16,8 @@ import (
 // handler that has panicked. Within Handler, call it to put the cookie into headers that
 // net/http does not write, such as those of a WebSocket's upgrade.
 //
-// Commit goes on when ctx is canceled, for at most Config.SaveTimeout: the changes count
-// even if the client has disconnected.
+// Commit goes on when ctx is canceled, for at most Config.StoreLimits.SaveTimeout: the
+// changes count even if the client has disconnected.
 //
 // On an error, answer with an error response and with nothing from the handler. It is no
 // error if the session has ended in the meantime: the changes are dropped, an event reports

@@ -82,11 +82,6 @@ type Config struct {
 	// (ASVS 7.3.2). Default: 30 days, or Cookie.MaxAge if that is longer.
 	AbsoluteTimeout time.Duration
 
-	// TouchInterval limits the writes of visits that change nothing: such a visit writes to
-	// the store only if it moves the expiry by at least TouchInterval. Default: a tenth of
-	// the session's idle timeout. Negative: every visit writes, as in express-session.
-	TouchInterval time.Duration
-
 	// RenewGrace is how long the old id stays valid after Renew, so that requests in flight
 	// are not logged out. It counts from the first request with the new id; until that
 	// comes, the old id stays valid for at most [MaxRenewRepair]. After Login, Regenerate,
@@ -94,21 +89,8 @@ type Config struct {
 	// nothing and gets no cookie. Default: 30 seconds. Negative: no grace.
 	RenewGrace time.Duration
 
-	// LoadTimeout limits each load. If the store does not answer in time, the request is
-	// answered as after any other failure of the store. It also limits Reload, Ping and
-	// each step of List. Default: 5 seconds.
-	LoadTimeout time.Duration
-
-	// SaveTimeout limits each save. The save at the end of a request goes on when the
-	// client disconnects. Save, Regenerate, Renew, Destroy and Revoke stop when their ctx
-	// ends, too. Default: 5 seconds.
-	SaveTimeout time.Duration
-
-	// RecheckInterval is how often the store is polled for each session that a
-	// [Session.NotifyContext] watches. Polling finds the ends of sessions of which the
-	// store publishes no event, so an end is noticed after at most this time. Default: a
-	// minute if the store is a [store.Watcher], 5 seconds otherwise.
-	RecheckInterval time.Duration
+	// StoreLimits holds how long the calls of the store may take and how often it is asked.
+	StoreLimits StoreLimits
 
 	// MaxBytes is the largest size of a stored document, in bytes. Default: 1 MiB.
 	MaxBytes int
@@ -116,7 +98,7 @@ type Config struct {
 	// Rolling sends the cookie with every response, so that every visit moves the expiry in
 	// the browser. Every visit then also writes to the store, which makes sure that the
 	// session has not ended. Default: the cookie is sent when something has changed, and
-	// when a visit moves the expiry by TouchInterval.
+	// when a visit moves the expiry by StoreLimits.TouchInterval.
 	Rolling bool
 
 	// GenID returns a new id. Ids must be unique and unguessable, with at least 128 bits
@@ -124,12 +106,9 @@ type Config struct {
 	// random bytes in base64url.
 	GenID func(*http.Request) (string, error)
 
-	// Proxy says whether to trust the header X-Forwarded-Proto.
-	Proxy Proxy
-
-	// IsSecure reports whether a request without TLS came over HTTPS, for example through a
-	// proxy. It is called only if Proxy is ProxyUnset. Default: such a request did not come
-	// over HTTPS.
+	// IsSecure reports whether a request without TLS came over HTTPS. Behind a proxy that
+	// ends TLS and sets the header X-Forwarded-Proto, it is [ForwardedHTTPS]. Default: such
+	// a request did not come over HTTPS.
 	IsSecure func(*http.Request) bool
 
 	// Express makes sessions behave as in express-session, one option at a time.
@@ -152,6 +131,31 @@ type Config struct {
 
 	// Now returns the current time. Default: time.Now.
 	Now func() time.Time
+}
+
+// StoreLimits limit the use of the store: how long a call may take, and how often the store is
+// asked. The zero value of each field is its default.
+type StoreLimits struct {
+	// LoadTimeout limits each load. If the store does not answer in time, the request is
+	// answered as after any other failure of the store. It also limits Reload, Ping and
+	// each step of List. Default: 5 seconds.
+	LoadTimeout time.Duration
+
+	// SaveTimeout limits each save. The save at the end of a request goes on when the
+	// client disconnects. Save, Regenerate, Renew, Destroy and Revoke stop when their ctx
+	// ends, too. Default: 5 seconds.
+	SaveTimeout time.Duration
+
+	// TouchInterval limits the writes of visits that change nothing: such a visit writes to
+	// the store only if it moves the expiry by at least TouchInterval. Default: a tenth of
+	// the session's idle timeout. Negative: every visit writes, as in express-session.
+	TouchInterval time.Duration
+
+	// RecheckInterval is how often the store is polled for each session that a
+	// [Session.NotifyContext] watches. Polling finds the ends of sessions of which the
+	// store publishes no event, so an end is noticed after at most this time. Default: a
+	// minute if the store is a [store.Watcher], 5 seconds otherwise.
+	RecheckInterval time.Duration
 }
 
 // ExpressOptions are options of express-session that only applications which share sessions

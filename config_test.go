@@ -29,10 +29,10 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"absolute in bare numbers":  {session.Config{AbsoluteTimeout: 86400}, "AbsoluteTimeout", "time.Second"},
 		"idle beyond absolute":      {session.Config{IdleTimeout: 2 * day, AbsoluteTimeout: day}, "IdleTimeout", "at most"},
 		"cookie beyond absolute":    {session.Config{Cookie: session.Cookie{MaxAge: 2 * day}, AbsoluteTimeout: day}, "Cookie.MaxAge", "at most"},
-		"save in the past":          {session.Config{SaveTimeout: -1}, "SaveTimeout", "positive"},
-		"touch beyond idle":         {session.Config{TouchInterval: 2 * time.Hour, IdleTimeout: time.Hour}, "TouchInterval", "a half"},
-		"touch beyond default idle": {session.Config{TouchInterval: 2 * day}, "TouchInterval", "a half"},
-		"touch beyond max age":      {session.Config{TouchInterval: time.Hour, Cookie: session.Cookie{MaxAge: time.Hour}}, "TouchInterval", "a half"},
+		"save in the past":          {session.Config{StoreLimits: session.StoreLimits{SaveTimeout: -1}}, "StoreLimits.SaveTimeout", "positive"},
+		"touch beyond idle":         {session.Config{StoreLimits: session.StoreLimits{TouchInterval: 2 * time.Hour}, IdleTimeout: time.Hour}, "StoreLimits.TouchInterval", "a half"},
+		"touch beyond default idle": {session.Config{StoreLimits: session.StoreLimits{TouchInterval: 2 * day}}, "StoreLimits.TouchInterval", "a half"},
+		"touch beyond max age":      {session.Config{StoreLimits: session.StoreLimits{TouchInterval: time.Hour}, Cookie: session.Cookie{MaxAge: time.Hour}}, "StoreLimits.TouchInterval", "a half"},
 
 		"name with a space":         {session.Config{Name: "my session"}, "Name", "letters"},
 		"name that injects":         {session.Config{Name: "sid; Domain=evil"}, "Name", "letters"},
@@ -57,9 +57,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"unknown Priority":          {session.Config{Cookie: session.Cookie{Priority: 9}}, "Cookie", "constants"},
 		"two cookies":               {session.Config{CookieFunc: fn, Cookie: session.Cookie{MaxAge: day}}, "Cookie", "one of them"},
 
-		"unknown proxy":      {session.Config{Proxy: 9}, "Proxy", "ProxyTrusted"},
-		"two ways to secure": {session.Config{Proxy: session.ProxyTrusted, IsSecure: func(*http.Request) bool { return true }}, "IsSecure", "ProxyUnset"},
-		"negative size":      {session.Config{MaxBytes: -1}, "MaxBytes", "positive"},
+		"negative size": {session.Config{MaxBytes: -1}, "MaxBytes", "positive"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -95,7 +93,7 @@ func TestNewAcceptsWhatCanWork(t *testing.T) {
 		"no timeouts":               {IdleTimeout: session.NoTimeout, AbsoluteTimeout: session.NoTimeout},
 		"400 days":                  {Cookie: session.Cookie{MaxAge: 400 * day}},
 		"idle beyond 30 days":       {IdleTimeout: 90 * day},
-		"every visit":               {TouchInterval: -1},
+		"every visit":               {StoreLimits: session.StoreLimits{TouchInterval: -1}},
 		"no grace":                  {RenewGrace: -1},
 		"a prefix":                  {Name: "__Secure-id", Cookie: session.Cookie{Domain: "shop.test"}},
 		"a domain with a dot":       {Cookie: session.Cookie{Domain: ".shop.test"}},
@@ -104,9 +102,9 @@ func TestNewAcceptsWhatCanWork(t *testing.T) {
 		"a date":                    {Cookie: session.Cookie{Expires: time.Now().Add(day)}},
 		"a plain name, insecure":    {Name: "sid", Cookie: session.Cookie{Secure: session.Insecure}},
 		"__Host- and its path":      {Name: "__Host-id", Cookie: session.Cookie{Path: "/"}},
-		"seldom, with a function":   {TouchInterval: 48 * time.Hour, CookieFunc: func(*http.Request) session.Cookie { return session.Cookie{MaxAge: 90 * day} }},
-		"seldom, with a date":       {TouchInterval: 48 * time.Hour, Cookie: session.Cookie{Expires: time.Now().Add(90 * day)}},
-		"seldom, without a timeout": {TouchInterval: 48 * time.Hour, IdleTimeout: session.NoTimeout},
+		"seldom, with a function":   {StoreLimits: session.StoreLimits{TouchInterval: 48 * time.Hour}, CookieFunc: func(*http.Request) session.Cookie { return session.Cookie{MaxAge: 90 * day} }},
+		"seldom, with a date":       {StoreLimits: session.StoreLimits{TouchInterval: 48 * time.Hour}, Cookie: session.Cookie{Expires: time.Now().Add(90 * day)}},
+		"seldom, without a timeout": {StoreLimits: session.StoreLimits{TouchInterval: 48 * time.Hour}, IdleTimeout: session.NoTimeout},
 		"until closed":              {Cookie: session.Cookie{MaxAge: session.UntilClosed}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"net/http"
+	"strings"
 	"time"
 
 	"github.com/nestsession/session/cookie"
@@ -153,19 +155,14 @@ func (s SameSite) attribute() cookie.SameSite { return sameSites[s] }
 
 func (p Priority) attribute() cookie.Priority { return priorities[p] }
 
-// Proxy says whether to trust the header X-Forwarded-Proto. (Like express-session, this
-// package does not read the Forwarded header of RFC 7239.)
-type Proxy uint8
-
-const (
-	// ProxyUnset trusts TLS and Config.IsSecure, but not the header.
-	ProxyUnset Proxy = iota
-	// ProxyTrusted trusts the first element of X-Forwarded-Proto. Use it only behind a
-	// proxy that sets the header; otherwise any client can claim to use HTTPS.
-	ProxyTrusted
-	// ProxyIgnored trusts only TLS.
-	ProxyIgnored
-)
+// ForwardedHTTPS, as [Config.IsSecure], trusts the header X-Forwarded-Proto: it reports whether
+// the header's first element is "https", in any case of letters. Use it only behind a proxy that
+// sets the header; otherwise any client can claim to use HTTPS. (Like express-session, it does
+// not read the Forwarded header of RFC 7239.)
+func ForwardedHTTPS(r *http.Request) bool {
+	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return strings.EqualFold(strings.TrimSpace(proto), "https")
+}
 
 // FormerCookie describes a cookie that sessions had before Config.Name or Config.Cookie was
 // changed. Its fields are those by which browsers tell cookies apart (RFC 6265 section

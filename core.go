@@ -46,9 +46,7 @@ func (c *core) resolve(k *Cookie, secure bool) *Cookie {
 
 // secure reports whether the request came over an encrypted connection.
 func (c *core) secure(r *http.Request) bool {
-	return r.TLS != nil ||
-		c.proxy == ProxyTrusted && exchange.ForwardedHTTPS(r) ||
-		c.proxy == ProxyUnset && c.isSecure != nil && c.isSecure(c.exchanges.Callback(r))
+	return r.TLS != nil || c.isSecure != nil && c.isSecure(c.exchanges.Callback(r))
 }
 
 // emit reports an event to Config.OnEvent and to the log. key is the session's key in the
@@ -79,7 +77,7 @@ func (c *core) emit(ctx context.Context, e Event, key string) {
 func (c *core) insecure(ctx context.Context, kind EventKind, key string) {
 	c.emit(ctx, Event{Kind: kind, Reason: ReasonInsecure, Err: ErrInsecure}, key)
 	c.warn(ctx, &c.warned, time.Minute, "session: a Secure cookie was not sent, or a token not accepted, because the request came over plain HTTP: "+
-		"serve HTTPS, set Config.Proxy or Config.IsSecure behind a proxy that ends TLS, or for development set Cookie.Secure to SecureAuto")
+		"serve HTTPS, set Config.IsSecure behind a proxy that ends TLS, or for development set Cookie.Secure to SecureAuto")
 }
 
 // warn logs a warning that is the same for many requests, once in every so often.
@@ -105,7 +103,6 @@ type core struct {
 	isSecure                           func(*http.Request) bool
 	onEvent                            func(context.Context, Event)
 	logger                             *slog.Logger
-	proxy                              Proxy
 	idle, touchEvery                   time.Duration
 	rolling, resave, saveUninitialized bool
 	firstCookie                        bool
@@ -123,7 +120,7 @@ type core struct {
 func (c *core) present() document.Instant { return c.records.Present() }
 
 // outlive returns a context for work that goes on when ctx ends, but for at most
-// Config.SaveTimeout. The caller calls its End.
+// Config.StoreLimits.SaveTimeout. The caller calls its End.
 func (c *core) outlive(ctx context.Context) *deadline.Context {
 	return deadline.Without(ctx, c.records.SaveTimeout)
 }

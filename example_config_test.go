@@ -122,6 +122,31 @@ func ExampleConfig_cookieFunc() {
 	// sid domain="" strict=true
 }
 
+// Behind a proxy that ends TLS and sets X-Forwarded-Proto, the cookie is Secure and is sent.
+func ExampleForwardedHTTPS() {
+	type Guest struct {
+		Visits int `json:"visits"`
+	}
+	guests, err := session.New[Guest](session.Config{
+		Secrets:  []string{"a secret of 16 bytes or more"},
+		IsSecure: session.ForwardedHTTPS,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer guests.Close()
+
+	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("X-Forwarded-Proto", "https")
+	guests.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Guest]) {
+		s.Update(func(g *Guest) { g.Visits++ })
+	})(w, r)
+	for _, c := range w.Result().Cookies() {
+		fmt.Printf("%s secure=%v; trusted: %v\n", c.Name, c.Secure, session.ForwardedHTTPS(r))
+	}
+	// Output: __Host-sid secure=true; trusted: true
+}
+
 // The page that a client gets when its session could not be loaded or saved. The error
 // is for the operator, who has it as an event too.
 func ExampleConfig_errorHandler() {

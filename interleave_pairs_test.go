@@ -111,7 +111,7 @@ func TestInterleavings(t *testing.T) {
 
 // variants are the configurations under which the orders of calls differ.
 var variants = map[string]session.Config{
-	"":                 {TouchInterval: -1, Cookie: session.Cookie{MaxAge: time.Hour}},
+	"":                 {StoreLimits: session.StoreLimits{TouchInterval: -1}, Cookie: session.Cookie{MaxAge: time.Hour}},
 	", seldom touched": {},
 	", always written": {Express: session.ExpressOptions{Resave: true, SaveUninitialized: true}},
 	", express's preset": func() session.Config {

@@ -166,7 +166,7 @@ func TestRegenerateTwiceThenSaveStoresOneSession(t *testing.T) {
 func TestDiscardLeavesTheSessionAlone(t *testing.T) {
 	t.Parallel()
 	s := newHooked(t)
-	m := newManager[account](t, session.Config{Store: s, TouchInterval: -1, Cookie: session.Cookie{MaxAge: time.Hour}, Rolling: true})
+	m := newManager[account](t, session.Config{Store: s, StoreLimits: session.StoreLimits{TouchInterval: -1}, Cookie: session.Cookie{MaxAge: time.Hour}, Rolling: true})
 	b := newBrowser()
 	login(t, m, b, "ada")
 	s.calls()
@@ -562,7 +562,7 @@ func TestCommitAfterTheHeaderAlone(t *testing.T) {
 func TestTheContextOfASaveEndsWithIt(t *testing.T) {
 	t.Parallel()
 	s := newHooked(t)
-	m := newManager[account](t, session.Config{Store: s, TouchInterval: -1})
+	m := newManager[account](t, session.Config{Store: s, StoreLimits: session.StoreLimits{TouchInterval: -1}})
 	var contexts []context.Context
 	s.before = func(ctx context.Context, op, _ string) error {
 		if op != "load" {

@@ -57,8 +57,8 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		signer: signer, former: former, header: header, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
 		ids:      ids.Maker{Name: cfg.Name, Signer: signer, Seal: codec.Seal, Scope: cfg.Scope, Plain: cfg.Express.InsecurePlainIDs},
 		isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, exchanges: exchange.Manager{ErrorHandler: cfg.ErrorHandler},
-		logger: cmp.Or(cfg.Logger, slog.Default()), proxy: cfg.Proxy, idle: cfg.IdleTimeout,
-		touchEvery: cfg.TouchInterval,
+		logger: cmp.Or(cfg.Logger, slog.Default()), idle: cfg.IdleTimeout,
+		touchEvery: cfg.StoreLimits.TouchInterval,
 		rolling:    cfg.Rolling, resave: cfg.Express.Resave, saveUninitialized: cfg.Express.SaveUninitialized,
 		firstCookie: cfg.Express.InsecureFirstCookie, keepCookie: cfg.Express.KeepCookie, keepDeadCookie: cfg.Express.KeepDeadCookie,
 		policy: policyOf(&cfg.Express),
@@ -81,7 +81,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	m.records = &records.Records{
 		Store: cfg.Store, Codec: m.codec.Untyped(), IDs: &m.ids, Now: cfg.Now,
 		Tombstones: m.policy.leavesTombstones(), Owned: m.policy.ownsRecords(),
-		Absolute: cfg.AbsoluteTimeout, Grace: cfg.RenewGrace, MaxRepair: MaxRenewRepair, LoadTimeout: cfg.LoadTimeout, SaveTimeout: cfg.SaveTimeout, MaxBytes: cfg.MaxBytes,
+		Absolute: cfg.AbsoluteTimeout, Grace: cfg.RenewGrace, MaxRepair: MaxRenewRepair, LoadTimeout: cfg.StoreLimits.LoadTimeout, SaveTimeout: cfg.StoreLimits.SaveTimeout, MaxBytes: cfg.MaxBytes,
 		Forget: m.dropCached,
 		OnRevoked: func(ctx context.Context, owner, key string) {
 			m.emit(ctx, Event{Kind: EventRevoked, Owner: owner}, key)
@@ -90,7 +90,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 			m.emit(ctx, Event{Kind: EventSaveFailed, Owner: owner, Err: err}, key)
 		},
 	}
-	m.records.Watch(cfg.RecheckInterval, DefaultRecheckInterval, DefaultPollInterval)
+	m.records.Watch(cfg.StoreLimits.RecheckInterval, DefaultRecheckInterval, DefaultPollInterval)
 	m.cookies = verified.New(signer, m.ids.Key, verified.DefaultCacheBytes)
 	return m, nil
 }

@@ -324,7 +324,7 @@ func TestFromAfterTheHeader(t *testing.T) {
 	t.Parallel()
 	var log journal
 	s := newHooked(t)
-	m := newManager[account](t, session.Config{Store: s, TouchInterval: -1, OnEvent: log.add})
+	m := newManager[account](t, session.Config{Store: s, StoreLimits: session.StoreLimits{TouchInterval: -1}, OnEvent: log.add})
 	b := newBrowser()
 	login(t, m, b, "ada")
 	after := func(does func(*session.Session[account], *http.Request)) http.Handler {

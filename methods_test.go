@@ -51,7 +51,9 @@ func TestHowTheUserLoggedIn(t *testing.T) {
 		})
 	}
 	login := func(methods ...string) func(*http.Request, *session.Session[account]) error {
-		return func(r *http.Request, s *session.Session[account]) error { return s.Login(r.Context(), "user:ada", methods...) }
+		return func(r *http.Request, s *session.Session[account]) error {
+			return s.Login(r.Context(), "user:ada", methods...)
+		}
 	}
 	act(func(_ *http.Request, s *session.Session[account]) error {
 		s.Update(func(a *account) { a.Count = 1 })

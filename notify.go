@@ -21,7 +21,7 @@ import (
 // otherwise the parent's cause.
 //
 // All contexts of a node share one watch of the store, and none needs a goroutine. If the
-// store is not a [store.Watcher], it is polled every Config.RecheckInterval. Call stop when
+// store is not a [store.Watcher], it is polled every Config.StoreLimits.RecheckInterval. Call stop when
 // the connection ends, to release the context's resources.
 func (s *Session[T]) NotifyContext(parent context.Context) (ctx context.Context, stop context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
@@ -65,7 +65,7 @@ func (f *follower[T]) Moved(successor string) { f.s.successor.Store(&successor) 
 
 // KeepAlive counts as use of the session and moves its idle timeout, for a connection that
 // outlives its request. Call it for each message. It writes to the store only if the expiry
-// moves by Config.TouchInterval, so most calls cost nothing.
+// moves by Config.StoreLimits.TouchInterval, so most calls cost nothing.
 //
 // Errors: [ErrRevoked] if the session has ended; [ErrNotSaved] if it is not stored yet; the
 // store's, which [EventTouchFailed] reports too.

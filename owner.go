@@ -30,7 +30,7 @@ type Info[T any] struct {
 	Undecodable bool
 
 	Created  time.Time // zero if not stored; see [Session.Created]
-	LastUsed time.Time // as precise as Config.TouchInterval; zero if unknown
+	LastUsed time.Time // as precise as Config.StoreLimits.TouchInterval; zero if unknown
 	Expires  time.Time // if it is not used again; zero: never
 
 	AuthenticatedAt time.Time // see [Session.AuthenticatedAt]
@@ -62,7 +62,7 @@ func OwnerOf(data []byte) string { return document.OwnerOf(data) }
 // not hold all of them in memory. For the sessions of all owners see [Manager.ListAll].
 //
 // It yields an error last: [ErrNoOwner] if owner is ""; the store's, which has
-// Config.LoadTimeout to find each next session; [errors.ErrUnsupported] if the store is not
+// Config.StoreLimits.LoadTimeout to find each next session; [errors.ErrUnsupported] if the store is not
 // a [store.Lister].
 func (m *Manager[T]) List(ctx context.Context, owner string) iter.Seq2[Info[T], error] {
 	return m.infos(m.records.List(ctx, owner))

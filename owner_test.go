@@ -31,7 +31,7 @@ func TestListYieldsTheOwnersSessions(t *testing.T) {
 	t.Parallel()
 	clk := newClock()
 	m := newManager[account](t, session.Config{
-		Store: memstore.New(memstore.Config{Now: clk.now}), Now: clk.now, IdleTimeout: time.Hour, TouchInterval: -1,
+		Store: memstore.New(memstore.Config{Now: clk.now}), Now: clk.now, IdleTimeout: time.Hour, StoreLimits: session.StoreLimits{TouchInterval: -1},
 	})
 	born := clk.now()
 	first := loginAs(t, m, "user:1")
@@ -107,7 +107,7 @@ func TestLastUsedByTheCookiesLifetime(t *testing.T) {
 	t.Parallel()
 	clk := newClock()
 	m := newManager[account](t, session.Config{
-		Store: memstore.New(memstore.Config{Now: clk.now}), Now: clk.now, Cookie: session.Cookie{MaxAge: 10 * time.Hour}, TouchInterval: -1,
+		Store: memstore.New(memstore.Config{Now: clk.now}), Now: clk.now, Cookie: session.Cookie{MaxAge: 10 * time.Hour}, StoreLimits: session.StoreLimits{TouchInterval: -1},
 	})
 	b := loginAs(t, m, "user:1")
 	clk.advance(time.Hour)

@@ -71,7 +71,7 @@ func TestPromise04_WhatWasDestroyedStaysDestroyed(t *testing.T) {
 				t.Run(kind+"/"+ending+" before a request "+late+" is answered", func(t *testing.T) {
 					t.Parallel()
 					s := open(t)
-					m := newManager[account](t, session.Config{Store: s, TouchInterval: -1})
+					m := newManager[account](t, session.Config{Store: s, StoreLimits: session.StoreLimits{TouchInterval: -1}})
 					b := newBrowser()
 					login(t, m, b, "ada")
 					old := b.fork()
@@ -163,7 +163,7 @@ func TestPromise04_AnExpiredSessionStaysExpired(t *testing.T) {
 			t.Parallel()
 			c := newClock()
 			m := newManager[account](t, session.Config{
-				Store: memstore.New(memstore.Config{Now: c.now}), Now: c.now, TouchInterval: -1,
+				Store: memstore.New(memstore.Config{Now: c.now}), Now: c.now, StoreLimits: session.StoreLimits{TouchInterval: -1},
 			})
 			b := newBrowser()
 			login(t, m, b, "ada")

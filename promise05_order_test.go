@@ -119,7 +119,7 @@ func TestPromise05_TheSaveIsBounded(t *testing.T) {
 					<-ctx.Done()
 					return ctx.Err()
 				}
-				m := newManager[account](t, session.Config{Store: s, SaveTimeout: timeout})
+				m := newManager[account](t, session.Config{Store: s, StoreLimits: session.StoreLimits{SaveTimeout: timeout}})
 				begun := time.Now()
 				ctx, leave := context.WithCancel(t.Context())
 				res := answer(m.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) {

@@ -131,7 +131,7 @@ func TestPromise06_RenewKeepsTheDataAndTheOldIDForAWhile(t *testing.T) {
 			c := newClock()
 			var log journal
 			mem := memstore.New(memstore.Config{Now: c.now})
-			m := newManager[account](t, session.Config{Store: mem, Now: c.now, RenewGrace: grace, OnEvent: log.add, TouchInterval: -1})
+			m := newManager[account](t, session.Config{Store: mem, Now: c.now, RenewGrace: grace, OnEvent: log.add, StoreLimits: session.StoreLimits{TouchInterval: -1}})
 			b := newBrowser()
 			do(m, b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
 				s.Update(func(a *account) { a.User = &user{Name: "ada"} })

@@ -25,8 +25,8 @@ func TestPromise09_ReadingDoesNotBecomeWriting(t *testing.T) {
 		{"a tenth of the default", session.Config{}, time.Minute, 0, session.DefaultIdleTimeout},
 		{"a tenth of an hour", session.Config{IdleTimeout: time.Hour}, time.Minute, 16, time.Hour},
 		{"a tenth of the max age", session.Config{Cookie: session.Cookie{MaxAge: time.Hour}}, time.Minute, 16, time.Hour},
-		{"set", session.Config{IdleTimeout: time.Hour, TouchInterval: 20 * time.Minute}, time.Minute, 5, time.Hour},
-		{"each visit", session.Config{IdleTimeout: time.Hour, TouchInterval: -1}, time.Minute, 100, time.Hour},
+		{"set", session.Config{IdleTimeout: time.Hour, StoreLimits: session.StoreLimits{TouchInterval: 20 * time.Minute}}, time.Minute, 5, time.Hour},
+		{"each visit", session.Config{IdleTimeout: time.Hour, StoreLimits: session.StoreLimits{TouchInterval: -1}}, time.Minute, 100, time.Hour},
 		{"visits that are a tenth apart", session.Config{IdleTimeout: time.Hour}, 6 * time.Minute, 100, time.Hour},
 		{"no idle timeout", session.Config{IdleTimeout: session.NoTimeout, AbsoluteTimeout: session.NoTimeout}, time.Minute, 0, 0},
 	} {
@@ -101,7 +101,7 @@ func TestPromise09_ATouchThatFailsLetsThePageThrough(t *testing.T) {
 	t.Parallel()
 	var log journal
 	s := newHooked(t)
-	m := newManager[account](t, session.Config{Store: s, TouchInterval: -1, OnEvent: log.add})
+	m := newManager[account](t, session.Config{Store: s, StoreLimits: session.StoreLimits{TouchInterval: -1}, OnEvent: log.add})
 	b := newBrowser()
 	login(t, m, b, "ada")
 	log.take()
@@ -152,23 +152,23 @@ func TestPromise09_OneWriteAVisit(t *testing.T) {
 		does handler
 		want string
 	}{
-		"a read": {session.Config{TouchInterval: -1}, func(w http.ResponseWriter, _ *http.Request, _ *session.Session[account]) { w.(http.Flusher).Flush() }, "load touch"},
-		"a change": {session.Config{TouchInterval: -1}, func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+		"a read": {session.Config{StoreLimits: session.StoreLimits{TouchInterval: -1}}, func(w http.ResponseWriter, _ *http.Request, _ *session.Session[account]) { w.(http.Flusher).Flush() }, "load touch"},
+		"a change": {session.Config{StoreLimits: session.StoreLimits{TouchInterval: -1}}, func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {
 			storing(w, r, s)
 			w.(http.Flusher).Flush()
 		}, "load update"},
-		"a read and a change": {session.Config{TouchInterval: -1}, func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+		"a read and a change": {session.Config{StoreLimits: session.StoreLimits{TouchInterval: -1}}, func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {
 			w.(http.Flusher).Flush()
 			storing(w, r, s)
 		}, "load touch update"},
-		"two changes": {session.Config{TouchInterval: -1}, func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+		"two changes": {session.Config{StoreLimits: session.StoreLimits{TouchInterval: -1}}, func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {
 			storing(w, r, s)
 			w.(http.Flusher).Flush()
 			storing(w, r, s)
 		}, "load update update"},
 		"Resave and Save":    {session.Config{Express: session.ExpressOptions{Resave: true}}, func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Save(r.Context()) }, "load update"},
 		"Resave and a flush": {session.Config{Express: session.ExpressOptions{Resave: true}}, func(w http.ResponseWriter, _ *http.Request, _ *session.Session[account]) { w.(http.Flusher).Flush() }, "load update"},
-		"a renewal":          {session.Config{TouchInterval: -1}, func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Renew(r.Context()) }, "load create update"},
+		"a renewal":          {session.Config{StoreLimits: session.StoreLimits{TouchInterval: -1}}, func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) { _ = s.Renew(r.Context()) }, "load create update"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -53,7 +53,7 @@ func TestPromise11_NothingThatLeavesTheProcessHoldsAnID(t *testing.T) {
 			s := &hooked{inner: memstore.New(memstore.Config{Now: clk.now, SweepInterval: -1})}
 			secrets := map[string]bool{secret: true}
 			m := newManager[account](t, session.Config{
-				Store: s, OnEvent: w.add, Express: session.ExpressOptions{InsecurePlainIDs: plain}, Now: clk.now, TouchInterval: -1, MaxBytes: 2000,
+				Store: s, OnEvent: w.add, Express: session.ExpressOptions{InsecurePlainIDs: plain}, Now: clk.now, StoreLimits: session.StoreLimits{TouchInterval: -1}, MaxBytes: 2000,
 				Logger: slog.New(slog.NewTextHandler(&w, &slog.HandlerOptions{Level: slog.LevelDebug})),
 			})
 			b := newBrowser()

@@ -60,7 +60,7 @@ func TestPromise12_AStoreThatDoesNotAnswer(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := newHooked(t)
-				m := newManager[account](t, session.Config{Store: s, LoadTimeout: 3 * time.Second, SaveTimeout: 7 * time.Second})
+				m := newManager[account](t, session.Config{Store: s, StoreLimits: session.StoreLimits{LoadTimeout: 3 * time.Second, SaveTimeout: 7 * time.Second}})
 				b := newBrowser()
 				login(t, m, b, "ada")
 				s.before = frozen(c.stuck)
@@ -88,7 +88,7 @@ func TestPromise12_WaitingForALoad(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newHooked(t)
-		m := newManager[account](t, session.Config{Store: s, LoadTimeout: 3 * time.Second})
+		m := newManager[account](t, session.Config{Store: s, StoreLimits: session.StoreLimits{LoadTimeout: 3 * time.Second}})
 		b := newBrowser()
 		login(t, m, b, "ada")
 		var reload error
@@ -131,7 +131,7 @@ func TestPromise12_WaitingForAListing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newHooked(t)
-		m := newManager[account](t, session.Config{Store: frozenList{s}, LoadTimeout: 3 * time.Second, SaveTimeout: 7 * time.Second})
+		m := newManager[account](t, session.Config{Store: frozenList{s}, StoreLimits: session.StoreLimits{LoadTimeout: 3 * time.Second, SaveTimeout: 7 * time.Second}})
 		loginAs(t, m, "user:1")
 		start, found := time.Now(), 0
 		for info, err := range m.List(t.Context(), "user:1") {

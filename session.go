@@ -163,8 +163,8 @@ func (s *Session[T]) Update(fn func(data *T)) {
 }
 
 // Touch counts as use of the session: the idle timeout starts again. The save then writes
-// to the store even if the expiry moves by less than Config.TouchInterval. Every request
-// that opens the session is a use by itself, within the limit of Config.TouchInterval.
+// to the store even if the expiry moves by less than Config.StoreLimits.TouchInterval. Every request
+// that opens the session is a use by itself, within the limit of Config.StoreLimits.TouchInterval.
 func (s *Session[T]) Touch() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -232,7 +232,7 @@ func (s *Session[T]) Created() time.Time {
 }
 
 // LastUsed returns the time of the session's last use before this request. It is as precise
-// as Config.TouchInterval, which limits how often it is written.
+// as Config.StoreLimits.TouchInterval, which limits how often it is written.
 func (s *Session[T]) LastUsed() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()

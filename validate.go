@@ -22,8 +22,8 @@ func (c Config) withDefaults() Config {
 		c.AbsoluteTimeout = max(DefaultAbsoluteTimeout, c.IdleTimeout, c.Cookie.MaxAge)
 	}
 	c.RenewGrace = cmp.Or(c.RenewGrace, DefaultRenewGrace)
-	c.LoadTimeout = cmp.Or(c.LoadTimeout, DefaultLoadTimeout)
-	c.SaveTimeout = cmp.Or(c.SaveTimeout, DefaultSaveTimeout)
+	c.StoreLimits.LoadTimeout = cmp.Or(c.StoreLimits.LoadTimeout, DefaultLoadTimeout)
+	c.StoreLimits.SaveTimeout = cmp.Or(c.StoreLimits.SaveTimeout, DefaultSaveTimeout)
 	c.MaxBytes = cmp.Or(c.MaxBytes, DefaultMaxBytes)
 	if c.Now == nil {
 		c.Now = time.Now
@@ -63,8 +63,8 @@ func (c *Config) defaultName() string {
 func (c *Config) validate() error {
 	k := &c.Cookie
 	times := check.Times{
-		Idle: c.IdleTimeout, Absolute: c.AbsoluteTimeout, Touch: c.TouchInterval, Load: c.LoadTimeout, Save: c.SaveTimeout,
-		Recheck: c.RecheckInterval, MaxAge: k.MaxAge, NoTimeout: NoTimeout, DefaultIdle: DefaultIdleTimeout,
+		Idle: c.IdleTimeout, Absolute: c.AbsoluteTimeout, Touch: c.StoreLimits.TouchInterval, Load: c.StoreLimits.LoadTimeout, Save: c.StoreLimits.SaveTimeout,
+		Recheck: c.StoreLimits.RecheckInterval, MaxAge: k.MaxAge, NoTimeout: NoTimeout, DefaultIdle: DefaultIdleTimeout,
 		DefaultLoad: DefaultLoadTimeout, DefaultSave: DefaultSaveTimeout, DefaultCheck: DefaultRecheckInterval,
 		NoUsualIdle: !k.Expires.IsZero() || c.CookieFunc != nil, CookieIsSent: !c.Express.Rules,
 	}
@@ -86,12 +86,6 @@ func (c *Config) validate() error {
 }
 
 func (c *Config) validateRest() (errs []error) {
-	if c.Proxy > ProxyIgnored {
-		errs = append(errs, check.Refuse("Proxy", "%d is not one of ProxyUnset, ProxyTrusted and ProxyIgnored", c.Proxy))
-	}
-	if c.Proxy != ProxyUnset && c.IsSecure != nil {
-		errs = append(errs, check.Refuse("IsSecure", "is called only if Proxy is ProxyUnset; leave one of them out"))
-	}
 	if c.MaxBytes < 0 {
 		errs = append(errs, check.Refuse("MaxBytes", "%d would refuse every session; write a positive number of bytes, or 0 for %d", c.MaxBytes, DefaultMaxBytes))
 	}

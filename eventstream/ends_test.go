@@ -135,7 +135,7 @@ func TestExpiry(t *testing.T) {
 func TestHandlerDetectsTheEndFirst(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		kept := newStore(t)
-		n := newNode(t, unwatched{kept}, session.Config{RecheckInterval: time.Hour})
+		n := newNode(t, unwatched{kept}, session.Config{StoreLimits: session.StoreLimits{RecheckInterval: time.Hour}})
 		other := newNode(t, kept, session.Config{})
 		n.handle = func(ctx context.Context, _ *eventstream.Stream, s *sess) error {
 			time.Sleep(time.Minute)

@@ -27,7 +27,7 @@ func Config(secrets ...string) session.Config {
 		Cookie:          session.Cookie{Secure: session.Insecure, SameSite: session.SameSiteOmit},
 		IdleTimeout:     session.NoTimeout, // MaxAge is the timeout; without it nothing expires
 		AbsoluteTimeout: session.NoTimeout,
-		TouchInterval:   -1,
+		StoreLimits:     session.StoreLimits{TouchInterval: -1},
 		ErrorHandler:    internalServerError,
 		Express: session.ExpressOptions{
 			Rules:                true,

@@ -3,6 +3,7 @@ package express_test
 import (
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,12 +55,13 @@ func TestPresetIsDocumented(t *testing.T) {
 		return found
 	}
 	cfg := reflect.ValueOf(express.Config(secret))
+	groups := []string{"Cookie", "Express", "StoreLimits"}
 	for _, f := range reflect.VisibleFields(cfg.Type()) {
-		if v := cfg.FieldByIndex(f.Index); !v.IsZero() && f.Name != "Cookie" && f.Name != "Express" {
+		if v := cfg.FieldByIndex(f.Index); !v.IsZero() && !slices.Contains(groups, f.Name) {
 			find(f.Name)
 		}
 	}
-	for _, group := range []string{"Cookie", "Express"} {
+	for _, group := range groups {
 		fields := cfg.FieldByName(group)
 		for _, f := range reflect.VisibleFields(fields.Type()) {
 			if !fields.FieldByIndex(f.Index).IsZero() {

@@ -18,6 +18,6 @@
 //	}))
 //
 // Each message that is read counts as a use of the session. The session is only written once
-// per Config.TouchInterval. The session's methods work within the handler: Reload reads what
+// per Config.StoreLimits.TouchInterval. The session's methods work within the handler: Reload reads what
 // other requests have saved, and Save writes what this connection has changed.
 package websocketsession

@@ -97,7 +97,7 @@ func TestReloadAndSave(t *testing.T) {
 func TestHandlerDetectsTheEndFirst(t *testing.T) {
 	t.Parallel()
 	kept := newStore(t, nil)
-	n := newNode(t, unwatched{kept}, session.Config{RecheckInterval: time.Hour}).listen(t)
+	n := newNode(t, unwatched{kept}, session.Config{StoreLimits: session.StoreLimits{RecheckInterval: time.Hour}}).listen(t)
 	other := newNode(t, kept, session.Config{}).listen(t)
 	n.handle = func(ctx context.Context, c *socket, s *sess) error {
 		if _, _, err := c.Read(ctx); err != nil {

@@ -118,7 +118,7 @@ func TestNothingIsReadAfterTheEnd(t *testing.T) {
 func TestMessageDetectsTheEnd(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		kept := newStore(t, nil)
-		n := newNode(t, unwatched{kept}, session.Config{IdleTimeout: time.Hour, RecheckInterval: time.Hour})
+		n := newNode(t, unwatched{kept}, session.Config{IdleTimeout: time.Hour, StoreLimits: session.StoreLimits{RecheckInterval: time.Hour}})
 		n.handle = func(ctx context.Context, c *socket, _ *sess) error {
 			_, message, err := c.Read(ctx)
 			if err == nil {

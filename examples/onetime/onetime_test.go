@@ -56,7 +56,7 @@ func onStores(t *testing.T, test func(*testing.T, *session.Manager[onetime.Accou
 
 func manager(t *testing.T, s store.Store) *session.Manager[onetime.Account] {
 	m, err := session.New[onetime.Account](session.Config{
-		Secrets: []string{"a secret of this test"}, Store: s, LoadTimeout: time.Minute, SaveTimeout: time.Minute,
+		Secrets: []string{"a secret of this test"}, Store: s, StoreLimits: session.StoreLimits{LoadTimeout: time.Minute, SaveTimeout: time.Minute},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -78,19 +78,19 @@ func (t *Times) Check() error {
 		consequence string
 		usual       time.Duration
 	}{
-		{"LoadTimeout", t.Load, "fail every load", t.DefaultLoad},
-		{"RecheckInterval", t.Recheck, "never see that a session has ended", t.DefaultCheck},
-		{"SaveTimeout", t.Save, "fail every save", t.DefaultSave},
+		{"StoreLimits.LoadTimeout", t.Load, "fail every load", t.DefaultLoad},
+		{"StoreLimits.RecheckInterval", t.Recheck, "never see that a session has ended", t.DefaultCheck},
+		{"StoreLimits.SaveTimeout", t.Save, "fail every save", t.DefaultSave},
 	} {
 		if f.value < 0 {
 			add(f.name, "%v would %s; write a positive duration, or 0 for %v", f.value, f.consequence, f.usual)
 		}
 	}
 	if idle := t.usualIdle(); idle > 0 && t.Touch >= idle {
-		add("TouchInterval", "%v is not shorter than the idle timeout %v: sessions in use would expire; write at most a half of it, or 0 for a tenth", t.Touch, idle)
+		add("StoreLimits.TouchInterval", "%v is not shorter than the idle timeout %v: sessions in use would expire; write at most a half of it, or 0 for a tenth", t.Touch, idle)
 	}
 	if t.MaxAge > 0 && t.Touch >= t.MaxAge && t.CookieIsSent {
-		add("TouchInterval", "%v is not shorter than Cookie.MaxAge %v: the browser would drop the cookie of a session in use; write at most a half of it, or 0 for a tenth", t.Touch, t.MaxAge)
+		add("StoreLimits.TouchInterval", "%v is not shorter than Cookie.MaxAge %v: the browser would drop the cookie of a session in use; write at most a half of it, or 0 for a tenth", t.Touch, t.MaxAge)
 	}
 	return errors.Join(errs...)
 }

@@ -3,6 +3,8 @@ package exchange
 import (
 	"context"
 	"net/http"
+
+	"github.com/nestsession/session/internal/frames"
 )
 
 // Manager is what the exchanges of one session manager have in common. A request may pass
@@ -11,6 +13,8 @@ import (
 type Manager struct {
 	// ErrorHandler writes the response if the session cannot be loaded or saved.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
+
+	reach frames.Reach // of its handlers
 }
 
 // Find returns the manager's exchange in the context of a request; nil if it has none.

@@ -170,7 +170,7 @@ func (x *Exchange) commit(h http.Header, code int) error {
 func (x *Exchange) failure(code int) Failure {
 	switch {
 	case code == 0:
-	case frames.Panicking(x.ctx.depth):
+	case x.ctx.manager.reach.Panicking(x.ctx.depth):
 		return Panicked
 	case code >= http.StatusInternalServerError && x.abandonedBy(frames.StackWithin(x.ctx.depth)):
 		return Failed
@@ -184,7 +184,7 @@ func (x *Exchange) recoveredLate() {
 	if !x.once.Opened() {
 		return
 	}
-	if saves, _ := x.ctx.Session.Outlook(); saves && frames.Panicking(x.ctx.depth) {
+	if saves, _ := x.ctx.Session.Outlook(); saves && x.ctx.manager.reach.Panicking(x.ctx.depth) {
 		x.rollBack(Panicked)
 	}
 }
@@ -245,11 +245,4 @@ func bottomOf(w http.ResponseWriter) http.ResponseWriter {
 		}
 		w = wrapper.Unwrap()
 	}
-}
-
-// ForwardedHTTPS reports whether the header says that the client reached a proxy over
-// HTTPS.
-func ForwardedHTTPS(r *http.Request) bool {
-	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
-	return strings.EqualFold(strings.TrimSpace(proto), "https")
 }

@@ -121,7 +121,7 @@ func LostRenewalIsRepaired(t *testing.T, env Env) {
 func CookieLivesAsLongAsTheSession(t *testing.T, env Env) {
 	const week = 7 * 24 * time.Hour
 	w := begin(t, env, func(c *session.Config) {
-		c.TouchInterval = 0
+		c.StoreLimits.TouchInterval = 0
 		c.Cookie.MaxAge, c.AbsoluteTimeout = week, 3*week
 	})
 	b := newBrowser()

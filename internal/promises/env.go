@@ -69,7 +69,7 @@ func begin(t *testing.T, env Env, change func(*session.Config)) *world {
 		w.cfg.Cookie.SameSite = session.SameSiteLax
 	}
 	w.cfg.Cookie.MaxAge = 48 * time.Hour
-	w.cfg.TouchInterval = -1 // each visit counts as a use, which is saved
+	w.cfg.StoreLimits.TouchInterval = -1 // each visit counts as a use, which is saved
 	w.cfg.Store, w.cfg.Now = w.store, w.clock
 	w.cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	w.cfg.OnEvent = func(_ context.Context, e session.Event) {

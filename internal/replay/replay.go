@@ -16,12 +16,12 @@ type Changes[T any] struct {
 	Reported bool // Save has returned that data were changed outside Update
 
 	view          T    // the document's value with updates applied, if viewed
-	viewed, shown bool // there is a view; Data has handed it out as it is
+	viewed, shown bool // there is a view; others may refer to its parts
+	handed        *T   // the copy of the view that Data has handed out, if it did not hand out the view
 	updates       []func(*T)
 	few           [2]func(*T) // the first array of updates, to save an allocation
 
-	outside   string // the key of what was changed outside Update, if that was noticed
-	reference *T     // what the view was when Data handed it out, if there were updates
+	outside string // the key of what was changed outside Update, if that was noticed
 }
 
 // Base is what the functions run on.
@@ -39,15 +39,19 @@ func (c *Changes[T]) Any() bool { return len(c.updates) > 0 }
 // Len returns how many functions are recorded.
 func (c *Changes[T]) Len() int { return len(c.updates) }
 
-// Data returns the view as Data of a session hands it out. If there are updates, it keeps a
-// copy to compare with. Without updates the document holds the same data.
+// Data returns the view as Data of a session hands it out. What was handed out is compared at
+// the save: with the document if there are no updates, otherwise with the view, which then
+// stays private and can be stored.
 func (c *Changes[T]) Data(on Base[T]) T {
 	view := c.look(on)
-	if !c.shown && len(c.updates) > 0 && on.Codec.Shares() {
+	if c.handed == nil && !c.shown && len(c.updates) > 0 && on.Codec.Shares() {
 		var copied T
 		if on.Codec.CopyValue(view, &copied) == nil {
-			c.reference = &copied
+			c.handed = &copied
 		}
+	}
+	if c.handed != nil {
+		return *c.handed
 	}
 	c.shown = true
 	return *view
@@ -57,6 +61,7 @@ func (c *Changes[T]) Data(on Base[T]) T {
 func (c *Changes[T]) Update(on Base[T], fn func(*T)) {
 	view := c.look(on)
 	c.noticeOutside(on)
+	c.handed = nil
 	if c.shown { // do not change what Data returned
 		_ = on.Codec.Detach(view)
 		c.shown = false
@@ -108,7 +113,7 @@ func (c *Changes[T]) Replay(on Base[T]) (value *T, body []byte, err error) {
 	if !private && unfit != nil {
 		return nil, nil, unfit
 	}
-	if c.outside != "" {
+	if c.noticeOutside(on); c.outside != "" {
 		return nil, nil, c.difference(on, value)
 	}
 	if c.viewed && !codec.Same(value, &c.view) {
@@ -148,8 +153,8 @@ func (c *Changes[T]) ForgetUpdates() { c.few, c.updates = [2]func(*T){}, nil }
 // Unview drops the view, which is made again when it is needed.
 func (c *Changes[T]) Unview() {
 	var none T
-	c.view, c.viewed, c.shown = none, false, false
-	c.outside, c.reference = "", nil
+	c.view, c.viewed, c.shown, c.handed = none, false, false, nil
+	c.outside = ""
 }
 
 // Cut forgets the functions from n on, unless all are forgotten. The view is made anew from
@@ -202,18 +207,13 @@ func (c *Changes[T]) apply(lock *frames.Mutex, fn func(*T), data *T) {
 	fn(data)
 }
 
-// noticeOutside checks whether what Data returned was modified in place, before the view
-// changes.
+// noticeOutside checks whether what Data returned was modified in place.
 func (c *Changes[T]) noticeOutside(on Base[T]) {
-	if c.outside != "" || !c.viewed || !c.shown || !on.Codec.Shares() {
-		return
+	was, is := &c.view, c.handed
+	if is == nil && c.viewed && c.shown && len(c.updates) == 0 && on.Doc != nil && on.Codec.Shares() {
+		was, is = &on.Doc.Value, &c.view
 	}
-	reference := c.reference
-	if len(c.updates) == 0 {
-		reference = &on.Doc.Value
+	if c.outside == "" && is != nil && !on.Codec.Same(was, is) {
+		c.outside = pathOf(was, is)
 	}
-	if reference != nil && !on.Codec.Same(reference, &c.view) {
-		c.outside = pathOf(reference, &c.view)
-	}
-	c.reference = nil
 }

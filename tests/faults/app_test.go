@@ -30,8 +30,7 @@ func sessions(s store.Store, timeout time.Duration, logger *slog.Logger) (*sessi
 		Secrets:     []string{"0123456789abcdef"},
 		Cookie:      session.Cookie{Secure: session.Insecure},
 		Store:       s,
-		LoadTimeout: timeout,
-		SaveTimeout: timeout,
+		StoreLimits: session.StoreLimits{LoadTimeout: timeout, SaveTimeout: timeout},
 		Logger:      logger,
 	})
 }

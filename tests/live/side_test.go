@@ -134,7 +134,7 @@ func goManager(t *testing.T, kept store.Store, a nodeApp) *session.Manager[data]
 	cfg.Store = kept
 	cfg.Cookie.MaxAge = time.Duration(a.MaxAge) * time.Millisecond
 	cfg.Rolling = a.Rolling
-	cfg.RecheckInterval = time.Second
+	cfg.StoreLimits.RecheckInterval = time.Second
 	m, err := session.New[data](cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -72,17 +72,20 @@ func constantsOf(t *testing.T, file, typ string) []string {
 	return names
 }
 
-// optionsOf returns the fields of Config, with those of Config.Express in place of it.
+// optionsOf returns the fields of Config, with those of Config.Express and Config.StoreLimits in
+// place of these.
 func optionsOf(t *testing.T) []string {
 	t.Helper()
 	var names []string
 	for _, f := range fieldsOf(t, "config.go", "Config") {
-		if f != "Express" {
+		typ := map[string]string{"Express": "ExpressOptions", "StoreLimits": "StoreLimits"}[f]
+		if typ == "" {
 			names = append(names, f)
+			continue
 		}
-	}
-	for _, f := range fieldsOf(t, "config.go", "ExpressOptions") {
-		names = append(names, "Express."+f)
+		for _, inner := range fieldsOf(t, "config.go", typ) {
+			names = append(names, f+"."+inner)
+		}
 	}
 	return names
 }

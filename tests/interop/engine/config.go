@@ -27,11 +27,8 @@ func NewManager(o *scenario.Options, start time.Time, with func(*session.Config)
 	cfg := express.Config(o.Secrets...)
 	cfg.Name = o.Name
 	cfg.Rolling, cfg.Express.Resave, cfg.Express.SaveUninitialized = o.Rolling, o.Resave, o.SaveUninitialized
-	if o.Proxy != nil {
-		cfg.Proxy = session.ProxyIgnored
-		if *o.Proxy {
-			cfg.Proxy = session.ProxyTrusted
-		}
+	if o.Proxy != nil && *o.Proxy {
+		cfg.IsSecure = session.ForwardedHTTPS
 	}
 	with(&cfg)
 	rules := []scenario.CookieRule{{Cookie: o.Cookie}}

@@ -25,6 +25,7 @@ const (
 // grammar is all commands, and the flags that they share.
 type grammar struct {
 	Serve    serve           `cmd:"" help:"Run the login server."`
+	Proxy    proxy           `cmd:"" help:"Run a reverse proxy that passes on the requests of users who are logged in."`
 	Sessions sessionCommands `cmd:"" help:"List, show, end, count and sweep sessions in a store."`
 	Accounts accountCommands `cmd:"" help:"List, disable and delete accounts."`
 	Move     moveCommand     `cmd:"" help:"Copy the sessions of one store to another."`

@@ -47,6 +47,11 @@ Secrets sign the cookies: the first signs, all verify, so put a new one in front
 
 // Run serves until ctx ends, then lets the requests in progress finish.
 func (c *serve) Run(ctx context.Context, to output) error {
+	return c.run(ctx, to, func(pages *site, log *slog.Logger) (*http.Server, string) { return newServer(pages, log), "" })
+}
+
+// run serves with the server that start makes of the pages. note is a line about it for the announcement.
+func (c *serve) run(ctx context.Context, to output, start func(pages *site, log *slog.Logger) (server *http.Server, note string)) error {
 	log := slog.New(slog.NewTextHandler(to.err, nil))
 	ln, err := listen(ctx, c.Address)
 	if err != nil {
@@ -77,13 +82,15 @@ func (c *serve) Run(ctx context.Context, to output) error {
 	if err != nil {
 		return errors.Join(err, accounts.Close())
 	}
-	app, err := c.site(place.secrets, accounts, kept, log)
+	pages, err := c.site(place.secrets, accounts, kept, log)
 	if err != nil {
 		return errors.Join(err, kept.Close(), accounts.Close())
 	}
+	server, note := start(pages, log)
 	c.announce(to.out, place, kept)
+	fmt.Fprint(to.out, note)
 	c.warn(log, ln.Addr())
-	return errors.Join(serveUntil(ctx, ln, app, log, drainTime), app.Close(), kept.Close(), accounts.Close())
+	return errors.Join(serveUntil(ctx, ln, server, pages.EndStreams, log, drainTime), pages.Close(), kept.Close(), accounts.Close())
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
@@ -112,11 +119,8 @@ func newServer(h http.Handler, log *slog.Logger) *http.Server {
 
 // serveUntil serves until ctx ends, and then until the requests in progress have finished, at most
 // for the given time.
-func serveUntil(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger, drain time.Duration) error {
-	server := newServer(h, log)
-	if s, ok := h.(interface{ EndStreams() }); ok {
-		server.RegisterOnShutdown(s.EndStreams) // these requests would not end before the time is over
-	}
+func serveUntil(ctx context.Context, ln net.Listener, server *http.Server, endStreams func(), log *slog.Logger, drain time.Duration) error {
+	server.RegisterOnShutdown(endStreams) // these requests would not end before the time is over
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ln) }()
 	select {
@@ -203,19 +207,24 @@ func (c *serve) site(secrets []string, accounts *users.Store, kept *stores.Opene
 			Users:   accounts,
 			Guard:   guard,
 			Proxies: c.proxies,
-			Logger:  log,
+			Back:    c.back,
+
+			PublicURL: c.PublicURL,
+			Logger:    log,
 		})
 	}
 	plain, err := app(c.cookieFlags)
 	if err != nil {
 		return nil, err
 	}
-	s := &site{secure: plain, plain: plain, proxies: c.proxies, path: c.CookiePath, untrusted: &untrusted{proxies: c.proxies, log: log}}
+	name := func(flags cookieFlags) string { return c.session(flags, accounts.Issuer(), secrets, kept, log).Name }
+	s := &site{cookies: []string{name(c.cookieFlags)}, secure: plain, plain: plain, proxies: c.proxies, path: c.CookiePath, untrusted: &untrusted{proxies: c.proxies, log: log}}
 	if c.Express || c.CookieName != "" || c.Secure != "auto" || len(c.proxies) == 0 {
 		return s, nil // the name was given, or all requests use the same scheme
 	}
 	flags := c.cookieFlags
 	flags.Secure = "always"
+	s.cookies = append(s.cookies, name(flags))
 	if s.secure, err = app(flags); err != nil {
 		return nil, errors.Join(err, plain.Close())
 	}
@@ -243,7 +252,7 @@ func (c *serve) session(flags cookieFlags, issuer string, secrets []string, kept
 	cfg.Cookie, cfg.Rolling = flags.cookie(), flags.Rolling
 	cfg.Store, cfg.Logger = kept, log
 	if !kept.Watches {
-		cfg.RecheckInterval = recheckInterval
+		cfg.StoreLimits.RecheckInterval = recheckInterval
 	}
 	return cfg
 }

@@ -35,7 +35,7 @@ func TestAnEndlessRequestDoesNotKeepTheServerRunning(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	begun, gone, ended := make(chan struct{}), make(chan struct{}), make(chan error)
 	go func() {
-		ended <- serveUntil(ctx, ln, endless(begun, gone), slog.New(slog.DiscardHandler), time.Millisecond)
+		ended <- serveUntil(ctx, ln, newServer(endless(begun, gone), slog.New(slog.DiscardHandler)), func() {}, slog.New(slog.DiscardHandler), time.Millisecond)
 	}()
 	go func() {
 		if answer, err := http.Get("http://" + ln.Addr().String()); err == nil {

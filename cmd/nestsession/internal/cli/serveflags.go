@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"net/url"
 	"strings"
 	"time"
 
@@ -35,7 +36,12 @@ type serve struct {
 
 	TrustedProxy []string `placeholder:"ADDRESS" env:"NESTSESSION_TRUSTED_PROXY" help:"Trust X-Forwarded-For and X-Forwarded-Proto from these addresses and networks, such as 127.0.0.1,10.0.0.0/8. Default: trust none."`
 
+	Allow []string `placeholder:"HOST" env:"NESTSESSION_ALLOW" help:"A login may lead back to pages of these hosts, such as example.com,*.example.com: they are behind a proxy that asks /auth. Over plain HTTP write http://localhost:3000. Default: only to this server."`
+
+	PublicURL string `placeholder:"URL" env:"NESTSESSION_PUBLIC_URL" help:"Where browsers reach this server, such as https://login.example.com. A proxy that asks /auth?redirect sends them there to log in. Default: to /login on the host of the page that they asked for."`
+
 	proxies client.Proxies
+	back    client.Hosts
 }
 
 // age is how long a session lives without a request, in whole seconds as in cookies.
@@ -93,6 +99,12 @@ func (c *serve) Validate() error {
 	var err error
 	if c.proxies, err = client.ParseProxies(c.TrustedProxy); err != nil {
 		return fmt.Errorf("--trusted-proxy: %w", err)
+	}
+	if c.back, err = client.ParseHosts(c.Allow); err != nil {
+		return fmt.Errorf("--allow: %w", err)
+	}
+	if u, err := url.Parse(c.PublicURL); c.PublicURL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil) {
+		return fmt.Errorf("--public-url: %q is no address of a server: write one such as https://login.example.com", c.PublicURL)
 	}
 	if err := c.storeFlags.validate(); err != nil {
 		return err

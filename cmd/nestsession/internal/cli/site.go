@@ -18,17 +18,15 @@ import (
 type site struct {
 	secure, plain *web.App // the same one, if there is one
 	proxies       client.Proxies
-	path          string // of the cookie
+	path          string   // of the cookie
+	cookies       []string // their names
 	untrusted     *untrusted
 }
 
 // ServeHTTP answers a request.
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.untrusted.look(r)
-	app := s.plain
-	if s.proxies.Secure(r) {
-		app = s.secure
-	}
+	app := s.appFor(r)
 	if s.path == "/" || r.URL.Path == "/healthz" {
 		app.ServeHTTP(w, r)
 		return
@@ -49,6 +47,13 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Location", target.RequestURI())
 	w.WriteHeader(http.StatusTemporaryRedirect) // the same method and body again
+}
+
+func (s *site) appFor(r *http.Request) *web.App {
+	if s.proxies.Secure(r) {
+		return s.secure
+	}
+	return s.plain
 }
 
 // withPath returns the request for another path. RequestURI stays as it was, because the session's

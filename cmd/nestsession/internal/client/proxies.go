@@ -3,6 +3,7 @@
 package client
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -64,6 +65,28 @@ func (p Proxies) Secure(r *http.Request) bool {
 	return strings.EqualFold(strings.TrimSpace(first), "https")
 }
 
+// Original is the request about which a proxy asks.
+type Original struct {
+	Method string // "GET" if the proxy does not say
+	URL    string // "" if it does not say, or is not trusted
+}
+
+// Original returns the request about which a proxy asks: with X-Original-URL and X-Original-Method,
+// as nginx is configured to, or with X-Forwarded-Method, -Proto, -Host and -Uri. Only a trusted proxy
+// is believed; of any other the method is that of the request itself.
+func (p Proxies) Original(r *http.Request) Original {
+	o := Original{Method: r.Method}
+	if !p.trust(peer(r)) {
+		return o
+	}
+	h := r.Header
+	o.Method = cmp.Or(h.Get("X-Original-Method"), h.Get("X-Forwarded-Method"), r.Method)
+	if o.URL = h.Get("X-Original-URL"); o.URL == "" && h.Get("X-Forwarded-Host") != "" && h.Get("X-Forwarded-Uri") != "" {
+		o.URL = cmp.Or(h.Get("X-Forwarded-Proto"), "http") + "://" + h.Get("X-Forwarded-Host") + h.Get("X-Forwarded-Uri")
+	}
+	return o
+}
+
 // forwarding are the fields in which proxies describe their clients.
 var forwarding = []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-Ip", "Forwarded"}
 
@@ -81,6 +104,9 @@ func (p Proxies) Disbelieved(r *http.Request) (from netip.Addr, field string) {
 	}
 	return from, ""
 }
+
+// Trusts reports whether a request comes from a trusted proxy.
+func (p Proxies) Trusts(r *http.Request) bool { return p.trust(peer(r)) }
 
 func (p Proxies) trust(a netip.Addr) bool {
 	for _, n := range p {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,7 +27,7 @@ type Session = session.Session[Account]
 
 // Config configures an [App].
 type Config struct {
-	// Session configures the sessions. New sets its ErrorHandler, Proxy and IsSecure, and adds to
+	// Session configures the sessions. New sets its ErrorHandler and IsSecure, and adds to
 	// its OnEvent. By default they are in memory.
 	Session session.Config
 
@@ -46,6 +47,13 @@ type Config struct {
 	// Proxies are the proxies whose X-Forwarded headers are trusted. Default: none.
 	Proxies client.Proxies
 
+	// Back are the hosts to which a login may lead back, besides this server. Default: none.
+	Back client.Hosts
+
+	// PublicURL is where browsers reach this server, such as https://login.example.com, for a proxy
+	// that sends them to the login. Default: the host of the page that they asked for.
+	PublicURL string
+
 	// Logger logs logins, wrong passwords and failures. Default: slog.Default().
 	Logger *slog.Logger
 }
@@ -64,6 +72,8 @@ type App struct {
 	guard    *throttle.Guard
 	devices  *throttle.Devices
 	proxies  client.Proxies
+	back     client.Hosts
+	public   string
 	log      *slog.Logger
 	now      func() time.Time
 	handler  http.Handler
@@ -78,6 +88,8 @@ func New(cfg Config) (*App, error) {
 		users:   cfg.Users,
 		guard:   cfg.Guard,
 		proxies: cfg.Proxies,
+		back:    cfg.Back,
+		public:  strings.TrimSuffix(cfg.PublicURL, "/"),
 		log:     cmp.Or(cfg.Logger, slog.Default()),
 		now:     cfg.Session.Now,
 	}
@@ -97,7 +109,6 @@ func New(cfg Config) (*App, error) {
 	if a.devices, err = throttle.NewDevices(cfg.Session.Secrets); err != nil {
 		return nil, err
 	}
-	cfg.Session.Proxy = session.ProxyUnset
 	cfg.Session.IsSecure = cfg.Proxies.Secure
 	cfg.Session.ErrorHandler = a.sessionFailed
 	if a.sessions, err = session.New[Account](cfg.Session); err != nil {
@@ -140,6 +151,7 @@ func (a *App) routes() http.Handler {
 	declare("POST /login", a.login)
 	declare("GET /me", a.me)
 	mux.HandleFunc("POST /logout", a.sessions.HandlerFunc(a.logout)) // whatever has happened to the account
+	declare(authURL, a.auth)
 	declare("GET /password", a.passwordPage)
 	mux.HandleFunc("POST /password", withLastWord(a.sessions.HandlerFunc(a.declared(a.password))))
 	declare("GET /events", a.events)
@@ -159,7 +171,7 @@ func (a *App) sessionFailed(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, session.ErrRevoked) {
 		// The user was logged out elsewhere during this request.
 		t := text.For(r.Header)
-		a.writeProblem(w, r, notLoggedIn(t), loginView(t, "", nil))
+		a.writeProblem(w, r, notLoggedIn(t), loginView(t, "", "", nil))
 		return
 	}
 	p := a.problemOf(r, fmt.Errorf("%w: %w", errSession, err))

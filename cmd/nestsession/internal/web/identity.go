@@ -169,5 +169,5 @@ func (a *App) askToLogIn(w http.ResponseWriter, r *http.Request, s *Session) {
 		p.Text = t.NotLoggedInHere + " " + fmt.Sprintf(t.Elsewhere, name)
 		p.Elsewhere = name
 	}
-	a.writeProblem(w, r, p, loginView(t, "", nil))
+	a.writeProblem(w, r, p, loginView(t, "", "", nil))
 }

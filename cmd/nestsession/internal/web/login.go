@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,8 +15,9 @@ import (
 
 func (a *App) login(w http.ResponseWriter, r *http.Request, s *Session) {
 	t := text.For(r.Header)
-	in, p := readFields(w, r, "username", "password")
-	refuse := func(p *problem) { a.writeProblem(w, r, p, loginView(t, in["username"], p)) }
+	in, p := readFields(w, r, "username", "password", backField)
+	back := a.wayBack(in[backField])
+	refuse := func(p *problem) { a.writeProblem(w, r, p, loginView(t, in["username"], back, p)) }
 	if p == nil {
 		p = missing(t, in, map[string]string{"username": t.EnterUsername, "password": t.EnterPassword})
 	}
@@ -58,27 +60,29 @@ func (a *App) login(w http.ResponseWriter, r *http.Request, s *Session) {
 		return
 	}
 	attempt.Right()
-	a.welcome(w, r, login.User, http.StatusOK)
+	a.welcome(w, r, login.User, back, http.StatusOK)
 }
 
-// welcome answers a login or a registration that succeeded.
-func (a *App) welcome(w http.ResponseWriter, r *http.Request, u users.User, status int) {
+// welcome answers a login or a registration that succeeded. back is the page to which it leads; ""
+// stands for the account's.
+func (a *App) welcome(w http.ResponseWriter, r *http.Request, u users.User, back string, status int) {
 	a.log.InfoContext(r.Context(), "logged in", slog.Int64("user", u.ID), slog.Any("from", a.proxies.Address(r)))
 	if !wantsPage(r.Header) {
 		a.writeJSON(w, r, status, u)
 		return
 	}
 	a.rememberDevice(w, r, u.Username)
-	seeOther(w, "/me")
+	seeOther(w, cmp.Or(back, "/me"))
 }
 
 func (a *App) loginPage(w http.ResponseWriter, r *http.Request, s *Session) {
+	back := a.backOf(r)
 	if a.userOf(s) != nil {
-		seeOther(w, "/me")
+		seeOther(w, cmp.Or(back, "/me"))
 		return
 	}
 	t := text.For(r.Header)
-	v := loginView(t, "", nil)
+	v := loginView(t, "", back, nil)
 	if name := a.elsewhere(t, s); name != "" {
 		v.Lead = fmt.Sprintf(t.Elsewhere, name)
 	}
@@ -88,11 +92,12 @@ func (a *App) loginPage(w http.ResponseWriter, r *http.Request, s *Session) {
 	a.writePage(w, r, http.StatusOK, v)
 }
 
-func loginView(t *text.Text, username string, p *problem) view {
+func loginView(t *text.Text, username, back string, p *problem) view {
 	return view{
 		Title: t.LogIn,
-		Form:  loginForm(t, username, p),
-		Links: []link{{Before: t.NoAccount, Text: t.SignUp, URL: "/register"}},
+		Form:  loginForm(t, username, back, p),
+		Links: []link{{Before: t.NoAccount, Text: t.SignUp, URL: withBack("/register", back)}},
+		Back:  back,
 	}
 }
 

@@ -45,6 +45,8 @@ func (a *App) writePage(w http.ResponseWriter, r *http.Request, status int, v vi
 	}
 	if v.Live != "" {
 		w.Header().Set("Content-Security-Policy", livePolicy)
+	} else if origin := originOf(v.Back); origin != "" {
+		w.Header().Set("Content-Security-Policy", policyLeadingTo(origin))
 	}
 	w.Header().Set("Content-Language", t.Lang)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

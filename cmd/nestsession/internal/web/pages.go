@@ -49,6 +49,9 @@ type view struct {
 
 	// Live is the stream that tells the page that its session has ended, for pages that only a
 	// logged-in user sees. Such a page runs our script.
+	// Back is the page to which the form leads in the end; "" stands for one of ours.
+	Back string
+
 	Live string
 	User int64 // the logged-in user
 }
@@ -56,7 +59,11 @@ type view struct {
 // endURL is the Live of a page that needs no other events.
 const endURL = "/events"
 
-type link struct{ Before, Text, URL string }
+type link struct {
+	Before, Text, URL string
+
+	NewTab bool // the page stays open beside it
+}
 
 // toStart is the link on a page without other links.
 func toStart(t *text.Text) []link { return []link{{Text: t.ToStart, URL: "/"}} }
@@ -80,21 +87,29 @@ type field struct {
 	Autofocus                bool
 }
 
-func loginForm(t *text.Text, username string, p *problem) *form {
-	return complete(p, form{Action: "/login", Submit: t.LogIn, Fields: []field{
+func loginForm(t *text.Text, username, back string, p *problem) *form {
+	return complete(p, form{Action: "/login", Submit: t.LogIn, Fields: leadingBack(back,
 		usernameField(t, username),
-		{Name: "password", Label: t.Password, Type: "password", Autocomplete: "current-password"},
-	}})
+		field{Name: "password", Label: t.Password, Type: "password", Autocomplete: "current-password"},
+	)})
 }
 
-func registerForm(t *text.Text, username string, p *problem) *form {
+// leadingBack adds the way back to the fields of a form.
+func leadingBack(back string, fields ...field) []field {
+	if back == "" {
+		return fields
+	}
+	return append(fields, field{Name: backField, Type: "hidden", Autocomplete: "off", Value: back})
+}
+
+func registerForm(t *text.Text, username, back string, p *problem) *form {
 	name := usernameField(t, username)
 	name.Hint = t.UsernameHint
 	name.MaxLength = users.MaxName
-	return complete(p, form{Action: "/register", Submit: t.SignUp, Fields: []field{
+	return complete(p, form{Action: "/register", Submit: t.SignUp, Fields: leadingBack(back,
 		name,
 		newPasswordField(t, "password", t.Password),
-	}})
+	)})
 }
 
 func passwordForm(t *text.Text, username string, p *problem) *form {

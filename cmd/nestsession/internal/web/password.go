@@ -99,7 +99,7 @@ func (a *App) passwordChanged(w http.ResponseWriter, r *http.Request, s *Session
 		if word, ok := r.Context().Value(lastWordKey{}).(*lastWord); ok {
 			word.problem = &p
 		}
-		a.writeProblem(w, r, &p, loginView(t, login.User.Username, nil))
+		a.writeProblem(w, r, &p, loginView(t, login.User.Username, "", nil))
 	case !wantsPage(r.Header):
 		a.writeJSON(w, r, http.StatusOK, map[string]int{"ended_sessions": ended})
 	default:

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
@@ -14,6 +15,12 @@ const retrySession = 5 * time.Second
 // policy allows a page to load our own style sheet and icon, to send forms to us, and nothing else:
 // no script runs, and no other site can frame a page.
 const policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// policyLeadingTo is policy for a form that leads to another origin in the end: browsers apply
+// form-action to redirects too.
+func policyLeadingTo(origin string) string {
+	return strings.Replace(policy, "form-action 'self'", "form-action 'self' "+origin, 1)
+}
 
 // livePolicy is for a page with a Live: it runs our own script, which may connect only to us, and
 // may not make HTML from text.
@@ -31,24 +38,29 @@ func (a *App) protect(next http.Handler) http.Handler {
 		t := text.For(r.Header)
 		a.writeProblem(w, r, &problem{Status: http.StatusForbidden, Text: t.OtherSite}, view{Title: t.RefusedPage, Links: toStart(t)})
 	}))
+	origins.AddInsecureBypassPattern(authURL) // the request about which a proxy asks is the application's to judge
 	inner := origins.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
-		if a.proxies.Secure(r) {
-			h.Set("Strict-Transport-Security", strictTransport)
-		}
-		h.Set("X-Content-Type-Options", "nosniff")
-		// Not no-referrer: browsers would then send "Origin: null" with our own forms.
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		// Any response except an asset may be private, or show whether a user is logged in: no
-		// cache keeps it, including the browser's (ASVS 14.3.2).
-		h.Set("Cache-Control", "no-store")
-		h.Add("Vary", "Accept, Accept-Language, Cookie")
+		a.setProtection(w, r)
 		inner.ServeHTTP(w, r)
 	})
+}
+
+func (a *App) setProtection(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", policy)
+	if a.proxies.Secure(r) {
+		h.Set("Strict-Transport-Security", strictTransport)
+	}
+	h.Set("X-Content-Type-Options", "nosniff")
+	// Not no-referrer: browsers would then send "Origin: null" with our own forms.
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	// Any response except an asset may be private, or show whether a user is logged in: no
+	// cache keeps it, including the browser's (ASVS 14.3.2).
+	h.Set("Cache-Control", "no-store")
+	h.Add("Vary", "Accept, Accept-Language, Cookie")
 }
 
 // explainMisses answers the mux's 404 and 405 as other problems are answered.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,17 +12,19 @@ import (
 )
 
 func (a *App) registerPage(w http.ResponseWriter, r *http.Request, s *Session) {
+	back := a.backOf(r)
 	if a.userOf(s) != nil {
-		seeOther(w, "/me")
+		seeOther(w, cmp.Or(back, "/me"))
 		return
 	}
-	a.writePage(w, r, http.StatusOK, registerView(text.For(r.Header), "", nil))
+	a.writePage(w, r, http.StatusOK, registerView(text.For(r.Header), "", back, nil))
 }
 
 func (a *App) register(w http.ResponseWriter, r *http.Request, s *Session) {
 	t := text.For(r.Header)
-	in, p := readFields(w, r, "username", "password")
-	refuse := func(p *problem) { a.writeProblem(w, r, p, registerView(t, in["username"], p)) }
+	in, p := readFields(w, r, "username", "password", backField)
+	back := a.wayBack(in[backField])
+	refuse := func(p *problem) { a.writeProblem(w, r, p, registerView(t, in["username"], back, p)) }
 	if p != nil {
 		refuse(p)
 		return
@@ -59,7 +62,7 @@ func (a *App) register(w http.ResponseWriter, r *http.Request, s *Session) {
 	if !wantsPage(r.Header) {
 		w.Header().Set("Location", "/me")
 	}
-	a.welcome(w, r, login.User, http.StatusCreated)
+	a.welcome(w, r, login.User, back, http.StatusCreated)
 }
 
 // nameText is the text beside the field of a username that is not accepted.
@@ -88,10 +91,11 @@ func passwordText(t *text.Text, err error) string {
 	return t.PasswordUnusable
 }
 
-func registerView(t *text.Text, username string, p *problem) view {
+func registerView(t *text.Text, username, back string, p *problem) view {
 	return view{
 		Title: t.SignUp,
-		Form:  registerForm(t, username, p),
-		Links: []link{{Before: t.HaveAccount, Text: t.LogIn, URL: "/login"}},
+		Form:  registerForm(t, username, back, p),
+		Links: []link{{Before: t.HaveAccount, Text: t.LogIn, URL: withBack("/login", back)}},
+		Back:  back,
 	}
 }

@@ -72,7 +72,11 @@ func setupLists(t *testing.T, every time.Duration) *site {
 func (s *site) serve(t *testing.T, every time.Duration, now func() time.Time) (app *web.App, url string) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	app, err := web.New(web.Config{
+	back, err := client.ParseHosts([]string{"example.com", "*.example.com", "http://127.0.0.1:3000"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err = web.New(web.Config{
 		Session: session.Config{
 			Secrets: []string{"a secret for the tests alone"},
 			Cookie:  session.Cookie{MaxAge: 7 * 24 * time.Hour, Secure: session.SecureAuto},
@@ -83,6 +87,7 @@ func (s *site) serve(t *testing.T, every time.Duration, now func() time.Time) (a
 		Users:   s.accounts,
 		Guard:   throttle.NewGuard(s.clock.now),
 		Proxies: client.Proxies{netip.MustParsePrefix("127.0.0.1/32")}, // the tests, which act for any client
+		Back:    back,
 		Logger:  log,
 
 		ListInterval: every,

@@ -89,6 +89,11 @@ var english = Text{
 
 	NotLoggedIn:     "You are not logged in.",
 	NotLoggedInHere: "You are not logged in here.",
+	NotSent:         "You are not logged in, so what you sent was not passed on. Log in in a new tab. Then go back from this page, and send it again.",
+	LogInNewTab:     "Log in in a new tab",
+	NoApplication:   "The application does not answer. Try again in a moment.",
+	SlowApplication: "The application takes too long to answer. What you sent may have been done: look before you send it again.",
+	StalledUpload:   "The upload has stopped. Check the connection, and send it again.",
 	Elsewhere:       "You are logged in as %s at another application, whose users are not ours. Log in to go on here; there you stay logged in.",
 	Somebody:        "somebody",
 	UserNumber:      "user %s",

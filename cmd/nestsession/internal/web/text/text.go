@@ -99,6 +99,11 @@ type Text struct {
 	// Beside other applications.
 	NotLoggedIn     string
 	NotLoggedInHere string
+	NotSent         string // by a form, to an application behind a proxy
+	LogInNewTab     string
+	NoApplication   string
+	SlowApplication string
+	StalledUpload   string
 	Elsewhere       string // the user's name there
 	Somebody        string
 	UserNumber      string // the user's number

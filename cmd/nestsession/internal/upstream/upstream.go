@@ -1,0 +1,199 @@
+// Package upstream passes requests on to an application behind this server.
+package upstream
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Config configures a proxy.
+type Config struct {
+	// URL is where the application listens, such as http://127.0.0.1:3000. A path in it is put in
+	// front of each request's.
+	URL *url.URL
+
+	// Timeout is how long the application may take until its response begins. Default: a minute.
+	Timeout time.Duration
+
+	// Stall is how long a client may send nothing of a body, or take nothing of a response. Default: 30
+	// seconds.
+	Stall time.Duration
+
+	// Private are the names of cookies that the application neither gets nor sets: those of the sessions.
+	Private []string
+
+	// Trusted reports whether the client is a proxy whose X-Forwarded headers stay.
+	Trusted func(*http.Request) bool
+
+	// Refuse answers in place of an application that does not: 502, 503 or 504. err is for the log.
+	Refuse func(w http.ResponseWriter, r *http.Request, status int, err error)
+
+	Logger *slog.Logger
+}
+
+// New returns the handler that passes requests on. It sends and receives WebSockets and streams as they
+// come. When the context of a request ends, so does its connection.
+func New(cfg Config) http.Handler {
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = time.Minute
+	}
+	if cfg.Stall <= 0 {
+		cfg.Stall = 30 * time.Second
+	}
+	transport := &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		ResponseHeaderTimeout: cfg.Timeout,
+		TLSHandshakeTimeout:   5 * time.Second,
+		MaxIdleConnsPerHost:   256,
+		IdleConnTimeout:       30 * time.Second,
+		DisableCompression:    true, // what the client asks for is passed on
+		ForceAttemptHTTP2:     true,
+	}
+	proxy := &httputil.ReverseProxy{
+		Transport:     transport,
+		FlushInterval: -1, // a stream is sent as it comes
+		ErrorLog:      slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.SetURL(cfg.URL)
+			p.Out.Host = p.In.Host // the application makes links with it
+			if cfg.Trusted(p.In) {
+				p.Out.Header["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
+				p.SetXForwarded()
+				for _, name := range []string{"X-Forwarded-Proto", "X-Forwarded-Host"} {
+					if came := p.In.Header[name]; len(came) > 0 {
+						p.Out.Header[name] = came
+					}
+				}
+			} else {
+				p.SetXForwarded()
+			}
+			hide(p.Out.Header, cfg.Private)
+		},
+		ModifyResponse: func(r *http.Response) error {
+			r.Header["Set-Cookie"] = slices.DeleteFunc(r.Header["Set-Cookie"], func(line string) bool { return isPrivate(line, cfg.Private) })
+			if len(r.Header["Set-Cookie"]) == 0 {
+				delete(r.Header, "Set-Cookie")
+			}
+			return nil
+		},
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			switch status := statusOf(r.Context(), err); status {
+			case 0: // the client has gone, or its session has ended
+				panic(http.ErrAbortHandler)
+			default:
+				cfg.Refuse(w, r, status, err)
+			}
+		},
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := http.NewResponseController(w)
+		// The limits that count: not the length of an upload or a stream, but that it goes on. What a
+		// connection cannot limit (HTTP/2) its own timeouts do.
+		if r.Body != nil && r.Body != http.NoBody {
+			body := &steady{ReadCloser: r.Body, limit: c.SetReadDeadline, stall: cfg.Stall}
+			r = r.WithContext(context.WithValue(r.Context(), bodyKey{}, body))
+			r.Body = body
+		}
+		_ = c.SetWriteDeadline(time.Time{})
+		proxy.ServeHTTP(&patient{ResponseWriter: w, limit: c.SetWriteDeadline, stall: cfg.Stall}, r)
+	})
+}
+
+// bodyKey is the key of a request's body in its context, which ends when the body fails.
+type bodyKey struct{}
+
+// statusOf returns the status that tells the client of an error of the application; 0 if there is nobody to tell.
+func statusOf(ctx context.Context, err error) int {
+	var network net.Error
+	body, _ := ctx.Value(bodyKey{}).(*steady)
+	switch {
+	case body != nil && body.stalled.Load():
+		return http.StatusRequestTimeout
+	case ctx.Err() != nil:
+		return 0
+	case errors.As(err, &network) && network.Timeout():
+		return http.StatusGatewayTimeout
+	}
+	return http.StatusBadGateway
+}
+
+// steady is the body of a request whose client must go on sending.
+type steady struct {
+	io.ReadCloser
+	limit func(time.Time) error
+	stall time.Duration
+
+	stalled atomic.Bool
+}
+
+func (b *steady) Read(p []byte) (int, error) {
+	_ = b.limit(time.Now().Add(b.stall))
+	n, err := b.ReadCloser.Read(p)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		b.stalled.Store(true) // the deadline stays: net/http would wait for the rest
+	case err != nil:
+		_ = b.limit(time.Time{}) // the connection may serve another request
+	}
+	return n, err
+}
+
+// patient is the writer of a response whose client must go on reading.
+type patient struct {
+	http.ResponseWriter
+	limit func(time.Time) error
+	stall time.Duration
+}
+
+// Unwrap is for [http.ResponseController].
+func (w *patient) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *patient) Write(p []byte) (int, error) {
+	_ = w.limit(time.Now().Add(w.stall))
+	n, err := w.ResponseWriter.Write(p)
+	_ = w.limit(time.Time{})
+	return n, err
+}
+
+func (w *patient) Flush() {
+	_ = w.limit(time.Now().Add(w.stall))
+	_ = http.NewResponseController(w.ResponseWriter).Flush()
+	_ = w.limit(time.Time{})
+}
+
+// hide removes cookies from a request.
+func hide(h http.Header, names []string) {
+	lines := h["Cookie"][:0:0]
+	for _, line := range h["Cookie"] {
+		var kept []string
+		for pair := range strings.SplitSeq(line, ";") {
+			if pair = strings.TrimSpace(pair); pair != "" && !isPrivate(pair, names) {
+				kept = append(kept, pair)
+			}
+		}
+		if len(kept) > 0 {
+			lines = append(lines, strings.Join(kept, "; "))
+		}
+	}
+	if h["Cookie"] = lines; len(lines) == 0 {
+		delete(h, "Cookie")
+	}
+}
+
+// isPrivate reports whether a text that begins with a cookie's name and value is of one of the names.
+func isPrivate(text string, names []string) bool {
+	name, _, _ := strings.Cut(text, "=")
+	name, _, _ = strings.Cut(name, ";")
+	return slices.Contains(names, strings.TrimSpace(name))
+}
