@@ -334,7 +334,9 @@ func TestAClientWithATokenStepsUp(t *testing.T) {
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	level := func(methods []string) bool { return slices.Contains(methods, "aal2") || slices.Contains(methods, "aal3") }
+	level := func(methods []string) bool {
+		return slices.Contains(methods, "aal2") || slices.Contains(methods, "aal3")
+	}
 	for _, c := range []struct {
 		about   string
 		rule    stepup.Rule
