@@ -146,7 +146,7 @@ func (s *Session[T]) commitNew(ctx context.Context, h http.Header) error {
 		reason := ReasonHeaderSent
 		if errors.Is(err, ErrInsecure) {
 			reason = ReasonInsecure
-			s.m.cookieNotSent(ctx, reason, "")
+			s.m.insecure(ctx, EventCookieNotSent, "")
 		}
 		if changed {
 			s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: reason}, "")
@@ -277,7 +277,7 @@ func (s *Session[T]) rollBack(ctx context.Context, reason Reason) {
 		s.owner = s.ownerBefore
 	}
 	if s.loggedIn {
-		s.loggedIn, s.tellGuard, s.authenticated = false, false, 0
+		s.loggedIn, s.tellGuard, s.authenticated, s.methods = false, false, 0, ""
 	}
 	if s.settingsChanged {
 		s.ownCookie = false

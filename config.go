@@ -76,6 +76,10 @@ type Config struct {
 	// Cookie. If it returns a cookie that cannot be written, that request fails.
 	CookieFunc func(*http.Request) Cookie
 
+	// Header lets clients that are not browsers send the session's id in a header of the
+	// request, beside the cookie or in place of it. Default: only the cookie is read.
+	Header Header
+
 	// IdleTimeout is how long a session lives on the server without use (ASVS 7.3.1). A
 	// session that has set its own MaxAge uses that instead. Default: Cookie.MaxAge, or 24
 	// hours if that is zero.

@@ -16,6 +16,7 @@ import (
 	"github.com/nestsession/session/internal/jar"
 	"github.com/nestsession/session/internal/records"
 	"github.com/nestsession/session/internal/report"
+	"github.com/nestsession/session/internal/token"
 	"github.com/nestsession/session/internal/verified"
 )
 
@@ -77,11 +78,12 @@ func (c *core) emit(ctx context.Context, e Event, key string) {
 	}
 }
 
-// cookieNotSent reports a Secure cookie that cannot be sent over plain HTTP. There is an
-// event each time, and a warning once a minute, since it is the same for every request.
-func (c *core) cookieNotSent(ctx context.Context, reason Reason, key string) {
-	c.emit(ctx, Event{Kind: EventCookieNotSent, Reason: reason, Err: ErrInsecure}, key)
-	c.warn(ctx, &c.warned, time.Minute, "session: a Secure cookie was not sent, because the request came over plain HTTP: "+
+// insecure reports a Secure cookie that cannot be sent over plain HTTP, or a token that came
+// over plain HTTP. There is an event each time, and a warning once a minute, since it is the
+// same for every request.
+func (c *core) insecure(ctx context.Context, kind EventKind, key string) {
+	c.emit(ctx, Event{Kind: kind, Reason: ReasonInsecure, Err: ErrInsecure}, key)
+	c.warn(ctx, &c.warned, time.Minute, "session: a Secure cookie was not sent, or a token not accepted, because the request came over plain HTTP: "+
 		"serve HTTPS, set Config.IsSecure behind a proxy that ends TLS, or for development set Cookie.Secure to SecureAuto")
 }
 
@@ -118,6 +120,7 @@ type core struct {
 	warned, warnedCopies, warnedAge    report.Warning
 	warnedOutside, warnedMember        report.Warning
 	former                             []jar.Cookie
+	header                             *token.Reader // nil: only cookies carry ids
 
 	records *records.Records
 }

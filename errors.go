@@ -64,6 +64,10 @@ var (
 	// browser does not send the cookie there.
 	ErrOutsidePath = errors.New("session: request path is outside Cookie.Path")
 
+	// ErrNoToken means that there is no token that the client of this request may get: see
+	// [Session.Token].
+	ErrNoToken = errors.New("session: no token for this request")
+
 	// ErrNoHandler means that the context does not belong to a request that passed through
 	// this manager's Handler or HandlerFunc.
 	ErrNoHandler = errors.New("session: no Handler of this manager in the request's chain")

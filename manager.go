@@ -67,6 +67,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	if err := errors.Join(cfg.validate(), devices.Options(cfg.Devices).Check(), typeErr); err != nil {
 		return nil, err
 	}
+	header, _ := cfg.header()
 	former := cfg.formerCookies()
 	cfg = cfg.withDefaults()
 	signer, err := cookie.NewSigner(cfg.Secrets...)
@@ -78,7 +79,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		return nil, check.Refuse("Secrets", "%v", err)
 	}
 	m := &Manager[T]{codec: codec, core: core{
-		signer: signer, former: former, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
+		signer: signer, former: former, header: header, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
 		ids:      ids.Maker{Name: cfg.Name, Signer: signer, Seal: codec.Seal, Scope: cfg.Scope, Plain: cfg.Express.InsecurePlainIDs},
 		isSecure: cfg.IsSecure, forwarded: reflect.ValueOf(cfg.IsSecure).Pointer() == reflect.ValueOf(ForwardedHTTPS).Pointer(), onEvent: cfg.OnEvent, exchanges: exchange.Manager{ErrorHandler: cfg.ErrorHandler},
 		logger: cmp.Or(cfg.Logger, slog.Default()), idle: cfg.IdleTimeout,
@@ -92,6 +93,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 	m.overHTTP.resolve(false)
 	m.overHTTPS.resolve(true)
 	m.ids.DigestWith(cfg.Secrets[0])
+	m.ids.ForHeader = header != nil
 	if cfg.GenID != nil {
 		m.ids.Generate = func(r *http.Request) (string, error) { return cfg.GenID(m.exchanges.Callback(r)) }
 	}

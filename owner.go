@@ -38,6 +38,9 @@ type Info[T any] struct {
 	Device   Device    // as far as Config.Devices keeps it
 	Expires  time.Time // if it is not used again; zero: never
 
+	AuthenticatedAt time.Time // see [Session.AuthenticatedAt]
+	AuthenticatedBy []string  // see [Session.AuthenticatedBy]
+
 	key     string
 	version store.Version
 	notes   document.Notes
@@ -111,5 +114,6 @@ func (m *Manager[T]) describe(l *records.Listed) Info[T] {
 		info.Created = s.created.Time()
 	}
 	info.LastUsed, info.Expires, info.Device = s.lastUsed().Time(), s.expires.Time(), s.Device()
+	info.AuthenticatedAt, info.AuthenticatedBy = s.AuthenticatedAt(), s.AuthenticatedBy()
 	return info
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/nestsession/session/internal/frames"
 	"github.com/nestsession/session/internal/jar"
 	"github.com/nestsession/session/internal/replay"
+	"github.com/nestsession/session/internal/token"
 	"github.com/nestsession/session/store"
 )
 
@@ -50,6 +51,7 @@ type identity struct {
 	created       document.Instant
 	used          document.Instant
 	authenticated document.Instant // by Login
+	methods       string           // of that, with spaces between them
 }
 
 // base is the stored version that the request works on.
@@ -88,6 +90,8 @@ type reply struct {
 	settings  *Cookie // resolved; shared, never changed in place
 	lifetime  document.Lifetime
 	ownCookie bool // settings and lifetime are the session's own
+
+	source token.Source // of the id, and where a new one goes
 
 	headerSent, cookieSent bool
 	tellGuard              bool         // of a login by this request, before the headers are sent

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/nestsession/session/internal/document"
@@ -18,6 +19,11 @@ import (
 // data of an anonymous visitor (a cart), and the data of the same owner. If it belonged to
 // another owner, its data are dropped, and only this request's changes are kept.
 //
+// methods say how the user has proved who it is, in words of the application's choice:
+// "password", "totp", or a level such as "aal2". [Session.AuthenticatedBy] returns them.
+// They replace those of an earlier login. Package stepup demands a recent login, or a
+// method, for a route; the user then logs in again, in the same session.
+//
 // From then on the old id cannot read the session, so an id that an attacker planted before
 // the login is useless (session fixation, CVE-2022-25896; ASVS 7.2.4). A request that began
 // under the old id before the login, as the same visitor, does not see the new session, but
@@ -30,27 +36,26 @@ import (
 // To give the same user's session a new id from time to time, use [Session.Renew]. To begin
 // without any earlier data, use [Session.Regenerate].
 //
-// Errors: [ErrNoOwner]; [ErrHeaderSent]; [ErrInsecure]; [ErrRevoked] after Discard; the
-// errors of [Session.Save]. After an error the session is as it was.
-func (s *Session[T]) Login(ctx context.Context, owner string) error {
+// Errors: [ErrNoOwner]; [ErrHeaderSent]; [ErrInsecure]; [ErrRevoked] after Discard; one for
+// an owner that is not UTF-8, and for a method that is not a word; the errors of
+// [Session.Save]. After an error the session is as it was.
+func (s *Session[T]) Login(ctx context.Context, owner string, methods ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.m.forCaller(ctx)
 	defer d.End()
 	s.catchUp()
-	err := s.login(d, owner)
+	err := s.login(d, owner, methods)
 	if err != nil {
 		s.reportSave(d, err)
 	}
 	return err
 }
 
-func (s *Session[T]) login(ctx context.Context, owner string) error {
-	switch {
-	case owner == "":
-		return ErrNoOwner
-	case records.CheckOwner(owner) != nil:
-		return records.CheckOwner(owner)
+func (s *Session[T]) login(ctx context.Context, owner string, methods []string) error {
+	switch err := records.CheckLogin(owner, methods); {
+	case err != nil:
+		return err
 	case s.headerSent:
 		return ErrHeaderSent
 	case s.state == stateDiscarded:
@@ -58,7 +63,7 @@ func (s *Session[T]) login(ctx context.Context, owner string) error {
 	case s.settings.Secure == SecureAlways && !s.secure:
 		return ErrInsecure
 	case s.state == stateStored && s.follows == "":
-		return s.move(ctx, owner)
+		return s.move(ctx, owner, strings.Join(methods, " "))
 	}
 	switch s.state {
 	case stateNew:
@@ -78,19 +83,19 @@ func (s *Session[T]) login(ctx context.Context, owner string) error {
 		s.ownerBefore = s.owner
 	}
 	now := s.m.present()
-	s.owner, s.ownerMoved, s.created, s.authenticated = owner, true, now, now
+	s.owner, s.ownerMoved, s.created, s.authenticated, s.methods = owner, true, now, now, strings.Join(methods, " ")
 	s.expires = s.expiry(now)
 	s.loggedIn, s.tellGuard = true, true // it is stored with what is put in
 	return nil
 }
 
-// move stores the session under a new id. login is the owner of the new session; "" stands
-// for Renew.
-func (s *Session[T]) move(ctx context.Context, login string) error {
+// move stores the session under a new id. login is the owner of the new session, and
+// methods are how it logged in; "" stands for Renew.
+func (s *Session[T]) move(ctx context.Context, login, methods string) error {
 	if s.settings.Secure == SecureAlways && !s.secure {
 		return ErrInsecure
 	}
-	mv := records.Move{Owner: login, Login: login != "", Carry: login != ""}
+	mv := records.Move{Owner: login, Methods: methods, Login: login != "", Carry: login != ""}
 	if err := s.newID(&mv); err != nil {
 		return err
 	}
@@ -154,7 +159,7 @@ func (s *Session[T]) moveOnce(ctx context.Context, mv *records.Move) error {
 			mv.Carry = false
 			s.dropData()
 		}
-		s.owner, s.created, s.authenticated = mv.Owner, s.now, s.now
+		s.owner, s.created, s.authenticated, s.methods = mv.Owner, s.now, s.now, mv.Methods
 	}
 	value, body, err := s.replay()
 	if err != nil {
@@ -237,7 +242,7 @@ func (s *Session[T]) Renew(ctx context.Context) error {
 	if s.alias != "" {
 		return nil // found through an old id: renewed a moment ago
 	}
-	err := s.move(ctx, "")
+	err := s.move(ctx, "", "")
 	if err != nil {
 		s.reportSave(ctx, err)
 	}

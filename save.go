@@ -81,7 +81,7 @@ func (s *Session[T]) reportSave(ctx context.Context, err error) {
 // compose makes the session's next document, to be stored under key, and the record for it.
 // id is the one that belongs to key, "" if this request does not know it.
 func (s *Session[T]) compose(key, id string, value *T, body []byte) (*document.Document[T], store.Record, error) {
-	info := document.Meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie, Authenticated: s.authenticated, Notes: s.noted.On(s.doc.Meta.Notes, s.version != 0 && (key == s.key || s.renewing))}
+	info := document.Meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie, Authenticated: s.authenticated, Methods: s.methods, Notes: s.noted.On(s.doc.Meta.Notes, s.version != 0 && (key == s.key || s.renewing))}
 	info.Device = s.m.devices.Next(s.doc.Meta.Device, s.visit())
 	if s.m.records.Absolute > 0 || s.owner != "" || info.Device != nil {
 		info.Created, info.Used = s.created, s.now

@@ -1,16 +1,19 @@
 package session
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/internal/devices"
 	"github.com/nestsession/session/internal/frames"
 	"github.com/nestsession/session/internal/lifetime"
+	"github.com/nestsession/session/internal/token"
 	"github.com/nestsession/session/internal/verified"
 )
 
@@ -75,7 +78,50 @@ func (s *Session[T]) needID() error {
 	return err
 }
 
-func (s *Session[T]) setID(id string) { s.id, s.key, s.alias = id, s.m.ids.Key(id), "" }
+func (s *Session[T]) setID(id string) {
+	s.id, s.key, s.alias, s.cookieSent = id, s.m.ids.Key(id), "", false
+}
+
+// Token returns the token that the client sends in Config.Header, for a response that gives
+// it out. After [Session.Login], [Session.Renew] and [Session.Regenerate] it is a new one.
+// Token saves a session that is not in the store yet, as [Session.Save] does. Anyone who has
+// the token can act as the user: keep it out of logs.
+//
+// If the request came with neither the header nor the cookie, its response sets no cookie:
+// the client sends the token from now on.
+//
+// Errors: [ErrNoToken] if Config.Header is not set, or if the request came with an old id
+// and the client has used the new one already; [ErrInsecure] over plain HTTP with
+// SecureAlways; [ErrRevoked] if the session has ended; the errors of [Session.Save].
+func (s *Session[T]) Token(ctx context.Context) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.m.forCaller(ctx)
+	defer d.End()
+	s.catchUp()
+	switch {
+	case s.m.header == nil:
+		return "", ErrNoToken
+	case s.settings.Secure == SecureAlways && !s.secure:
+		return "", ErrInsecure
+	case s.state > stateStored, s.follows != "":
+		return "", ErrRevoked
+	case s.state == stateNew:
+		if err := s.save(d); err != nil {
+			s.reportSave(d, err)
+			return "", err
+		}
+		s.saved = s.doc
+	}
+	text := s.m.header.Text(s.m.signer, s.id)
+	if text == "" || s.alias != "" && !s.repair {
+		return "", ErrNoToken
+	}
+	if s.source != token.Cookie {
+		s.source, s.cookieSent = token.Header, true
+	}
+	return text, nil
+}
 
 // IsNew reports whether the session is not in the store yet: the client came without a
 // session, or the session was regenerated and has not been saved since.
@@ -214,6 +260,14 @@ func (s *Session[T]) SetDeviceName(name string) {
 		s.changing()
 		s.named = &name
 	}
+}
+
+// AuthenticatedBy returns the methods that the last [Session.Login] was given, in their
+// order; empty if it was given none.
+func (s *Session[T]) AuthenticatedBy() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Fields(s.methods)
 }
 
 // Created returns the time at which the session began; Renew does not change it. It is the

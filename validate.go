@@ -96,6 +96,8 @@ func (c *Config) validateRest() (errs []error) {
 		errs = append(errs, check.Refuse("Seal", "does not work with Express.Rules, Express.InsecurePlainIDs and Express.ReservedKeys, because express-session "+
 			"cannot read sealed data, and plain ids are the keys to them; leave Seal at SealOff"))
 	}
+	_, err := c.header()
+	errs = append(errs, err) // nil counts for nothing
 	var now *jar.Cookie
 	if c.CookieFunc == nil && c.Cookie.Path != NoPath {
 		k := c.Cookie.named(cmp.Or(c.Name, c.defaultName()))

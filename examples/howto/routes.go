@@ -22,6 +22,8 @@ func (a *App) Routes() http.Handler {
 	mux.HandleFunc("POST /nickname", a.ForUsers(a.SetNickname))
 	mux.HandleFunc("POST /act-as", a.ForUsers(a.ActAs))
 	mux.HandleFunc("POST /act-as-myself", a.ForUsers(a.ActAsMyself))
+	mux.HandleFunc("POST /api/login", a.Sessions.HandlerFunc(a.LoginByApp))
+	mux.HandleFunc("GET /api/me", a.ForApps(me))
 	return mux
 }
 

@@ -26,6 +26,7 @@ type Meta struct {
 	Created       Instant `json:"created,omitempty"`
 	Used          Instant `json:"used,omitempty"`
 	Authenticated Instant `json:"authenticated,omitempty"` // by Login
+	Methods       string  `json:"methods,omitempty"`       // of that, with spaces between them
 	Owner         string  `json:"owner,omitempty"`
 	OwnCookie     bool    `json:"ownCookie,omitempty"` // the session set its own cookie
 	Device        *Device `json:"device,omitempty"`    // never changed in place
@@ -92,7 +93,7 @@ func (m *Meta) room() int {
 	if *m == (Meta{}) {
 		return 0
 	}
-	return 128 + len(m.Owner) + len(m.Notes) + len(m.Successor) + len(m.NewID) + len(m.Sealed) + m.Device.size()
+	return 128 + len(m.Methods) + len(m.Owner) + len(m.Notes) + len(m.Successor) + len(m.NewID) + len(m.Sealed) + m.Device.size()
 }
 
 // append writes the bookkeeping of the record under key as the last member of a
@@ -133,6 +134,8 @@ func (m *Meta) parse(text []byte) (end int) {
 			i, ok = m.Seen.parse(text, i)
 		case "until":
 			i, ok = m.Until.parse(text, i)
+		case "methods":
+			i, ok = parseText(&m.Methods, text, i)
 		case "owner":
 			i, ok = parseText(&m.Owner, text, i)
 		case "device":
@@ -209,8 +212,8 @@ func parseFlag(dst *bool, text []byte, at int) (end int, ok bool) {
 // has served its purpose. Sealed data keep the document: they are most of it, and they go
 // when they are opened.
 func (m *Meta) own() {
-	m.Notes = Notes(strings.Clone(string(m.Notes)))
-	m.Owner, m.Successor, m.NewID, m.MAC = strings.Clone(m.Owner), strings.Clone(m.Successor), strings.Clone(m.NewID), ""
+	m.Methods, m.Owner, m.Notes = strings.Clone(m.Methods), strings.Clone(m.Owner), Notes(strings.Clone(string(m.Notes)))
+	m.Successor, m.NewID, m.MAC = strings.Clone(m.Successor), strings.Clone(m.NewID), ""
 	if d := m.Device; d != nil {
 		d.Name, d.UserAgent = strings.Clone(d.Name), strings.Clone(d.UserAgent)
 	}
@@ -241,6 +244,7 @@ func (m *Meta) appendMembers(dst []byte) []byte {
 	moment(`,"created":`, m.Created)
 	moment(`,"used":`, m.Used)
 	moment(`,"authenticated":`, m.Authenticated)
+	text(`,"methods":`, m.Methods)
 	text(`,"owner":`, m.Owner)
 	flag(`,"ownCookie":true`, m.OwnCookie)
 	dst = m.Device.append(dst)

@@ -3,6 +3,8 @@ package records
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/nestsession/session/internal/document"
@@ -83,6 +85,20 @@ func CheckOwner(owner string) error {
 		return nil
 	}
 	return errors.New("session: the owner is not UTF-8 text, so the store would return another one; use the user's number or an encoding")
+}
+
+// CheckLogin returns an error for an owner or methods that a login cannot have. Methods are
+// stored with spaces between them.
+func CheckLogin(owner string, methods []string) error {
+	if owner == "" {
+		return ErrNoOwner
+	}
+	for _, m := range methods {
+		if m == "" || !utf8.ValidString(m) || strings.ContainsFunc(m, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+			return fmt.Errorf("session: the method of authentication %q is not a word; write one such as password, without spaces", m)
+		}
+	}
+	return CheckOwner(owner)
 }
 
 // Fits returns [ErrTooLarge] if a document is larger than allowed. What it says of the device

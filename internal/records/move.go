@@ -22,6 +22,7 @@ type Move struct {
 	Key     string        // of its record; "" once that was lost, and another id is needed
 	Version store.Version // of its record, once it is stored
 	Owner   string        // of the new session
+	Methods string        // of the login
 	Login   bool          // by Login, not by Renew
 	Carry   bool          // the session of a login has the data of the old one
 	Alone   bool          // the old session has ended: there is nothing to swap

@@ -24,12 +24,13 @@ func TestRootModuleNeedsNoOther(t *testing.T) {
 
 // mayImport says which packages of ours those of the root module may import.
 var mayImport = map[string][]string{
-	"":                  {"cookie", "store", "store/memstore", "internal/check", "internal/clone", "internal/deadline", "internal/devices", "internal/document", "internal/exchange", "internal/frames", "internal/ids", "internal/jar", "internal/jsontext", "internal/lifetime", "internal/records", "internal/replay", "internal/report", "internal/verified"},
+	"":                  {"cookie", "store", "store/memstore", "internal/check", "internal/clone", "internal/deadline", "internal/devices", "internal/document", "internal/exchange", "internal/frames", "internal/ids", "internal/jar", "internal/jsontext", "internal/lifetime", "internal/records", "internal/replay", "internal/report", "internal/token", "internal/verified"},
 	"cookie":            {},
 	"store":             {},
 	"express":           {"", "cookie"},
 	"eventstream":       {""},
 	"devicebound":       {""},
+	"stepup":            {""},
 	"sessiontest":       {"", "cookie", "store", "store/memstore"},
 	"store/storetest":   {"store"},
 	"store/memstore":    {"store", "internal/arena", "internal/feed", "internal/pack"},
@@ -46,7 +47,7 @@ var mayImport = map[string][]string{
 	"internal/exchange": {"internal/frames", "internal/once"},
 	"internal/feed":     {"store", "internal/backoff"},
 	"internal/frames":   {},
-	"internal/ids":      {"cookie", "internal/document"},
+	"internal/ids":      {"cookie", "internal/document", "internal/token"},
 	"internal/jar":      {"cookie", "internal/verified"},
 	"internal/jsontext": {},
 	"internal/lifetime": {"internal/document"},
@@ -56,6 +57,7 @@ var mayImport = map[string][]string{
 	"internal/replay":   {"internal/clone", "internal/document", "internal/frames"},
 	"internal/report":   {},
 	"internal/sealed":   {},
+	"internal/token":    {"cookie", "internal/check", "internal/jar"},
 	"internal/verified": {"cookie", "internal/recent"},
 	"internal/watch":    {"store", "internal/digest", "internal/feed", "internal/backoff"},
 	"internal/promises": {"", "express", "store"},
