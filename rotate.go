@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/nestsession/session/internal/document"
@@ -39,13 +40,16 @@ func (s *Session[T]) Login(ctx context.Context, owner string) error {
 	defer d.End()
 	s.catchUp()
 	err := s.login(d, owner)
-	if err != nil {
+	if errors.Is(err, ErrTooManySessions) {
+		s.m.emit(d, Event{Kind: EventLoginRefused, Owner: owner, Reason: ReasonLimit}, s.key)
+	} else if err != nil {
 		s.reportSave(d, err)
 	}
 	return err
 }
 
 func (s *Session[T]) login(ctx context.Context, owner string) error {
+	limited := s.m.records.Limit.Sessions > 0
 	switch {
 	case owner == "":
 		return ErrNoOwner
@@ -57,7 +61,7 @@ func (s *Session[T]) login(ctx context.Context, owner string) error {
 		return ErrRevoked
 	case s.settings.Secure == SecureAlways && !s.secure:
 		return ErrInsecure
-	case s.state == stateStored && s.follows == "":
+	case s.state == stateStored && (s.follows == "" || limited):
 		return s.move(ctx, owner)
 	}
 	switch s.state {
@@ -72,6 +76,9 @@ func (s *Session[T]) login(ctx context.Context, owner string) error {
 		if err := s.anew(ctx); err != nil {
 			return err
 		}
+	}
+	if limited {
+		return s.move(ctx, owner) // what is not stored cannot be counted
 	}
 	s.id, s.key, s.alias, s.follows, s.superseded = "", "", "", "", false
 	if s.changing(); !s.ownerMoved {
@@ -90,7 +97,7 @@ func (s *Session[T]) move(ctx context.Context, login string) error {
 	if s.settings.Secure == SecureAlways && !s.secure {
 		return ErrInsecure
 	}
-	mv := records.Move{Owner: login, Login: login != "", Carry: login != ""}
+	mv := records.Move{Owner: login, Login: login != "", Carry: login != "", Alone: s.state == stateNew || s.follows != ""}
 	if err := s.newID(&mv); err != nil {
 		return err
 	}
@@ -107,6 +114,9 @@ func (s *Session[T]) move(ctx context.Context, login string) error {
 		}
 		if err := s.m.records.Retries(ctx, &mv, try, err); err != nil {
 			return restore(err)
+		}
+		if mv.Alone {
+			continue
 		}
 		switch err := s.reloadIfMoved(ctx); {
 		case err == nil:
@@ -154,7 +164,12 @@ func (s *Session[T]) moveOnce(ctx context.Context, mv *records.Move) error {
 			mv.Carry = false
 			s.dropData()
 		}
-		s.owner, s.created, s.authenticated = mv.Owner, s.now, s.now
+		mv.OldKey = s.key
+		at, err := s.m.records.LoginTime(ctx, mv, s.now)
+		if err != nil {
+			return err
+		}
+		s.owner, s.ownerMoved, s.created, s.authenticated = mv.Owner, false, s.now, at
 	}
 	value, body, err := s.replay()
 	if err != nil {
@@ -178,14 +193,20 @@ func (s *Session[T]) moveOnce(ctx context.Context, mv *records.Move) error {
 // moved updates s after the move was stored.
 func (s *Session[T]) moved(ctx context.Context, mv *records.Move, doc *document.Document[T], expires time.Time) {
 	old := s.key
+	if s.state == stateNew {
+		s.m.emit(ctx, Event{Kind: EventCreated, Owner: s.owner}, mv.Key)
+	}
 	s.keep(doc, mv.Version, expires)
 	s.m.dropCached(old)
 	s.setID(mv.ID)
-	e := Event{Kind: EventRenewed, Owner: s.owner, Former: s.m.ids.Digest(old)}
+	e := Event{Kind: EventRenewed, Owner: s.owner}
+	if old != "" {
+		e.Former = s.m.ids.Digest(old)
+	}
 	if !mv.Login {
 		s.m.records.Hub.Move(old, s.key)
 	} else {
-		e.Kind, s.superseded = EventLoggedIn, false
+		e.Kind, s.superseded, s.follows = EventLoggedIn, false, ""
 		s.m.records.Hub.End(old, ErrLoggedIn)
 		if !mv.Carry && !mv.Alone {
 			s.m.emit(ctx, Event{Kind: EventRegenerated, Reason: ReasonSuperseded}, old)

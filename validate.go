@@ -92,6 +92,7 @@ func (c *Config) validateRest() (errs []error) {
 	if c.Proxy != ProxyUnset && c.IsSecure != nil {
 		errs = append(errs, check.Refuse("IsSecure", "is called only if Proxy is ProxyUnset; leave one of them out"))
 	}
+	errs = append(errs, c.MaxPerOwner.limit.Check(c.Store))
 	if c.MaxBytes < 0 {
 		errs = append(errs, check.Refuse("MaxBytes", "%d would refuse every session; write a positive number of bytes, or 0 for %d", c.MaxBytes, DefaultMaxBytes))
 	}

@@ -30,6 +30,10 @@ type Move struct {
 	OldKey     string
 	OldVersion store.Version // of the record under the old key, as it was loaded last
 
+	Time   document.Instant // of a login, with a Limit; see [Records.LoginTime]
+	listed []string         // the keys of the owner's sessions at that time
+	within bool             // the limit has admitted the login
+
 	Now    document.Instant
 	Ends   document.Instant // when the session ends; zero: never
 	Unseen bool             // what the old record says: no request has come with OldID yet
@@ -51,6 +55,16 @@ func (r *Records) Until(mv *Move) document.Instant {
 
 // Move makes one attempt to store next under the new key and to swap the old record.
 func (r *Records) Move(ctx context.Context, mv *Move, next store.Record) (err error) {
+	limited := mv.Login && r.Limit.Sessions > 0 && !mv.within
+	if limited && r.Limit.Refuse {
+		if err = r.reserve(ctx, mv); err != nil {
+			return Failed("giving a new id", err)
+		}
+		if err = r.admit(ctx, mv); err != nil {
+			return err
+		}
+		mv.within, limited = true, false
+	}
 	stored := mv.Version != 0
 	if next.Version = mv.Version; stored {
 		next.Version, err = r.Store.Update(ctx, next)
@@ -64,6 +78,12 @@ func (r *Records) Move(ctx context.Context, mv *Move, next store.Record) (err er
 	}
 	if err == nil {
 		mv.Version = next.Version
+		if limited {
+			if err = r.admit(ctx, mv); err != nil {
+				return err
+			}
+			mv.within = true
+		}
 		if mv.Alone {
 			return nil
 		}
@@ -106,7 +126,7 @@ func (r *Records) Undo(ctx context.Context, mv *Move) {
 	if err := r.Store.Delete(ctx, mv.Key); err != nil {
 		r.OnFailure(ctx, mv.Owner, mv.Key, &Failure{err})
 	}
-	mv.Key, mv.Version = "", 0
+	mv.Key, mv.Version, mv.Time, mv.within = "", 0, 0, false
 }
 
 // supersede swaps the session's record, under its old key, for a pointer to the new one.
