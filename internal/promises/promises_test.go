@@ -67,3 +67,8 @@ func TestPromise20_BookkeepingIsAuthenticated(t *testing.T) {
 	t.Parallel()
 	both(t, BookkeepingIsAuthenticated)
 }
+
+func TestMaxPerOwner(t *testing.T) {
+	t.Parallel()
+	both(t, LimitHolds)
+}
