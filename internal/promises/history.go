@@ -12,6 +12,7 @@ func (m *moments) next() int64 { return m.n.Add(1) }
 
 // attempt is a login in a history, as its client sees it.
 type attempt struct {
+	browser         *browser // its client
 	began, answered int64
 	accepted        bool  // answered with success
 	refused         bool  // answered with ErrTooManySessions

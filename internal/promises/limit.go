@@ -34,15 +34,14 @@ type crowd struct {
 	w     *world
 	nodes []*manager
 	moments
-	mu       sync.Mutex
-	history  []*attempt
-	browsers map[*attempt]*browser
+	mu      sync.Mutex
+	history []*attempt
 }
 
 // newCrowd makes a crowd on four nodes whose clocks are apart by clocks.
 func newCrowd(t *testing.T, env Env, limit session.OwnerLimit, clocks []time.Duration) *crowd {
 	t.Helper()
-	c := &crowd{t: t, browsers: map[*attempt]*browser{}}
+	c := &crowd{t: t}
 	c.w = begin(t, env, func(cfg *session.Config) {
 		cfg.MaxPerOwner = limit
 		cfg.LoadTimeout, cfg.SaveTimeout = 2*time.Minute, 2*time.Minute // a busy machine is no failure
@@ -69,9 +68,9 @@ func (c *crowd) login(node int) *attempt {
 }
 
 func (c *crowd) loginWith(ctx context.Context, b *browser, node int) *attempt {
-	a := &attempt{}
+	a := &attempt{browser: b}
 	c.mu.Lock()
-	c.history, c.browsers[a] = append(c.history, a), b
+	c.history = append(c.history, a)
 	c.mu.Unlock()
 	r := b.request().WithContext(context.WithValue(ctx, attemptKey{}, a))
 	var err error
@@ -94,7 +93,7 @@ func (c *crowd) loginWith(ctx context.Context, b *browser, node int) *attempt {
 // logout logs a client out, and records it.
 func (c *crowd) logout(a *attempt, node int) {
 	a.logout = c.next()
-	c.browsers[a].fork().visit(c.t, c.nodes[node], destroy) // it keeps its cookie, to try it
+	a.browser.fork().visit(c.t, c.nodes[node], destroy) // it keeps its cookie, to try it
 	a.loggedOut = c.next()
 }
 
@@ -118,7 +117,7 @@ func (c *crowd) violations(n int, refuses bool) []string {
 	}
 	defer m.Close()
 	for _, a := range c.history {
-		_, owner := peek(c.t, m, c.browsers[a])
+		_, owner := peek(c.t, m, a.browser)
 		a.lives = owner == "user:ada"
 	}
 	found := violations(n, refuses, c.history)

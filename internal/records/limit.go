@@ -61,6 +61,9 @@ func (l Limit) Check(s store.Store) error {
 	return nil
 }
 
+// errOvertaken means that a login has to begin again.
+var errOvertaken = fmt.Errorf("session: other logins of the owner: %w", store.ErrConflict)
+
 // held is one of the sessions of an owner, or a reservation of a login.
 type held struct {
 	key      string
@@ -79,7 +82,7 @@ func (h *held) before(other *held) bool {
 
 // LoginTime returns the time of a login: now, or later if the owner has a session with a
 // later one. So a login is newer than all that have finished before it began, although the
-// clocks of nodes differ. It returns [ErrTooManySessions] if the login would be refused.
+// clocks of nodes differ. It returns [ErrTooManySessions] if the login is refused.
 func (r *Records) LoginTime(ctx context.Context, mv *Move, now document.Instant) (document.Instant, error) {
 	switch {
 	case r.Limit.Sessions == 0:
@@ -87,24 +90,31 @@ func (r *Records) LoginTime(ctx context.Context, mv *Move, now document.Instant)
 	case mv.Time != 0:
 		return mv.Time, nil // others may have compared it
 	}
-	all, err := r.held(ctx, mv, nil)
-	if err != nil {
-		return 0, err
-	}
-	mv.Time, mv.listed = now, nil
-	sessions := 0
-	for key, h := range all {
-		mv.Time = max(mv.Time, h.time+1)
-		if !h.reserved {
-			sessions++
-			mv.listed = append(mv.listed, key)
+	for try := 0; ; try++ {
+		all, err := r.held(ctx, mv, nil)
+		if err != nil {
+			return 0, err
+		}
+		at, sessions := now, 0
+		mv.listed = nil
+		for key, h := range all {
+			at = max(at, h.time+1)
+			if !h.reserved {
+				sessions++
+				mv.listed = append(mv.listed, key)
+			}
+		}
+		switch {
+		case r.Limit.Refuse && sessions >= r.Limit.Sessions:
+			return 0, ErrTooManySessions
+		case !r.Limit.Refuse, len(all) < r.Limit.Sessions:
+			mv.Time = at
+			return at, nil
+		}
+		if err := r.awaitOthers(ctx, mv, all, try); err != nil {
+			return 0, err
 		}
 	}
-	if r.Limit.Refuse && sessions >= r.Limit.Sessions {
-		mv.Time = 0
-		return 0, ErrTooManySessions
-	}
-	return mv.Time, nil
 }
 
 // admit keeps the limit after the record of a login was stored, or a reservation under its
@@ -173,13 +183,14 @@ func (r *Records) reserve(ctx context.Context, mv *Move) (err error) {
 	return err
 }
 
-// awaitPlace returns nil if the session may begin in the place of its reservation, and
-// [ErrTooManySessions] if not.
+// awaitPlace returns nil if the session may begin in the place of its reservation,
+// [ErrTooManySessions] if the login is refused, and [store.ErrConflict] if it has to give way
+// to others that have not begun yet.
 //
-// The reservation counts for all logins that list after it was stored. Of two such logins the
+// A reservation counts for all logins that list after it was stored. Of two such logins the
 // later one, in the order of logins, gives way. It does not know of a reservation that was
 // stored after it has listed, so the earlier one waits for those that it has found in its first
-// listing, until they have begun or given way. Others have found this one.
+// listing, until they have begun or given way. All others have found this one.
 func (r *Records) awaitPlace(ctx context.Context, mv *Move) error {
 	rivals := map[string]bool{} // later logins that may not have found this one
 	for try := 0; ; try++ {
@@ -187,23 +198,13 @@ func (r *Records) awaitPlace(ctx context.Context, mv *Move) error {
 		if err != nil {
 			return err
 		}
-		ahead, undecided := 0, 0
+		sessions, ahead, undecided := 0, 0, 0
 		for key, h := range all {
-			if h.reserved && h != own && r.abandoned(h) {
-				canceled, err := r.cancel(ctx, h)
-				if err != nil {
-					return err
-				}
-				if canceled {
-					continue
-				}
-				h.reserved = false // or it was withdrawn: then the next listing shows it
-				undecided++
-				continue
-			}
 			switch {
 			case h == own:
-			case !h.reserved, h.before(own):
+			case !h.reserved:
+				sessions++
+			case h.before(own):
 				ahead++
 			default:
 				if try == 0 {
@@ -214,36 +215,51 @@ func (r *Records) awaitPlace(ctx context.Context, mv *Move) error {
 				}
 			}
 		}
-		switch {
-		case ahead >= r.Limit.Sessions:
+		switch n := r.Limit.Sessions; {
+		case sessions >= n:
 			return ErrTooManySessions
-		case ahead+undecided < r.Limit.Sessions:
+		case sessions+ahead >= n:
+			return errOvertaken
+		case sessions+ahead+undecided < n:
 			return nil
 		}
-		if err := pauseBeforeRetry(ctx, try); err != nil {
-			return Failed("waiting for other logins", err)
+		if err := r.awaitOthers(ctx, mv, all, try); err != nil {
+			return err
 		}
 	}
 }
 
-// abandoned reports whether the login of a reservation has taken so long that its process may
-// have died.
-func (r *Records) abandoned(h *held) bool {
-	return r.Present() > h.time+document.Instant(r.SaveTimeout.Milliseconds()/2)
-}
-
-// cancel ends a reservation, and reports whether it did. If the login goes on all the same, it
-// cannot begin the session, because it has another version, and makes a new reservation.
-func (r *Records) cancel(ctx context.Context, h *held) (canceled bool, err error) {
-	_, err = r.Store.Update(ctx, r.tombstoneOf(h.key, h.version))
-	switch {
-	case err == nil:
-		_ = r.clear(ctx, h.key, nil) // otherwise it expires
-		return true, nil
-	case Definite(err):
-		return false, nil
+// awaitOthers waits a moment for the logins that have reservations. It cancels a reservation
+// that this login has waited for too long: the process that made it may have died. If that
+// login goes on all the same, it cannot begin its session, because the reservation has another
+// version, and makes a new one.
+func (r *Records) awaitOthers(ctx context.Context, mv *Move, all map[string]*held, try int) error {
+	if mv.waiting == nil {
+		mv.waiting = map[string]time.Time{}
 	}
-	return false, Failed("canceling a login", err)
+	for key, h := range all {
+		if !h.reserved || key == mv.Key {
+			continue
+		}
+		since, ok := mv.waiting[key]
+		if !ok {
+			mv.waiting[key] = time.Now() // not Records.Now, which need not go on
+			continue
+		}
+		if time.Since(since) < r.SaveTimeout/2 {
+			continue
+		}
+		_, err := r.Store.Update(ctx, r.tombstoneOf(key, h.version))
+		if err == nil {
+			_ = r.clear(ctx, key, nil) // otherwise it expires
+		} else if !Definite(err) {
+			return Failed("canceling a login", err)
+		}
+	}
+	if err := pauseBeforeRetry(ctx, try); err != nil {
+		return Failed("waiting for other logins", err)
+	}
+	return nil
 }
 
 // heldWith is held for a login whose record is stored, and returns that too.
@@ -283,7 +299,7 @@ func (r *Records) overtaken(mv *Move, all map[string]*held) error {
 	if newer >= r.Limit.Sessions && !r.Limit.Refuse {
 		return ErrTooManySessions
 	}
-	return fmt.Errorf("session: another request has ended the login: %w", store.ErrConflict)
+	return errOvertaken
 }
 
 // held lists the live sessions of a login's owner, and the reservations, by their keys. The

@@ -34,6 +34,8 @@ type Move struct {
 	listed []string         // the keys of the owner's sessions at that time
 	within bool             // the limit has admitted the login
 
+	waiting map[string]time.Time // since when the login waits for each reservation of others
+
 	Now    document.Instant
 	Ends   document.Instant // when the session ends; zero: never
 	Unseen bool             // what the old record says: no request has come with OldID yet
