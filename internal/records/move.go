@@ -73,9 +73,10 @@ func (r *Records) Move(ctx context.Context, mv *Move, next store.Record) (err er
 	} else {
 		next.Version, err = r.Store.Create(ctx, next)
 	}
-	if stored && (errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound)) {
+	if stored && err != nil && (mv.within || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound)) {
 		// RevokeOwner or UpdateOwner has found the record of an earlier attempt in a listing,
-		// and has ended or changed it. Its id is not used again.
+		// and has ended or changed it. Its id is not used again. Or it is unknown whether a
+		// session has begun that takes a place of the limit, and no client will have its id.
 		r.Undo(ctx, mv)
 	}
 	if err == nil {
@@ -103,6 +104,7 @@ func (r *Records) Move(ctx context.Context, mv *Move, next store.Record) (err er
 func (r *Records) Retries(ctx context.Context, mv *Move, try int, err error) error {
 	conflict := errors.Is(err, store.ErrConflict)
 	switch {
+	case errors.Is(err, ErrTooManySessions): // nothing is stored
 	case try < maxConflicts && conflict:
 		if err = pauseBeforeRetry(ctx, try); err != nil {
 			r.Undo(ctx, mv)
