@@ -31,8 +31,11 @@ import (
 // To give the same user's session a new id from time to time, use [Session.Renew]. To begin
 // without any earlier data, use [Session.Regenerate].
 //
-// Errors: [ErrNoOwner]; [ErrHeaderSent]; [ErrInsecure]; [ErrRevoked] after Discard; the
-// errors of [Session.Save]. After an error the session is as it was.
+// With Config.MaxPerOwner, Login stores the session at once and keeps that limit.
+//
+// Errors: [ErrNoOwner]; [ErrHeaderSent]; [ErrInsecure]; [ErrRevoked] after Discard;
+// [ErrTooManySessions] with Config.MaxPerOwner; the errors of [Session.Save]. After an error
+// the session is as it was.
 func (s *Session[T]) Login(ctx context.Context, owner string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
