@@ -95,10 +95,9 @@ func (r *Records) LoginTime(ctx context.Context, mv *Move, now document.Instant)
 		if err != nil {
 			return 0, err
 		}
-		at, sessions := now, 0
+		at, sessions := max(now, mv.latest+1), 0
 		mv.listed = nil
 		for key, h := range all {
-			at = max(at, h.time+1)
 			if !h.reserved {
 				sessions++
 				mv.listed = append(mv.listed, key)
@@ -339,6 +338,9 @@ func (r *Records) held(ctx context.Context, mv *Move, known []string) (map[strin
 		if l.Live && l.Owner == mv.Owner && all[l.Key] == nil {
 			all[l.Key], led[l.Key] = r.heldBy(&l), true
 		}
+	}
+	for _, h := range all {
+		mv.latest = max(mv.latest, h.time)
 	}
 	joinTwins(all, led)
 	for key := mv.OldKey; key != ""; key = pointers[key] {

@@ -32,6 +32,7 @@ type Move struct {
 
 	Time   document.Instant // of a login, with a Limit; see [Records.LoginTime]
 	listed []string         // the keys of the owner's sessions at that time
+	latest document.Instant // of the times of all that were listed
 	within bool             // the limit has admitted the login
 
 	waiting map[string]time.Time // since when the login waits for each reservation of others
