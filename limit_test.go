@@ -331,7 +331,6 @@ func loginWithAFailure(t *testing.T, cfg session.Config, limit session.OwnerLimi
 	t.Helper()
 	h := listed{newHooked(t)}
 	cfg.Store, cfg.MaxPerOwner = h, limit
-	cfg.SaveTimeout = 200 * time.Millisecond // a reservation that nobody withdraws counts for half of it
 	m := newManager[account](t, cfg)
 	b := browsers(4)
 	mustLogin(t, m, b[0])
@@ -400,10 +399,15 @@ func loginWithAFailure(t *testing.T, cfg session.Config, limit session.OwnerLimi
 			t.Errorf("after the next login %d sessions are listed", l)
 		}
 	} else if count() < 2 {
+		cfg.SaveTimeout = time.Second // a reservation that could not be deleted counts for half of it
+		next := newManager[account](t, cfg)
 		deadline := time.Now().Add(time.Minute)
-		for err, _ := tryLogin(m, b[3]); err != nil && how != "from then on"; err, _ = tryLogin(m, b[3]) {
+		for err, _ := tryLogin(next, b[3]); err != nil; err, _ = tryLogin(next, b[3]) {
+			if how == "from then on" && call > 4 && errors.Is(err, session.ErrTooManySessions) {
+				break // a session has begun, and its client got no answer
+			}
 			if time.Now().After(deadline) {
-				t.Fatalf("the next login: %v", err)
+				t.Fatalf("the next login, after call %d failed: %v", call, err)
 			}
 		}
 	}
