@@ -37,26 +37,26 @@ func (l listed) List(ctx context.Context, owner string) iter.Seq2[store.Record, 
 	}
 }
 
-// tryLogin logs the browser in as ownerName, and returns the error and the status of the
-// response.
-func tryLogin(m *session.Manager[account], b *browser) (err error, status int) {
+// tryLogin logs the browser in as ownerName, and returns the status of the response and the
+// error of Login.
+func tryLogin(m *session.Manager[account], b *browser) (status int, err error) {
 	res := do(m, b, func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {
 		if err = s.Login(r.Context(), ownerName); err != nil {
-			m := http.StatusServiceUnavailable
+			status = http.StatusServiceUnavailable
 			if errors.Is(err, session.ErrTooManySessions) {
-				m = http.StatusConflict
+				status = http.StatusConflict
 			}
-			w.WriteHeader(m)
+			w.WriteHeader(status)
 		}
 	})
-	return err, res.StatusCode
+	return res.StatusCode, err
 }
 
 // mustLogin logs browsers in as ownerName, one after the other.
 func mustLogin(t *testing.T, m *session.Manager[account], browsers ...*browser) {
 	t.Helper()
 	for _, b := range browsers {
-		if err, _ := tryLogin(m, b); err != nil {
+		if _, err := tryLogin(m, b); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -179,7 +179,7 @@ func TestALoginAtTheLimitIsRefused(t *testing.T) {
 			mustLogin(t, m, first)
 			j.take()
 			for range 2 {
-				err, status := tryLogin(m, second.fork())
+				status, err := tryLogin(m, second.fork())
 				if !errors.Is(err, session.ErrTooManySessions) || status != http.StatusConflict {
 					t.Fatalf("%s: the second login: %v, %d", name, err, status)
 				}
@@ -287,7 +287,7 @@ func TestTheLimitCountsARenewedSessionOnce(t *testing.T) {
 						t.Fatalf("live: %v", got)
 					}
 					if refuses {
-						if err, _ := tryLogin(m, b[3]); !errors.Is(err, session.ErrTooManySessions) {
+						if _, err := tryLogin(m, b[3]); !errors.Is(err, session.ErrTooManySessions) {
 							t.Errorf("the fourth login: %v", err)
 						}
 						return
@@ -402,7 +402,7 @@ func loginWithAFailure(t *testing.T, cfg session.Config, limit session.OwnerLimi
 		cfg.SaveTimeout = time.Second // a reservation that could not be deleted counts for half of it
 		next := newManager[account](t, cfg)
 		deadline := time.Now().Add(time.Minute)
-		for err, _ := tryLogin(next, b[3]); err != nil; err, _ = tryLogin(next, b[3]) {
+		for _, err := tryLogin(next, b[3]); err != nil; _, err = tryLogin(next, b[3]) {
 			if how == "from then on" && call > 4 && errors.Is(err, session.ErrTooManySessions) {
 				break // a session has begun, and its client got no answer
 			}
