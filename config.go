@@ -89,6 +89,12 @@ type Config struct {
 	// (ASVS 7.3.2). Default: 30 days, or Cookie.MaxAge if that is longer.
 	AbsoluteTimeout time.Duration
 
+	// MaxPerOwner limits how many sessions an owner has at the same time, on all nodes
+	// (ASVS 7.1.2): [EndOldest] or [RefuseLogin] with a number. Login keeps the limit, so a
+	// session gets an owner only from Login then: a save after SetOwner fails. Store must be a
+	// [store.Lister] that lists by owner. Default: no limit.
+	MaxPerOwner OwnerLimit
+
 	// RenewGrace is how long the old id stays valid after Renew, so that requests in flight
 	// are not logged out. It counts from the first request with the new id; until that
 	// comes, the old id stays valid for at most [MaxRenewRepair]. After Login, Regenerate,

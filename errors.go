@@ -25,6 +25,15 @@ var (
 	ErrExpired     = records.ErrExpired
 	ErrLoggedIn    = records.ErrLoggedIn
 
+	// ErrDisplaced is an ErrRevoked, too: newer logins of the owner have ended the session,
+	// because of Config.MaxPerOwner.
+	ErrDisplaced = records.ErrDisplaced
+
+	// ErrTooManySessions means that Login was refused because of Config.MaxPerOwner. With
+	// [RefuseLogin] the owner has as many sessions as allowed. With [EndOldest] as many newer
+	// logins of the owner have come in during this one.
+	ErrTooManySessions = records.ErrTooManySessions
+
 	// ErrNoOwner means that owner is "". A visitor who is not logged in has no owner, and
 	// "" must not stand for everybody.
 	ErrNoOwner = records.ErrNoOwner

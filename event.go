@@ -3,6 +3,8 @@ package session
 import (
 	"log/slog"
 	"time"
+
+	"github.com/nestsession/session/internal/records"
 )
 
 // EventKind is the kind of an [Event].
@@ -21,7 +23,10 @@ const (
 	EventRegenerated EventKind = "regenerated"
 	// EventDestroyed reports that Destroy ended the session.
 	EventDestroyed EventKind = "destroyed"
-	// EventRevoked reports that Revoke, RevokeSession or RevokeOwner ended the session.
+	// EventLoginRefused reports that Login returned ErrTooManySessions.
+	EventLoginRefused EventKind = "login refused"
+	// EventRevoked reports that Revoke, RevokeSession or RevokeOwner ended the session, or
+	// with ReasonLimit a newer login of its owner.
 	EventRevoked EventKind = "revoked"
 	// EventExpired reports a cookie whose session has passed its idle or absolute timeout.
 	EventExpired EventKind = "expired"
@@ -63,6 +68,7 @@ const (
 	ReasonHeaderSent  Reason = "header already sent"    // see ErrHeaderSent
 	ReasonSuperseded  Reason = "superseded"             // the id is from before a recent login, renewal or end
 	ReasonClientLeft  Reason = "client left"            // the client disconnected and does not wait for the response
+	ReasonLimit       Reason = records.ByLimit          // see Config.MaxPerOwner
 )
 
 // Event is something that happened to a session, for an audit log or metrics. It holds no

@@ -108,9 +108,9 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		Store: cfg.Store, Codec: m.codec.Untyped(), IDs: &m.ids, Now: cfg.Now,
 		Tombstones: m.policy.leavesTombstones(), Owned: m.policy.ownsRecords(),
 		Absolute: cfg.AbsoluteTimeout, Grace: cfg.RenewGrace, MaxRepair: MaxRenewRepair, LoadTimeout: cfg.StoreLimits.LoadTimeout, SaveTimeout: cfg.StoreLimits.SaveTimeout, MaxBytes: cfg.MaxBytes,
-		Forget: m.dropCached,
-		OnRevoked: func(ctx context.Context, owner, key string) {
-			m.emit(ctx, Event{Kind: EventRevoked, Owner: owner}, key)
+		Limit: cfg.MaxPerOwner.limit, Forget: m.dropCached,
+		OnRevoked: func(ctx context.Context, owner, key, reason string) {
+			m.emit(ctx, Event{Kind: EventRevoked, Owner: owner, Reason: Reason(reason)}, key)
 		},
 		OnFailure: func(ctx context.Context, owner, key string, err error) {
 			m.emit(ctx, Event{Kind: EventSaveFailed, Owner: owner, Err: err}, key)

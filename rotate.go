@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -36,9 +37,12 @@ import (
 // To give the same user's session a new id from time to time, use [Session.Renew]. To begin
 // without any earlier data, use [Session.Regenerate].
 //
-// Errors: [ErrNoOwner]; [ErrHeaderSent]; [ErrInsecure]; [ErrRevoked] after Discard; one for
-// an owner that is not UTF-8, and for a method that is not a word; the errors of
-// [Session.Save]. After an error the session is as it was.
+// With Config.MaxPerOwner, Login stores the session at once and keeps that limit.
+//
+// Errors: [ErrNoOwner]; [ErrHeaderSent]; [ErrInsecure]; [ErrRevoked] after Discard;
+// [ErrTooManySessions] with Config.MaxPerOwner; one for an owner that is not UTF-8, and for a
+// method that is not a word; the errors of [Session.Save]. After an error the session is as it
+// was.
 func (s *Session[T]) Login(ctx context.Context, owner string, methods ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -46,13 +50,16 @@ func (s *Session[T]) Login(ctx context.Context, owner string, methods ...string)
 	defer d.End()
 	s.catchUp()
 	err := s.login(d, owner, methods)
-	if err != nil {
+	if errors.Is(err, ErrTooManySessions) {
+		s.m.emit(d, Event{Kind: EventLoginRefused, Owner: owner, Reason: ReasonLimit}, s.key)
+	} else if err != nil {
 		s.reportSave(d, err)
 	}
 	return err
 }
 
 func (s *Session[T]) login(ctx context.Context, owner string, methods []string) error {
+	limited := s.m.records.Limit.Sessions > 0
 	switch err := records.CheckLogin(owner, methods); {
 	case err != nil:
 		return err
@@ -62,7 +69,7 @@ func (s *Session[T]) login(ctx context.Context, owner string, methods []string) 
 		return ErrRevoked
 	case s.settings.Secure == SecureAlways && !s.secure:
 		return ErrInsecure
-	case s.state == stateStored && s.follows == "":
+	case s.state == stateStored && (s.follows == "" || limited):
 		return s.move(ctx, owner, strings.Join(methods, " "))
 	}
 	switch s.state {
@@ -77,6 +84,9 @@ func (s *Session[T]) login(ctx context.Context, owner string, methods []string) 
 		if err := s.anew(ctx); err != nil {
 			return err
 		}
+	}
+	if limited {
+		return s.move(ctx, owner, strings.Join(methods, " ")) // what is not stored cannot be counted
 	}
 	s.id, s.key, s.alias, s.follows, s.superseded = "", "", "", "", false
 	if s.changing(); !s.ownerMoved {
@@ -95,7 +105,7 @@ func (s *Session[T]) move(ctx context.Context, login, methods string) error {
 	if s.settings.Secure == SecureAlways && !s.secure {
 		return ErrInsecure
 	}
-	mv := records.Move{Owner: login, Methods: methods, Login: login != "", Carry: login != ""}
+	mv := records.Move{Owner: login, Methods: methods, Login: login != "", Carry: login != "", Alone: s.state == stateNew || s.follows != ""}
 	if err := s.newID(&mv); err != nil {
 		return err
 	}
@@ -112,6 +122,9 @@ func (s *Session[T]) move(ctx context.Context, login, methods string) error {
 		}
 		if err := s.m.records.Retries(ctx, &mv, try, err); err != nil {
 			return restore(err)
+		}
+		if mv.Alone {
+			continue
 		}
 		switch err := s.reloadIfMoved(ctx); {
 		case err == nil:
@@ -159,7 +172,12 @@ func (s *Session[T]) moveOnce(ctx context.Context, mv *records.Move) error {
 			mv.Carry = false
 			s.dropData()
 		}
-		s.owner, s.created, s.authenticated, s.methods = mv.Owner, s.now, s.now, mv.Methods
+		mv.OldKey = s.key
+		at, err := s.m.records.LoginTime(ctx, mv, s.now)
+		if err != nil {
+			return err
+		}
+		s.owner, s.ownerMoved, s.created, s.authenticated, s.methods = mv.Owner, false, s.now, at, mv.Methods
 	}
 	value, body, err := s.replay()
 	if err != nil {
@@ -186,14 +204,20 @@ func (s *Session[T]) moveOnce(ctx context.Context, mv *records.Move) error {
 // moved updates s after the move was stored.
 func (s *Session[T]) moved(ctx context.Context, mv *records.Move, doc *document.Document[T], expires time.Time) {
 	old := s.key
+	if s.state == stateNew {
+		s.m.emit(ctx, Event{Kind: EventCreated, Owner: s.owner}, mv.Key)
+	}
 	s.keep(doc, mv.Version, expires)
 	s.m.dropCached(old)
 	s.setID(mv.ID)
-	e := Event{Kind: EventRenewed, Owner: s.owner, Former: s.m.ids.Digest(old)}
+	e := Event{Kind: EventRenewed, Owner: s.owner}
+	if old != "" {
+		e.Former = s.m.ids.Digest(old)
+	}
 	if !mv.Login {
 		s.m.records.Hub.Move(old, s.key)
 	} else {
-		e.Kind, s.superseded, s.tellGuard = EventLoggedIn, false, true
+		e.Kind, s.superseded, s.follows, s.tellGuard = EventLoggedIn, false, "", true
 		s.m.records.Hub.End(old, ErrLoggedIn)
 		if !mv.Carry && !mv.Alone {
 			s.m.emit(ctx, Event{Kind: EventRegenerated, Reason: ReasonSuperseded}, old)

@@ -96,6 +96,9 @@ func (s *Session[T]) compose(key, id string, value *T, body []byte) (*document.D
 	if err := records.CheckOwner(s.owner); err != nil {
 		return nil, store.Record{}, err
 	}
+	if s.ownerMoved && s.owner != "" && s.m.records.Limit.Sessions > 0 {
+		return nil, store.Record{}, errOwnerWithoutLogin
+	}
 	if s.ownCookie && s.lifetime.Set && s.lifetime.MS <= 0 && s.m.policy.refusesEndedLifetimes() {
 		return nil, store.Record{}, errors.New("session: the lifetime given to SetMaxAge or SetCookie has already ended; give a positive one, or call Destroy to end the session")
 	}

@@ -194,7 +194,8 @@ func (s *Session[T]) Owner() string {
 
 // SetOwner sets the session's owner: a name that the application chooses for the user, such
 // as "user:42". Manager.List and RevokeOwner find the session by it. "" removes the owner.
-// It is saved with the data.
+// It is saved with the data. With Config.MaxPerOwner, the save of another owner than "" fails:
+// call [Session.Login].
 func (s *Session[T]) SetOwner(owner string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

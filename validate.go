@@ -86,6 +86,7 @@ func (c *Config) validate() error {
 }
 
 func (c *Config) validateRest() (errs []error) {
+	errs = append(errs, c.MaxPerOwner.limit.Check(c.Store))
 	if c.MaxBytes < 0 {
 		errs = append(errs, check.Refuse("MaxBytes", "%d would refuse every session; write a positive number of bytes, or 0 for %d", c.MaxBytes, DefaultMaxBytes))
 	}

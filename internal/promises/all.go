@@ -11,6 +11,7 @@ func All(t *testing.T, env Env) {
 		{"Promise13_AResponseNeverTakesANewerCookieAway", NeverTakesANewerCookieAway},
 		{"Promise14_AfterALoginTheOldIDReadsNothing", OldIDReadsNothing},
 		{"Login", LoginKeepsAndDrops},
+		{"MaxPerOwner", LimitHolds},
 		{"Promise15_ALostRenewalIsRepaired", LostRenewalIsRepaired},
 		{"Promise16_TheCookieLivesAsLongAsTheSession", CookieLivesAsLongAsTheSession},
 		{"Promise17_EachEndIsOneEvent", EachEndIsOneEvent},

@@ -73,3 +73,8 @@ func TestDevices(t *testing.T) {
 	t.Parallel()
 	both(t, Devices)
 }
+
+func TestMaxPerOwner(t *testing.T) {
+	t.Parallel()
+	both(t, LimitHolds)
+}

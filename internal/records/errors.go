@@ -13,10 +13,12 @@ import (
 
 // The errors of package session that this package returns, or by which it decides.
 var (
-	ErrRevoked  = errors.New("session: session has ended")
-	ErrExpired  = fmt.Errorf("%w: timeout", ErrRevoked)
-	ErrLoggedIn = fmt.Errorf("%w: the user logged in and has a new session", ErrRevoked)
-	ErrNoOwner  = errors.New(`session: the owner is "": call Login first; ` +
+	ErrRevoked         = errors.New("session: session has ended")
+	ErrExpired         = fmt.Errorf("%w: timeout", ErrRevoked)
+	ErrLoggedIn        = fmt.Errorf("%w: the user logged in and has a new session", ErrRevoked)
+	ErrDisplaced       = fmt.Errorf("%w: newer logins of the owner have reached Config.MaxPerOwner", ErrRevoked)
+	ErrTooManySessions = errors.New("session: the owner has as many sessions as Config.MaxPerOwner allows")
+	ErrNoOwner         = errors.New(`session: the owner is "": call Login first; ` +
 		`to list the sessions of all owners, call Manager.ListAll`)
 	ErrTooLarge = errors.New("session: document is larger than Config.MaxBytes")
 )

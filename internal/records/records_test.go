@@ -44,7 +44,7 @@ func setup(t *testing.T, tombstones bool, wrap func(store.Store) store.Store) *t
 		Store: memory, Codec: tab.codec.Untyped(), IDs: &ids.Maker{Seal: tab.codec.Seal}, Now: time.Now, Tombstones: tombstones, Owned: tombstones,
 		Grace: time.Minute, MaxRepair: time.Hour, LoadTimeout: time.Minute, SaveTimeout: time.Minute, MaxBytes: 1 << 16,
 		Forget:    func(string) {},
-		OnRevoked: func(context.Context, string, string) {},
+		OnRevoked: func(context.Context, string, string, string) {},
 		OnFailure: func(_ context.Context, _, _ string, err error) { t.Error(err) },
 	}
 	if wrap != nil {
