@@ -160,7 +160,7 @@ type answers struct {
 const maxAnswer = 512
 
 func newAnswers(conn *nats.Conn, get string) (*answers, error) {
-	a := &answers{get: get, prefix: conn.NewRespInbox() + ".", open: map[string]chan *nats.Msg{}}
+	a := &answers{get: get, prefix: conn.NewInbox() + ".", open: map[string]chan *nats.Msg{}}
 	var err error
 	a.sub, err = conn.Subscribe(a.prefix+"*", func(m *nats.Msg) {
 		a.mu.Lock()

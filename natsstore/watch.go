@@ -107,7 +107,7 @@ func (s *Store) timeout() time.Duration { return max(3*s.config.Heartbeat, time.
 func (l *listener) listen(ctx context.Context, working func()) error {
 	s := l.store
 	messages := make(chan *nats.Msg, 4*feed.Backlog) // if it is full, the client drops messages, and a number is missing
-	inbox, own := s.conn.NewRespInbox(), s.prefix+"sync."+"b"+nuid.Next()
+	inbox, own := s.conn.NewInbox(), s.prefix+"sync."+"b"+nuid.Next()
 	sub, err := s.conn.ChanSubscribe(inbox, messages)
 	if err != nil {
 		return err

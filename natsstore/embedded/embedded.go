@@ -26,6 +26,7 @@ package embedded
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -45,6 +46,12 @@ import (
 // maxPayload is the largest message, and so the largest session. NATS advises against larger ones.
 const maxPayload = 8 << 20
 
+// user is the name of servers and of clients, and tlsTimeout their time for a handshake, in seconds.
+const (
+	user       = "nest"
+	tlsTimeout = 5
+)
+
 // DefaultCluster is the default of [Config.Cluster].
 const DefaultCluster = "nest-sessions"
 
@@ -59,8 +66,8 @@ type Config struct {
 	// copies the data from the others.
 	Folder string
 
-	// Clients is the address at which other programs can connect ("127.0.0.1:4222"). "": only this
-	// process connects, with [Server.Connect].
+	// Clients is the address at which other programs can connect ("127.0.0.1:4222"), as the user
+	// "nest" with the Secret as password. "": only this process can connect, with [Server.Connect].
 	Clients string
 
 	// Cluster is the name of the cluster, the same for all its servers. "": [DefaultCluster].
@@ -74,12 +81,13 @@ type Config struct {
 	// first start needs all of them: from their number a server knows how many are a majority.
 	Routes []string
 
-	// Secret is what the servers prove to know when they connect to each other. It has 16 characters
-	// or more, and is the same for all of them.
+	// Secret is what the servers prove to know when they connect to each other, and clients when they
+	// connect to Clients. It has 16 characters or more, and is the same for all servers.
 	Secret string
 
-	// TLS encrypts the connections between the servers, and checks the certificates of both sides.
-	// Start returns an error if it is nil and Listen is not a loopback address.
+	// TLS encrypts the connections between the servers and those of clients. Servers check each other's
+	// certificates, with RootCAs, or ClientCAs for the side that accepts. Start returns an error if TLS
+	// is nil and Listen or Clients is not a loopback address.
 	TLS *tls.Config
 
 	// SyncAlways writes each change to the disk before it is acknowledged. Then an acknowledged save
@@ -101,7 +109,9 @@ type Config struct {
 
 // Server is a running server.
 type Server struct {
-	server *server.Server
+	server         *server.Server
+	user, password string
+	open           bool // other programs can connect
 }
 
 // Start starts a server. It returns when the server accepts connections; a cluster has a leader a few
@@ -130,7 +140,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 			return nil, fmt.Errorf("embedded: the server does not start: %w", err)
 		}
 	}
-	return &Server{s}, nil
+	return &Server{server: s, user: o.Username, password: o.Password, open: c.Clients != ""}, nil
 }
 
 func cmpErr(errs ...error) error { return errors.Join(errs...) }
@@ -138,13 +148,13 @@ func cmpErr(errs ...error) error { return errors.Join(errs...) }
 // Connect connects to the server inside the process, without a network. The options come after
 // natsstore.Options. The caller closes the connection.
 func (s *Server) Connect(options ...nats.Option) (*nats.Conn, error) {
-	options = append(append(natsstore.Options(), nats.InProcessServer(s.server)), options...)
+	options = append(append(natsstore.Options(), nats.InProcessServer(s.server), nats.UserInfo(s.user, s.password), nats.IgnoreDiscoveredServers()), options...)
 	return nats.Connect("", options...)
 }
 
 // Addr is the address for clients; "" if there is none.
 func (s *Server) Addr() string {
-	if a, ok := s.server.Addr().(*net.TCPAddr); ok && a != nil {
+	if a, ok := s.server.Addr().(*net.TCPAddr); ok && a != nil && s.open {
 		return a.String()
 	}
 	return ""
@@ -174,19 +184,20 @@ func (c Config) options() (*server.Options, error) {
 	}
 	o := &server.Options{
 		ServerName:        c.Name,
-		DontListen:        c.Clients == "",
 		NoSigs:            true,
-		NoLog:             false,
 		JetStream:         true,
 		StoreDir:          c.Folder,
 		JetStreamMaxStore: c.MaxStore,
 		SyncAlways:        c.SyncAlways,
 		MaxPayload:        maxPayload,
+		// A server of a cluster has to listen for clients. Without Clients nobody else knows the
+		// port and the password.
+		Host: "127.0.0.1", Port: server.RANDOM_PORT,
+		Username: user, Password: rand.Text(),
 	}
 	if c.Clients != "" {
-		var err error
-		if o.Host, o.Port, err = hostPort(c.Clients); err != nil {
-			return nil, fmt.Errorf("Config.Clients: %w", err)
+		if err := c.clients(o); err != nil {
+			return nil, err
 		}
 	}
 	if c.Listen == "" && len(c.Routes) > 0 {
@@ -203,22 +214,43 @@ func (c Config) options() (*server.Options, error) {
 	return o, nil
 }
 
+// clients sets the options of the connections of other programs.
+func (c Config) clients(o *server.Options) (err error) {
+	if o.Host, o.Port, err = hostPort(c.Clients); err != nil {
+		return fmt.Errorf("Config.Clients: %w", err)
+	}
+	if err := c.guard("Clients", c.Clients, o.Host); err != nil {
+		return err
+	}
+	o.Password, o.TLSConfig, o.TLSTimeout = c.Secret, c.TLS.Clone(), tlsTimeout
+	return nil
+}
+
+// guard returns an error if others could use the address, or read what crosses the network.
+func (c Config) guard(field, addr, host string) error {
+	if len(c.Secret) < 16 {
+		return fmt.Errorf("Config.Secret has fewer than 16 characters, and Config.%s is set; any program could connect", field)
+	}
+	if c.TLS == nil && !isLoopback(host) {
+		return fmt.Errorf("Config.TLS is nil, and Config.%s is %s, which is not a loopback address; sessions would cross the network in clear", field, addr)
+	}
+	return nil
+}
+
 // cluster sets the options of the connections between servers.
 func (c Config) cluster(o *server.Options) error {
 	host, port, err := hostPort(c.Listen)
 	if err != nil {
 		return fmt.Errorf("Config.Listen: %w", err)
 	}
-	if len(c.Secret) < 16 {
-		return errors.New("Config.Secret has fewer than 16 characters; other programs could join the cluster")
-	}
-	if c.TLS == nil && !isLoopback(host) {
-		return fmt.Errorf("Config.TLS is nil, and %s is not a loopback address; sessions would cross the network in clear", c.Listen)
+	if err := c.guard("Listen", c.Listen, host); err != nil {
+		return err
 	}
 	o.Cluster = server.ClusterOpts{
 		Name: c.Cluster, Host: host, Port: port,
-		Username: "nest", Password: c.Secret,
-		TLSConfig: c.TLS, TLSTimeout: 5,
+		Username: user, Password: c.Secret,
+		TLSTimeout:  tlsTimeout,
+		NoAdvertise: c.Clients == "",
 	}
 	if c.TLS != nil {
 		o.Cluster.TLSConfig = c.TLS.Clone()
@@ -231,7 +263,7 @@ func (c Config) cluster(o *server.Options) error {
 		if _, _, err := hostPort(route); err != nil {
 			return fmt.Errorf("Config.Routes: %w", err)
 		}
-		o.Routes = append(o.Routes, &url.URL{Scheme: "nats-route", Host: route, User: url.UserPassword("nest", c.Secret)})
+		o.Routes = append(o.Routes, &url.URL{Scheme: "nats-route", Host: route, User: url.UserPassword(user, c.Secret)})
 	}
 	return nil
 }
