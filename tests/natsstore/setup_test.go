@@ -29,7 +29,12 @@ const maxWait = 2 * time.Minute
 
 const secret = "a secret of the cluster"
 
-func quiet() *slog.Logger { if os.Getenv("LOUD") != "" { return slog.Default() }; return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quiet() *slog.Logger {
+	if os.Getenv("LOUD") != "" {
+		return slog.Default()
+	}
+	return slog.New(slog.NewTextHandler(io.Discard, nil))
+}
 
 // startOne starts a server by itself in this process.
 func startOne(t testing.TB) *embedded.Server {
