@@ -190,6 +190,7 @@ func (c Config) options() (*server.Options, error) {
 		JetStreamMaxStore: c.MaxStore,
 		SyncAlways:        c.SyncAlways,
 		MaxPayload:        maxPayload,
+		DontListen:        c.Clients == "" && c.Listen == "",
 		// A server of a cluster has to listen for clients. Without Clients nobody else knows the
 		// port and the password.
 		Host: "127.0.0.1", Port: server.RANDOM_PORT,
