@@ -25,8 +25,8 @@
 // A token is "i" and the text if that has only letters, digits, "-" and "_" and at most 128 bytes;
 // otherwise "h" and the text's SHA-256 in base64url. So an id may be any text.
 //
-// A session and the entry of its owner are written by one atomic batch. So an owner's sessions are
-// listed by their entries, and none is missed. An entry lasts for twice the session's life and an hour, so
+// A session and the entry of its owner are written by one atomic batch, with one replica one after the
+// other. So an owner's sessions are listed by their entries, and none is missed. An entry lasts for twice the session's life and an hour, so
 // that most touches write only the session.
 //
 // # Versions

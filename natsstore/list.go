@@ -131,8 +131,7 @@ func (s *Store) scanPage(ctx context.Context, space string, from uint64) (messag
 }
 
 // loadOwned replaces the entries of an owner's index by the sessions. It removes an entry whose session
-// has ended or has another owner, if nobody has written the entry since: whoever gives the session to
-// the owner again writes the entry with it.
+// has ended or has another owner.
 func (s *Store) loadOwned(ctx context.Context, owner string, entries []state) error {
 	ctx, done, err := s.begin(ctx)
 	if err != nil {
@@ -146,10 +145,7 @@ func (s *Store) loadOwned(ctx context.Context, owner string, entries []state) er
 			entry := entries[i]
 			entries[i], errs[i] = s.load(ctx, entry.id)
 			if st := entries[i]; errs[i] == nil && (!st.live || st.owner != owner) {
-				_ = once(ctx, 0, func(ctx context.Context) error {
-					_, err := s.publish(ctx, entry.seq, marker(s.entrySubject(owner, entry.id)))
-					return err
-				})
+				s.trim(ctx, s.entrySubject(owner, entry.id), entry.seq, st.seq)
 			}
 		})
 	}

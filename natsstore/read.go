@@ -106,8 +106,11 @@ func cmpUnknown(ctx context.Context, err error) error {
 }
 
 // peek reads what one server has. It may be out of date, except if only one server has the stream.
-func (s *Store) peek(ctx context.Context, id string) (st state, err error) {
-	subject := s.idSubject(id)
+func (s *Store) peek(ctx context.Context, id string) (state, error) {
+	return s.peekSubject(ctx, s.idSubject(id))
+}
+
+func (s *Store) peekSubject(ctx context.Context, subject string) (st state, err error) {
 	err = attempts(ctx, func(ctx context.Context) error {
 		m, err := s.conn.RequestWithContext(ctx, s.getSubject+"."+subject, nil)
 		if err != nil {

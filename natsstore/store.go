@@ -344,16 +344,17 @@ func cond(counts bool, err error) error {
 // swap replaces one state of a session by another, together with the entries of the owners' indexes.
 func (s *Store) swap(ctx context.Context, old state, want *state) (uint64, error) {
 	now := s.config.Now()
-	var all []message
+	var before []message // what has to be stored before the session, or with it
+	formerEntry := ""
 	if old.live && old.owner != "" && (!want.live || old.owner != want.owner) {
-		all = append(all, marker(s.entrySubject(old.owner, want.id)))
+		formerEntry = s.entrySubject(old.owner, want.id)
 	}
 	record := marker(s.idSubject(want.id))
 	if want.live {
 		if want.indexed = old.indexed; want.owner != "" && (!old.live || old.owner != want.owner || old.indexed < want.expires) {
 			want.indexed = indexedUntil(want.expires, now)
 			entry := state{id: want.id, expires: want.indexed}
-			all = append(all, message{
+			before = append(before, message{
 				subject: s.entrySubject(want.owner, want.id),
 				header:  nats.Header{ttlHeader: {ttl(want.indexed, now)}},
 				data:    entry.encode(),
@@ -362,7 +363,49 @@ func (s *Store) swap(ctx context.Context, old state, want *state) (uint64, error
 		record.header = nats.Header{ttlHeader: {ttl(want.expires, now)}}
 		record.data = want.encode()
 	}
-	return s.publish(ctx, old.seq, append(all, record)...)
+	if s.single {
+		return s.swapInTurn(ctx, old.seq, before, record, formerEntry)
+	}
+	if formerEntry != "" {
+		before = append(before, marker(formerEntry))
+	}
+	return s.publish(ctx, old.seq, append(before, record)...)
+}
+
+// swapInTurn publishes one message after the other. A server that has a stream by itself takes some
+// 50 ms for a batch, because it writes each into a file of its own. The entry comes before the session
+// and is removed after it, so it may be there without the session, but not the other way round.
+func (s *Store) swapInTurn(ctx context.Context, expected uint64, before []message, record message, formerEntry string) (uint64, error) {
+	for _, m := range before {
+		if _, err := s.request(ctx, m); err != nil {
+			if errors.Is(err, errUnknown) {
+				err = errUnsent // the session was not sent
+			}
+			return 0, err
+		}
+	}
+	seq, err := s.publish(ctx, expected, record)
+	if err == nil && formerEntry != "" {
+		// If this fails, a later listing does it, or the entry expires.
+		if st, err := s.peekSubject(ctx, formerEntry); err == nil {
+			s.trim(ctx, formerEntry, st.seq, seq)
+		}
+	}
+	return seq, err
+}
+
+// trim removes an entry of an index if nobody has written it since it was read. Its session was found
+// with the sequence now, and does not belong to the owner. A writer that has stored the entry, and
+// not yet the session, expects a sequence of the session that is older than the entry. So it does not succeed
+// if now is newer than the entry. With batches there is no such writer.
+func (s *Store) trim(ctx context.Context, subject string, entry, now uint64) {
+	if entry == 0 || s.single && now < entry {
+		return
+	}
+	_ = once(ctx, 0, func(ctx context.Context) error {
+		_, err := s.publish(ctx, entry, marker(subject))
+		return err
+	})
 }
 
 // Ping implements [store.Pinger]. It writes a barrier, a message of a few bytes that replaces the

@@ -171,7 +171,11 @@ func TestServersExpire(t *testing.T) {
 // a listing removes it.
 func TestIndex(t *testing.T) {
 	t.Parallel()
-	conn := connect(t, startOne(t))
+	t.Run("one server", func(t *testing.T) { index(t, connect(t, startOne(t)), false) })
+	t.Run("three", func(t *testing.T) { index(t, connect(t, startThree(t)[0]), true) })
+}
+
+func index(t *testing.T, conn *nats.Conn, batches bool) {
 	s := newStore(t, natsstore.Config{Conn: conn, Bucket: "index"})
 	r := store.Record{ID: "id", Owner: "one", Expires: in(time.Hour)}
 	var err error
@@ -199,8 +203,9 @@ func TestIndex(t *testing.T) {
 	for r, err := range s.List(t.Context(), "two") {
 		t.Errorf("%v, %v is listed", r, err)
 	}
-	if two := left("two"); two != "DEL" {
-		t.Errorf("after a listing the index still has an entry: %q", two)
+	// Without batches it may be of a session that is about to be written.
+	if two := left("two"); two == "DEL" != batches {
+		t.Errorf("after a listing the index has the entry %q", two)
 	}
 	if _, err := s.Create(t.Context(), r); err != nil {
 		t.Fatal(err)
