@@ -32,6 +32,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"strconv"
@@ -158,6 +159,15 @@ func (s *Server) Addr() string {
 		return a.String()
 	}
 	return ""
+}
+
+// Ready returns nil if the server has a leader and has caught up with the others. Before the next
+// server of a cluster is stopped, wait until this one is ready: else there may be no majority.
+func (s *Server) Ready() error {
+	if status := s.server.Healthz(nil); status.StatusCode != http.StatusOK {
+		return fmt.Errorf("embedded: the server is not ready: %s", status.Error)
+	}
+	return nil
 }
 
 // Close ends the server. If it leads the cluster it lets another server lead first. It may be called

@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -19,14 +18,22 @@ type logger struct {
 
 var _ server.Logger = (*logger)(nil)
 
-func (l *logger) Warnf(format string, v ...any)  { l.log.Warn("nats: " + fmt.Sprintf(format, v...)) }
+// plaintext is about passwords in a file. Those of this package are in memory.
+const plaintext = "Plaintext passwords detected, use nkeys or bcrypt"
+
+func (l *logger) Warnf(format string, v ...any) {
+	if format != plaintext {
+		l.log.Warn("nats: " + fmt.Sprintf(format, v...))
+	}
+}
+
 func (l *logger) Errorf(format string, v ...any) { l.log.Error("nats: " + fmt.Sprintf(format, v...)) }
 
 // Fatalf keeps the error for Start.
 func (l *logger) Fatalf(format string, v ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.err = errors.New(fmt.Sprintf(format, v...))
+	l.err = fmt.Errorf(format, v...)
 }
 
 func (l *logger) fatal() error {

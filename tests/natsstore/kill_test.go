@@ -46,10 +46,10 @@ func dialEach(t testing.TB, all []*servers.NATS) (conns []*nats.Conn) {
 
 // history is what a client was told about the session that it changes.
 type history struct {
-	id              string
-	acked, sent     int // the numbers of the last save that was acknowledged, and that was sent
-	created, ended  bool
-	endSent, closed bool
+	id             string
+	acked, sent    int // the numbers of the last save that was acknowledged, and that was sent
+	created, ended bool
+	endSent        bool
 }
 
 // saving is a crowd of clients that save sessions and end them until it is stopped.
@@ -254,6 +254,47 @@ func TestKilled(t *testing.T) {
 			crowd.check(t)
 		})
 	}
+}
+
+// Servers are stopped and started again one by one, each when the one before has caught up. Nothing is
+// lost, and saves go on.
+func TestRolled(t *testing.T) {
+	t.Parallel()
+	all := natsserver.Start(t, 3, servers.NATSOptions{})
+	var stores []*natsstore.Store
+	for _, conn := range dialEach(t, all) {
+		stores = append(stores, newStore(t, natsstore.Config{Conn: conn}))
+	}
+	watching := dial(t, all...)
+	crowd := startSaving(t, stores)
+	for _, s := range all {
+		crowd.waitFor(t, 100)
+		s.Restart()
+		eventually(t, "all servers have caught up", func() bool { return current(t, watching) })
+	}
+	crowd.waitFor(t, 100)
+	crowd.check(t)
+}
+
+// current reports whether all replicas of the bucket have caught up.
+func current(t testing.TB, conn *nats.Conn) bool {
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	stream, err := js.Stream(ctx, "KV_"+natsstore.DefaultBucket)
+	if err != nil || stream.CachedInfo().Cluster == nil {
+		return false
+	}
+	n := 0
+	for _, r := range stream.CachedInfo().Cluster.Replicas {
+		if r.Current && !r.Offline {
+			n++
+		}
+	}
+	return n == 2
 }
 
 // noAnswers checks that a store without a majority returns errors, and none that is an answer.

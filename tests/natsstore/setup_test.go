@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -137,5 +136,3 @@ func eventually(t testing.TB, what string, holds func() bool) {
 		<-time.After(5 * time.Millisecond)
 	}
 }
-
-func contains(text, part string) bool { return strings.Contains(text, part) }
