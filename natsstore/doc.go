@@ -77,8 +77,8 @@
 // minutes, and what it has acknowledged survives the end of processes, not of the operating system.
 // A power cut of one machine of three loses nothing that the two others have; but if one of these
 // lags behind, and the third is then lost as well, the two may agree on an older state. Sync where
-// machines can fail together. A server that comes back with an empty disk copies the data from the
-// others.
+// machines can fail together. A server that comes back with an empty disk or memory copies the data from the
+// others, and counts as killed until it has.
 //
 // # Limits
 //

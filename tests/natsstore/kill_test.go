@@ -223,6 +223,7 @@ func TestKilled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			all := natsserver.Start(t, c.servers, servers.NATSOptions{Password: "a password", SyncAlways: c.sync})
+			watching := dial(t, all...)
 			var stores []*natsstore.Store
 			for _, conn := range dialEach(t, all) {
 				c.config.Conn = conn
@@ -248,6 +249,10 @@ func TestKilled(t *testing.T) {
 				restart(t, killed...)
 				for _, s := range stores {
 					working(t, s)
+				}
+				if c.empty || c.config.Memory {
+					// Until it has copied the sessions, it counts as lost.
+					eventually(t, "the server has caught up", func() bool { return current(t, watching) })
 				}
 				crowd.waitFor(t, 50)
 			}
