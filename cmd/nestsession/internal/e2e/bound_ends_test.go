@@ -203,6 +203,30 @@ func lostAnswers(t *testing.T, browser context.Context) {
 	}
 }
 
+// proxyFails: a proxy in front of the server fails once when the browser proves its key. The user is not
+// sent to log in.
+func proxyFails(t *testing.T, browser context.Context) {
+	b := openBoundApp(t, browser, newMemory(t))
+	b.logInBound()
+	b.site.clock.overlap()
+	var failed atomic.Bool
+	app := b.app
+	b.site.deploy(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method+" "+r.URL.Path == refresh && failed.CompareAndSwap(false, true) {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		app.ServeHTTP(w, r)
+	}))
+	b.lapse()
+	b.navigate("/me")
+	if text := b.shown(); !strings.HasPrefix(text, "try again") {
+		t.Errorf("after a proxy has failed once the page says %q", text)
+	}
+	b.awaitUser()
+	b.wantBound("after a proxy has failed once")
+}
+
 // longPause: the browser comes back after hours, with a challenge that is too old.
 func longPause(t *testing.T, browser context.Context) {
 	b := openBoundApp(t, browser, newMemory(t))

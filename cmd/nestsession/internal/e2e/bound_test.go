@@ -57,6 +57,7 @@ func TestBoundInChromium(t *testing.T) {
 		"a key is required":                      required,
 		"a login by another site":                boundByProvider,
 		"a login that races a refresh":           loginRacesRefresh,
+		"a proxy that fails":                     proxyFails,
 		"on memory":                              boundOn("memory"),
 		"on SQLite":                              boundOn("SQLite"),
 		"on Redis":                               boundOn("Redis"),
