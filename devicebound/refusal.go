@@ -60,6 +60,8 @@ func (f *refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, `<!doctype html><meta http-equiv="refresh" content="0"><title>One moment</title>`)
 	case f.page != nil:
 		f.page.ServeHTTP(w, r)
+	case skipped(r.Header, f.cookie) != "": // the browser has the key: a new login would not help
+		http.Error(w, "try again in a moment: the browser could not prove the key of this session", http.StatusUnauthorized)
 	default:
 		http.Error(w, "log in again: this session is bound to another device, or its key is lost", http.StatusUnauthorized)
 	}
