@@ -115,7 +115,7 @@ func useLibrary(t *testing.T, root, proxy string) {
 	env := []string{"GOWORK=off", "GOFLAGS=-modcacherw -trimpath", "GOSUMDB=off", cache, "GOPROXY=file://" + proxy + "," + others(t)}
 	dir := t.TempDir()
 	goTool(t, dir, env, "go", "mod", "init", "example.test/app")
-	for _, folder := range []string{".", "redisstore", "pgxstore", "websocketsession"} {
+	for _, folder := range []string{".", "redisstore", "pgxstore", "websocketsession", "natsstore"} {
 		goTool(t, dir, env, "go", "get", (&mod{folder: folder}).path()+"@"+version)
 	}
 	readme, err := os.ReadFile(filepath.Join(root, "README.md"))

@@ -55,6 +55,8 @@ func newBoundApp(t *testing.T, st store.Store, cfg devicebound.Config, secrets .
 		Cookie:  session.Cookie{MaxAge: 24 * time.Hour}, // a browser that is started again has the cookie
 		Now:     cfg.Now,
 		Logger:  slog.New(slog.DiscardHandler),
+
+		StoreLimits: session.StoreLimits{LoadTimeout: time.Minute, SaveTimeout: time.Minute}, // a test holds the store with a gate
 	})
 	if err != nil {
 		t.Fatal(err)
