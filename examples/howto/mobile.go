@@ -38,8 +38,7 @@ func (a *App) LoginByApp(w http.ResponseWriter, r *http.Request, s *Session) {
 		http.Error(w, "try again", http.StatusServiceUnavailable)
 		return
 	}
-	device := r.UserAgent()
-	s.Update(func(d *Account) { d.User, d.Name, d.Admin, d.Device = user.ID, user.Name, user.Admin, device })
+	s.Update(func(d *Account) { d.User, d.Name, d.Admin = user.ID, user.Name, user.Admin })
 	token, err := s.Token(r.Context()) // also saves the session
 	if err != nil {
 		http.Error(w, "try again", http.StatusServiceUnavailable)

@@ -127,7 +127,8 @@ func useLibrary(t *testing.T, root, proxy string) {
 	address := freeAddress(t)
 	writeFile(t, filepath.Join(dir, "main.go"), "package main\n"+strings.ReplaceAll(program, "127.0.0.1:8080", address))
 	writeFile(t, filepath.Join(dir, "stores.go"), fmt.Sprintf(
-		"package main\n\nimport (\n\t_ %q\n\t_ %q\n\t_ %q\n)\n", ours+"/pgxstore", ours+"/redisstore", ours+"/websocketsession"))
+		"package main\n\nimport (\n\t_ %q\n\t_ %q\n\t_ %q\n\t_ %q\n)\n",
+		ours+"/natsstore", ours+"/pgxstore", ours+"/redisstore", ours+"/websocketsession"))
 	goTool(t, dir, env, "go", "mod", "tidy")
 	goTool(t, dir, env, "go", "build", "-o", "app", ".")
 	goTool(t, dir, env, "go", "vet", ".")
