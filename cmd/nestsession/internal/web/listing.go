@@ -67,7 +67,9 @@ func (a *App) list(ctx context.Context, owner string) ([]device, error) {
 			return nil, fmt.Errorf("%w: %w", errSession, err)
 		}
 		// One more than are shown, to know whether there are more.
-		if all = append(all, describe(info.Digest, info.Device, info.Created, info.LastUsed, info.Expires)); len(all) > maxListed {
+		one := describe(info.Digest, info.Device, info.Created, info.LastUsed, info.Expires)
+		one.Bound = a.bound(info)
+		if all = append(all, one); len(all) > maxListed {
 			break
 		}
 	}
