@@ -21,7 +21,7 @@ func TestDataComeBack(t *testing.T) {
 	k := NewKey()
 	for _, data := range []string{"", "x", strings.Repeat("data", 10_000)} {
 		text, err := k.Seal([]byte("before"), []byte(data), "record")
-		if err != nil || len(text) != len("before")+len(data)+overhead || data != "" && bytes.Contains(text, []byte(data)) {
+		if err != nil || len(text) != len("before")+len(data)+overhead || len(data) > 1 && bytes.Contains(text, []byte(data)) {
 			t.Fatalf("sealed %d bytes as %d: %v", len(data), len(text), err)
 		}
 		got, err := k.Open([]byte("head,"), text[len("before"):], "record")
