@@ -103,7 +103,7 @@ func TestALoginIsBoundToItsDevice(t *testing.T) {
 	if a := send("GET", "/auth", ""); a.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a copied cookie at /auth: %s", a.Status)
 	}
-	// Who has lost the key logs in again.
+	// A user who has lost the key logs in again.
 	if a := send("POST", "/login", "username=ada&password=correct+horse+battery+staple"); a.StatusCode != 200 {
 		t.Errorf("a login without the key: %s", a.Status)
 	}
