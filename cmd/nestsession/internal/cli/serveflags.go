@@ -40,6 +40,8 @@ type serve struct {
 
 	PublicURL string `placeholder:"URL" env:"NESTSESSION_PUBLIC_URL" help:"Where browsers reach this server, such as https://login.example.com. A proxy that asks /auth?redirect sends them there to log in. Default: to /login on the host of the page that they asked for."`
 
+	eventFlags
+
 	proxies client.Proxies
 	back    client.Hosts
 }
@@ -110,6 +112,9 @@ func (c *serve) Validate() error {
 		return err
 	}
 	if err := c.cookieFlags.validate(); err != nil {
+		return err
+	}
+	if err := c.eventFlags.validate(); err != nil {
 		return err
 	}
 	if c.UsersAreShared && !c.Express {
