@@ -173,25 +173,39 @@ func (f *full) give(room int) {
 	f.room = room
 }
 
+// acknowledged sends the result of each write.
+type acknowledged struct {
+	io.Writer
+	done chan error
+}
+
+func (a acknowledged) Write(b []byte) (int, error) {
+	n, err := a.Writer.Write(b)
+	a.done <- err
+	return n, err
+}
+
 func TestAFullDiskIsLoggedOnceAndTheGapIsInTheLog(t *testing.T) {
 	t.Parallel()
 	var said bytes.Buffer
 	disk := &full{room: 250}
-	l := open(t, Config{Out: disk, Node: "n", Logger: slog.New(slog.NewTextHandler(&said, nil))})
-	write := func(n int) {
-		for i := range n {
-			l.OnEvent(t.Context(), session.Event{Kind: session.EventConflict, Time: begin, Digest: fmt.Sprint("event-", i)})
-		}
-		for len(l.queue) > 0 {
-			time.Sleep(time.Millisecond)
-		}
+	out := acknowledged{disk, make(chan error)}
+	l := open(t, Config{Out: out, Node: "n", Logger: slog.New(slog.NewTextHandler(&said, nil))})
+	write := func() error {
+		l.OnEvent(t.Context(), session.Event{Kind: session.EventConflict, Time: begin, Digest: "some"})
+		return <-out.done
 	}
-	write(20)
-	for !l.warned.Load() {
-		time.Sleep(time.Millisecond)
+	for i := range 20 {
+		if err := write(); (err == nil) != (i < 3) {
+			t.Fatalf("event %d: %v", i, err)
+		}
 	}
 	disk.give(1 << 20)
-	write(5)
+	for range 5 {
+		if err := write(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	closed(t, l)
 	if n := strings.Count(said.String(), "events are not written"); n != 1 {
 		t.Errorf("it was said %d times:\n%s", n, said.String())
@@ -239,16 +253,18 @@ func TestADiskThatHangsHoldsNoRequestUp(t *testing.T) {
 func TestAFileThatWasMovedOrRemovedIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "log")
-	l := open(t, Config{Path: path})
+	on := &file{path: path, maxBytes: 1 << 20, maxFiles: 4}
+	defer on.close()
+	out := acknowledged{on, make(chan error)}
+	l := open(t, Config{Out: out})
 	write := func(digest string) {
 		t.Helper()
 		l.OnEvent(t.Context(), session.Event{Kind: session.EventConflict, Time: begin, Digest: digest})
-		for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
-			if text, err := os.ReadFile(path); err == nil && strings.Contains(string(text), digest) {
-				return
-			} else if time.Now().After(deadline) {
-				t.Fatalf("%s is not in the file: %v", digest, err)
-			}
+		if err := <-out.done; err != nil {
+			t.Fatal(err)
+		}
+		if lines := linesIn(t, path); lines[len(lines)-1].Session != digest {
+			t.Errorf("%s is not in the file", digest)
 		}
 	}
 	write("first")
