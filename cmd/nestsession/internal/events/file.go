@@ -88,10 +88,10 @@ func (f *file) ready(more int64) error {
 	if !there.Mode().IsRegular() || there.Size() == 0 || there.Size()+more <= f.maxBytes {
 		return nil
 	}
+	_ = f.close() // Windows renames no open file
 	if err := f.rotate(); err != nil {
 		return fmt.Errorf("the file is full, and cannot be rotated: %w", err)
 	}
-	_ = f.close()
 	return f.open()
 }
 

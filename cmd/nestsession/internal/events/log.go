@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -54,7 +55,8 @@ type Log struct {
 
 	lost    atomic.Int64 // lines that the log does not have, and does not mention yet
 	warned  atomic.Bool  // that it cannot write
-	partial bool         // the last write ended in the middle of a line
+	strange strangers
+	partial bool // the last write ended in the middle of a line
 }
 
 // Open begins a log, or continues it.
@@ -76,12 +78,36 @@ func Open(cfg Config) (*Log, error) {
 
 // OnEvent writes an event. It is meant for [session.Config].
 func (l *Log) OnEvent(ctx context.Context, e session.Event) {
+	if e.Kind == session.EventRejected && e.Digest == "" && !l.strange.admit(e.Time) {
+		return
+	}
 	select {
 	case l.queue <- lineOf(ctx, l.cfg.Node, e):
 	default:
 		l.lost.Add(1)
 		l.warn(errors.New("the disk is slower than the events"))
 	}
+}
+
+// maxStrangers is how many refused cookies that name no session are written in a minute. Anybody can
+// send any number of them, and they would push the events of sessions out of the files.
+const maxStrangers = 100
+
+// strangers counts them.
+type strangers struct {
+	mu     sync.Mutex
+	minute time.Time
+	n      int
+}
+
+func (s *strangers) admit(at time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if minute := at.Truncate(time.Minute); minute != s.minute {
+		s.minute, s.n = minute, 0
+	}
+	s.n++
+	return s.n <= maxStrangers
 }
 
 // Close writes what is waiting. Events after it are ignored.

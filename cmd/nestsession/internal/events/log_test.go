@@ -297,6 +297,24 @@ func TestAHalfLineOfACrashSpoilsNoOther(t *testing.T) {
 	}
 }
 
+func TestRefusedCookiesOfStrangersDoNotFillTheLog(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	l := open(t, Config{Out: &out})
+	for i := range 1000 {
+		at := begin.Add(time.Duration(i) * 100 * time.Millisecond) // 600 a minute
+		l.OnEvent(t.Context(), session.Event{Kind: session.EventRejected, Reason: session.ReasonSignature, Time: at})
+		l.OnEvent(t.Context(), session.Event{Kind: session.EventRejected, Reason: session.ReasonUnknown, Time: at, Digest: "aaaa"})
+	}
+	closed(t, l)
+	if n := strings.Count(out.String(), string(session.ReasonSignature)); n != 2*maxStrangers {
+		t.Errorf("%d are in the log of two minutes, want %d", n, 2*maxStrangers)
+	}
+	if n := strings.Count(out.String(), string(session.ReasonUnknown)); n != 1000 {
+		t.Errorf("%d of a session are in it, want all", n)
+	}
+}
+
 func TestOpenSaysWhatItCannotWrite(t *testing.T) {
 	t.Parallel()
 	if _, err := Open(Config{Path: filepath.Join(t.TempDir(), "no", "folder")}); !errors.Is(err, os.ErrNotExist) {
