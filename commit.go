@@ -30,7 +30,7 @@ func (m *Manager[T]) Commit(ctx context.Context, s *Session[T], h http.Header) e
 		s.headerSent = true
 	}
 	s.catchUp()
-	s.now = s.m.present()
+	s.now, s.late = s.m.present(), false
 	if !s.resend { // otherwise together with the cookie, so that the cookie is the last line
 		s.clearCopies(h)
 	}
@@ -95,13 +95,21 @@ func (s *Session[T]) hasMoreToCommit() bool {
 }
 
 // pending reports whether the request has unsaved changes.
-func (s *Session[T]) pending() bool {
-	return s.recorded.Any() || s.settingsChanged || s.ownerMoved || s.touched
+func (s *Session[T]) pending() bool { return s.touched || s.altered() }
+
+// altered is pending without Touch, which changes nothing that could be lost.
+func (s *Session[T]) altered() bool {
+	return s.recorded.Any() || s.settingsChanged || s.relabeled()
+}
+
+// relabeled reports whether the request has changed the owner, the device's name or a note.
+func (s *Session[T]) relabeled() bool {
+	return s.ownerMoved || s.named != nil || s.noted != nil
 }
 
 func (s *Session[T]) commitNew(ctx context.Context, h http.Header) error {
 	if s.superseded {
-		if s.recorded.Any() || s.settingsChanged || s.ownerMoved {
+		if s.altered() {
 			s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.sent.Key)
 		}
 		s.forget()
@@ -115,7 +123,7 @@ func (s *Session[T]) commitNew(ctx context.Context, h http.Header) error {
 	if err != nil {
 		return err
 	}
-	changed = changed || s.ownerMoved || s.loggedIn || s.regenerated && s.m.policy.storesEmptyRegenerated()
+	changed = changed || s.relabeled() || s.loggedIn || s.regenerated && s.m.policy.storesEmptyRegenerated()
 	if !changed && !s.m.saveUninitialized {
 		if s.regenerated {
 			s.expireCookie(h)
@@ -138,7 +146,7 @@ func (s *Session[T]) commitNew(ctx context.Context, h http.Header) error {
 		reason := ReasonHeaderSent
 		if errors.Is(err, ErrInsecure) {
 			reason = ReasonInsecure
-			s.m.cookieNotSent(ctx, reason, "")
+			s.m.insecure(ctx, EventCookieNotSent, "")
 		}
 		if changed {
 			s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: reason}, "")
@@ -167,7 +175,7 @@ func (s *Session[T]) commitStored(ctx context.Context, h http.Header) error {
 	if err != nil {
 		return err
 	}
-	changed := s.ownerMoved
+	changed := s.relabeled()
 	if body != nil && !changed {
 		same, err := s.m.codec.Encodes(s.doc, body)
 		if err != nil {
@@ -261,7 +269,7 @@ func (s *Session[T]) rollBack(ctx context.Context, reason Reason) {
 	if s.state > stateStored || !s.pending() {
 		return
 	}
-	if s.recorded.Any() || s.settingsChanged || s.ownerMoved {
+	if s.altered() {
 		s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: reason}, s.key)
 	}
 	s.forget()
@@ -269,7 +277,7 @@ func (s *Session[T]) rollBack(ctx context.Context, reason Reason) {
 		s.owner = s.ownerBefore
 	}
 	if s.loggedIn {
-		s.loggedIn, s.authenticated = false, 0
+		s.loggedIn, s.tellGuard, s.authenticated, s.methods = false, false, 0, ""
 	}
 	if s.settingsChanged {
 		s.ownCookie = false
@@ -319,7 +327,7 @@ func (s *Session[T]) taken(ctx context.Context) {
 		}
 		if err != nil {
 			s.reportSave(ctx, err)
-		} else if changed || s.ownerMoved {
+		} else if changed || s.relabeled() {
 			s.m.emit(ctx, e, "")
 			s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonHijacked}, "")
 		}
@@ -333,7 +341,7 @@ func (s *Session[T]) close(ctx context.Context, failed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.headerSent, s.over = true, true
-	if !failed && s.state <= stateStored && (s.recorded.Any() || s.settingsChanged || s.ownerMoved) {
+	if !failed && s.state <= stateStored && s.altered() {
 		s.tooLateIn(ctx)
 	}
 }
@@ -393,10 +401,11 @@ func (s *Session[T]) isUse() bool {
 	return s.due(at) || s.outdated() || s.wantsCookie()
 }
 
-// outdated reports whether the bookkeeping must be written again: the session's new id was
-// seen for the first time, or an old secret has sealed the bookkeeping.
+// outdated reports whether the record must be written again: the session's new id was seen
+// for the first time, an old secret has sealed something in it, or Config.Seal asks for
+// data that are sealed.
 func (s *Session[T]) outdated() bool {
-	return s.doc.Meta.Unseen && s.came() || s.doc.Meta.OldSecret
+	return s.doc.Meta.Unseen && s.came() || s.doc.Meta.Stale
 }
 
 // wantsCookie reports whether the browser gets the cookie although nothing has changed.
@@ -406,13 +415,14 @@ func (s *Session[T]) wantsCookie() bool {
 
 // use records the use of the session in the store. If the browser gets its cookie with it,
 // the write is a swap, because a swap shows that no other request has ended the session or
-// logged in. Otherwise this cookie would replace the newer one. If the write fails, no data
-// are lost: the response is sent without the cookie.
+// logged in. Otherwise this cookie would replace the newer one. A swap also stores what is
+// new of the device. If the write fails, no data are lost: the response is sent without the
+// cookie.
 func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error) {
 	d := s.m.outlive(ctx)
 	defer d.End()
 	at, _ := s.ends()
-	if s.outdated() || s.wantsCookie() || s.lifetime.Set && s.m.policy.cookieNeedsWrite() {
+	if s.outdated() || s.wantsCookie() || s.lifetime.Set && s.m.policy.cookieNeedsWrite() || s.m.devices.Moved(s.doc.Meta.Device, s.visit()) {
 		s.enough = func() bool { at, _ := s.ends(); return !s.due(at) && !s.outdated() }
 		err = s.swap(d, value, body)
 		s.enough, s.checked = nil, err == nil
@@ -422,7 +432,7 @@ func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error)
 		return s.revoked(ctx)
 	} else if errors.Is(err, store.ErrNotFound) {
 		err = s.reload(d) // under Express.Rules, Renew replaces the record by a link
-		if records.CarriesOn(err) != "" {
+		if records.CarriesOn(err) != nil {
 			return s.revoked(ctx)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/nestsession/session/store"
@@ -58,6 +59,12 @@ type Config struct {
 	// Cookie holds the attributes of the cookie.
 	Cookie Cookie
 
+	// Seal says whether the data of sessions are encrypted in the store. Only a request with
+	// the session's cookie can then read them; its owner and its times stay readable. It
+	// does not work with Express.Rules, Express.InsecurePlainIDs and Express.ReservedKeys.
+	// Default: SealOff. To switch it on while sessions exist, see docs/sealed-sessions.md.
+	Seal Seal
+
 	// FormerCookies lists the cookies that sessions had before you changed Name,
 	// Cookie.Domain, Cookie.Path or Cookie.Partitioned. A browser keeps such a cookie
 	// beside the new one. A client that sends only a cookie of a former Name keeps its
@@ -69,6 +76,10 @@ type Config struct {
 	// Cookie. If it returns a cookie that cannot be written, that request fails.
 	CookieFunc func(*http.Request) Cookie
 
+	// Header lets clients that are not browsers send the session's id in a header of the
+	// request, beside the cookie or in place of it. Default: only the cookie is read.
+	Header Header
+
 	// IdleTimeout is how long a session lives on the server without use (ASVS 7.3.1). A
 	// session that has set its own MaxAge uses that instead. Default: Cookie.MaxAge, or 24
 	// hours if that is zero.
@@ -77,6 +88,12 @@ type Config struct {
 	// AbsoluteTimeout is how long a session lives after its creation, even if it is in use
 	// (ASVS 7.3.2). Default: 30 days, or Cookie.MaxAge if that is longer.
 	AbsoluteTimeout time.Duration
+
+	// MaxPerOwner limits how many sessions an owner has at the same time, on all nodes
+	// (ASVS 7.1.2): [EndOldest] or [RefuseLogin] with a number. Login keeps the limit, so a
+	// session gets an owner only from Login then: a save after SetOwner fails. Store must be a
+	// [store.Lister] that lists by owner. Default: no limit.
+	MaxPerOwner OwnerLimit
 
 	// RenewGrace is how long the old id stays valid after Renew, so that requests in flight
 	// are not logged out. It counts from the first request with the new id; until that
@@ -88,7 +105,8 @@ type Config struct {
 	// StoreLimits holds how long the calls of the store may take and how often it is asked.
 	StoreLimits StoreLimits
 
-	// MaxBytes is the largest size of a stored document, in bytes. Default: 1 MiB.
+	// MaxBytes is the largest size of a stored document, in bytes; what Devices keeps does not
+	// count. Default: 1 MiB.
 	MaxBytes int
 
 	// Rolling sends the cookie with every response, so that every visit moves the expiry in
@@ -106,6 +124,10 @@ type Config struct {
 	// ends TLS and sets the header X-Forwarded-Proto, it is [ForwardedHTTPS]. Default: such
 	// a request did not come over HTTPS.
 	IsSecure func(*http.Request) bool
+
+	// Devices says what the bookkeeping of a session keeps of the device that uses it, for a
+	// page "your devices". Default: nothing.
+	Devices Devices
 
 	// Express makes sessions behave as in express-session, one option at a time.
 	// express.Config sets it for an application that shares its sessions with
@@ -128,6 +150,27 @@ type Config struct {
 	// Now returns the current time. Default: time.Now.
 	Now func() time.Time
 }
+
+// Seal says whether the data of sessions are encrypted in the store, for [Config].
+type Seal uint8
+
+const (
+	// SealOff stores the data readable. A session whose data are sealed counts as one that
+	// cannot be decoded.
+	SealOff Seal = iota
+
+	// SealReads stores the data readable, and reads those that are sealed. It is the step
+	// between SealOff and SealWrites, in both directions.
+	SealReads
+
+	// SealWrites seals the data with each write. It reads data that are not sealed, and
+	// seals them at the session's next visit.
+	SealWrites
+
+	// SealOnly is SealWrites, but data that are not sealed count as data that cannot be
+	// decoded. A program that can write to the store can then not make up data.
+	SealOnly
+)
 
 // StoreLimits limit the use of the store: how long a call may take, and how often the store is
 // asked. The zero value of each field is its default.
@@ -152,6 +195,57 @@ type StoreLimits struct {
 	// store publishes no event, so an end is noticed after at most this time. Default: a
 	// minute if the store is a [store.Watcher], 5 seconds otherwise.
 	RecheckInterval time.Duration
+}
+
+// Devices says what the bookkeeping of a session keeps of the device that uses it (see
+// [Device]). The zero value keeps nothing.
+//
+// What is kept is written only together with something else: by a visit that saves the
+// session, or that moves its expiry (see StoreLimits.TouchInterval), in the same write. So
+// it is as precise as LastUsed, and a visit without a stored session writes nothing. Only
+// saves note it if no visit moves the expiry: without an idle timeout, and from when the
+// absolute timeout ends the session first.
+//
+// It is part of the session's record and is deleted with it: at the logout, or when the
+// session expires. Login of another owner and [Manager.UpdateDevices] erase it earlier. What
+// Devices no longer keeps is erased by the session's next write.
+type Devices struct {
+	// Addresses keeps the networks of the first and the last address from which the session
+	// was used. They count from the login with which the session got its owner.
+	Addresses bool
+
+	// IPv4Bits and IPv6Bits are how many bits of an address are kept. 32 and 128 keep whole
+	// addresses. Default: 24 and 48, which say where a device is, but not which one it is.
+	IPv4Bits, IPv6Bits int
+
+	// ClientAddress returns the address of a request's client, for servers behind a proxy. It
+	// must use only header fields that the proxy sets, since a client can send any. If it
+	// returns the zero Addr, the address is unknown and the session keeps the one before.
+	// Default: the address in the request's RemoteAddr.
+	ClientAddress func(*http.Request) netip.Addr
+
+	// UserAgents keeps the User-Agent header of the last use.
+	UserAgents bool
+
+	// MaxUserAgent limits what is kept of the header, in bytes. Default: 256.
+	MaxUserAgent int
+}
+
+// Device is what a session knows of the device that uses it. Config.Devices says which of it
+// is kept. All of it is the client's own word, so it helps users to recognize their devices
+// and proves nothing. A page must escape it.
+type Device struct {
+	// Name is what [Session.SetDeviceName] has set: valid UTF-8 of at most 64 characters that
+	// can be seen. It is kept whatever Config.Devices says.
+	Name string
+
+	// UserAgent is the client's User-Agent header without the characters that cannot be seen:
+	// valid UTF-8 of at most Devices.MaxUserAgent bytes.
+	UserAgent string
+
+	// FirstAddress and LastAddress are networks, such as 192.0.2.0/24, or whole addresses,
+	// such as 192.0.2.7/32. They are not valid if the address is unknown.
+	FirstAddress, LastAddress netip.Prefix
 }
 
 // ExpressOptions are options of express-session that only applications which share sessions

@@ -428,3 +428,21 @@ func TestSetCookieOfWhatCannotBeWritten(t *testing.T) {
 		}
 	}
 }
+
+// ForwardedHTTPS costs a read nothing: every request behind a proxy asks it.
+func TestForwardedHTTPSDoesNotAllocate(t *testing.T) {
+	allocations := map[string]float64{}
+	for name, isSecure := range map[string]func(*http.Request) bool{"without": nil, "with": session.ForwardedHTTPS} {
+		m := newManager[account](t, session.Config{IsSecure: isSecure})
+		b := newBrowser()
+		login(t, m, b, "ada")
+		h := m.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) { _ = s.Data() })
+		w, r := httptest.NewRecorder(), b.request("GET", "/")
+		r.TLS = nil
+		r.Header.Set("X-Forwarded-Proto", "https")
+		allocations[name] = testing.AllocsPerRun(100, func() { h(w, r) })
+	}
+	if allocations["with"] > allocations["without"] {
+		t.Errorf("a read allocates %v times with ForwardedHTTPS, %v times without", allocations["with"], allocations["without"])
+	}
+}

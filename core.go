@@ -9,12 +9,14 @@ import (
 
 	"github.com/nestsession/session/cookie"
 	"github.com/nestsession/session/internal/deadline"
+	"github.com/nestsession/session/internal/devices"
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/exchange"
 	"github.com/nestsession/session/internal/ids"
 	"github.com/nestsession/session/internal/jar"
 	"github.com/nestsession/session/internal/records"
 	"github.com/nestsession/session/internal/report"
+	"github.com/nestsession/session/internal/token"
 	"github.com/nestsession/session/internal/verified"
 )
 
@@ -45,7 +47,13 @@ func (c *core) resolve(k *Cookie, secure bool) *Cookie {
 
 // secure reports whether the request came over an encrypted connection.
 func (c *core) secure(r *http.Request) bool {
-	return r.TLS != nil || c.isSecure != nil && c.isSecure(c.exchanges.Callback(r))
+	switch {
+	case r.TLS != nil || c.isSecure == nil:
+		return r.TLS != nil
+	case c.forwarded:
+		return ForwardedHTTPS(r)
+	}
+	return c.isSecure(c.exchanges.Callback(r))
 }
 
 // emit reports an event to Config.OnEvent and to the log. key is the session's key in the
@@ -70,11 +78,12 @@ func (c *core) emit(ctx context.Context, e Event, key string) {
 	}
 }
 
-// cookieNotSent reports a Secure cookie that cannot be sent over plain HTTP. There is an
-// event each time, and a warning once a minute, since it is the same for every request.
-func (c *core) cookieNotSent(ctx context.Context, reason Reason, key string) {
-	c.emit(ctx, Event{Kind: EventCookieNotSent, Reason: reason, Err: ErrInsecure}, key)
-	c.warn(ctx, &c.warned, time.Minute, "session: a Secure cookie was not sent, because the request came over plain HTTP: "+
+// insecure reports a Secure cookie that cannot be sent over plain HTTP, or a token that came
+// over plain HTTP. There is an event each time, and a warning once a minute, since it is the
+// same for every request.
+func (c *core) insecure(ctx context.Context, kind EventKind, key string) {
+	c.emit(ctx, Event{Kind: kind, Reason: ReasonInsecure, Err: ErrInsecure}, key)
+	c.warn(ctx, &c.warned, time.Minute, "session: a Secure cookie was not sent, or a token not accepted, because the request came over plain HTTP: "+
 		"serve HTTPS, set Config.IsSecure behind a proxy that ends TLS, or for development set Cookie.Secure to SecureAuto")
 }
 
@@ -93,12 +102,14 @@ type core struct {
 
 	ids       ids.Maker
 	exchanges exchange.Manager
+	devices   devices.Observer
 
 	cookie              Cookie
 	overHTTP, overHTTPS Cookie // the same, resolved
 
 	cookieFunc                         func(*http.Request) Cookie
 	isSecure                           func(*http.Request) bool
+	forwarded                          bool // isSecure is ForwardedHTTPS, which needs no copy of the request
 	onEvent                            func(context.Context, Event)
 	logger                             *slog.Logger
 	idle, touchEvery                   time.Duration
@@ -109,6 +120,7 @@ type core struct {
 	warned, warnedCopies, warnedAge    report.Warning
 	warnedOutside, warnedMember        report.Warning
 	former                             []jar.Cookie
+	header                             *token.Reader // nil: only cookies carry ids
 
 	records *records.Records
 }

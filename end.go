@@ -35,7 +35,7 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 	if s.follows != "" || s.superseded {
 		return ErrRevoked
 	}
-	at, err := s.m.load(ctx, s.key, s.id)
+	at, err := s.m.load(ctx, s.key, s.doc.Opener(s.id))
 	if records.IsOver(err) {
 		if s.m.policy.reloadKeepsView() {
 			return fmt.Errorf("%w: %w", ErrRevoked, err)
@@ -154,7 +154,7 @@ func (s *Session[T]) anew(ctx context.Context) error {
 	}
 	s.forget()
 	s.id, s.key, s.alias, s.follows = "", "", "", ""
-	s.superseded, s.loggedIn = false, false
+	s.superseded, s.loggedIn, s.tellGuard = false, false, false
 	s.touched, s.settingsChanged, s.ownerMoved, s.saved = false, false, false, nil
 	s.regenerated = true
 	s.useCookie(s.m.settings(s.r))

@@ -25,9 +25,22 @@ var (
 	ErrExpired     = records.ErrExpired
 	ErrLoggedIn    = records.ErrLoggedIn
 
+	// ErrDisplaced is an ErrRevoked, too: newer logins of the owner have ended the session,
+	// because of Config.MaxPerOwner.
+	ErrDisplaced = records.ErrDisplaced
+
+	// ErrTooManySessions means that Login was refused because of Config.MaxPerOwner. With
+	// [RefuseLogin] the owner has as many sessions as allowed. With [EndOldest] as many newer
+	// logins of the owner have come in during this one.
+	ErrTooManySessions = records.ErrTooManySessions
+
 	// ErrNoOwner means that owner is "". A visitor who is not logged in has no owner, and
 	// "" must not stand for everybody.
 	ErrNoOwner = records.ErrNoOwner
+
+	// ErrLapsed is the cause of a context whose request's proof is too old (see [Guard]).
+	// The session goes on, and the client may connect again.
+	ErrLapsed = errors.New("session: the proof that the request brought is too old")
 
 	// ErrClosed means that the manager is closed.
 	ErrClosed = errors.New("session: manager was closed")
@@ -44,6 +57,10 @@ var (
 	// [ReasonOutside] reports it, and the response is sent.
 	ErrUnrepeatable = document.ErrUnrepeatable
 
+	// ErrSealed means that only a request with the session's cookie can read or change the
+	// session's data; see Config.Seal.
+	ErrSealed = document.ErrSealed
+
 	// ErrHeaderSent means that the response's headers are sent, so the client cannot get
 	// the session's new cookie any more. Call the method before the first Write,
 	// WriteHeader or Flush.
@@ -55,6 +72,10 @@ var (
 	// ErrOutsidePath means that Cookie.Path does not cover the request's path, so the
 	// browser does not send the cookie there.
 	ErrOutsidePath = errors.New("session: request path is outside Cookie.Path")
+
+	// ErrNoToken means that there is no token that the client of this request may get: see
+	// [Session.Token].
+	ErrNoToken = errors.New("session: no token for this request")
 
 	// ErrNoHandler means that the context does not belong to a request that passed through
 	// this manager's Handler or HandlerFunc.

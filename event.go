@@ -3,6 +3,8 @@ package session
 import (
 	"log/slog"
 	"time"
+
+	"github.com/nestsession/session/internal/records"
 )
 
 // EventKind is the kind of an [Event].
@@ -21,11 +23,14 @@ const (
 	EventRegenerated EventKind = "regenerated"
 	// EventDestroyed reports that Destroy ended the session.
 	EventDestroyed EventKind = "destroyed"
-	// EventRevoked reports that Revoke, RevokeSession or RevokeOwner ended the session.
+	// EventLoginRefused reports that Login returned ErrTooManySessions.
+	EventLoginRefused EventKind = "login refused"
+	// EventRevoked reports that Revoke, RevokeSession or RevokeOwner ended the session, or
+	// with ReasonLimit a newer login of its owner.
 	EventRevoked EventKind = "revoked"
 	// EventExpired reports a cookie whose session has passed its idle or absolute timeout.
 	EventExpired EventKind = "expired"
-	// EventRejected reports a cookie that was not accepted. Reason says why.
+	// EventRejected reports a cookie or a token that was not accepted. Reason says why.
 	EventRejected EventKind = "rejected"
 	// EventConflict reports that another request saved first. The changes were replayed on
 	// its result.
@@ -41,8 +46,8 @@ const (
 	// EventTouchFailed reports that the expiry could not be moved. The response was sent
 	// all the same.
 	EventTouchFailed EventKind = "touch failed"
-	// EventCookieNotSent reports a response that was sent without its cookie. Reason says
-	// why.
+	// EventCookieNotSent reports a response that was sent without its cookie, or a token
+	// that the client did not get. Reason says why.
 	EventCookieNotSent EventKind = "cookie not sent"
 )
 
@@ -51,7 +56,7 @@ type Reason string
 
 // The reasons in an [Event].
 const (
-	ReasonMalformed   Reason = "malformed"              // not in the form of a session cookie, or too long
+	ReasonMalformed   Reason = "malformed"              // not in the form of a session cookie or token, or too long
 	ReasonSignature   Reason = "bad signature"          // none of the secrets signed it
 	ReasonDuplicate   Reason = "duplicate cookie"       // several cookies with the same name
 	ReasonUnknown     Reason = "unknown id"             // the signature is valid, but the store has no such session
@@ -63,6 +68,7 @@ const (
 	ReasonHeaderSent  Reason = "header already sent"    // see ErrHeaderSent
 	ReasonSuperseded  Reason = "superseded"             // the id is from before a recent login, renewal or end
 	ReasonClientLeft  Reason = "client left"            // the client disconnected and does not wait for the response
+	ReasonLimit       Reason = records.ByLimit          // see Config.MaxPerOwner
 )
 
 // Event is something that happened to a session, for an audit log or metrics. It holds no
@@ -109,6 +115,7 @@ func (e *Event) level() slog.Level {
 const (
 	ReasonPanicked Reason = "handler panicked"             // even if another handler recovered
 	ReasonFailed   Reason = "handler failed"               // the handler that changed the session has ended, and other code responded with a 5xx
+	ReasonNoToken  Reason = "token was not given"          // the client sends it in a header; neither Config.Header.Response nor Session.Token gave it the new one
 	ReasonHijacked Reason = "connection was taken over"    // the response is not written through net/http, so it carries no session cookie
 	ReasonTimedOut Reason = "http.TimeoutHandler answered" // it discards what the handler wrote, including the cookie
 	ReasonFinished Reason = "request is over"              // Update was called after its end; only Save stores the change

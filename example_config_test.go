@@ -2,10 +2,12 @@ package session_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"time"
 
 	"github.com/nestsession/session"
@@ -235,4 +237,57 @@ func ExampleSession_SetCookie() {
 		fmt.Println(c.SameSite == http.SameSiteNoneMode, c.Partitioned)
 	}
 	// Output: true true
+}
+
+// With Seal the store holds data that only a request with the session's cookie can read.
+// Operators see whose a session is, and can end it.
+func ExampleConfig_seal() {
+	type Account struct{ Diagnosis string }
+	kept := memstore.New(memstore.Config{})
+	defer kept.Close()
+	accounts, err := session.New[Account](session.Config{
+		Secrets: []string{"a secret of 16 bytes or more"},
+		Store:   kept,
+		Seal:    session.SealWrites,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer accounts.Close()
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /login", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
+		if err := s.Login(r.Context(), "user:42"); err != nil {
+			http.Error(w, "try again", http.StatusServiceUnavailable)
+			return
+		}
+		s.Update(func(a *Account) { a.Diagnosis = "measles" })
+	}))
+	mux.HandleFunc("GET /", accounts.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
+		fmt.Fprintf(w, "the user sees %q", s.Data().Diagnosis)
+	}))
+	ada := visitor(mux)
+	ada("POST", "/login")
+	fmt.Println(ada("GET", "/"))
+
+	ctx := context.Background()
+	for rec := range kept.List(ctx, "user:42") {
+		fmt.Println("the store has the word:", strings.Contains(string(rec.Data), "measles"))
+	}
+	for info, err := range accounts.List(ctx, "user:42") {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("an operator sees %q, sealed: %v\n", info.Data.Diagnosis, info.Sealed)
+	}
+	_, err = accounts.UpdateOwner(ctx, "user:42", func(a *Account) { a.Diagnosis = "" })
+	fmt.Println("cannot be changed:", errors.Is(err, session.ErrSealed))
+	ended, err := accounts.RevokeOwner(ctx, "user:42")
+	fmt.Println("ended:", ended, err)
+	// Output:
+	// the user sees "measles"
+	// the store has the word: false
+	// an operator sees "", sealed: true
+	// cannot be changed: true
+	// ended: 1 <nil>
 }

@@ -217,6 +217,24 @@ func TestAnUpgradeThroughAReverseProxyCarriesTheCookie(t *testing.T) {
 	if got := log.kinds(); got != "created" {
 		t.Errorf("events: %q", got)
 	}
+
+	// A client of a header gets its token.
+	m = newManager[account](t, session.Config{Header: session.Header{Use: session.HeaderWins, Response: "X-New-Token"}})
+	client, at = overNetwork(t, m.HandlerFunc(visits(proxy.ServeHTTP)), false)
+	r = get(t, at)
+	r.Header.Set("Connection", "Upgrade")
+	r.Header.Set("Upgrade", "echo")
+	r.Header.Set("Authorization", "Bearer")
+	if res, err = client.Do(r); err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	a, count := newApp(t, "Authorization"), 0
+	a.token = res.Header.Get("X-New-Token")
+	a.do(m, func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) { count = s.Data().Count })
+	if res.StatusCode != http.StatusSwitchingProtocols || count != 1 {
+		t.Errorf("answered %d, with the token the counter is %d", res.StatusCode, count)
+	}
 }
 
 // A cookie that was due before a Hijack that failed is in the response that goes on.

@@ -10,6 +10,7 @@ import (
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/jar"
 	"github.com/nestsession/session/internal/records"
+	"github.com/nestsession/session/internal/token"
 	"github.com/nestsession/session/internal/verified"
 	"github.com/nestsession/session/store"
 )
@@ -25,12 +26,21 @@ func (s *Session[T]) catchUp() {
 // warnCopiesEvery limits how often the log warns of clients that send several cookies.
 const warnCopiesEvery = time.Hour
 
-// identify finds the session that the request's cookies name. sent is nil if no cookie has
+// identify finds the session that the request's cookies name, or value, its token. sent is nil if no cookie has
 // a valid signature; otherwise at and err are the result of [Manager.load]. [jar.Search]
 // chooses among several cookies with the name, and among the former names.
-func (m *Manager[T]) identify(ctx context.Context, s *Session[T]) (sent *verified.Cookie, at loaded[T], err error) {
+func (m *Manager[T]) identify(ctx context.Context, s *Session[T], value string) (sent *verified.Cookie, at loaded[T], err error) {
 	lines := s.r.Header["Cookie"]
-	value, n := cookie.Lookup(lines, m.name)
+	n := 1
+	switch {
+	case s.source == token.Cookie:
+		value, n = cookie.Lookup(lines, m.name)
+	case value == "":
+		return nil, at, nil
+	case s.settings.Secure == SecureAlways && !s.secure: // a browser would not have sent the cookie either
+		m.insecure(ctx, EventRejected, "")
+		return nil, at, nil
+	}
 	switch {
 	case n == 0 && !jar.Sent(lines, m.former):
 		return nil, at, nil
@@ -41,7 +51,7 @@ func (m *Manager[T]) identify(ctx context.Context, s *Session[T]) (sent *verifie
 		m.refuseCookie(ctx, err)
 		return nil, at, nil
 	}
-	at, err = m.load(ctx, sent.Key, sent.ID)
+	at, err = m.load(ctx, sent.Key, document.Opener{ID: sent.ID})
 	return sent, at, err
 }
 
@@ -66,7 +76,7 @@ func (m *Manager[T]) search(ctx context.Context, s *Session[T], lines []string) 
 				"sets one too; the response clears those that are not the session's, and Config.OnEvent reports each", "name", name, "cookies", n)
 		},
 		Load: func(v *verified.Cookie) jar.Answer {
-			at, err := m.load(ctx, v.Key, v.ID)
+			at, err := m.load(ctx, v.Key, document.Opener{ID: v.ID})
 			superseded, undecodable := (*records.Superseded)(nil), (*records.Undecodable)(nil)
 			return jar.Answer{Record: at, Key: at.key, Err: err, Superseded: errors.As(err, &superseded), Dead: records.IsOver(err) || errors.As(err, &undecodable)}
 		},
@@ -107,7 +117,7 @@ func (s *Session[T]) clearer(h http.Header) jar.Clearer {
 // returns a [records.Superseded] if a login has taken over the session's data.
 func (s *Session[T]) reload(ctx context.Context) error {
 	err := s.reloadIfMoved(ctx)
-	if records.CarriesOn(err) != "" {
+	if records.CarriesOn(err) != nil {
 		return err
 	}
 	if records.IsOver(err) {
@@ -121,7 +131,7 @@ func (s *Session[T]) reload(ctx context.Context) error {
 
 // reloadIfMoved is reload with the error of [Manager.load].
 func (s *Session[T]) reloadIfMoved(ctx context.Context) error {
-	at, err := s.m.load(ctx, s.key, s.id)
+	at, err := s.m.load(ctx, s.key, s.doc.Opener(s.id))
 	if err != nil {
 		return err
 	}
@@ -142,7 +152,7 @@ func (s *Session[T]) moveWith(at loaded[T]) {
 	}
 }
 
-// Open returns the session that the request's cookie names. It returns a new session if
+// Open returns the session that the request's cookie, or its token, names. It returns a new session if
 // there is no cookie, or if the cookie is malformed, badly signed, unknown or expired; an
 // event reports each of the latter. The caller must call [Manager.Commit] at the end. Open
 // and Commit are for frameworks that do not use net/http; with net/http use HandlerFunc or
@@ -160,13 +170,14 @@ func (m *Manager[T]) Open(r *http.Request) (*Session[T], error) {
 
 func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) error {
 	settings := m.settings(r)
-	if path := settings.path(); path != "/" && !jar.Covers(path, jar.RequestPath(r)) {
+	text, source := m.header.Choose(r.Header, m.name, m.former)
+	if path := settings.path(); path != "/" && source != token.Header && !jar.Covers(path, jar.RequestPath(r)) {
 		return ErrOutsidePath
 	}
-	s.m, s.r, s.secure = m, r, m.secure(r)
+	s.m, s.r, s.secure, s.source = m, r, m.secure(r), source
 	s.useCookie(settings)
 	s.opening.Timeout, s.opening.Parent, s.opening.Follows = m.records.LoadTimeout, ctx, true
-	sent, at, err := m.identify(&s.opening, s)
+	sent, at, err := m.identify(&s.opening, s, text)
 	if s.sent = sent; sent == nil && err == nil {
 		s.opening.End()
 		s.begin(m.present())
@@ -185,7 +196,10 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 		s.adopt(at)
 		s.origin = s.doc
 		m.unreadMembers(ctx, s.doc.Misfits, s.owner, s.key)
-		return nil
+		if m.guard != nil {
+			s.lapses, err = m.guard.Admit(m.exchanges.Lock(ctx), r, s)
+		}
+		return err
 	}
 	if superseded := (*records.Superseded)(nil); errors.As(err, &superseded) && !superseded.Past {
 		m.emit(ctx, Event{Kind: EventRejected, Reason: ReasonSuperseded}, sent.Key)
@@ -234,7 +248,7 @@ func (m *Manager[T]) endExpired(ctx context.Context, key string, at loaded[T], e
 func (s *Session[T]) begin(now document.Instant) {
 	s.state, s.doc, s.origin = stateNew, s.m.codec.Empty, s.m.codec.Empty
 	s.created, s.used = now, now
-	s.owner, s.storedOwner, s.authenticated, s.ownCookie = "", "", 0, false
+	s.owner, s.storedOwner, s.authenticated, s.methods, s.ownCookie = "", "", 0, "", false
 	s.version, s.deadline = 0, 0
 	s.expires = s.expiry(now)
 }
@@ -256,8 +270,8 @@ func typed[T any](f records.Found) loaded[T] {
 }
 
 // load is [records.Records.Load].
-func (m *Manager[T]) load(ctx context.Context, key, id string) (loaded[T], error) {
-	found, err := m.records.Load(ctx, key, id)
+func (m *Manager[T]) load(ctx context.Context, key string, with document.Opener) (loaded[T], error) {
+	found, err := m.records.Load(ctx, key, with)
 	return typed[T](found), err
 }
 
@@ -269,7 +283,7 @@ func (s *Session[T]) adopt(at loaded[T]) {
 	if !s.ownerMoved {
 		s.owner = s.storedOwner
 	}
-	s.created, s.used, s.authenticated = info.Created, info.Used, info.Authenticated
+	s.created, s.used, s.authenticated, s.methods = info.Created, info.Used, info.Authenticated, info.Methods
 	if s.created == 0 && s.m.records.Absolute > 0 {
 		s.created = s.m.present() // written by another program: the next save stores the time
 	}

@@ -7,10 +7,13 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"reflect"
+	"time"
 
 	"github.com/nestsession/session/cookie"
 	"github.com/nestsession/session/internal/check"
 	"github.com/nestsession/session/internal/deadline"
+	"github.com/nestsession/session/internal/devices"
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/exchange"
 	"github.com/nestsession/session/internal/ids"
@@ -28,12 +31,31 @@ func defaultErrorHandler(w http.ResponseWriter, _ *http.Request, err error) {
 	http.Error(w, http.StatusText(status), status)
 }
 
+// Guard is what an extension decides about a manager's sessions; see [Manager.SetGuard].
+// Its methods are called from several goroutines at once.
+type Guard[T any] interface {
+	// Admit is called when a request has loaded a stored session, before the request can
+	// use it. After an error the request has no session, as if the store had failed: Load
+	// and Open return the error, and the client gets the error response. If the error is an
+	// [http.Handler], that writes the response in place of Config.ErrorHandler.
+	//
+	// until is when the request's contexts of [Session.NotifyContext] end at the latest,
+	// with [ErrLapsed], although the session goes on; the zero time sets no limit.
+	Admit(ctx context.Context, r *http.Request, s *Session[T]) (until time.Time, err error)
+
+	// LoggedIn is called before the headers of a response are sent whose request has called
+	// [Session.Login]. owner and at are the session's Owner and AuthenticatedAt. The session
+	// is locked: LoggedIn must not call its methods. Its cookie is in h.
+	LoggedIn(h http.Header, owner string, at time.Time)
+}
+
 // Manager manages sessions whose data have the type T. It is safe for concurrent use. An
 // application may have several managers, with different cookie names.
 type Manager[T any] struct {
 	core
 	codec document.Codec[T]
 	owned io.Closer // the store, if New made it
+	guard Guard[T]  // nil if there is none
 }
 
 // New checks cfg and returns a manager. T is the type of the session's data: a struct, or a
@@ -42,9 +64,10 @@ type Manager[T any] struct {
 // instead.
 func New[T any](cfg Config) (*Manager[T], error) {
 	codec, typeErr := document.NewCodec[T](cfg.Express.ReservedKeys, cfg.Express.Rules, document.Cookies{Parse: parseCookie, Write: writeCookie}, document.DefaultCacheBytes)
-	if err := errors.Join(cfg.validate(), typeErr); err != nil {
+	if err := errors.Join(cfg.validate(), devices.Options(cfg.Devices).Check(), typeErr); err != nil {
 		return nil, err
 	}
+	header, _ := cfg.header()
 	former := cfg.formerCookies()
 	cfg = cfg.withDefaults()
 	signer, err := cookie.NewSigner(cfg.Secrets...)
@@ -52,20 +75,25 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		return nil, check.Refuse("Secrets", "%v", err)
 	}
 	codec.Seal = document.NewSealer(cfg.Secrets, cfg.Scope, cfg.Express.InsecurePlainIDs, cfg.Express.Rules)
+	if err := codec.Seal.SealData(document.SealMode(cfg.Seal), cfg.Secrets); err != nil {
+		return nil, check.Refuse("Secrets", "%v", err)
+	}
 	m := &Manager[T]{codec: codec, core: core{
-		signer: signer, former: former, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
+		signer: signer, former: former, header: header, name: cfg.Name, cookie: cfg.Cookie, cookieFunc: cfg.CookieFunc,
 		ids:      ids.Maker{Name: cfg.Name, Signer: signer, Seal: codec.Seal, Scope: cfg.Scope, Plain: cfg.Express.InsecurePlainIDs},
-		isSecure: cfg.IsSecure, onEvent: cfg.OnEvent, exchanges: exchange.Manager{ErrorHandler: cfg.ErrorHandler},
+		isSecure: cfg.IsSecure, forwarded: reflect.ValueOf(cfg.IsSecure).Pointer() == reflect.ValueOf(ForwardedHTTPS).Pointer(), onEvent: cfg.OnEvent, exchanges: exchange.Manager{ErrorHandler: cfg.ErrorHandler},
 		logger: cmp.Or(cfg.Logger, slog.Default()), idle: cfg.IdleTimeout,
 		touchEvery: cfg.StoreLimits.TouchInterval,
 		rolling:    cfg.Rolling, resave: cfg.Express.Resave, saveUninitialized: cfg.Express.SaveUninitialized,
 		firstCookie: cfg.Express.InsecureFirstCookie, keepCookie: cfg.Express.KeepCookie, keepDeadCookie: cfg.Express.KeepDeadCookie,
 		policy: policyOf(&cfg.Express),
 	}}
+	m.devices = devices.Observer{Options: devices.Options(cfg.Devices), Callback: m.exchanges.Callback}
 	m.overHTTP, m.overHTTPS = m.cookie, m.cookie
 	m.overHTTP.resolve(false)
 	m.overHTTPS.resolve(true)
 	m.ids.DigestWith(cfg.Secrets[0])
+	m.ids.ForHeader = header != nil
 	if cfg.GenID != nil {
 		m.ids.Generate = func(r *http.Request) (string, error) { return cfg.GenID(m.exchanges.Callback(r)) }
 	}
@@ -80,9 +108,9 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		Store: cfg.Store, Codec: m.codec.Untyped(), IDs: &m.ids, Now: cfg.Now,
 		Tombstones: m.policy.leavesTombstones(), Owned: m.policy.ownsRecords(),
 		Absolute: cfg.AbsoluteTimeout, Grace: cfg.RenewGrace, MaxRepair: MaxRenewRepair, LoadTimeout: cfg.StoreLimits.LoadTimeout, SaveTimeout: cfg.StoreLimits.SaveTimeout, MaxBytes: cfg.MaxBytes,
-		Forget: m.dropCached,
-		OnRevoked: func(ctx context.Context, owner, key string) {
-			m.emit(ctx, Event{Kind: EventRevoked, Owner: owner}, key)
+		Limit: cfg.MaxPerOwner.limit, Forget: m.dropCached,
+		OnRevoked: func(ctx context.Context, owner, key, reason string) {
+			m.emit(ctx, Event{Kind: EventRevoked, Owner: owner, Reason: Reason(reason)}, key)
 		},
 		OnFailure: func(ctx context.Context, owner, key string, err error) {
 			m.emit(ctx, Event{Kind: EventSaveFailed, Owner: owner, Err: err}, key)
@@ -95,6 +123,16 @@ func New[T any](cfg Config) (*Manager[T], error) {
 
 // CookieName returns the name of the session cookie: Config.Name, or its default.
 func (m *Manager[T]) CookieName() string { return m.name }
+
+// SetGuard sets what an extension, such as package devicebound, decides about the sessions.
+// Call it before the first request. A manager has one guard, and none if it is not called.
+func (m *Manager[T]) SetGuard(g Guard[T]) { m.guard = g }
+
+// DeriveKeys returns a key of 32 bytes for each of Config.Secrets, in their order, for an
+// extension's own signatures: the first key signs, and all verify. Managers with the same
+// Secrets and Config.Scope return the same keys for the same purpose. The secrets, and the
+// keys for other purposes, cannot be computed from them.
+func (m *Manager[T]) DeriveKeys(purpose string) [][]byte { return m.codec.Seal.DeriveKeys(purpose) }
 
 // DefaultCacheBytes is the limit of the caches of a manager; see [Manager.SetCacheBytes].
 const DefaultCacheBytes = document.DefaultCacheBytes + verified.DefaultCacheBytes

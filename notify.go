@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/nestsession/session/internal/records"
 	"github.com/nestsession/session/store"
@@ -16,8 +17,8 @@ import (
 // not stored, the context ends at once with [ErrNotSaved].
 //
 // [context.Cause] returns the reason: an error that is [ErrRevoked], [ErrDestroyed],
-// [ErrRegenerated], [ErrLoggedIn] or [ErrExpired]; [ErrClosed] after [Manager.Close]; the
-// store's error, if the last known expiry has passed and the store cannot be polled;
+// [ErrRegenerated], [ErrLoggedIn] or [ErrExpired]; [ErrLapsed] if a [Guard] limits it;
+// [ErrClosed] after [Manager.Close]; the store's error, if the last known expiry has passed and the store cannot be polled;
 // otherwise the parent's cause.
 //
 // All contexts of a node share one watch of the store, and none needs a goroutine. If the
@@ -44,6 +45,10 @@ func (s *Session[T]) NotifyContext(parent context.Context) (ctx context.Context,
 	}
 	w := s.m.records.Hub.Add(key, until.Time(), &follower[T]{s, cancel})
 	forget := func() { s.m.records.Hub.Remove(w) }
+	if !s.lapses.IsZero() {
+		lapse := time.AfterFunc(s.lapses.Sub(s.m.records.Now()), func() { cancel(ErrLapsed) })
+		context.AfterFunc(ctx, func() { lapse.Stop() })
+	}
 	unhook := context.AfterFunc(parent, forget) // not of ctx, which would allocate a map for it
 	return ctx, func() {
 		cancel(context.Canceled)
@@ -88,7 +93,7 @@ func (s *Session[T]) KeepAlive(ctx context.Context) error {
 	if s.follows != "" {
 		return ErrRevoked
 	}
-	at, err := s.m.load(d, s.key, s.id) // if the session was renewed, the new record must be kept alive
+	at, err := s.m.load(d, s.key, s.doc.Opener(s.id)) // if the session was renewed, the new record must be kept alive
 	if err == nil {
 		err = s.prolong(d, &at)
 	}

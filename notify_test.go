@@ -124,10 +124,15 @@ func TestNotifyContext_EndsWithTheSession(t *testing.T) {
 // under the new id even when nothing points there any more.
 func TestNotifyContext_FollowsARenewal(t *testing.T) {
 	t.Parallel()
+	t.Run("readable", func(t *testing.T) { followsRenewals(t, session.SealOff) })
+	t.Run("sealed", func(t *testing.T) { followsRenewals(t, session.SealOnly) })
+}
+
+func followsRenewals(t *testing.T, seal session.Seal) {
 	inBubble(t, func(t *testing.T) {
 		mem := memstore.New(memstore.Config{})
 		t.Cleanup(func() { mem.Close() })
-		here, there := node(t, mem, session.Config{}), node(t, mem, session.Config{})
+		here, there := node(t, mem, session.Config{Seal: seal}), node(t, mem, session.Config{Seal: seal})
 		b := newBrowser()
 		login(t, here, b, "ada")
 		var live *session.Session[account]

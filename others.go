@@ -18,8 +18,8 @@ import (
 // twice.
 //
 // Errors: [ErrNoOwner]; [ErrUnrepeatable]; [ErrTooLarge]; [ErrReservedKey]; the store's;
-// [errors.ErrUnsupported] as in List. If some sessions cannot be decoded, the error comes
-// after all others are changed. After an error some sessions may have been changed; another
+// [errors.ErrUnsupported] as in List. If some sessions cannot be decoded, or are sealed
+// ([ErrSealed]), the error comes after all others are changed. After an error some sessions may have been changed; another
 // call changes the others.
 func (m *Manager[T]) UpdateOwner(ctx context.Context, owner string, fn func(data *T), keep ...*Session[T]) (changed int, err error) {
 	return m.records.UpdateOwner(ctx, owner, m.codec.Change(fn), held(keep))
@@ -30,6 +30,20 @@ func (m *Manager[T]) UpdateOwner(ctx context.Context, owner string, fn func(data
 // have changed. If the owner has no such session, it returns false and no error.
 func (m *Manager[T]) UpdateSession(ctx context.Context, owner, digest string, fn func(data *T)) (changed bool, err error) {
 	return m.records.UpdateOne(ctx, owner, digest, m.codec.Change(fn))
+}
+
+// UpdateDevices applies fn to the device of each session of an owner on every node, and
+// returns how many it changed: to name a device in a list, which [Info.Digest] finds, or to
+// erase what is kept. It is not a use of the sessions. While Config.Devices keeps it, the next
+// use of a session notes the address and the User-Agent again.
+//
+//	erase := func(_ string, d *session.Device) { *d = session.Device{} }
+//
+// fn may be called several times for a session. Names are cut as in [Session.SetDeviceName].
+// Errors: [ErrNoOwner]; the others of [Manager.UpdateOwner].
+func (m *Manager[T]) UpdateDevices(ctx context.Context, owner string, fn func(digest string, d *Device)) (changed int, err error) {
+	change := func(key string, d *document.Device) { fn(m.ids.Digest(key), (*Device)(d)) }
+	return m.records.UpdateOwner(ctx, owner, m.codec.ChangeDevices(m.devices.Cleaned(change)), nil)
 }
 
 // held returns the sessions that [Manager.UpdateOwner] and [Manager.RevokeOwner] keep.

@@ -22,20 +22,32 @@ type Info[T any] struct {
 	// [Manager.RevokeSession].
 	Digest string
 
-	// Data is a copy of the session's data; the zero value if Undecodable is true.
+	// Data is a copy of the session's data; the zero value if Undecodable or Sealed is true.
 	Data T
 
 	// Undecodable reports that the stored data do not fit T. The client gets a new session
 	// at its next visit.
 	Undecodable bool
 
+	// Sealed reports that the data are stored sealed, so that only a request with the
+	// session's cookie can read them; see Config.Seal. All other fields are as usual.
+	Sealed bool
+
 	Created  time.Time // zero if not stored; see [Session.Created]
 	LastUsed time.Time // as precise as Config.StoreLimits.TouchInterval; zero if unknown
+	Device   Device    // as far as Config.Devices keeps it
 	Expires  time.Time // if it is not used again; zero: never
+
+	AuthenticatedAt time.Time // see [Session.AuthenticatedAt]
+	AuthenticatedBy []string  // see [Session.AuthenticatedBy]
 
 	key     string
 	version store.Version
+	notes   document.Notes
 }
+
+// Note is [Session.Note] of the session in the list.
+func (i Info[T]) Note(name string) string { return i.notes.Get(name) }
 
 // Format prints the owner and the digest, for every verb.
 func (i Info[T]) Format(f fmt.State, _ rune) {
@@ -89,7 +101,8 @@ func (m *Manager[T]) infos(sessions iter.Seq2[records.Listed, error]) iter.Seq2[
 func (m *Manager[T]) describe(l *records.Listed) Info[T] {
 	info := Info[T]{Owner: l.Owner, Digest: m.ids.Digest(l.Key), Expires: l.Rec.Expires, key: l.Key, version: l.Rec.Version}
 	at := typed[T](l.Found)
-	if at.doc == nil || m.codec.Copy(at.doc, &info.Data) != nil {
+	info.Sealed = at.doc != nil && at.doc.Locked() != nil
+	if at.doc == nil || info.Sealed && !m.codec.Seal.OpensData() || !info.Sealed && m.codec.Copy(at.doc, &info.Data) != nil {
 		info.Undecodable = true
 		return info
 	}
@@ -97,9 +110,10 @@ func (m *Manager[T]) describe(l *records.Listed) Info[T] {
 	s.m = m
 	s.useCookie(&m.cookie)
 	s.adopt(at)
-	if at.doc.Meta.Created != 0 {
+	if info.notes = at.doc.Meta.Notes; at.doc.Meta.Created != 0 {
 		info.Created = s.created.Time()
 	}
-	info.LastUsed, info.Expires = s.lastUsed().Time(), s.expires.Time()
+	info.LastUsed, info.Expires, info.Device = s.lastUsed().Time(), s.expires.Time(), s.Device()
+	info.AuthenticatedAt, info.AuthenticatedBy = s.AuthenticatedAt(), s.AuthenticatedBy()
 	return info
 }

@@ -43,7 +43,7 @@ func (s *Session[T]) replayAtEnd(ctx context.Context) (*T, []byte, error) {
 		return value, body, err
 	}
 	s.m.changedOutside(ctx, err, s.owner, s.key)
-	s.forget()
+	s.recorded.Forget()
 	return s.replay()
 }
 
@@ -52,8 +52,9 @@ func (s *Session[T]) update(fn func(*T)) {
 	s.recorded.Update(s.replayBase(), fn)
 }
 
-// forget drops the view and the recorded functions.
-func (s *Session[T]) forget() { s.recorded.Forget() }
+// forget drops the view, the recorded functions, those of UpdateNote too, and the device's new
+// name.
+func (s *Session[T]) forget() { s.recorded.Forget(); s.named, s.noted = nil, nil }
 
 // changing records the caller that changes the session. Handlers of HandlerFunc do not need
 // this, because a panic passes through HandlerFunc.

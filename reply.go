@@ -10,6 +10,7 @@ import (
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/jar"
 	"github.com/nestsession/session/internal/lifetime"
+	"github.com/nestsession/session/internal/token"
 )
 
 // came reports whether the request's cookie has the session's current id.
@@ -80,13 +81,20 @@ func (s *Session[T]) due(at document.Instant) bool {
 	return lifetime.Due(at, s.deadline, s.m.touchEvery, s.idle(), cookie)
 }
 
-// sendCookie adds the session's cookie to the header.
+// sendCookie adds the session's cookie to the header, or its token.
 func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 	if h == nil {
 		return nil
 	}
 	if s.settings.Secure == SecureAlways && !s.secure {
-		s.m.cookieNotSent(ctx, ReasonInsecure, s.key)
+		s.m.insecure(ctx, EventCookieNotSent, s.key)
+		return nil
+	}
+	if s.source == token.Header {
+		if !s.m.header.Write(h, s.m.signer, s.id) && !s.cookieSent && !s.came() {
+			s.m.emit(ctx, Event{Kind: EventCookieNotSent, Owner: s.owner, Reason: ReasonNoToken}, s.key)
+		}
+		s.cookieSent = true
 		return nil
 	}
 	expires := s.cookieExpiry(s.now)
@@ -113,6 +121,9 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 	s.clearFormer(h)
 	jar.Add(h, string(line))
 	s.cookieSent = true
+	if s.tellGuard && s.m.guard != nil {
+		s.m.guard.LoggedIn(h, s.owner, s.authenticated.Time())
+	}
 	if !s.m.policy.saveIsUse() {
 		s.expires = s.expiry(s.now)
 	}
@@ -122,7 +133,7 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 // expireCookie expires the request's cookie in the browser, if it is this request that
 // ended the session. Otherwise the browser may have a newer cookie.
 func (s *Session[T]) expireCookie(h http.Header) {
-	if h == nil || s.sent == nil || !s.ended || s.m.keepDeadCookie {
+	if h == nil || s.source == token.Header || s.sent == nil || !s.ended || s.m.keepDeadCookie {
 		return
 	}
 	s.clearCopies(h)

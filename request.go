@@ -2,11 +2,13 @@ package session
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/frames"
 	"github.com/nestsession/session/internal/jar"
 	"github.com/nestsession/session/internal/replay"
+	"github.com/nestsession/session/internal/token"
 	"github.com/nestsession/session/store"
 )
 
@@ -49,6 +51,7 @@ type identity struct {
 	created       document.Instant
 	used          document.Instant
 	authenticated document.Instant // by Login
+	methods       string           // of that, with spaces between them
 }
 
 // base is the stored version that the request works on.
@@ -67,13 +70,15 @@ type base[T any] struct {
 type changes[T any] struct {
 	recorded replay.Changes[T] // by Update
 
-	ownerBefore     string // SetOwner
-	touched         bool
-	settingsChanged bool
-	regenerated     bool
-	loggedIn        bool   // by Login, and not stored since
-	follows         string // the record of the login that has superseded the session, which gets the changes
-	superseded      bool   // another request has made this request's id invalid
+	ownerBefore              string // SetOwner
+	touched, settingsChanged bool
+	named                    *string             // SetDeviceName
+	noted                    document.NoteChange // by UpdateNote
+	regenerated              bool
+	loggedIn                 bool            // by Login, and not stored since
+	follows                  string          // the record of the login that has superseded the session, which gets the changes
+	followsWith              document.Opener // opens that record
+	superseded               bool            // another request has made this request's id invalid
 
 	traced atomic.Bool // the callers that make changes are recorded
 	trace  frames.Trace
@@ -86,7 +91,10 @@ type reply struct {
 	lifetime  document.Lifetime
 	ownCookie bool // settings and lifetime are the session's own
 
+	source token.Source // of the id, and where a new one goes
+
 	headerSent, cookieSent bool
+	tellGuard              bool         // of a login by this request, before the headers are sent
 	repair                 bool         // the client may not have got the cookie of a renewal
 	resend                 bool         // the client has several cookies of the name
 	copies                 jar.Clearing // what becomes of several cookies of one name
@@ -99,6 +107,7 @@ type progress struct {
 	keepExpiry bool             // the write at hand does not count as use
 	renewing   bool             // the write at hand is a renewal's
 	taking     bool             // the write at hand is Take's, which reads what it changes
+	late       bool             // a later visit than this one, which is of now, has saved before
 	enough     func() bool      // whether what another request has saved makes a swap needless
 
 	written, deferred bool // by Commit: the store was updated; more updates follow at the end
@@ -107,6 +116,7 @@ type progress struct {
 
 	was                state          // before Discard
 	ended              bool           // by this request
+	lapses             time.Time      // when its contexts end, by the guard
 	pendingDelete      *pendingDelete // what Regenerate could not end
 	failed             bool           // the handler panicked, and what it had changed was dropped
 	over, overReported bool           // the request is over, and a change after it was reported

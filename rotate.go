@@ -2,6 +2,8 @@ package session
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/nestsession/session/internal/document"
@@ -18,6 +20,11 @@ import (
 // data of an anonymous visitor (a cart), and the data of the same owner. If it belonged to
 // another owner, its data are dropped, and only this request's changes are kept.
 //
+// methods say how the user has proved who it is, in words of the application's choice:
+// "password", "totp", or a level such as "aal2". [Session.AuthenticatedBy] returns them.
+// They replace those of an earlier login. Package stepup demands a recent login, or a
+// method, for a route; the user then logs in again, in the same session.
+//
 // From then on the old id cannot read the session, so an id that an attacker planted before
 // the login is useless (session fixation, CVE-2022-25896; ASVS 7.2.4). A request that began
 // under the old id before the login, as the same visitor, does not see the new session, but
@@ -30,35 +37,40 @@ import (
 // To give the same user's session a new id from time to time, use [Session.Renew]. To begin
 // without any earlier data, use [Session.Regenerate].
 //
-// Errors: [ErrNoOwner]; [ErrHeaderSent]; [ErrInsecure]; [ErrRevoked] after Discard; the
-// errors of [Session.Save]. After an error the session is as it was.
-func (s *Session[T]) Login(ctx context.Context, owner string) error {
+// With Config.MaxPerOwner, Login stores the session at once and keeps that limit.
+//
+// Errors: [ErrNoOwner]; [ErrHeaderSent]; [ErrInsecure]; [ErrRevoked] after Discard;
+// [ErrTooManySessions] with Config.MaxPerOwner; one for an owner that is not UTF-8, and for a
+// method that is not a word; the errors of [Session.Save]. After an error the session is as it
+// was.
+func (s *Session[T]) Login(ctx context.Context, owner string, methods ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.m.forCaller(ctx)
 	defer d.End()
 	s.catchUp()
-	err := s.login(d, owner)
-	if err != nil {
+	err := s.login(d, owner, methods)
+	if errors.Is(err, ErrTooManySessions) {
+		s.m.emit(d, Event{Kind: EventLoginRefused, Owner: owner, Reason: ReasonLimit}, s.key)
+	} else if err != nil {
 		s.reportSave(d, err)
 	}
 	return err
 }
 
-func (s *Session[T]) login(ctx context.Context, owner string) error {
-	switch {
-	case owner == "":
-		return ErrNoOwner
-	case records.CheckOwner(owner) != nil:
-		return records.CheckOwner(owner)
+func (s *Session[T]) login(ctx context.Context, owner string, methods []string) error {
+	limited := s.m.records.Limit.Sessions > 0
+	switch err := records.CheckLogin(owner, methods); {
+	case err != nil:
+		return err
 	case s.headerSent:
 		return ErrHeaderSent
 	case s.state == stateDiscarded:
 		return ErrRevoked
 	case s.settings.Secure == SecureAlways && !s.secure:
 		return ErrInsecure
-	case s.state == stateStored && s.follows == "":
-		return s.move(ctx, owner)
+	case s.state == stateStored && (s.follows == "" || limited):
+		return s.move(ctx, owner, strings.Join(methods, " "))
 	}
 	switch s.state {
 	case stateNew:
@@ -73,24 +85,27 @@ func (s *Session[T]) login(ctx context.Context, owner string) error {
 			return err
 		}
 	}
+	if limited {
+		return s.move(ctx, owner, strings.Join(methods, " ")) // what is not stored cannot be counted
+	}
 	s.id, s.key, s.alias, s.follows, s.superseded = "", "", "", "", false
 	if s.changing(); !s.ownerMoved {
 		s.ownerBefore = s.owner
 	}
 	now := s.m.present()
-	s.owner, s.ownerMoved, s.created, s.authenticated = owner, true, now, now
+	s.owner, s.ownerMoved, s.created, s.authenticated, s.methods = owner, true, now, now, strings.Join(methods, " ")
 	s.expires = s.expiry(now)
-	s.loggedIn = true // it is stored with what is put in
+	s.loggedIn, s.tellGuard = true, true // it is stored with what is put in
 	return nil
 }
 
-// move stores the session under a new id. login is the owner of the new session; "" stands
-// for Renew.
-func (s *Session[T]) move(ctx context.Context, login string) error {
+// move stores the session under a new id. login is the owner of the new session, and
+// methods are how it logged in; "" stands for Renew.
+func (s *Session[T]) move(ctx context.Context, login, methods string) error {
 	if s.settings.Secure == SecureAlways && !s.secure {
 		return ErrInsecure
 	}
-	mv := records.Move{Owner: login, Login: login != "", Carry: login != ""}
+	mv := records.Move{Owner: login, Methods: methods, Login: login != "", Carry: login != "", Alone: s.state == stateNew || s.follows != ""}
 	if err := s.newID(&mv); err != nil {
 		return err
 	}
@@ -107,6 +122,9 @@ func (s *Session[T]) move(ctx context.Context, login string) error {
 		}
 		if err := s.m.records.Retries(ctx, &mv, try, err); err != nil {
 			return restore(err)
+		}
+		if mv.Alone {
+			continue
 		}
 		switch err := s.reloadIfMoved(ctx); {
 		case err == nil:
@@ -125,7 +143,7 @@ func (s *Session[T]) move(ctx context.Context, login string) error {
 		default:
 			// Another request has logged out or in. This one still logs in. It keeps the
 			// visitor's data if the other login has kept them.
-			if records.CarriesOn(err) == "" {
+			if records.CarriesOn(err) == nil {
 				s.dropData()
 			}
 			mv.Alone = true
@@ -148,19 +166,27 @@ func (s *Session[T]) moveOnce(ctx context.Context, mv *records.Move) error {
 			return err
 		}
 	}
-	s.now, s.keepExpiry, s.renewing = s.m.present(), false, !mv.Login
+	s.now, s.late, s.keepExpiry, s.renewing = s.m.present(), false, false, !mv.Login
 	if mv.Login {
 		if s.storedOwner != "" && s.storedOwner != mv.Owner {
 			mv.Carry = false
 			s.dropData()
 		}
-		s.owner, s.created, s.authenticated = mv.Owner, s.now, s.now
+		mv.OldKey = s.key
+		at, err := s.m.records.LoginTime(ctx, mv, s.now)
+		if err != nil {
+			return err
+		}
+		s.owner, s.ownerMoved, s.created, s.authenticated, s.methods = mv.Owner, false, s.now, at, mv.Methods
 	}
 	value, body, err := s.replay()
 	if err != nil {
 		return err
 	}
-	doc, rec, err := s.compose(mv.Key, value, body)
+	doc, rec, err := s.compose(mv.Key, mv.ID, value, body)
+	if err == nil {
+		mv.Sealed, err = s.m.codec.Pass(s.doc, doc)
+	}
 	if err != nil {
 		return err
 	}
@@ -178,14 +204,20 @@ func (s *Session[T]) moveOnce(ctx context.Context, mv *records.Move) error {
 // moved updates s after the move was stored.
 func (s *Session[T]) moved(ctx context.Context, mv *records.Move, doc *document.Document[T], expires time.Time) {
 	old := s.key
+	if s.state == stateNew {
+		s.m.emit(ctx, Event{Kind: EventCreated, Owner: s.owner}, mv.Key)
+	}
 	s.keep(doc, mv.Version, expires)
 	s.m.dropCached(old)
 	s.setID(mv.ID)
-	e := Event{Kind: EventRenewed, Owner: s.owner, Former: s.m.ids.Digest(old)}
+	e := Event{Kind: EventRenewed, Owner: s.owner}
+	if old != "" {
+		e.Former = s.m.ids.Digest(old)
+	}
 	if !mv.Login {
 		s.m.records.Hub.Move(old, s.key)
 	} else {
-		e.Kind, s.superseded = EventLoggedIn, false
+		e.Kind, s.superseded, s.follows, s.tellGuard = EventLoggedIn, false, "", true
 		s.m.records.Hub.End(old, ErrLoggedIn)
 		if !mv.Carry && !mv.Alone {
 			s.m.emit(ctx, Event{Kind: EventRegenerated, Reason: ReasonSuperseded}, old)
@@ -234,7 +266,7 @@ func (s *Session[T]) Renew(ctx context.Context) error {
 	if s.alias != "" {
 		return nil // found through an old id: renewed a moment ago
 	}
-	err := s.move(ctx, "")
+	err := s.move(ctx, "", "")
 	if err != nil {
 		s.reportSave(ctx, err)
 	}

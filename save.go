@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nestsession/session/internal/deadline"
+	"github.com/nestsession/session/internal/devices"
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/records"
 	"github.com/nestsession/session/store"
@@ -36,7 +37,7 @@ func (s *Session[T]) Save(ctx context.Context) error {
 }
 
 func (s *Session[T]) save(ctx context.Context) error {
-	s.now, s.keepExpiry = s.m.present(), !s.m.policy.saveIsUse()
+	s.now, s.late, s.keepExpiry = s.m.present(), false, !s.m.policy.saveIsUse()
 	switch s.state {
 	case stateNew:
 		if s.superseded {
@@ -78,16 +79,25 @@ func (s *Session[T]) reportSave(ctx context.Context, err error) {
 }
 
 // compose makes the session's next document, to be stored under key, and the record for it.
-func (s *Session[T]) compose(key string, value *T, body []byte) (*document.Document[T], store.Record, error) {
-	info := document.Meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie, Authenticated: s.authenticated}
-	if s.m.records.Absolute > 0 || s.owner != "" {
+// id is the one that belongs to key, "" if this request does not know it.
+func (s *Session[T]) compose(key, id string, value *T, body []byte) (*document.Document[T], store.Record, error) {
+	info := document.Meta{Owner: s.owner, OwnCookie: s.ownCookie && !s.m.keepCookie, Authenticated: s.authenticated, Methods: s.methods, Notes: s.noted.On(s.doc.Meta.Notes, s.version != 0 && (key == s.key || s.renewing))}
+	info.Device = s.m.devices.Next(s.doc.Meta.Device, s.visit())
+	if s.m.records.Absolute > 0 || s.owner != "" || info.Device != nil {
 		info.Created, info.Used = s.created, s.now
+	}
+	as := s.doc.Opener(id)
+	if s.state == stateNew || key != s.key && !s.renewing {
+		as = as.WithNewKey() // what opened the session before does not open this one
 	}
 	if info.Unseen, info.Seen = s.sight(); key != s.key {
 		info.Unseen, info.Seen = s.renewing && s.m.records.Grace > 0, 0
 	}
 	if err := records.CheckOwner(s.owner); err != nil {
 		return nil, store.Record{}, err
+	}
+	if s.ownerMoved && s.owner != "" && s.m.records.Limit.Sessions > 0 {
+		return nil, store.Record{}, errOwnerWithoutLogin
 	}
 	if s.ownCookie && s.lifetime.Set && s.lifetime.MS <= 0 && s.m.policy.refusesEndedLifetimes() {
 		return nil, store.Record{}, errors.New("session: the lifetime given to SetMaxAge or SetCookie has already ended; give a positive one, or call Destroy to end the session")
@@ -100,14 +110,19 @@ func (s *Session[T]) compose(key string, value *T, body []byte) (*document.Docum
 		}
 	}
 	var space [256]byte
-	doc, err := s.m.codec.Compose(s.doc, key, value, body, appendCookie(space[:0], s.settings, s.lifetime, ends), s.settings, s.lifetime, info)
+	doc, err := s.m.codec.Compose(s.doc, key, value, body, appendCookie(space[:0], s.settings, s.lifetime, ends), s.settings, s.lifetime, info, as)
 	if err != nil {
 		return nil, store.Record{}, err
 	}
-	if err := s.m.records.Fits(doc.Data); err != nil {
+	if err := s.m.records.Fits(doc.Data, info.Device); err != nil {
 		return nil, store.Record{}, err
 	}
 	return doc, store.Record{ID: key, Owner: s.owner, Data: doc.Data, Expires: expires.Time(), Version: s.version}, nil
+}
+
+// visit describes this request to [devices.Observer].
+func (s *Session[T]) visit() devices.Visit {
+	return devices.Visit{Request: s.r, Owner: s.owner, StoredOwner: s.storedOwner, Late: s.late, Name: s.named}
 }
 
 // sight returns what the document records about whether a client has come with the id that
@@ -155,7 +170,7 @@ func (s *Session[T]) create(ctx context.Context, value *T, body []byte) error {
 		if err := s.needID(); err != nil {
 			return err
 		}
-		doc, rec, err := s.compose(s.key, value, body)
+		doc, rec, err := s.compose(s.key, s.id, value, body)
 		if err != nil {
 			return err
 		}
@@ -182,32 +197,33 @@ func (s *Session[T]) create(ctx context.Context, value *T, body []byte) error {
 // first replay.
 func (s *Session[T]) swap(ctx context.Context, value *T, body []byte) error {
 	for try := 0; ; try++ {
-		doc, rec, err := s.compose(s.key, value, body)
-		if err != nil {
-			return err
+		doc, rec, err := s.compose(s.key, s.id, value, body)
+		var version store.Version
+		if err == nil {
+			version, err = s.m.records.Swap(ctx, rec, try)
 		}
-		version, err := s.m.records.Swap(ctx, rec, try)
 		switch err {
 		case nil:
 			s.keep(doc, version, rec.Expires)
 			return nil
 		case ErrRevoked:
 			return s.revoked(ctx)
-		case records.ErrAgain:
+		case records.ErrAgain, document.ErrMoved:
 		default:
 			return err
 		}
 		err = s.reload(ctx)
-		if successor := records.CarriesOn(err); successor != "" {
+		if next := records.CarriesOn(err); next != nil {
 			if s.taking {
 				return s.revoked(ctx)
 			}
-			return s.follow(ctx, successor)
+			return s.follow(ctx, next.Successor, next.With)
 		}
 		if err != nil {
 			return err
 		}
 		s.m.emit(ctx, Event{Kind: EventConflict, Owner: s.owner}, s.key)
+		s.late, s.now = s.late || s.used > s.now, max(s.now, s.used)
 		if value, body, err = s.replay(); err != nil {
 			return err
 		}
@@ -265,29 +281,29 @@ func (s *Session[T]) differs(body []byte, since *document.Document[T]) (bool, er
 
 // saveFollower saves the changes since the session was found to be superseded.
 func (s *Session[T]) saveFollower(ctx context.Context) error {
-	if !s.recorded.Any() {
+	if !s.recorded.Any() && s.noted == nil {
 		return nil
 	}
-	return s.follow(ctx, s.follows)
+	return s.follow(ctx, s.follows, s.followsWith)
 }
 
 // follow applies this request's changes to the session with which a login has replaced this
 // one. For example, a cart that the visitor was filling still belongs to the user after the
 // login. The request does not see that session, because others may know the id with which
 // the request came.
-func (s *Session[T]) follow(ctx context.Context, key string) error {
-	if s.ownerMoved || s.settingsChanged {
+func (s *Session[T]) follow(ctx context.Context, key string, with document.Opener) error {
+	if s.settingsChanged || s.relabeled() {
 		s.m.emit(ctx, Event{Kind: EventDropped, Owner: s.owner, Reason: ReasonSuperseded}, s.key)
-		s.ownerMoved, s.settingsChanged = false, false
+		s.ownerMoved, s.settingsChanged, s.named, s.noted = false, false, nil, nil
 	}
-	found, key, err := s.m.records.LoadCarried(ctx, key)
-	if records.IsOver(err) {
+	found, key, with, err := s.m.records.LoadCarried(ctx, key, with)
+	if records.IsOver(err) || errors.Is(err, ErrSealed) {
 		return s.revoked(ctx)
 	}
 	if err != nil {
 		return records.Failed("loading", err)
 	}
-	t := &Session[T]{m: s.m, r: s.r}
+	t := &Session[T]{m: s.m} // without s.r, which is no visit of that session's client
 	t.secure, t.now = s.secure, s.m.present()
 	t.recorded.Copy(&s.recorded, &s.mu)
 	t.useCookie(s.m.settings(s.r))
@@ -303,7 +319,7 @@ func (s *Session[T]) follow(ctx context.Context, key string) error {
 		s.finish()
 	}
 	if err == nil {
-		s.follows, s.touched = key, false
+		s.follows, s.followsWith, s.touched = key, with, false
 		s.recorded.ForgetUpdates()
 	}
 	return err

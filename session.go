@@ -1,15 +1,19 @@
 package session
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/nestsession/session/internal/deadline"
+	"github.com/nestsession/session/internal/devices"
 	"github.com/nestsession/session/internal/frames"
 	"github.com/nestsession/session/internal/lifetime"
+	"github.com/nestsession/session/internal/token"
 	"github.com/nestsession/session/internal/verified"
 )
 
@@ -74,7 +78,50 @@ func (s *Session[T]) needID() error {
 	return err
 }
 
-func (s *Session[T]) setID(id string) { s.id, s.key, s.alias = id, s.m.ids.Key(id), "" }
+func (s *Session[T]) setID(id string) {
+	s.id, s.key, s.alias, s.cookieSent = id, s.m.ids.Key(id), "", false
+}
+
+// Token returns the token that the client sends in Config.Header, for a response that gives
+// it out. After [Session.Login], [Session.Renew] and [Session.Regenerate] it is a new one.
+// Token saves a session that is not in the store yet, as [Session.Save] does. Anyone who has
+// the token can act as the user: keep it out of logs.
+//
+// If the request came with neither the header nor the cookie, its response sets no cookie:
+// the client sends the token from now on.
+//
+// Errors: [ErrNoToken] if Config.Header is not set, or if the request came with an old id
+// and the client has used the new one already; [ErrInsecure] over plain HTTP with
+// SecureAlways; [ErrRevoked] if the session has ended; the errors of [Session.Save].
+func (s *Session[T]) Token(ctx context.Context) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.m.forCaller(ctx)
+	defer d.End()
+	s.catchUp()
+	switch {
+	case s.m.header == nil:
+		return "", ErrNoToken
+	case s.settings.Secure == SecureAlways && !s.secure:
+		return "", ErrInsecure
+	case s.state > stateStored, s.follows != "":
+		return "", ErrRevoked
+	case s.state == stateNew:
+		if err := s.save(d); err != nil {
+			s.reportSave(d, err)
+			return "", err
+		}
+		s.saved = s.doc
+	}
+	text := s.m.header.Text(s.m.signer, s.id)
+	if text == "" || s.alias != "" && !s.repair {
+		return "", ErrNoToken
+	}
+	if s.source != token.Cookie {
+		s.source, s.cookieSent = token.Header, true
+	}
+	return text, nil
+}
 
 // IsNew reports whether the session is not in the store yet: the client came without a
 // session, or the session was regenerated and has not been saved since.
@@ -147,7 +194,8 @@ func (s *Session[T]) Owner() string {
 
 // SetOwner sets the session's owner: a name that the application chooses for the user, such
 // as "user:42". Manager.List and RevokeOwner find the session by it. "" removes the owner.
-// It is saved with the data.
+// It is saved with the data. With Config.MaxPerOwner, the save of another owner than "" fails:
+// call [Session.Login].
 func (s *Session[T]) SetOwner(owner string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,6 +208,32 @@ func (s *Session[T]) SetOwner(owner string) {
 	}
 }
 
+// Note returns what an extension keeps under a name beside the session's data; "" if there
+// is nothing, or if the session has ended. It includes this request's UpdateNote.
+func (s *Session[T]) Note(name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state > stateStored {
+		return ""
+	}
+	return s.noted.On(s.doc.Meta.Notes, true).Get(name)
+}
+
+// UpdateNote replaces the note with that name by what fn returns; "" removes it. A note is
+// for an extension, such as package devicebound, and not part of the data. It is stored with
+// the session, sealed as the owner is, and replayed as [Session.Update] is: fn may be called
+// several times, and it must not call a method of the session. Renew keeps the notes; Login
+// and Regenerate drop them. If the session ends before the change is stored, or if a login
+// supersedes it, the change is dropped, and Note then does not return it.
+func (s *Session[T]) UpdateNote(name string, fn func(old string) string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state <= stateStored {
+		s.changing()
+		s.noted = s.noted.Then(name, fn)
+	}
+}
+
 // AuthenticatedAt returns the time of the user's last [Session.Login]; the zero time if
 // Login was never called for this session.
 func (s *Session[T]) AuthenticatedAt() time.Time {
@@ -168,9 +242,38 @@ func (s *Session[T]) AuthenticatedAt() time.Time {
 	return s.authenticated.Time()
 }
 
+// Device returns what the session knows of its device: what was stored last, with the name
+// that this request has set. It is the zero value if nothing is kept.
+func (s *Session[T]) Device() Device {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Device(devices.Named(s.doc.Meta.Device, s.named))
+}
+
+// SetDeviceName gives the session's device a name that its user recognizes, such as "work
+// laptop". Characters that cannot be seen are left out, and what follows the 64th is cut off.
+// "" removes the name. It is saved with the data. Renew and Login keep it, except for another
+// owner.
+func (s *Session[T]) SetDeviceName(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if name = devices.Name(name); s.state <= stateStored && name != devices.Named(s.doc.Meta.Device, s.named).Name {
+		s.changing()
+		s.named = &name
+	}
+}
+
+// AuthenticatedBy returns the methods that the last [Session.Login] was given, in their
+// order; empty if it was given none.
+func (s *Session[T]) AuthenticatedBy() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Fields(s.methods)
+}
+
 // Created returns the time at which the session began; Renew does not change it. It is the
-// zero time if the session has no owner and Config.AbsoluteTimeout is off, since then the
-// time is not stored.
+// zero time if the session has no owner, Config.AbsoluteTimeout is off, and nothing of the
+// device is kept, since then the time is not stored.
 func (s *Session[T]) Created() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -86,9 +86,19 @@ func (c *Config) validate() error {
 }
 
 func (c *Config) validateRest() (errs []error) {
+	errs = append(errs, c.MaxPerOwner.limit.Check(c.Store))
 	if c.MaxBytes < 0 {
 		errs = append(errs, check.Refuse("MaxBytes", "%d would refuse every session; write a positive number of bytes, or 0 for %d", c.MaxBytes, DefaultMaxBytes))
 	}
+	if c.Seal > SealOnly {
+		errs = append(errs, check.Refuse("Seal", "%d is not one of SealOff, SealReads, SealWrites and SealOnly", c.Seal))
+	}
+	if c.Seal != SealOff && (c.Express.Rules || c.Express.InsecurePlainIDs || len(c.Express.ReservedKeys) > 0) {
+		errs = append(errs, check.Refuse("Seal", "does not work with Express.Rules, Express.InsecurePlainIDs and Express.ReservedKeys, because express-session "+
+			"cannot read sealed data, and plain ids are the keys to them; leave Seal at SealOff"))
+	}
+	_, err := c.header()
+	errs = append(errs, err) // nil counts for nothing
 	var now *jar.Cookie
 	if c.CookieFunc == nil && c.Cookie.Path != NoPath {
 		k := c.Cookie.named(cmp.Or(c.Name, c.defaultName()))

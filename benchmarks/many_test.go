@@ -164,16 +164,17 @@ func id(u *User) int {
 }
 
 func nestCrowd(tb testing.TB) *crowd {
-	return nestCrowdIn(tb, memstore.Config{MaxSessions: memstore.NoLimit, MaxBytes: memstore.NoLimit})
+	return nestCrowdIn(tb, memstore.Config{MaxSessions: memstore.NoLimit, MaxBytes: memstore.NoLimit}, session.SealOff)
 }
 
-func nestCrowdIn(tb testing.TB, cfg memstore.Config) *crowd {
+func nestCrowdIn(tb testing.TB, cfg memstore.Config, seal session.Seal) *crowd {
 	store := memstore.New(cfg)
 	tb.Cleanup(func() { _ = store.Close() })
 	m, err := session.New[Account](session.Config{
 		Secrets: []string{secret},
 		Store:   store,
 		Cookie:  session.Cookie{MaxAge: 7 * 24 * time.Hour, Secure: session.SecureAuto},
+		Seal:    seal,
 	})
 	if err != nil {
 		tb.Fatal(err)

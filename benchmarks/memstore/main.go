@@ -58,6 +58,7 @@ var measurements = []struct {
 	{"revoke", revoke},
 	{"mixed", mixed},
 	{"snapshot", snapshot},
+	{"journal", journal},
 }
 
 func main() {
@@ -472,4 +473,36 @@ func snapshot() {
 	must(err)
 	fmt.Printf("Open that restores %d: %v, processor %v\n", s.Stats().Sessions, time.Since(begin), processor()-used)
 	must(s.Close())
+}
+
+// journal is what the file of the changes costs a create, and a start after the process was killed.
+func journal() {
+	const n = 100_000 // fewer than those that have a snapshot written
+	folder, err := os.MkdirTemp("", "memstore")
+	must(err)
+	defer os.RemoveAll(folder)
+	c := memstore.Config{MaxSessions: 100_000_000, MaxBytes: memstore.NoLimit}
+	live, killed := filepath.Join(folder, "live"), filepath.Join(folder, "killed")
+	must(os.Mkdir(live, 0o700))
+	for _, file := range []string{"", filepath.Join(live, "sessions")} {
+		s := memstore.New(c)
+		if file != "" {
+			s, err = memstore.Open(file, c)
+			must(err)
+		}
+		_, cpu := in(s, 0, n, login)
+		if file == "" {
+			fmt.Printf("creates without a file: %v of the processor each\n", cpu/n)
+			s.Close()
+			continue
+		}
+		fmt.Printf("creates with a journal: %v of the processor each\n", cpu/n)
+		must(os.CopyFS(killed, os.DirFS(live)))
+		must(s.Close())
+		begin, used := time.Now(), processor()
+		s, err = memstore.Open(filepath.Join(killed, "sessions"), c)
+		must(err)
+		fmt.Printf("Open that replays %d changes: %v, processor %v\n", s.Stats().Sessions, time.Since(begin), processor()-used)
+		must(s.Close())
+	}
 }

@@ -32,7 +32,8 @@ type settings struct {
 	File   string `json:"file,omitempty"`
 	Secret string `json:"secret"`
 
-	Connections int `json:"connections"` // of a pool
+	Connections int  `json:"connections"` // of a pool
+	Rolling     bool `json:"rolling"`     // of @fastify/session: each visit extends the session
 
 	server int // the database's process, 0 for none
 }
@@ -71,6 +72,9 @@ func serveChild(text string) error {
 	mux.Handle("GET /login", login)
 	mux.Handle("GET /read", read)
 	mux.Handle("GET /write", write)
+	mux.Handle("GET /visits", m.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, s *session.Session[Account]) {
+		fmt.Fprint(w, s.Data().Visits)
+	}))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err

@@ -44,26 +44,38 @@ var layouts = []struct {
 	}},
 }
 
-// TestExpress compares this library with express-session, each a process that serves
-// HTTP, on one table in turns; with -slice it prints the table.
+// TestExpress compares this library with express-session and @fastify/session, each a process
+// that serves HTTP, on one table in turns; with -slice it prints the table.
 func TestExpress(t *testing.T) {
 	for _, l := range layouts {
 		t.Run(l.kind, func(t *testing.T) {
 			s := l.open(t)
 			s.Kind, s.Secret, s.Connections = l.kind, "a secret of thirty-two bytes, ok", connections
-			text, err := json.Marshal(s)
-			if err != nil {
-				t.Fatal(err)
+			node := func(name, file string, s settings) contender {
+				c := exec.Command("node", filepath.Join("node", file), s.text(t))
+				c.Env = append(os.Environ(), "NODE_ENV=production")
+				return startServer(t, name, c, s.server)
 			}
 			// Node makes the table, as its package has it.
-			express := exec.Command("node", filepath.Join("node", "server.js"), string(text))
-			express.Env = append(os.Environ(), "NODE_ENV=production")
-			node := startServer(t, "express-session", express, s.server)
+			express := node("express-session", "server.js", s)
 			own := exec.Command(os.Args[0])
-			own.Env = append(os.Environ(), childVariable+"="+string(text))
-			table(t, l.kind, []contender{startServer(t, "nest", own, s.server), node})
+			own.Env = append(os.Environ(), childVariable+"="+s.text(t))
+			all := []contender{startServer(t, "nest", own, s.server), express}
+			for _, s.Rolling = range []bool{true, false} {
+				all = append(all, node(fmt.Sprintf("@fastify/session, rolling: %v", s.Rolling), "fastify.js", s))
+			}
+			table(t, l.kind, all)
 		})
 	}
+}
+
+func (s settings) text(t *testing.T) string {
+	t.Helper()
+	text, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // startServer starts the process and is a contender that asks it, over connections
@@ -94,6 +106,7 @@ func startServer(t *testing.T, name string, command *exec.Cmd, database int) con
 		t.Fatalf("%s did not start (are the packages of tests/live/node installed? make setup does it): %v\n%s", name, err, trouble.String())
 	}
 	addr := strings.TrimSpace(line)
+	checkServer(t, name, addr)
 	conns := make([]*conn, maxCallers)
 	for i := range conns {
 		conns[i] = dial(t, addr)
@@ -128,6 +141,49 @@ func login(t *testing.T, addr string) string {
 		t.Fatalf("login: status %d, %d cookies: %s", r.StatusCode, len(cookies), text)
 	}
 	return cookies[0].Name + "=" + cookies[0].Value
+}
+
+// checkServer holds a server to doing what it is timed for: a session that is logged in is read,
+// each write is kept, a session is apart from others, and a changed cookie is none.
+func checkServer(t *testing.T, name, addr string) {
+	t.Helper()
+	ask := func(cookie, path string) (int, string) {
+		r, err := http.NewRequest("GET", "http://"+addr+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Cookie", cookie)
+		w, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Body.Close()
+		text, err := io.ReadAll(w.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.StatusCode, string(text)
+	}
+	want := func(cookie, path string, status int, text string) {
+		t.Helper()
+		if gotStatus, got := ask(cookie, path); gotStatus != status || got != text {
+			t.Fatalf("%s: %s was answered %d %q, want %d %q", name, path, gotStatus, got, status, text)
+		}
+	}
+	cookie, other := login(t, addr), login(t, addr)
+	want(cookie, "/read", http.StatusNoContent, "")
+	want(cookie, "/visits", http.StatusOK, "41")
+	for range 3 {
+		want(cookie, "/write", http.StatusNoContent, "")
+	}
+	want(cookie, "/visits", http.StatusOK, "44")
+	want(cookie, "/read", http.StatusNoContent, "")
+	want(other, "/visits", http.StatusOK, "41")
+	forged := []byte(cookie)
+	at := bytes.IndexByte(forged, '=') + len("=s%3A") + 3 // in the id, which is signed
+	forged[at] ^= 1
+	want(string(forged), "/read", http.StatusUnauthorized, "")
+	want("", "/read", http.StatusUnauthorized, "")
 }
 
 // conn is a connection of the load generator, which does no more than it has to: it

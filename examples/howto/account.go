@@ -10,8 +10,7 @@ type Account struct {
 	Name   string   `json:"name,omitempty"`
 	Admin  bool     `json:"admin,omitempty"`
 	Cart   []string `json:"cart,omitempty"`
-	Device string   `json:"device,omitempty"` // what the browser called itself at the login
-	Acting Acting   `json:"acting,omitzero"`  // an administrator who sees the shop as a user
+	Acting Acting   `json:"acting,omitzero"` // an administrator who sees the shop as a user
 
 	Nickname string `json:"nickname,omitempty"`
 }

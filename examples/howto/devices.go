@@ -9,6 +9,9 @@ import (
 	"github.com/nestsession/session"
 )
 
+// Kept goes into Config.Devices.
+var Kept = session.Devices{Addresses: true, UserAgents: true}
+
 // Device is one row of the page.
 type Device struct {
 	session.Info[Account]
@@ -17,7 +20,7 @@ type Device struct {
 
 var devices = template.Must(template.New("devices").Parse(`<!doctype html><title>Your devices</title>
 {{range .}}<form method="post" action="/devices/logout">
-{{.Data.Device}}, last used {{.LastUsed.Format "2 January 15:04"}}{{if .Current}}, this one{{end}}
+{{or .Device.Name .Device.UserAgent}}, last used {{.LastUsed.Format "2 January 15:04"}}{{with .Device.LastAddress}}{{if .IsValid}} from {{.}}{{end}}{{end}}{{if .Current}}, this one{{end}}
 <button name="session" value="{{.Digest}}">Log out</button></form>
 {{end}}`))
 
@@ -51,6 +54,34 @@ func (a *App) LogoutDevice(w http.ResponseWriter, r *http.Request, s *Session) {
 // LogoutOthers ends all sessions of the user's but this one.
 func (a *App) LogoutOthers(w http.ResponseWriter, r *http.Request, s *Session) {
 	if _, err := a.Sessions.RevokeOwner(r.Context(), s.Owner(), s); err != nil {
+		http.Error(w, "try again", http.StatusServiceUnavailable)
+		return
+	}
+	http.Redirect(w, r, "/devices", http.StatusSeeOther)
+}
+
+// NameDevice names one of the user's devices.
+func (a *App) NameDevice(w http.ResponseWriter, r *http.Request, s *Session) {
+	digest, name := r.FormValue("session"), r.FormValue("name")
+	n, err := a.Sessions.UpdateDevices(r.Context(), s.Owner(), func(of string, d *session.Device) {
+		if of == digest {
+			d.Name = name
+		}
+	})
+	switch {
+	case err != nil:
+		http.Error(w, "try again", http.StatusServiceUnavailable)
+	case n == 0:
+		http.Error(w, "it is not logged in any more, or has this name", http.StatusNotFound)
+	default:
+		http.Redirect(w, r, "/devices", http.StatusSeeOther)
+	}
+}
+
+// EraseDevices erases what is kept of the user's devices.
+func (a *App) EraseDevices(w http.ResponseWriter, r *http.Request, s *Session) {
+	erase := func(_ string, d *session.Device) { *d = session.Device{} }
+	if _, err := a.Sessions.UpdateDevices(r.Context(), s.Owner(), erase); err != nil {
 		http.Error(w, "try again", http.StatusServiceUnavailable)
 		return
 	}

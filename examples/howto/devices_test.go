@@ -38,6 +38,24 @@ func TestDevices(t *testing.T) {
 		t.Errorf("the laptop %q, the phone %q", l, p)
 	}
 	phone = login(t, h, nil, "ada")
+	page = phone.Visit(h, "GET", "/devices")
+	digest := digests.FindStringSubmatch(page)[1]
+	if got := phone.Visit(h, "POST", "/devices/name?name=the+%3Cphone%3E&session="+digest); got != "303" {
+		t.Errorf("naming a device: %s", got)
+	}
+	if got := grace.Visit(h, "POST", "/devices/name?name=mine&session="+digest); got != "404" {
+		t.Errorf("naming another user's: %s", got)
+	}
+	page = phone.Visit(h, "GET", "/devices")
+	if strings.Count(page, "the &lt;phone&gt;") != 1 || strings.Count(page, "from 192.0.2.0/24") != 2 {
+		t.Errorf("the named device:\n%s", page)
+	}
+	if got := phone.Visit(h, "POST", "/devices/erase"); got != "303" {
+		t.Errorf("erasing: %s", got)
+	}
+	if page = phone.Visit(h, "GET", "/devices"); strings.Contains(page, "phone") || strings.Contains(page, "192.0.2") {
+		t.Errorf("after the devices were erased:\n%s", page)
+	}
 	if got := laptop.Visit(h, "POST", "/devices/logout-others"); got != "303" {
 		t.Errorf("ending the others: %s", got)
 	}

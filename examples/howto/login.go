@@ -22,9 +22,8 @@ func (a *App) Login(w http.ResponseWriter, r *http.Request, s *Session) {
 		http.Error(w, "try again", http.StatusServiceUnavailable)
 		return
 	}
-	device := r.UserAgent() // before Update, whose function may run again
 	s.Update(func(d *Account) {
-		d.User, d.Name, d.Admin, d.Device = user.ID, user.Name, user.Admin, device
+		d.User, d.Name, d.Admin = user.ID, user.Name, user.Admin
 		d.Acting = Acting{}
 	})
 	http.Redirect(w, r, "/", http.StatusSeeOther) // the session is saved before this is sent

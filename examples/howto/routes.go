@@ -17,9 +17,13 @@ func (a *App) Routes() http.Handler {
 	mux.HandleFunc("GET /devices", a.ForUsers(a.Devices))
 	mux.HandleFunc("POST /devices/logout", a.ForUsers(a.LogoutDevice))
 	mux.HandleFunc("POST /devices/logout-others", a.ForUsers(a.LogoutOthers))
+	mux.HandleFunc("POST /devices/name", a.ForUsers(a.NameDevice))
+	mux.HandleFunc("POST /devices/erase", a.ForUsers(a.EraseDevices))
 	mux.HandleFunc("POST /nickname", a.ForUsers(a.SetNickname))
 	mux.HandleFunc("POST /act-as", a.ForUsers(a.ActAs))
 	mux.HandleFunc("POST /act-as-myself", a.ForUsers(a.ActAsMyself))
+	mux.HandleFunc("POST /api/login", a.Sessions.HandlerFunc(a.LoginByApp))
+	mux.HandleFunc("GET /api/me", a.ForApps(me))
 	return mux
 }
 

@@ -44,6 +44,7 @@ func newManager(t *testing.T, cfg session.Config) *howto.Manager {
 		cfg.Secrets = []string{"a secret for tests, 32 bytes or so"}
 	}
 	cfg.Logger = slog.New(slog.DiscardHandler)
+	cfg.Devices = howto.Kept
 	m, err := session.New[howto.Account](cfg)
 	if err != nil {
 		t.Fatal(err)

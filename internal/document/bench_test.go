@@ -35,7 +35,7 @@ func stored(tb testing.TB) (c *Codec[account], document, data []byte) {
 		tb.Fatalf("%s: %v", body, err)
 	}
 	cookie := []byte(`{"originalMaxAge":604800000,"expires":"2026-01-08T00:00:00.000Z","httpOnly":true,"path":"/","sameSite":"lax"}`)
-	d, err := codec.Compose(codec.Empty, "a key of the length that keys have, which is", &a, body, cookie, nil, Lifetime{}, Meta{Created: 1_767_225_600_000, Used: 1_767_225_600_000, Owner: "user:482113"})
+	d, err := codec.Compose(codec.Empty, "a key of the length that keys have, which is", &a, body, cookie, nil, Lifetime{}, Meta{Created: 1_767_225_600_000, Used: 1_767_225_600_000, Owner: "user:482113"}, Opener{})
 	if err != nil {
 		tb.Fatal(err)
 	}

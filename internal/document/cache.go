@@ -43,8 +43,9 @@ func (c *Codec[T]) Look(key string) Place {
 // DecodeAt reads the data of the record under key. The result comes from the cache if the data
 // are nil and the version is p's, which is how a store answers that was given p's version. It
 // also does if the text is the same: then the value is the stored one, whatever the store's
-// versions are worth.
-func (c *Codec[T]) DecodeAt(p Place, key string, data []byte, version uint64) (*Document[T], error) {
+// versions are worth. Sealed data are opened with with; if they cannot be, the document is
+// locked, and not cached.
+func (c *Codec[T]) DecodeAt(p Place, key string, data []byte, version uint64, with Opener) (*Document[T], error) {
 	if key != p.key { // a record that stands for the one that was looked for
 		return c.Read(key, data)
 	}
@@ -61,7 +62,10 @@ func (c *Codec[T]) DecodeAt(p Place, key string, data []byte, version uint64) (*
 		}
 	}
 	d, err := c.Read(key, data)
-	if err == nil {
+	if err == nil && d.seal != nil {
+		d, err = c.unlock(d, with)
+	}
+	if err == nil && d.Locked() == nil {
 		d.drops = p.drops
 		c.Keep(d, version)
 	}
@@ -95,10 +99,13 @@ func (c *Codec[T]) Cached() (documents, bytes int) { return c.cache.Count() }
 
 // size is about what a document takes in memory.
 func (c *Codec[T]) size(d *Document[T]) int {
-	n := int(unsafe.Sizeof(*d)) + len(d.entry.Key) + cap(d.Data) + len(d.Meta.Owner)
+	n := int(unsafe.Sizeof(*d)) + len(d.entry.Key) + cap(d.Data) + len(d.Meta.Owner) + d.Meta.Device.size()
 	n += c.copier.Size(reflect.ValueOf(&d.Value).Elem(), len(d.Data)) - int(unsafe.Sizeof(d.Value))
 	if coded := d.coded.Load(); coded != nil {
 		n += cap(*coded)
+	}
+	if d.seal != nil {
+		n += int(unsafe.Sizeof(*d.seal)) + cap(d.seal.text) + cap(d.seal.wrapped)
 	}
 	if len(d.Misfits) > 0 {
 		n += 4 * len(d.Data)

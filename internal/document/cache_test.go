@@ -16,7 +16,7 @@ func TestTheCacheKeepsLiveSessionsOnly(t *testing.T) {
 	c.Seal = NewSealer([]string{"a secret for tests"}, "", false, true)
 	compose := func(key string, size int, info Meta) *Document[aField] {
 		padding := fmt.Appendf(nil, `{"originalMaxAge":null,"padding":"%0*d"}`, size, 0)
-		d, err := c.Compose(c.Empty, key, &aField{1}, []byte(`{"visits":1}`), padding, string(padding), Lifetime{}, info)
+		d, err := c.Compose(c.Empty, key, &aField{1}, []byte(`{"visits":1}`), padding, string(padding), Lifetime{}, info, Opener{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +41,7 @@ func TestTheCacheKeepsLiveSessionsOnly(t *testing.T) {
 		"a session that has ended since it was loaded": func() {
 			p, text := c.Look("a"), compose("a", 20, Meta{}).Data
 			c.Forget("a")
-			if _, err := c.DecodeAt(p, "a", text, 2); err != nil {
+			if _, err := c.DecodeAt(p, "a", text, 2, Opener{}); err != nil {
 				t.Error(err)
 			}
 		},

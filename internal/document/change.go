@@ -11,7 +11,8 @@ var ErrUnrepeatable = errors.New("session: a function given to Update is not rep
 
 // Change returns a function that applies fn to the data of a document of this codec. It
 // returns the document's next text: only the members that have changed are rewritten, and
-// the cookie and the bookkeeping stay as they are. It returns nil if fn changes nothing.
+// the cookie and the bookkeeping stay as they are. It returns nil if fn changes nothing, and
+// [ErrSealed] for data that are not opened.
 //
 // The result may be called from several goroutines. fn runs in one of them at a time.
 func (c *Codec[T]) Change(fn func(data *T)) func(Stored) ([]byte, error) {
@@ -32,6 +33,9 @@ func (c *Codec[T]) Change(fn func(data *T)) func(Stored) ([]byte, error) {
 	}
 	return func(stored Stored) ([]byte, error) {
 		d := stored.(*Document[T])
+		if d.Locked() != nil {
+			return nil, ErrSealed
+		}
 		was, err := c.Encoding(d)
 		if err != nil {
 			return nil, err

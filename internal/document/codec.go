@@ -38,12 +38,12 @@ type Document[T any] struct {
 	Data  []byte
 	Value T
 
-	// The members besides cookie and meta are Data[from:to], as a save would write them.
+	// The members besides cookie and meta are text()[from:to], as a save would write them.
 	// to is 0 if they stand in another form.
 	from, to int
 
 	Misfits []Misfit               // members that do not fit, which Value therefore does not have
-	coded   atomic.Pointer[[]byte] // the encoding of Value, once it is known; inside is Data[from:to]
+	coded   atomic.Pointer[[]byte] // the encoding of Value, once it is known; inside is text()[from:to]
 
 	Cookie   any // its settings, as the parser of cookies gave them; never changed in place
 	Lifetime Lifetime
@@ -51,6 +51,8 @@ type Document[T any] struct {
 
 	version atomic.Uint64 // as the store has it; 0 if that is not known
 	drops   uint32        // of the cache, before the document was loaded or stored
+
+	seal *sealing // nil where the data are stored readable
 }
 
 // inside stands for an encoding that is, between its braces, what a document has.
@@ -194,7 +196,7 @@ func (c *Codec[T]) Encoding(d *Document[T]) ([]byte, error) {
 		return *coded, nil
 	}
 	body := make([]byte, 0, d.to-d.from+len("{}"))
-	return append(append(append(body, '{'), d.Data[d.from:d.to]...), '}'), nil
+	return append(append(append(body, '{'), d.text()[d.from:d.to]...), '}'), nil
 }
 
 // Encodes reports whether body is the encoding of the document's value.
@@ -208,7 +210,7 @@ func (c *Codec[T]) Encodes(d *Document[T], body []byte) (bool, error) {
 
 // stands reports whether body is, between its braces, what d has besides cookie and meta.
 func (d *Document[T]) stands(body []byte) bool {
-	return d.to > 0 && bytes.Equal(d.Data[d.from:d.to], body[1:len(body)-1])
+	return d.to > 0 && bytes.Equal(d.text()[d.from:d.to], body[1:len(body)-1])
 }
 
 // CopiesExactly reports whether a copy has the very form that a store gives back.

@@ -9,18 +9,27 @@ import (
 
 // Compose makes the document that follows base: value, settled, which nobody else has, and
 // its encoding body in place of base's, and whatever base had besides left as it
-// stood. A body that is nil stands for base's. cookie is the cookie member, of settings and l.
-func (c *Codec[T]) Compose(base *Document[T], key string, value *T, body, cookie []byte, settings any, l Lifetime, info Meta) (*Document[T], error) {
+// stood. A body that is nil stands for base's. cookie is the cookie member, of settings and l. as
+// is what the data are sealed with, where they are; see [Document.Opener].
+func (c *Codec[T]) Compose(base *Document[T], key string, value *T, body, cookie []byte, settings any, l Lifetime, info Meta, as Opener) (*Document[T], error) {
 	d := &Document[T]{entry: recent.Entry{Key: key}, Cookie: settings, Lifetime: l, Meta: info, drops: c.cache.Drops(c.cache.Hash(key))}
 	data := make([]byte, 0, len(`{"cookie":,}`)+len(cookie)+max(len(body), base.to-base.from)+info.room())
 	data = append(append(data, `{"`+cookieKey+`":`...), cookie...)
-	d.from = len(data) + len(",")
+	head := len(data)
+	d.from = head + len(",")
 	data, coded, err := c.appendData(data, base, body)
 	if err != nil {
 		return nil, err
 	}
 	d.from, d.to = min(d.from, len(data)), len(data)
-	d.Data = append(d.Meta.append(data, c.Seal, key), '}')
+	if c.Seal.mode >= SealWrites {
+		if err := c.sealData(d, base, data, head, as); err != nil {
+			return nil, err
+		}
+	}
+	if d.Data == nil {
+		d.Data = append(d.Meta.append(data, c.Seal, key), '}')
+	}
 	d.coded.Store(coded)
 	d.Value = *value
 	initMap(reflect.ValueOf(&d.Value).Elem())
@@ -29,8 +38,7 @@ func (c *Codec[T]) Compose(base *Document[T], key string, value *T, body, cookie
 
 // Rewrite is the text of base with body in place of its value, and all else as it stands.
 func (c *Codec[T]) Rewrite(base *Document[T], body []byte) ([]byte, error) {
-	data := append([]byte(`{"`+cookieKey+`":`), jsontext.Find(base.Data, cookieKey)...)
-	data, _, err := c.appendData(data, base, body)
+	data, err := c.withoutMeta(base, body)
 	if err != nil {
 		return nil, err
 	}
@@ -40,12 +48,19 @@ func (c *Codec[T]) Rewrite(base *Document[T], body []byte) ([]byte, error) {
 	return append(data, '}'), nil
 }
 
+// withoutMeta is Rewrite up to the bookkeeping.
+func (c *Codec[T]) withoutMeta(base *Document[T], body []byte) ([]byte, error) {
+	data := append([]byte(`{"`+cookieKey+`":`), jsontext.Find(base.Data, cookieKey)...)
+	data, _, err := c.appendData(data, base, body)
+	return data, err
+}
+
 // appendData writes the members of a document that are not the library's: those of base,
 // with what body has in place of base's value. coded is as in [Document], for what it wrote.
 func (c *Codec[T]) appendData(dst []byte, base *Document[T], body []byte) (data []byte, coded *[]byte, err error) {
 	if body == nil {
 		if coded = base.coded.Load(); base.to > 0 {
-			return appendInside(dst, base.Data[base.from:base.to]), coded, nil
+			return appendInside(dst, base.text()[base.from:base.to]), coded, nil
 		}
 		others, err := c.others(base)
 		return jsontext.AppendMembers(dst, others), coded, err

@@ -239,7 +239,7 @@ func copied[T any](t *testing.T, c *Codec[T], key string, x T) bool {
 		return false
 	}
 	const cookie = `{"originalMaxAge":null}`
-	d, err := c.Compose(c.Empty, key, &value, body, []byte(cookie), cookie, Lifetime{}, Meta{})
+	d, err := c.Compose(c.Empty, key, &value, body, []byte(cookie), cookie, Lifetime{}, Meta{}, Opener{})
 	if err != nil {
 		t.Fatalf("composing %+v: %v", x, err)
 	}

@@ -42,49 +42,67 @@ func (c *Codec[T]) decodeValue(object []byte, dst *T) error {
 
 var errNoCookie = errors.New("no cookie member")
 
-// Read is Decode without the cache: for who looks at many sessions once.
+// Read is Decode without the cache: for who looks at many sessions once. It opens no sealed
+// data; the document is then locked.
 func (c *Codec[T]) Read(key string, data []byte) (*Document[T], error) {
 	d := &Document[T]{entry: recent.Entry{Key: key}, Data: data}
+	if err := c.read(d, nil); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// read reads d.Data. sealed, if it is not nil, is the document whose opened data these are:
+// its bookkeeping is checked, and its cookie is read.
+func (c *Codec[T]) read(d, sealed *Document[T]) error {
+	key, data := d.entry.Key, d.Data
 	space := c.space()
 	defer c.reuse(space)
 	p, usual := c.scan(d, (*space)[:0])
 	if !usual {
 		if !jsontext.Valid(data) {
-			return nil, jsontext.ErrNotJSON
+			return jsontext.ErrNotJSON
 		}
 		var err error
 		if p, err = c.takeApart(data); err != nil {
-			return nil, err
+			return err
 		}
 		d.Cookie, d.Lifetime, d.Meta = nil, Lifetime{}, Meta{}
 	}
 	if p.cookie == nil {
-		return nil, errNoCookie
+		return errNoCookie
 	}
 	var err error
-	if d.Cookie == nil {
-		if d.Cookie, d.Lifetime, err = c.cookies.read(p.cookie); err != nil {
-			return nil, err
+	if sealed != nil {
+		d.Cookie, d.Lifetime, d.Meta = sealed.Cookie, sealed.Lifetime, sealed.Meta
+	} else {
+		if d.Cookie == nil {
+			if d.Cookie, d.Lifetime, err = c.cookies.read(p.cookie); err != nil {
+				return err
+			}
 		}
-	}
-	if p.parsed {
-		d.Meta, err = c.Seal.check(key, d.Meta)
-	} else if p.meta != nil {
-		d.Meta, err = c.Seal.read(key, p.meta)
-	}
-	if err != nil {
-		return nil, err
+		if p.parsed {
+			d.Meta, err = c.Seal.check(key, d.Meta)
+		} else if p.meta != nil {
+			d.Meta, err = c.Seal.read(key, p.meta)
+		}
+		if err == nil {
+			err = c.admit(d)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	if usual {
 		*space = p.object
 		if c.fillUsual(d, &p) {
-			return d, nil
+			return nil
 		}
 		if p, err = c.takeApart(data); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return d, c.fill(d, p.others)
+	return c.fill(d, p.others)
 }
 
 // spaces are buffers for objects that are decoded.
@@ -295,7 +313,7 @@ func (c *Codec[T]) takeApart(data []byte) (p parts, err error) {
 
 // others are the members of d besides cookie and meta, as in [parts].
 func (c *Codec[T]) others(d *Document[T]) ([]jsontext.Member, error) {
-	p, err := c.takeApart(d.Data)
+	p, err := c.takeApart(d.text())
 	return p.others, err
 }
 

@@ -71,7 +71,7 @@ func sealingCodec[T any]() (Codec[T], error) {
 // Decode is Look and DecodeAt for a record that was loaded.
 func (c *Codec[T]) Decode(key string, data []byte) (*Document[T], error) {
 	p := c.Look(key)
-	return c.DecodeAt(p, key, data, 0)
+	return c.DecodeAt(p, key, data, 0, Opener{})
 }
 
 // keepCookie has the cookie member as text for its settings.
@@ -131,7 +131,7 @@ func rewritten[T any](t *testing.T, c *Codec[T], text []byte, change func(*T)) {
 		return
 	}
 	info := Meta{Owner: "user:1", Created: 7}
-	next, err := c.Compose(d, "other key", &value, body, []byte(d.Cookie.(string)), d.Cookie, d.Lifetime, info)
+	next, err := c.Compose(d, "other key", &value, body, []byte(d.Cookie.(string)), d.Cookie, d.Lifetime, info, Opener{})
 	if err != nil {
 		t.Fatalf("composing what was decoded of %s: %v", text, err)
 	}

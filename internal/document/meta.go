@@ -26,8 +26,11 @@ type Meta struct {
 	Created       Instant `json:"created,omitempty"`
 	Used          Instant `json:"used,omitempty"`
 	Authenticated Instant `json:"authenticated,omitempty"` // by Login
+	Methods       string  `json:"methods,omitempty"`       // of that, with spaces between them
 	Owner         string  `json:"owner,omitempty"`
 	OwnCookie     bool    `json:"ownCookie,omitempty"` // the session set its own cookie
+	Device        *Device `json:"device,omitempty"`    // never changed in place
+	Notes         Notes   `json:"notes,omitempty"`     // of extensions
 
 	// Of a session that Renew has given a new id:
 	Unseen bool    `json:"unseen,omitempty"` // no request has come with it yet
@@ -41,10 +44,14 @@ type Meta struct {
 	Carry     bool    `json:"carry,omitempty"`     // and what requests in flight have changed goes there
 	Ended     bool    `json:"ended,omitempty"`     // there is no successor
 
+	// The session's data, sealed. Of the record that Login leaves: the key of the new
+	// session's data, for requests that were in flight.
+	Sealed string `json:"sealed,omitempty"`
+
 	MAC string `json:"mac,omitempty"`
 
-	Forged    bool `json:"-"` // there is some, and it does not count
-	OldSecret bool `json:"-"` // another secret than the first made the MAC
+	Forged bool `json:"-"` // there is some, and it does not count
+	Stale  bool `json:"-"` // to be written anew: another secret than the first made the MAC, or the data are to be sealed
 }
 
 // Tombstone is the document of all sessions that are over. It holds nothing of them, and
@@ -86,7 +93,7 @@ func (m *Meta) room() int {
 	if *m == (Meta{}) {
 		return 0
 	}
-	return 128 + len(m.Owner) + len(m.Successor) + len(m.NewID)
+	return 128 + len(m.Methods) + len(m.Owner) + len(m.Notes) + len(m.Successor) + len(m.NewID) + len(m.Sealed) + m.Device.size()
 }
 
 // append writes the bookkeeping of the record under key as the last member of a
@@ -127,12 +134,23 @@ func (m *Meta) parse(text []byte) (end int) {
 			i, ok = m.Seen.parse(text, i)
 		case "until":
 			i, ok = m.Until.parse(text, i)
+		case "methods":
+			i, ok = parseText(&m.Methods, text, i)
 		case "owner":
 			i, ok = parseText(&m.Owner, text, i)
+		case "device":
+			if m.Device == nil {
+				m.Device = new(Device)
+			}
+			i, ok = m.Device.parse(text, i)
+		case "notes":
+			i, ok = parseText((*string)(&m.Notes), text, i)
 		case "successor":
 			i, ok = parseText(&m.Successor, text, i)
 		case "newID":
 			i, ok = parseText(&m.NewID, text, i)
+		case "sealed":
+			i, ok = parseText(&m.Sealed, text, i)
 		case "mac":
 			i, ok = parseText(&m.MAC, text, i)
 		case "ownCookie":
@@ -191,9 +209,14 @@ func parseFlag(dst *bool, text []byte, at int) (end int, ok bool) {
 }
 
 // own gives m text of its own, so that it does not keep a whole document in memory. The MAC
-// has served its purpose.
+// has served its purpose. Sealed data keep the document: they are most of it, and they go
+// when they are opened.
 func (m *Meta) own() {
-	m.Owner, m.Successor, m.NewID, m.MAC = strings.Clone(m.Owner), strings.Clone(m.Successor), strings.Clone(m.NewID), ""
+	m.Methods, m.Owner, m.Notes = strings.Clone(m.Methods), strings.Clone(m.Owner), Notes(strings.Clone(string(m.Notes)))
+	m.Successor, m.NewID, m.MAC = strings.Clone(m.Successor), strings.Clone(m.NewID), ""
+	if d := m.Device; d != nil {
+		d.Name, d.UserAgent = strings.Clone(d.Name), strings.Clone(d.UserAgent)
+	}
 }
 
 // onlyEnded reports whether the record says nothing but that its session is over,
@@ -221,8 +244,11 @@ func (m *Meta) appendMembers(dst []byte) []byte {
 	moment(`,"created":`, m.Created)
 	moment(`,"used":`, m.Used)
 	moment(`,"authenticated":`, m.Authenticated)
+	text(`,"methods":`, m.Methods)
 	text(`,"owner":`, m.Owner)
 	flag(`,"ownCookie":true`, m.OwnCookie)
+	dst = m.Device.append(dst)
+	text(`,"notes":`, string(m.Notes))
 	flag(`,"unseen":true`, m.Unseen)
 	moment(`,"seen":`, m.Seen)
 	text(`,"successor":`, m.Successor)
@@ -231,6 +257,7 @@ func (m *Meta) appendMembers(dst []byte) []byte {
 	flag(`,"login":true`, m.Login)
 	flag(`,"carry":true`, m.Carry)
 	flag(`,"ended":true`, m.Ended)
+	text(`,"sealed":`, m.Sealed)
 	if len(dst) == first {
 		return dst
 	}

@@ -11,6 +11,8 @@ import (
 	"errors"
 	"hash"
 	"sync"
+
+	"github.com/nestsession/session/internal/sealed"
 )
 
 // Sealer authenticates the bookkeeping in stored documents, and encrypts the ids in
@@ -18,9 +20,13 @@ import (
 type Sealer struct {
 	states  sync.Pool // of *sealState: keyed hashes are costly to make and cheap to reset
 	ids     [][]byte  // one key per secret, for ids
+	others  [][]byte  // one key per secret, for those of extensions
 	scope   string    // Config.Scope, where ids are not hashed
 	plain   bool      // they are not
 	lenient bool      // other programs write the records too: what they have put there does not count
+
+	mode SealMode     // of the data
+	ring *sealed.Ring // wraps their keys
 }
 
 type sealState struct {
@@ -37,6 +43,7 @@ func NewSealer(secrets []string, scope string, plain, lenient bool) *Sealer {
 	for i, secret := range secrets {
 		keys[i] = derive([]byte(secret), "nest session: bookkeeping")
 		s.ids = append(s.ids, derive([]byte(secret), "nest session: ids of successors"))
+		s.others = append(s.others, derive(derive([]byte(secret), "nest session: extensions"), scope))
 	}
 	s.states.New = func() any {
 		st := &sealState{}
@@ -54,6 +61,14 @@ func derive(key []byte, text string) []byte {
 	return mac.Sum(nil)
 }
 
+// DeriveKeys returns one key per secret for a purpose of an extension.
+func (s *Sealer) DeriveKeys(purpose string) (keys [][]byte) {
+	for _, key := range s.others {
+		keys = append(keys, derive(key, purpose))
+	}
+	return keys
+}
+
 // sealLength is that of a MAC as text: 16 bytes.
 const sealLength = 22
 
@@ -65,10 +80,10 @@ func (s *Sealer) seal(key string, m *Meta) string {
 	return string(st.mac(0, key, m))
 }
 
-// sealed returns which of the secrets made the bookkeeping's MAC for this very record;
+// macOf returns which of the secrets made the bookkeeping's MAC for this very record;
 // negative: none. It is computed from the values, since a program or a database in
 // between may write the same JSON in another form.
-func (s *Sealer) sealed(key string, m *Meta) int {
+func (s *Sealer) macOf(key string, m *Meta) int {
 	if len(m.MAC) != sealLength {
 		return -1
 	}
@@ -123,12 +138,12 @@ func (s *Sealer) check(key string, m Meta) (Meta, error) {
 		m.own()
 		return m, nil
 	}
-	secret := s.sealed(key, &m)
+	secret := s.macOf(key, &m)
 	if secret < 0 {
 		return s.forged()
 	}
 	m.own()
-	m.OldSecret = secret > 0
+	m.Stale = secret > 0
 	return m, nil
 }
 

@@ -26,8 +26,8 @@ type response struct {
 	sent   atomic.Bool // the headers are sent, or the connection was taken over
 	failed bool        // the error response was sent
 
-	hijacked bool     // the connection was taken over
-	carried  []string // cookies to send after a Hijack that failed
+	hijacked bool        // the connection was taken over
+	carried  http.Header // cookies, or a token, to send after a Hijack that failed
 }
 
 func (w *response) begin(under http.ResponseWriter, x *Exchange) {
@@ -70,7 +70,7 @@ func (w *response) commit(code int) error {
 	before := len(h["Set-Cookie"])
 	err := w.x.commit(h, code)
 	if len(h["Set-Cookie"]) == before { // otherwise new ones replace them
-		addCookies(h, w.carried)
+		addTo(h, w.carried)
 	}
 	return err
 }
@@ -81,6 +81,10 @@ func (w *response) fail(err error) {
 	h := w.w.Header()
 	clear(h)
 	maps.Copy(h, w.before)
+	if own, ok := err.(http.Handler); ok {
+		own.ServeHTTP(w.w, w.x.r)
+		return
+	}
 	w.x.ctx.manager.ErrorHandler(w.w, w.x.r, err)
 }
 
@@ -180,7 +184,7 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	switch {
 	case known == nil:
 	case proxied:
-		addCookies(w.w.Header(), cookies)
+		addTo(w.w.Header(), cookies)
 	default:
 		known.Unsend()
 		known.Taken(w.x.ctx.Context)
@@ -191,7 +195,7 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // saveBeforeHijack saves a session that is in the store, because after the hijack no error
 // response is possible. It returns the cookies that are due. It also returns the session if
 // this response has not yet sent its cookie.
-func (w *response) saveBeforeHijack(proxied bool) ([]string, Session, error) {
+func (w *response) saveBeforeHijack(proxied bool) (http.Header, Session, error) {
 	x := w.x
 	if broken := x.broken.Load(); broken != nil {
 		return nil, nil, *broken
@@ -209,11 +213,14 @@ func (w *response) saveBeforeHijack(proxied bool) ([]string, Session, error) {
 	if sent {
 		s = nil
 	}
-	return h["Set-Cookie"], s, err
+	return h, s, err
 }
 
-func addCookies(h http.Header, lines []string) {
-	if len(lines) > 0 {
-		h["Set-Cookie"] = append(h["Set-Cookie"], lines...)
+// addTo adds cookies, and another header if h does not have it.
+func addTo(h, more http.Header) {
+	for name, lines := range more {
+		if name == "Set-Cookie" || h[name] == nil {
+			h[name] = append(h[name], lines...)
+		}
 	}
 }

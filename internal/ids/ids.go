@@ -14,6 +14,7 @@ import (
 
 	"github.com/nestsession/session/cookie"
 	"github.com/nestsession/session/internal/document"
+	"github.com/nestsession/session/internal/token"
 )
 
 // Maker makes the ids, keys and digests of one manager.
@@ -24,6 +25,8 @@ type Maker struct {
 	Seal     *document.Sealer // of the id that a renewal leaves for requests with the old one
 	Scope    string           // a part of the keys
 	Plain    bool             // the key is the id
+
+	ForHeader bool // an Authorization header must be able to carry the id too
 
 	digestKey [sha256.Size]byte
 }
@@ -52,6 +55,9 @@ func (m *Maker) Make(r *http.Request) (string, error) {
 	}
 	if cookie.ValidID(id) != nil {
 		return "", errors.New("session: Config.GenID returned an id that a cookie cannot carry; it must return UTF-8 text that is not \"\"")
+	}
+	if m.ForHeader && !token.Valid(id) {
+		return "", errors.New("session: Config.GenID returned an id that a header cannot carry; with Config.Header it must consist of letters, digits and -._~+/")
 	}
 	if len(m.Name)+len(m.Signer.AppendValue(nil, id)) > cookie.MaxSize {
 		return "", errors.New("session: Config.GenID returned an id that is too long for a cookie")

@@ -1,4 +1,4 @@
-// Package promises tests promises 13 to 20 on any store, natively and under the preset
+// Package promises tests promises 13 to 20, and what is kept of devices, on any store, natively and under the preset
 // for express-session. It is for tests: the root module runs it in memory, and other
 // modules on the servers that they start.
 //
@@ -31,6 +31,8 @@ type Env struct {
 	Node func(t *testing.T, s store.Store) store.Store
 	// Express runs the managers under the preset.
 	Express bool
+	// Seal is Config.Seal of the managers.
+	Seal session.Seal
 }
 
 const secret = "a secret for tests, of more than 32 bytes"
@@ -68,6 +70,7 @@ func begin(t *testing.T, env Env, change func(*session.Config)) *world {
 		w.cfg = express.Config(secret)
 		w.cfg.Cookie.SameSite = session.SameSiteLax
 	}
+	w.cfg.Seal = env.Seal
 	w.cfg.Cookie.MaxAge = 48 * time.Hour
 	w.cfg.StoreLimits.TouchInterval = -1 // each visit counts as a use, which is saved
 	w.cfg.Store, w.cfg.Now = w.store, w.clock

@@ -3,14 +3,15 @@ package promises
 import (
 	"testing"
 
+	"github.com/nestsession/session"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
 )
 
-// both runs a promise natively and under the preset, in memory.
+// both runs a promise natively, with sealed data, and under the preset, in memory.
 func both(t *testing.T, promise func(*testing.T, Env)) {
 	t.Helper()
-	for name, env := range map[string]Env{"native": {}, "express": {Express: true}} {
+	for name, env := range map[string]Env{"native": {}, "sealed": {Seal: session.SealOnly}, "express": {Express: true}} {
 		env.Store = func(t *testing.T) store.Store {
 			s := memstore.New(memstore.Config{})
 			t.Cleanup(func() { _ = s.Close() })
@@ -66,4 +67,14 @@ func TestPromise19_APanickingHandlerSavesNothing(t *testing.T) {
 func TestPromise20_BookkeepingIsAuthenticated(t *testing.T) {
 	t.Parallel()
 	both(t, BookkeepingIsAuthenticated)
+}
+
+func TestDevices(t *testing.T) {
+	t.Parallel()
+	both(t, Devices)
+}
+
+func TestMaxPerOwner(t *testing.T) {
+	t.Parallel()
+	both(t, LimitHolds)
 }

@@ -17,7 +17,7 @@ type Change func(document.Stored) ([]byte, error)
 
 // UpdateOwner changes each session of an owner except keep, and returns how many it changed.
 func (r *Records) UpdateOwner(ctx context.Context, owner string, change Change, keep []Kept) (changed int, err error) {
-	var n, undecodable atomic.Int64
+	var n, undecodable, sealed atomic.Int64
 	v := visits{r: r, owner: owner, keep: keep}
 	v.do = func(ctx context.Context, l *Listed) error {
 		if l.Doc == nil {
@@ -25,6 +25,10 @@ func (r *Records) UpdateOwner(ctx context.Context, owner string, change Change, 
 			return nil
 		}
 		done, err := r.update(ctx, l, owner, change, v.claim)
+		if errors.Is(err, document.ErrSealed) {
+			sealed.Add(1)
+			return nil
+		}
 		if done {
 			n.Add(1)
 		}
@@ -33,6 +37,9 @@ func (r *Records) UpdateOwner(ctx context.Context, owner string, change Change, 
 	err = v.all(ctx)
 	if u := undecodable.Load(); err == nil && u > 0 {
 		err = fmt.Errorf("session: updating: %d sessions of %q cannot be decoded and were not changed; end them with RevokeOwner", u, owner)
+	}
+	if n := sealed.Load(); n > 0 && err == nil {
+		err = fmt.Errorf("%w: %d sessions of %q were not changed; to make them log in again, call RevokeOwner", document.ErrSealed, n, owner)
 	}
 	return int(n.Load()), err
 }
@@ -47,7 +54,11 @@ func (r *Records) UpdateOne(ctx context.Context, owner, digest string, change Ch
 	if l.Doc == nil {
 		return false, fmt.Errorf("session: updating: the session %s cannot be decoded; end it with RevokeSession", digest)
 	}
-	return r.update(ctx, l, owner, change, func(string) bool { return true })
+	changed, err = r.update(ctx, l, owner, change, func(string) bool { return true })
+	if errors.Is(err, document.ErrSealed) {
+		err = fmt.Errorf("%w: the session %s was not changed; to make it log in again, call RevokeSession", err, digest)
+	}
+	return changed, err
 }
 
 // update changes one session by compare-and-swap. It writes nothing if the change changes
@@ -60,7 +71,7 @@ func (r *Records) update(ctx context.Context, l *Listed, owner string, change Ch
 		if next.Data, err = change(l.Doc); next.Data == nil || err != nil {
 			return false, err
 		}
-		if err := r.Fits(next.Data); err != nil {
+		if err := r.Fits(next.Data, l.Doc.Bookkeeping().Device); err != nil {
 			return false, err
 		}
 		_, err := r.Store.Update(d, next)

@@ -3,17 +3,22 @@ package records
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
+	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/store"
 )
 
 // The errors of package session that this package returns, or by which it decides.
 var (
-	ErrRevoked  = errors.New("session: session has ended")
-	ErrExpired  = fmt.Errorf("%w: timeout", ErrRevoked)
-	ErrLoggedIn = fmt.Errorf("%w: the user logged in and has a new session", ErrRevoked)
-	ErrNoOwner  = errors.New(`session: the owner is "": call Login first; ` +
+	ErrRevoked         = errors.New("session: session has ended")
+	ErrExpired         = fmt.Errorf("%w: timeout", ErrRevoked)
+	ErrLoggedIn        = fmt.Errorf("%w: the user logged in and has a new session", ErrRevoked)
+	ErrDisplaced       = fmt.Errorf("%w: newer logins of the owner have reached Config.MaxPerOwner", ErrRevoked)
+	ErrTooManySessions = errors.New("session: the owner has as many sessions as Config.MaxPerOwner allows")
+	ErrNoOwner         = errors.New(`session: the owner is "": call Login first; ` +
 		`to list the sessions of all owners, call Manager.ListAll`)
 	ErrTooLarge = errors.New("session: document is larger than Config.MaxBytes")
 )
@@ -50,17 +55,19 @@ type Superseded struct {
 	Successor string // after a login: the key of the new session
 	Carry     bool   // the new session has the data of the old one
 	Past      bool   // it was so long ago that the id counts as unknown
+
+	With document.Opener // of the new session, where Carry is true and the caller may change it
 }
 
 func (e *Superseded) Error() string { return "session: superseded by another request" }
 
-// CarriesOn returns the key of the session that has the data of this one since a login, ""
-// if the error does not say so.
-func CarriesOn(err error) (successor string) {
-	if e := (*Superseded)(nil); errors.As(err, &e) && e.Carry {
-		return e.Successor
+// CarriesOn returns the error that says which session has the data of this one since a
+// login; nil if err does not say so.
+func CarriesOn(err error) *Superseded {
+	if e := (*Superseded)(nil); errors.As(err, &e) && e.Carry && e.Successor != "" {
+		return e
 	}
-	return ""
+	return nil
 }
 
 // IsOver reports whether an error of [Records.Load] means that the session has ended.
@@ -82,10 +89,25 @@ func CheckOwner(owner string) error {
 	return errors.New("session: the owner is not UTF-8 text, so the store would return another one; use the user's number or an encoding")
 }
 
-// Fits returns [ErrTooLarge] if a document is larger than allowed.
-func (r *Records) Fits(data []byte) error {
-	if len(data) > r.MaxBytes {
-		return fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, len(data), r.MaxBytes)
+// CheckLogin returns an error for an owner or methods that a login cannot have. Methods are
+// stored with spaces between them.
+func CheckLogin(owner string, methods []string) error {
+	if owner == "" {
+		return ErrNoOwner
+	}
+	for _, m := range methods {
+		if m == "" || !utf8.ValidString(m) || strings.ContainsFunc(m, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+			return fmt.Errorf("session: the method of authentication %q is not a word; write one such as password, without spaces", m)
+		}
+	}
+	return CheckOwner(owner)
+}
+
+// Fits returns [ErrTooLarge] if a document is larger than allowed. What it says of the device
+// does not count: it is small, and a visit from elsewhere must not fail a save or a touch.
+func (r *Records) Fits(data []byte, device *document.Device) error {
+	if n := len(data) - device.Len(); n > r.MaxBytes {
+		return fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, n, r.MaxBytes)
 	}
 	return nil
 }

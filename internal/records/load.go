@@ -17,11 +17,11 @@ type Found struct {
 	ID  string
 }
 
-// Load reads the record under key, or the one that it was renewed to. id is the session's
-// id where the caller knows it.
+// Load reads the record under key, or the one that it was renewed to. with has the session's
+// id where the caller knows it, and opens the data if they are sealed.
 //
 // Errors besides the store's: [Undecodable]; [Superseded]; [ErrAbsolute] with the record.
-func (r *Records) Load(ctx context.Context, key, id string) (Found, error) {
+func (r *Records) Load(ctx context.Context, key string, with document.Opener) (Found, error) {
 	for hop := range maxHops {
 		place := r.Codec.Look(key)
 		since, _ := r.Store.(store.SinceLoader)
@@ -33,45 +33,48 @@ func (r *Records) Load(ctx context.Context, key, id string) (Found, error) {
 			r.Forget(key)
 			return Found{}, r.expired(rec, err)
 		}
-		doc, err := r.Codec.DecodeAt(place, rec.ID, rec.Data, uint64(rec.Version))
+		doc, err := r.Codec.DecodeAt(place, rec.ID, rec.Data, uint64(rec.Version), with)
 		if err != nil {
 			return Found{}, &Undecodable{err}
 		}
 		info := doc.Bookkeeping()
 		if info.Ended || info.Login {
 			r.Forget(key) // the cookie, which was just verified
-			return Found{}, &Superseded{info.Successor, info.Carry, r.past(info, rec.Expires)}
+			return Found{}, &Superseded{info.Successor, info.Carry, r.past(info, rec.Expires), with.Follow(info)}
 		}
 		if hop > 0 && !r.answers(info, 0) {
 			return Found{}, &Superseded{Past: !r.answers(info, linger)}
 		}
 		switch {
 		case info.Successor == "":
-			found := Found{rec, doc, key, id}
+			found := Found{rec, doc, key, with.ID}
 			if r.over(info.Created) {
 				return found, ErrAbsolute
+			}
+			if err := doc.Locked(); err != nil {
+				return Found{}, &Undecodable{err}
 			}
 			return found, nil
 		case r.Present() >= info.Until:
 			return Found{}, &Superseded{Past: true}
 		}
-		key, id = info.Successor, r.IDs.Successor(id, info)
+		key, with.ID = info.Successor, r.IDs.Successor(with.ID, info)
 	}
 	return Found{}, store.ErrNotFound
 }
 
 // LoadCarried is Load for a request that began before a login: it finds the session that has
-// the data now. at is the key from which Load found it.
-func (r *Records) LoadCarried(ctx context.Context, key string) (found Found, at string, err error) {
+// the data now. at is the key from which Load found it, and opener opens the data there.
+func (r *Records) LoadCarried(ctx context.Context, key string, with document.Opener) (found Found, at string, opener document.Opener, err error) {
 	for range maxHops {
-		found, err = r.Load(ctx, key, "")
-		successor := CarriesOn(err)
-		if successor == "" {
-			return found, key, err
+		found, err = r.Load(ctx, key, with)
+		next := CarriesOn(err)
+		if next == nil {
+			return found, key, with, err
 		}
-		key = successor // logged in once more
+		key, with = next.Successor, next.With // logged in once more
 	}
-	return Found{}, key, store.ErrNotFound
+	return Found{}, key, with, store.ErrNotFound
 }
 
 // record reads the record under key, or the link with which Login and Renew have replaced it

@@ -22,6 +22,7 @@ type Move struct {
 	Key     string        // of its record; "" once that was lost, and another id is needed
 	Version store.Version // of its record, once it is stored
 	Owner   string        // of the new session
+	Methods string        // of the login
 	Login   bool          // by Login, not by Renew
 	Carry   bool          // the session of a login has the data of the old one
 	Alone   bool          // the old session has ended: there is nothing to swap
@@ -30,10 +31,18 @@ type Move struct {
 	OldKey     string
 	OldVersion store.Version // of the record under the old key, as it was loaded last
 
+	Time   document.Instant // of a login, with a Limit; see [Records.LoginTime]
+	listed []string         // the keys of the owner's sessions at that time
+	latest document.Instant // of the times of all that were listed
+	within bool             // the limit has admitted the login
+
+	waiting map[string]time.Time // since when the login waits for each reservation of others
+
 	Now    document.Instant
 	Ends   document.Instant // when the session ends; zero: never
 	Unseen bool             // what the old record says: no request has come with OldID yet
 	Seen   document.Instant // when one did
+	Sealed string           // what Pass returns for the two documents, if the data are sealed
 	Cookie []byte           // of the pointer, which counts until [Records.Until]
 }
 
@@ -51,19 +60,36 @@ func (r *Records) Until(mv *Move) document.Instant {
 
 // Move makes one attempt to store next under the new key and to swap the old record.
 func (r *Records) Move(ctx context.Context, mv *Move, next store.Record) (err error) {
+	limited := mv.Login && r.Limit.Sessions > 0 && !mv.within
+	if limited && r.Limit.Refuse {
+		if err = r.reserve(ctx, mv); err != nil {
+			return Failed("giving a new id", err)
+		}
+		if err = r.admit(ctx, mv); err != nil {
+			return err
+		}
+		mv.within, limited = true, false
+	}
 	stored := mv.Version != 0
 	if next.Version = mv.Version; stored {
 		next.Version, err = r.Store.Update(ctx, next)
 	} else {
 		next.Version, err = r.Store.Create(ctx, next)
 	}
-	if stored && (errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound)) {
+	if stored && err != nil && (mv.within || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound)) {
 		// RevokeOwner or UpdateOwner has found the record of an earlier attempt in a listing,
-		// and has ended or changed it. Its id is not used again.
+		// and has ended or changed it. Its id is not used again. Or it is unknown whether a
+		// session has begun that takes a place of the limit, and no client will have its id.
 		r.Undo(ctx, mv)
 	}
 	if err == nil {
 		mv.Version = next.Version
+		if limited {
+			if err = r.admit(ctx, mv); err != nil {
+				return err
+			}
+			mv.within = true
+		}
 		if mv.Alone {
 			return nil
 		}
@@ -81,6 +107,7 @@ func (r *Records) Move(ctx context.Context, mv *Move, next store.Record) (err er
 func (r *Records) Retries(ctx context.Context, mv *Move, try int, err error) error {
 	conflict := errors.Is(err, store.ErrConflict)
 	switch {
+	case errors.Is(err, ErrTooManySessions): // nothing is stored
 	case try < maxConflicts && conflict:
 		if err = pauseBeforeRetry(ctx, try); err != nil {
 			r.Undo(ctx, mv)
@@ -106,7 +133,7 @@ func (r *Records) Undo(ctx context.Context, mv *Move) {
 	if err := r.Store.Delete(ctx, mv.Key); err != nil {
 		r.OnFailure(ctx, mv.Owner, mv.Key, &Failure{err})
 	}
-	mv.Key, mv.Version = "", 0
+	mv.Key, mv.Version, mv.Time, mv.within = "", 0, 0, false
 }
 
 // supersede swaps the session's record, under its old key, for a pointer to the new one.
@@ -116,7 +143,9 @@ func (r *Records) Undo(ctx context.Context, mv *Move) {
 func (r *Records) supersede(ctx context.Context, mv *Move) error {
 	info := document.Meta{Successor: mv.Key, Login: mv.Login, Carry: mv.Carry, Until: r.Until(mv)}
 	expires := mv.Now + r.graceEnd(linger)
-	if !info.Login {
+	if info.Login {
+		info.Sealed = mv.Sealed
+	} else {
 		info.Owner = mv.Owner // so that RevokeOwner and UpdateOwner find it, see visits
 	}
 	if !info.Login && r.Grace > 0 {

@@ -42,15 +42,18 @@ type Records struct {
 	// an owner from another program's data.
 	Owned bool
 
+	// Limit is how many sessions an owner may have, for logins.
+	Limit Limit
+
 	// Visitors is how many of an owner's sessions are visited at a time; 0: 16.
 	Visitors int
 
 	// Forget drops what this node has cached of a session that is no longer in the store.
 	Forget func(key string)
 
-	// OnRevoked reports a session that was revoked. OnFailure reports a write that has failed
-	// after the call that made it could no longer fail.
-	OnRevoked func(ctx context.Context, owner, key string)
+	// OnRevoked reports a session that was revoked; reason is "" or [ByLimit]. OnFailure
+	// reports a write that has failed after the call that made it could no longer fail.
+	OnRevoked func(ctx context.Context, owner, key, reason string)
 	OnFailure func(ctx context.Context, owner, key string, err error)
 
 	Hub    *watch.Hub // of those who wait for the end of a session; see [Records.Watch]

@@ -44,7 +44,7 @@ func setup(t *testing.T, tombstones bool, wrap func(store.Store) store.Store) *t
 		Store: memory, Codec: tab.codec.Untyped(), IDs: &ids.Maker{Seal: tab.codec.Seal}, Now: time.Now, Tombstones: tombstones, Owned: tombstones,
 		Grace: time.Minute, MaxRepair: time.Hour, LoadTimeout: time.Minute, SaveTimeout: time.Minute, MaxBytes: 1 << 16,
 		Forget:    func(string) {},
-		OnRevoked: func(context.Context, string, string) {},
+		OnRevoked: func(context.Context, string, string, string) {},
 		OnFailure: func(_ context.Context, _, _ string, err error) { t.Error(err) },
 	}
 	if wrap != nil {
@@ -63,7 +63,7 @@ func (tab *table) compose(t *testing.T, id, owner string, info document.Meta) st
 		t.Fatal(err)
 	}
 	info.Owner = owner
-	doc, err := tab.codec.Compose(tab.codec.Empty, tab.IDs.Key(id), &v, body, cookieMember, nil, document.Lifetime{}, info)
+	doc, err := tab.codec.Compose(tab.codec.Empty, tab.IDs.Key(id), &v, body, cookieMember, nil, document.Lifetime{}, info, document.Opener{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestARenewedSessionIsFoundAndEndedByItsOldID(t *testing.T) {
 		if err := tab.Move(ctx, mv, next); err != nil {
 			t.Fatal(err)
 		}
-		if found, err := tab.Load(ctx, tab.IDs.Key("old"), "old"); err != nil || found.Key != tab.IDs.Key("new") || found.ID != "new" {
+		if found, err := tab.Load(ctx, tab.IDs.Key("old"), document.Opener{ID: "old"}); err != nil || found.Key != tab.IDs.Key("new") || found.ID != "new" {
 			t.Fatalf("by the old id: %q, %v", found.ID, err)
 		}
 		if _, err := tab.Store.Load(ctx, tab.IDs.Key("old")); errors.Is(err, store.ErrNotFound) == tab.Tombstones {
@@ -121,7 +121,7 @@ func TestARenewedSessionIsFoundAndEndedByItsOldID(t *testing.T) {
 			t.Fatalf("ended: %v, %v", ended, err)
 		}
 		for _, id := range []string{"old", "new"} {
-			if _, err := tab.Load(ctx, tab.IDs.Key(id), id); !records.IsOver(err) {
+			if _, err := tab.Load(ctx, tab.IDs.Key(id), document.Opener{ID: id}); !records.IsOver(err) {
 				t.Errorf("after the end, by %q: %v", id, err)
 			}
 		}
@@ -137,16 +137,16 @@ func TestTheSessionOfALoginIsSafeFromTheOldID(t *testing.T) {
 		if err := tab.Move(ctx, mv, next); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := tab.Load(ctx, tab.IDs.Key("old"), "old"); !records.IsOver(err) || records.CarriesOn(err) != tab.IDs.Key("new") {
+		if _, err := tab.Load(ctx, tab.IDs.Key("old"), document.Opener{ID: "old"}); !records.IsOver(err) || records.CarriesOn(err) == nil || records.CarriesOn(err).Successor != tab.IDs.Key("new") {
 			t.Errorf("by the old id: %v", err)
 		}
-		if found, at, err := tab.LoadCarried(ctx, tab.IDs.Key("old")); err != nil || at != tab.IDs.Key("new") || found.Doc.Bookkeeping().Owner != "user:1" {
+		if found, at, _, err := tab.LoadCarried(ctx, tab.IDs.Key("old"), document.Opener{}); err != nil || at != tab.IDs.Key("new") || found.Doc.Bookkeeping().Owner != "user:1" {
 			t.Errorf("what the old id carries on to: %q, %v", at, err)
 		}
 		if ended, err := tab.Remove(ctx, tab.IDs.Key("old"), 0, records.ErrRevoked); err != nil || ended {
 			t.Errorf("ended by the old id: %v, %v", ended, err)
 		}
-		if _, err := tab.Load(ctx, tab.IDs.Key("new"), "new"); err != nil {
+		if _, err := tab.Load(ctx, tab.IDs.Key("new"), document.Opener{ID: "new"}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -197,7 +197,7 @@ func TestAMoveThatFailsLeavesNothing(t *testing.T) {
 	if _, err := tab.Store.Load(ctx, tab.IDs.Key("new")); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("under the new key: %v", err)
 	}
-	if _, err := tab.Load(ctx, tab.IDs.Key("old"), "old"); err != nil {
+	if _, err := tab.Load(ctx, tab.IDs.Key("old"), document.Opener{ID: "old"}); err != nil {
 		t.Errorf("by the old id: %v", err)
 	}
 }

@@ -10,11 +10,16 @@ import (
 
 // Revoke ends the session under key, and reports whether it was this call that did.
 func (r *Records) Revoke(ctx context.Context, key string, version store.Version, owner string) (ended bool, err error) {
+	return r.revoke(ctx, key, version, owner, ErrRevoked, "")
+}
+
+// revoke is Revoke for a reason, and with what those on this node get who wait for the end.
+func (r *Records) revoke(ctx context.Context, key string, version store.Version, owner string, cause error, reason string) (ended bool, err error) {
 	d := deadline.Within(ctx, r.SaveTimeout)
 	defer d.End()
-	ended, err = r.Remove(d, key, version, ErrRevoked)
+	ended, err = r.Remove(d, key, version, cause)
 	if ended {
-		r.OnRevoked(ctx, owner, key)
+		r.OnRevoked(ctx, owner, key, reason)
 	}
 	if err != nil {
 		err = Failed("revoking", err)

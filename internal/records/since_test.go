@@ -24,11 +24,11 @@ func TestADocumentIsDecodedOnceForEachVersion(t *testing.T) {
 			tab, ctx := setup(t, true, wrap), t.Context()
 			key := tab.IDs.Key("old")
 			tab.begin(t)
-			first, err := tab.Load(ctx, key, "old")
+			first, err := tab.Load(ctx, key, document.Opener{ID: "old"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			again, err := tab.Load(ctx, key, "old")
+			again, err := tab.Load(ctx, key, document.Opener{ID: "old"})
 			if err != nil || again.Doc != first.Doc || again.Rec.Version != first.Rec.Version {
 				t.Errorf("a second load decodes again (%v)", err)
 			}
@@ -40,14 +40,14 @@ func TestADocumentIsDecodedOnceForEachVersion(t *testing.T) {
 			if next.Version, err = tab.Store.Update(ctx, next); err != nil {
 				t.Fatal(err)
 			}
-			newer, err := tab.Load(ctx, key, "old")
+			newer, err := tab.Load(ctx, key, document.Opener{ID: "old"})
 			if err != nil || newer.Doc == first.Doc || newer.Doc.Bookkeeping().Owner != "user:2" {
 				t.Errorf("after an update elsewhere: %+v, %v", newer.Doc, err)
 			}
 			if err := tab.Store.Delete(ctx, key); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := tab.Load(ctx, key, "old"); !errors.Is(err, store.ErrNotFound) {
+			if _, err := tab.Load(ctx, key, document.Opener{ID: "old"}); !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("after a delete elsewhere: %v", err)
 			}
 		})

@@ -43,7 +43,7 @@ func (r *request[T]) save() error {
 	if err != nil {
 		return err
 	}
-	doc, err := r.on.Codec.Compose(r.on.Doc, "key", value, body, []byte(`{}`), nil, document.Lifetime{}, document.Meta{})
+	doc, err := r.on.Codec.Compose(r.on.Doc, "key", value, body, []byte(`{}`), nil, document.Lifetime{}, document.Meta{}, document.Opener{})
 	if err == nil {
 		r.on.Codec.Keep(doc, 0)
 		r.Forget()

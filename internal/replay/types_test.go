@@ -103,7 +103,7 @@ func accepted[T any](t *testing.T, change func(*T), want func(T) bool) {
 			}
 			for _, c := range []*document.Codec[T]{seen, decodes} {
 				place := c.Look("key")
-				next, err := c.DecodeAt(place, "key", r.on.Doc.Data, 0)
+				next, err := c.DecodeAt(place, "key", r.on.Doc.Data, 0, document.Opener{})
 				if err != nil {
 					t.Fatalf("decoding %s: %v", r.on.Doc.Data, err)
 				}

@@ -25,12 +25,24 @@ func (a *alarm) schedule(s *Store, work func(*Store)) {
 	if a.closed {
 		return
 	}
+	if a.timer != nil {
+		a.timer.Stop() // hasten may have had the work done twice
+	}
 	ref := weak.Make(s)
 	a.timer = time.AfterFunc(a.interval, func() {
 		if s := ref.Value(); s != nil {
 			work(s)
 		}
 	})
+}
+
+// hasten has the work done soon that is scheduled.
+func (a *alarm) hasten() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.timer != nil && !a.closed {
+		a.timer.Reset(0)
+	}
 }
 
 // begin reports whether the work may be done. If so, the caller calls end after it.

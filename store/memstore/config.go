@@ -56,16 +56,15 @@ type Config struct {
 	// needed.
 	SweepInterval time.Duration
 
-	// SnapshotInterval is how often a store of [Open] writes its sessions to its file. After
-	// a crash, which leaves no time to write, sessions are as they were at the last
-	// snapshot: those that were created since then are lost, and those that were ended
-	// since then are live again. 0: [DefaultSnapshotInterval]. Negative: only Close writes
-	// the file, and Open removes it once it is restored, so that after a crash all
-	// sessions are lost and no ended one is live again. A store of [New] has no file.
+	// SnapshotInterval is how often a store of [Open] writes its sessions to its file, and
+	// begins another journal of the changes since then. The file is written earlier if the
+	// journal grows large. 0: [DefaultSnapshotInterval]. Negative: only Close writes the
+	// file, and Open removes it once it is restored; there is no journal, so that after a
+	// crash all sessions are lost. A store of [New] has no file.
 	SnapshotInterval time.Duration
 
-	// Logger is where a store of [Open] reports that it could not write a snapshot between
-	// Open and Close; Close returns such an error. Nil: slog.Default().
+	// Logger is where a store of [Open] reports that it could not write a snapshot, or a
+	// change, between Open and Close; Close returns such an error. Nil: slog.Default().
 	Logger *slog.Logger
 
 	// Now is the clock that decides whether a session has expired. Nil: the system's.

@@ -110,6 +110,9 @@ func (sh *shard) evict(except *key, now int64, onlyExpired bool, others int64) (
 		return false, oldest
 	}
 	v := sh.view(slot)
+	if j := sh.store.journal; j != nil {
+		_ = j.delete(v.id()) // if it is in no file, a crash lets it live on
+	}
 	sh.end(slot, &v)
 	sh.store.limits.evicted.Add(1)
 	return true, 0

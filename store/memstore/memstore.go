@@ -3,7 +3,7 @@
 //
 // It is bounded, removes expired sessions by itself and is safe for concurrent use. The
 // sessions of [New] are lost when the process ends. Those of [Open] are written to a file, and
-// restored when the next process opens it.
+// restored when the next process opens it, also after a crash.
 //
 //	s := memstore.New(memstore.Config{MaxSessions: 200_000})
 //	defer s.Close()
@@ -71,6 +71,7 @@ type Store struct {
 	feed     feed.Feed
 	sweep    sweeper
 	saves    saver
+	journal  *journal // nil: changes are in no file
 	closed   atomic.Bool
 	closing  sync.Mutex
 }
@@ -117,6 +118,9 @@ const maxClockStep = 365 * 24 * time.Hour
 func (s *Store) use(now int64) int64 {
 	return min(max(now-s.epoch, 0)>>10, max48)
 }
+
+// usedAt returns the instant of a time of use.
+func (s *Store) usedAt(used int64) int64 { return used<<10 + s.epoch }
 
 // shardCount is a power of two. A large store has many shards, so that writers, sweeps and
 // growing maps rarely wait for each other. A small store has one.

@@ -129,13 +129,17 @@ func (sh *shard) create(e *encoded, now int64) (store.Version, error) {
 	if sh.full(e) || !sh.store.limits.reserve(sessions, size) {
 		return 0, errNoRoom
 	}
+	version, used := sh.nextVersion(), sh.useAt(now)
+	if err := sh.store.journal.put(e, version, sh.store.usedAt(used)); err != nil {
+		sh.store.limits.release(sessions, size)
+		return 0, err
+	}
 	if old != none {
 		sh.unlink(old, &v, e.key.hash)
 		sh.store.limits.expired.Add(1)
 		sh.store.feed.Send(store.Event{ID: e.key.text})
 	}
-	version := sh.nextVersion()
-	sh.insert(e, version, sh.useAt(now))
+	sh.insert(e, version, used)
 	sh.tidy()
 	return version, nil
 }
@@ -153,11 +157,16 @@ func (sh *shard) update(e *encoded, have store.Version, now int64) (store.Versio
 	if sh.slots.version(slot) != have {
 		return 0, store.ErrConflict
 	}
-	if sh.full(e) || !sh.store.limits.reserve(0, e.size()-v.size()) {
-		sh.use(slot, now) // so that other sessions are evicted first
+	sh.use(slot, now) // if it finds no room, other sessions are evicted
+	grows := e.size() - v.size()
+	if sh.full(e) || !sh.store.limits.reserve(0, grows) {
 		return 0, errNoRoom
 	}
 	version := sh.nextVersion()
+	if err := sh.store.journal.put(e, version, sh.store.usedAt(sh.slots.used(slot))); err != nil {
+		sh.store.limits.release(0, grows)
+		return 0, err
+	}
 	if !v.ownedBy(e.owner) {
 		sh.leaveOwner(slot, &v)
 		sh.joinOwner(slot, e.owner)
@@ -165,7 +174,6 @@ func (sh *shard) update(e *encoded, have store.Version, now int64) (store.Versio
 	sh.put(slot, &v, e)
 	sh.slots.setVersion(slot, version)
 	sh.expireAt(slot, e.due, e.expires)
-	sh.use(slot, now)
 	sh.tidy()
 	sh.store.feed.Send(store.Event{ID: e.key.text, Version: version})
 	return version, nil
@@ -177,6 +185,9 @@ func (sh *shard) touch(k *key, expires time.Time, now int64) error {
 	slot, _ := sh.find(k)
 	if sh.closed || slot == none || sh.slots.expires(slot) <= now {
 		return sh.missing(slot)
+	}
+	if err := sh.store.journal.touch(k, expires); err != nil {
+		return err
 	}
 	sh.expireAt(slot, deadline(expires), expires)
 	sh.use(slot, now)
@@ -190,10 +201,15 @@ func (sh *shard) delete(k *key) error {
 	if sh.closed {
 		return store.ErrClosed
 	}
-	if slot, v := sh.find(k); slot != none {
-		sh.end(slot, &v)
-		sh.tidy()
+	slot, v := sh.find(k)
+	if slot == none {
+		return nil
 	}
+	if err := sh.store.journal.delete(k.text); err != nil {
+		return err
+	}
+	sh.end(slot, &v)
+	sh.tidy()
 	return nil
 }
 

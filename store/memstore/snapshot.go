@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -23,7 +24,8 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// A snapshot is a line of text, blocks, and a last block. A block is its length, its checksum
+// A snapshot is a line of text, a block with about how many records follow, blocks of records, and a
+// last block. A block is its length, its checksum
 // and its contents, which begin with a byte that says what they are. The last block has the
 // number of records, the last version, a checksum of all checksums, and the dictionary with
 // which documents are packed: a file that ends early, or in which blocks are missing, is
@@ -32,6 +34,7 @@ const (
 	snapshotName    = "nest session snapshot "
 	snapshotVersion = "1\n"
 
+	sizesBlock   = 'n'
 	recordsBlock = 'r'
 	lastBlock    = 'e'
 
@@ -53,6 +56,14 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // on [Store.Close]. If there is no file, the store is empty. Only one process at a time may
 // use the file: end the old one before the new one begins.
 //
+// Between two snapshots each change is appended to a journal, a file beside the snapshot
+// whose name goes on with ".journal." and a number, before the call returns. So a process that
+// is killed loses no change, and no session is live after that which was ended. The journal is
+// not synced for each change: if the machine crashes, the changes of the last seconds are
+// lost, and a session that was ended in these seconds is live again. If a change cannot be
+// written, the snapshot is removed, an error is logged, and a crash before the next snapshot ends
+// all sessions; if it cannot be removed either, the call returns an error.
+//
 // The file is replaced as a whole, and only its owner may read it (mode 0600). A file that is
 // damaged, that another program wrote, or that a newer version of this package wrote is not
 // used at all: Open returns an error that says what to do. Open returns [store.ErrFull] if
@@ -64,11 +75,24 @@ func Open(file string, c Config) (*Store, error) {
 		s.saves.file = "" // Close must not replace it
 		return nil, errors.Join(err, s.Close())
 	}
-	if s.saves.interval > 0 {
-		s.saves.schedule(s, (*Store).saveAndSchedule)
-	} else if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	j := s.saves.journal
+	if s.saves.interval < 0 {
+		if err := j.removeAll(); err != nil {
+			s.saves.file = ""
+			return nil, errors.Join(fmt.Errorf("memstore: the restored snapshot cannot be removed: %w", err), s.Close())
+		}
+		return s, nil
+	}
+	size := j.size
+	if _, err := j.rotate(); err != nil {
 		s.saves.file = ""
-		return nil, errors.Join(fmt.Errorf("memstore: the restored snapshot cannot be removed: %w", err), s.Close())
+		return nil, errors.Join(fmt.Errorf("memstore: journal: %w", err), s.Close())
+	}
+	j.size = size // of the earlier ones, which are kept until the next snapshot
+	s.journal = j
+	s.saves.schedule(s, (*Store).saveAndSchedule)
+	if size > j.most {
+		s.saves.hasten()
 	}
 	return s, nil
 }
@@ -76,8 +100,9 @@ func Open(file string, c Config) (*Store, error) {
 // saver writes snapshots from time to time.
 type saver struct {
 	alarm
-	file   string // "": none
-	logger *slog.Logger
+	file    string // "": none
+	logger  *slog.Logger
+	journal *journal
 
 	writing sync.Mutex
 }
@@ -90,6 +115,7 @@ func (w *saver) init(file string, c Config) {
 	if w.logger == nil {
 		w.logger = slog.Default()
 	}
+	w.journal = &journal{snapshot: file, logger: w.logger, hasten: w.hasten, most: leastJournal}
 }
 
 func (s *Store) saveAndSchedule() {
@@ -107,7 +133,8 @@ func (s *Store) saveAndSchedule() {
 // errNoFile is what WriteSnapshot returns for a store that New made.
 var errNoFile = errors.New("memstore: the store has no file for a snapshot: make it with Open")
 
-// WriteSnapshot writes all live sessions to the file of [Open] now. Requests go on meanwhile:
+// WriteSnapshot writes all live sessions to the file of [Open] now. If
+// [Config.SnapshotInterval] is negative, a crash after it brings them back as they are now. Requests go on meanwhile:
 // a session that is written, touched or deleted at the same time is in the file as it was before or
 // after. If there is an error, the file is as it was before.
 func (s *Store) WriteSnapshot(ctx context.Context) error {
@@ -130,6 +157,17 @@ func (s *Store) save(ctx context.Context, closed bool) (err error) {
 			err = fmt.Errorf("memstore: snapshot: %w", err)
 		}
 	}()
+	number := math.MaxInt
+	switch {
+	case closed:
+		w.journal.close()
+	case s.closed.Load():
+		return store.ErrClosed
+	case w.interval > 0:
+		if number, err = w.journal.rotate(); err != nil {
+			return err
+		}
+	}
 	temporary := w.file + ".tmp"
 	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -139,12 +177,16 @@ func (s *Store) save(ctx context.Context, closed bool) (err error) {
 		return err
 	}
 	err = s.writeTo(ctx, f, closed)
+	var size int64
+	if err == nil {
+		size, err = f.Seek(0, io.SeekCurrent)
+	}
 	if err == nil {
 		err = f.Sync()
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
-		err = os.Rename(temporary, w.file)
+		err = w.journal.replace(temporary, size, closed || w.interval < 0)
 	}
 	if err != nil {
 		_ = os.Remove(temporary)
@@ -156,11 +198,17 @@ func (s *Store) save(ctx context.Context, closed bool) (err error) {
 		_ = folder.Sync()
 		_ = folder.Close()
 	}
+	_ = w.journal.removeBefore(number) // to replay them once more does no harm
 	return nil
 }
 
 func (s *Store) writeTo(ctx context.Context, f io.Writer, closed bool) error {
 	if _, err := io.WriteString(f, snapshotName+snapshotVersion); err != nil {
+		return err
+	}
+	sizes := s.appendSizes(newBlock(sizesBlock))
+	seal(sizes)
+	if _, err := f.Write(sizes); err != nil {
 		return err
 	}
 	var count uint64
@@ -207,6 +255,33 @@ func (s *Store) writeTo(ctx context.Context, f io.Writer, closed bool) error {
 	return err
 }
 
+// appendSizes appends the number of records, and of those with an owner.
+func (s *Store) appendSizes(b []byte) []byte {
+	var all, owned uint64
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		all, owned = all+uint64(sh.ids.n), owned+uint64(sh.owners.n)
+		sh.mu.Unlock()
+	}
+	return binary.AppendUvarint(binary.AppendUvarint(b, all), owned)
+}
+
+// expect makes room in the tables, so that they need not grow while the records are restored.
+func (s *Store) expect(all, owned uint64) {
+	share := func(n uint64) uint32 {
+		n /= uint64(len(s.shards))
+		return uint32(min(n+4*uint64(math.Sqrt(float64(n))), 1<<24)) // most shards have no more
+	}
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		sh.ids.expect(share(all))
+		sh.owners.expect(share(owned))
+		sh.mu.Unlock()
+	}
+}
+
 func newBlock(kind byte) []byte { return append(make([]byte, headerSize, blockSize+blockSize/4), kind) }
 
 // seal sets the header of a block.
@@ -236,7 +311,7 @@ func (sh *shard) appendPage(b []byte, cur *cursor, now int64, closed bool) (_ []
 		}
 		b = appendTime(b, sh.expires(slot))
 		b = binary.AppendUvarint(b, uint64(sh.slots.version(slot)))
-		b = binary.AppendVarint(b, sh.slots.used(slot)<<10+sh.store.epoch)
+		b = binary.AppendVarint(b, sh.store.usedAt(sh.slots.used(slot)))
 		if v := sh.view(slot); v.heap == nil {
 			b = appendPart(append(b, asLogged), sh.log.bytes(sh.slots.place(slot))[:v.n])
 		} else {
@@ -262,31 +337,44 @@ func appendTime(b []byte, t time.Time) []byte {
 	return binary.AppendUvarint(binary.AppendVarint(append(b, 1), t.Unix()), uint64(t.Nanosecond()))
 }
 
-// restore reads the file, if there is one.
+// restore reads the file, if there is one, and the journals.
 func (s *Store) restore() error {
-	name := s.saves.file
-	f, err := os.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	journals, err := s.saves.journal.numbers()
 	if err != nil {
+		return fmt.Errorf("memstore: journal: %w", err)
+	}
+	now, asOf := s.clock.now(), int64(past)
+	if len(journals) == 0 {
+		asOf = now
+	}
+	switch f, err := os.Open(s.saves.file); {
+	case err == nil:
+		defer f.Close()
+		if err := s.readFrom(f, asOf, now); err != nil {
+			return s.saves.explain(s.saves.file, "snapshot", err)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("memstore: snapshot: %w", err)
 	}
-	defer f.Close()
-	err = s.readFrom(f)
-	switch {
-	case err == nil:
+	if len(journals) == 0 {
 		return nil
-	case errors.Is(err, errForeign):
-		return fmt.Errorf("memstore: %s is not a snapshot of sessions: name another file", name)
-	case errors.Is(err, errNewer):
-		return fmt.Errorf("memstore: a newer version of this package wrote the snapshot %s: use that version, or remove the file and begin without its sessions", name)
-	case errors.Is(err, store.ErrFull):
-		return fmt.Errorf("memstore: the snapshot %s has more sessions than Config.MaxSessions and Config.MaxBytes allow: raise them, or let Config.AtLimit evict sessions: %w", name, err)
-	case errors.Is(err, errDamaged), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return fmt.Errorf("memstore: the snapshot %s is damaged, and nothing of it is used: take an older copy of it, or remove the file and begin without its sessions", name)
 	}
-	return fmt.Errorf("memstore: the snapshot %s cannot be read: %w", name, err)
+	return s.replay(journals, now)
+}
+
+// explain says what to do about a file that was not restored.
+func (w *saver) explain(name, what string, err error) error {
+	switch {
+	case errors.Is(err, errForeign):
+		return fmt.Errorf("memstore: %s is not a %s of sessions: name another file", name, what)
+	case errors.Is(err, errNewer):
+		return fmt.Errorf("memstore: a newer version of this package wrote the %s %s: use that version, or remove %s* and begin without its sessions", what, name, w.file)
+	case errors.Is(err, store.ErrFull):
+		return fmt.Errorf("memstore: the %s %s has more sessions than Config.MaxSessions and Config.MaxBytes allow: raise them, or let Config.AtLimit evict sessions: %w", what, name, err)
+	case errors.Is(err, errDamaged), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return fmt.Errorf("memstore: the %s %s is damaged, and nothing of it is used: take an older copy of %s*, or remove them and begin without their sessions", what, name, w.file)
+	}
+	return fmt.Errorf("memstore: the %s %s cannot be read: %w", what, name, err)
 }
 
 var (
@@ -295,7 +383,7 @@ var (
 	errDamaged = errors.New("damaged")
 )
 
-func (s *Store) readFrom(f io.Reader) error {
+func (s *Store) readFrom(f *os.File, asOf, now int64) error {
 	in := bufio.NewReaderSize(f, blockSize)
 	head := make([]byte, len(snapshotName)+len(snapshotVersion))
 	if _, err := io.ReadFull(in, head[:len(snapshotName)]); err != nil || string(head[:len(snapshotName)]) != snapshotName {
@@ -308,8 +396,18 @@ func (s *Store) readFrom(f io.Reader) error {
 	if string(version) != snapshotVersion {
 		return errNewer
 	}
-	work := newRestorers(s)
-	err := readBlocks(in, work.take, func(count, last uint64, dict []byte) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	s.saves.journal.most = max(info.Size(), leastJournal)
+	most := uint64(min(info.Size()/leastRecord, s.limits.maxSessions))
+	sizes := func(b []byte) {
+		p := parts{b: b}
+		s.expect(min(p.uvarint(), most), min(p.uvarint(), most))
+	}
+	work := newRestorers(s, asOf, now)
+	err = readBlocks(in, sizes, work.take, func(count, last uint64, dict []byte) error {
 		if restored, err := work.wait(); err != nil || restored != count {
 			return cmp.Or(err, errDamaged)
 		}
@@ -321,9 +419,12 @@ func (s *Store) readFrom(f io.Reader) error {
 	return cmp.Or(err, failed)
 }
 
-// readBlocks calls records with the contents of each block of records, and then end with the
+// leastRecord is how many bytes a record takes in the file at least.
+const leastRecord = 8
+
+// readBlocks calls sizes and records with the contents of each such block, and then end with the
 // number of records, the last version and the dictionary that the file says.
-func readBlocks(in *bufio.Reader, records func([]byte), end func(count, version uint64, dict []byte) error) error {
+func readBlocks(in *bufio.Reader, sizes, records func([]byte), end func(count, version uint64, dict []byte) error) error {
 	var chain uint32
 	for {
 		var header [headerSize]byte
@@ -342,6 +443,8 @@ func readBlocks(in *bufio.Reader, records func([]byte), end func(count, version 
 			return errDamaged
 		}
 		switch b[0] {
+		case sizesBlock:
+			sizes(b[1:])
 		case recordsBlock:
 			records(b[1:])
 			chain = crc32.Update(chain, castagnoli, header[4:])
@@ -370,20 +473,28 @@ type restorers struct {
 	err   error
 }
 
-func newRestorers(s *Store) *restorers {
+// newRestorers returns restorers of what expires after asOf.
+func newRestorers(s *Store, asOf, now int64) *restorers {
 	const most = 4
 	w := &restorers{blocks: make(chan []byte, most)}
 	w.end = sync.OnceFunc(func() { close(w.blocks) })
-	now := s.clock.now()
 	for range min(runtime.GOMAXPROCS(0), most) {
 		w.done.Go(func() {
+			r := restorer{store: s, asOf: asOf, now: now}
+			var count uint64
+			var err error
 			for b := range w.blocks {
-				count, err := s.restoreBlock(b, now)
-				w.mu.Lock()
-				w.count += count
-				w.err = cmp.Or(w.err, err)
-				w.mu.Unlock()
+				if err == nil {
+					var n uint64
+					n, err = r.parse(b)
+					count += n
+				}
 			}
+			err = cmp.Or(err, r.flush())
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.count += count
+			w.err = cmp.Or(w.err, err)
 		})
 	}
 	return w
@@ -455,25 +566,74 @@ func (p *parts) time() time.Time {
 	return time.Unix(seconds, int64(p.uvarint()%uint64(time.Second)))
 }
 
-// restoreBlock adds the records of a block, but not those that have expired, and returns their
-// number, with those.
-func (s *Store) restoreBlock(b []byte, now int64) (count uint64, err error) {
+// restorer adds records. It collects those of several blocks and adds them shard by shard: the
+// file has them in an order that is any for this store, and each shard's memory is another.
+type restorer struct {
+	store     *Store
+	asOf, now int64
+
+	bytes   int // of the blocks
+	records []pending
+	order   []int32 // of records
+	ends    []int32 // in order, of each shard's
+}
+
+type pending struct {
+	encoded
+	size    int64
+	version store.Version
+	used    int64
+}
+
+// restoredAtOnce is how many bytes of blocks a restorer collects.
+const restoredAtOnce = 4 << 20
+
+// parse takes the records of a block, but not those that had expired, and returns their number,
+// with those.
+func (r *restorer) parse(b []byte) (count uint64, err error) {
 	for p := (parts{b: b}); len(p.b) > 0; count++ {
 		e := encoded{expires: p.time()}
 		e.due = deadline(e.expires)
-		version, used := store.Version(p.uvarint()), s.use(p.varint())
-		size := p.record(s, &e)
+		version, used := store.Version(p.uvarint()), r.store.use(p.varint())
+		size := p.record(r.store, &e)
 		if p.failed || version == 0 || version > max48 {
 			return count, errDamaged
 		}
-		if e.due <= now {
-			continue
-		}
-		if err := s.restoreRecord(&e, size, version, used, now); err != nil {
-			return count, err
+		if e.due > r.asOf {
+			r.records = append(r.records, pending{e, size, version, used})
 		}
 	}
-	return count, nil
+	if r.bytes += len(b); r.bytes >= restoredAtOnce {
+		err = r.flush()
+	}
+	return count, err
+}
+
+// flush adds the records.
+func (r *restorer) flush() error {
+	shards := len(r.store.shards)
+	r.ends = append(r.ends[:0], make([]int32, shards+1)...)
+	for i := range r.records {
+		r.ends[r.records[i].key.hash&r.store.mask+1]++
+	}
+	for i := range shards {
+		r.ends[i+1] += r.ends[i]
+	}
+	r.order = append(r.order[:0], make([]int32, len(r.records))...)
+	for i := range r.records {
+		at := &r.ends[r.records[i].key.hash&r.store.mask]
+		r.order[*at] = int32(i)
+		*at++
+	}
+	for _, i := range r.order {
+		e := &r.records[i]
+		if err := r.store.restoreRecord(&e.encoded, e.size, e.version, e.used, r.now); err != nil {
+			return err
+		}
+	}
+	clear(r.records)
+	r.records, r.bytes = r.records[:0], 0
+	return nil
 }
 
 // record reads id, owner and data into e, and returns what the record counts.

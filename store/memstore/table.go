@@ -92,6 +92,18 @@ func (t *table) add(hash uint64, slot int32) {
 	t.putFrom(t.home(tag), tag<<t.bits|(uint32(slot)+1))
 }
 
+// expect makes room for n entries in an empty table.
+func (t *table) expect(n uint32) {
+	if t.n > 0 || n < leastSize {
+		return
+	}
+	bits := uint32(leastBits)
+	for n+1 >= 1<<bits {
+		bits++
+	}
+	t.rebuild(n+n/4+1, bits)
+}
+
 // putFrom puts an entry into the first free position from pos on, and returns it.
 func (t *table) putFrom(pos, entry uint32) uint32 {
 	for t.at(pos) != 0 {

@@ -22,8 +22,8 @@ import (
 )
 
 // TestPromises13To20: what the library promises about ids, logins, cookies and bookkeeping holds on
-// each store, natively and in the layouts of express-session's stores, with a manager for each
-// participant, and with a cache at each node.
+// each store, natively, with sealed data, and in the layouts of express-session's stores, with a
+// manager for each participant, and with a cache at each node.
 func TestPromises13To20(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func(t *testing.T) promises.Env{
@@ -41,6 +41,11 @@ func TestPromises13To20(t *testing.T) {
 		"Redis, cached":         func(t *testing.T) promises.Env { return cached(onWatchedRedis(t, redisstore.Config{})) },
 		"connect-redis, cached": func(t *testing.T) promises.Env { return cached(onWatchedRedis(t, expressRedis)) },
 		"pgxstore, cached":      func(t *testing.T) promises.Env { return cached(onPgx(t, pgxstore.Config{})) },
+		"Redis, sealed":         func(t *testing.T) promises.Env { return sealed(cached(onWatchedRedis(t, redisstore.Config{}))) },
+		"pgxstore, sealed":      func(t *testing.T) promises.Env { return sealed(onPgx(t, pgxstore.Config{})) },
+		"PostgreSQL, sealed":    func(t *testing.T) promises.Env { return sealed(onSQL(t, sqlstore.Postgres, sqlstore.Native)) },
+		"MariaDB, sealed":       func(t *testing.T) promises.Env { return sealed(onSQL(t, sqlstore.MySQL, sqlstore.Native)) },
+		"SQLite, sealed":        func(t *testing.T) promises.Env { return sealed(onSQL(t, sqlstore.SQLite, sqlstore.Native)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -130,6 +135,12 @@ func onSQL(t *testing.T, d sqlstore.Dialect, layout sqlstore.Layout) promises.En
 		t.Cleanup(func() { s.Close() })
 		return s
 	}}
+}
+
+// sealed has the managers seal the data.
+func sealed(env promises.Env) promises.Env {
+	env.Seal = session.SealOnly
+	return env
 }
 
 // cached puts a cache in front of the store at each node.

@@ -33,7 +33,7 @@ var packages = map[string]string{
 	"http": "net/http", "httptest": "net/http/httptest", "os": "os", "slices": "slices", "strings": "strings", "testing": "testing",
 	"time": "time", "session": module, "express": module + "/express", "cookie": module + "/cookie",
 	"store": module + "/store", "memstore": module + "/store/memstore", "storetest": module + "/store/storetest",
-	"sessiontest": module + "/sessiontest", "nearcache": module + "/store/nearcache", "eventstream": module + "/eventstream",
+	"sessiontest": module + "/sessiontest", "nearcache": module + "/store/nearcache", "eventstream": module + "/eventstream", "devicebound": module + "/devicebound",
 }
 
 // TestCodeInDocumentsCompiles: each block of Go in a document is compiled and vetted

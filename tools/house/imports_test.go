@@ -24,11 +24,13 @@ func TestRootModuleNeedsNoOther(t *testing.T) {
 
 // mayImport says which packages of ours those of the root module may import.
 var mayImport = map[string][]string{
-	"":                  {"cookie", "store", "store/memstore", "internal/check", "internal/clone", "internal/deadline", "internal/document", "internal/exchange", "internal/frames", "internal/ids", "internal/jar", "internal/jsontext", "internal/lifetime", "internal/records", "internal/replay", "internal/report", "internal/verified"},
+	"":                  {"cookie", "store", "store/memstore", "internal/check", "internal/clone", "internal/deadline", "internal/devices", "internal/document", "internal/exchange", "internal/frames", "internal/ids", "internal/jar", "internal/jsontext", "internal/lifetime", "internal/records", "internal/replay", "internal/report", "internal/token", "internal/verified"},
 	"cookie":            {},
 	"store":             {},
 	"express":           {"", "cookie"},
 	"eventstream":       {""},
+	"devicebound":       {""},
+	"stepup":            {""},
 	"sessiontest":       {"", "cookie", "store", "store/memstore"},
 	"store/storetest":   {"store"},
 	"store/memstore":    {"store", "internal/arena", "internal/feed", "internal/pack"},
@@ -39,12 +41,13 @@ var mayImport = map[string][]string{
 	"internal/clone":    {"internal/jsontext"},
 	"internal/crew":     {},
 	"internal/deadline": {},
+	"internal/devices":  {"internal/check", "internal/document"},
 	"internal/digest":   {"store"},
-	"internal/document": {"internal/clone", "internal/jsontext", "internal/recent"},
+	"internal/document": {"internal/clone", "internal/jsontext", "internal/recent", "internal/sealed"},
 	"internal/exchange": {"internal/frames", "internal/once"},
 	"internal/feed":     {"store", "internal/backoff"},
 	"internal/frames":   {},
-	"internal/ids":      {"cookie", "internal/document"},
+	"internal/ids":      {"cookie", "internal/document", "internal/token"},
 	"internal/jar":      {"cookie", "internal/verified"},
 	"internal/jsontext": {},
 	"internal/lifetime": {"internal/document"},
@@ -53,6 +56,8 @@ var mayImport = map[string][]string{
 	"internal/records":  {"store", "internal/backoff", "internal/crew", "internal/deadline", "internal/document", "internal/ids", "internal/watch"},
 	"internal/replay":   {"internal/clone", "internal/document", "internal/frames"},
 	"internal/report":   {},
+	"internal/sealed":   {},
+	"internal/token":    {"cookie", "internal/check", "internal/jar"},
 	"internal/verified": {"cookie", "internal/recent"},
 	"internal/watch":    {"store", "internal/digest", "internal/feed", "internal/backoff"},
 	"internal/promises": {"", "express", "store"},
@@ -115,7 +120,7 @@ func TestModulesAreForUsers(t *testing.T) {
 // linearizability check.
 func TestStoresDoNotBringTheirTests(t *testing.T) {
 	t.Parallel()
-	for _, dir := range []string{".", "redisstore", "pgxstore", "websocketsession"} {
+	for _, dir := range []string{".", "redisstore", "pgxstore", "natsstore", "websocketsession"} {
 		for _, path := range []string{"internal/servers", "store/storetest/linear"} {
 			if strings.Contains(read(t, dir+"/go.mod"), path) {
 				t.Errorf("%s/go.mod requires %s: tests that need it belong in tests/%s", dir, path, dir)

@@ -213,8 +213,9 @@ func (c *serve) site(secrets []string, accounts *users.Store, kept *stores.Opene
 			Proxies: c.proxies,
 			Back:    c.back,
 
-			PublicURL: c.PublicURL,
-			Logger:    log,
+			PublicURL:   c.PublicURL,
+			BindDevices: c.BindDevices,
+			Logger:      log,
 		})
 	}
 	plain, err := app(c.cookieFlags)

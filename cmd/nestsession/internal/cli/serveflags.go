@@ -42,6 +42,8 @@ type serve struct {
 
 	PublicURL string `placeholder:"URL" env:"NESTSESSION_PUBLIC_URL" help:"Where browsers reach this server, such as https://login.example.com. A proxy that asks /auth?redirect sends them there to log in. Default: to /login on the host of the page that they asked for."`
 
+	BindDevices bool `env:"NESTSESSION_BIND_DEVICES" help:"Experimental: bind each login to a key in the browser's device, so that a stolen cookie is worth nothing elsewhere. It needs HTTPS, and a browser that can (Chromium); other browsers go on as before. Default: off."`
+
 	proxies client.Proxies
 	back    client.Hosts
 }

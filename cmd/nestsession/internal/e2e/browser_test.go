@@ -26,6 +26,7 @@ func TestInChromium(t *testing.T) {
 		"log out everywhere else":                   everywhereElse,
 		"two windows of one browser":                otherWindows,
 		"devices without JavaScript":                devicesWithoutJavaScript,
+		"devices in the browser's time zone":        timesOfDevices,
 		"devices on two servers with Redis":         nodesOnRedis,
 		"devices on two servers with SQLite":        nodesOnSQLite,
 		"looks":                                     looks,

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -117,6 +118,65 @@ func otherWindows(t *testing.T, browser context.Context) {
 	second.wantEnded()
 }
 
+// timesOfDevices: a page tells times as its user's clock does, and what is used now is used "just
+// now", in the user's language.
+func timesOfDevices(t *testing.T, browser context.Context) {
+	l, p := devices(t, browser, startServer(t))
+	const zone = "Asia/Kolkata" // half an hour off the others
+	india, err := time.LoadLocation(zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Call(l.ctx, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: zone}); err != nil {
+		t.Fatal(err)
+	}
+	times := func(slot, of string) []string {
+		return run(l, chromedp.Evaluate[[]string](`[...document.querySelectorAll('main time[data-slot="`+slot+`"]')].map(e => e.`+of+`)`))
+	}
+	local := func(slot string) {
+		t.Helper()
+		shown, is := times(slot, "textContent"), times(slot, "dateTime")
+		for i := range is {
+			at, err := time.Parse(time.RFC3339, is[i])
+			if want := at.In(india).Format("3:04"); err != nil || !strings.Contains(shown[i], want) || strings.Contains(shown[i], "UTC") {
+				t.Errorf("%s is shown as %q, want %s in it (%v)", is[i], shown[i], want, err)
+			}
+		}
+		if len(is) == 0 {
+			t.Errorf("the page on %s has no time %q: %q", l.path(), slot, l.text())
+		}
+	}
+	l.navigate("/me")
+	local("since")
+	local("expires")
+	l.press("Your devices")
+	local("created")
+	if got := times("last_used", "textContent"); strings.Join(got, ", ") != "just now, just now" {
+		t.Errorf("the devices were last used %q", got)
+	}
+	// Later, which the page's clock says, this device is still used now, and the other one is not.
+	if _, err := chromedp.Call(l.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
+		Source: "const now = Date.now; Date.now = () => now() + 3600000;"}); err != nil {
+		t.Fatal(err)
+	}
+	l.navigate("/sessions")
+	if got := times("last_used", "textContent"); len(got) != 2 || got[0] != "just now" || got[1] == "just now" || strings.Contains(got[1], "UTC") {
+		t.Errorf("an hour later the devices were last used %q", got)
+	}
+	if got := run(l, chromedp.Evaluate[[]string](`[...document.querySelectorAll('[data-slot="network"]')].map(e => e.textContent)`)); strings.Join(got, " ") != "127.0.0.0/24 127.0.0.0/24" {
+		t.Errorf("the networks are %q", got)
+	}
+	if _, err := chromedp.Call(p.ctx, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: phoneAgent, AcceptLanguage: "ko"}); err != nil {
+		t.Fatal(err)
+	}
+	p.navigate("/sessions")
+	if text := p.text(); !strings.Contains(text, "마지막 사용: 방금") || !strings.Contains(text, "로그인: 20") || !strings.Contains(text, "오") || strings.Contains(text, "UTC") {
+		t.Errorf("in Korean the page says %q", text)
+	}
+	l.wantQuietConsole()
+	p.wantQuietConsole()
+}
+
 // devicesWithoutJavaScript: the buttons do the same.
 func devicesWithoutJavaScript(t *testing.T, browser context.Context) {
 	l, p := devices(t, browser, startServer(t))
@@ -124,7 +184,7 @@ func devicesWithoutJavaScript(t *testing.T, browser context.Context) {
 		t.Fatal(err)
 	}
 	l.press("Your devices")
-	for _, want := range []string{"these 2 devices", laptop, phone, "this device"} {
+	for _, want := range []string{"these 2 devices", laptop, phone, "this device", "Last used just now", " UTC", "from the network 127.0.0.0/24"} {
 		if !strings.Contains(l.text(), want) {
 			t.Errorf("the page does not say %q: %q", want, l.text())
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/throttle"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
 	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
+	"github.com/nestsession/session/devicebound"
 	"github.com/nestsession/session/store/memstore"
 )
 
@@ -27,7 +28,7 @@ type Session = session.Session[Account]
 
 // Config configures an [App].
 type Config struct {
-	// Session configures the sessions. New sets its ErrorHandler and IsSecure, and adds to
+	// Session configures the sessions. New sets its Devices, ErrorHandler and IsSecure, and adds to
 	// its OnEvent. By default they are in memory.
 	Session session.Config
 
@@ -54,6 +55,10 @@ type Config struct {
 	// that sends them to the login. Default: the host of the page that they asked for.
 	PublicURL string
 
+	// BindDevices binds each login to a key in the browser's device, if the browser can make one
+	// (package devicebound, which is experimental). Default: no login is bound.
+	BindDevices bool
+
 	// Logger logs logins, wrong passwords and failures. Default: slog.Default().
 	Logger *slog.Logger
 }
@@ -71,6 +76,7 @@ type App struct {
 	users    *users.Store
 	guard    *throttle.Guard
 	devices  *throttle.Devices
+	binding  *devicebound.Binding[Account] // nil if logins are not bound to devices
 	proxies  client.Proxies
 	back     client.Hosts
 	public   string
@@ -109,6 +115,7 @@ func New(cfg Config) (*App, error) {
 	if a.devices, err = throttle.NewDevices(cfg.Session.Secrets); err != nil {
 		return nil, err
 	}
+	cfg.Session.Devices = session.Devices{Addresses: true, UserAgents: true, ClientAddress: cfg.Proxies.Address}
 	cfg.Session.IsSecure = cfg.Proxies.Secure
 	cfg.Session.ErrorHandler = a.sessionFailed
 	if a.sessions, err = session.New[Account](cfg.Session); err != nil {
@@ -120,7 +127,31 @@ func New(cfg Config) (*App, error) {
 		}
 	}
 	a.handler = a.protect(a.routes())
+	if cfg.BindDevices {
+		return a, a.bindDevices(cfg.Session.Now)
+	}
 	return a, nil
+}
+
+// bindDevices asks browsers for a key at each login. Pages that show nothing of a user need no proof
+// of it: a user whose key is lost logs in again.
+func (a *App) bindDevices(now func() time.Time) (err error) {
+	a.binding, err = devicebound.New(a.sessions, devicebound.Config{
+		Exclude: []string{"/login", "/register", "/logout", "/healthz", styleURL, iconURL, scriptURL},
+		Now:     now,
+		OnEvent: func(ctx context.Context, e devicebound.Event) {
+			a.log.DebugContext(ctx, "device binding: "+string(e.Kind), slog.String("session", e.Digest), slog.String("reason", string(e.Reason)))
+		},
+	})
+	if err == nil {
+		a.handler = a.binding.Handler(a.handler)
+	}
+	return err
+}
+
+// bound reports whether a session, or one in a list, is bound to a device.
+func (a *App) bound(s interface{ Note(name string) string }) bool {
+	return a.binding != nil && a.binding.IsBound(s)
 }
 
 // ServeHTTP answers a request.

@@ -20,7 +20,7 @@ const freshTime = 10 * time.Minute
 // request, which then gets a new session id. Otherwise it answers the request: action is where the
 // password is to be sent.
 func (a *App) confirmed(w http.ResponseWriter, r *http.Request, s *Session, action string) bool {
-	t, d, u := text.For(r.Header), s.Data(), a.userOf(s)
+	t, u := text.For(r.Header), a.userOf(s)
 	_, here := a.loginOf(s, u)
 	if age := a.now().Sub(s.AuthenticatedAt()); here && age >= -time.Minute && age < freshTime {
 		return true
@@ -52,7 +52,7 @@ func (a *App) confirmed(w http.ResponseWriter, r *http.Request, s *Session, acti
 	}
 	if err == nil {
 		attempt.Right()
-		err = a.signIn(r.Context(), s, l, d.Device)
+		err = a.signIn(r.Context(), s, l)
 	}
 	if err != nil {
 		return refuse(a.problemOf(r, err))

@@ -7,11 +7,15 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 type device struct {
 	Session, Device string
-	Current         bool
+	Network         string
+	First           string `json:"first_network"`
+	Used            string `json:"last_used"`
+	Current, Bound  bool
 }
 
 type list struct {
@@ -112,6 +116,48 @@ func TestDevicesAsPages(t *testing.T) {
 	for _, path := range []string{"/login", "/", "/nowhere"} {
 		if a := s.person().send(http.MethodGet, path, nil); strings.Contains(a.body, "<script") {
 			t.Errorf("GET %s: a page that anybody can see has a script", path)
+		}
+	}
+}
+
+// Where a device was used is shown as a network, behind our proxy too, and when as a person says it.
+// Both are written with what is written anyway, and no log has them.
+func TestNetworksAndTimesOfDevices(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	laptop, phone := s.person().with(firefox).from("198.51.100.7"), s.person().with(iPhone).from("2001:db8:1:2::3")
+	laptop.register("kim", "correct horse battery")
+	phone.login("kim", "correct horse battery")
+	page := laptop.send(http.MethodGet, "/sessions", nil).want(t, http.StatusOK, "198.51.100.0/24", "2001:db8:1::/48", ">just now</time>")
+	if strings.Contains(page.body, "198.51.100.7") || strings.Contains(page.body, "2001:db8:1:2") {
+		t.Errorf("the page has a whole address: %s", page.body)
+	}
+	if n := strings.Count(page.body, ">just now</time>"); n != 2 {
+		t.Errorf("%d devices were used just now, want 2: %s", n, page.body)
+	}
+	// The phone's next use, from elsewhere, is a touch: the session's lifetime is a week.
+	s.later.Store(int64(20 * time.Hour))
+	elsewhere := phone.from("203.0.113.9").with("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36")
+	elsewhere.send(http.MethodGet, "/me", nil).want(t, http.StatusOK)
+	laptop.headers.Set("Accept", "application/json")
+	l := laptop.list()
+	if l.names() != "Firefox on Linux, Chrome on Windows" {
+		t.Errorf("the devices are %s", l.names())
+	}
+	if d := l.Sessions[1]; d.Network != "203.0.113.0/24" || d.First != "2001:db8:1::/48" || d.Bound {
+		t.Errorf("the phone is %+v", d)
+	}
+	phone.send(http.MethodGet, "/sessions", nil).want(t, http.StatusOK, "Last used from the network", "Logged in from the network", ">2001:db8:1::/48<")
+	// A day later only the current device is used now.
+	s.later.Store(int64(44 * time.Hour))
+	laptop.headers.Set("Accept", "text/html")
+	page = laptop.send(http.MethodGet, "/sessions", nil).want(t, http.StatusOK, " UTC</time>")
+	if n := strings.Count(page.body, ">just now</time>"); n != 1 {
+		t.Errorf("%d devices were used just now, want 1: %s", n, page.body)
+	}
+	for _, private := range []string{"Mozilla", "198.51.100.0/24", "2001:db8:1::/48"} {
+		if strings.Contains(s.log.String(), private) {
+			t.Errorf("the log has %s", private)
 		}
 	}
 }

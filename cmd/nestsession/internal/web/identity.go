@@ -43,7 +43,6 @@ type Account struct {
 // Own is this server's part of the session, in a member of its own.
 type Own struct {
 	User   *users.User `json:"user,omitempty"`
-	Device string      `json:"device,omitempty"` // where the user logged in, see deviceName
 	Notice string      `json:"notice,omitempty"` // shown once, on the next page
 
 	Generation int64 `json:"generation,omitempty"` // of the account when the user gave the password, see users.Store.Current

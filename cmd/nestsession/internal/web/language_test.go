@@ -78,7 +78,7 @@ func TestPagesSpeakTheLanguageOfTheBrowser(t *testing.T) {
 	today := time.Now().UTC()
 	ask(ko, http.MethodGet, "/me", html, nil, today.Format("2006년 1월 2일 "))
 	ask("en", http.MethodGet, "/me", html, nil, today.Format("2 Jan 2006, "))
-	ask(ko, http.MethodGet, "/sessions", html, nil, "이 기기에서만 로그인되어 있습니다.", "Firefox (Linux)", `data-log-out="%s 로그아웃"`)
+	ask(ko, http.MethodGet, "/sessions", html, nil, "이 기기에서만 로그인되어 있습니다.", "Firefox (Linux)", `data-log-out="%s 로그아웃"`, "방금</time>", "마지막으로 사용한 네트워크: ")
 	ask(ko, http.MethodGet, "/sessions", "application/json", nil, `"text":"이 기기에서만 로그인되어 있습니다."`, `"device":"Firefox (Linux)"`)
 	ask("en", http.MethodGet, "/sessions", "application/json", nil, `"device":"Firefox on Linux"`)
 	ask(ko, http.MethodPost, "/sessions/none/logout", html, fields(), "이미 로그아웃되어 있어")

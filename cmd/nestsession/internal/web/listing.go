@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
+	"github.com/nestsession/session"
 	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
@@ -16,14 +18,29 @@ const maxListed = 100
 
 // device is one session of a user, as the user sees it.
 type device struct {
-	Session  string    `json:"session"` // the session's digest, which identifies it in requests
-	Device   string    `json:"device"`
-	Created  time.Time `json:"created,omitzero"`
-	LastUsed time.Time `json:"last_used,omitzero"`
-	Expires  time.Time `json:"expires,omitzero"`
-	Current  bool      `json:"current"` // the session of the request
+	Session  string       `json:"session"` // the session's digest, which identifies it in requests
+	Device   string       `json:"device"`
+	First    netip.Prefix `json:"first_network,omitzero"` // from which the user logged in
+	Last     netip.Prefix `json:"network,omitzero"`       // from which the session was last used
+	Created  time.Time    `json:"created,omitzero"`
+	LastUsed time.Time    `json:"last_used,omitzero"`
+	Expires  time.Time    `json:"expires,omitzero"`
+	Bound    bool         `json:"bound,omitempty"` // a stolen cookie is worth nothing without the device
+	Current  bool         `json:"current"`         // the session of the request
 
+	JustNow bool `json:"-"` // LastUsed is now; programs compare the times themselves
+
+	known       session.Device
 	used, since time.Time // with more precision, for the order of the list
+}
+
+// describe returns a session as it is listed.
+func describe(digest string, d session.Device, created, used, expires time.Time) device {
+	return device{
+		Session: digest, First: d.FirstAddress, Last: d.LastAddress,
+		Created: seconds(created), LastUsed: seconds(used), Expires: seconds(expires),
+		known: d, used: used, since: created,
+	}
 }
 
 // devices is the list of a user's sessions.
@@ -50,11 +67,9 @@ func (a *App) list(ctx context.Context, owner string) ([]device, error) {
 			return nil, fmt.Errorf("%w: %w", errSession, err)
 		}
 		// One more than are shown, to know whether there are more.
-		if all = append(all, device{
-			Session: info.Digest, Device: info.Data.Device,
-			Created: seconds(info.Created), LastUsed: seconds(info.LastUsed), Expires: seconds(info.Expires),
-			used: info.LastUsed, since: info.Created,
-		}); len(all) > maxListed {
+		one := describe(info.Digest, info.Device, info.Created, info.LastUsed, info.Expires)
+		one.Bound = a.bound(info)
+		if all = append(all, one); len(all) > maxListed {
 			break
 		}
 	}
@@ -75,12 +90,14 @@ func seconds(t time.Time) time.Time {
 	return t.UTC().Truncate(time.Second)
 }
 
+// justNow is how long ago a session was used just now.
+const justNow = time.Minute
+
 // seenBy returns the list as the client in s sees it: its own session first, which is in the list
 // even if the list was cut off before it.
-func seenBy(t *text.Text, all []device, s *Session) devices {
+func seenBy(t *text.Text, all []device, s *Session, now time.Time) devices {
 	d := devices{More: len(all) > maxListed, Sessions: make([]device, 0, len(all)+1)}
-	current := device{Session: s.Digest(), Device: s.Data().Device,
-		Created: seconds(s.Created()), LastUsed: seconds(s.LastUsed()), Expires: seconds(s.Expires())}
+	current := describe(s.Digest(), s.Device(), s.Created(), s.LastUsed(), s.Expires())
 	if i := slices.IndexFunc(all, func(d device) bool { return d.Session == current.Session }); i >= 0 {
 		current = all[i]
 	}
@@ -92,7 +109,9 @@ func seenBy(t *text.Text, all []device, s *Session) devices {
 		}
 	}
 	for i := range d.Sessions {
-		d.Sessions[i].Device = inLanguage(t, d.Sessions[i].Device)
+		one := &d.Sessions[i]
+		one.Device = deviceName(t, one.known)
+		one.JustNow = one.Current || now.Sub(one.used) < justNow
 	}
 	d.Others = len(d.Sessions) > 1
 	switch n := len(d.Sessions); {

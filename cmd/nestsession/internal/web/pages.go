@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"net/netip"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -29,7 +30,9 @@ var pages = func() map[*text.Text]*template.Template {
 			"sentence":  sentence,
 			"strong":    strong,
 			"time":      func(slot string, at time.Time) template.HTML { return timeElement(t, slot, at) },
+			"lastUsed":  func(d device) template.HTML { return lastUsedElement(t, d) },
 			"around":    around,
+			"network":   networkElement,
 		}).ParseFS(pageFiles, "pages/*.html"))
 	}
 	return in
@@ -186,8 +189,28 @@ func around(format string, element template.HTML) template.HTML {
 	return template.HTML(fmt.Sprintf(template.HTMLEscapeString(format), element))
 }
 
-// timeElement is a time for people and programs. The script finds it by its slot.
+// timeElement is a time for people and programs. The script finds it by its slot, and writes it in
+// the browser's time zone.
 func timeElement(t *text.Text, slot string, at time.Time) template.HTML {
 	at = at.UTC()
 	return template.HTML(fmt.Sprintf(`<time data-slot="%s" datetime="%s">%s</time>`, slot, at.Format(time.RFC3339), at.Format(t.Time)))
+}
+
+// lastUsedElement is the time of a device's last use, which is shown in words if that is now.
+func lastUsedElement(t *text.Text, d device) template.HTML {
+	shown := d.LastUsed.Format(t.Time)
+	if d.JustNow {
+		shown = t.JustNow
+	}
+	return template.HTML(fmt.Sprintf(`<time data-slot="last_used" datetime="%s" data-just-now="%s"%s>%s</time>`,
+		d.LastUsed.Format(time.RFC3339), template.HTMLEscapeString(t.JustNow), map[bool]string{true: " data-current"}[d.Current], shown))
+}
+
+// networkElement is a network that a device was used from, by the slot in which the script puts it.
+func networkElement(slot string, network netip.Prefix) template.HTML {
+	shown := ""
+	if network.IsValid() {
+		shown = network.String()
+	}
+	return template.HTML(fmt.Sprintf(`<span data-slot="%s">%s</span>`, slot, shown))
 }

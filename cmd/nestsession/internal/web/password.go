@@ -89,7 +89,7 @@ func (a *App) passwordChanged(w http.ResponseWriter, r *http.Request, s *Session
 	}
 	// Last, since it ends the streams of this browser's other pages, which connect again with the
 	// new cookie as soon as it is sent.
-	failed := a.signIn(ctx, s, login, s.Data().Device)
+	failed := a.signIn(ctx, s, login)
 	a.log.InfoContext(ctx, "password changed", slog.Int64("user", login.User.ID), slog.Int("ended", ended))
 	switch {
 	case failed != nil:

@@ -30,7 +30,7 @@ func (a *App) answerList(w http.ResponseWriter, r *http.Request, s *Session, u u
 		return
 	}
 	t := text.For(r.Header)
-	list := seenBy(t, all, s)
+	list := seenBy(t, all, s, a.now())
 	v := view{Title: t.YourDevices, Devices: &list, Live: listEventsURL, User: u.ID,
 		Links: []link{{Text: t.ToAccount, URL: "/me"}}}
 	switch {
@@ -84,7 +84,7 @@ func (a *App) logoutOne(w http.ResponseWriter, r *http.Request, s *Session) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	s.Update(func(d *Account) { d.Notice = fmt.Sprintf(t.DeviceIsOut, inLanguage(t, found.Data.Device)) })
+	s.Update(func(d *Account) { d.Notice = fmt.Sprintf(t.DeviceIsOut, deviceName(t, found.Device)) })
 	seeOther(w, "/sessions")
 }
 

@@ -13,7 +13,7 @@ import (
 // signIn makes the session that of a user who has just given the password, and saves it under a new
 // id, so that the old id is invalid for anyone who knows it (ASVS 7.2.4; fixation, CVE-2022-25896),
 // and streams that were opened under it end.
-func (a *App) signIn(ctx context.Context, s *Session, l users.Login, device string) error {
+func (a *App) signIn(ctx context.Context, s *Session, l users.Login) error {
 	owner := a.ownerOf(l.User.ID)
 	// Data of other applications in the session stay, whoever was logged in here before.
 	if before := s.Owner(); a.sharing == UsersApart && before != "" && before != owner {
@@ -24,7 +24,7 @@ func (a *App) signIn(ctx context.Context, s *Session, l users.Login, device stri
 	if err := s.Login(ctx, owner); err != nil {
 		return fmt.Errorf("%w: %w", errSession, err)
 	}
-	a.setUser(s, Own{User: &l.User, Generation: l.Generation, Device: device})
+	a.setUser(s, Own{User: &l.User, Generation: l.Generation})
 	if err := s.Save(ctx); err != nil {
 		return fmt.Errorf("%w: %w", errSession, err)
 	}
@@ -75,7 +75,7 @@ func (a *App) recheck(ctx context.Context, s *Session) (ended bool, err error) {
 // request would be refused.
 func (a *App) enter(r *http.Request, s *Session, l users.Login) error {
 	ctx := r.Context()
-	if err := a.signIn(ctx, s, l, deviceName(r.UserAgent())); err != nil {
+	if err := a.signIn(ctx, s, l); err != nil {
 		return err
 	}
 	current, err := a.users.Current(ctx, l)

@@ -106,7 +106,7 @@ func (a *App) followList(ctx context.Context, t *text.Text, events *eventstream.
 			}
 		default:
 			failures = 0
-			list, err := json.Marshal(seenBy(t, all, s))
+			list, err := json.Marshal(seenBy(t, all, s, a.now()))
 			if err != nil {
 				return err
 			}

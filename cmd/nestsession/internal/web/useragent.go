@@ -3,66 +3,43 @@ package web
 import (
 	"fmt"
 	"strings"
-	"unicode"
+	"unicode/utf8"
 
 	"github.com/mileusna/useragent"
 
+	"github.com/nestsession/session"
 	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
-
-// unknownDevice is the name of a client that did not say what it is.
-const unknownDevice = ""
-
-// onSystem is between a client's name and that of its system, in sessions.
-const onSystem = " on "
-
-// inLanguage is a device's name as a user reads it.
-func inLanguage(t *text.Text, device string) string {
-	if device == unknownDevice || device == "Unknown device" { // as earlier versions kept it
-		return t.UnknownDevice
-	}
-	if i := strings.LastIndex(device, onSystem); i > 0 {
-		return fmt.Sprintf(t.DeviceOn, device[:i], device[i+len(onSystem):])
-	}
-	return device
-}
 
 // maxDeviceName is the longest name, in characters: a client can send any text.
 const maxDeviceName = 60
 
-// deviceName returns a client's name as its user knows it: "Firefox on Linux". The client says so
-// itself, so the name only helps users to distinguish their own devices.
-func deviceName(userAgent string) string {
-	ua := useragent.Parse(userAgent)
+// deviceName returns a device's name as its user knows it: the one that was given to it, or what
+// the client says of itself, such as "Firefox on Linux". It only helps users to distinguish their
+// own devices.
+func deviceName(t *text.Text, d session.Device) string {
+	if d.Name != "" {
+		return d.Name
+	}
+	ua := useragent.Parse(d.UserAgent)
 	name, on := ua.Name, ua.OS
 	if ua.Device == "iPhone" || ua.Device == "iPad" {
 		on = ua.Device
 	}
-	if name == "" || name == userAgent {
-		name, _, _ = strings.Cut(userAgent, "/")
+	if name == "" || name == d.UserAgent {
+		name, _, _ = strings.Cut(d.UserAgent, "/")
 	}
-	if on != "" {
-		name += onSystem + on
+	name = strings.TrimSpace(name)
+	switch {
+	case name == "" && on == "":
+		return t.UnknownDevice
+	case name == "":
+		name = on
+	case on != "":
+		name = fmt.Sprintf(t.DeviceOn, name, on)
 	}
-	return printable(name)
-}
-
-// printable leaves out characters that cannot be seen, or change the text around them.
-func printable(name string) string {
-	var b strings.Builder
-	n := 0
-	for _, r := range strings.TrimSpace(name) {
-		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
-			continue
-		}
-		if n++; n > maxDeviceName {
-			b.WriteRune('…')
-			break
-		}
-		b.WriteRune(r)
+	if utf8.RuneCountInString(name) > maxDeviceName {
+		name = string([]rune(name)[:maxDeviceName]) + "…"
 	}
-	if b.Len() == 0 {
-		return unknownDevice
-	}
-	return b.String()
+	return name
 }

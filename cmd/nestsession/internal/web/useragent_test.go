@@ -4,7 +4,27 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/nestsession/session"
+	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
+
+// A page marks a device to which the cookie is bound.
+func TestBoundDevicesAreMarked(t *testing.T) {
+	t.Parallel()
+	for _, language := range text.All() {
+		for _, bound := range []bool{false, true} {
+			var page strings.Builder
+			if err := pages[language].ExecuteTemplate(&page, "device", device{Bound: bound}); err != nil {
+				t.Fatal(err)
+			}
+			hidden := strings.Contains(page.String(), `data-slot="bound" hidden>`+language.BoundDevice)
+			if shown := strings.Contains(page.String(), `data-slot="bound">`+language.BoundDevice); shown != bound || hidden == bound {
+				t.Errorf("%s: bound %v: %s", language.Lang, bound, page.String())
+			}
+		}
+	}
+}
 
 func TestDeviceNames(t *testing.T) {
 	t.Parallel()
@@ -17,17 +37,17 @@ func TestDeviceNames(t *testing.T) {
 		"Mozilla/5.0 (Linux; Android 15; SM-S921B) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/27.0 Chrome/125.0.0.0 Mobile Safari/537.36": "Samsung Browser on Android",
 		"curl/8.5.0":         "curl",
 		"Go-http-client/1.1": "Go-http-client",
-		"":                   unknownDevice,
-		"/":                  unknownDevice,
-		" \x00\u202e\ufeff ": unknownDevice,
-		"a\u202eb\x1b[31m":   "ab",
-		"\xff\xfe":           unknownDevice,
+		"":                   "Unknown device",
+		"/":                  "Unknown device",
 	} {
-		if got := deviceName(agent); got != want {
+		if got := deviceName(text.For(nil), session.Device{UserAgent: agent}); got != want {
 			t.Errorf("%q is called %q, want %q", agent, got, want)
 		}
 	}
-	if got := deviceName(strings.Repeat("날", 5000)); utf8.RuneCountInString(got) != maxDeviceName+1 || !strings.HasSuffix(got, "…") {
+	if got := deviceName(text.For(nil), session.Device{Name: "the tablet", UserAgent: "curl/8.5.0"}); got != "the tablet" {
+		t.Errorf("a device with a name is called %q", got)
+	}
+	if got := deviceName(text.For(nil), session.Device{UserAgent: strings.Repeat("날", 5000)}); utf8.RuneCountInString(got) != maxDeviceName+1 || !strings.HasSuffix(got, "…") {
 		t.Errorf("a long name becomes %q", got)
 	}
 }

@@ -4,7 +4,7 @@
 	"use strict";
 
 	const {events: url, user} = document.currentScript.dataset;
-	const firstWait = 1000, lastWait = 60000, moment = 200, again = 2000; // ms
+	const firstWait = 1000, lastWait = 60000, moment = 200, again = 2000, minute = 60000; // ms
 	let source = null, timer = 0, tries = 0, over = false;
 
 	function connect() {
@@ -71,15 +71,18 @@
 		title.focus();
 	}
 
-	// human writes a time as the server does, in the language of the page.
-	const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+	// human writes a time in the browser's time zone and in the language of the page, as the
+	// browser's user writes that language; or that it is now. The server knows none of this.
+	const {lang} = document.documentElement;
+	const format = new Intl.DateTimeFormat(navigator.languages.find(l => l.split("-")[0] === lang) || lang, {dateStyle: "medium", timeStyle: "short"});
 
-	function human(text) {
-		const at = new Date(text), clock = at.toISOString().slice(11, 16) + " UTC";
-		const day = at.getUTCDate(), month = at.getUTCMonth(), year = at.getUTCFullYear();
-		if (document.documentElement.lang === "ko") return `${year}년 ${month + 1}월 ${day}일 ${clock}`;
-		return `${day} ${months[month]} ${year}, ${clock}`;
+	function human(time) {
+		const at = new Date(time.dateTime), {justNow, current} = time.dataset;
+		const text = justNow && (current !== undefined || Date.now() - at < minute) ? justNow : format.format(at);
+		if (time.textContent !== text) time.textContent = text;
 	}
+
+	function humanAll() { document.querySelectorAll("main time").forEach(human); }
 
 	// show brings the list to what the server says. What stays is changed in place, so
 	// that who is about to press a button does not lose it.
@@ -116,13 +119,20 @@
 		item.dataset.session = session.session;
 		slot("device").textContent = session.device;
 		slot("current").hidden = !session.current;
+		slot("bound").hidden = !session.bound;
+		slot("last_used").toggleAttribute("data-current", session.current);
 		for (const name of ["last_used", "created"]) {
 			const time = slot(name), at = session[name];
 			time.parentElement.hidden = !at;
 			if (at) {
 				time.dateTime = at;
-				time.textContent = human(at);
+				human(time);
 			}
+		}
+		const {network: last = "", first_network: first = ""} = session;
+		for (const [name, network] of [["network", last], ["first_network", first === last ? "" : first]]) {
+			slot(name).textContent = network;
+			slot(name).parentElement.hidden = !network;
 		}
 		const form = item.querySelector("form");
 		form.hidden = session.current;
@@ -136,4 +146,7 @@
 	addEventListener("pagehide", disconnect);
 	addEventListener("pageshow", connect);
 	connect();
+
+	humanAll();
+	setInterval(humanAll, minute / 2);
 })();

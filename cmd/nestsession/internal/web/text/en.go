@@ -70,8 +70,12 @@ var english = Text{
 	NothingDone:  "Nothing was done.",
 
 	ThisDevice:    "this device",
+	BoundDevice:   "bound to the device",
 	LastUsed:      "Last used %s",
+	JustNow:       "just now",
+	Network:       "Last used from the network %s",
 	LoggedInSince: "Logged in since %s",
+	FirstNetwork:  "Logged in from the network %s",
 	LogOutDevice:  "Log out %s",
 	LogOutOthers:  "Log out everywhere else",
 	OneDevice:     "You are logged in on this device only.",

@@ -67,8 +67,12 @@ var korean = Text{
 	NothingDone:  "아무것도 변경하지 않았습니다.",
 
 	ThisDevice:    "이 기기",
+	BoundDevice:   "기기에 고정됨",
 	LastUsed:      "마지막 사용: %s",
+	JustNow:       "방금",
+	Network:       "마지막으로 사용한 네트워크: %s",
 	LoggedInSince: "로그인: %s",
+	FirstNetwork:  "로그인한 네트워크: %s",
 	LogOutDevice:  "%s 로그아웃",
 	LogOutOthers:  "다른 모든 기기에서 로그아웃",
 	OneDevice:     "이 기기에서만 로그인되어 있습니다.",

@@ -78,8 +78,12 @@ type Text struct {
 
 	// The list of devices.
 	ThisDevice    string
+	BoundDevice   string
 	LastUsed      string // the time
+	JustNow       string // in place of a time
+	Network       string // the network
 	LoggedInSince string // the time
+	FirstNetwork  string // the network
 	LogOutDevice  string // the device's name
 	LogOutOthers  string
 	OneDevice     string
@@ -132,8 +136,8 @@ type Text struct {
 	NotJSON         string
 	TooLarge        string // the most bytes
 
-	// Time is a time in the words of the language, for [time.Time.Format] in UTC. The script
-	// of the live pages writes the same, see assets/live.js.
+	// Time is a time in the words of the language, for [time.Time.Format] in UTC. Where a page
+	// runs our script, that writes it in the browser's time zone, see assets/live.js.
 	Time string
 }
 
