@@ -229,7 +229,12 @@ func sentence(l events.Line) string {
 			return "ended: the user logged out"
 		}
 		return "ended by the server: the account is disabled or deleted, or its password was changed"
+	case session.EventLoginRefused:
+		return "a login was refused: its owner has too many sessions"
 	case session.EventRevoked:
+		if l.Reason == session.ReasonLimit {
+			return "ended by a newer login of the same user, who had too many sessions"
+		}
 		switch l.Request {
 		case passwordRoute:
 			return "ended: the user changed the password in another session"
@@ -244,7 +249,7 @@ func sentence(l events.Line) string {
 	case session.EventExpired:
 		return "ended: its time is over"
 	case session.EventRejected:
-		return "refused: the cookie was not accepted"
+		return "refused: the cookie or token was not accepted"
 	case session.EventConflict:
 		return "conflict: another request had saved first, so the changes were made again on its result"
 	case session.EventDropped:
