@@ -26,6 +26,8 @@ const (
 type grammar struct {
 	Serve    serve           `cmd:"" help:"Run the login server."`
 	Proxy    proxy           `cmd:"" help:"Run a reverse proxy that passes on the requests of users who are logged in."`
+	Health   health          `cmd:"" help:"Ask a server whether it is healthy."`
+	Explain  explain         `cmd:"" help:"Say what happened to a session, from the log of events."`
 	Sessions sessionCommands `cmd:"" help:"List, show, end, count and sweep sessions in a store."`
 	Accounts accountCommands `cmd:"" help:"List, disable and delete accounts."`
 	Move     moveCommand     `cmd:"" help:"Copy the sessions of one store to another."`

@@ -56,6 +56,7 @@ func (c *proxy) Validate() error {
 
 // Run passes requests on until ctx ends, then lets those in progress finish.
 func (c *proxy) Run(ctx context.Context, to output) error {
+	c.routes = nil // the paths are the application's, and may hold secrets
 	return c.run(ctx, to, func(pages *site, log *slog.Logger) (*http.Server, string) {
 		application := upstream.New(upstream.Config{
 			URL: c.to, Timeout: c.Timeout, Private: pages.cookies, Trusted: c.proxies.Trusts, Logger: log,

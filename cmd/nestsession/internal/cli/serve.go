@@ -82,15 +82,19 @@ func (c *serve) run(ctx context.Context, to output, start func(pages *site, log 
 	if err != nil {
 		return errors.Join(err, accounts.Close())
 	}
-	pages, err := c.site(place.secrets, accounts, kept, log)
-	if err != nil {
+	if err := c.openEvents(to, ln.Addr(), log); err != nil {
 		return errors.Join(err, kept.Close(), accounts.Close())
 	}
+	pages, err := c.site(place.secrets, accounts, kept, log)
+	if err != nil {
+		return errors.Join(err, c.closeEvents(), kept.Close(), accounts.Close())
+	}
 	server, note := start(pages, log)
+	server.Handler = c.withOrigin(server.Handler)
 	c.announce(to.out, place, kept)
 	fmt.Fprint(to.out, note)
 	c.warn(log, ln.Addr())
-	return errors.Join(serveUntil(ctx, ln, server, pages.EndStreams, log, drainTime), pages.Close(), kept.Close(), accounts.Close())
+	return errors.Join(serveUntil(ctx, ln, server, pages.EndStreams, log, drainTime), pages.Close(), c.closeEvents(), kept.Close(), accounts.Close())
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
@@ -252,6 +256,9 @@ func (c *serve) session(flags cookieFlags, issuer string, secrets []string, kept
 	}
 	cfg.Cookie, cfg.Rolling = flags.cookie(), flags.Rolling
 	cfg.Store, cfg.Logger = kept, log
+	if c.events != nil {
+		cfg.OnEvent = c.events.OnEvent
+	}
 	if !kept.Watches {
 		cfg.StoreLimits.RecheckInterval = recheckInterval
 	}

@@ -34,6 +34,8 @@ type serve struct {
 
 	UsersAreShared bool `env:"NESTSESSION_USERS_ARE_SHARED" help:"With --express: the applications have the same users as this server, so that the user in their sessions is logged in here. Default: their users are not the users of this server."`
 
+	eventFlags
+
 	TrustedProxy []string `placeholder:"ADDRESS" env:"NESTSESSION_TRUSTED_PROXY" help:"Trust X-Forwarded-For and X-Forwarded-Proto from these addresses and networks, such as 127.0.0.1,10.0.0.0/8. Default: trust none."`
 
 	Allow []string `placeholder:"HOST" env:"NESTSESSION_ALLOW" help:"A login may lead back to pages of these hosts, such as example.com,*.example.com: they are behind a proxy that asks /auth. Over plain HTTP write http://localhost:3000. Default: only to this server."`
@@ -112,6 +114,9 @@ func (c *serve) Validate() error {
 		return err
 	}
 	if err := c.cookieFlags.validate(); err != nil {
+		return err
+	}
+	if err := c.eventFlags.validate(); err != nil {
 		return err
 	}
 	if c.UsersAreShared && !c.Express {

@@ -1,0 +1,283 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nestsession/session"
+	"github.com/nestsession/session/cmd/nestsession/internal/events"
+)
+
+// explain is the flags of `nestsession explain`.
+type explain struct {
+	Session string   `arg:"" optional:"" help:"The session's digest, as a server's log or \"sessions list\" shows it, or the beginning of one. A digest from before a login or a renewal serves as well."`
+	Owner   string   `placeholder:"OWNER" help:"All sessions of this owner, such as user:42."`
+	Events  []string `placeholder:"FILE" env:"NESTSESSION_EVENTS" help:"The log that a server writes with --events FILE: that file and the former ones, FILE.1 and so on. Several logs are sorted by time. \"-\" is standard input, which is the default."`
+	JSON    bool     `name:"json" help:"Write a JSON object a line."`
+}
+
+// Help returns the help beyond the flags.
+func (*explain) Help() string {
+	return `It lists what happened to a session, the first event first: the time in UTC, what happened, and the node, the client's address ` +
+		`and the digest. Lines that are not events are skipped, and so is what a log collector writes before a line: docker compose logs | nestsession explain DIGEST.
+
+An event is in the log of the node on which it happened, so give the logs of all nodes. Commands (sessions revoke, accounts disable) write no events: ` +
+		`what they end is refused at its next request. "nestsession accounts list" shows which account user:42 is.`
+}
+
+// Validate refuses a command line that does not say what to explain.
+func (c *explain) Validate() error {
+	if (c.Session == "") == (c.Owner == "") {
+		return errors.New("say what to explain: the digest of a session, or --owner OWNER")
+	}
+	return nil
+}
+
+// Run explains sessions.
+func (c *explain) Run(ctx context.Context, to output, in input) error {
+	record, err := c.read(to, in)
+	if err != nil {
+		return err
+	}
+	if record.Skipped > 0 {
+		fmt.Fprintf(to.err, "nestsession: lines that are not events, and were skipped: %d\n", record.Skipped)
+	}
+	lives, err := c.find(record)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(to.out)
+	for i, life := range lives {
+		if err := c.write(w, i, life); err != nil {
+			return err
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, l := range record.LostIn(lives[0]) {
+		fmt.Fprintf(to.err, "nestsession: the node %s could not write %d events before %s, so some may be missing here\n", oneLine(l.Node), l.Lost, exact(l.Time))
+	}
+	return nil
+}
+
+func (c *explain) read(to output, in input) (*events.Record, error) {
+	var record events.Record
+	files := c.Events
+	if len(files) == 0 {
+		if in.terminal() {
+			return nil, errors.New("there is no log of events: name the file that the server writes with --events FILE, or pass it on standard input")
+		}
+		files = []string{standard}
+	}
+	for _, path := range files {
+		var err error
+		if path == standard {
+			err = record.Read(in)
+		} else {
+			err = record.ReadFile(path)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("--events: %w: name the file that a server writes with its --events", err)
+		}
+	}
+	if record.Len() == 0 {
+		return nil, errors.New("there are no events in it: name the file that a server writes with its --events, or pass it on standard input")
+	}
+	return &record, nil
+}
+
+func (c *explain) find(record *events.Record) (lives []events.Life, err error) {
+	what := fmt.Sprintf("the session %q", c.Session)
+	if c.Owner != "" {
+		what = fmt.Sprintf("the owner %q", c.Owner)
+		lives, err = record.FindOwner(c.Owner)
+	} else {
+		lives = make([]events.Life, 1)
+		lives[0], err = record.Find(c.Session)
+	}
+	if errors.Is(err, events.ErrNone) {
+		return nil, fmt.Errorf("none of %d events is about %s.\n"+
+			"The first event is of %s: if the session is older, look in older files.\n"+
+			"Give the logs of all nodes, each with --events FILE.\n"+
+			"A digest is the same only with the server's first secret: give one that a server shows, or `nestsession sessions list` with its secrets.\n"+
+			"If you know the user, `nestsession accounts list` shows the number for --owner user:NUMBER", record.Len(), what, exact(record.Begin()))
+	}
+	return lives, err
+}
+
+// explained is a line as JSON.
+type explained struct {
+	events.Line
+	Life string `json:"life,omitempty"` // the last digest of the session
+	Text string `json:"text"`
+}
+
+func (c *explain) write(w io.Writer, i int, life events.Life) error {
+	if c.JSON {
+		for _, l := range life.Lines {
+			if err := encode(w, explained{l, life.Session, textOf(l)}, false); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	between := ""
+	if i > 0 {
+		between = "\n"
+	}
+	if _, err := fmt.Fprintf(w, "%s%s\n", between, heading(life)); err != nil {
+		return err
+	}
+	for _, l := range life.Lines {
+		if _, err := fmt.Fprintf(w, "%s  %s  (%s)\n", exact(l.Time), oneLine(textOf(l)), oneLine(circumstances(l))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heading names a session, its former digests and its owners.
+func heading(life events.Life) string {
+	if life.Session == "" {
+		return "without a session"
+	}
+	var owners, former []string
+	for _, l := range life.Lines {
+		for _, d := range []string{l.Former, l.Session} {
+			if d != "" && d != life.Session && !slices.Contains(former, d) {
+				former = append(former, d)
+			}
+		}
+		if l.Owner != "" && !slices.Contains(owners, l.Owner) {
+			owners = append(owners, l.Owner)
+		}
+	}
+	text := "session " + life.Session
+	if len(owners) > 0 {
+		text += " of " + strings.Join(owners, ", ")
+	}
+	if len(former) > 0 {
+		text += ", called before: " + strings.Join(former, ", ")
+	}
+	return oneLine(text)
+}
+
+func circumstances(l events.Line) string {
+	var parts []string
+	add := func(label, value string) {
+		if value != "" {
+			parts = append(parts, label+value)
+		}
+	}
+	add("node ", l.Node)
+	if l.Kind != session.EventLoggedIn { // its sentence has it
+		add("from ", l.From)
+	}
+	add("session ", l.Session)
+	add("request ", l.Request)
+	return strings.Join(parts, ", ")
+}
+
+// exact writes a time so that lines are in order.
+func exact(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// textOf says what happened in a sentence.
+func textOf(l events.Line) string {
+	text := sentence(l)
+	if why := reasons[l.Reason]; why != "" {
+		text += ": " + why
+	} else if l.Reason != "" {
+		text += ": " + string(l.Reason)
+	}
+	if l.Error != "" {
+		text += ": " + l.Error
+	}
+	return text
+}
+
+func sentence(l events.Line) string {
+	switch l.Kind {
+	case session.EventCreated:
+		return "created"
+	case session.EventLoggedIn:
+		text := "logged in"
+		switch l.Request {
+		case passwordRoute, logoutOneRoute, logoutOthersRoute:
+			text = "renewed: the user gave the password again, and the client has a new cookie;"
+		}
+		if l.From != "" {
+			text += " from " + l.From
+		}
+		if l.Owner != "" {
+			text += " as " + l.Owner
+		}
+		return text
+	case session.EventRenewed:
+		return "renewed: it has a new id, and the client has a new cookie"
+	case session.EventRegenerated:
+		return "ended: an empty session, or the login of another user, took its place"
+	case session.EventDestroyed:
+		switch l.Request {
+		case logoutRoute, logoutOneRoute:
+			return "ended: the user logged out"
+		}
+		return "ended by the server: the account is disabled or deleted, or its password was changed"
+	case session.EventLoginRefused:
+		return "a login was refused: its owner has too many sessions"
+	case session.EventRevoked:
+		if l.Reason == session.ReasonLimit {
+			return "ended by a newer login of the same user, who had too many sessions"
+		}
+		switch l.Request {
+		case passwordRoute:
+			return "ended: the user changed the password in another session"
+		case logoutOneRoute:
+			return "ended: the user logged it out from another session"
+		case logoutOthersRoute:
+			return "ended: the user logged all other sessions out"
+		case loginRoute, registerRoute:
+			return "ended by a login of the same user"
+		}
+		return "ended from outside"
+	case session.EventExpired:
+		return "ended: its time is over"
+	case session.EventRejected:
+		return "refused: the cookie or token was not accepted"
+	case session.EventConflict:
+		return "conflict: another request had saved first, so the changes were made again on its result"
+	case session.EventDropped:
+		return "changes were not stored"
+	case session.EventLoadFailed:
+		return "the store did not load it, and the client got an error"
+	case session.EventSaveFailed:
+		return "the store did not save it"
+	case session.EventTouchFailed:
+		return "the store did not move its expiry; the client got its answer"
+	case session.EventCookieNotSent:
+		return "the client did not get its cookie"
+	case session.EventUnread:
+		return "a member of its data was not read; the session went on"
+	}
+	return string(l.Kind)
+}
+
+// reasons are the reasons that need more words than they have.
+var reasons = map[session.Reason]string{
+	session.ReasonUnknown:     "the store has no such session; it has expired, or a command, another node or another program ended it, or the store lost it",
+	session.ReasonSignature:   "no secret of this node signed it; the cookie is forged, or a secret was removed",
+	session.ReasonMalformed:   "it is not in the form of a session cookie",
+	session.ReasonDuplicate:   "there were several cookies with its name",
+	session.ReasonSuperseded:  "the id is from before a login, a renewal or an end a moment ago",
+	session.ReasonIdle:        "it was not used for too long",
+	session.ReasonAbsolute:    "it was too old, even if it was in use",
+	session.ReasonEnded:       "the session had ended meanwhile",
+	session.ReasonClientLeft:  "the client closed the connection",
+	session.ReasonUndecodable: "its data do not fit the program",
+}

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// health is the flags of `nestsession health`.
+type health struct {
+	URL     string        `arg:"" optional:"" help:"The server, such as http://127.0.0.1:8080, which is the default if there is no $NESTSESSION_ADDRESS."`
+	Address string        `hidden:"" default:"127.0.0.1:8080" env:"NESTSESSION_ADDRESS"`
+	Timeout time.Duration `default:"3s" placeholder:"DURATION" help:"How long the answer may take. Default: ${default}."`
+
+	to *url.URL
+}
+
+// Help returns the help beyond the flags.
+func (*health) Help() string {
+	return `It asks /healthz, or the path in the URL, and fails unless the answer is 200: a health check for containers, which have neither curl nor a shell. ` +
+		`The answers of "nestsession proxy" come from the application: write the path of a page for which nobody has to log in.`
+}
+
+// Validate refuses what cannot be asked.
+func (c *health) Validate() error {
+	u, err := url.Parse(cmp.Or(c.URL, "http://"+c.Address))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Port() == "" && u.Host == "" {
+		return fmt.Errorf("%q is no address of a server: write one such as http://127.0.0.1:8080", cmp.Or(c.URL, c.Address))
+	}
+	// A server that listens on all addresses is asked on this machine.
+	if a, err := netip.ParseAddr(u.Hostname()); u.Hostname() == "" || err == nil && a.IsUnspecified() {
+		host := "127.0.0.1"
+		if err == nil && a.Is6() {
+			host = "::1"
+		}
+		u.Host = net.JoinHostPort(host, cmp.Or(u.Port(), "80"))
+	}
+	if u.Path == "" || u.Path == "/" && c.URL == "" {
+		u.Path = "/healthz"
+	}
+	c.to = u
+	return nil
+}
+
+// maxBody is how much of an answer is shown.
+const maxBody = 1 << 10
+
+// Run asks, and prints the answer.
+func (c *health) Run(ctx context.Context, to output) error {
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.to.String(), nil)
+	if err != nil {
+		return err
+	}
+	client := http.Client{
+		Transport:     &http.Transport{}, // no proxy: the server is near
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	res, err := client.Do(r)
+	if err != nil {
+		return fmt.Errorf("not healthy: %w", err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody))
+	text := printable(strings.TrimSpace(string(body)))
+	if err != nil {
+		return fmt.Errorf("not healthy: %w", err)
+	}
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("not healthy: %s answers %s: %s", c.to.Redacted(), res.Status, text)
+	}
+	_, err = fmt.Fprintln(to.out, text)
+	return err
+}
