@@ -19,7 +19,11 @@ func ExampleManager_Abort() {
 	accounts, err := session.New[Account](session.Config{
 		Secrets: []string{"a secret of 16 bytes or more"},
 		Logger:  slog.New(slog.DiscardHandler),
-		OnEvent: func(_ context.Context, e session.Event) { fmt.Println(e.Kind, e.Reason) },
+		OnEvent: func(_ context.Context, e session.Event) {
+			if e.Kind == session.EventDropped {
+				fmt.Println(e.Kind, "because the", e.Reason)
+			}
+		},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -39,7 +43,7 @@ func ExampleManager_Abort() {
 	fmt.Println(accounts.Abort(r.Context(), s, w.Header(), session.ReasonFailed))
 	fmt.Println(len(w.Result().Cookies()), s.Owner(), s.Data().Visits)
 	// Output:
-	// dropped handler failed
+	// dropped because the handler failed
 	// <nil>
 	// 1 member:ada 0
 }

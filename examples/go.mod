@@ -6,6 +6,7 @@ require (
 	connectrpc.com/connect v1.21.1
 	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/coder/websocket v1.8.15
+	github.com/fasthttp/websocket v1.5.12
 	github.com/gin-gonic/gin v1.12.0
 	github.com/go-chi/chi/v5 v5.5.0
 	github.com/go-sql-driver/mysql v1.10.1
@@ -19,6 +20,7 @@ require (
 	github.com/labstack/echo/v4 v4.16.0
 	github.com/labstack/echo/v5 v5.4.4
 	github.com/nestsession/session v0.1.0
+	github.com/nestsession/session/fibersession v0.1.0
 	github.com/nestsession/session/pgxstore v0.1.0
 	github.com/nestsession/session/redisstore v0.1.0
 	github.com/redis/rueidis v1.0.79
