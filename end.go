@@ -61,12 +61,9 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 // An error is the store's. The delete is then tried again before the response is sent. If
 // that fails too, the client gets the error response.
 func (s *Session[T]) Destroy(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	d := s.m.forCaller(ctx)
-	defer d.End()
+	d := s.enter(ctx)
+	defer s.leave(d)
 	ctx = d
-	s.catchUp()
 	if s.state == stateDiscarded {
 		s.state = s.was
 	}
@@ -127,11 +124,8 @@ func (s *Session[T]) remove(ctx context.Context, e Event, cause error, keys ...s
 // old one is deleted before the response is sent. If that fails too, the client gets the
 // error response.
 func (s *Session[T]) Regenerate(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	d := s.m.forCaller(ctx)
-	defer d.End()
-	s.catchUp()
+	d := s.enter(ctx)
+	defer s.leave(d)
 	if s.state == stateDiscarded {
 		return ErrRevoked
 	}

@@ -197,7 +197,9 @@ func (m *Manager[T]) open(ctx context.Context, r *http.Request, s *Session[T]) e
 		s.origin = s.doc
 		m.unreadMembers(ctx, s.doc.Misfits, s.owner, s.key)
 		if m.guard != nil {
-			s.lapses, err = m.guard.Admit(m.exchanges.Lock(ctx), r, s)
+			var lapses time.Time
+			lapses, err = m.guard.Admit(m.exchanges.Lock(ctx), r, s)
+			s.lapses = document.InstantOf(lapses)
 		}
 		return err
 	}

@@ -45,8 +45,8 @@ func (s *Session[T]) NotifyContext(parent context.Context) (ctx context.Context,
 	}
 	w := s.m.records.Hub.Add(key, until.Time(), &follower[T]{s, cancel})
 	forget := func() { s.m.records.Hub.Remove(w) }
-	if !s.lapses.IsZero() {
-		lapse := time.AfterFunc(s.lapses.Sub(s.m.records.Now()), func() { cancel(ErrLapsed) })
+	if s.lapses != 0 {
+		lapse := time.AfterFunc(s.lapses.Sub(s.m.present()), func() { cancel(ErrLapsed) })
 		context.AfterFunc(ctx, func() { lapse.Stop() })
 	}
 	unhook := context.AfterFunc(parent, forget) // not of ctx, which would allocate a map for it

@@ -2,7 +2,6 @@ package session
 
 import (
 	"sync/atomic"
-	"time"
 
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/frames"
@@ -75,10 +74,10 @@ type changes[T any] struct {
 	named                    *string             // SetDeviceName
 	noted                    document.NoteChange // by UpdateNote
 	regenerated              bool
-	loggedIn                 bool            // by Login, and not stored since
-	follows                  string          // the record of the login that has superseded the session, which gets the changes
-	followsWith              document.Opener // opens that record
-	superseded               bool            // another request has made this request's id invalid
+	loggedIn                 bool             // by Login, and not stored since
+	follows                  string           // the record of the login that has superseded the session, which gets the changes
+	followsWith              *document.Opener // opens that record
+	superseded               bool             // another request has made this request's id invalid
 
 	traced atomic.Bool // the callers that make changes are recorded
 	trace  frames.Trace
@@ -114,12 +113,12 @@ type progress struct {
 	checked           bool // by Commit: the store has shown that the session is live
 	unsure            bool // a write has failed in this request, but may have taken effect
 
-	was                state          // before Discard
-	ended              bool           // by this request
-	lapses             time.Time      // when its contexts end, by the guard
-	pendingDelete      *pendingDelete // what Regenerate could not end
-	failed             bool           // the handler panicked, and what it had changed was dropped
-	over, overReported bool           // the request is over, and a change after it was reported
+	was                state            // before Discard
+	ended              bool             // by this request
+	lapses             document.Instant // when its contexts end, by the guard; zero: not by it
+	pendingDelete      *pendingDelete   // what Regenerate could not end
+	failed             bool             // the handler panicked, and what it had changed was dropped
+	over, overReported bool             // the request is over, and a change after it was reported
 }
 
 // pendingDelete is a session that the store has failed to end.

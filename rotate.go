@@ -44,11 +44,8 @@ import (
 // method that is not a word; the errors of [Session.Save]. After an error the session is as it
 // was.
 func (s *Session[T]) Login(ctx context.Context, owner string, methods ...string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	d := s.m.forCaller(ctx)
-	defer d.End()
-	s.catchUp()
+	d := s.enter(ctx)
+	defer s.leave(d)
 	err := s.login(d, owner, methods)
 	if errors.Is(err, ErrTooManySessions) {
 		s.m.emit(d, Event{Kind: EventLoginRefused, Owner: owner, Reason: ReasonLimit}, s.key)
@@ -247,12 +244,9 @@ func (s *Session[T]) dropData() {
 //
 // Errors: [ErrRevoked]; [ErrHeaderSent]; the errors of [Session.Save].
 func (s *Session[T]) Renew(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	d := s.m.forCaller(ctx)
-	defer d.End()
+	d := s.enter(ctx)
+	defer s.leave(d)
 	ctx = d
-	s.catchUp()
 	if s.headerSent {
 		return ErrHeaderSent
 	}

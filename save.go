@@ -22,12 +22,9 @@ import (
 // Errors: [ErrRevoked]; [ErrUnrepeatable]; [ErrReservedKey]; [ErrTooLarge]; [ErrHeaderSent]
 // and [ErrInsecure] for a new session; the store's and ctx's.
 func (s *Session[T]) Save(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	d := s.m.forCaller(ctx)
-	defer d.End()
+	d := s.enter(ctx)
+	defer s.leave(d)
 	ctx = d
-	s.catchUp()
 	if err := s.save(ctx); err != nil {
 		s.reportSave(ctx, err)
 		return err
@@ -284,7 +281,7 @@ func (s *Session[T]) saveFollower(ctx context.Context) error {
 	if !s.recorded.Any() && s.noted == nil {
 		return nil
 	}
-	return s.follow(ctx, s.follows, s.followsWith)
+	return s.follow(ctx, s.follows, *s.followsWith)
 }
 
 // follow applies this request's changes to the session with which a login has replaced this
@@ -319,7 +316,7 @@ func (s *Session[T]) follow(ctx context.Context, key string, with document.Opene
 		s.finish()
 	}
 	if err == nil {
-		s.follows, s.followsWith, s.touched = key, with, false
+		s.follows, s.followsWith, s.touched = key, &with, false
 		s.recorded.ForgetUpdates()
 	}
 	return err

@@ -94,11 +94,8 @@ func (s *Session[T]) setID(id string) {
 // and the client has used the new one already; [ErrInsecure] over plain HTTP with
 // SecureAlways; [ErrRevoked] if the session has ended; the errors of [Session.Save].
 func (s *Session[T]) Token(ctx context.Context) (string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	d := s.m.forCaller(ctx)
-	defer d.End()
-	s.catchUp()
+	d := s.enter(ctx)
+	defer s.leave(d)
 	switch {
 	case s.m.header == nil:
 		return "", ErrNoToken
@@ -121,6 +118,19 @@ func (s *Session[T]) Token(ctx context.Context) (string, error) {
 		s.source, s.cookieSent = token.Header, true
 	}
 	return text, nil
+}
+
+// enter begins a method that asks the store: it locks the session, and returns the context of
+// the calls. leave ends it.
+func (s *Session[T]) enter(ctx context.Context) *deadline.Context {
+	s.mu.Lock()
+	s.catchUp()
+	return s.m.forCaller(ctx)
+}
+
+func (s *Session[T]) leave(d *deadline.Context) {
+	d.End()
+	s.mu.Unlock()
 }
 
 // IsNew reports whether the session is not in the store yet: the client came without a

@@ -24,11 +24,8 @@ import (
 // [ErrRevoked] if the session has ended; those of [Session.Save]. After an error of the
 // store the value may be lost without any request having it.
 func Take[T, V any](ctx context.Context, s *Session[T], fn func(data *T) V) (V, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	d := s.m.forCaller(ctx)
-	defer d.End()
-	s.catchUp()
+	d := s.enter(ctx)
+	defer s.leave(d)
 	var taken, none V
 	if s.mu.InUpdate() {
 		return none, s.mu.Misuse

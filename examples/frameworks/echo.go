@@ -7,10 +7,10 @@ import (
 	"github.com/labstack/echo/v5/middleware"
 )
 
-// Echo has the sessions as a middleware, within the recoverer.
+// Echo has the sessions around the engine, so that they see the page of an error.
 func Echo(m *Manager) http.Handler {
 	e := echo.New()
-	e.Use(middleware.Recover(), echo.WrapMiddleware(m.Handler))
+	e.Use(middleware.Recover())
 	e.POST("/login", func(c *echo.Context) error {
 		ctx := c.Request().Context()
 		s, err := m.Load(ctx)
@@ -31,5 +31,5 @@ func Echo(m *Manager) http.Handler {
 		}
 		return c.String(http.StatusOK, s.Data().User)
 	})
-	return e
+	return m.Handler(e)
 }

@@ -3,20 +3,15 @@ package frameworks_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
-	"net/http"
 	"net/url"
 	"testing"
 	"time"
 
 	"github.com/gofiber/fiber/v3"
 	"github.com/gofiber/fiber/v3/middleware/adaptor"
-	fiberrecover "github.com/gofiber/fiber/v3/middleware/recover"
 
-	"github.com/nestsession/session"
 	"github.com/nestsession/session/examples/frameworks"
-	"github.com/nestsession/session/store"
 )
 
 // listen serves an application of fiber's until the test ends.
@@ -48,64 +43,6 @@ func TestFiberWithAHandlerOfNetHTTP(t *testing.T) {
 	app := fiber.New()
 	app.All("/*", adaptor.HTTPHandler(frameworks.Chi(sessions(t))))
 	logsIn(t, client(t, nil), listen(t, app))
-}
-
-func TestFiberSavesWhatAHandlerReturns(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		answer func(fiber.Ctx) error
-		want   string // the response
-		saved  string
-	}{
-		"nothing":                {func(fiber.Ctx) error { return nil }, "", "ada"},
-		"an error of the client": {func(fiber.Ctx) error { return fiber.ErrTeapot }, "418 I'm a teapot", "ada"},
-		"an error":               {func(fiber.Ctx) error { return errors.New("oops") }, "500 Internal Server Error", ""},
-		"a panic":                {func(fiber.Ctx) error { panic("oops") }, "500 Internal Server Error", ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			m := sessions(t)
-			own := fiber.New()
-			own.Use(fiberrecover.New(), frameworks.FiberSessions(m))
-			own.Post("/", func(f fiber.Ctx) error {
-				frameworks.OfFiber(f).Update(func(a *frameworks.Account) { a.User = "ada" })
-				return c.answer(f)
-			})
-			own.Get("/", func(f fiber.Ctx) error { return f.SendString(frameworks.OfFiber(f).Data().User) })
-			address, browser := listen(t, own), client(t, nil)
-			if got := ask(t, browser, "POST", address+"/"); c.want != got && c.want != "" {
-				t.Errorf("answered %q", got)
-			}
-			if got := ask(t, browser, "GET", address+"/"); got != c.saved {
-				t.Errorf("the session holds %q", got)
-			}
-		})
-	}
-}
-
-// broken is a store that does not answer.
-type broken struct{ store.Store }
-
-var errDown = errors.New("the store is down")
-
-func (broken) Load(context.Context, string) (store.Record, error) { return store.Record{}, errDown }
-
-func (broken) Create(context.Context, store.Record) (store.Version, error) { return 0, errDown }
-
-func TestFiberWithAStoreThatIsDown(t *testing.T) {
-	t.Parallel()
-	m, err := session.New[frameworks.Account](session.Config{
-		Secrets: []string{"a secret for tests, 32 bytes or so"}, Store: broken{},
-		Cookie: session.Cookie{Secure: session.SecureAuto}, Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	address := listen(t, frameworks.Fiber(m))
-	if got := ask(t, http.DefaultClient, "POST", address+"/login?user=ada"); got != "503 Service Unavailable" {
-		t.Errorf("a login: %q", got)
-	}
 }
 
 // The page warns of this: the adaptor's middleware has returned when fiber runs the routes.

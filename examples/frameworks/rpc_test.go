@@ -159,3 +159,64 @@ func TestGatewayInOneProcess(t *testing.T) {
 		t.Errorf("the server sees %s", got)
 	}
 }
+
+// A stream of connect's ends with the session, and what its handler has changed before the
+// first message is saved by then.
+func TestConnectStream(t *testing.T) {
+	t.Parallel()
+	m := sessions(t)
+	mux := http.NewServeMux()
+	mux.Handle("/shop.Accounts/News", connect.NewServerStreamHandler("/shop.Accounts/News",
+		func(ctx context.Context, _ *connect.Request[emptypb.Empty], out *connect.ServerStream[wrapperspb.StringValue]) error {
+			s, err := m.Load(ctx)
+			if err != nil {
+				return connect.NewError(connect.CodeUnavailable, err)
+			}
+			ctx, stop := s.NotifyContext(ctx)
+			defer stop()
+			if ctx.Err() != nil {
+				return connect.NewError(connect.CodeUnauthenticated, context.Cause(ctx))
+			}
+			s.Update(func(a *frameworks.Account) { a.User = "grace" })
+			if err := out.Send(wrapperspb.String("first")); err != nil {
+				return err
+			}
+			<-ctx.Done()
+			return connect.NewError(connect.CodeUnauthenticated, context.Cause(ctx))
+		}))
+	mux.Handle("/", frameworks.Connect(m))
+	server := httptest.NewServer(m.Handler(mux))
+	defer server.Close()
+	c := client(t, nil)
+	login := connect.NewClient[wrapperspb.StringValue, emptypb.Empty](c, server.URL+"/shop.Accounts/Login")
+	me := connect.NewClient[emptypb.Empty, wrapperspb.StringValue](c, server.URL+"/shop.Accounts/Me")
+	news := connect.NewClient[emptypb.Empty, wrapperspb.StringValue](c, server.URL+"/shop.Accounts/News")
+
+	open := func() *connect.ServerStreamForClient[wrapperspb.StringValue] {
+		stream, err := news.CallServerStream(t.Context(), connect.NewRequest(new(emptypb.Empty)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = stream.Close() })
+		return stream
+	}
+	if visitor := open(); visitor.Receive() || connect.CodeOf(visitor.Err()) != connect.CodeUnauthenticated {
+		t.Errorf("a visitor: %v", visitor.Err())
+	}
+	if _, err := login.CallUnary(t.Context(), connect.NewRequest(wrapperspb.String("ada"))); err != nil {
+		t.Fatal(err)
+	}
+	stream := open()
+	if !stream.Receive() || stream.Msg().GetValue() != "first" {
+		t.Fatalf("%v, %v", stream.Msg(), stream.Err())
+	}
+	if res, err := me.CallUnary(t.Context(), connect.NewRequest(new(emptypb.Empty))); err != nil || res.Msg.GetValue() != "grace" {
+		t.Errorf("while the stream is open: %v, %v", res, err)
+	}
+	if _, err := m.RevokeOwner(t.Context(), "user:ada"); err != nil {
+		t.Fatal(err)
+	}
+	if stream.Receive() || connect.CodeOf(stream.Err()) != connect.CodeUnauthenticated {
+		t.Errorf("after the end: %v, %v", stream.Msg(), stream.Err())
+	}
+}

@@ -114,6 +114,22 @@ func (w *response) WriteHeader(code int) {
 	}
 }
 
+// WriteHeaderNow sends the headers through gin's writer, which only notes the status until then.
+// Libraries that take the connection over look for this method.
+func (w *response) WriteHeaderNow() {
+	for under := w.w; ; {
+		if gin, ok := under.(interface{ WriteHeaderNow() }); ok && w.release(http.StatusOK) {
+			gin.WriteHeaderNow()
+			return
+		}
+		wrapper, ok := under.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return
+		}
+		under = wrapper.Unwrap()
+	}
+}
+
 func (w *response) Write(p []byte) (int, error) {
 	if !w.release(http.StatusOK) {
 		return 0, errAnswered
