@@ -289,7 +289,7 @@ func watch(t *testing.T, n node) watched {
 	return w
 }
 
-// await returns when the node was told of the session.
+// await returns when the node was notified of the session.
 func (w watched) await(t *testing.T, id string) {
 	t.Helper()
 	late := time.After(time.Minute)
@@ -335,6 +335,7 @@ var watching = map[string]func(*testing.T) func() node{
 // take while it watches. It does not grow with the nodes. Each save waits until the one before was
 // reported to all, so that none shares a notification: this is the most that one takes.
 func TestMeasuredNotifications(t *testing.T) {
+	const saves = 50 // each waits for PostgreSQL's polls
 	for _, c := range []costs{redisCosts, postgresCosts, natsOneCosts} {
 		name, start := c.name, watching[c.name]
 		for _, others := range []int{1, 3} {
@@ -358,7 +359,7 @@ func TestMeasuredNotifications(t *testing.T) {
 				}
 				var own traffic
 				before := make([]traffic, others)
-				for i := range warm + calls {
+				for i := range warm + saves {
 					if i == warm {
 						own = writer.wire.now()
 						for k, n := range rest {
@@ -378,22 +379,102 @@ func TestMeasuredNotifications(t *testing.T) {
 				}
 				own = writer.wire.now().minus(own)
 				if c.pollsASec == 0 { // else it is not known which bytes are those of polls
-					near(t, "a save by a node that watches, bytes to the server", own.up/calls, c.save.up+c.echo.up)
-					near(t, "a save by a node that watches, bytes from the server", own.down/calls, c.save.down+c.echo.down+c.notice)
+					near(t, "a save by a node that watches, bytes to the server", own.up/saves, c.save.up+c.echo.up)
+					near(t, "a save by a node that watches, bytes from the server", own.down/saves, c.save.down+c.echo.down+c.notice)
 				}
 				for k, n := range rest {
 					got := n.wire.now().minus(before[k])
 					got.down -= got.rounds * poll.down
-					near(t, "another node, bytes of each save", got.down/calls, c.notice)
+					near(t, "another node, bytes of each save", got.down/saves, c.notice)
 				}
 			})
 		}
 	}
 }
 
-// idle returns what a poll takes while nothing changes.
+// TestMeasuredOtherNotices: which stores report touches, logins and logouts as well. Another node gets
+// as many bytes as the model counts for a save, or fewer; a call that is not reported takes none.
+func TestMeasuredOtherNotices(t *testing.T) {
+	for _, c := range []costs{redisCosts, postgresCosts, natsOneCosts} {
+		t.Run(c.name, func(t *testing.T) {
+			open := watching[c.name](t)
+			writer, other := open(), watch(t, open())
+			last := record(calls)
+			var err error
+			if last.Version, err = writer.Create(t.Context(), last); err != nil {
+				t.Fatal(err)
+			}
+			// flush returns when the node has got what was reported before.
+			flush := func(n int) {
+				t.Helper()
+				r := changed(calls, n)
+				r.Version = last.Version
+				if last.Version, err = writer.Update(t.Context(), r); err != nil {
+					t.Fatal(err)
+				}
+				other.await(t, r.ID)
+			}
+			flush(1)
+			var poll traffic
+			if c.pollsASec > 0 {
+				poll = idle(other.node)
+			}
+			for i, kind := range []struct {
+				name     string
+				reported bool
+				call     func(r store.Record) error
+			}{
+				{"login", c.touches, func(r store.Record) error { _, err := writer.Create(t.Context(), r); return err }},
+				{"touch", c.touches, func(r store.Record) error {
+					return writer.Touch(t.Context(), r.ID, r.Expires.Add(time.Hour))
+				}},
+				{"logout", true, func(r store.Record) error { return writer.Delete(t.Context(), r.ID) }},
+			} {
+				before := other.wire.now()
+				done := make(chan error, 1)
+				go func() {
+					for k := range calls {
+						if err := kind.call(record(k)); err != nil {
+							done <- err
+							return
+						}
+					}
+					done <- nil
+				}()
+				for waiting := true; waiting; { // and take the events, so that none is held up
+					select {
+					case err := <-done:
+						if err != nil {
+							t.Fatal(err)
+						}
+						waiting = false
+					case <-other.events:
+					}
+				}
+				flush(i + 2)
+				got := other.wire.now().minus(before)
+				got.down -= got.rounds*poll.down + c.notice
+				each := got.down / calls
+				t.Logf("%s: %.1f", kind.name, each)
+				if kind.reported && (each < c.notice/2 || each > 1.1*c.notice) {
+					t.Errorf("another node gets %.1f bytes for a %s, want at most %.0f, about", each, kind.name, c.notice)
+				}
+				if !kind.reported && each > 5 {
+					t.Errorf("another node gets %.1f bytes for a %s, which is not reported", each, kind.name)
+				}
+			}
+		})
+	}
+}
+
+// idle returns what a poll takes while nothing changes. The polls before are not counted: a node that has
+// just begun to watch looks at the trigger, too.
 func idle(n node) traffic {
-	const polls = 100
+	_ = polled(n, warm)
+	return polled(n, calls/2)
+}
+
+func polled(n node, polls float64) traffic {
 	before := n.wire.now()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -490,6 +571,10 @@ func TestMeasuredLogs(t *testing.T) {
 			}
 			return n
 		})
-		near(t, "log of a save", got, mariaCosts.log)
+		// InnoDB's own work in the background is logged as well, so it differs from run to run.
+		t.Logf("log of a save: %.0f", got)
+		if want := mariaCosts.log; got < want*2/3 || got > want*4/3 {
+			t.Errorf("log of a save: %.0f, the model has %.0f", got, want)
+		}
 	})
 }
