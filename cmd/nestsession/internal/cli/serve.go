@@ -18,8 +18,6 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
 	"github.com/nestsession/session/cmd/nestsession/internal/stores"
 	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
-	"github.com/nestsession/session/cmd/nestsession/internal/throttle"
-	"github.com/nestsession/session/cmd/nestsession/internal/users"
 	"github.com/nestsession/session/cmd/nestsession/internal/web"
 	"github.com/nestsession/session/express"
 )
@@ -68,7 +66,7 @@ func (c *serve) run(ctx context.Context, to output, start func(pages *site, log 
 	if err != nil {
 		return err
 	}
-	accounts, err := openUsers(ctx, place.users, hasher)
+	accounts, err := openUsers(ctx, place.users, place.secrets, hasher)
 	if err != nil && ctx.Err() != nil {
 		return nil // it was stopped before the users were open
 	}
@@ -204,14 +202,13 @@ func (c *serve) warn(log *slog.Logger, at net.Addr) {
 }
 
 // site returns the pages that use the store.
-func (c *serve) site(secrets []string, accounts *users.Store, kept *stores.Opened, log *slog.Logger) (*site, error) {
-	guard := throttle.NewGuard(nil)
+func (c *serve) site(secrets []string, accounts *openedUsers, kept *stores.Opened, log *slog.Logger) (*site, error) {
 	app := func(flags cookieFlags) (*web.App, error) {
 		return web.New(web.Config{
 			Session: c.session(flags, accounts.Issuer(), secrets, kept, log),
 			Sharing: c.sharing(),
-			Users:   accounts,
-			Guard:   guard,
+			Users:   accounts.Store,
+			Guard:   accounts.guard,
 			Proxies: c.proxies,
 			Back:    c.back,
 

@@ -7,13 +7,26 @@ import (
 
 	"github.com/nestsession/session/cmd/nestsession/internal/stores"
 	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
+	"github.com/nestsession/session/cmd/nestsession/internal/throttle"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
 )
 
-// openUsers opens the database of the users for a server.
-func openUsers(ctx context.Context, t *storeurl.Target, hasher users.Hasher) (*users.Store, error) {
+// openedUsers is the accounts with what belongs to them.
+type openedUsers struct {
+	*users.Store
+	guard  *throttle.Guard
+	counts *throttle.Shared // nil if this process counts by itself
+}
+
+// openUsers opens the database of the users for a server. In a file each process counts wrong
+// passwords by itself; servers that share a database count in it.
+func openUsers(ctx context.Context, t *storeurl.Target, secrets []string, hasher users.Hasher) (*openedUsers, error) {
 	if t.Kind == storeurl.SQLite {
-		return users.Open(ctx, t.Path, hasher)
+		kept, err := users.Open(ctx, t.Path, hasher)
+		if err != nil {
+			return nil, err
+		}
+		return &openedUsers{Store: kept, guard: throttle.NewGuard(nil)}, nil
 	}
 	db, err := stores.OpenUsers(ctx, t)
 	if err != nil {
@@ -23,7 +36,20 @@ func openUsers(ctx context.Context, t *storeurl.Target, hasher users.Hasher) (*u
 	if err != nil {
 		return nil, notOpened(ctx, t, errors.Join(err, db.Close()))
 	}
-	return kept, nil
+	counts, err := throttle.NewShared(db, t.Kind, secrets)
+	if err != nil {
+		return nil, errors.Join(err, kept.Close())
+	}
+	return &openedUsers{kept, throttle.NewSharedGuard(counts, nil), counts}, nil
+}
+
+// Close closes the counts and the accounts.
+func (u *openedUsers) Close() error {
+	var err error
+	if u.counts != nil {
+		err = u.counts.Close()
+	}
+	return errors.Join(err, u.Store.Close())
 }
 
 // openAccounts does the same for an operator. It makes nothing.

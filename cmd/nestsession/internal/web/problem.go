@@ -84,7 +84,7 @@ func (a *App) problemOf(r *http.Request, err error) *problem {
 		return &problem{Status: http.StatusServiceUnavailable, After: retrySession,
 			Text: t.NoSession}
 	}
-	if errors.Is(err, errUsers) || errors.Is(err, users.ErrUnavailable) {
+	if errors.Is(err, errUsers) || errors.Is(err, users.ErrUnavailable) || errors.Is(err, throttle.ErrUnavailable) {
 		return &problem{Status: http.StatusServiceUnavailable, After: retrySession,
 			Text: t.NoAccounts}
 	}
