@@ -99,11 +99,13 @@ var shared = map[storeurl.Kind]sharedStatements{
 }
 
 const (
-	// lease is how long an attempt in progress is waited for: longer than any lasts.
-	lease = time.Minute
+	// lease is how long an attempt in progress is waited for: longer than attempts last.
+	lease = 30 * time.Second
 
-	// waitTime is how long an attempt waits for those in progress on other servers.
-	waitTime = 20 * time.Second
+	// waitTime is how long an attempt waits for those in progress on other servers, and standstill
+	// how long while none of them ends: their server may have been killed.
+	waitTime   = 20 * time.Second
+	standstill = 5 * time.Second
 
 	// settleTime is how long the end of an attempt may take.
 	settleTime = 5 * time.Second
@@ -187,6 +189,8 @@ func (s *Shared) take(ctx context.Context, limiter, key string, rate Rate) error
 	id := s.key(limiter, key)
 	every := rate.Every.Microseconds()
 	burst := int64(rate.Burst) * every
+	var before [2]int64
+	var since time.Time
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
 		taken, err := s.exec(ctx, s.sql.take, id, every, lease.Microseconds(), burst-2*every)
 		if err != nil {
@@ -202,6 +206,12 @@ func (s *Shared) take(ctx context.Context, limiter, key string, rate Rate) error
 		// Without the attempts in progress.
 		if after := max(emptyAt-underWay*every, now) + every - burst - now; after > 0 {
 			return &TooMany{After: time.Duration(after) * time.Microsecond}
+		}
+		switch state := [2]int64{emptyAt, underWay}; {
+		case state != before:
+			before, since = state, time.Now()
+		case time.Since(since) > standstill:
+			return fmt.Errorf("%w on other servers", ErrBusy)
 		}
 		select {
 		case <-ctx.Done():
