@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/stores"
 	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
@@ -21,7 +22,11 @@ type openedUsers struct {
 // openUsers opens the database of the users for a server. In a file each process counts wrong
 // passwords by itself; servers that share a database count in it.
 func openUsers(ctx context.Context, t *storeurl.Target, secrets []string, hasher users.Hasher) (*openedUsers, error) {
+	create := t.Create == nil || *t.Create
 	if t.Kind == storeurl.SQLite {
+		if _, err := os.Stat(t.Path); err != nil && !create {
+			return nil, stores.Explain(t, err)
+		}
 		kept, err := users.Open(ctx, t.Path, hasher)
 		if err != nil {
 			return nil, err
@@ -32,7 +37,7 @@ func openUsers(ctx context.Context, t *storeurl.Target, secrets []string, hasher
 	if err != nil {
 		return nil, err
 	}
-	kept, err := users.OpenServer(ctx, db, t.Kind, t.Create == nil || *t.Create, hasher)
+	kept, err := users.OpenServer(ctx, db, t.Kind, create, hasher)
 	if err != nil {
 		return nil, notOpened(ctx, t, errors.Join(err, db.Close()))
 	}

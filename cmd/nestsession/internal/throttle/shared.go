@@ -107,7 +107,7 @@ const (
 	waitTime   = 20 * time.Second
 	standstill = 5 * time.Second
 
-	// settleTime is how long the end of an attempt may take.
+	// settleTime is how long the database may take for the beginning or the end of an attempt.
 	settleTime = 5 * time.Second
 
 	// sweepInterval is how often rows are removed that have been empty for an hour, which is longer
@@ -192,7 +192,10 @@ func (s *Shared) take(ctx context.Context, limiter, key string, rate Rate) error
 	var before [2]int64
 	var since time.Time
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
-		taken, err := s.exec(ctx, s.sql.take, id, every, lease.Microseconds(), burst-2*every)
+		// A canceled statement may have taken a place that nobody gives back.
+		whole, done := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+		taken, err := s.exec(whole, s.sql.take, id, every, lease.Microseconds(), burst-2*every)
+		done()
 		if err != nil {
 			return s.failed(ctx, err)
 		}

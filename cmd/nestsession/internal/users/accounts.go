@@ -31,7 +31,7 @@ type Accounts struct{ accounts }
 func OpenAccounts(ctx context.Context, path string) (*Accounts, error) {
 	db, err := open(ctx, path, sqlitefile.Options{})
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there are no accounts in %s: name the server's data folder with --data FOLDER", filepath.Dir(path))
+		return nil, fmt.Errorf("there are no accounts in %s: name the server's data folder with --data FOLDER, or the database of its users with --users URL", filepath.Dir(path))
 	}
 	if err != nil {
 		return nil, err

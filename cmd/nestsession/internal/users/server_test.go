@@ -8,17 +8,18 @@ import (
 
 	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
+	"github.com/nestsession/session/internal/servers"
 )
 
 // Servers that start at the same moment make the tables together, and all have the same accounts.
 func TestManyStartAtOnce(t *testing.T) {
 	t.Parallel()
 	everywhere(t, func(t *testing.T, at place) {
-		const servers = 6
-		issuers := make(chan string, servers)
+		const many = 6
+		issuers := make(chan string, many)
 		start := make(chan struct{})
 		var wg sync.WaitGroup
-		for range servers {
+		for range many {
 			wg.Go(func() {
 				<-start
 				s, err := at.open(t, newCounter(t, cheap))
@@ -182,4 +183,31 @@ func TestAServerThatIsGone(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A schema of PostgreSQL that is named in the URL holds the tables.
+func TestTheTablesAreInTheSchemaOfTheURL(t *testing.T) {
+	t.Parallel()
+	at := place{kind: storeurl.Postgres, url: servers.SharedPostgres(t).NewDatabase(t)}
+	db := at.database(t)
+	if _, err := db.Exec(`CREATE SCHEMA "Login, 2"`); err != nil {
+		t.Fatal(err)
+	}
+	at.url += "&schema=Login,%202"
+	at.mustOpen(t, newCounter(t, cheap))
+	var n int
+	if err := db.QueryRow(`SELECT count(*) FROM information_schema.tables WHERE table_schema = 'Login, 2'`).Scan(&n); err != nil || n != 3 {
+		t.Errorf("%d tables are in the schema, %v; want 3", n, err)
+	}
+}
+
+// A database that cannot hold every name is refused at the start, and not at the first such name.
+func TestADatabaseNeedsAnEncodingForAllNames(t *testing.T) {
+	t.Parallel()
+	p := servers.SharedPostgres(t)
+	p.Exec(t, "postgres", "CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+	t.Cleanup(func() { p.Exec(t, "postgres", "DROP DATABASE latin WITH (FORCE)") })
+	if _, err := (place{kind: storeurl.Postgres, url: p.URL("latin")}).open(t, newCounter(t, cheap)); err == nil || !strings.Contains(err.Error(), "encoding UTF8") {
+		t.Errorf("Open = %v, want to hear of the encoding", err)
+	}
 }

@@ -45,6 +45,11 @@ var dialects = map[storeurl.Kind]*statements{
 	// A sequence never gives a number twice, whatever happens to the rows and the server.
 	storeurl.Postgres: {
 		tables: []string{
+			`DO $$ BEGIN
+				IF current_setting('server_encoding') <> 'UTF8' THEN
+					RAISE EXCEPTION 'names of users need a database with the encoding UTF8';
+				END IF;
+			END $$`,
 			`CREATE TABLE IF NOT EXISTS nest_users (
 				id          BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 				name        TEXT COLLATE "C" NOT NULL UNIQUE,
