@@ -94,6 +94,11 @@ func TestTheUsersDatabaseGoesAway(t *testing.T) {
 	if status != http.StatusCreated {
 		t.Fatalf("registering: status %d", status)
 	}
+	p.Freeze() // it accepts everything and answers nothing
+	if status, _ := c.login(1, password); status != http.StatusServiceUnavailable {
+		t.Errorf("while the database does not answer, a login is answered %d, want 503", status)
+	}
+	p.Thaw()
 	p.Kill()
 	for i := range c.nodes {
 		for what, form := range map[string]url.Values{"right": {"username": {"kim"}, "password": {password}}, "wrong": {"username": {"kim"}, "password": {"a wrong guess"}}} {

@@ -246,7 +246,7 @@ func (s *Shared) put(key string, keep time.Duration) {
 
 // has reports whether a key was put under any of the secrets.
 func (s *Shared) has(ctx context.Context, key string) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, waitTime)
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
 	for _, mac := range s.macs {
 		var n int
