@@ -135,7 +135,7 @@ func serve(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	s.process.Path, s.process.Err = path, nil
 	s.process.Dir = ts.MkAbs(".")
-	for _, name := range []string{"HOME", "PATH", "XDG_DATA_HOME", "NESTSESSION_DATA", "NESTSESSION_SECRETS", "NESTSESSION_SECRET_FILE", "NESTSESSION_STORE", "NESTSESSION_STORE_PASSWORD_FILE", "NESTSESSION_EXPRESS"} {
+	for _, name := range []string{"HOME", "PATH", "XDG_DATA_HOME", "NESTSESSION_DATA", "NESTSESSION_SECRETS", "NESTSESSION_SECRET_FILE", "NESTSESSION_STORE", "NESTSESSION_STORE_PASSWORD_FILE", "NESTSESSION_USERS", "NESTSESSION_USERS_PASSWORD_FILE", "NESTSESSION_EXPRESS"} {
 		if value := ts.Getenv(name); value != "" {
 			s.process.Env = append(s.process.Env, name+"="+value)
 		}

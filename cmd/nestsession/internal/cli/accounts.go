@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"path/filepath"
 	"time"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
@@ -21,27 +19,36 @@ type accountCommands struct {
 	Delete  accountsDelete  `cmd:"" help:"Delete accounts for good, and end their sessions."`
 }
 
-// usersFileName is the file of the accounts in the data folder.
-const usersFileName = "users.db"
-
 // accountsHelp is the help of these commands beyond the flags.
-const accountsHelp = `The server may be running. The change counts with the next request to any server on the data folder, ` +
+const accountsHelp = `The server may be running. The change counts with the next request to any server that has these users, ` +
 	`wherever its sessions are stored, and open pages are notified within about two seconds.`
 
 // accountFlags say where the accounts are.
 type accountFlags struct {
 	Data string `default:"${folder}" placeholder:"FOLDER" env:"NESTSESSION_DATA" help:"The data folder of the server. Default: ${default}."`
+
+	usersFlags
 }
 
 // Help returns the help beyond the flags.
 func (*accountFlags) Help() string { return accountsHelp }
 
-func (f *accountFlags) open(ctx context.Context) (*users.Accounts, error) {
-	folder, err := dataFolder(f.Data, false)
+// Validate refuses command lines that cannot work.
+func (f *accountFlags) Validate() error { return f.validateUsers() }
+
+func (f *accountFlags) open(ctx context.Context, to output) (*users.Accounts, error) {
+	folder := ""
+	if f.Users == "" {
+		var err error
+		if folder, err = dataFolder(f.Data, false); err != nil {
+			return nil, err
+		}
+	}
+	t, err := f.usersTarget(folder, to)
 	if err != nil {
 		return nil, err
 	}
-	return users.OpenAccounts(ctx, filepath.Join(folder, usersFileName))
+	return openAccounts(ctx, t)
 }
 
 // accountsList is the flags of `nestsession accounts list`.
@@ -67,7 +74,7 @@ type accountLine struct {
 
 // Run lists the accounts in the order in which they were made.
 func (c *accountsList) Run(ctx context.Context, to output) (err error) {
-	accounts, err := c.open(ctx)
+	accounts, err := c.open(ctx, to)
 	if err != nil {
 		return err
 	}
@@ -105,8 +112,8 @@ type accountNames struct {
 
 // each does the same to every account, and prints what it did. An unknown name does not stop it,
 // but is an error at the end.
-func (n *accountNames) each(ctx context.Context, out io.Writer, done string, do func(*users.Accounts, context.Context, string) (users.Account, error)) (err error) {
-	accounts, err := n.open(ctx)
+func (n *accountNames) each(ctx context.Context, to output, done string, do func(*users.Accounts, context.Context, string) (users.Account, error)) (err error) {
+	accounts, err := n.open(ctx, to)
 	if err != nil {
 		return err
 	}
@@ -120,7 +127,7 @@ func (n *accountNames) each(ctx context.Context, out io.Writer, done string, do 
 		case err != nil:
 			return errors.Join(append(failed, err)...)
 		default:
-			fmt.Fprintf(out, "%s %s (user:%d)\n", done, oneLine(a.Username), a.ID)
+			fmt.Fprintf(to.out, "%s %s (user:%d)\n", done, oneLine(a.Username), a.ID)
 		}
 	}
 	return errors.Join(failed...)
@@ -130,14 +137,14 @@ type accountsDisable struct{ accountNames }
 
 // Run disables accounts.
 func (c *accountsDisable) Run(ctx context.Context, to output) error {
-	return c.each(ctx, to.out, "disabled", (*users.Accounts).Disable)
+	return c.each(ctx, to, "disabled", (*users.Accounts).Disable)
 }
 
 type accountsEnable struct{ accountNames }
 
 // Run enables accounts.
 func (c *accountsEnable) Run(ctx context.Context, to output) error {
-	return c.each(ctx, to.out, "enabled", (*users.Accounts).Enable)
+	return c.each(ctx, to, "enabled", (*users.Accounts).Enable)
 }
 
 type accountsDelete struct {
@@ -150,10 +157,10 @@ func (c *accountsDelete) Validate() error {
 	if !c.Yes {
 		return errors.New("a deleted account cannot be restored: add --yes to confirm, or disable it")
 	}
-	return nil
+	return c.accountFlags.Validate()
 }
 
 // Run deletes accounts.
 func (c *accountsDelete) Run(ctx context.Context, to output) error {
-	return c.each(ctx, to.out, "deleted", (*users.Accounts).Delete)
+	return c.each(ctx, to, "deleted", (*users.Accounts).Delete)
 }

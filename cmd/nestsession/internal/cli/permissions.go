@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 
@@ -13,14 +12,20 @@ import (
 // of other rights that other users have to the files.
 func (p *place) permissions(log *slog.Logger) error {
 	folder, err := sqlitefile.AccessTo(p.folder)
-	users, err2 := sqlitefile.AccessTo(p.users)
-	if err := errors.Join(err, err2); err != nil {
+	if err != nil {
 		return err
 	}
 	if folder.AnybodyWrites() {
 		return fmt.Errorf("the data folder %v: everybody could put other users and another secret into it", folder)
 	}
-	found := []sqlitefile.Access{folder, users} // users.Open refuses files that everybody can read or write
+	found := []sqlitefile.Access{folder}
+	if p.users.Kind == storeurl.SQLite {
+		users, err := sqlitefile.AccessTo(p.users.Path)
+		if err != nil {
+			return err
+		}
+		found = append(found, users) // users.Open refuses files that everybody can read or write
+	}
 	if p.sessions.Kind == storeurl.SQLite {
 		sessions, err := sqlitefile.AccessTo(p.sessions.Path)
 		if err != nil {

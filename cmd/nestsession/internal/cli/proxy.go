@@ -27,7 +27,7 @@ type proxy struct {
 
 // Help returns the help beyond the flags.
 func (*proxy) Help() string {
-	return `Users log in at a server that was started with "serve", with the same store, data folder and secrets: --public-url names it, and its --allow names this one's host. ` +
+	return `Users log in at a server that was started with "serve", with the same store, users and secrets: --public-url names it, and its --allow names this one's host. ` +
 		`A request of a user who is logged in goes on to the application, with the headers Remote-User, Remote-User-Id, Remote-Session and Remote-Session-Expires; ` +
 		`those that a client sends are removed, and so is the session's cookie. A browser that goes to a page is sent to the login; any other request gets 401. ` +
 		`WebSockets and streams end when the session does.

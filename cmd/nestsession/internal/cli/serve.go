@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -19,8 +18,6 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
 	"github.com/nestsession/session/cmd/nestsession/internal/stores"
 	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
-	"github.com/nestsession/session/cmd/nestsession/internal/throttle"
-	"github.com/nestsession/session/cmd/nestsession/internal/users"
 	"github.com/nestsession/session/cmd/nestsession/internal/web"
 	"github.com/nestsession/session/express"
 )
@@ -69,7 +66,10 @@ func (c *serve) run(ctx context.Context, to output, start func(pages *site, log 
 	if err != nil {
 		return err
 	}
-	accounts, err := users.Open(ctx, place.users, hasher)
+	accounts, err := openUsers(ctx, place.users, place.secrets, hasher)
+	if err != nil && ctx.Err() != nil {
+		return nil // it was stopped before the users were open
+	}
 	if err != nil {
 		return err
 	}
@@ -185,10 +185,14 @@ func (c *serve) announce(w io.Writer, p *place, kept *stores.Opened) {
 	if p.sessions.Kind == storeurl.Memory && p.sessions.Path == "" {
 		note = ": all end with this process"
 	}
+	usersPlace := p.users.Path
+	if usersPlace == "" {
+		usersPlace = "in " + p.users.String()
+	}
 	fmt.Fprintf(w, `  users     %s
   secrets   %s
   sessions  in %s, until %s after the last use%s
-`, p.users, p.secretSource, p.sessions, c.lifetime(), note)
+`, usersPlace, p.secretSource, p.sessions, c.lifetime(), note)
 	if kept.NearCache > 0 {
 		fmt.Fprintf(w, "  cache     %s of them in this process\n", humanize.IBytes(uint64(kept.NearCache)))
 	}
@@ -202,14 +206,13 @@ func (c *serve) warn(log *slog.Logger, at net.Addr) {
 }
 
 // site returns the pages that use the store.
-func (c *serve) site(secrets []string, accounts *users.Store, kept *stores.Opened, log *slog.Logger) (*site, error) {
-	guard := throttle.NewGuard(nil)
+func (c *serve) site(secrets []string, accounts *openedUsers, kept *stores.Opened, log *slog.Logger) (*site, error) {
 	app := func(flags cookieFlags) (*web.App, error) {
 		return web.New(web.Config{
 			Session: c.session(flags, accounts.Issuer(), secrets, kept, log),
 			Sharing: c.sharing(),
-			Users:   accounts,
-			Guard:   guard,
+			Users:   accounts.Store,
+			Guard:   accounts.guard,
 			Proxies: c.proxies,
 			Back:    c.back,
 
@@ -268,7 +271,7 @@ func (c *serve) session(flags cookieFlags, issuer string, secrets []string, kept
 // place is where the server keeps what outlives its process.
 type place struct {
 	folder       string
-	users        string
+	users        *storeurl.Target
 	sessions     *storeurl.Target
 	secrets      []string
 	secretSource string
@@ -279,7 +282,10 @@ func (c *serve) place(to output) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &place{folder: folder, users: filepath.Join(folder, usersFileName)}
+	p := &place{folder: folder}
+	if p.users, err = c.usersTarget(folder, to); err != nil {
+		return nil, err
+	}
 	if p.sessions, err = c.target(folder, to); err != nil {
 		return nil, err
 	}

@@ -58,7 +58,7 @@ func (f *storeFlags) validate() error {
 func (f *storeFlags) target(folder string, to output) (*storeurl.Target, error) {
 	text := f.Store
 	if text == "" {
-		text = "sqlite:" + (&url.URL{Path: filepath.Join(folder, sessionsFileName)}).EscapedPath()
+		text = fileURL(folder, sessionsFileName)
 	}
 	t, err := storeurl.Parse(text, f.Express)
 	if err != nil {
@@ -80,6 +80,47 @@ func withPassword(t *storeurl.Target, file, flag, variable, text string, to outp
 		return nil, err
 	}
 	return t.WithPassword(password), nil
+}
+
+// usersFileName is the file of the accounts in the data folder.
+const usersFileName = "users.db"
+
+// usersFlags say where the accounts are.
+type usersFlags struct {
+	Users             string `placeholder:"URL" env:"NESTSESSION_USERS" help:"The database of the users: sqlite:PATH, postgres://USER@HOST/DATABASE or mysql://USER@HOST/DATABASE. Servers on several machines need one of the last two. Default: the file \"users.db\" in the data folder."`
+	UsersPasswordFile string `placeholder:"FILE" env:"NESTSESSION_USERS_PASSWORD_FILE" help:"Read the password for the database of the users from this file, which only its owner may read."`
+}
+
+// validateUsers refuses URLs that cannot work before anything is made.
+func (f *usersFlags) validateUsers() error {
+	if f.Users == "" {
+		return nil
+	}
+	t, err := storeurl.ParseUsers(f.Users)
+	if err != nil {
+		return fmt.Errorf("--users or $NESTSESSION_USERS: %w", err)
+	}
+	if f.UsersPasswordFile != "" && t.Password() != "" {
+		return twoPasswords("--users", "--users-password-file")
+	}
+	return nil
+}
+
+// usersTarget returns the database of the users; by default a file in the data folder.
+func (f *usersFlags) usersTarget(folder string, to output) (*storeurl.Target, error) {
+	text := f.Users
+	if text == "" {
+		text = fileURL(folder, usersFileName)
+	}
+	t, err := storeurl.ParseUsers(text)
+	if err != nil {
+		return nil, err
+	}
+	return withPassword(t, f.UsersPasswordFile, "--users", "NESTSESSION_USERS", text, to)
+}
+
+func fileURL(folder, name string) string {
+	return "sqlite:" + (&url.URL{Path: filepath.Join(folder, name)}).EscapedPath()
 }
 
 func twoPasswords(flag, file string) error {

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,8 @@ import (
 
 	_ "modernc.org/sqlite" // to read the users' file
 
+	"github.com/nestsession/session/cmd/nestsession/internal/stores"
+	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
 	"github.com/nestsession/session/internal/servers"
 )
 
@@ -25,16 +28,17 @@ import (
 // and no session of the old one is logged in anywhere.
 func TestAPasswordChangeSurvivesAKilledServer(t *testing.T) {
 	t.Parallel()
-	for name, store := range map[string]func(*testing.T) string{
-		"SQLite": func(*testing.T) string { return "" },
-		"Redis": func(t *testing.T) string {
-			r := servers.SharedRedis(t)
-			return "redis://:" + url.QueryEscape(r.Password()) + "@" + r.Addr() + "/0?prefix=" + url.QueryEscape(t.Name()) + ":"
-		},
+	file := func(*testing.T) string { return "" }
+	for name, at := range map[string]struct{ store, users func(*testing.T) string }{
+		"SQLite":               {file, file},
+		"Redis":                {redisStore, file},
+		"PostgreSQL":           {postgresStore, postgresUsers},
+		"Redis and PostgreSQL": {redisStore, postgresUsers},
+		"Redis and MariaDB":    {redisStore, mariaUsers},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := startCluster(t, store(t))
+			c := startCluster(t, at.store(t), at.users(t))
 			c.load()
 			seed := uint64(time.Now().UnixNano())
 			t.Logf("seed %d", seed)
@@ -58,37 +62,87 @@ func TestAPasswordChangeSurvivesAKilledServer(t *testing.T) {
 	}
 }
 
-// cluster is three servers on one store, and the file of their users.
+func redisStore(t *testing.T) string {
+	r := servers.SharedRedis(t)
+	return "redis://:" + url.QueryEscape(r.Password()) + "@" + r.Addr() + "/0?prefix=" + url.QueryEscape(t.Name()) + ":"
+}
+
+func postgresStore(t *testing.T) string {
+	return servers.SharedPostgres(t).NewDatabase(t) + "&create=true"
+}
+
+func postgresUsers(t *testing.T) string { return servers.SharedPostgres(t).NewDatabase(t) }
+
+func mariaUsers(t *testing.T) string {
+	m := servers.SharedMariaDB(t)
+	dsn := m.NewDatabase(t)
+	return m.URL(dsn[strings.LastIndexByte(dsn, '/')+1:])
+}
+
+// cluster is three servers on one store, and the database of their users: a file in the folder that
+// they share, or one of a server, and then each has a folder of its own as on another machine.
 type cluster struct {
 	*testing.T
-	folder, store string
-	users         *sql.DB
-	clients       int
-	took          time.Duration // until a change was written, the last time
+	folder, store, usersURL string
+
+	users   *sql.DB
+	clients int
+	took    time.Duration // until a change was written, the last time
 
 	mu    sync.Mutex
 	nodes [3]*exec.Cmd
 	urls  [3]string
 }
 
-func startCluster(t *testing.T, store string) *cluster {
+func startCluster(t *testing.T, store, users string) *cluster {
 	t.Helper()
-	c := &cluster{T: t, folder: t.TempDir(), store: store}
+	c := &cluster{T: t, folder: t.TempDir(), store: store, usersURL: users}
+	if users != "" {
+		if err := os.WriteFile(c.secret(), []byte(strings.Repeat("a secret of all three servers ", 2)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var wg sync.WaitGroup
 	for i := range c.nodes {
-		c.start(i)
+		if users == "" {
+			c.start(i)
+		} else {
+			wg.Go(func() { c.start(i) }) // all make the tables at once
+		}
+	}
+	wg.Wait()
+	for i := range c.nodes {
+		if c.nodes[i] == nil {
+			t.Fatal("not all servers have started")
+		}
 		t.Cleanup(func() { endNode(t, c.nodes[i]) })
 	}
 	var err error
-	if c.users, err = sql.Open("sqlite", filepath.Join(c.folder, "users.db")+"?_pragma=busy_timeout(5000)"); err != nil {
+	if users == "" {
+		c.users, err = sql.Open("sqlite", filepath.Join(c.folder, "users.db")+"?_pragma=busy_timeout(5000)")
+	} else {
+		var target *storeurl.Target
+		if target, err = storeurl.ParseUsers(users); err == nil {
+			c.users, err = stores.OpenUsers(t.Context(), target)
+		}
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.users.Close() })
 	return c
 }
 
+func (c *cluster) secret() string { return filepath.Join(c.folder, "common secret") }
+
 func (c *cluster) start(i int) {
 	c.Helper()
-	node, url := launchNode(c.T, c.folder, c.store, "--trusted-proxy=127.0.0.1")
+	folder, flags := c.folder, []string{"--trusted-proxy=127.0.0.1"}
+	if c.usersURL != "" {
+		folder = filepath.Join(folder, fmt.Sprint(i))
+		flags = append(flags, "--users="+c.usersURL, "--secret-file="+c.secret())
+	}
+	node, url := launchNode(c.T, folder, c.store, flags...)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.nodes[i], c.urls[i] = node, url
@@ -135,6 +189,10 @@ func (c *cluster) post(node int, path, cookie string, form url.Values) (status i
 	c.clients++
 	from := fmt.Sprintf("203.0.%d.%d", 113+c.clients>>8, c.clients&0xff)
 	c.mu.Unlock()
+	return c.postFrom(from, node, path, cookie, form)
+}
+
+func (c *cluster) postFrom(from string, node int, path, cookie string, form url.Values) (status int, sid string) {
 	r, err := http.NewRequestWithContext(c.Context(), http.MethodPost, c.url(node)+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		c.Error(err)
@@ -175,7 +233,11 @@ func (c *cluster) get(node int, path, cookie string) *http.Response {
 
 func (c *cluster) generation() (g int64) {
 	c.Helper()
-	if err := c.users.QueryRow(`SELECT generation FROM users WHERE name = 'kim'`).Scan(&g); err != nil {
+	table := "users"
+	if c.usersURL != "" {
+		table = "nest_users"
+	}
+	if err := c.users.QueryRow(`SELECT generation FROM ` + table + ` WHERE name = 'kim'`).Scan(&g); err != nil {
 		c.Fatal(err)
 	}
 	return g

@@ -24,6 +24,8 @@ func reason(t *storeurl.Target, o Options, err error) string {
 		return "there is no such file: check the path, or have `nestsession serve` make it"
 	case errors.Is(err, fs.ErrPermission) && t.Kind == storeurl.SQLite:
 		return "this user may not read and write the file: check its owner and mode"
+	case refused(t, err) && o.users:
+		return "the server refuses the user's name or the password: check both; a password can also be in the file that --users-password-file names"
 	case refused(t, err):
 		return "the server refuses the user's name or the password: check both; a password can also be in the file that --store-password-file names (--from-password-file and --to-password-file for move)"
 	case noDatabase(t, err):
@@ -51,7 +53,7 @@ func reason(t *storeurl.Target, o Options, err error) string {
 
 // words replaces the names of Config fields in the stores' errors with the parameters of a URL.
 var words = strings.NewReplacer(
-	"memstore: ", "", "sqlstore: ", "", "redisstore: ", "", "pgxstore: ", "",
+	"users: ", "", "memstore: ", "", "sqlstore: ", "", "redisstore: ", "", "pgxstore: ", "",
 	"does not report changes: set Config.Create, or run:", "does not report changes: add create=true to the URL's parameters to have that made, or notify=false to do without, or run:",
 	"a proxy before it, does not report changes:", "a proxy before it, does not report changes; add notify=false to the URL's parameters to do without, or see to that:",
 	"set Config.Direct to a pool whose connections go to the server itself", "name the server itself in the URL, or add notify=false to its parameters to do without them",

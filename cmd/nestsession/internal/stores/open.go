@@ -2,6 +2,7 @@
 package stores
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,6 +45,14 @@ type Options struct {
 
 	// Logger logs failed sweeps. Nil: slog.Default().
 	Logger *slog.Logger
+
+	users bool // for users, see OpenUsers
+}
+
+func (o *Options) setDefaults() {
+	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
+	o.Conns = cmp.Or(o.Conns, defaultConns)
+	o.Logger = cmp.Or(o.Logger, slog.Default())
 }
 
 const defaultConns = 16
@@ -99,15 +108,7 @@ func (o *Opened) Close() error {
 
 // Open opens the store. If the store cannot be used, the error says what to do.
 func Open(ctx context.Context, t *storeurl.Target, o Options) (*Opened, error) {
-	if o.Timeout == 0 {
-		o.Timeout = DefaultTimeout
-	}
-	if o.Conns == 0 {
-		o.Conns = defaultConns
-	}
-	if o.Logger == nil {
-		o.Logger = slog.Default()
-	}
+	o.setDefaults()
 	if t.Kind == storeurl.Memory {
 		c := memstore.Config{Logger: o.Logger}
 		if t.Path == "" {
@@ -163,8 +164,11 @@ func (o *Opened) keepNear(size int64) error {
 // explain returns an error that says what to do. It has no password in it, whatever a driver may
 // write.
 func explain(t *storeurl.Target, o Options, err error) error {
-	text := reason(t, o, err)
-	return &openError{fmt.Sprintf("sessions in %s: %s", t, scrub(t, text)), err}
+	what := "sessions"
+	if o.users {
+		what = "users"
+	}
+	return &openError{fmt.Sprintf("%s in %s: %s", what, t, scrub(t, reason(t, o, err))), err}
 }
 
 // openError has a text of its own.

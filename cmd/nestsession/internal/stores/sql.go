@@ -33,8 +33,48 @@ const idleTime = 5 * time.Minute
 // never is an interval for stores that are not swept.
 const never time.Duration = -1
 
-func openSQL(ctx context.Context, t *storeurl.Target, o Options) (opened *Opened, err error) {
+// OpenUsers opens the database of a server, for users instead of sessions. If it cannot be used, the
+// error says what to do. See [Explain] for later errors.
+func OpenUsers(ctx context.Context, t *storeurl.Target) (*sql.DB, error) {
+	o := Options{users: true}
+	o.setDefaults()
+	opening, cancel := context.WithTimeout(ctx, o.Timeout)
+	defer cancel()
+	db, _, err := connect(opening, t, o)
+	if ctx.Err() != nil && err != nil {
+		return nil, ctx.Err() // canceled; nothing is wrong with the database
+	}
+	if err != nil {
+		return nil, explain(t, o, err)
+	}
+	return db, nil
+}
+
+// Explain returns an error of a database that [OpenUsers] opened, with what to do and without a
+// password.
+func Explain(t *storeurl.Target, err error) error {
+	o := Options{users: true}
+	o.setDefaults()
+	return explain(t, o, err)
+}
+
+// connect opens the database, with a connection.
+func connect(ctx context.Context, t *storeurl.Target, o Options) (*sql.DB, sqlstore.Dialect, error) {
 	db, dialect, err := database(t, o)
+	if err != nil {
+		return nil, 0, err
+	}
+	db.SetMaxOpenConns(o.Conns)
+	db.SetMaxIdleConns(o.Conns)
+	db.SetConnMaxIdleTime(idleTime)
+	if err := sqlitefile.WhenFree(ctx, func() error { return db.PingContext(ctx) }); err != nil {
+		return nil, 0, errors.Join(err, db.Close())
+	}
+	return db, dialect, nil
+}
+
+func openSQL(ctx context.Context, t *storeurl.Target, o Options) (opened *Opened, err error) {
+	db, dialect, err := connect(ctx, t, o)
 	if err != nil {
 		return nil, err
 	}
@@ -43,12 +83,6 @@ func openSQL(ctx context.Context, t *storeurl.Target, o Options) (opened *Opened
 			_ = db.Close()
 		}
 	}()
-	db.SetMaxOpenConns(o.Conns)
-	db.SetMaxIdleConns(o.Conns)
-	db.SetConnMaxIdleTime(idleTime)
-	if err := sqlitefile.WhenFree(ctx, func() error { return db.PingContext(ctx) }); err != nil {
-		return nil, err
-	}
 	cfg := sqlstore.Config{
 		DB:          db,
 		Dialect:     dialect,
@@ -115,6 +149,9 @@ func database(t *storeurl.Target, o Options) (*sql.DB, sqlstore.Dialect, error) 
 		}
 		if t.Password() != "" {
 			cfg.Password = t.Password()
+		}
+		if o.users && t.Schema != "" { // sqlstore writes a schema into its statements instead
+			cfg.RuntimeParams["search_path"] = pgx.Identifier{t.Schema}.Sanitize()
 		}
 		return stdlib.OpenDB(*cfg), sqlstore.Postgres, nil
 	case storeurl.MySQL:

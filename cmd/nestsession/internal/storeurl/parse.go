@@ -3,9 +3,11 @@ package storeurl
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -68,6 +70,29 @@ func Parse(text string, express bool) (*Target, error) {
 		return nil, err
 	}
 	return t, t.parameters(s, query, express)
+}
+
+// UsersForms are the forms of a URL for users.
+const UsersForms = "sqlite:PATH · postgres://USER@HOST/DATABASE · mysql://USER@HOST/DATABASE"
+
+// ParseUsers reads the URL of a database for users. It takes the parameters of a connection, schema
+// and create; the others are about the table of sessions, and an error.
+func ParseUsers(text string) (*Target, error) {
+	t, err := Parse(text, false)
+	if err != nil {
+		return nil, err
+	}
+	if t.Kind != SQLite && t.Kind != Postgres && t.Kind != MySQL {
+		return nil, fmt.Errorf("users cannot be in %s: write one of %s", t.Kind, UsersForms)
+	}
+	_, query, _ := strings.Cut(text, "?")
+	values, _ := url.ParseQuery(query) // Parse has read it
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if name != "schema" && name != "create" && !slices.Contains(theirs[t.Kind], name) {
+			return nil, fmt.Errorf("the parameter %s is about the table of sessions: leave it out for users", name)
+		}
+	}
+	return t, nil
 }
 
 // memory reads what follows memory:, which is nothing, or the file of a snapshot.

@@ -225,3 +225,30 @@ func TestQuotedTable(t *testing.T) {
 		t.Errorf("quoted %q, want %q", got, want)
 	}
 }
+
+// The URL of users is about a database, and not about the table of sessions.
+func TestUsersAreInADatabase(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"sqlite:/u.db":              "SQLite, /u.db",
+		"sqlite:/u.db?create=false": "SQLite, /u.db",
+		"postgres://kim:hunter2@db/app?schema=web&sslmode=require&create=true": "PostgreSQL at db:5432, database app",
+		"mariadb://db/app?tls=true": "MySQL at db:3306, database app",
+	} {
+		if got, err := storeurl.ParseUsers(text); err != nil || got.String() != want {
+			t.Errorf("ParseUsers(%q) is %v, %v; want %q", text, got, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"redis://:hunter2@h": "users cannot be in Redis: write one of",
+		"memory:":            "users cannot be in memory: write one of",
+		"postgres://kim:hunter2@h/app?table=users":  "the parameter table is about the table of sessions",
+		"postgres://kim:hunter2@h/app?notify=false": "the parameter notify is about the table of sessions",
+		"sqlite:/u.db?layout=connect-sqlite3":       "the parameter layout is about the table of sessions",
+		"mysql://kim:hunter2@h":                     "it names no database",
+	} {
+		if _, err := storeurl.ParseUsers(text); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("ParseUsers(%q): %v, want %q", text, err, want)
+		}
+	}
+}

@@ -41,7 +41,7 @@ var ErrBusy = errors.New("throttle: too many attempts are under way")
 // treats an unknown name like a known one. It is safe for concurrent use.
 type Guard struct {
 	logins, presents         guesses
-	known                    *memory // of addresses and names
+	known                    *known // addresses and names
 	devices                  *Limiter
 	addresses, registrations *Limiter
 }
@@ -49,23 +49,51 @@ type Guard struct {
 // guesses counts the guesses at one kind of target.
 type guesses struct{ pairs, names *Limiter }
 
-// NewGuard returns a guard. Now is nil for [time.Now].
-func NewGuard(now func() time.Time) *Guard {
-	return &Guard{
-		logins:        guesses{NewLimiter(perPair, now), NewLimiter(perName, now)},
-		presents:      guesses{NewLimiter(perPair, now), NewLimiter(perName, now)},
-		known:         newMemory(knownFor, now),
-		devices:       NewLimiter(perPair, now),
-		addresses:     NewLimiter(perAddress, now),
-		registrations: NewLimiter(perRegister, now),
+// NewGuard returns a guard that counts in this process. Now is nil for [time.Now].
+func NewGuard(now func() time.Time) *Guard { return NewSharedGuard(nil, now) }
+
+// NewSharedGuard returns a guard that counts together with those of other servers.
+func NewSharedGuard(shared *Shared, now func() time.Time) *Guard {
+	limiter := func(name string, rate Rate) *Limiter {
+		l := NewLimiter(rate, now)
+		l.shared, l.name = shared, name
+		return l
 	}
+	return &Guard{
+		logins:        guesses{limiter("login", perPair), limiter("login name", perName)},
+		presents:      guesses{limiter("present", perPair), limiter("present name", perName)},
+		known:         &known{newMemory(knownFor, now), shared},
+		devices:       limiter("device", perPair),
+		addresses:     limiter("address", perAddress),
+		registrations: limiter("register", perRegister),
+	}
+}
+
+// known remembers keys here, and where all servers see them.
+type known struct {
+	here   *memory
+	shared *Shared // or nil
+}
+
+func (k *known) put(key string) {
+	k.here.put(key)
+	if k.shared != nil {
+		k.shared.put(key, k.here.keep)
+	}
+}
+
+func (k *known) has(ctx context.Context, key string) (bool, error) {
+	if k.here.has(key) || k.shared == nil {
+		return k.here.has(key), nil
+	}
+	return k.shared.has(ctx, key)
 }
 
 // Attempt is an attempt in progress. End it with Wrong, Right or Return; only the first call
 // counts.
 type Attempt struct {
 	taken   []taken
-	known   *memory
+	known   *known
 	home    string // stored as known if the password was right
 	settled bool
 }
@@ -79,7 +107,7 @@ type taken struct {
 // ("" for any other). A known device is counted by itself, so that neither strangers who guess at
 // the name nor other users of the address slow its user down. Guesses from elsewhere do not slow
 // down an address from which somebody has logged in under the name. Login waits for attempts in
-// progress whose outcome decides. It returns [*TooMany], or [ErrBusy].
+// progress whose outcome decides. It returns [*TooMany], [ErrBusy] or [ErrUnavailable].
 func (g *Guard) Login(ctx context.Context, from netip.Addr, name, device string) (*Attempt, error) {
 	address := addressKey(from)
 	pair := address + " " + name
@@ -91,7 +119,7 @@ func (g *Guard) Login(ctx context.Context, from netip.Addr, name, device string)
 
 // Password begins an attempt of a logged-in user to confirm the present password. It is counted
 // apart from the logins of the name, which anybody can attempt, and otherwise in the same way. It
-// returns [*TooMany], or [ErrBusy].
+// returns [*TooMany], [ErrBusy] or [ErrUnavailable].
 func (g *Guard) Password(ctx context.Context, from netip.Addr, userID int64, name string) (*Attempt, error) {
 	address, user := addressKey(from), strconv.FormatInt(userID, 10)
 	return g.guess(ctx, g.presents, address, user, address+" "+name)
@@ -103,14 +131,18 @@ func (g *Guard) guess(ctx context.Context, of guesses, address, target, home str
 	// The order is the same everywhere, so that no two attempts wait for each other. The name comes
 	// last, so that an address which has used up its own allowance takes nothing from others.
 	limits := []taken{{of.pairs, address + " " + target}, {g.addresses, address}}
-	if !g.known.has(home) {
+	known, err := g.known.has(ctx, home)
+	if err != nil {
+		return nil, err
+	}
+	if !known {
 		limits = append(limits, taken{of.names, target})
 	}
 	return take(ctx, g.known, home, limits...)
 }
 
 // Register counts an attempt to make an account. An answer must say that a name is taken, so all
-// that can be done is to answer rarely. It returns [*TooMany], or [ErrBusy].
+// that can be done is to answer rarely. It returns [*TooMany], [ErrBusy] or [ErrUnavailable].
 func (g *Guard) Register(ctx context.Context, from netip.Addr) error {
 	a, err := take(ctx, nil, "", taken{g.registrations, addressKey(from)})
 	if err == nil {
@@ -142,7 +174,7 @@ func (a *Attempt) settle(wrong bool) {
 	}
 }
 
-func take(ctx context.Context, known *memory, home string, from ...taken) (*Attempt, error) {
+func take(ctx context.Context, known *known, home string, from ...taken) (*Attempt, error) {
 	a := &Attempt{known: known, home: home}
 	for _, t := range from {
 		if err := t.limiter.Take(ctx, t.key); err != nil {

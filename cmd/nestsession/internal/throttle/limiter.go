@@ -35,7 +35,13 @@ const maxWaiting = 200
 // confused only if they share their slots in both rows.
 //
 // It is safe for concurrent use.
+//
+// A limiter of a [Guard] of several servers has two counts: this one in the process, by which
+// attempts wait for each other, and the one that all share, which decides.
 type Limiter struct {
+	shared *Shared // nil if this server counts by itself
+	name   string  // of the limiter in shared
+
 	rate  Rate
 	now   func() time.Time
 	start time.Time
@@ -74,6 +80,18 @@ func NewLimiter(rate Rate, now func() time.Time) *Limiter {
 // whether one is left. It returns [*TooMany] if none is left, and [ErrBusy] if too many wait or ctx
 // ends.
 func (l *Limiter) Take(ctx context.Context, key string) error {
+	err := l.takeHere(ctx, key)
+	if err != nil || l.shared == nil {
+		return err
+	}
+	if err := l.shared.take(ctx, l.name, key, l.rate); err != nil {
+		l.settleHere(key, false)
+		return err
+	}
+	return nil
+}
+
+func (l *Limiter) takeHere(ctx context.Context, key string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	left, wait := l.left(key)
@@ -115,6 +133,13 @@ func (l *Limiter) Take(ctx context.Context, key string) error {
 
 // Settle ends an attempt that [Limiter.Take] began. Only a wrong one counts.
 func (l *Limiter) Settle(key string, wrong bool) {
+	if l.shared != nil {
+		l.shared.settle(l.name, key, l.rate, wrong)
+	}
+	l.settleHere(key, wrong)
+}
+
+func (l *Limiter) settleHere(key string, wrong bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if wrong {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/sqlitefile"
+	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
 )
 
 // ErrUnknown means that there is no account of that name.
@@ -22,26 +23,21 @@ type Account struct {
 	Disabled time.Time // zero if it is enabled
 }
 
-// Accounts is the accounts in a file, for an operator. A server may use the file at the
-// same time.
-type Accounts struct{ db *sql.DB }
+// Accounts is the accounts for an operator. Servers may use the same file or database at the same
+// time.
+type Accounts struct{ accounts }
 
 // OpenAccounts opens a file that a server has made. It does not make a file.
 func OpenAccounts(ctx context.Context, path string) (*Accounts, error) {
 	db, err := open(ctx, path, sqlitefile.Options{})
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there are no accounts in %s: name the server's data folder with --data FOLDER", filepath.Dir(path))
+		return nil, fmt.Errorf("there are no accounts in %s: name the server's data folder with --data FOLDER, or the database of its users with --users URL", filepath.Dir(path))
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &Accounts{db}, nil
+	return &Accounts{accounts{db: db, sql: dialects[storeurl.SQLite]}}, nil
 }
-
-// Close closes the file.
-func (a *Accounts) Close() error { return a.db.Close() }
-
-const columns = `id, name, created_at, coalesce(disabled_at, 0)`
 
 func scan(row interface{ Scan(...any) error }) (Account, error) {
 	var a Account
@@ -84,7 +80,7 @@ func (a *Accounts) Each(ctx context.Context, f func(Account) error) error {
 }
 
 func (a *Accounts) page(ctx context.Context, after int64) (page []Account, err error) {
-	rows, err := a.db.QueryContext(ctx, `SELECT `+columns+` FROM users WHERE id > ? ORDER BY id LIMIT ?`, after, pageSize)
+	rows, err := a.db.QueryContext(ctx, a.sql.page, after, pageSize)
 	if err != nil {
 		return nil, fmt.Errorf("users: %w", err)
 	}
@@ -103,31 +99,51 @@ func (a *Accounts) page(ctx context.Context, after int64) (page []Account, err e
 // on, and stay invalid when the account is enabled again. A disabled account stays disabled. The
 // name is as the user typed it. It returns [ErrUnknown].
 func (a *Accounts) Disable(ctx context.Context, name string) (Account, error) {
-	return a.change(ctx, `UPDATE users SET generation = ?1, disabled_at = coalesce(disabled_at, ?2) WHERE name = ?3 RETURNING `+columns,
-		newGeneration(), time.Now().UnixMilli(), stored(name))
+	return a.change(ctx, name, a.sql.disable, newGeneration(), time.Now().UnixMilli())
 }
 
 // Enable allows logins to an account again. It returns [ErrUnknown].
 func (a *Accounts) Enable(ctx context.Context, name string) (Account, error) {
-	return a.change(ctx, `UPDATE users SET disabled_at = NULL WHERE name = ? RETURNING `+columns, stored(name))
+	return a.change(ctx, name, a.sql.enable)
 }
 
 // Delete removes an account, which ends its sessions. Its id is never reused, but its name is free.
 // It returns [ErrUnknown].
 func (a *Accounts) Delete(ctx context.Context, name string) (Account, error) {
-	return a.change(ctx, `DELETE FROM users WHERE name = ? RETURNING `+columns, stored(name))
+	return a.change(ctx, name, a.sql.remove)
 }
 
-func (a *Accounts) change(ctx context.Context, statement string, args ...any) (Account, error) {
-	return scan(a.db.QueryRowContext(ctx, statement, args...))
-}
-
-// stored returns the form in which a name is kept. A text that cannot be a name belongs to no
-// account.
-func stored(typed string) string {
+// change changes the account of a name. A text that cannot be a name belongs to no account.
+func (a *Accounts) change(ctx context.Context, typed, statement string, args ...any) (Account, error) {
 	name, err := Name(typed)
 	if err != nil {
-		return typed
+		return Account{}, ErrUnknown
 	}
-	return name
+	args = append(args, name)
+	if a.sql.find == "" {
+		return scan(a.db.QueryRowContext(ctx, statement, args...))
+	}
+	tx, err := a.db.BeginTx(ctx, nil)
+	if err != nil {
+		return Account{}, fmt.Errorf("users: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it has nothing to do
+	before, err := scan(tx.QueryRowContext(ctx, a.sql.find, name))
+	if err != nil {
+		return Account{}, err
+	}
+	if _, err := tx.ExecContext(ctx, statement, args...); err != nil {
+		return Account{}, fmt.Errorf("users: %w", err)
+	}
+	after, err := scan(tx.QueryRowContext(ctx, a.sql.find, name))
+	if errors.Is(err, ErrUnknown) {
+		after, err = before, nil // it was deleted
+	}
+	if err != nil {
+		return Account{}, err
+	}
+	if err := tx.Commit(); err != nil {
+		return Account{}, fmt.Errorf("users: %w", err)
+	}
+	return after, nil
 }

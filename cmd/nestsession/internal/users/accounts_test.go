@@ -3,20 +3,21 @@ package users_test
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
 )
 
 // operate returns a server's store with the accounts kim and lee, their logins, and the operator's
 // view of the same file.
-func operate(t *testing.T) (s *users.Store, kim, lee users.Login, a *users.Accounts) {
+func operate(t *testing.T, at place) (s *users.Store, kim, lee users.Login, a *users.Accounts) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "users.db")
-	s = open(t, path, newCounter(t, cheap))
+	s = at.mustOpen(t, newCounter(t, cheap))
 	var err error
 	if kim, err = s.Register(t.Context(), "kim", "correct horse battery"); err != nil {
 		t.Fatal(err)
@@ -24,11 +25,7 @@ func operate(t *testing.T) (s *users.Store, kim, lee users.Login, a *users.Accou
 	if lee, err = s.Register(t.Context(), "lee", "correct horse battery"); err != nil {
 		t.Fatal(err)
 	}
-	if a, err = users.OpenAccounts(t.Context(), path); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = a.Close() })
-	return s, kim, lee, a
+	return s, kim, lee, at.operator(t)
 }
 
 func wantCurrent(t *testing.T, s *users.Store, when string, l users.Login, want bool) {
@@ -40,7 +37,11 @@ func wantCurrent(t *testing.T, s *users.Store, when string, l users.Login, want 
 
 func TestADisabledAccountLetsNobodyInAndEndsItsLoginsForGood(t *testing.T) {
 	t.Parallel()
-	s, kim, lee, a := operate(t)
+	everywhere(t, testADisabledAccountLetsNobodyInAndEndsItsLoginsForGood)
+}
+
+func testADisabledAccountLetsNobodyInAndEndsItsLoginsForGood(t *testing.T, at place) {
+	s, kim, lee, a := operate(t, at)
 	account, err := a.Disable(t.Context(), "KIM")
 	if err != nil || account.Username != "kim" || account.Disabled.IsZero() {
 		t.Fatalf("Disable = %+v, %v", account, err)
@@ -73,7 +74,11 @@ func TestADisabledAccountLetsNobodyInAndEndsItsLoginsForGood(t *testing.T) {
 
 func TestADeletedAccountIsGoneAndItsIDIsNotGivenAgain(t *testing.T) {
 	t.Parallel()
-	s, kim, lee, a := operate(t)
+	everywhere(t, testADeletedAccountIsGoneAndItsIDIsNotGivenAgain)
+}
+
+func testADeletedAccountIsGoneAndItsIDIsNotGivenAgain(t *testing.T, at place) {
+	s, kim, lee, a := operate(t, at)
 	if _, err := a.Delete(t.Context(), "lee"); err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +106,11 @@ func TestADeletedAccountIsGoneAndItsIDIsNotGivenAgain(t *testing.T) {
 // A generation that was guessed, or that belongs to another user, is not valid.
 func TestALoginIsOfOneUserAndOneGeneration(t *testing.T) {
 	t.Parallel()
-	s, kim, lee, _ := operate(t)
+	everywhere(t, testALoginIsOfOneUserAndOneGeneration)
+}
+
+func testALoginIsOfOneUserAndOneGeneration(t *testing.T, at place) {
+	s, kim, lee, _ := operate(t, at)
 	seen := map[int64]bool{kim.Generation: true, lee.Generation: true}
 	for _, g := range []int64{0, 1, 2, kim.Generation + 1, lee.Generation} {
 		wantCurrent(t, s, "another generation", users.Login{User: kim.User, Generation: g}, false)
@@ -125,26 +134,29 @@ func TestALoginIsOfOneUserAndOneGeneration(t *testing.T) {
 
 func TestAllAccountsAreListed(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "users.db")
-	s := open(t, path, newCounter(t, cheap))
+	everywhere(t, testAllAccountsAreListed)
+}
+
+func testAllAccountsAreListed(t *testing.T, at place) {
+	s := at.mustOpen(t, newCounter(t, cheap))
 	const n = 1100 // more than two pages
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
 	if _, err := s.Register(t.Context(), "kim", "correct horse battery"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Exec(`WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < ?)
-		INSERT INTO users (name, password, generation, created_at) SELECT 'user' || n, 'x', n, 1000 FROM i`, n-1); err != nil {
+	var rows []string
+	for i := 2; i <= n; i++ {
+		row := fmt.Sprintf("('user%d', 'x', %d, 1000", i, i)
+		if at.kind == storeurl.MySQL {
+			row += fmt.Sprintf(", %d", i)
+		}
+		rows = append(rows, row+")")
+	}
+	into := map[storeurl.Kind]string{"": "users (name, password, generation, created_at)",
+		storeurl.Postgres: "nest_users (name, password, generation, created_at)", storeurl.MySQL: "nest_users (name, password, generation, created_at, id)"}
+	if _, err := at.database(t).Exec("INSERT INTO " + into[at.kind] + " VALUES " + strings.Join(rows, ", ")); err != nil {
 		t.Fatal(err)
 	}
-	a, err := users.OpenAccounts(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
+	a := at.operator(t)
 	last, count := int64(0), 0
 	if err := a.Each(t.Context(), func(account users.Account) error {
 		if account.ID <= last || account.Username == "" || account.Created.IsZero() || !account.Disabled.IsZero() {

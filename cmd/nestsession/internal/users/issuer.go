@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// Issuer distinguishes the accounts of this file from those of other login servers. It is eight
-// hexadecimal digits, made with the file, and no secret.
+// Issuer distinguishes these accounts from those of other login servers. It is eight hexadecimal
+// digits, made once with the file or the tables, and no secret.
 func (s *Store) Issuer() string { return s.issuer }
 
 // ensureIssuer reads the issuer, and makes it if there is none.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/sqlitefile"
+	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
 )
 
 //go:embed schema.sql
@@ -26,7 +27,7 @@ func Open(ctx context.Context, path string, hasher Hasher) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, hasher: hasher}
+	s := &Store{accounts: accounts{db: db, sql: dialects[storeurl.SQLite]}, hasher: hasher}
 	if err := s.begin(ctx, path); err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("users: %s: %w", path, err)

@@ -1,4 +1,4 @@
-// Package users keeps accounts in an SQLite file.
+// Package users keeps accounts, in an SQLite file or in a database of a server.
 package users
 
 import (
@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
 	"github.com/nestsession/session/cmd/nestsession/internal/sqlitefile"
@@ -47,11 +49,29 @@ type Hasher interface {
 
 // Store keeps accounts. It is safe for concurrent use.
 type Store struct {
-	db     *sql.DB
+	accounts
 	hasher Hasher
 	issuer string
-	health *sqlitefile.Health
+	health *sqlitefile.Health // of an SQLite file; nil for a server
 }
+
+// accounts is what [Store] and [Accounts] have in common.
+type accounts struct {
+	db     *sql.DB
+	sql    *statements
+	server bool
+}
+
+// failed returns the error of a database.
+func (a *accounts) failed(what string, err error) error {
+	if a.server {
+		return fmt.Errorf("users: %s: %w: %w", what, ErrUnavailable, err)
+	}
+	return fmt.Errorf("users: %s: %w", what, err)
+}
+
+// Close closes the database.
+func (a *accounts) Close() error { return a.db.Close() }
 
 // Register makes an account. The name is a result of [Name], the password one of
 // [passwords.Choose]. For a name that is taken it does the same work, and returns [ErrTaken].
@@ -60,16 +80,20 @@ func (s *Store) Register(ctx context.Context, name, password string) (Login, err
 	if err != nil {
 		return Login{}, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
 	l := Login{User: User{Username: name}, Generation: newGeneration()}
-	err = s.db.QueryRowContext(ctx,
-		`INSERT INTO users (name, password, generation, created_at) VALUES (?, ?, ?, ?)
-		 ON CONFLICT (name) DO NOTHING RETURNING id`,
-		name, phc, l.Generation, time.Now().UnixMilli()).Scan(&l.User.ID)
-	if errors.Is(err, sql.ErrNoRows) {
-		return Login{}, ErrTaken
+	values := []any{name, phc, l.Generation, time.Now().UnixMilli()}
+	if s.sql.nextID != "" {
+		l.User.ID, err = s.registerNext(ctx, values)
+	} else {
+		err = s.db.QueryRowContext(ctx, s.sql.register, values...).Scan(&l.User.ID)
 	}
-	if err != nil {
-		return Login{}, fmt.Errorf("users: register: %w", err)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return Login{}, ErrTaken
+	case err != nil:
+		return Login{}, s.failed("register", err)
 	}
 	return l, nil
 }
@@ -83,10 +107,9 @@ func (s *Store) Authenticate(ctx context.Context, username, password string) (Lo
 	var disabled bool
 	if name, err := Name(username); err == nil {
 		l.User.Username = name
-		err = s.db.QueryRowContext(ctx, `SELECT id, password, generation, disabled_at IS NOT NULL FROM users WHERE name = ?`, name).
-			Scan(&l.User.ID, &phc, &l.Generation, &disabled)
+		err = s.row(ctx, s.sql.byName, name)(&l.User.ID, &phc, &l.Generation, &disabled)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return Login{}, fmt.Errorf("users: authenticate: %w", err)
+			return Login{}, s.failed("authenticate", err)
 		}
 	}
 	// A text that cannot be a password becomes "", which cannot be one either.
@@ -114,25 +137,22 @@ func (s *Store) rehash(ctx context.Context, l Login, password string) error {
 		return err
 	}
 	// The generation is the same only if the password has not changed since it was read.
-	_, err = s.db.ExecContext(ctx, `UPDATE users SET password = ? WHERE id = ? AND generation = ?`, phc, l.User.ID, l.Generation)
-	if err != nil {
-		return fmt.Errorf("users: rehash: %w", err)
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	if _, err = s.db.ExecContext(ctx, s.sql.rehash, phc, l.User.ID, l.Generation); err != nil {
+		return s.failed("rehash", err)
 	}
 	return nil
 }
-
-// writeTime limits a write that continues after its request was canceled.
-const writeTime = 10 * time.Second
 
 // Verify returns the present login of a user who knows the password, as the user typed it. It
 // returns [ErrWrong] for another password and for an account that was deleted or disabled.
 func (s *Store) Verify(ctx context.Context, id int64, typed string) (Login, error) {
 	l := Login{User: User{ID: id}}
 	var phc string
-	err := s.db.QueryRowContext(ctx, `SELECT name, password, generation FROM users WHERE id = ? AND disabled_at IS NULL`, id).
-		Scan(&l.User.Username, &phc, &l.Generation)
+	err := s.row(ctx, s.sql.byID, id)(&l.User.Username, &phc, &l.Generation)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return Login{}, fmt.Errorf("users: verify: %w", err)
+		return Login{}, s.failed("verify", err)
 	}
 	normal, _ := passwords.Normalize(typed)
 	match, _, err := s.hasher.Verify(ctx, normal, phc)
@@ -159,14 +179,13 @@ func (s *Store) ChangePassword(ctx context.Context, id int64, present, chosen st
 		return Login{}, err
 	}
 	// A canceled write may have succeeded or not.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
 	defer cancel()
 	before := l.Generation
 	l.Generation = newGeneration()
-	res, err := s.db.ExecContext(ctx,
-		`UPDATE users SET password = ?, generation = ? WHERE id = ? AND generation = ? AND disabled_at IS NULL`, fresh, l.Generation, id, before)
+	res, err := s.db.ExecContext(ctx, s.sql.change, fresh, l.Generation, id, before)
 	if err != nil {
-		return Login{}, fmt.Errorf("users: change password: %w", err)
+		return Login{}, s.failed("change password", err)
 	}
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
 		return Login{}, errors.Join(ErrWrong, err)
@@ -187,20 +206,26 @@ func newGeneration() int64 {
 // checks that login. So one write to the account's row ends all of its sessions on every server,
 // even if this process ends right after the write.
 func (s *Store) Current(ctx context.Context, l Login) (bool, error) {
-	var n int
-	err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM users WHERE id = ? AND name = ? AND generation = ? AND disabled_at IS NULL`,
-		l.User.ID, l.User.Username, l.Generation).Scan(&n)
-	if err != nil {
-		return false, fmt.Errorf("users: current: %w", err)
+	var present Login
+	err := s.row(ctx, s.sql.current, l.User.ID)(&present.User.Username, &present.Generation)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
 	}
-	return n == 1, nil
+	if err != nil {
+		return false, s.failed("current", err)
+	}
+	return present.User.Username == l.User.Username && present.Generation == l.Generation, nil
 }
 
-// Ping returns nil if the file answers, is still the one that was opened, and can be written.
+// Ping returns nil if the database answers; and for a file, if it is still the one that was opened,
+// and can be written.
 func (s *Store) Ping(ctx context.Context) error {
 	var n int
-	if err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM users WHERE id = 0`).Scan(&n); err != nil {
-		return fmt.Errorf("users: %w", err)
+	if err := s.row(ctx, s.sql.ping)(&n); err != nil {
+		return s.failed("ping", err)
+	}
+	if s.health == nil {
+		return nil
 	}
 	if err := s.health.Check(ctx); err != nil {
 		return fmt.Errorf("users: %w", err)
@@ -208,5 +233,37 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Close closes the file.
-func (s *Store) Close() error { return s.db.Close() }
+// row reads a row, within answerTime.
+func (s *Store) row(ctx context.Context, query string, args ...any) (scan func(...any) error) {
+	return func(to ...any) error {
+		ctx, cancel := context.WithTimeout(ctx, answerTime)
+		defer cancel()
+		return s.db.QueryRowContext(ctx, query, args...).Scan(to...)
+	}
+}
+
+// registerNext takes the next id, and registers with it. For a name that is taken it returns
+// sql.ErrNoRows, as the other databases do.
+func (s *Store) registerNext(ctx context.Context, values []any) (id int64, err error) {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it has nothing to do
+	next, err := tx.ExecContext(ctx, s.sql.nextID)
+	if err != nil {
+		return 0, err
+	}
+	if id, err = next.LastInsertId(); err != nil {
+		return 0, err
+	}
+	_, err = tx.ExecContext(ctx, s.sql.register, append(values, id)...)
+	var my *mysql.MySQLError
+	if errors.As(err, &my) && my.Number == 1062 {
+		return 0, sql.ErrNoRows
+	}
+	if err != nil {
+		return 0, err
+	}
+	return id, tx.Commit()
+}

@@ -45,19 +45,14 @@ func newCounter(t *testing.T, p passwords.Params) *counter {
 
 func open(t *testing.T, path string, h users.Hasher) *users.Store {
 	t.Helper()
-	s, err := users.Open(t.Context(), path, h)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	return s
+	return place{path: path}.mustOpen(t, h)
 }
 
 // setup returns a store with the account kim.
-func setup(t *testing.T) (*users.Store, *counter, users.Login) {
+func setup(t *testing.T, at place) (*users.Store, *counter, users.Login) {
 	t.Helper()
 	c := newCounter(t, cheap)
-	s := open(t, filepath.Join(t.TempDir(), "users.db"), c)
+	s := at.mustOpen(t, c)
 	l, err := s.Register(t.Context(), "kim", "correct horse battery")
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +63,11 @@ func setup(t *testing.T) (*users.Store, *counter, users.Login) {
 
 func TestAuthenticate(t *testing.T) {
 	t.Parallel()
-	s, _, kim := setup(t)
+	everywhere(t, testAuthenticate)
+}
+
+func testAuthenticate(t *testing.T, at place) {
+	s, _, kim := setup(t, at)
 	for _, c := range []struct {
 		name, username, password string
 		want                     error
@@ -101,7 +100,11 @@ func TestAuthenticate(t *testing.T) {
 // measuring time: one argon2id hash of the same cost in each case.
 func TestTheSameWorkWhetherTheAccountExistsOrNot(t *testing.T) {
 	t.Parallel()
-	s, c, _ := setup(t)
+	everywhere(t, testTheSameWorkWhetherTheAccountExistsOrNot)
+}
+
+func testTheSameWorkWhetherTheAccountExistsOrNot(t *testing.T, at place) {
+	s, c, _ := setup(t, at)
 	for _, try := range [][2]string{
 		{"kim", "wrong password"}, {"nobody", "wrong password"}, {"not a name", "wrong password"}, {"", ""},
 		{"kim", "\x00"}, {"nobody", strings.Repeat("x", 60_000)},
@@ -127,13 +130,16 @@ func TestTheSameWorkWhetherTheAccountExistsOrNot(t *testing.T) {
 
 func TestOneOfManyRegistrationsOfANameSucceeds(t *testing.T) {
 	t.Parallel()
+	everywhere(t, testOneOfManyRegistrationsOfANameSucceeds)
+}
+
+func testOneOfManyRegistrationsOfANameSucceeds(t *testing.T, at place) {
 	c := newCounter(t, cheap)
-	path := filepath.Join(t.TempDir(), "users.db")
 	var won atomic.Int64
 	var wg sync.WaitGroup
 	for range 8 { // as processes would, each of which opens the file and makes its tables
 		wg.Go(func() {
-			s, err := users.Open(t.Context(), path, c)
+			s, err := at.open(t, c)
 			if err != nil {
 				t.Error(err)
 				return
@@ -155,7 +161,11 @@ func TestOneOfManyRegistrationsOfANameSucceeds(t *testing.T) {
 
 func TestChangePassword(t *testing.T) {
 	t.Parallel()
-	s, _, kim := setup(t)
+	everywhere(t, testChangePassword)
+}
+
+func testChangePassword(t *testing.T, at place) {
+	s, _, kim := setup(t, at)
 	ctx := t.Context()
 	if _, err := s.ChangePassword(ctx, kim.User.ID, "wrong", "battery staple pile"); !errors.Is(err, users.ErrWrong) {
 		t.Errorf("with a wrong present password: %v, want ErrWrong", err)
@@ -182,7 +192,11 @@ func TestChangePassword(t *testing.T) {
 
 func TestOneOfTwoConcurrentPasswordChangesSucceeds(t *testing.T) {
 	t.Parallel()
-	s, _, kim := setup(t)
+	everywhere(t, testOneOfTwoConcurrentPasswordChangesSucceeds)
+}
+
+func testOneOfTwoConcurrentPasswordChangesSucceeds(t *testing.T, at place) {
+	s, _, kim := setup(t, at)
 	var won atomic.Int64
 	var wg sync.WaitGroup
 	for range 8 {
@@ -202,8 +216,11 @@ func TestOneOfTwoConcurrentPasswordChangesSucceeds(t *testing.T) {
 
 func TestAHashOfAnOutdatedCostIsReplacedAtLogin(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "users.db")
-	old := open(t, path, newCounter(t, cheap))
+	everywhere(t, testAHashOfAnOutdatedCostIsReplacedAtLogin)
+}
+
+func testAHashOfAnOutdatedCostIsReplacedAtLogin(t *testing.T, at place) {
+	old := at.mustOpen(t, newCounter(t, cheap))
 	kim, err := old.Register(t.Context(), "kim", "correct horse battery")
 	if err != nil {
 		t.Fatal(err)
@@ -211,7 +228,7 @@ func TestAHashOfAnOutdatedCostIsReplacedAtLogin(t *testing.T) {
 	dearer := cheap
 	dearer.Iterations = 2
 	c := newCounter(t, dearer)
-	s := open(t, path, c)
+	s := at.mustOpen(t, c)
 	for i, want := range []int64{1, 1} { // replaced once, and valid from then on
 		if _, err := s.Authenticate(t.Context(), "kim", "correct horse battery"); err != nil {
 			t.Fatal(err)
@@ -284,7 +301,11 @@ func TestAFileOfALaterVersionIsRefused(t *testing.T) {
 
 func TestPingSaysThatTheFileIsClosed(t *testing.T) {
 	t.Parallel()
-	s, _, _ := setup(t)
+	everywhere(t, testPingSaysThatTheFileIsClosed)
+}
+
+func testPingSaysThatTheFileIsClosed(t *testing.T, at place) {
+	s, _, _ := setup(t, at)
 	if err := s.Ping(t.Context()); err != nil {
 		t.Errorf("Ping = %v", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
 	"github.com/nestsession/session/cmd/nestsession/internal/throttle"
+	"github.com/nestsession/session/cmd/nestsession/internal/users"
 	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
@@ -83,7 +84,7 @@ func (a *App) problemOf(r *http.Request, err error) *problem {
 		return &problem{Status: http.StatusServiceUnavailable, After: retrySession,
 			Text: t.NoSession}
 	}
-	if errors.Is(err, errUsers) {
+	if errors.Is(err, errUsers) || errors.Is(err, users.ErrUnavailable) || errors.Is(err, throttle.ErrUnavailable) {
 		return &problem{Status: http.StatusServiceUnavailable, After: retrySession,
 			Text: t.NoAccounts}
 	}

@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/stores"
+	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
+	"github.com/nestsession/session/cmd/nestsession/internal/throttle"
+	"github.com/nestsession/session/cmd/nestsession/internal/users"
+)
+
+// openedUsers is the accounts with what belongs to them.
+type openedUsers struct {
+	*users.Store
+	guard  *throttle.Guard
+	counts *throttle.Shared // nil if this process counts by itself
+}
+
+// openUsers opens the database of the users for a server. In a file each process counts wrong
+// passwords by itself; servers that share a database count in it.
+func openUsers(ctx context.Context, t *storeurl.Target, secrets []string, hasher users.Hasher) (*openedUsers, error) {
+	create := t.Create == nil || *t.Create
+	if t.Kind == storeurl.SQLite {
+		if _, err := os.Stat(t.Path); err != nil && !create {
+			return nil, stores.Explain(t, err)
+		}
+		kept, err := users.Open(ctx, t.Path, hasher)
+		if err != nil {
+			return nil, err
+		}
+		return &openedUsers{Store: kept, guard: throttle.NewGuard(nil)}, nil
+	}
+	db, err := stores.OpenUsers(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := users.OpenServer(ctx, db, t.Kind, create, hasher)
+	if err != nil {
+		return nil, notOpened(ctx, t, errors.Join(err, db.Close()))
+	}
+	counts, err := throttle.NewShared(db, t.Kind, secrets)
+	if err != nil {
+		return nil, errors.Join(err, kept.Close())
+	}
+	return &openedUsers{kept, throttle.NewSharedGuard(counts, nil), counts}, nil
+}
+
+// Close closes the counts and the accounts.
+func (u *openedUsers) Close() error {
+	var err error
+	if u.counts != nil {
+		err = u.counts.Close()
+	}
+	return errors.Join(err, u.Store.Close())
+}
+
+// openAccounts does the same for an operator. It makes nothing.
+func openAccounts(ctx context.Context, t *storeurl.Target) (*users.Accounts, error) {
+	if t.Kind == storeurl.SQLite {
+		return users.OpenAccounts(ctx, t.Path)
+	}
+	db, err := stores.OpenUsers(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := users.OpenServerAccounts(ctx, db, t.Kind)
+	if err != nil {
+		return nil, notOpened(ctx, t, errors.Join(err, db.Close()))
+	}
+	return accounts, nil
+}
+
+func notOpened(ctx context.Context, t *storeurl.Target, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, users.ErrNoTables):
+		return fmt.Errorf("users in %s: there are no accounts in this database: start a server with the same --users, which makes their tables (unless the URL has create=false)", t)
+	}
+	return stores.Explain(t, err)
+}
