@@ -6,6 +6,7 @@ import (
 	"path"
 	"reflect"
 	"strings"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -91,16 +92,15 @@ func outcomeOf(err error) outcome {
 // instruments are the metrics.
 type instruments struct {
 	meter metric.Meter
+	tally tally
 
 	duration                            metric.Float64Histogram
-	loads, saves                        metric.Int64Counter
+	loads, saves                        metric.Int64ObservableCounter
 	conflicts, rejections, ends, events metric.Int64Counter
 	streams                             metric.Int64UpDownCounter
 	live, cacheSize                     metric.Int64ObservableGauge
 	bound                               metric.Float64ObservableGauge
 	hits, misses                        metric.Int64ObservableCounter
-	loadsBy                             [outcomes][]metric.AddOption
-	savesBy                             [operations][outcomes][]metric.AddOption
 }
 
 func (i *instruments) make(meter metric.Meter) (err error) {
@@ -111,13 +111,17 @@ func (i *instruments) make(meter metric.Meter) (err error) {
 		errs = append(errs, err)
 		return c
 	}
-	i.loads = counter("nestsession.loads", "{load}", "Loads of a session, by nestsession.outcome.")
-	i.saves = counter("nestsession.saves", "{save}", "Writes of a session, by nestsession.operation and nestsession.outcome.")
 	i.conflicts = counter("nestsession.conflicts", "{conflict}", "Saves that found a newer version and were replayed on it.")
 	i.rejections = counter("nestsession.rejections", "{cookie}", "Cookies that were not accepted, by nestsession.reason.")
 	i.ends = counter("nestsession.ends", "{session}", "Sessions that ended, by nestsession.reason.")
 	i.events = counter("nestsession.events", "{event}", "All events of sessions, by nestsession.event and nestsession.reason.")
 
+	i.loads, err = meter.Int64ObservableCounter("nestsession.loads", metric.WithUnit("{load}"),
+		metric.WithDescription("Loads of a session, by nestsession.outcome."))
+	errs = append(errs, err)
+	i.saves, err = meter.Int64ObservableCounter("nestsession.saves", metric.WithUnit("{save}"),
+		metric.WithDescription("Writes of a session, by nestsession.operation and nestsession.outcome."))
+	errs = append(errs, err)
 	i.duration, err = meter.Float64Histogram("db.client.operation.duration", metric.WithUnit("s"),
 		metric.WithDescription("Duration of the calls of the store."),
 		metric.WithExplicitBucketBoundaries(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)) // as OpenTelemetry says
@@ -141,12 +145,6 @@ func (i *instruments) make(meter metric.Meter) (err error) {
 		metric.WithDescription("Memory of the near cache."))
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return err
-	}
-	for o := range outcomes {
-		i.loadsBy[o] = with(keyOutcome.String(outcomeNames[o]))
-		for op := create; op < operations; op++ {
-			i.savesBy[op][o] = with(keyOperation.String(operationNames[op]), keyOutcome.String(outcomeNames[o]))
-		}
 	}
 	i.begin()
 	return nil
@@ -182,10 +180,29 @@ func (i *instruments) begin() {
 	} {
 		i.events.Add(ctx, 0, with(keyKind.String(string(k)))...)
 	}
-	i.loads.Add(ctx, 0, i.loadsBy[ok]...)
-	for op := create; op < operations; op++ {
-		i.saves.Add(ctx, 0, i.savesBy[op][ok]...)
+}
+
+// tally counts the calls. Each request makes some, so it is cheaper than a counter of the SDK,
+// which reads it when metrics are collected.
+type tally [operations][outcomes]atomic.Int64
+
+// observe reports the calls. Those that went well are reported even if there were none.
+func (i *instruments) observe(_ context.Context, to metric.Observer) error {
+	for op := range operations {
+		for o := range outcomes {
+			n := i.tally[op][o].Load()
+			if n == 0 && o != ok {
+				continue
+			}
+			outcome := keyOutcome.String(outcomeNames[o])
+			if op == load {
+				to.ObserveInt64(i.loads, n, metric.WithAttributes(outcome))
+			} else {
+				to.ObserveInt64(i.saves, n, metric.WithAttributes(keyOperation.String(operationNames[op]), outcome))
+			}
+		}
 	}
+	return nil
 }
 
 // recordsFor returns the options of the durations of a store.

@@ -18,6 +18,14 @@ type sessions struct {
 	store.Store
 	t     *Telemetry
 	names *ids.Maker // makes digests; nil: the secret is not known
+	calls *calls     // measures the calls of Store too; nil: it is a near cache, or measures its own
+}
+
+func (s *sessions) reportsTo() *Telemetry {
+	if s.calls == nil {
+		return nil
+	}
+	return s.t
 }
 
 // Unwrap implements [store.Unwrapper].
@@ -30,33 +38,35 @@ var sessionSpans = [operations]string{"session.load", "session.save", "session.s
 type traced struct {
 	span, caller trace.Span
 	name         attribute.KeyValue // session.id; empty if it is not known
+	call         timed              // if the store is not behind a cache
 }
 
 // begin starts a span if the request has one that is recorded.
 func (s *sessions) begin(ctx context.Context, op operation, key string) (context.Context, traced) {
-	caller := trace.SpanFromContext(ctx)
-	if !caller.IsRecording() {
-		return ctx, traced{}
+	var by traced
+	if caller := trace.SpanFromContext(ctx); caller.IsRecording() {
+		by.caller = caller
+		ctx, by.span = s.t.tracer.Start(ctx, sessionSpans[op])
+		if s.names != nil {
+			by.name = keySession.String(s.names.Digest(key))
+			by.span.SetAttributes(by.name)
+		}
+		if op != load {
+			by.span.SetAttributes(keyOperation.String(operationNames[op]))
+		}
 	}
-	ctx, span := s.t.tracer.Start(ctx, sessionSpans[op])
-	by := traced{span: span, caller: caller}
-	if s.names != nil {
-		by.name = keySession.String(s.names.Digest(key))
-		span.SetAttributes(by.name)
-	}
-	if op != load {
-		span.SetAttributes(keyOperation.String(operationNames[op]))
+	if s.calls != nil {
+		ctx, by.call = s.calls.begin(ctx, op, by.span != nil)
 	}
 	return ctx, by
 }
 
-func (s *sessions) end(ctx context.Context, by traced, op operation, err error) {
+func (s *sessions) end(by *traced, op operation, err error) {
 	o := outcomeOf(err)
-	if op == load {
-		s.t.loads.Add(ctx, 1, s.t.loadsBy[o]...)
-	} else {
-		s.t.saves.Add(ctx, 1, s.t.savesBy[op][o]...)
+	if s.calls != nil {
+		s.calls.end(&by.call, op, o)
 	}
+	s.t.tally[op][o].Add(1)
 	if by.span == nil {
 		return
 	}
@@ -80,7 +90,7 @@ func endSpan(span trace.Span, o outcome) {
 func (s *sessions) Load(ctx context.Context, id string) (store.Record, error) {
 	ctx, by := s.begin(ctx, load, id)
 	r, err := s.Store.Load(ctx, id)
-	s.end(ctx, by, load, err)
+	s.end(&by, load, err)
 	return r, err
 }
 
@@ -88,7 +98,7 @@ func (s *sessions) Load(ctx context.Context, id string) (store.Record, error) {
 func (s *sessions) Create(ctx context.Context, r store.Record) (store.Version, error) {
 	ctx, by := s.begin(ctx, create, r.ID)
 	v, err := s.Store.Create(ctx, r)
-	s.end(ctx, by, create, err)
+	s.end(&by, create, err)
 	return v, err
 }
 
@@ -96,7 +106,7 @@ func (s *sessions) Create(ctx context.Context, r store.Record) (store.Version, e
 func (s *sessions) Update(ctx context.Context, r store.Record) (store.Version, error) {
 	ctx, by := s.begin(ctx, update, r.ID)
 	v, err := s.Store.Update(ctx, r)
-	s.end(ctx, by, update, err)
+	s.end(&by, update, err)
 	return v, err
 }
 
@@ -104,7 +114,7 @@ func (s *sessions) Update(ctx context.Context, r store.Record) (store.Version, e
 func (s *sessions) Touch(ctx context.Context, id string, expires time.Time) error {
 	ctx, by := s.begin(ctx, touch, id)
 	err := s.Store.Touch(ctx, id, expires)
-	s.end(ctx, by, touch, err)
+	s.end(&by, touch, err)
 	return err
 }
 
@@ -112,7 +122,7 @@ func (s *sessions) Touch(ctx context.Context, id string, expires time.Time) erro
 func (s *sessions) Delete(ctx context.Context, id string) error {
 	ctx, by := s.begin(ctx, remove, id)
 	err := s.Store.Delete(ctx, id)
-	s.end(ctx, by, remove, err)
+	s.end(&by, remove, err)
 	return err
 }
 
@@ -127,7 +137,7 @@ type sessionsSince struct {
 func (s *sessionsSince) LoadSince(ctx context.Context, id string, have store.Version) (store.Record, error) {
 	ctx, by := s.begin(ctx, load, id)
 	r, err := s.since.LoadSince(ctx, id, have)
-	s.end(ctx, by, load, err)
+	s.end(&by, load, err)
 	return r, err
 }
 
@@ -149,61 +159,71 @@ func (c *calls) Unwrap() store.Store { return c.Store }
 
 var callSpans = [operations]string{"store.load", "store.create", "store.update", "store.touch", "store.delete"}
 
-func (c *calls) begin(ctx context.Context, op operation) (context.Context, trace.Span, time.Time) {
-	began := time.Now()
-	if !trace.SpanFromContext(ctx).IsRecording() {
-		return ctx, nil, began
-	}
-	ctx, span := c.t.tracer.Start(ctx, callSpans[op], trace.WithSpanKind(trace.SpanKindClient),
-		trace.WithAttributes(c.records.system, keyCall.String(operationNames[op])))
-	return ctx, span, began
+// timed is a call that is being measured.
+type timed struct {
+	span  trace.Span // nil: it has none
+	ctx   context.Context
+	began time.Duration
 }
 
-func (c *calls) end(ctx context.Context, span trace.Span, began time.Time, op operation, err error) {
-	o := outcomeOf(err)
-	c.t.duration.Record(ctx, time.Since(began).Seconds(), c.records.options[op][o]...)
-	if span != nil {
-		endSpan(span, o)
+func (c *calls) begin(ctx context.Context, op operation, record bool) (context.Context, timed) {
+	by := timed{ctx: context.Background()}
+	if record {
+		ctx, by.span = c.t.tracer.Start(ctx, callSpans[op], trace.WithSpanKind(trace.SpanKindClient),
+			trace.WithAttributes(c.records.system, keyCall.String(operationNames[op])))
+		by.ctx = ctx // for the SDK, which keeps some measurements with their spans
+	}
+	by.began = time.Since(c.t.began)
+	return ctx, by
+}
+
+func (c *calls) end(by *timed, op operation, o outcome) {
+	took := time.Since(c.t.began) - by.began
+	c.t.duration.Record(by.ctx, took.Seconds(), c.records.options[op][o]...)
+	if by.span != nil {
+		endSpan(by.span, o)
 	}
 }
+
+func recorded(ctx context.Context) bool { return trace.SpanFromContext(ctx).IsRecording() }
 
 // Load implements [store.Store].
 func (c *calls) Load(ctx context.Context, id string) (store.Record, error) {
-	ctx, span, began := c.begin(ctx, load)
+	ctx, by := c.begin(ctx, load, recorded(ctx))
 	r, err := c.Store.Load(ctx, id)
-	c.end(ctx, span, began, load, err)
+	c.end(&by, load, outcomeOf(err))
 	return r, err
 }
 
 // Create implements [store.Store].
 func (c *calls) Create(ctx context.Context, r store.Record) (store.Version, error) {
-	ctx, span, began := c.begin(ctx, create)
+	ctx, by := c.begin(ctx, create, recorded(ctx))
 	v, err := c.Store.Create(ctx, r)
-	c.end(ctx, span, began, create, err)
+	c.end(&by, create, outcomeOf(err))
 	return v, err
 }
 
 // Update implements [store.Store].
 func (c *calls) Update(ctx context.Context, r store.Record) (store.Version, error) {
-	ctx, span, began := c.begin(ctx, update)
+	ctx, by := c.begin(ctx, update, recorded(ctx))
 	v, err := c.Store.Update(ctx, r)
-	c.end(ctx, span, began, update, err)
+	c.end(&by, update, outcomeOf(err))
 	return v, err
 }
 
 // Touch implements [store.Store].
 func (c *calls) Touch(ctx context.Context, id string, expires time.Time) error {
-	ctx, span, began := c.begin(ctx, touch)
+	ctx, by := c.begin(ctx, touch, recorded(ctx))
 	err := c.Store.Touch(ctx, id, expires)
-	c.end(ctx, span, began, touch, err)
+	c.end(&by, touch, outcomeOf(err))
 	return err
 }
 
 // Delete implements [store.Store].
 func (c *calls) Delete(ctx context.Context, id string) error {
-	ctx, span, began := c.begin(ctx, remove)
+	ctx, by := c.begin(ctx, remove, recorded(ctx))
 	err := c.Store.Delete(ctx, id)
-	c.end(ctx, span, began, remove, err)
+	c.end(&by, remove, outcomeOf(err))
 	return err
 }
 
@@ -215,8 +235,8 @@ type callsSince struct {
 
 // LoadSince implements [store.SinceLoader].
 func (c *callsSince) LoadSince(ctx context.Context, id string, have store.Version) (store.Record, error) {
-	ctx, span, began := c.begin(ctx, load)
+	ctx, by := c.begin(ctx, load, recorded(ctx))
 	r, err := c.since.LoadSince(ctx, id, have)
-	c.end(ctx, span, began, load, err)
+	c.end(&by, load, outcomeOf(err))
 	return r, err
 }

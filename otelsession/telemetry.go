@@ -54,6 +54,7 @@ type Options struct {
 type Telemetry struct {
 	options Options
 	tracer  trace.Tracer
+	began   time.Time // moments count from it, because that costs half of what time.Now does
 	instruments
 
 	ctx  context.Context // ends with Close
@@ -77,9 +78,12 @@ func New(o Options) (*Telemetry, error) {
 	if o.CountInterval == 0 {
 		o.CountInterval = DefaultCountInterval
 	}
-	t := &Telemetry{options: o, tracer: o.TracerProvider.Tracer(scope), observed: map[any]bool{}}
+	t := &Telemetry{options: o, began: time.Now(), tracer: o.TracerProvider.Tracer(scope), observed: map[any]bool{}}
 	meter := o.MeterProvider.Meter(scope)
 	if err := t.make(meter); err != nil {
+		return nil, err
+	}
+	if err := t.register(t.instruments.observe, t.loads, t.saves); err != nil {
 		return nil, err
 	}
 	t.ctx, t.stop = context.WithCancel(context.Background())
@@ -124,11 +128,11 @@ func (t *Telemetry) Instrument(cfg session.Config) session.Config {
 		t.mu.Unlock()
 		cfg.Store = kept
 	}
-	t.observe(cfg.Store)
-	if _, cached := store.As[*nearcache.Cache](cfg.Store); !cached {
-		cfg.Store = t.Store(cfg.Store)
-	}
+	t.observeStore(cfg.Store)
 	use := &sessions{Store: cfg.Store, t: t}
+	if _, cached := store.As[*nearcache.Cache](cfg.Store); !cached && !t.measures(cfg.Store) {
+		use.calls = t.callsOf(cfg.Store)
+	}
 	if len(cfg.Secrets) > 0 {
 		use.names = new(ids.Maker)
 		use.names.DigestWith(cfg.Secrets[0])
@@ -146,18 +150,27 @@ func (t *Telemetry) Instrument(cfg session.Config) session.Config {
 // near cache; for any other, [Telemetry.Instrument] is enough. A store that reports already is
 // returned as it is.
 func (t *Telemetry) Store(s store.Store) store.Store {
-	if c, ok := store.As[caller](s); ok && c.reportsTo() == t {
+	if t.measures(s) {
 		return s
 	}
-	c := &calls{Store: s, t: t, records: t.recordsFor(t.systemOf(s))}
+	c := t.callsOf(s)
 	if since, ok := s.(store.SinceLoader); ok {
 		return &callsSince{c, since}
 	}
 	return c
 }
 
-// observe registers the observers of a store, once.
-func (t *Telemetry) observe(s store.Store) {
+func (t *Telemetry) measures(s store.Store) bool {
+	c, ok := store.As[caller](s)
+	return ok && c.reportsTo() == t
+}
+
+func (t *Telemetry) callsOf(s store.Store) *calls {
+	return &calls{Store: s, t: t, records: t.recordsFor(t.systemOf(s))}
+}
+
+// observeStore registers the observers of a store, once.
+func (t *Telemetry) observeStore(s store.Store) {
 	if reflect.TypeOf(s).Comparable() {
 		t.mu.Lock()
 		known := t.observed[s]
