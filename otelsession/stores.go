@@ -167,7 +167,7 @@ type timed struct {
 }
 
 func (c *calls) begin(ctx context.Context, op operation, record bool) (context.Context, timed) {
-	by := timed{ctx: context.Background()}
+	var by timed
 	if record {
 		ctx, by.span = c.t.tracer.Start(ctx, callSpans[op], trace.WithSpanKind(trace.SpanKindClient),
 			trace.WithAttributes(c.records.system, keyCall.String(operationNames[op])))
@@ -179,10 +179,13 @@ func (c *calls) begin(ctx context.Context, op operation, record bool) (context.C
 
 func (c *calls) end(by *timed, op operation, o outcome) {
 	took := time.Since(c.t.began) - by.began
-	c.t.duration.Record(by.ctx, took.Seconds(), c.records.options[op][o]...)
-	if by.span != nil {
-		endSpan(by.span, o)
+	d := duration{took.Seconds(), c.records.options[op][o]}
+	if by.span == nil {
+		c.t.keep(d)
+		return
 	}
+	c.t.duration.Record(by.ctx, d.seconds, d.options...)
+	endSpan(by.span, o)
 }
 
 func recorded(ctx context.Context) bool { return trace.SpanFromContext(ctx).IsRecording() }

@@ -56,6 +56,7 @@ type Telemetry struct {
 	tracer  trace.Tracer
 	began   time.Time // moments count from it, because that costs half of what time.Now does
 	instruments
+	batch batch
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
@@ -83,7 +84,10 @@ func New(o Options) (*Telemetry, error) {
 	if err := t.make(meter); err != nil {
 		return nil, err
 	}
-	if err := t.register(t.instruments.observe, t.loads, t.saves); err != nil {
+	if err := t.register(func(ctx context.Context, to metric.Observer) error {
+		t.flush()
+		return t.observe(ctx, to)
+	}, t.loads, t.saves); err != nil {
 		return nil, err
 	}
 	t.ctx, t.stop = context.WithCancel(context.Background())
@@ -200,6 +204,7 @@ func (t *Telemetry) observeStore(s store.Store) {
 // Instrument made, if it made one. Close the manager first.
 func (t *Telemetry) Close() error {
 	t.stop()
+	t.flush()
 	t.mu.Lock()
 	registrations, owned := t.registrations, t.owned
 	t.registrations, t.owned = nil, nil
