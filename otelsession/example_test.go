@@ -14,6 +14,7 @@ import (
 
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/otelsession"
+	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
 	"github.com/nestsession/session/store/nearcache"
 )
@@ -76,4 +77,27 @@ func Example() {
 	// session.save
 	// GET /
 	// nestsession.live 1
+}
+
+// serve is a program that has set up the SDK of OpenTelemetry.
+func serve(secrets []string, kept store.Store) error {
+	telemetry, err := otelsession.New(otelsession.Options{}) // reports to otel.GetTracerProvider and otel.GetMeterProvider
+	if err != nil {
+		return err
+	}
+	defer telemetry.Close()
+	sessions, err := session.New[Account](telemetry.Instrument(session.Config{Secrets: secrets, Store: kept}))
+	if err != nil {
+		return err
+	}
+	defer sessions.Close()
+	return sessions.Ping(context.Background()) // a program serves here
+}
+
+// Five lines switch telemetry on. Without an SDK they report nothing.
+func ExampleTelemetry_Instrument() {
+	kept := memstore.New(memstore.Config{})
+	defer kept.Close()
+	fmt.Println(serve([]string{"a secret of 16 bytes or more"}, kept))
+	// Output: <nil>
 }

@@ -308,14 +308,14 @@ func TestCapabilitiesRemain(t *testing.T) {
 	if _, is := s.(store.SinceLoader); !is {
 		t.Error("no SinceLoader")
 	}
-	// A cache is none, and so nothing in front of it is.
+	// A cache is not one, and so nothing in front of it is.
 	near, err := nearcache.New(memory(t), nearcache.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer near.Close()
 	if _, is := g.telemetry.Instrument(session.Config{Store: near}).Store.(store.SinceLoader); is {
-		t.Error("a SinceLoader in front of a cache that is none")
+		t.Error("a SinceLoader in front of a cache, which is not one")
 	}
 	if again := g.telemetry.Store(g.telemetry.Store(s)); again != s {
 		t.Error("the calls of a store are measured twice")

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// TestEntryPointsHaveExamples: each exported function of the root module and of websocketsession,
+// TestEntryPointsHaveExamples: each exported function of the root module, of websocketsession and of otelsession,
 // and each method of Manager and Session, is called in an example whose output is checked. Methods
 // without parameters that only return a value, and functions for tests, need none.
 func TestEntryPointsHaveExamples(t *testing.T) {
@@ -30,7 +30,7 @@ func TestEntryPointsHaveExamples(t *testing.T) {
 		return folders[dir]
 	}
 	for _, path := range goFiles(t) {
-		if _, ok := mayImport[strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), ".")]; !ok && filepath.Dir(path) != "websocketsession" || strings.HasPrefix(path, "internal/") {
+		if _, ok := mayImport[strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), ".")]; !ok && filepath.Dir(path) != "websocketsession" && filepath.Dir(path) != "otelsession" || strings.HasPrefix(path, "internal/") {
 			continue
 		}
 		f, err := parser.ParseFile(token.NewFileSet(), path, read(t, path), parser.ParseComments)

@@ -18,7 +18,7 @@ func TestFigures(t *testing.T) {
 		{"fields of Session", f.session, 14},
 		{"fields of Config", f.config, 24},
 		{"exported identifiers of the root package", f.identifiers, 150},
-		{"modules", f.modules, 11},
+		{"modules", f.modules, 12},
 	} {
 		if figure.got > figure.most {
 			t.Errorf("%s: %d, %d are the most; `go run ./tools/house` prints all figures", figure.what, figure.got, figure.most)
