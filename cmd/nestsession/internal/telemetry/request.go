@@ -30,13 +30,14 @@ func (t *Telemetry) Handler(next http.Handler) http.Handler {
 		ctx, method := r.Context(), r.Method
 		if t.trusts != nil && t.trusts(r) {
 			ctx = traces.Extract(ctx, propagation.HeaderCarrier(r.Header))
+		} else {
+			r.Header.Del("Tracestate") // it belongs to the trace that is not continued
 		}
 		if !slices.Contains(methods, method) {
 			method = "_OTHER"
 		}
 		ctx, span := tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attribute.String("http.request.method", method)))
 		defer span.End()
-		r.Header.Del("Tracestate")
 		traces.Inject(ctx, propagation.HeaderCarrier(r.Header))
 		s := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(s, r.WithContext(ctx))

@@ -58,6 +58,7 @@ type Telemetry struct {
 	traces   *sdktrace.TracerProvider // nil: no spans
 	meters   *metric.MeterProvider
 	trusts   func(*http.Request) bool
+	log      *slog.Logger
 	pages    *http.Server // nil: no /metrics
 	at       net.Addr
 }
@@ -82,10 +83,8 @@ func Start(ctx context.Context, c Config) (_ *Telemetry, err error) {
 	if c.Address == "" && !spans && !metrics {
 		return nil, nil
 	}
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
-		c.Logger.Warn("telemetry was not exported", slog.Any("error", err))
-	}))
-	t := &Telemetry{trusts: c.Trusts}
+	t := &Telemetry{trusts: c.Trusts, log: c.Logger}
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(t.lost))
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, t.Close())
@@ -175,6 +174,13 @@ func (t *Telemetry) Store(s store.Store) store.Store {
 	return t.sessions.Store(s)
 }
 
+// lost logs an export that failed.
+func (t *Telemetry) lost(err error) {
+	if err != nil {
+		t.log.Warn("telemetry was not exported", slog.Any("error", err))
+	}
+}
+
 // Close exports what is left, and ends. Close the store after it.
 func (t *Telemetry) Close() error {
 	if t == nil {
@@ -186,11 +192,12 @@ func (t *Telemetry) Close() error {
 	if t.pages != nil {
 		errs = append(errs, t.pages.Close())
 	}
+	// A collector that is down does not make the server end with a failure.
 	if t.traces != nil {
-		errs = append(errs, t.traces.Shutdown(ctx))
+		t.lost(t.traces.Shutdown(ctx))
 	}
 	if t.meters != nil {
-		errs = append(errs, t.meters.Shutdown(ctx))
+		t.lost(t.meters.Shutdown(ctx))
 	}
 	if t.sessions != nil {
 		errs = append(errs, t.sessions.Close())
