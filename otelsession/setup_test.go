@@ -111,7 +111,7 @@ func value(a metricdata.Aggregation, with ...string) (sum float64, ok bool) {
 	add := func(set attribute.Set, v float64) {
 		for _, want := range with {
 			key, text, _ := strings.Cut(want, "=")
-			if got, has := set.Value(attribute.Key(key)); !has || got.Emit() != text {
+			if got, has := set.Value(attribute.Key(key)); !has || got.String() != text {
 				return
 			}
 		}
@@ -171,7 +171,7 @@ func (g *rig) named(name string) tracetest.SpanStubs {
 func attributeOf(s tracetest.SpanStub, key string) string {
 	for _, a := range s.Attributes {
 		if string(a.Key) == key {
-			return a.Value.Emit()
+			return a.Value.String()
 		}
 	}
 	return ""
