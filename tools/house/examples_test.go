@@ -12,9 +12,10 @@ import (
 	"testing"
 )
 
-// TestEntryPointsHaveExamples: each exported function of the root module, of websocketsession and of
-// fibersession, and each method of Manager and Session, is called in an example whose output is
-// checked. Methods without parameters that only return a value, and functions for tests, need none.
+// TestEntryPointsHaveExamples: each exported function of the root module, of websocketsession, of
+// fibersession and of otelsession, and each method of Manager and Session, is called in an example
+// whose output is checked. Methods without parameters that only return a value, and functions for
+// tests, need none.
 func TestEntryPointsHaveExamples(t *testing.T) {
 	t.Parallel()
 	type folder struct {
@@ -30,7 +31,8 @@ func TestEntryPointsHaveExamples(t *testing.T) {
 		return folders[dir]
 	}
 	for _, path := range goFiles(t) {
-		if _, ok := mayImport[strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), ".")]; !ok && filepath.Dir(path) != "websocketsession" && filepath.Dir(path) != "fibersession" || strings.HasPrefix(path, "internal/") {
+		besides := map[string]bool{"websocketsession": true, "fibersession": true, "otelsession": true}
+		if _, ok := mayImport[strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), ".")]; !ok && !besides[filepath.Dir(path)] || strings.HasPrefix(path, "internal/") {
 			continue
 		}
 		f, err := parser.ParseFile(token.NewFileSet(), path, read(t, path), parser.ParseComments)

@@ -120,7 +120,7 @@ func TestModulesAreForUsers(t *testing.T) {
 // linearizability check.
 func TestStoresDoNotBringTheirTests(t *testing.T) {
 	t.Parallel()
-	for _, dir := range []string{".", "redisstore", "pgxstore", "natsstore", "websocketsession", "fibersession"} {
+	for _, dir := range []string{".", "redisstore", "pgxstore", "natsstore", "websocketsession", "fibersession", "otelsession"} {
 		for _, path := range []string{"internal/servers", "store/storetest/linear"} {
 			if strings.Contains(read(t, dir+"/go.mod"), path) {
 				t.Errorf("%s/go.mod requires %s: tests that need it belong in tests/%s", dir, path, dir)

@@ -39,7 +39,7 @@ func TestThePictureIsTrue(t *testing.T) {
 	}
 	// Only tests import these.
 	forTests := map[string]bool{"internal/promises": true, "internal/pipes": true}
-	for _, folder := range []string{".", "redisstore", "pgxstore", "natsstore", "websocketsession", "fibersession"} {
+	for _, folder := range []string{".", "redisstore", "pgxstore", "natsstore", "websocketsession", "fibersession", "otelsession"} {
 		for _, p := range goList(t, path.Join(root, folder), "./...") {
 			from, _ := short(p.ImportPath)
 			if forTests[from] {

@@ -24,7 +24,7 @@ func quotes(path string) bool {
 // quotedBlock reports whether a block is quoted code: in such a page, or because it needs a module
 // of its own.
 func quotedBlock(b block) bool {
-	return quotes(b.path) || strings.Contains(b.text, "websocketsession.")
+	return quotes(b.path) || strings.Contains(b.text, "websocketsession.") || strings.Contains(b.text, "otelsession.")
 }
 
 // TestQuotedCodeIsTheCode: a block of Go in such a page is in a file of examples, line by line,
@@ -33,7 +33,7 @@ func TestQuotedCodeIsTheCode(t *testing.T) {
 	t.Parallel()
 	var code []string
 	for _, path := range goFiles(t) {
-		if strings.HasPrefix(path, "examples/") || strings.HasPrefix(path, "websocketsession/example") {
+		if strings.HasPrefix(path, "examples/") || strings.HasPrefix(path, "websocketsession/example") || strings.HasPrefix(path, "otelsession/example") {
 			code = append(code, "\n"+unindented(read(t, path)))
 		}
 	}

@@ -115,7 +115,7 @@ func useLibrary(t *testing.T, root, proxy string) {
 	env := []string{"GOWORK=off", "GOFLAGS=-modcacherw -trimpath", "GOSUMDB=off", cache, "GOPROXY=file://" + proxy + "," + others(t)}
 	dir := t.TempDir()
 	goTool(t, dir, env, "go", "mod", "init", "example.test/app")
-	for _, folder := range []string{".", "redisstore", "pgxstore", "websocketsession", "natsstore", "fibersession"} {
+	for _, folder := range []string{".", "redisstore", "pgxstore", "websocketsession", "natsstore", "fibersession", "otelsession"} {
 		goTool(t, dir, env, "go", "get", (&mod{folder: folder}).path()+"@"+version)
 	}
 	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
@@ -127,8 +127,8 @@ func useLibrary(t *testing.T, root, proxy string) {
 	address := freeAddress(t)
 	writeFile(t, filepath.Join(dir, "main.go"), "package main\n"+strings.ReplaceAll(program, "127.0.0.1:8080", address))
 	writeFile(t, filepath.Join(dir, "stores.go"), fmt.Sprintf(
-		"package main\n\nimport (\n\t_ %q\n\t_ %q\n\t_ %q\n\t_ %q\n\t_ %q\n)\n",
-		ours+"/fibersession", ours+"/natsstore", ours+"/pgxstore", ours+"/redisstore", ours+"/websocketsession"))
+		"package main\n\nimport (\n\t_ %q\n\t_ %q\n\t_ %q\n\t_ %q\n\t_ %q\n\t_ %q\n)\n",
+		ours+"/fibersession", ours+"/natsstore", ours+"/otelsession", ours+"/pgxstore", ours+"/redisstore", ours+"/websocketsession"))
 	goTool(t, dir, env, "go", "mod", "tidy")
 	goTool(t, dir, env, "go", "build", "-o", "app", ".")
 	goTool(t, dir, env, "go", "vet", ".")

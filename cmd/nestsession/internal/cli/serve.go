@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
 	"github.com/nestsession/session/cmd/nestsession/internal/stores"
 	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
+	"github.com/nestsession/session/cmd/nestsession/internal/telemetry"
 	"github.com/nestsession/session/cmd/nestsession/internal/web"
 	"github.com/nestsession/session/express"
 )
@@ -73,28 +75,35 @@ func (c *serve) run(ctx context.Context, to output, start func(pages *site, log 
 	if err != nil {
 		return err
 	}
-	kept, err := openAnnounced(to.out, ln.Addr(), place.sessions, func() (*stores.Opened, error) {
-		return stores.Open(ctx, place.sessions, stores.Options{Make: true, Sweep: true, Watch: true, NearCache: c.near(), Logger: log})
-	})
-	if err != nil && ctx.Err() != nil {
-		return accounts.Close() // it was stopped before the store was open
-	}
+	reports, err := telemetry.Start(ctx, telemetry.Config{Address: c.Metrics, System: strings.ToLower(string(place.sessions.Kind)), Trusts: c.proxies.Trusts, Logger: log})
 	if err != nil {
 		return errors.Join(err, accounts.Close())
 	}
-	if err := c.openEvents(to, ln.Addr(), log); err != nil {
-		return errors.Join(err, kept.Close(), accounts.Close())
+	kept, err := openAnnounced(to.out, ln.Addr(), place.sessions, func() (*stores.Opened, error) {
+		return stores.Open(ctx, place.sessions, stores.Options{Make: true, Sweep: true, Watch: true, NearCache: c.near(), Behind: reports.Store, Logger: log})
+	})
+	if err != nil && ctx.Err() != nil {
+		return errors.Join(reports.Close(), accounts.Close()) // it was stopped before the store was open
 	}
-	pages, err := c.site(place.secrets, accounts, kept, log)
 	if err != nil {
-		return errors.Join(err, c.closeEvents(), kept.Close(), accounts.Close())
+		return errors.Join(err, reports.Close(), accounts.Close())
+	}
+	if err := c.openEvents(to, ln.Addr(), log); err != nil {
+		return errors.Join(err, reports.Close(), kept.Close(), accounts.Close())
+	}
+	pages, err := c.site(place.secrets, accounts, kept, reports, log)
+	if err != nil {
+		return errors.Join(err, c.closeEvents(), reports.Close(), kept.Close(), accounts.Close())
 	}
 	server, note := start(pages, log)
-	server.Handler = c.withOrigin(server.Handler)
+	server.Handler = reports.Handler(c.withOrigin(server.Handler))
 	c.announce(to.out, place, kept)
+	if at := reports.Addr(); at != nil {
+		fmt.Fprintf(to.out, "  metrics   at http://%s/metrics\n", at)
+	}
 	fmt.Fprint(to.out, note)
 	c.warn(log, ln.Addr())
-	return errors.Join(serveUntil(ctx, ln, server, pages.EndStreams, log, drainTime), pages.Close(), c.closeEvents(), kept.Close(), accounts.Close())
+	return errors.Join(serveUntil(ctx, ln, server, pages.EndStreams, log, drainTime), pages.Close(), c.closeEvents(), reports.Close(), kept.Close(), accounts.Close())
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
@@ -206,10 +215,10 @@ func (c *serve) warn(log *slog.Logger, at net.Addr) {
 }
 
 // site returns the pages that use the store.
-func (c *serve) site(secrets []string, accounts *openedUsers, kept *stores.Opened, log *slog.Logger) (*site, error) {
+func (c *serve) site(secrets []string, accounts *openedUsers, kept *stores.Opened, reports *telemetry.Telemetry, log *slog.Logger) (*site, error) {
 	app := func(flags cookieFlags) (*web.App, error) {
 		return web.New(web.Config{
-			Session: c.session(flags, accounts.Issuer(), secrets, kept, log),
+			Session: reports.Instrument(c.session(flags, accounts.Issuer(), secrets, kept, log)),
 			Sharing: c.sharing(),
 			Users:   accounts.Store,
 			Guard:   accounts.guard,

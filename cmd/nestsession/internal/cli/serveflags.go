@@ -46,6 +46,8 @@ type serve struct {
 
 	BindDevices bool `env:"NESTSESSION_BIND_DEVICES" help:"Experimental: bind each login to a key in the browser's device, so that a stolen cookie is worth nothing elsewhere. It needs HTTPS, and a browser that can (Chromium); other browsers go on as before. Default: off."`
 
+	Metrics string `placeholder:"HOST:PORT" env:"NESTSESSION_METRICS" help:"Serve /metrics for Prometheus here, an address that only the monitoring should reach. Default: nowhere. Spans and metrics are also sent over OTLP if OTEL_EXPORTER_OTLP_ENDPOINT names a collector."`
+
 	proxies client.Proxies
 	back    client.Hosts
 }
@@ -101,6 +103,9 @@ func (s *size) UnmarshalText(text []byte) error {
 func (c *serve) Validate() error {
 	if _, _, err := net.SplitHostPort(c.Address); err != nil {
 		return fmt.Errorf("--address: %q is not an address to listen on: write HOST:PORT, such as 127.0.0.1:8080", c.Address)
+	}
+	if _, _, err := net.SplitHostPort(c.Metrics); c.Metrics != "" && err != nil {
+		return fmt.Errorf("--metrics: %q is not an address to listen on: write HOST:PORT, such as 127.0.0.1:9464", c.Metrics)
 	}
 	var err error
 	if c.proxies, err = client.ParseProxies(c.TrustedProxy); err != nil {

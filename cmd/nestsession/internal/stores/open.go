@@ -37,6 +37,9 @@ type Options struct {
 	// none.
 	NearCache int64
 
+	// Behind, if set, returns the store that a near cache gets in place of the store itself.
+	Behind func(store.Store) store.Store
+
 	// Conns is the number of connections to a database. 0: 16.
 	Conns int
 
@@ -138,19 +141,22 @@ func Open(ctx context.Context, t *storeurl.Target, o Options) (*Opened, error) {
 		return nil, explain(t, o, err)
 	}
 	_, opened.Watches = store.As[store.Watcher](opened.Store)
-	if err := opened.keepNear(o.NearCache); err != nil {
+	if err := opened.keepNear(o.NearCache, o.Behind); err != nil {
 		return nil, errors.Join(err, opened.Close())
 	}
 	return opened, nil
 }
 
 // keepNear puts a cache in front.
-func (o *Opened) keepNear(size int64) error {
+func (o *Opened) keepNear(size int64, behind func(store.Store) store.Store) error {
 	if size == NearDefault && o.Watches && (o.Target.Kind == storeurl.Redis || o.Target.Kind == storeurl.Postgres) {
 		size = nearcache.DefaultMaxBytes
 	}
 	if size <= 0 {
 		return nil
+	}
+	if behind != nil {
+		o.Store = behind(o.Store)
 	}
 	near, err := nearcache.New(o.Store, nearcache.Config{MaxBytes: size})
 	if err != nil {

@@ -1,0 +1,245 @@
+package otelsession
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/nestsession/session/internal/ids"
+	"github.com/nestsession/session/store"
+)
+
+// sessions is the store as the sessions see it, in front of a near cache if there is one: it
+// counts loads and saves, and its spans name the session.
+type sessions struct {
+	store.Store
+	t     *Telemetry
+	names *ids.Maker // makes digests; nil: the secret is not known
+	calls *calls     // measures the calls of Store too; nil: it is a near cache, or measures its own
+}
+
+func (s *sessions) reportsTo() *Telemetry {
+	if s.calls == nil {
+		return nil
+	}
+	return s.t
+}
+
+// Unwrap implements [store.Unwrapper].
+func (s *sessions) Unwrap() store.Store { return s.Store }
+
+var sessionSpans = [operations]string{"session.load", "session.save", "session.save", "session.touch", "session.delete"}
+
+// traced is the span of a call, and the span in which it was called. Both are nil if the call
+// has no span.
+type traced struct {
+	span, caller trace.Span
+	name         attribute.KeyValue // session.id; empty if it is not known
+	call         timed              // if the store is not behind a cache
+}
+
+// begin starts a span if the request has one that is recorded.
+func (s *sessions) begin(ctx context.Context, op operation, key string) (context.Context, traced) {
+	var by traced
+	if caller := trace.SpanFromContext(ctx); caller.IsRecording() {
+		by.caller = caller
+		ctx, by.span = s.t.tracer.Start(ctx, sessionSpans[op])
+		if s.names != nil {
+			by.name = keySession.String(s.names.Digest(key))
+			by.span.SetAttributes(by.name)
+		}
+		if op != load {
+			by.span.SetAttributes(keyOperation.String(operationNames[op]))
+		}
+	}
+	if s.calls != nil {
+		ctx, by.call = s.calls.begin(ctx, op, by.span != nil)
+	}
+	return ctx, by
+}
+
+func (s *sessions) end(by *traced, op operation, err error) {
+	o := outcomeOf(err)
+	if s.calls != nil {
+		s.calls.end(&by.call, op, o)
+	}
+	s.t.tally[op][o].Add(1)
+	if by.span == nil {
+		return
+	}
+	if o == ok && (op == load || op == create) && by.name.Valid() { // an update may be of the old id, after a login
+		by.caller.SetAttributes(by.name)
+	}
+	by.span.SetAttributes(keyOutcome.String(outcomeNames[o]))
+	endSpan(by.span, o)
+}
+
+// endSpan ends the span. Its status has no text, because a driver's error may have a key in it.
+func endSpan(span trace.Span, o outcome) {
+	if o.failed() {
+		span.SetAttributes(keyErrorType.String(outcomeNames[o]))
+		span.SetStatus(codes.Error, "")
+	}
+	span.End()
+}
+
+// Load implements [store.Store].
+func (s *sessions) Load(ctx context.Context, id string) (store.Record, error) {
+	ctx, by := s.begin(ctx, load, id)
+	r, err := s.Store.Load(ctx, id)
+	s.end(&by, load, err)
+	return r, err
+}
+
+// Create implements [store.Store].
+func (s *sessions) Create(ctx context.Context, r store.Record) (store.Version, error) {
+	ctx, by := s.begin(ctx, create, r.ID)
+	v, err := s.Store.Create(ctx, r)
+	s.end(&by, create, err)
+	return v, err
+}
+
+// Update implements [store.Store].
+func (s *sessions) Update(ctx context.Context, r store.Record) (store.Version, error) {
+	ctx, by := s.begin(ctx, update, r.ID)
+	v, err := s.Store.Update(ctx, r)
+	s.end(&by, update, err)
+	return v, err
+}
+
+// Touch implements [store.Store].
+func (s *sessions) Touch(ctx context.Context, id string, expires time.Time) error {
+	ctx, by := s.begin(ctx, touch, id)
+	err := s.Store.Touch(ctx, id, expires)
+	s.end(&by, touch, err)
+	return err
+}
+
+// Delete implements [store.Store].
+func (s *sessions) Delete(ctx context.Context, id string) error {
+	ctx, by := s.begin(ctx, remove, id)
+	err := s.Store.Delete(ctx, id)
+	s.end(&by, remove, err)
+	return err
+}
+
+// sessionsSince is sessions in front of a [store.SinceLoader], which callers look for in the
+// store itself.
+type sessionsSince struct {
+	*sessions
+	since store.SinceLoader
+}
+
+// LoadSince implements [store.SinceLoader].
+func (s *sessionsSince) LoadSince(ctx context.Context, id string, have store.Version) (store.Record, error) {
+	ctx, by := s.begin(ctx, load, id)
+	r, err := s.since.LoadSince(ctx, id, have)
+	s.end(&by, load, err)
+	return r, err
+}
+
+// calls is the store behind a near cache, or the store itself: it measures how long its calls
+// take.
+type calls struct {
+	store.Store
+	t       *Telemetry
+	records *records
+}
+
+// caller is a store that measures its calls.
+type caller interface{ reportsTo() *Telemetry }
+
+func (c *calls) reportsTo() *Telemetry { return c.t }
+
+// Unwrap implements [store.Unwrapper].
+func (c *calls) Unwrap() store.Store { return c.Store }
+
+var callSpans = [operations]string{"store.load", "store.create", "store.update", "store.touch", "store.delete"}
+
+// timed is a call that is being measured.
+type timed struct {
+	span  trace.Span // nil: it has none
+	ctx   context.Context
+	began time.Duration
+}
+
+func (c *calls) begin(ctx context.Context, op operation, record bool) (context.Context, timed) {
+	var by timed
+	if record {
+		ctx, by.span = c.t.tracer.Start(ctx, callSpans[op], trace.WithSpanKind(trace.SpanKindClient),
+			trace.WithAttributes(c.records.system, keyCall.String(operationNames[op])))
+		by.ctx = ctx // for the SDK, which keeps some measurements with their spans
+	}
+	by.began = time.Since(c.t.began)
+	return ctx, by
+}
+
+func (c *calls) end(by *timed, op operation, o outcome) {
+	took := time.Since(c.t.began) - by.began
+	d := duration{took.Seconds(), c.records.options[op][o]}
+	if by.span == nil {
+		c.t.keep(d)
+		return
+	}
+	c.t.duration.Record(by.ctx, d.seconds, d.options...)
+	endSpan(by.span, o)
+}
+
+func recorded(ctx context.Context) bool { return trace.SpanFromContext(ctx).IsRecording() }
+
+// Load implements [store.Store].
+func (c *calls) Load(ctx context.Context, id string) (store.Record, error) {
+	ctx, by := c.begin(ctx, load, recorded(ctx))
+	r, err := c.Store.Load(ctx, id)
+	c.end(&by, load, outcomeOf(err))
+	return r, err
+}
+
+// Create implements [store.Store].
+func (c *calls) Create(ctx context.Context, r store.Record) (store.Version, error) {
+	ctx, by := c.begin(ctx, create, recorded(ctx))
+	v, err := c.Store.Create(ctx, r)
+	c.end(&by, create, outcomeOf(err))
+	return v, err
+}
+
+// Update implements [store.Store].
+func (c *calls) Update(ctx context.Context, r store.Record) (store.Version, error) {
+	ctx, by := c.begin(ctx, update, recorded(ctx))
+	v, err := c.Store.Update(ctx, r)
+	c.end(&by, update, outcomeOf(err))
+	return v, err
+}
+
+// Touch implements [store.Store].
+func (c *calls) Touch(ctx context.Context, id string, expires time.Time) error {
+	ctx, by := c.begin(ctx, touch, recorded(ctx))
+	err := c.Store.Touch(ctx, id, expires)
+	c.end(&by, touch, outcomeOf(err))
+	return err
+}
+
+// Delete implements [store.Store].
+func (c *calls) Delete(ctx context.Context, id string) error {
+	ctx, by := c.begin(ctx, remove, recorded(ctx))
+	err := c.Store.Delete(ctx, id)
+	c.end(&by, remove, outcomeOf(err))
+	return err
+}
+
+// callsSince is calls of a [store.SinceLoader].
+type callsSince struct {
+	*calls
+	since store.SinceLoader
+}
+
+// LoadSince implements [store.SinceLoader].
+func (c *callsSince) LoadSince(ctx context.Context, id string, have store.Version) (store.Record, error) {
+	ctx, by := c.begin(ctx, load, recorded(ctx))
+	r, err := c.since.LoadSince(ctx, id, have)
+	c.end(&by, load, outcomeOf(err))
+	return r, err
+}
