@@ -47,7 +47,7 @@ const (
 	account  = "username=kim&password=correct+horse+battery"
 )
 
-// build makes the program as it is released: its nodes are processes of their own, whose CPU time can be told.
+// build makes the program as it is released: its nodes are processes of their own, whose CPU time is known.
 var build = sync.OnceValue(func() error {
 	build := exec.Command("../../.ci/in", "cmd/nestsession", "go", "build", "-o", program, ".")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -183,8 +183,8 @@ func (s *site) check(t *testing.T, gate string) {
 	must(t, c, 302, "GET", appURL+"/", "")
 }
 
-// cpu returns the CPU time of a process and of its children so far, in steps of 10 ms: what getrusage would
-// tell of them once they have ended, but of each way's turns.
+// cpu returns the CPU time of processes and of their children so far, in steps of 10 ms. getrusage has it
+// only for children that have ended, and so not for each turn.
 func cpu(t *testing.T, pids ...int) (sum time.Duration) {
 	t.Helper()
 	for _, pid := range pids {
