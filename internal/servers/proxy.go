@@ -26,10 +26,11 @@ const (
 	Nginx   ProxyKind = "nginx"
 	Caddy   ProxyKind = "caddy"
 	HAProxy ProxyKind = "haproxy"
+	Traefik ProxyKind = "traefik" // no Debian package has it
 )
 
 // StartProxy starts a proxy for the test. files are its configuration by name; the kind's own is nginx.conf,
-// Caddyfile or haproxy.cfg. They listen on port 80, which is replaced by a free one of the loopback
+// Caddyfile, haproxy.cfg or traefik.yml. They listen on port 80, which is replaced by a free one of the loopback
 // interface.
 func StartProxy(t testing.TB, kind ProxyKind, files map[string]string) *Proxy {
 	t.Helper()
@@ -82,6 +83,8 @@ func (kind ProxyKind) at(text string, port int) string {
 		return strings.ReplaceAll(text, "listen 80", "listen "+at)
 	case HAProxy:
 		return strings.ReplaceAll(text, "bind :80", "bind "+at)
+	case Traefik:
+		return strings.ReplaceAll(text, `address: ":80"`, fmt.Sprintf("address: %q", at))
 	}
 	return fmt.Sprintf("{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n\thttp_port %d\n}\n", port) + text
 }
@@ -92,6 +95,8 @@ func (kind ProxyKind) arguments(dir string) []string {
 		return []string{"-p", dir, "-c", "nginx.conf", "-e", "stderr", "-g", "daemon off; pid " + filepath.Join(dir, "nginx.pid") + ";"}
 	case HAProxy:
 		return []string{"-db", "-f", "haproxy.cfg"}
+	case Traefik:
+		return []string{"--configFile=traefik.yml"}
 	}
 	return []string{"run", "--config", "Caddyfile", "--adapter", "caddyfile"}
 }
