@@ -271,9 +271,16 @@ func (h *history) pending() (open *opened, due time.Time) {
 	return open, due
 }
 
+// undisturbed reports whether nothing was disturbed between the times.
+func (h *history) undisturbed(from, to time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return !slices.ContainsFunc(h.windows, func(w *window) bool { return w.start.Before(to) && w.end.After(from) })
+}
+
 // checkStreams checks the streams that have closed, and returns how long each took after the end of
-// its session.
-func (h *history) checkStreams() (took []time.Duration) {
+// its session; in calm those that took it while nothing was disturbed.
+func (h *history) checkStreams() (took, calm []time.Duration) {
 	h.mu.Lock()
 	all := slices.Clone(h.streams)
 	h.mu.Unlock()
@@ -288,10 +295,13 @@ func (h *history) checkStreams() (took []time.Duration) {
 		case s.closed.After(h.due(ended)):
 			h.broken("%s: a stream was open %v after the end of its session", s.life.user, s.closed.Sub(ended))
 		case s.told:
-			took = append(took, max(0, s.closed.Sub(ended)))
+			d := max(0, s.closed.Sub(ended))
+			if took = append(took, d); h.undisturbed(ended.Add(-time.Second), s.closed) {
+				calm = append(calm, d)
+			}
 		}
 	}
-	return took
+	return took, calm
 }
 
 // quantiles formats the median, the 99th percentile and the largest.
@@ -301,13 +311,13 @@ func quantiles(all []time.Duration) string {
 	}
 	slices.Sort(all)
 	at := func(q float64) time.Duration {
-		return all[min(len(all)-1, int(q*float64(len(all))))].Round(100 * time.Microsecond)
+		return all[min(len(all)-1, int(q*float64(len(all))))].Round(10 * time.Microsecond)
 	}
 	return fmt.Sprintf("%v / %v / %v", at(0.5), at(0.99), at(1))
 }
 
 // table is what a run has measured.
-func (h *history) table(took []time.Duration) string {
+func (h *history) table(took, calm []time.Duration) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var kinds []string
@@ -329,6 +339,7 @@ func (h *history) table(took []time.Duration) string {
 	row("outdated answers", fmt.Sprintf("%d of %d", len(h.stale), len(h.stale)+h.fresh))
 	row("staleness of these, p50 / p99 / max", quantiles(h.stale))
 	row("time to end a stream, p50 / p99 / max", quantiles(took))
+	row("the same, while nothing was disturbed", quantiles(calm))
 	row("sessions with a loss that the store's failover may have", h.losses)
 	for _, w := range h.windows {
 		row("disturbed", fmt.Sprintf("%s, from %v to %v", w.what, w.start.Sub(h.began).Round(time.Millisecond), w.end.Sub(h.began).Round(time.Millisecond)))

@@ -92,7 +92,7 @@ func (e *expiring) WriteHeader(status int) {
 	c, err := e.request.Cookie(cookieName)
 	if err == nil && status == http.StatusUnauthorized {
 		select {
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(200 * time.Millisecond):
 		case <-e.request.Context().Done():
 		}
 		http.SetCookie(e.ResponseWriter, &http.Cookie{Name: c.Name, Path: "/", MaxAge: -1})

@@ -100,11 +100,14 @@ func do(t testing.TB, o options) (wrong []string, table string) {
 	if found.Err() == nil {
 		r.settle()
 	}
-	took := r.history.checkStreams()
+	took, calm := r.history.checkStreams()
 	r.history.mu.Lock()
 	wrong = r.history.wrong
+	if len(wrong) == 0 && (r.history.logins == 0 || r.history.changes == 0 || len(r.history.streams) == 0) {
+		wrong = []string{"nothing was tested: there were no logins, changes or streams"}
+	}
 	r.history.mu.Unlock()
-	return wrong, r.history.table(took)
+	return wrong, r.history.table(took, calm)
 }
 
 // start starts the store, the nodes and the proxy.

@@ -26,7 +26,7 @@ type choice struct {
 	action  string // of the first tab
 	tab     string // what a second tab does at the same time; "": nothing
 	old     int    // which of the old cookies is tried
-	again   bool          // a change or a logout is followed by a read at once, with the same cookie
+	again   bool   // a change or a logout is followed by a read at once, with the same cookie
 	pause   time.Duration
 }
 
@@ -73,7 +73,8 @@ type user struct {
 	random   *rand.Rand
 	browsers [2]*browser
 	logins   int
-	next     int // the number of the next change
+	next     int            // the number of the last change
+	tabs     sync.WaitGroup // requests of second tabs, which may answer when the user has gone on
 }
 
 func newUser(r *run, i int) *user {
@@ -87,6 +88,7 @@ func newUser(r *run, i int) *user {
 
 // live makes choices until the context ends.
 func (u *user) live(ctx context.Context) {
+	defer u.tabs.Wait()
 	for {
 		c := choose(u.random, u.run.o.pace)
 		select {
@@ -119,13 +121,11 @@ func (u *user) do(c choice) {
 		b.life = nil
 		return
 	}
-	var tab sync.WaitGroup
-	defer tab.Wait()
 	l := b.life
 	if c.tab != "" {
 		u.next++
 		n := u.next
-		tab.Go(func() { u.use(b, l, c.tab, n) })
+		u.tabs.Go(func() { u.use(b, l, c.tab, n) })
 	}
 	switch c.action {
 	case "login":
