@@ -49,14 +49,14 @@ func TestTheCheckerKnowsRightFromWrong(t *testing.T) {
 		"a stream of a live session":    {func(h *history) { h.stream(logIn(), now, true) }, "and it has not"},
 		"a stream that broke by itself": {func(h *history) { h.stream(logIn(), now, false) }, ""},
 	} {
-		h := newHistory(func() {})
+		h := newHistory(func(string) {})
 		c.do(h)
 		h.checkStreams()
 		if got := strings.Join(h.wrong, "; "); (got == "") != (c.says == "") || !strings.Contains(got, c.says) {
 			t.Errorf("%s: found %q, want %q", name, got, c.says)
 		}
 	}
-	h := newHistory(func() {})
+	h := newHistory(func(string) {})
 	h.stream(ended(ago(time.Minute)), time.Time{}, false)
 	if s, due := h.pending(); s == nil || !due.Before(now) {
 		t.Errorf("an open stream of a session that has ended is not due: %v, %v", s, due)

@@ -66,17 +66,17 @@ func paceOf(users int) time.Duration {
 // TestPlanted: each bug that is planted in the nodes is found.
 func TestPlanted(t *testing.T) {
 	t.Parallel()
-	for plant, says := range map[string]string{
-		plantStale:  "after its logout|was lost: it was acknowledged",
-		plantExpiry: "was taken away",
-		plantEarly:  "was lost",
+	for plant, finds := range map[string]string{
+		plantStale:  "after its logout",
+		plantExpiry: "the cookie of a login was taken away",
+		plantEarly:  "was lost: it was acknowledged",
 	} {
 		t.Run(plant, func(t *testing.T) {
 			t.Parallel()
 			wrong, _ := do(t, options{store: "redis", seed: 1, users: 30, length: 2 * time.Minute, pace: 150 * time.Millisecond,
-				patience: time.Minute, plant: plant, only: []string{"nothing"}})
-			if len(wrong) == 0 || !slices.ContainsFunc(strings.Split(says, "|"), func(s string) bool { return strings.Contains(wrong[0], s) }) {
-				t.Errorf("found %q, want %q", wrong, says)
+				patience: time.Minute, plant: plant, finds: finds, only: []string{"nothing"}})
+			if !slices.ContainsFunc(wrong, func(w string) bool { return strings.Contains(w, finds) }) {
+				t.Errorf("found %q, want %q", wrong, finds)
 			}
 		})
 	}

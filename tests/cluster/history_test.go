@@ -21,12 +21,12 @@ type life struct {
 	user   string
 	number int
 	cookie string
-	began  time.Time // the user was told of the login
+	began  time.Time // the user had the answer to the login
 
 	mu     sync.Mutex
 	ending bool              // a request that may end it was sent
 	ended  time.Time         // the user was told that it has ended; zero: was not
-	acked  map[int]time.Time // when the user was told of each change
+	acked  map[int]time.Time // when the user had the answer to each change
 	lost   bool              // something is lost that the store may lose
 }
 
@@ -73,7 +73,7 @@ type opened struct {
 // history is what all users were told, and what is wrong with it.
 type history struct {
 	began time.Time
-	broke func() // is called for the first thing that is wrong
+	broke func(what string) // is called for the first thing that is wrong
 
 	mu       sync.Mutex
 	wrong    []string
@@ -91,7 +91,7 @@ type history struct {
 	windows  []*window
 }
 
-func newHistory(broke func()) *history {
+func newHistory(broke func(what string)) *history {
 	now := time.Now()
 	return &history{began: now, last: now, broke: broke, errors: map[string]int{}}
 }
@@ -100,8 +100,9 @@ func newHistory(broke func()) *history {
 func (h *history) broken(format string, args ...any) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.wrong = append(h.wrong, fmt.Sprintf("%v: ", time.Since(h.began).Round(time.Millisecond))+fmt.Sprintf(format, args...)+h.meanwhile())
-	h.broke()
+	what := fmt.Sprintf(format, args...)
+	h.wrong = append(h.wrong, fmt.Sprintf("%v: %s%s", time.Since(h.began).Round(time.Millisecond), what, h.meanwhile()))
+	h.broke(what)
 }
 
 // meanwhile names what is disturbed now, or was last.

@@ -28,6 +28,7 @@ type options struct {
 	pace     time.Duration // the mean of a user's pauses
 	patience time.Duration // of a user for an answer
 	plant    string        // the bug in the nodes
+	finds    string        // the run ends when the checker finds this; "": it does not end early
 	only     []string      // what is disturbed; nil: everything
 }
 
@@ -70,11 +71,11 @@ func do(t testing.TB, o options) (wrong []string, table string) {
 	t.Helper()
 	found, broke := context.WithCancel(t.Context())
 	defer broke()
-	stop := func() {}
-	if o.plant != "" {
-		stop = broke // nothing more is to be found
-	}
-	r := &run{t: t, o: o, history: newHistory(stop), transport: &http.Transport{MaxIdleConnsPerHost: o.users, DisableCompression: true}}
+	r := &run{t: t, o: o, history: newHistory(func(what string) {
+		if o.finds != "" && strings.Contains(what, o.finds) {
+			broke()
+		}
+	}), transport: &http.Transport{MaxIdleConnsPerHost: o.users, DisableCompression: true}}
 	streaming, closeStreams := context.WithCancel(context.Background())
 	r.streaming = streaming
 	defer r.transport.CloseIdleConnections()

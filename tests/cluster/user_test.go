@@ -100,8 +100,8 @@ func (u *user) live(ctx context.Context) {
 	}
 }
 
-// do does what was chosen. Who is not logged in logs in instead. Who does not know whether a
-// logout was done logs out again.
+// do does what was chosen. A user that is not logged in logs in instead. A user that does not know
+// whether a logout was done logs out again.
 func (u *user) do(c choice) {
 	b := u.browsers[c.browser]
 	if c.action == "old cookie" {
