@@ -39,8 +39,8 @@ test: setup
 test-long: setup
 	@TIER=long MODULES='$(MODULES)' RACE='$(RACE)' .ci/test
 
-# cluster needs Redis, PostgreSQL and HAProxy, which setup installs.
-cluster: setup
+# cluster needs Redis, PostgreSQL and HAProxy, which make setup installs.
+cluster:
 	@.ci/in tests go test -count=1 -timeout=0 -v -run '^TestLongCluster$$/^$(STORE)$$' ./cluster \
 		-args -minutes '$(MINUTES)' -seed '$(SEED)' -users '$(USERS)'
 
