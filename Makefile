@@ -9,14 +9,19 @@ COUNT ?= 7
 SLICE ?= 200ms
 TURNS ?= 13
 RACE ?= -race
+STORE ?= .*
+MINUTES ?= 10
+SEED ?= 1
+USERS ?= 1000
 
 export GOWORK = off
 
-.PHONY: help test test-long setup lint fmt tidy cover fuzz bench clean modules release
+.PHONY: help test test-long cluster setup lint fmt tidy cover fuzz bench clean modules release
 
 help:
 	@echo 'make test    the tests of all modules, with the race detector; ALLOW_MISSING=1 where servers are missing'
 	@echo 'make test-long   the tests that take minutes: many seeds, many sessions, an installation'
+	@echo 'make cluster   three nodes under load, broken on purpose, MINUTES=10 a store. STORE=redis, sentinel, redis-cluster, postgres or nats: only that; SEED=1, USERS=1000'
 	@echo 'make lint    formatting, go vet, staticcheck, tidy modules'
 	@echo 'make fmt     format the code'
 	@echo 'make tidy    go mod tidy of each module, with our other modules from their folders'
@@ -33,6 +38,11 @@ test: setup
 # test-long runs what make test leaves to it.
 test-long: setup
 	@TIER=long MODULES='$(MODULES)' RACE='$(RACE)' .ci/test
+
+# cluster needs Redis, PostgreSQL and HAProxy, which make setup installs.
+cluster:
+	@.ci/in tests go test -count=1 -timeout=0 -v -run '^TestLongCluster$$/^$(STORE)$$' ./cluster \
+		-args -minutes '$(MINUTES)' -seed '$(SEED)' -users '$(USERS)'
 
 setup:
 	@.ci/setup

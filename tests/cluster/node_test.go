@@ -1,0 +1,321 @@
+package cluster
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go"
+	"github.com/redis/rueidis"
+
+	"github.com/nestsession/session"
+	"github.com/nestsession/session/eventstream"
+	"github.com/nestsession/session/natsstore"
+	"github.com/nestsession/session/pgxstore"
+	"github.com/nestsession/session/redisstore"
+	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/store/nearcache"
+)
+
+// nodeMode is the environment variable that makes this program a node; its value is a setup as JSON.
+const nodeMode = "NESTSESSION_CLUSTER_NODE"
+
+const (
+	maxStale     = 2 * time.Second
+	recheck      = 5 * time.Second
+	storeTimeout = 3 * time.Second // of each load and each save of a node
+	secret       = "the secret of all nodes"
+)
+
+// setup says what a node needs to know.
+type setup struct {
+	Store   string // "redis", "postgres" or "nats"
+	URL     string // of PostgreSQL and NATS
+	Addrs   []string
+	Master  string            // the name at Sentinel
+	Through map[string]string // the relay for each address of a server
+	Listen  string
+	Skew    time.Duration // how much the clock is wrong
+	Plant   string        // the bug that is planted
+}
+
+// account is the data of a session: which changes the user has made in it.
+type account struct {
+	User string `json:"user,omitempty"`
+	Done []int  `json:"done,omitempty"`
+}
+
+// dial connects to a relay instead of the server.
+func (s setup) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if relay, ok := s.Through[addr]; ok {
+		addr = relay
+	}
+	return (&net.Dialer{Timeout: 2 * time.Second, KeepAlive: time.Second}).DialContext(ctx, network, addr)
+}
+
+// Dial is dial for NATS.
+func (s setup) Dial(network, addr string) (net.Conn, error) {
+	return s.dial(context.Background(), network, addr)
+}
+
+func (s setup) now() time.Time { return time.Now().Add(s.Skew) }
+
+// open opens the store that the nodes share.
+func (s setup) open(ctx context.Context) (store.Store, error) {
+	switch s.Store {
+	case "redis":
+		o := rueidis.ClientOption{InitAddress: s.Addrs, DialCtxFn: func(ctx context.Context, addr string, _ *net.Dialer, _ *tls.Config) (net.Conn, error) {
+			return s.dial(ctx, "tcp", addr)
+		}}
+		if s.Master != "" {
+			o.Sentinel = rueidis.SentinelOption{MasterSet: s.Master, TopologyRefreshInterval: time.Second}
+		}
+		return redisstore.Open(ctx, o, redisstore.Config{Now: s.now})
+	case "postgres":
+		c, err := pgxpool.ParseConfig(s.URL)
+		if err != nil {
+			return nil, err
+		}
+		c.ConnConfig.DialFunc = s.dial
+		c.MaxConns = 20
+		pool, err := pgxpool.NewWithConfig(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		return pgxstore.New(ctx, pool, pgxstore.Config{Create: true, Now: s.now})
+	case "nats":
+		return natsstore.Open(ctx, s.URL, natsstore.Config{Now: s.now}, nats.SetCustomDialer(s), nats.IgnoreDiscoveredServers())
+	}
+	return nil, fmt.Errorf("there is no store %q", s.Store)
+}
+
+// serve is the process of a node. SIGTERM ends it in order; so does the end of its standard input,
+// which is its parent's.
+func serve(text string) error {
+	var s setup
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		return err
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
+	stop, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer cancel()
+	shared, err := s.open(stop)
+	for err != nil && stop.Err() == nil { // the store may be away just now
+		fmt.Fprintln(os.Stderr, err)
+		<-time.After(200 * time.Millisecond)
+		shared, err = s.open(stop)
+	}
+	if err != nil {
+		return err
+	}
+	if s.Plant == plantEarly {
+		shared = early{shared}
+	}
+	near, err := s.near(shared)
+	if err != nil {
+		return err
+	}
+	m, err := session.New[account](session.Config{
+		Secrets:     []string{secret},
+		Cookie:      session.Cookie{Secure: session.Insecure},
+		Store:       near,
+		StoreLimits: session.StoreLimits{LoadTimeout: storeTimeout, SaveTimeout: storeTimeout, RecheckInterval: recheck},
+		Now:         s.now,
+		Logger:      slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+	})
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", s.Listen)
+	if err != nil {
+		return err
+	}
+	app := routes(m, stop)
+	if s.Plant == plantExpiry {
+		app = lateExpiry(app)
+	}
+	server := &http.Server{Handler: app}
+	fmt.Println("at", l.Addr())
+	go func() { <-stop.Done(); _ = server.Shutdown(context.Background()) }()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return server.Shutdown(context.Background())
+}
+
+func (s setup) near(shared store.Store) (store.Store, error) {
+	if s.Plant == plantStale {
+		return newBlind(shared), nil
+	}
+	return nearcache.New(shared, nearcache.Config{MaxStale: maxStale, Now: s.now})
+}
+
+// answer is what a client is told.
+type answer struct {
+	User string
+	Done []int
+}
+
+// routes are the application's. Its streams end when stop does.
+func routes(m *session.Manager[account], stop context.Context) http.Handler {
+	type request = session.Session[account]
+	tell := func(w http.ResponseWriter, a account) { _ = json.NewEncoder(w).Encode(answer(a)) }
+	failed := func(w http.ResponseWriter) { http.Error(w, "try again", http.StatusServiceUnavailable) }
+	known := func(h func(w http.ResponseWriter, r *http.Request, s *request)) http.HandlerFunc {
+		return m.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *request) {
+			if s.Data().User == "" {
+				http.Error(w, "log in", http.StatusUnauthorized)
+				return
+			}
+			h(w, r, s)
+		})
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /health", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("POST /login", m.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *request) {
+		user := r.FormValue("user")
+		if err := s.Login(r.Context(), "user:"+user); err != nil {
+			failed(w)
+			return
+		}
+		s.Update(func(a *account) { *a = account{User: user} })
+		tell(w, s.Data())
+	}))
+	mux.HandleFunc("GET /me", known(func(w http.ResponseWriter, _ *http.Request, s *request) { tell(w, s.Data()) }))
+	mux.HandleFunc("POST /change", known(func(w http.ResponseWriter, r *http.Request, s *request) {
+		var n int
+		if _, err := fmt.Sscan(r.FormValue("n"), &n); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		s.Update(func(a *account) { a.Done = append(a.Done[:len(a.Done):len(a.Done)], n) })
+		tell(w, account{User: s.Data().User})
+	}))
+	mux.HandleFunc("POST /logout", known(func(w http.ResponseWriter, r *http.Request, s *request) {
+		user := s.Data().User
+		if err := s.Destroy(r.Context()); err != nil {
+			failed(w)
+			return
+		}
+		tell(w, account{User: user})
+	}))
+	mux.HandleFunc("POST /everywhere", known(func(w http.ResponseWriter, r *http.Request, s *request) {
+		user := s.Data().User
+		ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
+		defer cancel()
+		if _, err := m.RevokeOwner(ctx, "user:"+user); err != nil {
+			failed(w)
+			return
+		}
+		tell(w, account{User: user})
+	}))
+	mux.HandleFunc("GET /events", known(func(w http.ResponseWriter, r *http.Request, s *request) {
+		user := s.Data().User
+		_ = eventstream.Serve(w, r, s, eventstream.Options{}, func(ctx context.Context, events *eventstream.Stream) error {
+			if err := events.Send(eventstream.Event{Name: "user", Data: user}); err != nil {
+				return err
+			}
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-stop.Done():
+				return nil
+			}
+		})
+	}))
+	return mux
+}
+
+// node is a node's process, as the test sees it.
+type node struct {
+	t     testing.TB
+	setup setup
+	addr  string
+	cmd   *exec.Cmd
+	log   *tail
+}
+
+// start starts the process, again at the same address if it was started before.
+func (n *node) start() error {
+	s := n.setup
+	s.Listen = "127.0.0.1:0"
+	if n.addr != "" {
+		s.Listen = n.addr
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), nodeMode+"="+string(text))
+	cmd.Stderr = n.log
+	if _, err := cmd.StdinPipe(); err != nil { // open until this process ends
+		return err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	n.cmd = cmd
+	line, err := bufio.NewReader(out).ReadString('\n')
+	addr, ok := strings.CutPrefix(strings.TrimSpace(line), "at ")
+	if !ok {
+		n.end(syscall.SIGKILL)
+		return fmt.Errorf("a node did not start: %v\n%s", err, n.log)
+	}
+	n.addr = addr
+	return nil
+}
+
+// end sends the signal to the process and waits until it has ended.
+func (n *node) end(s syscall.Signal) {
+	if n.cmd == nil {
+		return
+	}
+	_ = n.cmd.Process.Signal(s)
+	defer time.AfterFunc(time.Minute, func() { _ = n.cmd.Process.Kill() }).Stop()
+	_ = n.cmd.Wait()
+	n.cmd = nil
+}
+
+// tail keeps the end of what a process has written.
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, p...)
+	t.text = t.text[max(0, len(t.text)-4000):]
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.text)
+}

@@ -1,0 +1,332 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nestsession/session/internal/servers"
+	"github.com/nestsession/session/tests/internal/relay"
+)
+
+// patience is how long the end of a run waits for what takes a busy machine long.
+const patience = 2 * time.Minute
+
+// options say what a run does.
+type options struct {
+	store    string
+	seed     uint64
+	users    int
+	length   time.Duration
+	pace     time.Duration // the mean of a user's pauses
+	patience time.Duration // of a user for an answer
+	plant    string        // the bug in the nodes
+	finds    string        // the run ends when the checker finds this; "": it does not end early
+	only     []string      // what is disturbed; nil: everything
+}
+
+// run is a cluster with its users.
+type run struct {
+	t         testing.TB
+	o         options
+	history   *history
+	backend   backend
+	nodes     []*node
+	relays    [][]*relay.Relay // of each node
+	url       *url.URL
+	base      string // of the proxy
+	transport *http.Transport
+	streaming context.Context
+	running   sync.WaitGroup // reading streams
+	users     []*user
+}
+
+const haproxy = `defaults
+	mode http
+	timeout connect 1s
+	timeout client 10m
+	timeout server 10m
+	retries 3
+	option redispatch
+
+frontend web
+	bind :80
+	default_backend nodes
+
+backend nodes
+	balance roundrobin
+	option httpchk GET /health
+	default-server check inter 300ms fall 2 rise 1
+`
+
+// do makes a run and returns what was found wrong, and the table.
+func do(t testing.TB, o options) (wrong []string, table string) {
+	t.Helper()
+	found, broke := context.WithCancel(t.Context())
+	defer broke()
+	r := &run{t: t, o: o, history: newHistory(func(what string) {
+		if o.finds != "" && strings.Contains(what, o.finds) {
+			broke()
+		}
+	}), transport: &http.Transport{MaxIdleConnsPerHost: o.users, DisableCompression: true}}
+	streaming, closeStreams := context.WithCancel(context.Background())
+	r.streaming = streaming
+	defer r.transport.CloseIdleConnections()
+	defer r.running.Wait()
+	defer closeStreams()
+	r.start()
+	r.history.began, r.history.last = time.Now(), time.Now()
+
+	var living sync.WaitGroup
+	ctx, cancel := context.WithTimeout(found, o.length)
+	defer cancel()
+	for i := range o.users {
+		u := newUser(r, i)
+		r.users = append(r.users, u)
+		living.Go(func() { u.live(ctx) })
+	}
+	r.disturb(ctx)
+	<-ctx.Done()
+	living.Wait()
+	r.history.mu.Lock()
+	r.history.served(time.Now())
+	r.history.mu.Unlock()
+	if found.Err() == nil {
+		r.settle()
+	}
+	took, calm := r.history.checkStreams()
+	r.history.mu.Lock()
+	wrong = r.history.wrong
+	if len(wrong) == 0 && (r.history.logins == 0 || r.history.changes == 0 || len(r.history.streams) == 0) {
+		wrong = []string{"nothing was tested: there were no logins, changes or streams"}
+	}
+	r.history.mu.Unlock()
+	return wrong, r.history.table(took, calm)
+}
+
+// start starts the store, the nodes and the proxy.
+func (r *run) start() {
+	r.t.Helper()
+	r.backend = stores[r.o.store](r.t)
+	conf := haproxy
+	for i := range 3 {
+		n := &node{t: r.t, setup: r.backend.setup, log: &tail{}}
+		n.setup.Through, n.setup.Plant = map[string]string{}, r.o.plant
+		var relays []*relay.Relay
+		for _, s := range r.backend.servers {
+			through := relay.New(r.t, s.Addr())
+			n.setup.Through[s.Addr()] = through.Addr()
+			relays = append(relays, through)
+		}
+		r.t.Cleanup(func() {
+			n.end(syscall.SIGKILL)
+			if r.t.Failed() {
+				r.t.Logf("node %d wrote at last:\n%s", i, n.log)
+			}
+		})
+		if err := n.start(); err != nil {
+			r.t.Fatal(err)
+		}
+		r.nodes, r.relays = append(r.nodes, n), append(r.relays, relays)
+		conf += fmt.Sprintf("\tserver node%d %s\n", i, n.addr)
+	}
+	proxy := servers.StartProxy(r.t, servers.HAProxy, map[string]string{"haproxy.cfg": conf})
+	r.base = "http://" + proxy.Addr()
+	r.url, _ = url.Parse(r.base)
+}
+
+// disturbance is something that is done to the cluster on purpose.
+type disturbance struct {
+	name  string
+	lossy bool
+	do    func(ctx context.Context, hold time.Duration) error
+}
+
+// disturbances are all that the store allows.
+func (r *run) disturbances(random *rand.Rand) []disturbance {
+	node := func() int { return random.IntN(len(r.nodes)) }
+	all := []disturbance{
+		{"a node is killed", false, func(ctx context.Context, hold time.Duration) error {
+			n := r.nodes[node()]
+			n.end(syscall.SIGKILL)
+			wait(ctx, hold/2)
+			return n.start()
+		}},
+		{"all nodes are rolled", false, func(ctx context.Context, _ time.Duration) error {
+			for _, n := range r.nodes {
+				if err := r.restart(ctx, n, 0); err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
+		{"the store is frozen", r.backend.fails, func(ctx context.Context, _ time.Duration) error {
+			for _, s := range r.backend.data {
+				s.Freeze()
+			}
+			wait(ctx, 5*time.Second)
+			for _, s := range r.backend.data {
+				s.Thaw()
+			}
+			return nil
+		}},
+		{"a node is cut off from the store", false, func(ctx context.Context, hold time.Duration) error {
+			i := node()
+			for _, s := range r.relays[i] {
+				s.Silence(true)
+			}
+			wait(ctx, min(hold, 30*time.Second))
+			for _, s := range r.relays[i] {
+				s.Heal()
+				s.Cut()
+			}
+			return nil
+		}},
+		{"a clock is 2 minutes wrong", false, func(ctx context.Context, hold time.Duration) error {
+			n, skew := r.nodes[node()], 2*time.Minute
+			if random.IntN(2) == 0 {
+				skew = -skew
+			}
+			if err := r.restart(ctx, n, skew); err != nil {
+				return err
+			}
+			wait(ctx, hold)
+			return r.restart(ctx, n, 0)
+		}},
+	}
+	if r.backend.special != "" {
+		all = append(all, disturbance{r.backend.special, r.backend.lossy, r.backend.do})
+	}
+	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all
+}
+
+// restart ends a node in order and starts it with another clock.
+func (r *run) restart(ctx context.Context, n *node, skew time.Duration) error {
+	n.end(syscall.SIGTERM)
+	n.setup.Skew = skew
+	if err := n.start(); err != nil {
+		return err
+	}
+	wait(ctx, time.Second) // the proxy sees that it is back
+	return nil
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// disturb does one thing after the other, in the order that the seed gives, until the context ends.
+// In what begins it goes on to its end.
+func (r *run) disturb(ctx context.Context) {
+	random := rand.New(rand.NewPCG(r.o.seed, 1<<32))
+	var all []disturbance
+	for _, d := range r.disturbances(random) {
+		for _, only := range r.o.only {
+			if strings.Contains(d.name, only) {
+				all = append(all, d)
+			}
+		}
+		if r.o.only == nil {
+			all = append(all, d)
+		}
+	}
+	if len(all) == 0 {
+		return
+	}
+	turn := max(r.o.length/time.Duration(len(all)), 5*time.Second)
+	turn = min(turn, 45*time.Second)
+	for ctx.Err() == nil {
+		for _, d := range all {
+			next := time.Now().Add(turn)
+			wait(ctx, turn/5)
+			if ctx.Err() != nil {
+				return
+			}
+			work, cancel := context.WithTimeout(context.Background(), patience)
+			err := r.history.disturbed(d.name, d.lossy, func() error { return d.do(work, turn*3/5) })
+			cancel()
+			if err != nil {
+				r.t.Errorf("%s: %v", d.name, err)
+				return
+			}
+			wait(ctx, time.Until(next))
+		}
+	}
+}
+
+// settle waits until everything works again, and checks what each node says then.
+func (r *run) settle() {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for _, n := range r.nodes {
+		base := "http://" + n.addr
+		err := poll(ctx, "a node logs in again", func() bool {
+			o := r.ask(base, "/login", nil, "", url.Values{"user": {"probe"}})
+			return o.ok()
+		})
+		if err != nil {
+			r.history.broken("%v: %s", err, n.log)
+			return
+		}
+	}
+	wait(ctx, bound)
+	for _, n := range r.nodes {
+		r.settleNode("http://" + n.addr)
+	}
+	for {
+		s, due := r.history.pending()
+		if s == nil {
+			return
+		}
+		if time.Now().After(due) {
+			r.history.broken("%s: a stream is open although its session has ended", s.life.user)
+			return
+		}
+		wait(ctx, 20*time.Millisecond)
+	}
+}
+
+// settleNode checks each live session, and the last that have ended, on one node.
+func (r *run) settleNode(base string) {
+	const atOnce = 8
+	var checking sync.WaitGroup
+	lives := make(chan *life)
+	for range atOnce {
+		checking.Go(func() {
+			for l := range lives {
+				o := r.ask(base, "/me", nil, l.cookie, nil)
+				switch {
+				case o.ok():
+					r.history.accepted(l, o, true)
+				case o.refused():
+					r.history.refused(l, o)
+				default:
+					r.history.broken("%s: a node that works again answers: %s", l.user, o.failure)
+				}
+			}
+		})
+	}
+	for _, u := range r.users {
+		for _, b := range u.browsers {
+			if b.life != nil && b.life.isLive() {
+				lives <- b.life
+			}
+			for _, l := range b.former[max(0, len(b.former)-3):] {
+				lives <- l
+			}
+		}
+	}
+	close(lives)
+	checking.Wait()
+}
