@@ -12,8 +12,8 @@ import (
 // Commit ends the request's work with a session from [Manager.Open]. It saves what has
 // changed; if nothing has, it moves the expiry when that is due. It adds the cookie to h if
 // one is due. Call it before the response's headers are sent. If the handler goes on after
-// that, call it once more at the end, with a nil h. An adapter does not call it for a
-// handler that has panicked. Within Handler, call it to put the cookie into headers that
+// that, call it once more at the end, with a nil h. For a handler that has panicked an
+// adapter calls [Manager.Abort] instead. Within Handler, call it to put the cookie into headers that
 // net/http does not write, such as those of a WebSocket's upgrade.
 //
 // Commit goes on when ctx is canceled, for at most Config.StoreLimits.SaveTimeout: the
