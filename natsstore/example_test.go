@@ -23,7 +23,7 @@ func exampleServer() (s *embedded.Server, end func()) {
 	}
 	s, err = embedded.Start(context.Background(), embedded.Config{
 		Folder:  folder,
-		Clients: "127.0.0.1:34222",
+		Clients: "127.0.0.1:24222",
 		Secret:  "a secret of the servers",
 		Logger:  slog.New(slog.DiscardHandler),
 	})

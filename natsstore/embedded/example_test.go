@@ -18,7 +18,7 @@ import (
 func ExampleStart() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	nodes := []string{"127.0.0.1:36221", "127.0.0.1:36222", "127.0.0.1:36223"}
+	nodes := []string{"127.0.0.1:26221", "127.0.0.1:26222", "127.0.0.1:26223"}
 	var stores []*natsstore.Store
 	for i, address := range nodes {
 		folder, err := os.MkdirTemp("", "nats")
