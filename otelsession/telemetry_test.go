@@ -264,7 +264,8 @@ func TestNothingSecretIsExported(t *testing.T) {
 func TestNearCache(t *testing.T) {
 	t.Parallel()
 	g := setup(t, sdktrace.AlwaysSample(), otelsession.Options{})
-	near, err := nearcache.New(g.telemetry.Store(memory(t)), nearcache.Config{})
+	// A store that reports no changes, for the cache drops what is reported at any moment.
+	near, err := nearcache.New(g.telemetry.Store(struct{ store.Store }{memory(t)}), nearcache.Config{MaxStale: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
