@@ -115,7 +115,9 @@ func New(cfg Config) (*App, error) {
 	if a.devices, err = throttle.NewDevices(cfg.Session.Secrets); err != nil {
 		return nil, err
 	}
-	cfg.Session.Devices = session.Devices{Addresses: true, UserAgents: true, ClientAddress: cfg.Proxies.Address}
+	if cfg.Sharing != UsersApart { // nothing of ours is in the sessions of another application's users
+		cfg.Session.Devices = session.Devices{Addresses: true, UserAgents: true, ClientAddress: cfg.Proxies.Address}
+	}
 	cfg.Session.IsSecure = cfg.Proxies.Secure
 	cfg.Session.ErrorHandler = a.sessionFailed
 	if a.sessions, err = session.New[Account](cfg.Session); err != nil {
