@@ -157,6 +157,12 @@ func TestTheRateHoldsOverServers(t *testing.T) {
 	})
 }
 
+// slow reports whether an attempt failed because the machine was too slow: a server waits some
+// seconds for the database, and 20 for other attempts. Then it answers 503, and not 429.
+func slow(err error) bool {
+	return errors.Is(err, throttle.ErrBusy) || errors.Is(err, throttle.ErrUnavailable) && errors.Is(err, context.DeadlineExceeded)
+}
+
 // However many wrong attempts come at once to two servers, not more are made than to one.
 func TestGuessesAtOnceAtTwoServersGainNothing(t *testing.T) {
 	t.Parallel()
@@ -173,7 +179,7 @@ func TestGuessesAtOnceAtTwoServersGainNothing(t *testing.T) {
 					made.Add(1)
 				case errors.As(err, &tooMany):
 					refused.Add(1)
-				case errors.Is(err, throttle.ErrBusy): // on a slow machine
+				case slow(err):
 					busy.Add(1)
 				default:
 					c.Error(err)
@@ -181,7 +187,7 @@ func TestGuessesAtOnceAtTwoServersGainNothing(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if n, more := made.Load(), int64(time.Since(begun)/time.Minute); n < 5 && busy.Load() == 0 || n > 5+more || n+refused.Load()+busy.Load() != 100 {
+		if n, more := made.Load(), int64(time.Since(begun)/time.Minute); n < 5 && busy.Load() == 0 || n == 0 || n > 5+more || n+refused.Load()+busy.Load() != 100 {
 			c.Errorf("%d guesses and %d refused, want 5 and 95", n, refused.Load())
 		}
 	})
@@ -198,8 +204,7 @@ func TestRightLoginsInABurstOverServersAreNotRefused(t *testing.T) {
 		for i := range 70 {
 			wg.Go(func() {
 				<-start
-				// A server gives 503, not 429, if a machine is too slow to have answered all within 20 seconds.
-				if err := login(g[i%2], from(1), fmt.Sprint("user", max(i, 10)), "", true); err != nil && !errors.Is(err, throttle.ErrBusy) {
+				if err := login(g[i%2], from(1), fmt.Sprint("user", max(i, 10)), "", true); err != nil && !slow(err) {
 					c.Errorf("login %d: %v", i, err)
 				}
 			})
