@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +15,7 @@ import (
 
 	"github.com/nestsession/session/internal/backoff"
 	"github.com/nestsession/session/internal/batch"
+	"github.com/nestsession/session/internal/feed"
 	"github.com/nestsession/session/store"
 )
 
@@ -35,12 +36,8 @@ type Store struct {
 	reads       *batch.Queue[read]
 	known       memo
 
-	closed   atomic.Bool
-	closing  chan struct{}
-	mu       sync.Mutex
-	watchers int
-	listener *listener
-	running  sync.WaitGroup
+	closed  atomic.Bool
+	changes feed.Source
 }
 
 var (
@@ -64,8 +61,8 @@ func New(ctx context.Context, c Config) (*Store, error) {
 		stream:   "KV_" + c.Bucket,
 		prefix:   "$KV." + c.Bucket + ".",
 		instance: "b" + nuid.Next(),
-		closing:  make(chan struct{}),
 	}
+	s.changes = feed.Source{Listen: s.listen, Logger: c.Logger, Package: "natsstore", Where: slog.String("bucket", c.Bucket)}
 	s.getSubject = "$JS.API.DIRECT.GET." + s.stream
 	s.syncSubject = s.prefix + "sync." + s.instance
 	s.reads = &batch.Queue[read]{Send: s.sendReads, MaxInFlight: maxReadsInFlight, MaxCalls: maxReads}
@@ -111,13 +108,7 @@ func (s *Store) Close() error {
 	if !s.closed.CompareAndSwap(false, true) {
 		return nil
 	}
-	close(s.closing)
-	s.mu.Lock()
-	if s.listener != nil {
-		s.listener.end()
-	}
-	s.mu.Unlock()
-	s.running.Wait()
+	s.changes.Close()
 	_ = s.answers.sub.Unsubscribe()
 	if s.ownConn {
 		s.conn.Close()

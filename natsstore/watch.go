@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"time"
 
@@ -12,100 +11,22 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
-	"github.com/nestsession/session/internal/backoff"
 	"github.com/nestsession/session/internal/feed"
 	"github.com/nestsession/session/store"
 )
-
-// listener receives changes while there are watchers, from one consumer after the other.
-type listener struct {
-	store *Store
-	feed  feed.Feed
-	up    chan struct{} // closed when the first consumer delivers changes
-	end   context.CancelFunc
-}
 
 // Watch implements [store.Watcher]. It reports everything that is written, also what Create and Touch
 // write, and no expiry. It reports an event with Whole every [Config.Heartbeat] while the majority of
 // the servers works. Until then Watch keeps trying, and reports no event.
 func (s *Store) Watch(ctx context.Context, fn func(store.Event)) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	l := s.addWatcher()
-	if l == nil {
-		return store.ErrClosed
-	}
-	defer s.removeWatcher()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.closing:
-		return store.ErrClosed
-	case <-l.up:
-	}
-	return l.feed.Watch(ctx, fn)
-}
-
-// addWatcher returns nil if the Store is closed.
-func (s *Store) addWatcher() *listener {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed.Load() {
-		return nil
-	}
-	s.watchers++
-	if s.listener == nil {
-		ctx, cancel := context.WithCancel(context.Background())
-		l := &listener{store: s, up: make(chan struct{}), end: cancel}
-		s.listener = l
-		s.running.Go(func() { l.run(ctx) })
-	}
-	return s.listener
-}
-
-func (s *Store) removeWatcher() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.watchers--
-	if s.watchers == 0 {
-		s.listener.end()
-		s.listener = nil
-	}
-}
-
-// run receives changes until ctx ends.
-func (l *listener) run(ctx context.Context) {
-	defer l.feed.Close()
-	log, broken := l.store.config.Logger, false
-	for tries := 0; ; tries++ {
-		err := l.listen(ctx, func() {
-			tries = 0
-			if broken {
-				log.LogAttrs(ctx, slog.LevelInfo, "natsstore: changes are reported again")
-			}
-			broken = false
-		})
-		if ctx.Err() != nil {
-			return
-		}
-		if !broken {
-			log.LogAttrs(ctx, slog.LevelWarn, "natsstore: changes by other nodes are not reported at the moment; the store tries again",
-				slog.String("bucket", l.store.config.Bucket), slog.Any("error", err))
-		}
-		broken = true
-		if !backoff.Pause(ctx, backoff.Backoff(tries)) {
-			return
-		}
-	}
+	return s.changes.Watch(ctx, fn)
 }
 
 // timeout is how long a heartbeat may take to come back.
 func (s *Store) timeout() time.Duration { return max(3*s.config.Heartbeat, time.Second) }
 
 // listen makes a consumer and reports what it delivers, until that is not whole any more.
-func (l *listener) listen(ctx context.Context, working func()) error {
-	s := l.store
+func (s *Store) listen(ctx context.Context, l *feed.Listener) error {
 	messages := make(chan *nats.Msg, 4*feed.Backlog) // if it is full, the client drops messages, and a number is missing
 	inbox, own := s.conn.NewInbox(), s.prefix+"sync."+"b"+nuid.Next()
 	sub, err := s.conn.ChanSubscribe(inbox, messages)
@@ -114,11 +35,11 @@ func (l *listener) listen(ctx context.Context, working func()) error {
 	}
 	defer func() { _ = sub.Unsubscribe() }()
 	name := nuid.Next()
-	if err := l.consume(ctx, name, inbox, own); err != nil {
+	if err := s.consume(ctx, name, inbox, own); err != nil {
 		return err
 	}
-	defer l.remove(name)
-	h := heartbeats{listener: l, subject: own, last: time.Now()}
+	defer s.remove(name)
+	h := heartbeats{store: s, feed: &l.Feed, subject: own, last: time.Now()}
 	if err := h.send(); err != nil {
 		return err
 	}
@@ -144,27 +65,17 @@ func (l *listener) listen(ctx context.Context, working func()) error {
 			delivered++
 			if first {
 				// Everything from the first heartbeat on is delivered, and that was sent before.
-				l.feed.Send(store.Event{})
-				closeOnce(l.up)
-				working()
+				l.Begin()
+				l.Working()
 				first = false
 			}
-			l.report(&h, m, meta.Sequence.Stream)
+			h.report(m, meta.Sequence.Stream)
 		}
 	}
 }
 
-func closeOnce(c chan struct{}) {
-	select {
-	case <-c:
-	default:
-		close(c)
-	}
-}
-
 // consume makes a consumer that sends the headers of what is written from now on to the inbox.
-func (l *listener) consume(ctx context.Context, name, inbox, own string) error {
-	s := l.store
+func (s *Store) consume(ctx context.Context, name, inbox, own string) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
 	_, err := s.js.CreatePushConsumer(ctx, s.stream, jetstream.ConsumerConfig{
@@ -185,16 +96,16 @@ func (l *listener) consume(ctx context.Context, name, inbox, own string) error {
 }
 
 // remove removes the consumer, if a server answers; else the servers do so after a minute.
-func (l *listener) remove(name string) {
+func (s *Store) remove(name string) {
 	ctx, cancel := context.WithTimeout(context.Background(), firstAttempt/4)
 	defer cancel()
-	if l.store.conn.IsConnected() {
-		_ = l.store.js.DeleteConsumer(ctx, l.store.stream, name)
+	if s.conn.IsConnected() {
+		_ = s.js.DeleteConsumer(ctx, s.stream, name)
 	}
 }
 
 // report publishes what a message says.
-func (l *listener) report(h *heartbeats, m *nats.Msg, seq uint64) {
+func (h *heartbeats) report(m *nats.Msg, seq uint64) {
 	if m.Subject == h.subject {
 		h.back(m.Header.Get(beatHeader))
 		return
@@ -207,7 +118,7 @@ func (l *listener) report(h *heartbeats, m *nats.Msg, seq uint64) {
 	if e.Ended {
 		e.Version = 0
 	}
-	l.feed.Send(e)
+	h.feed.Send(e)
 }
 
 // beatHeader numbers the heartbeats.
@@ -216,16 +127,17 @@ const beatHeader = "Nest-Beat"
 // heartbeats are barriers that the consumer delivers, too. One that comes back proves that the
 // majority of the servers works, and that all changes before it have been delivered.
 type heartbeats struct {
-	listener *listener
-	subject  string
-	number   int
-	sent     map[string]time.Time // those that have not come back
-	last     time.Time            // when the last one that has come back was sent
+	store   *Store
+	feed    *feed.Feed
+	subject string
+	number  int
+	sent    map[string]time.Time // those that have not come back
+	last    time.Time            // when the last one that has come back was sent
 }
 
 // send sends one, or returns an error if none has come back for too long.
 func (h *heartbeats) send() error {
-	s, now := h.listener.store, time.Now()
+	s, now := h.store, time.Now()
 	if now.Sub(h.last) > s.timeout() {
 		return fmt.Errorf("no heartbeat has come back for %v", s.timeout())
 	}
@@ -258,5 +170,5 @@ func (h *heartbeats) back(text string) {
 	if at.After(h.last) {
 		h.last = at
 	}
-	h.listener.feed.Send(store.Event{Whole: at})
+	h.feed.Send(store.Event{Whole: at})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/nestsession/session/internal/backoff"
+	"github.com/nestsession/session/internal/feed"
 	"github.com/nestsession/session/store"
 )
 
@@ -29,7 +30,8 @@ const pollInterval = 20 * time.Millisecond
 
 // listenConn is a connection that reads the changes.
 type listenConn struct {
-	*listener
+	store    *Store
+	feed     *feed.Feed
 	conn     *pgx.Conn
 	table    tableState
 	query    string
@@ -42,40 +44,27 @@ type listenConn struct {
 	running map[string]time.Time
 }
 
-// listen reports changes until the connection breaks or ctx ends. It calls whole for each
-// heartbeat that is answered.
-func (l *listener) listen(ctx context.Context, whole func()) error {
-	w := &listenConn{listener: l}
+// listen reports changes until the connection breaks or ctx ends.
+func (s *Store) listen(ctx context.Context, l *feed.Listener) error {
+	w := &listenConn{store: s, feed: &l.Feed}
 	if err := w.open(ctx); err != nil {
 		return err
 	}
 	defer closeConn(w.conn)
-	l.feed.Send(store.Event{})
-	if !isClosed(l.up) {
-		close(l.up)
-	}
+	l.Begin()
 	for {
 		if err := w.poll(ctx); err != nil {
 			return err
 		}
-		if time.Since(w.checked) >= l.store.config.Heartbeat {
+		if time.Since(w.checked) >= s.config.Heartbeat {
 			if err := w.check(ctx); err != nil {
 				return err
 			}
-			whole()
+			l.Working()
 		}
-		if !backoff.Pause(ctx, min(pollInterval, l.store.config.Heartbeat)) {
+		if !backoff.Pause(ctx, min(pollInterval, s.config.Heartbeat)) {
 			return ctx.Err()
 		}
-	}
-}
-
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
 	}
 }
 

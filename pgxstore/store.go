@@ -4,11 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"sync"
+	"log/slog"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/nestsession/session/internal/feed"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/sqlstore"
 )
@@ -16,17 +17,11 @@ import (
 // Store is a [sqlstore.Store] that is a [store.Watcher]. Make one with [New].
 type Store struct {
 	*sqlstore.Store
-	config Config
-	db     *sql.DB
-	server *pgxpool.Pool // its settings lead to the server itself
-	zone   string
-
-	mu       sync.Mutex
-	watchers int
-	listener *listener // nil: there are no watchers
-	closed   bool
-	closing  chan struct{}
-	running  sync.WaitGroup
+	config  Config
+	db      *sql.DB
+	server  *pgxpool.Pool // its settings lead to the server itself
+	zone    string
+	changes feed.Source
 }
 
 var (
@@ -51,7 +46,8 @@ func New(ctx context.Context, pool *pgxpool.Pool, c Config) (*Store, error) {
 	if pool == nil {
 		return nil, errors.New("pgxstore: the pool is nil: open it with pgxpool.New first")
 	}
-	s := &Store{config: c, server: pool, closing: make(chan struct{})}
+	s := &Store{config: c, server: pool}
+	s.changes = feed.Source{Listen: s.listen, Logger: c.Logger, Package: "pgxstore", Where: slog.String("table", c.Table)}
 	if c.Direct != nil {
 		s.server = c.Direct
 	}
@@ -88,15 +84,6 @@ func New(ctx context.Context, pool *pgxpool.Pool, c Config) (*Store, error) {
 // Close stops watching and sweeping. Calls in progress end; later ones return
 // [store.ErrClosed]. The pool stays open. Close may be called multiple times.
 func (s *Store) Close() error {
-	s.mu.Lock()
-	if !s.closed {
-		s.closed = true
-		close(s.closing)
-		if s.listener != nil {
-			s.listener.end()
-		}
-	}
-	s.mu.Unlock()
-	s.running.Wait()
+	s.changes.Close()
 	return errors.Join(s.Store.Close(), s.db.Close())
 }

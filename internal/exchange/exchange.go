@@ -228,7 +228,7 @@ func (w *response) timedOut() bool {
 	if w.x.ctx.Err() == nil {
 		return false
 	}
-	bottom := bottomOf(w.w)
+	bottom := beneath(w.w, nil)
 	if fmt.Sprintf("%T", bottom) != "*http.timeoutWriter" { // for a timeoutWriter, an empty Write is harmless
 		return false
 	}
@@ -236,13 +236,14 @@ func (w *response) timedOut() bool {
 	return errors.Is(err, http.ErrHandlerTimeout)
 }
 
-// bottomOf follows Unwrap to the innermost writer.
-func bottomOf(w http.ResponseWriter) http.ResponseWriter {
-	for {
+// beneath follows Unwrap to the first writer that is wanted, or else to the innermost one.
+func beneath(w http.ResponseWriter, wanted func(http.ResponseWriter) bool) http.ResponseWriter {
+	for wanted == nil || !wanted(w) {
 		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
 		if !ok {
-			return w
+			break
 		}
 		w = wrapper.Unwrap()
 	}
+	return w
 }

@@ -117,17 +117,17 @@ func (w *response) WriteHeader(code int) {
 // WriteHeaderNow sends the headers through gin's writer, which only notes the status until then.
 // Libraries that take the connection over look for this method.
 func (w *response) WriteHeaderNow() {
-	for under := w.w; ; {
-		if gin, ok := under.(interface{ WriteHeaderNow() }); ok && w.release(http.StatusOK) {
-			gin.WriteHeaderNow()
-			return
-		}
-		wrapper, ok := under.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			return
-		}
-		under = wrapper.Unwrap()
+	gin, ok := beneath(w.w, isGin).(ginWriter)
+	if ok && w.release(http.StatusOK) {
+		gin.WriteHeaderNow()
 	}
+}
+
+type ginWriter interface{ WriteHeaderNow() }
+
+func isGin(w http.ResponseWriter) bool {
+	_, is := w.(ginWriter)
+	return is
 }
 
 func (w *response) Write(p []byte) (int, error) {
@@ -169,7 +169,7 @@ func (w *response) FlushError() error {
 // httputil.ReverseProxy is known to write this response's header. If the connection cannot
 // be handed over, the response goes on as if Hijack had not been called.
 func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	bottom := bottomOf(w.w)
+	bottom := beneath(w.w, nil)
 	if _, can := bottom.(http.Hijacker); !can {
 		return http.NewResponseController(bottom).Hijack() // its error says why not
 	}

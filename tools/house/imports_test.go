@@ -22,76 +22,31 @@ func TestRootModuleNeedsNoOther(t *testing.T) {
 	}
 }
 
-// mayImport says which packages of ours those of the root module may import.
-var mayImport = map[string][]string{
-	"":                  {"cookie", "store", "store/memstore", "internal/check", "internal/clone", "internal/deadline", "internal/devices", "internal/document", "internal/exchange", "internal/frames", "internal/ids", "internal/jar", "internal/jsontext", "internal/lifetime", "internal/records", "internal/replay", "internal/report", "internal/token", "internal/verified"},
-	"cookie":            {},
-	"store":             {},
-	"express":           {"", "cookie"},
-	"eventstream":       {""},
-	"devicebound":       {""},
-	"stepup":            {""},
-	"sessiontest":       {"", "cookie", "store", "store/memstore"},
-	"store/storetest":   {"store"},
-	"store/memstore":    {"store", "internal/arena", "internal/feed", "internal/pack"},
-	"store/nearcache":   {"store", "internal/feed", "internal/digest"},
-	"internal/backoff":  {},
-	"internal/batch":    {},
-	"internal/check":    {"cookie", "internal/jar", "internal/lifetime"},
-	"internal/clone":    {"internal/jsontext"},
-	"internal/crew":     {},
-	"internal/deadline": {},
-	"internal/devices":  {"internal/check", "internal/document"},
-	"internal/digest":   {"store"},
-	"internal/document": {"internal/clone", "internal/jsontext", "internal/recent", "internal/sealed"},
-	"internal/exchange": {"internal/frames", "internal/once"},
-	"internal/feed":     {"store", "internal/backoff"},
-	"internal/frames":   {},
-	"internal/ids":      {"cookie", "internal/document", "internal/token"},
-	"internal/jar":      {"cookie", "internal/verified"},
-	"internal/jsontext": {},
-	"internal/lifetime": {"internal/document"},
-	"internal/once":     {},
-	"internal/recent":   {},
-	"internal/records":  {"store", "internal/backoff", "internal/crew", "internal/deadline", "internal/document", "internal/ids", "internal/watch"},
-	"internal/replay":   {"internal/clone", "internal/document", "internal/frames"},
-	"internal/report":   {},
-	"internal/sealed":   {},
-	"internal/token":    {"cookie", "internal/check", "internal/jar"},
-	"internal/verified": {"cookie", "internal/recent"},
-	"internal/watch":    {"store", "internal/digest", "internal/feed", "internal/backoff"},
-	"internal/promises": {"", "express", "store"},
+// mayLead says to which groups of the picture in docs/architecture.md arrows may lead from a group, besides
+// its own. So a store can be used without sessions, and nothing below a request knows the type of its data.
+var mayLead = map[string][]string{
+	"who uses sessions":      {"a request", "its parts", "the contract of stores", "stores"},
+	"a request":              {"its parts", "the contract of stores", "stores"},
+	"its parts":              {"the contract of stores", "their parts"},
+	"the contract of stores": {},
+	"stores":                 {"the contract of stores", "their parts"},
+	"their parts":            {"the contract of stores"},
 }
 
-// allowed returns the packages that a package may import. A store imports only the contract and the
-// package that batches calls.
-func allowed(path string) []string {
-	if rule, ok := mayImport[path]; ok {
-		return rule
-	}
-	if strings.HasPrefix(path, "store/") {
-		return []string{"store", "internal/batch"}
-	}
-	return nil
-}
-
-// TestDirectionOfImports: cmd, adapters → session → cookie, store, memstore;
-// express → session, cookie; every store and storetest → store, and the packages that spread events or batch calls;
-// store, cookie → the standard library. So a store can be used without sessions, and nothing goes in circles.
+// TestDirectionOfImports: TestThePictureIsTrue shows that the packages import what the picture says.
 func TestDirectionOfImports(t *testing.T) {
 	t.Parallel()
-	ours := func(path string) (string, bool) {
-		if path == module {
-			return "", true
-		}
-		return strings.CutPrefix(path, module+"/")
-	}
-	for _, p := range goList(t, root, "./...") {
-		from, _ := ours(p.ImportPath)
-		for _, path := range p.Imports {
-			if to, ok := ours(path); ok && !slices.Contains(allowed(from), to) {
-				t.Errorf("%q imports %q; it may import of ours: %q", from, to, allowed(from))
+	p := readPicture(t)
+	for from, all := range p.imports {
+		for _, to := range all {
+			if a, b := p.group[from], p.group[to]; a != b && !slices.Contains(mayLead[a], b) {
+				t.Errorf("%s imports %s: no arrow may lead from %q to %q", from, to, a, b)
 			}
+		}
+	}
+	for _, free := range []string{"store", "cookie"} {
+		if all := p.imports[free]; len(all) > 0 {
+			t.Errorf("%s imports %q; it imports only the standard library", free, all)
 		}
 	}
 }

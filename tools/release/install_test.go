@@ -19,17 +19,20 @@ import (
 	"golang.org/x/mod/module"
 )
 
-// publish writes the released modules into a folder in the form of a proxy.
-func publish(t *testing.T, root, proxy string) {
+// released returns the released modules, each after those that it requires.
+func released(t *testing.T, root string) []*mod {
 	t.Helper()
 	mods, err := load(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range mods {
-		if !m.released() {
-			continue
-		}
+	return slices.DeleteFunc(mods, func(m *mod) bool { return !m.released() })
+}
+
+// publish writes the released modules into a folder in the form of a proxy.
+func publish(t *testing.T, root, proxy string) {
+	t.Helper()
+	for _, m := range released(t, root) {
 		escaped, err := module.EscapePath(m.path())
 		if err != nil {
 			t.Fatal(err)
@@ -93,8 +96,12 @@ func sameSums(t *testing.T, root string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, folder := range []string{".", "redisstore", "pgxstore", "internal/servers"} {
-		m := mod{folder: folder}
+	mods := released(t, root)
+	command := mods[slices.IndexFunc(mods, func(m *mod) bool { return m.folder == "cmd/nestsession" })]
+	for _, m := range mods {
+		if !slices.Contains(command.requires(), m.path()) {
+			continue
+		}
 		var got struct{ Sum, GoModSum string }
 		out := goTool(t, t.TempDir(), env, "go", "mod", "download", "-json", m.path()+"@"+version)
 		if err := json.Unmarshal([]byte(out), &got); err != nil {
@@ -115,8 +122,13 @@ func useLibrary(t *testing.T, root, proxy string) {
 	env := []string{"GOWORK=off", "GOFLAGS=-modcacherw -trimpath", "GOSUMDB=off", cache, "GOPROXY=file://" + proxy + "," + others(t)}
 	dir := t.TempDir()
 	goTool(t, dir, env, "go", "mod", "init", "example.test/app")
-	for _, folder := range []string{".", "redisstore", "pgxstore", "websocketsession", "natsstore", "fibersession", "otelsession"} {
-		goTool(t, dir, env, "go", "get", (&mod{folder: folder}).path()+"@"+version)
+	imports := "package main\n\nimport (\n\t_ \"" + ours + "/devicebound\"\n\t_ \"" + ours + "/stepup\"\n"
+	for _, m := range released(t, root) {
+		if slices.Contains([]string{"cmd/nestsession", "internal/servers", "store/storetest/linear"}, m.folder) {
+			continue // not imported by an application
+		}
+		goTool(t, dir, env, "go", "get", m.path()+"@"+version)
+		imports += fmt.Sprintf("\t_ %q\n", m.path())
 	}
 	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
 	if err != nil {
@@ -126,9 +138,7 @@ func useLibrary(t *testing.T, root, proxy string) {
 	program, _, _ = strings.Cut(program, "```")
 	address := freeAddress(t)
 	writeFile(t, filepath.Join(dir, "main.go"), "package main\n"+strings.ReplaceAll(program, "127.0.0.1:8080", address))
-	writeFile(t, filepath.Join(dir, "stores.go"), fmt.Sprintf(
-		"package main\n\nimport (\n\t_ %q\n\t_ %q\n\t_ %q\n\t_ %q\n\t_ %q\n\t_ %q\n)\n",
-		ours+"/fibersession", ours+"/natsstore", ours+"/otelsession", ours+"/pgxstore", ours+"/redisstore", ours+"/websocketsession"))
+	writeFile(t, filepath.Join(dir, "imports.go"), imports+")\n")
 	goTool(t, dir, env, "go", "mod", "tidy")
 	goTool(t, dir, env, "go", "build", "-o", "app", ".")
 	goTool(t, dir, env, "go", "vet", ".")

@@ -13,6 +13,7 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/client"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
 	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
+	"github.com/nestsession/session/internal/backoff"
 )
 
 // identityHeaders are all that a client must not send to an application.
@@ -74,19 +75,17 @@ func (a *App) urlOf(r *http.Request) string {
 // followAccountOf ends a request that takes long once its account is disabled or has another password. Call
 // what it returns at the end of the request.
 func (a *App) followAccountOf(ctx context.Context, s *Session, end context.CancelCauseFunc) (stop func() bool) {
-	var timer *time.Timer
-	set := make(chan struct{})
-	timer = time.AfterFunc(accountInterval, func() {
-		<-set
-		switch ended, _ := a.recheck(ctx, s); {
-		case ended:
-			end(session.ErrRevoked)
-		case ctx.Err() == nil:
-			timer.Reset(accountInterval)
+	return time.AfterFunc(accountInterval, func() {
+		for {
+			if ended, _ := a.recheck(ctx, s); ended {
+				end(session.ErrRevoked)
+				return
+			}
+			if !backoff.Pause(ctx, accountInterval) {
+				return
+			}
 		}
-	})
-	close(set)
-	return timer.Stop
+	}).Stop
 }
 
 // accountInterval is how often the account of a request that takes long is looked at.
