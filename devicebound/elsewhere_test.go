@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -140,5 +141,39 @@ func TestBoundWithSealedDataAndALimit(t *testing.T) {
 			}
 			wantStatus(t, "the second", second.visit(n, "/page"), http.StatusOK)
 		})
+	}
+}
+
+// The bound cookie is of one host, of all paths and of HTTPS, and no script reads it.
+func TestTheBoundCookieOnTheWire(t *testing.T) {
+	t.Parallel()
+	for want, cfg := range map[string]session.Config{
+		"__Host-sid-bound=V; Max-Age=570; Path=/; Secure; HttpOnly; SameSite=Lax":  {},
+		"__Host-sid-bound=V; Max-Age=570; Path=/; Secure; HttpOnly; SameSite=None": {Cookie: session.Cookie{SameSite: session.SameSiteNone}},
+		"__Host-app-bound=V; Max-Age=570; Path=/; Secure; HttpOnly; SameSite=Lax":  {Name: "__Secure-app", Cookie: session.Cookie{Path: "/dbsc", SameSite: session.SameSiteStrict}},
+	} {
+		c := newClock()
+		n := newNode(t, c, cfg, devicebound.Config{})
+		b := newBrowser(t, c)
+		r := b.request("GET", "/dbsc/login")
+		w := httptest.NewRecorder()
+		n.sessions.HandlerFunc(func(_ http.ResponseWriter, r *http.Request, s *sess) {
+			if err := s.Login(r.Context(), "user:1"); err != nil {
+				t.Error(err)
+			}
+		})(w, r)
+		res := b.receive(w.Result())
+		got := b.register(n, res.Header.Get("Secure-Session-Registration"))
+		wantStatus(t, want, got, http.StatusOK)
+		var lines []string
+		for _, line := range got.Header["Set-Cookie"] {
+			if name, rest, _ := strings.Cut(line, "="); name == n.binding.CookieName() {
+				_, attributes, _ := strings.Cut(rest, ";")
+				lines = append(lines, name+"=V;"+attributes)
+			}
+		}
+		if len(lines) != 1 || lines[0] != want {
+			t.Errorf("the cookie is %q, want %q", lines, want)
+		}
 	}
 }
