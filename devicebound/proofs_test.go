@@ -103,7 +103,7 @@ var forgeries = []forgery{
 	{name: "bytes", reason: devicebound.ReasonMalformed, whole: func(text string) string { return ":" + text + ":" }},
 	{name: "a parameter without a name", reason: devicebound.ReasonMalformed, whole: func(text string) string { return text + ";=1" }},
 	{name: "text after the string", reason: devicebound.ReasonMalformed, whole: func(text string) string { return `"` + text + `" a` }},
-	{name: "an escape that is none", reason: devicebound.ReasonMalformed, whole: func(text string) string { return `"\e` + text[1:] + `"` }},
+	{name: "an escape that RFC 9651 does not have", reason: devicebound.ReasonMalformed, whole: func(text string) string { return `"\e` + text[1:] + `"` }},
 	{name: "a payload that is an array", reason: devicebound.ReasonMalformed, whole: func(text string) string {
 		parts := strings.Split(text, ".")
 		return parts[0] + "." + b64.EncodeToString([]byte("[]")) + "." + parts[2]
