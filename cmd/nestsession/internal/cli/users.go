@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -16,11 +17,12 @@ import (
 type openedUsers struct {
 	*users.Store
 	guard  *throttle.Guard
-	counts *throttle.Shared // nil if this process counts by itself
+	counts *throttle.Shared
+	own    *sql.DB // of the counts, if that is not the accounts'
 }
 
-// openUsers opens the database of the users for a server. In a file each process counts wrong
-// passwords by itself; servers that share a database count in it.
+// openUsers opens the database of the users for a server. Servers that share it count wrong
+// passwords in it, together.
 func openUsers(ctx context.Context, t *storeurl.Target, secrets []string, hasher users.Hasher) (*openedUsers, error) {
 	create := t.Create == nil || *t.Create
 	if t.Kind == storeurl.SQLite {
@@ -31,7 +33,11 @@ func openUsers(ctx context.Context, t *storeurl.Target, secrets []string, hasher
 		if err != nil {
 			return nil, err
 		}
-		return &openedUsers{Store: kept, guard: throttle.NewGuard(nil)}, nil
+		own, err := users.OpenCounts(t.Path)
+		if err != nil {
+			return nil, errors.Join(err, kept.Close())
+		}
+		return counting(&openedUsers{Store: kept, own: own}, own, t.Kind, secrets)
 	}
 	db, err := stores.OpenUsers(ctx, t)
 	if err != nil {
@@ -41,11 +47,16 @@ func openUsers(ctx context.Context, t *storeurl.Target, secrets []string, hasher
 	if err != nil {
 		return nil, notOpened(ctx, t, errors.Join(err, db.Close()))
 	}
-	counts, err := throttle.NewShared(db, t.Kind, secrets)
-	if err != nil {
-		return nil, errors.Join(err, kept.Close())
+	return counting(&openedUsers{Store: kept}, db, t.Kind, secrets)
+}
+
+// counting adds the counts, which are in db.
+func counting(u *openedUsers, db *sql.DB, kind storeurl.Kind, secrets []string) (_ *openedUsers, err error) {
+	if u.counts, err = throttle.NewShared(db, kind, secrets); err != nil {
+		return nil, errors.Join(err, u.Close())
 	}
-	return &openedUsers{kept, throttle.NewSharedGuard(counts, nil), counts}, nil
+	u.guard = throttle.NewSharedGuard(u.counts, nil)
+	return u, nil
 }
 
 // Close closes the counts and the accounts.
@@ -53,6 +64,9 @@ func (u *openedUsers) Close() error {
 	var err error
 	if u.counts != nil {
 		err = u.counts.Close()
+	}
+	if u.own != nil {
+		err = errors.Join(err, u.own.Close())
 	}
 	return errors.Join(err, u.Store.Close())
 }

@@ -22,8 +22,8 @@ import (
 // cannot be counted is refused.
 var ErrUnavailable = errors.New("throttle: the database of the counts is unavailable")
 
-// Shared keeps counts in a database, so that several servers count together. Package users makes
-// its table, nest_throttle.
+// Shared keeps counts in the database of the users, so that several servers count together, and a
+// restart forgets nothing. Package users makes its table, nest_throttle.
 //
 // A row is the bucket of a [Limiter], without its sketch: the instant when it will be empty. An
 // attempt takes its place in the bucket when it begins, and gives it back at the end if it was not
@@ -72,6 +72,28 @@ var shared = map[storeurl.Kind]sharedStatements{
 		sweep: `DELETE FROM nest_throttle WHERE key IN (
 				SELECT key FROM nest_throttle WHERE empty_at < (extract(epoch FROM now()) * 1000000)::bigint - 3600000000 LIMIT 500 FOR UPDATE SKIP LOCKED)
 			AND empty_at < (extract(epoch FROM now()) * 1000000)::bigint - 3600000000`,
+	},
+
+	// The processes that share a file share the machine's clock.
+	storeurl.SQLite: {
+		take: `INSERT INTO nest_throttle AS t (key, empty_at, under_way, lease_until)
+			SELECT ?1, c.now + ?2, 1, c.now + ?3
+			FROM (SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER) AS now) c WHERE true
+			ON CONFLICT (key) DO UPDATE SET
+				under_way = CASE WHEN t.lease_until < excluded.lease_until - ?3 THEN 1 ELSE t.under_way + 1 END,
+				lease_until = excluded.lease_until,
+				empty_at = max(t.empty_at + ?2, excluded.empty_at)
+			WHERE t.empty_at <= excluded.empty_at + ?4`,
+		look: `SELECT c.now, t.empty_at, CASE WHEN t.lease_until < c.now THEN 0 ELSE t.under_way END
+			FROM nest_throttle t, (SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER) AS now) c WHERE t.key = ?`,
+		wrong:    `UPDATE nest_throttle SET under_way = max(under_way - 1, 0) WHERE key = ?`,
+		giveBack: `UPDATE nest_throttle SET under_way = max(under_way - 1, 0), empty_at = empty_at - ? WHERE key = ?`,
+		put: `INSERT INTO nest_throttle (key, empty_at, under_way, lease_until)
+			VALUES (?, CAST(unixepoch('subsec') * 1000000 AS INTEGER) + ?, 0, 0)
+			ON CONFLICT (key) DO UPDATE SET empty_at = excluded.empty_at`,
+		has: `SELECT count(*) FROM nest_throttle WHERE key = ? AND empty_at > CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
+		sweep: `DELETE FROM nest_throttle WHERE key IN (
+				SELECT key FROM nest_throttle WHERE empty_at < CAST(unixepoch('subsec') * 1000000 AS INTEGER) - 3600000000 LIMIT 500)`,
 	},
 
 	// MySQL assigns from left to right, and has no condition: a row that stays as it is counts as

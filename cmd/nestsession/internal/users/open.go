@@ -17,6 +17,15 @@ var schema string
 //go:embed migrate.sql
 var fromFirst string
 
+// counts is the table of package throttle. Programs that do not know it can use the file all the
+// same, so it has no part in the version.
+const counts = `CREATE TABLE IF NOT EXISTS nest_throttle (
+	key         BLOB PRIMARY KEY,
+	empty_at    INTEGER NOT NULL,
+	under_way   INTEGER NOT NULL,
+	lease_until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID`
+
 // version is the schema's, kept in the file as SQLite's user_version.
 const version = 2
 
@@ -81,8 +90,26 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	case found == 1:
 		_, err = tx.ExecContext(ctx, fromFirst)
 	}
+	if err == nil {
+		_, err = tx.ExecContext(ctx, counts)
+	}
 	if err != nil {
 		return err
 	}
 	return tx.Commit()
+}
+
+// OpenCounts opens the file that [Open] has opened, for package throttle. Its writes do not wait for
+// the disk: after a failure of the power the last counts may be missing, never an account.
+func OpenCounts(path string) (*sql.DB, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("users: %w", err)
+	}
+	db, err := sqlitefile.Open(abs, sqlitefile.Options{Private: true, Hasty: true})
+	if err != nil {
+		return nil, fmt.Errorf("users: %w", err)
+	}
+	db.SetMaxOpenConns(1) // the file has one writer at a time, and here it need not poll for its turn
+	return db, nil
 }
