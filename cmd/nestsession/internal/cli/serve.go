@@ -234,6 +234,9 @@ func (c *serve) site(secrets []string, accounts *openedUsers, kept *stores.Opene
 	if err != nil {
 		return nil, err
 	}
+	if c.BindDevices {
+		reports.CountBound(plain.IsBound) // of both apps: they have the same store
+	}
 	name := func(flags cookieFlags) string { return c.session(flags, accounts.Issuer(), secrets, kept, log).Name }
 	s := &site{cookies: []string{name(c.cookieFlags)}, secure: plain, plain: plain, proxies: c.proxies, path: c.CookiePath, untrusted: &untrusted{proxies: c.proxies, log: log}}
 	if c.Express || c.CookieName != "" || c.Secure != "auto" || len(c.proxies) == 0 {
