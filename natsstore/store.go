@@ -35,12 +35,13 @@ type Store struct {
 	reads       *batch.Queue[read]
 	known       memo
 
-	closed   atomic.Bool
-	closing  chan struct{}
-	mu       sync.Mutex
-	watchers int
-	listener *listener
-	running  sync.WaitGroup
+	closed    atomic.Bool
+	closing   chan struct{}
+	mu        sync.Mutex
+	watchers  int
+	listener  *listener
+	restoring bool
+	running   sync.WaitGroup
 }
 
 var (
