@@ -21,7 +21,10 @@ type openedUsers struct {
 
 // openUsers opens the database of the users for a server. In a file each process counts wrong
 // passwords by itself; servers that share a database count in it.
-func openUsers(ctx context.Context, t *storeurl.Target, secrets []string, hasher users.Hasher) (*openedUsers, error) {
+func openUsers(ctx context.Context, t *storeurl.Target, secrets []string, hasher users.Hasher, o stores.Options) (*openedUsers, error) {
+	if t.Kind == storeurl.NATS {
+		return openUsersBuckets(ctx, t, secrets, hasher, o)
+	}
 	create := t.Create == nil || *t.Create
 	if t.Kind == storeurl.SQLite {
 		if _, err := os.Stat(t.Path); err != nil && !create {
@@ -48,6 +51,22 @@ func openUsers(ctx context.Context, t *storeurl.Target, secrets []string, hasher
 	return &openedUsers{kept, throttle.NewSharedGuard(counts, nil), counts}, nil
 }
 
+func openUsersBuckets(ctx context.Context, t *storeurl.Target, secrets []string, hasher users.Hasher, o stores.Options) (*openedUsers, error) {
+	buckets, err := stores.OpenUsersBuckets(ctx, t, o)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := users.OpenBucket(ctx, buckets.Accounts, buckets.Near, hasher, buckets)
+	if err != nil {
+		return nil, notOpened(ctx, t, errors.Join(err, buckets.Close()))
+	}
+	counts, err := throttle.NewSharedBucket(buckets.Counts, secrets)
+	if err != nil {
+		return nil, errors.Join(err, kept.Close())
+	}
+	return &openedUsers{kept, throttle.NewSharedGuard(counts, nil), counts}, nil
+}
+
 // Close closes the counts and the accounts.
 func (u *openedUsers) Close() error {
 	var err error
@@ -61,6 +80,17 @@ func (u *openedUsers) Close() error {
 func openAccounts(ctx context.Context, t *storeurl.Target) (*users.Accounts, error) {
 	if t.Kind == storeurl.SQLite {
 		return users.OpenAccounts(ctx, t.Path)
+	}
+	if t.Kind == storeurl.NATS {
+		buckets, err := stores.OpenUsersBuckets(ctx, t, stores.Options{})
+		if err != nil {
+			return nil, err
+		}
+		accounts, err := users.OpenBucketAccounts(ctx, buckets.Accounts, buckets)
+		if err != nil {
+			return nil, notOpened(ctx, t, errors.Join(err, buckets.Close()))
+		}
+		return accounts, nil
 	}
 	db, err := stores.OpenUsers(ctx, t)
 	if err != nil {
