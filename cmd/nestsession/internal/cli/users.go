@@ -23,7 +23,10 @@ type openedUsers struct {
 
 // openUsers opens the database of the users for a server. Servers that share it count wrong
 // passwords in it, together.
-func openUsers(ctx context.Context, t *storeurl.Target, secrets []string, hasher users.Hasher) (*openedUsers, error) {
+func openUsers(ctx context.Context, t *storeurl.Target, secrets []string, hasher users.Hasher, o stores.Options) (*openedUsers, error) {
+	if t.Kind == storeurl.NATS {
+		return openUsersBuckets(ctx, t, secrets, hasher, o)
+	}
 	create := t.Create == nil || *t.Create
 	if t.Kind == storeurl.SQLite {
 		if _, err := os.Stat(t.Path); err != nil && !create {
@@ -37,7 +40,8 @@ func openUsers(ctx context.Context, t *storeurl.Target, secrets []string, hasher
 		if err != nil {
 			return nil, errors.Join(err, kept.Close())
 		}
-		return counting(&openedUsers{Store: kept, own: own}, own, t.Kind, secrets)
+		counts, err := throttle.NewShared(own, t.Kind, secrets)
+		return counting(&openedUsers{Store: kept, own: own}, counts, err)
 	}
 	db, err := stores.OpenUsers(ctx, t)
 	if err != nil {
@@ -47,16 +51,30 @@ func openUsers(ctx context.Context, t *storeurl.Target, secrets []string, hasher
 	if err != nil {
 		return nil, notOpened(ctx, t, errors.Join(err, db.Close()))
 	}
-	return counting(&openedUsers{Store: kept}, db, t.Kind, secrets)
+	counts, err := throttle.NewShared(db, t.Kind, secrets)
+	return counting(&openedUsers{Store: kept}, counts, err)
 }
 
-// counting adds the counts, which are in db.
-func counting(u *openedUsers, db *sql.DB, kind storeurl.Kind, secrets []string) (_ *openedUsers, err error) {
-	if u.counts, err = throttle.NewShared(db, kind, secrets); err != nil {
+// counting adds the counts, or closes what is open if there are none.
+func counting(u *openedUsers, counts *throttle.Shared, err error) (*openedUsers, error) {
+	if err != nil {
 		return nil, errors.Join(err, u.Close())
 	}
-	u.guard = throttle.NewSharedGuard(u.counts, nil)
+	u.counts, u.guard = counts, throttle.NewSharedGuard(counts, nil)
 	return u, nil
+}
+
+func openUsersBuckets(ctx context.Context, t *storeurl.Target, secrets []string, hasher users.Hasher, o stores.Options) (*openedUsers, error) {
+	buckets, err := stores.OpenUsersBuckets(ctx, t, o)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := users.OpenBucket(ctx, buckets.Accounts, buckets.Near, hasher, buckets)
+	if err != nil {
+		return nil, notOpened(ctx, t, errors.Join(err, buckets.Close()))
+	}
+	counts, err := throttle.NewSharedBucket(buckets.Counts, secrets)
+	return counting(&openedUsers{Store: kept}, counts, err)
 }
 
 // Close closes the counts and the accounts.
@@ -75,6 +93,17 @@ func (u *openedUsers) Close() error {
 func openAccounts(ctx context.Context, t *storeurl.Target) (*users.Accounts, error) {
 	if t.Kind == storeurl.SQLite {
 		return users.OpenAccounts(ctx, t.Path)
+	}
+	if t.Kind == storeurl.NATS {
+		buckets, err := stores.OpenUsersBuckets(ctx, t, stores.Options{})
+		if err != nil {
+			return nil, err
+		}
+		accounts, err := users.OpenBucketAccounts(ctx, buckets.Accounts, buckets)
+		if err != nil {
+			return nil, notOpened(ctx, t, errors.Join(err, buckets.Close()))
+		}
+		return accounts, nil
 	}
 	db, err := stores.OpenUsers(ctx, t)
 	if err != nil {

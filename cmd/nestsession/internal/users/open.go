@@ -36,8 +36,9 @@ func Open(ctx context.Context, path string, hasher Hasher) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{accounts: accounts{db: db, sql: dialects[storeurl.SQLite]}, hasher: hasher}
-	if err := s.begin(ctx, path); err != nil {
+	table := &accounts{db: db, sql: dialects[storeurl.SQLite]}
+	s := &Store{rows: table, hasher: hasher}
+	if s.issuer, err = table.begin(ctx, path); err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("users: %s: %w", path, err)
 	}
@@ -45,15 +46,15 @@ func Open(ctx context.Context, path string, hasher Hasher) (*Store, error) {
 }
 
 // begin reads the issuer, and begins to watch the file.
-func (s *Store) begin(ctx context.Context, path string) (err error) {
-	if s.issuer, err = ensureIssuer(ctx, s.db); err != nil {
-		return err
+func (a *accounts) begin(ctx context.Context, path string) (issuer string, err error) {
+	if issuer, err = ensureIssuer(ctx, a.db); err != nil {
+		return "", err
 	}
 	if path, err = filepath.Abs(path); err != nil {
-		return err
+		return "", err
 	}
-	s.health, err = sqlitefile.NewHealth(path, s.db, true)
-	return err
+	a.health, err = sqlitefile.NewHealth(path, a.db, true)
+	return issuer, err
 }
 
 func open(ctx context.Context, path string, o sqlitefile.Options) (*sql.DB, error) {
