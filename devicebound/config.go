@@ -93,7 +93,7 @@ func (c *Config) withDefaults() error {
 	}
 	for _, p := range []struct{ field, path string }{{"RegisterPath", c.RegisterPath}, {"RefreshPath", c.RefreshPath}} {
 		if !plainPath(p.path) {
-			refuse(p.field, "%q is not a path that begins with / and has no query", p.path)
+			refuse(p.field, "%q is not a path that begins with one / and has no query and no escape", p.path)
 		}
 	}
 	if c.RegisterPath == c.RefreshPath {
@@ -108,7 +108,7 @@ func (c *Config) withDefaults() error {
 	c.Exclude = slices.Clone(c.Exclude)
 	for _, path := range c.Exclude {
 		if !plainPath(path) || path == "/" {
-			refuse("Exclude", "%q is not a path that begins with / and is longer", path)
+			refuse("Exclude", "%q is not a path that begins with one /, is longer and has no escape", path)
 		}
 	}
 	if c.Origin != "" && (!strings.HasPrefix(c.Origin, "https://") || strings.Count(c.Origin, "/") != 2) {
@@ -120,7 +120,7 @@ func (c *Config) withDefaults() error {
 const minLifetime = 5 * time.Minute
 
 func plainPath(path string) bool {
-	return strings.HasPrefix(path, "/") && !strings.ContainsFunc(path, func(c rune) bool {
-		return c <= ' ' || c > '~' || c == '"' || c == '\\' || c == '?' || c == '#'
+	return strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") && !strings.ContainsFunc(path, func(c rune) bool {
+		return c <= ' ' || c > '~' || strings.ContainsRune(`"\?#%`, c)
 	})
 }

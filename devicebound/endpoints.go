@@ -275,9 +275,10 @@ func (b *Binding[T]) refresh(h http.Header, r *http.Request, s *session.Session[
 	generation, reason := b.proves(r, is, now)
 	if reason != "" {
 		a := refuse(http.StatusForbidden, reason)
-		if cookie, of, _ := b.signer.check(is, r.CookiesNamed(b.name), now, b.cfg.Overlap); cookie == "" && of >= is.generation {
+		if cookie, of, _ := b.signer.check(is, r.CookiesNamed(b.name), now, b.cfg.Overlap); cookie == "" && of >= is.generation && !elsewhere(r) {
 			// A client that has the cookie and does not prove the key may be a thief, so the
-			// cookie ends now. A browser that was started again proves its key at once.
+			// cookie ends now. A browser that was started again proves its key at once. A form
+			// that another site makes the browser post must not use up the browser's signatures.
 			is.generation = of
 			after := is
 			after.generation, after.since, after.bound = is.generation+1, 0, true

@@ -1,7 +1,10 @@
 package devicebound
 
 import (
+	"errors"
 	"time"
+
+	"github.com/nestsession/session"
 )
 
 // EventKind is the kind of an [Event].
@@ -67,6 +70,28 @@ type Event struct {
 	// Secure-Session-Skipped: "quota_exceeded", "server_error", "unreachable" or another
 	// word; "" if it says nothing.
 	Skipped string
+}
+
+// SessionEvent returns e as an event of the session, so that one log and one set of metrics have
+// both:
+//
+//	OnEvent: func(ctx context.Context, e devicebound.Event) { cfg.OnEvent(ctx, e.SessionEvent()) }
+//
+// A refused request is a session.EventRejected. The kind of all others is that of e after
+// "device ", such as "device key registered"; the reason is that of e after "device: ", such as
+// "device: no proof". Skipped becomes the error.
+func (e Event) SessionEvent() session.Event {
+	to := session.Event{Kind: session.EventKind("device " + e.Kind), Time: e.Time, Digest: e.Digest, Owner: e.Owner}
+	if e.Kind == EventRefused {
+		to.Kind = session.EventRejected
+	}
+	if e.Reason != "" {
+		to.Reason = session.Reason("device: " + e.Reason)
+	}
+	if e.Skipped != "" {
+		to.Err = errors.New("the browser has sent no proof: " + e.Skipped)
+	}
+	return to
 }
 
 // Stats counts what this process has seen since New. Asked, Registered and Bound are logins:

@@ -48,3 +48,16 @@ func ExampleNew() {
 	// 303 (ES256 RS256);path="/dbsc/register";
 	// 1 login
 }
+
+// One log has what happens to sessions and to their keys.
+func ExampleEvent_SessionEvent() {
+	e := devicebound.Event{Kind: devicebound.EventRefused, Reason: devicebound.ReasonNoProof, Digest: "572948082d33e76b57cd3132"}
+	of := e.SessionEvent()
+	fmt.Println(of.Kind, of.Reason, of.Digest)
+
+	e.Kind, e.Reason = devicebound.EventRegistered, ""
+	fmt.Println(e.SessionEvent().Kind)
+	// Output:
+	// rejected device: no proof 572948082d33e76b57cd3132
+	// device key registered
+}

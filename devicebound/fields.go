@@ -26,7 +26,8 @@ func quote(text string) string {
 }
 
 // single returns the value of a field that has one: a string of RFC 9651, or, as Chromium
-// sends it, the same without quotes. It returns false if there is none or another.
+// sends it, the same without quotes. Parameters are skipped. It returns false if there is no
+// value, another one or several.
 func single(h http.Header, field string) (value string, ok bool) {
 	lines := h[field]
 	if len(lines) != 1 || len(lines[0]) > maxJWS+2 {
@@ -34,10 +35,15 @@ func single(h http.Header, field string) (value string, ok bool) {
 	}
 	text := strings.Trim(lines[0], " ")
 	if strings.HasPrefix(text, `"`) {
-		value, rest, ok := parseString(text)
-		return value, ok && rest == ""
+		value, text, ok = parseString(text)
+	} else {
+		value, text = token(text)
+		ok = value != ""
 	}
-	return text, text != "" && !strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(`",;\`, c) })
+	if ok {
+		_, text, ok = parameters(text)
+	}
+	return value, ok && text == ""
 }
 
 // parseString reads a string of RFC 9651 at the beginning of text.
@@ -102,8 +108,8 @@ func skipped(h http.Header, id string) string {
 	return ""
 }
 
-// parameters reads the parameters at the beginning of text, whose values are strings or
-// tokens, and returns that with the name session_identifier.
+// parameters reads the parameters at the beginning of text, and returns the value of that with
+// the name session_identifier, if it is a string or a token. Of several the last one counts.
 func parameters(text string) (id, rest string, ok bool) {
 	for strings.HasPrefix(text, ";") {
 		var name, value string
@@ -115,8 +121,11 @@ func parameters(text string) (id, rest string, ok bool) {
 				if value, text, ok = parseString(text); !ok {
 					return "", "", false
 				}
-			} else if value, text = token(text); value == "" {
-				return "", "", false
+			} else { // also a number, a boolean, bytes or a date
+				end := strings.IndexAny(text+",", ";, \t")
+				if value, text = text[:end], text[end:]; value == "" {
+					return "", "", false
+				}
 			}
 		}
 		if name == "session_identifier" {

@@ -143,15 +143,25 @@ func FuzzTokens(f *testing.F) {
 func TestSkipped(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`quota_exceeded;session_identifier="id"`:                           "quota_exceeded",
-		`unreachable`:                                                      "unreachable",
-		`server_error;session_identifier="other"`:                          "",
-		`a;session_identifier="other", server_error;session_identifier=id`: "server_error",
-		`a;b;c=1;session_identifier="i\"d",b;session_identifier="id"`:      "b",
+		`quota_exceeded;session_identifier="id"`:                                                 "quota_exceeded",
+		`unreachable`:                                                                            "unreachable",
+		`server_error;session_identifier="other"`:                                                "",
+		`a;session_identifier="other", server_error;session_identifier=id`:                       "server_error",
+		`a;b;c=1;session_identifier="i\"d",b;session_identifier="id"`:                            "b",
+		`a;session_identifier="id";session_identifier="other"`:                                   "", // the last one counts
+		`a;session_identifier="other";session_identifier="id"`:                                   "a",
+		`a;n=-1.5;b=?0;c=:YQ==:;d=@1;session_identifier="other", c;x=?1;session_identifier="id"`: "c",
+		"\ta;session_identifier=\"other\"\t,\tb;  session_identifier=id":                         "b",
+		`a;session_identifier="other",,b`:                                                        "",
+		`()`:                                                                                     "", `(a b);session_identifier="id"`: "", "\u00e9": "", `a;session_identifier="é"`: "", `a;session_identifier="id`: "",
 		`;a`: "", `"a"`: "", strings.Repeat("a", maxReason+1): "", strings.Repeat("a,", maxField): "",
 	} {
 		if got := skipped(http.Header{fieldSkipped: {text}}, "id"); got != want {
 			t.Errorf("%q gives %q, want %q", text, got, want)
 		}
+	}
+	lines := http.Header{fieldSkipped: {`(broken`, `a;session_identifier="other"`, ``, `b;session_identifier="id"`}}
+	if got := skipped(lines, "id"); got != "b" {
+		t.Errorf("%q gives %q", lines, got)
 	}
 }

@@ -49,6 +49,14 @@ var (
 
 var coding = base64.RawURLEncoding.Strict()
 
+// decode decodes base64url without padding. Package base64 skips line breaks in it.
+func decode(text string) ([]byte, error) {
+	if strings.ContainsAny(text, "\r\n") {
+		return nil, errForm
+	}
+	return coding.DecodeString(text)
+}
+
 // parseProof reads a proof in the compact form of RFC 7515. The error is errForm or errKey.
 func parseProof(text string) (*proof, error) {
 	parts := strings.Split(text, ".")
@@ -73,7 +81,7 @@ func parseProof(text string) (*proof, error) {
 	if payload["authorization"] != nil {
 		ok = ok && textMember(payload, "authorization", &p.code)
 	}
-	if p.signature, err = coding.DecodeString(parts[2]); !ok || err != nil {
+	if p.signature, err = decode(parts[2]); !ok || err != nil {
 		return nil, errForm
 	}
 	if jwk := header["jwk"]; jwk != nil {
@@ -97,7 +105,7 @@ func (p *proof) verify(key crypto.PublicKey) bool {
 
 // members decodes a part of a proof: a JSON object in base64url.
 func members(part string) (map[string]json.RawMessage, error) {
-	text, err := coding.DecodeString(part)
+	text, err := decode(part)
 	if err != nil {
 		return nil, errForm
 	}
@@ -150,7 +158,7 @@ func parseKey(alg string, text []byte) (crypto.PublicKey, error) {
 		if !textMember(jwk, name, &coded) {
 			return nil
 		}
-		n, err := coding.DecodeString(coded)
+		n, err := decode(coded)
 		if err != nil {
 			return nil
 		}

@@ -1,12 +1,14 @@
 package devicebound_test
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
 	"maps"
+	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -73,6 +75,11 @@ var forgeries = []forgery{
 		return append(signature(t, key, text), 0)
 	}},
 	{name: "r and s are zero", reason: devicebound.ReasonSignature, sign: func(*testing.T, crypto.Signer, string) []byte { return make([]byte, 64) }},
+	{name: "r is zero", reason: devicebound.ReasonSignature, sign: changed(func(r, _, _ *big.Int) { r.SetInt64(0) })},
+	{name: "s is zero", reason: devicebound.ReasonSignature, sign: changed(func(_, s, _ *big.Int) { s.SetInt64(0) })},
+	{name: "r is the order of the curve", reason: devicebound.ReasonSignature, sign: changed(func(r, _, order *big.Int) { r.Set(order) })},
+	{name: "s is the order of the curve", reason: devicebound.ReasonSignature, sign: changed(func(_, s, order *big.Int) { s.Set(order) })},
+	{name: "r and s are all ones", reason: devicebound.ReasonSignature, sign: func(*testing.T, crypto.Signer, string) []byte { return bytes.Repeat([]byte{0xff}, 64) }},
 	{name: "no signature", reason: devicebound.ReasonSignature, sign: func(*testing.T, crypto.Signer, string) []byte { return nil }},
 	{name: "another key's signature", reason: devicebound.ReasonSignature, sign: func(t *testing.T, _ crypto.Signer, text string) []byte {
 		return signature(t, newKey(t, "ES256"), text)
@@ -83,6 +90,37 @@ var forgeries = []forgery{
 	{name: "RS256 with a key of ES256", reason: devicebound.ReasonSignature, header: with("alg", "RS256")},
 	{name: "four parts", reason: devicebound.ReasonMalformed, whole: func(text string) string { return text + ".a" }},
 	{name: "two parts", reason: devicebound.ReasonMalformed, whole: func(text string) string { return text[:strings.LastIndex(text, ".")] }},
+	{name: "base64 with the letters of the other alphabet", reason: devicebound.ReasonMalformed, sign: func(*testing.T, crypto.Signer, string) []byte { return bytes.Repeat([]byte{0xff}, 64) },
+		whole: func(text string) string { return strings.ReplaceAll(text, "_", "/") }},
+	{name: "base64 with bits that are left over", reason: devicebound.ReasonMalformed, sign: func(*testing.T, crypto.Signer, string) []byte { return make([]byte, 64) },
+		whole: func(text string) string { return text[:len(text)-1] + "B" }},
+	{name: "a tab", reason: devicebound.ReasonMalformed, whole: func(text string) string { return strings.Replace(text, ".", "\t.", 1) }},
+	{name: "a space", reason: devicebound.ReasonMalformed, whole: func(text string) string { return strings.Replace(text, ".", " .", 1) }},
+	{name: "a line break, as obs-fold leaves it", reason: devicebound.ReasonMalformed, whole: func(text string) string { return strings.Replace(text, ".", "\r\n .", 1) }},
+	{name: "not ASCII", reason: devicebound.ReasonMalformed, whole: func(text string) string { return text + "\u00e9" }},
+	{name: "two values", reason: devicebound.ReasonMalformed, whole: func(text string) string { return text + ", " + text }},
+	{name: "an inner list", reason: devicebound.ReasonMalformed, whole: func(text string) string { return "(" + text + ")" }},
+	{name: "bytes", reason: devicebound.ReasonMalformed, whole: func(text string) string { return ":" + text + ":" }},
+	{name: "a parameter without a name", reason: devicebound.ReasonMalformed, whole: func(text string) string { return text + ";=1" }},
+	{name: "text after the string", reason: devicebound.ReasonMalformed, whole: func(text string) string { return `"` + text + `" a` }},
+	{name: "an escape that RFC 9651 does not have", reason: devicebound.ReasonMalformed, whole: func(text string) string { return `"\e` + text[1:] + `"` }},
+	{name: "a payload that is an array", reason: devicebound.ReasonMalformed, whole: func(text string) string {
+		parts := strings.Split(text, ".")
+		return parts[0] + "." + b64.EncodeToString([]byte("[]")) + "." + parts[2]
+	}},
+	{name: "text after the payload", reason: devicebound.ReasonMalformed, whole: func(text string) string {
+		parts := strings.Split(text, ".")
+		plain, _ := b64.DecodeString(parts[1])
+		return parts[0] + "." + b64.EncodeToString(append(plain, "{}"...)) + "." + parts[2]
+	}},
+	{name: "no payload", reason: devicebound.ReasonMalformed, whole: func(text string) string {
+		parts := strings.Split(text, ".")
+		return parts[0] + ".." + parts[2]
+	}},
+	{name: "an empty audience", reason: devicebound.ReasonMalformed, payload: with("aud", "")},
+	{name: "an audience that is null", reason: devicebound.ReasonMalformed, payload: with("aud", nil)},
+	{name: "the audience over plain HTTP", reason: devicebound.ReasonAudience, payload: with("aud", "http://shop.test"+devicebound.DefaultRefreshPath)},
+	{name: "a payload without base64", reason: devicebound.ReasonMalformed, header: with("b64", false)},
 	{name: "base64 with padding", reason: devicebound.ReasonMalformed, whole: func(text string) string { return text + "=" }},
 	{name: "a control character", reason: devicebound.ReasonMalformed, whole: func(text string) string { return "\x01" + text }},
 	{name: "nothing", reason: devicebound.ReasonMalformed, whole: func(string) string { return "" }},
@@ -133,9 +171,26 @@ func jwk(name string, value any) func(map[string]any) {
 	}
 }
 
-// coordinate is a number of so many bytes.
+// coordinate is a number of so many bytes. It is odd, as a modulus is.
 func coordinate(bytes int) string {
-	return b64.EncodeToString(append([]byte{1}, make([]byte, bytes-1)...))
+	n := make([]byte, bytes)
+	n[0], n[bytes-1] = 1, 1
+	return b64.EncodeToString(n)
+}
+
+// recode changes the text of a member of the key.
+func recode(name string, change func(text string) string) func(map[string]any) {
+	return func(h map[string]any) { jwk(name, change(h["jwk"].(map[string]any)[name].(string)))(h) }
+}
+
+// changed returns a signature with s or r changed to a number of the curve.
+func changed(change func(r, s, order *big.Int)) func(*testing.T, crypto.Signer, string) []byte {
+	return func(t *testing.T, key crypto.Signer, text string) []byte {
+		both := signature(t, key, text)
+		r, s := new(big.Int).SetBytes(both[:32]), new(big.Int).SetBytes(both[32:])
+		change(r, s, elliptic.P256().Params().N)
+		return append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
+	}
 }
 
 var badKeys = []forgery{
@@ -155,6 +210,26 @@ var badKeys = []forgery{
 		x, _ := b64.DecodeString(h["jwk"].(map[string]any)["x"].(string))
 		jwk("x", b64.EncodeToString(append([]byte{0}, x...)))(h)
 	}},
+	{name: "a key of P-384 that says P-256", reason: devicebound.ReasonKey, header: func(h map[string]any) {
+		key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+		if err != nil {
+			panic(err)
+		}
+		point, err := key.PublicKey.Bytes()
+		if err != nil {
+			panic(err)
+		}
+		jwk("x", b64.EncodeToString(point[1:49]))(h)
+		jwk("y", b64.EncodeToString(point[49:]))(h)
+	}},
+	{name: "x with padding", reason: devicebound.ReasonKey, header: recode("x", func(text string) string { return text + "=" })},
+	{name: "x with a line break", reason: devicebound.ReasonKey, header: recode("x", func(text string) string { return text[:4] + "\n" + text[4:] })},
+	{name: "x with a space", reason: devicebound.ReasonKey, header: recode("x", func(text string) string { return text[:4] + " " + text[4:] })},
+	{name: "x that is a number", reason: devicebound.ReasonKey, header: jwk("x", 5)},
+	{name: "x that is larger than the field", reason: devicebound.ReasonKey, header: jwk("x", b64.EncodeToString(bytes.Repeat([]byte{0xff}, 32)))},
+	{name: "y of 31 bytes", reason: devicebound.ReasonKey, header: jwk("y", coordinate(31))},
+	{name: "a null key", reason: devicebound.ReasonKey, header: with("jwk", nil)},
+	{name: "an empty key", reason: devicebound.ReasonKey, header: with("jwk", map[string]any{})},
 	{name: "no y", reason: devicebound.ReasonKey, header: jwk("y", nil)},
 	{name: "a private key", reason: devicebound.ReasonKey, header: jwk("d", coordinate(32))},
 	{name: "another key than the signature's", reason: devicebound.ReasonSignature, header: func(h map[string]any) {
@@ -170,8 +245,19 @@ var badKeys = []forgery{
 		jwk("y", b64.EncodeToString(point[33:]))(h)
 	}},
 	{name: "RSA, of 1024 bits", reason: devicebound.ReasonKey, alg: "RS256", header: jwk("n", coordinate(128))},
-	{name: "RSA, of 4100 bits", reason: devicebound.ReasonKey, alg: "RS256", header: jwk("n", coordinate(513))},
-	{name: "RSA, an even modulus", reason: devicebound.ReasonKey, alg: "RS256", header: jwk("n", coordinate(256))},
+	{name: "RSA, of 2041 bits", reason: devicebound.ReasonKey, alg: "RS256", header: jwk("n", coordinate(256))},
+	{name: "RSA, of 8192 bits", reason: devicebound.ReasonKey, alg: "RS256", header: jwk("n", b64.EncodeToString(bytes.Repeat([]byte{0xff}, 1024)))},
+	{name: "RSA, of 4097 bits", reason: devicebound.ReasonKey, alg: "RS256", header: jwk("n", coordinate(513))},
+	{name: "RSA, an even modulus", reason: devicebound.ReasonKey, alg: "RS256", header: recode("n", func(text string) string {
+		n, _ := b64.DecodeString(text)
+		n[len(n)-1] &^= 1
+		return b64.EncodeToString(n)
+	})},
+	{name: "RSA, an exponent with a leading zero", reason: devicebound.ReasonKey, alg: "RS256", header: jwk("e", "AAEAAQ")},
+	{name: "RSA, an exponent of 32 bits", reason: devicebound.ReasonKey, alg: "RS256", header: jwk("e", b64.EncodeToString([]byte{0x80, 0, 0, 1}))},
+	{name: "RSA, the exponent 0", reason: devicebound.ReasonKey, alg: "RS256", header: jwk("e", "AA")},
+	{name: "RSA, an exponent as large as the modulus", reason: devicebound.ReasonKey, alg: "RS256", header: func(h map[string]any) { jwk("e", h["jwk"].(map[string]any)["n"])(h) }},
+	{name: "RSA, a private key", reason: devicebound.ReasonKey, alg: "RS256", header: jwk("d", coordinate(256))},
 	{name: "RSA, a modulus with a leading zero", reason: devicebound.ReasonKey, alg: "RS256", header: func(h map[string]any) {
 		n, _ := b64.DecodeString(h["jwk"].(map[string]any)["n"].(string))
 		jwk("n", b64.EncodeToString(append([]byte{0}, n...)))(h)
@@ -310,8 +396,16 @@ func TestProofsInOtherForms(t *testing.T) {
 	login(t, n, b)
 	for _, f := range []forgery{
 		{name: "quoted", whole: func(text string) string { return `"` + text + `"` }},
+		{name: "with parameters", whole: func(text string) string { return text + `;a;b=?1;c="d;\"e";f=:YQ==:; g=-1.5` }},
+		{name: "quoted, with parameters", whole: func(text string) string { return ` "` + text + `";a=1;a=2 ` }},
+		{name: "with the larger s", sign: changed(func(_, s, order *big.Int) {
+			if larger := new(big.Int).Sub(order, s); larger.Cmp(s) > 0 {
+				s.Set(larger)
+			}
+		})},
 		{name: "with an audience", payload: with("aud", "https://shop.test"+devicebound.DefaultRefreshPath)},
-		{name: "with other members", payload: with("iat", 1), header: with("kid", "a")},
+		{name: "with other members", payload: with("iat", 9e15), header: with("kid", "a")},
+		{name: "with members that this package does not use", header: with("jku", "https://evil.test"), payload: with("exp", 1)},
 	} {
 		c.pass(10 * time.Minute)
 		r := b.request("POST", b.refresh)

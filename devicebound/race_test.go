@@ -286,3 +286,115 @@ func TestTwoProofsAtOnce(t *testing.T) {
 		wantStatus(t, order+" afterwards", b.visit(n, "/read"), http.StatusOK)
 	})
 }
+
+// The user logs in again or out, or is logged out by an operator, while a proof is on its way. What
+// ends the session ends the key, and the proof does not bring either back.
+func TestEndsRaceAProof(t *testing.T) {
+	t.Parallel()
+	for page, owner := range map[string]string{"/again": "user:1", "/other": "user:2", "/logout": "", "/fresh": "", "revoked": ""} {
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			orders("PA", 6, func(order string) {
+				c, g, n, b, field := racing(t, "PA")
+				b.register(n, field)
+				b.visit(n, "/read")
+				c.pass(8 * time.Minute)
+				stolen := b.thief()
+				h, other := ending(n, page), b.request("GET", page)
+				responses := g.run(h, order, map[byte]*http.Request{'P': b.proofRequest(), 'A': other})
+				switch status := responses['P'].StatusCode; status {
+				case http.StatusOK, http.StatusUnauthorized, http.StatusForbidden:
+				default:
+					t.Errorf("%s: the proof gets %d", order, status)
+				}
+				wantEnded(t, n, order, stolen)
+				b.receive(responses['P'])
+				b.receive(responses['A'])
+				if owner == "" {
+					wantEnded(t, n, order, b)
+					return
+				}
+				field = responses['A'].Header.Get("Secure-Session-Registration")
+				if n.bound(t, owner) || field == "" {
+					t.Errorf("%s: the new login is bound to the key of the old one, or no key is asked for", order)
+				}
+				wantStatus(t, order+" the registration", b.register(n, field), http.StatusOK)
+				wantStatus(t, order+" after", b.visit(n, "/read"), http.StatusOK)
+				if !n.bound(t, owner) {
+					t.Errorf("%s: the new login is not bound", order)
+				}
+			})
+		})
+	}
+}
+
+// An operator ends the user's sessions while the browser registers its key.
+func TestARevocationRacesTheRegistration(t *testing.T) {
+	t.Parallel()
+	orders("RA", 6, func(order string) {
+		_, g, n, b, field := racing(t, "RA")
+		stolen := b.thief()
+		r, _ := b.registering(field)
+		responses := g.run(ending(n, "revoked"), order, map[byte]*http.Request{'R': r, 'A': b.request("GET", "revoked")})
+		if status := responses['R'].StatusCode; status != http.StatusOK && status != http.StatusUnauthorized {
+			t.Errorf("%s: the registration gets %d", order, status)
+		}
+		b.receive(responses['R'])
+		wantEnded(t, n, order, stolen)
+		wantEnded(t, n, order, b)
+	})
+}
+
+// ending is the node with a page "revoked", which ends all sessions of the user.
+func ending(n *node, page string) http.Handler {
+	if page != "revoked" {
+		return n
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.RequestURI != page {
+			n.ServeHTTP(w, r)
+		} else if _, err := n.sessions.RevokeOwner(r.Context(), "user:1"); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	})
+}
+
+// wantEnded checks that nobody is logged in with the cookies.
+func wantEnded(t *testing.T, n *node, order string, with *browser) {
+	t.Helper()
+	res := n.answer(with.request("GET", "/read"))
+	if got := text(t, res); res.StatusCode == http.StatusOK && !strings.HasPrefix(got, " ") {
+		t.Errorf("%s: the session lives, of %q", order, got)
+	}
+}
+
+// Two keys answer the login's challenge at once: those of two tabs, or of the browser and a thief
+// who has read the login's response. One is the session's, and the browser with the other goes
+// on only if it can prove it.
+func TestTwoKeysAtOnce(t *testing.T) {
+	t.Parallel()
+	orders("RQ", 6, func(order string) {
+		c, g, n, b, field := racing(t, "RQ")
+		other := b.thief()
+		first, tookFirst := b.registering(field)
+		second, tookSecond := other.registering(field)
+		responses := g.run(n, order, map[byte]*http.Request{'R': first, 'Q': second})
+		tookFirst(responses['R'])
+		tookSecond(responses['Q'])
+		if got := responses['R'].StatusCode + responses['Q'].StatusCode; got != http.StatusOK+http.StatusForbidden {
+			t.Fatalf("%s: %d and %d", order, responses['R'].StatusCode, responses['Q'].StatusCode)
+		}
+		winner, loser := b, other
+		if b.key == nil {
+			winner, loser = other, b
+		}
+		if len(responses['R'].Header["Set-Cookie"])+len(responses['Q'].Header["Set-Cookie"]) != 1 {
+			t.Errorf("%s: both get a bound cookie", order)
+		}
+		wantStatus(t, order+" the first", winner.visit(n, "/page"), http.StatusOK)
+		c.pass(devicebound.DefaultOverlap)
+		wantStatus(t, order+" the second", loser.visit(n, "/page"), http.StatusUnauthorized)
+		c.pass(10 * time.Minute)
+		wantStatus(t, order+" the first, later", winner.visit(n, "/page"), http.StatusOK)
+	})
+}

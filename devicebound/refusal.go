@@ -13,15 +13,14 @@ import (
 // in /static/../account.
 func (b *Binding[T]) excluded(r *http.Request) bool {
 	at := r.URL.Path
-	if strings.HasPrefix(r.RequestURI, "/") {
-		raw, _, _ := strings.Cut(r.RequestURI, "?")
-		clean, err := url.PathUnescape(raw)
+	if r.RequestURI != "" { // it may have the scheme and the host too
+		asked, err := url.ParseRequestURI(r.RequestURI)
 		if err != nil {
 			return false
 		}
-		at = clean
+		at = asked.Path
 	}
-	at = path.Clean(at)
+	at = path.Clean("/" + at)
 	for _, p := range b.cfg.Exclude {
 		if rest, ok := strings.CutPrefix(at, strings.TrimSuffix(p, "/")); ok && (rest == "" || rest[0] == '/') {
 			return true
@@ -47,14 +46,12 @@ func (*refusal) Unwrap() error { return ErrRefused }
 func (f *refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
-	from := r.Header.Get("Sec-Fetch-Site")
-	linked := from == "cross-site" || from == "same-site"
 	came := len(r.CookiesNamed(f.cookie)) > 0
 	if came {
 		h.Add("Set-Cookie", expired(f.cookie, f.attributes))
 	}
 	switch {
-	case (came || linked) && r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate":
+	case (came || elsewhere(r)) && r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate":
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		w.WriteHeader(http.StatusUnauthorized)
 		_, _ = io.WriteString(w, `<!doctype html><meta http-equiv="refresh" content="0"><title>One moment</title>`)
@@ -65,6 +62,12 @@ func (f *refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.Error(w, "log in again: this session is bound to another device, or its key is lost", http.StatusUnauthorized)
 	}
+}
+
+// elsewhere reports whether a page of another origin has made the browser send the request.
+func elsewhere(r *http.Request) bool {
+	from := r.Header.Get("Sec-Fetch-Site")
+	return from == "cross-site" || from == "same-site"
 }
 
 // expired returns the Set-Cookie line that expires the bound cookie.

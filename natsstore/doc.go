@@ -66,6 +66,7 @@
 // # What an acknowledged save survives
 //
 //	replicas  kept on         one server killed   two killed               all killed    power cut of all
+//	1         memory          no                  -                        no            no
 //	1         disk            yes, unavailable    -                        yes           up to 2 minutes are lost
 //	1         disk, synced    yes, unavailable    -                        yes           yes
 //	3         disk            yes                 yes, unavailable         yes           up to 2 minutes are lost
@@ -78,7 +79,9 @@
 // A power cut of one machine of three loses nothing that the two others have; but if one of these
 // lags behind, and the third is then lost as well, the two may agree on an older state. Sync where
 // machines can fail together. A server that comes back with an empty disk or memory copies the data from the
-// others, and counts as killed until it has.
+// others, and counts as killed until it has. If it is the only one, all sessions are lost. A Store then
+// makes the bucket again at its next call, and its watchers are told that they have missed changes.
+// If all servers of a cluster come back with empty disks, restart the nodes: New makes the bucket again.
 //
 // # Limits
 //

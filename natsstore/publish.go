@@ -24,6 +24,9 @@ const (
 	batchCommit     = "Nats-Batch-Commit"
 )
 
+// batchHeaders is more than the headers of a batch take.
+const batchHeaders = 128
+
 // Errors of the servers' interface by their numbers.
 const (
 	codeUnavailable    = 10008
@@ -71,6 +74,11 @@ func (s *Store) publish(ctx context.Context, expected uint64, messages ...messag
 	last.header.Set(expectedHeader, strconv.FormatUint(expected, 10))
 	size := len(last.data)
 	if len(messages) > 1 {
+		// The servers keep what comes before a message that the client then does not send for ten seconds,
+		// and take no other batches when they keep too many.
+		if int64((&nats.Msg{Subject: last.subject, Header: last.header, Data: last.data}).Size())+batchHeaders > s.conn.MaxPayload() {
+			return 0, unsent(nats.ErrMaxPayload, size)
+		}
 		id := nuid.Next()
 		for i, m := range messages {
 			m.header.Set(batchHeader, id)
@@ -90,7 +98,7 @@ func (s *Store) publish(ctx context.Context, expected uint64, messages ...messag
 func (s *Store) request(ctx context.Context, m message) (uint64, error) {
 	answer, err := s.conn.RequestMsgWithContext(ctx, &nats.Msg{Subject: m.subject, Header: m.header, Data: m.data})
 	if err != nil {
-		return 0, unsent(err, len(m.data))
+		return 0, s.noAnswer(err, len(m.data))
 	}
 	var ack struct {
 		Error *apiError `json:"error"`
@@ -103,6 +111,14 @@ func (s *Store) request(ctx context.Context, m message) (uint64, error) {
 		return 0, ack.Error.meaning()
 	}
 	return ack.Seq, nil
+}
+
+// noAnswer is unsent for a request. If no server has the bucket, that may be because the only one has lost it.
+func (s *Store) noAnswer(err error, size int) error {
+	if s.single && errors.Is(err, nats.ErrNoResponders) {
+		s.restore()
+	}
+	return unsent(err, size)
 }
 
 // unsent turns an error of the client into one of the package. An error that it does not know

@@ -114,7 +114,7 @@ func (s *Store) peekSubject(ctx context.Context, subject string) (st state, err 
 	err = attempts(ctx, func(ctx context.Context) error {
 		m, err := s.conn.RequestWithContext(ctx, s.getSubject+"."+subject, nil)
 		if err != nil {
-			return unsent(err, 0)
+			return s.noAnswer(err, 0)
 		}
 		switch status := m.Header.Get("Status"); status {
 		case "":

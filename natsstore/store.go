@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +39,10 @@ type Store struct {
 
 	closed  atomic.Bool
 	changes feed.Source
+
+	restoring sync.Mutex      // held while a lost bucket is made again, and from Close on
+	ending    context.Context // ends by Close
+	end       context.CancelFunc
 }
 
 var (
@@ -63,6 +68,7 @@ func New(ctx context.Context, c Config) (*Store, error) {
 		instance: "b" + nuid.Next(),
 	}
 	s.changes = feed.Source{Listen: s.listen, Logger: c.Logger, Package: "natsstore", Where: slog.String("bucket", c.Bucket)}
+	s.ending, s.end = context.WithCancel(context.Background())
 	s.getSubject = "$JS.API.DIRECT.GET." + s.stream
 	s.syncSubject = s.prefix + "sync." + s.instance
 	s.reads = &batch.Queue[read]{Send: s.sendReads, MaxInFlight: maxReadsInFlight, MaxCalls: maxReads}
@@ -108,7 +114,9 @@ func (s *Store) Close() error {
 	if !s.closed.CompareAndSwap(false, true) {
 		return nil
 	}
+	s.end()
 	s.changes.Close()
+	s.restoring.Lock()
 	_ = s.answers.sub.Unsubscribe()
 	if s.ownConn {
 		s.conn.Close()

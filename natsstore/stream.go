@@ -10,8 +10,34 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// open finds the bucket or creates it. Other nodes may do the same at the same time.
+// open opens the bucket.
 func (s *Store) open(ctx context.Context) error {
+	c, err := s.find(ctx)
+	if err != nil {
+		return err
+	}
+	s.single = c.Replicas == 1
+	return s.check(c)
+}
+
+// restore makes the bucket again, in the background, if its only server does not have it any more: it was
+// restarted and kept the bucket in its memory, or its disk was replaced. No session is left then.
+// Several servers lose a bucket only together, and a member that comes back knows less than the others, so
+// a bucket with more replicas is made again only by a node that starts.
+func (s *Store) restore() {
+	if !s.restoring.TryLock() {
+		return
+	}
+	go func() {
+		defer s.restoring.Unlock()
+		ctx, cancel := context.WithTimeout(s.ending, s.config.Timeout)
+		defer cancel()
+		_, _ = s.find(ctx) // a call that goes on without it says what is wrong
+	}()
+}
+
+// find finds the bucket or creates it. Other nodes may do the same at the same time.
+func (s *Store) find(ctx context.Context) (jetstream.StreamConfig, error) {
 	for n := 0; ; n++ {
 		info, err := s.info(ctx)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -21,11 +47,10 @@ func (s *Store) open(ctx context.Context) error {
 			}
 		}
 		if err == nil {
-			s.single = info.Config.Replicas == 1
-			return s.check(info.Config)
+			return info.Config, nil
 		}
 		if errors.Is(err, nats.ErrConnectionClosed) || !pause(ctx, n+4) {
-			return err
+			return jetstream.StreamConfig{}, err
 		}
 	}
 }

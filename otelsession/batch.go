@@ -10,27 +10,31 @@ import (
 // batchSize is how many durations are recorded at once. In the middle of a request the
 // SDK's code and data are not in the processor's caches, and a measurement costs several times
 // what it costs directly after another.
-const batchSize = 64
+const batchSize = 256
 
 // batch keeps durations until they are recorded: when there are enough of them, and before
 // metrics are collected.
 type batch struct {
-	mu   sync.Mutex
-	n    int
-	kept [batchSize]duration
+	mu    sync.Mutex
+	n     int
+	kept  *[batchSize]duration
+	spare *[batchSize]duration // nil while it is recorded
 }
 
 type duration struct {
 	seconds float64
-	options []metric.RecordOption
+	options *[1]metric.RecordOption
 }
 
 func (t *Telemetry) keep(d duration) {
-	t.batch.mu.Lock()
-	t.batch.kept[t.batch.n] = d
-	t.batch.n++
-	if t.batch.n < batchSize {
-		t.batch.mu.Unlock()
+	b := &t.batch
+	b.mu.Lock()
+	if b.kept == nil {
+		b.kept = new([batchSize]duration)
+	}
+	b.kept[b.n] = d
+	if b.n++; b.n < batchSize {
+		b.mu.Unlock()
 		return
 	}
 	t.record()
@@ -42,12 +46,19 @@ func (t *Telemetry) flush() {
 	t.record()
 }
 
-// record records the batch, and unlocks it.
+// record records the batch. It unlocks it before, so that requests need not wait.
 func (t *Telemetry) record() {
-	kept, n := t.batch.kept, t.batch.n
-	t.batch.n = 0
-	t.batch.mu.Unlock()
-	for _, d := range kept[:n] {
-		t.duration.Record(context.Background(), d.seconds, d.options...)
+	b := &t.batch
+	full, n := b.kept, b.n
+	b.kept, b.spare, b.n = b.spare, nil, 0
+	b.mu.Unlock()
+	if full == nil {
+		return
 	}
+	for _, d := range full[:n] {
+		t.duration.Record(context.Background(), d.seconds, d.options[:]...)
+	}
+	b.mu.Lock()
+	b.spare = full
+	b.mu.Unlock()
 }

@@ -27,19 +27,24 @@ import (
 // client is as cheap as a client can be, because its CPU is counted, too: it writes the same
 // bytes to one connection, again and again.
 func BenchmarkCPUARequest(b *testing.B) {
-	for name, c := range map[string]struct {
-		sampled bool
+	for _, c := range []struct {
+		name    string
+		sampler sdktrace.Sampler // nil: only metrics
 		do      func(context.Context, *session.Session[account])
 	}{
-		"read, not sampled":  {false, look},
-		"write, not sampled": {false, count},
-		"read, sampled":      {true, look},
-		"write, sampled":     {true, count},
+		{"read/metrics", nil, look},
+		{"write/metrics", nil, count},
+		{"read/none sampled", sdktrace.NeverSample(), look},
+		{"write/none sampled", sdktrace.NeverSample(), count},
+		{"read/1 % sampled", sdktrace.TraceIDRatioBased(0.01), look},
+		{"write/1 % sampled", sdktrace.TraceIDRatioBased(0.01), count},
+		{"read/all sampled", sdktrace.AlwaysSample(), look},
+		{"write/all sampled", sdktrace.AlwaysSample(), count},
 	} {
-		b.Run(name, func(b *testing.B) {
+		b.Run(c.name, func(b *testing.B) {
 			traces := trace.TracerProvider(noop.NewTracerProvider())
-			if c.sampled {
-				traces = sdktrace.NewTracerProvider(sdktrace.WithBatcher(nowhere{}))
+			if c.sampler != nil {
+				traces = sdktrace.NewTracerProvider(sdktrace.WithBatcher(nowhere{}), sdktrace.WithSampler(c.sampler))
 			}
 			telemetry, err := otelsession.New(otelsession.Options{TracerProvider: traces, MeterProvider: metric.NewMeterProvider(metric.WithReader(metric.NewManualReader()))})
 			if err != nil {

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/nestsession/session"
+	"github.com/nestsession/session/devicebound"
 	"github.com/nestsession/session/otelsession"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
@@ -92,6 +93,29 @@ func serve(secrets []string, kept store.Store) error {
 	}
 	defer sessions.Close()
 	return sessions.Ping(context.Background()) // a program serves here
+}
+
+// The share of sessions that are bound to a device is in nestsession.bound, and what happens to
+// their keys is counted as all events are.
+func ExampleTelemetry_CountBound() {
+	telemetry, err := otelsession.New(otelsession.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer telemetry.Close()
+	cfg := telemetry.Instrument(session.Config{Secrets: []string{"a secret of 16 bytes or more"}})
+	sessions, err := session.New[Account](cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sessions.Close()
+	binding, err := devicebound.New(sessions, devicebound.Config{
+		OnEvent: func(ctx context.Context, e devicebound.Event) { cfg.OnEvent(ctx, e.SessionEvent()) },
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	telemetry.CountBound(binding.IsBound)
 }
 
 // Five lines switch telemetry on. Without an SDK they report nothing.

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
 
-	"github.com/nestsession/session"
 	"github.com/nestsession/session/store"
 )
 
@@ -89,105 +90,71 @@ func outcomeOf(err error) outcome {
 	return other
 }
 
-// instruments are the metrics.
+// instruments are the metrics. All but the durations are observed: they are counted here, and
+// the SDK reads them when it collects metrics.
 type instruments struct {
-	meter metric.Meter
-	tally tally
+	meter    metric.Meter
+	tally    tally
+	happened happened
+	open     atomic.Int64 // streams
 
-	duration                            metric.Float64Histogram
-	loads, saves                        metric.Int64ObservableCounter
-	conflicts, rejections, ends, events metric.Int64Counter
-	streams                             metric.Int64UpDownCounter
-	live, cacheSize                     metric.Int64ObservableGauge
-	bound                               metric.Float64ObservableGauge
-	hits, misses                        metric.Int64ObservableCounter
+	duration metric.Float64Histogram
+	loads, saves, conflicts, rejections, ends, events, hits,
+	misses metric.Int64ObservableCounter
+	streams         metric.Int64ObservableUpDownCounter
+	live, cacheSize metric.Int64ObservableGauge
+	bound           metric.Float64ObservableGauge
 }
 
-func (i *instruments) make(meter metric.Meter) (err error) {
+func (i *instruments) make(meter metric.Meter) error {
 	i.meter = meter
 	var errs []error
-	counter := func(name, unit, about string) metric.Int64Counter {
-		c, err := meter.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(about))
+	for _, m := range []struct {
+		to                any
+		name, unit, about string
+	}{
+		{&i.loads, "nestsession.loads", "{load}", "Loads of a session, by nestsession.outcome."},
+		{&i.saves, "nestsession.saves", "{save}", "Writes of a session, by nestsession.operation and nestsession.outcome."},
+		{&i.conflicts, "nestsession.conflicts", "{conflict}", "Saves that found a newer version and were replayed on it."},
+		{&i.rejections, "nestsession.rejections", "{cookie}", "Cookies that were not accepted, by nestsession.reason."},
+		{&i.ends, "nestsession.ends", "{session}", "Sessions that ended, by nestsession.reason."},
+		{&i.events, "nestsession.events", "{event}", "All events of sessions, by nestsession.event and nestsession.reason."},
+		{&i.streams, "nestsession.streams", "{stream}", "Open event streams and connections that were taken over."},
+		{&i.live, "nestsession.live", "{session}", "Live sessions in the store, which all nodes share."},
+		{&i.bound, "nestsession.bound", "1", "Share of the live sessions that are bound to a device."},
+		{&i.hits, "nestsession.cache.hits", "{load}", "Loads that the near cache answered."},
+		{&i.misses, "nestsession.cache.misses", "{load}", "Loads that the near cache passed on to the store."},
+		{&i.cacheSize, "nestsession.cache.size", "By", "Memory of the near cache."},
+		{&i.duration, "db.client.operation.duration", "s", "Duration of the calls of the store."},
+	} {
+		var err error
+		unit, about := metric.WithUnit(m.unit), metric.WithDescription(m.about)
+		switch to := m.to.(type) {
+		case *metric.Int64ObservableCounter:
+			*to, err = meter.Int64ObservableCounter(m.name, unit, about)
+		case *metric.Int64ObservableUpDownCounter:
+			*to, err = meter.Int64ObservableUpDownCounter(m.name, unit, about)
+		case *metric.Int64ObservableGauge:
+			*to, err = meter.Int64ObservableGauge(m.name, unit, about)
+		case *metric.Float64ObservableGauge:
+			*to, err = meter.Float64ObservableGauge(m.name, unit, about)
+		case *metric.Float64Histogram:
+			*to, err = meter.Float64Histogram(m.name, unit, about,
+				metric.WithExplicitBucketBoundaries(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)) // as OpenTelemetry says
+		}
 		errs = append(errs, err)
-		return c
 	}
-	i.conflicts = counter("nestsession.conflicts", "{conflict}", "Saves that found a newer version and were replayed on it.")
-	i.rejections = counter("nestsession.rejections", "{cookie}", "Cookies that were not accepted, by nestsession.reason.")
-	i.ends = counter("nestsession.ends", "{session}", "Sessions that ended, by nestsession.reason.")
-	i.events = counter("nestsession.events", "{event}", "All events of sessions, by nestsession.event and nestsession.reason.")
-
-	i.loads, err = meter.Int64ObservableCounter("nestsession.loads", metric.WithUnit("{load}"),
-		metric.WithDescription("Loads of a session, by nestsession.outcome."))
-	errs = append(errs, err)
-	i.saves, err = meter.Int64ObservableCounter("nestsession.saves", metric.WithUnit("{save}"),
-		metric.WithDescription("Writes of a session, by nestsession.operation and nestsession.outcome."))
-	errs = append(errs, err)
-	i.duration, err = meter.Float64Histogram("db.client.operation.duration", metric.WithUnit("s"),
-		metric.WithDescription("Duration of the calls of the store."),
-		metric.WithExplicitBucketBoundaries(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)) // as OpenTelemetry says
-	errs = append(errs, err)
-	i.streams, err = meter.Int64UpDownCounter("nestsession.streams", metric.WithUnit("{stream}"),
-		metric.WithDescription("Open event streams and connections that were taken over."))
-	errs = append(errs, err)
-	i.live, err = meter.Int64ObservableGauge("nestsession.live", metric.WithUnit("{session}"),
-		metric.WithDescription("Live sessions in the store, which all nodes share."))
-	errs = append(errs, err)
-	i.bound, err = meter.Float64ObservableGauge("nestsession.bound", metric.WithUnit("1"),
-		metric.WithDescription("Share of the live sessions that are bound to a device."))
-	errs = append(errs, err)
-	i.hits, err = meter.Int64ObservableCounter("nestsession.cache.hits", metric.WithUnit("{load}"),
-		metric.WithDescription("Loads that the near cache answered."))
-	errs = append(errs, err)
-	i.misses, err = meter.Int64ObservableCounter("nestsession.cache.misses", metric.WithUnit("{load}"),
-		metric.WithDescription("Loads that the near cache passed on to the store."))
-	errs = append(errs, err)
-	i.cacheSize, err = meter.Int64ObservableGauge("nestsession.cache.size", metric.WithUnit("By"),
-		metric.WithDescription("Memory of the near cache."))
-	if err := errors.Join(append(errs, err)...); err != nil {
-		return err
-	}
-	i.begin()
-	return nil
-}
-
-// with returns the options of a measurement. They are made in advance, because making a set
-// of attributes costs more than the measurement.
-func with(a ...attribute.KeyValue) []metric.AddOption {
-	return []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(a...))}
-}
-
-// begin reports zeros, so that the first rejection or conflict is an increase from 0 and not
-// the first value of a series, in which no increase can be seen.
-func (i *instruments) begin() {
-	ctx := context.Background()
-	i.conflicts.Add(ctx, 0)
-	i.streams.Add(ctx, 0)
-	for _, r := range []session.Reason{
-		session.ReasonMalformed, session.ReasonSignature, session.ReasonDuplicate,
-		session.ReasonUnknown, session.ReasonUndecodable, session.ReasonSuperseded,
-	} {
-		i.rejections.Add(ctx, 0, with(keyReason.String(string(r)))...)
-	}
-	for _, r := range []string{
-		string(session.EventDestroyed), string(session.EventRevoked), string(session.EventRegenerated),
-		string(session.ReasonIdle), string(session.ReasonAbsolute),
-	} {
-		i.ends.Add(ctx, 0, with(keyReason.String(r))...)
-	}
-	for _, k := range []session.EventKind{
-		session.EventCreated, session.EventLoggedIn, session.EventRenewed, session.EventLoadFailed,
-		session.EventSaveFailed, session.EventTouchFailed, session.EventDropped, session.EventCookieNotSent,
-	} {
-		i.events.Add(ctx, 0, with(keyKind.String(string(k)))...)
-	}
+	i.happened.begin()
+	return errors.Join(errs...)
 }
 
 // tally counts the calls. Each request makes some, so it is cheaper than a counter of the SDK,
 // which reads it when metrics are collected.
 type tally [operations][outcomes]atomic.Int64
 
-// observe reports the calls. Those that went well are reported even if there were none.
-func (i *instruments) observe(_ context.Context, to metric.Observer) error {
+// observe reports the calls, the events and the streams. Calls that went well are reported even if
+// there were none.
+func (i *instruments) observe(to metric.Observer) {
 	for op := range operations {
 		for o := range outcomes {
 			n := i.tally[op][o].Load()
@@ -202,27 +169,31 @@ func (i *instruments) observe(_ context.Context, to metric.Observer) error {
 			}
 		}
 	}
-	return nil
+	to.ObserveInt64(i.streams, i.open.Load())
+	i.observeEvents(to)
 }
 
-// recordsFor returns the options of the durations of a store.
-func (t *Telemetry) recordsFor(system string) *records {
-	by := &records{system: keySystem.String(system)}
+// system is what measurements and spans say of a store's calls. It is made once, because making a
+// set of attributes costs more than a measurement.
+type system struct {
+	options [operations][outcomes][1]metric.RecordOption
+	spans   [operations][]trace.SpanStartOption
+}
+
+func newSystem(name string) *system {
+	s := &system{}
 	for op := range operations {
+		attributes := []attribute.KeyValue{keySystem.String(name), keyCall.String(operationNames[op])}
+		s.spans[op] = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attributes...)}
 		for o := range outcomes {
-			attributes := []attribute.KeyValue{by.system, keyCall.String(operationNames[op])}
+			of := attributes
 			if o.failed() {
-				attributes = append(attributes, keyErrorType.String(outcomeNames[o]))
+				of = append(slices.Clone(of), keyErrorType.String(outcomeNames[o]))
 			}
-			by.options[op][o] = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(attributes...))}
+			s.options[op][o] = [1]metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(of...))}
 		}
 	}
-	return by
-}
-
-type records struct {
-	system  attribute.KeyValue
-	options [operations][outcomes][]metric.RecordOption
+	return s
 }
 
 // systemOf returns db.system.name of a store.

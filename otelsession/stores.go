@@ -33,49 +33,73 @@ func (s *sessions) Unwrap() store.Store { return s.Store }
 
 var sessionSpans = [operations]string{"session.load", "session.save", "session.save", "session.touch", "session.delete"}
 
-// traced is the span of a call, and the span in which it was called. Both are nil if the call
-// has no span.
-type traced struct {
-	span, caller trace.Span
-	name         attribute.KeyValue // session.id; empty if it is not known
-	call         timed              // if the store is not behind a cache
+// call is a call of a store that is under way.
+type call struct {
+	began time.Duration // 0: its duration is not measured
+	spans *spans        // nil: the request has no span that is recorded
 }
 
-// begin starts a span if the request has one that is recorded.
-func (s *sessions) begin(ctx context.Context, op operation, key string) (context.Context, traced) {
-	var by traced
+// spans are those of a call.
+type spans struct {
+	caller, session, store trace.Span         // session and store may be nil
+	name                   attribute.KeyValue // session.id; empty if it is not known
+	ctx                    context.Context    // of store, for the SDK, which keeps some measurements with their spans
+}
+
+// begin starts spans if the request has one that is recorded.
+func (s *sessions) begin(ctx context.Context, op operation, key string) (context.Context, call) {
+	var c call
 	if caller := trace.SpanFromContext(ctx); caller.IsRecording() {
-		by.caller = caller
-		ctx, by.span = s.t.tracer.Start(ctx, sessionSpans[op])
-		if s.names != nil {
-			by.name = keySession.String(s.names.Digest(key))
-			by.span.SetAttributes(by.name)
-		}
-		if op != load {
-			by.span.SetAttributes(keyOperation.String(operationNames[op]))
-		}
+		c.spans = &spans{caller: caller}
+		ctx = s.start(ctx, c.spans, op, key)
 	}
 	if s.calls != nil {
-		ctx, by.call = s.calls.begin(ctx, op, by.span != nil)
+		c.began = s.t.now()
 	}
-	return ctx, by
+	return ctx, c
 }
 
-func (s *sessions) end(by *traced, op operation, err error) {
+func (s *sessions) start(ctx context.Context, by *spans, op operation, key string) context.Context {
+	var of [2]attribute.KeyValue
+	attributes := of[:0]
+	if s.names != nil {
+		by.name = keySession.String(s.names.Digest(key))
+		attributes = append(attributes, by.name)
+	}
+	if op != load {
+		attributes = append(attributes, keyOperation.String(operationNames[op]))
+	}
+	ctx, by.session = s.t.tracer.Start(ctx, sessionSpans[op], trace.WithAttributes(attributes...))
+	if s.calls != nil {
+		ctx = s.calls.start(ctx, by, op)
+	}
+	return ctx
+}
+
+func (s *sessions) end(c call, op operation, err error) {
 	o := outcomeOf(err)
 	if s.calls != nil {
-		s.calls.end(&by.call, op, o)
+		s.calls.end(c, op, o)
 	}
 	s.t.tally[op][o].Add(1)
-	if by.span == nil {
+	by := c.spans
+	if by == nil {
 		return
 	}
 	if o == ok && (op == load || op == create) && by.name.Valid() { // an update may be of the old id, after a login
 		by.caller.SetAttributes(by.name)
 	}
-	by.span.SetAttributes(keyOutcome.String(outcomeNames[o]))
-	endSpan(by.span, o)
+	by.session.SetAttributes(outcomeAttributes[o]...)
+	endSpan(by.session, o)
 }
+
+// outcomeAttributes are made once.
+var outcomeAttributes = func() (all [outcomes][]attribute.KeyValue) {
+	for o := range outcomes {
+		all[o] = []attribute.KeyValue{keyOutcome.String(outcomeNames[o])}
+	}
+	return all
+}()
 
 // endSpan ends the span. Its status has no text, because a driver's error may have a key in it.
 func endSpan(span trace.Span, o outcome) {
@@ -90,7 +114,7 @@ func endSpan(span trace.Span, o outcome) {
 func (s *sessions) Load(ctx context.Context, id string) (store.Record, error) {
 	ctx, by := s.begin(ctx, load, id)
 	r, err := s.Store.Load(ctx, id)
-	s.end(&by, load, err)
+	s.end(by, load, err)
 	return r, err
 }
 
@@ -98,7 +122,7 @@ func (s *sessions) Load(ctx context.Context, id string) (store.Record, error) {
 func (s *sessions) Create(ctx context.Context, r store.Record) (store.Version, error) {
 	ctx, by := s.begin(ctx, create, r.ID)
 	v, err := s.Store.Create(ctx, r)
-	s.end(&by, create, err)
+	s.end(by, create, err)
 	return v, err
 }
 
@@ -106,7 +130,7 @@ func (s *sessions) Create(ctx context.Context, r store.Record) (store.Version, e
 func (s *sessions) Update(ctx context.Context, r store.Record) (store.Version, error) {
 	ctx, by := s.begin(ctx, update, r.ID)
 	v, err := s.Store.Update(ctx, r)
-	s.end(&by, update, err)
+	s.end(by, update, err)
 	return v, err
 }
 
@@ -114,7 +138,7 @@ func (s *sessions) Update(ctx context.Context, r store.Record) (store.Version, e
 func (s *sessions) Touch(ctx context.Context, id string, expires time.Time) error {
 	ctx, by := s.begin(ctx, touch, id)
 	err := s.Store.Touch(ctx, id, expires)
-	s.end(&by, touch, err)
+	s.end(by, touch, err)
 	return err
 }
 
@@ -122,7 +146,7 @@ func (s *sessions) Touch(ctx context.Context, id string, expires time.Time) erro
 func (s *sessions) Delete(ctx context.Context, id string) error {
 	ctx, by := s.begin(ctx, remove, id)
 	err := s.Store.Delete(ctx, id)
-	s.end(&by, remove, err)
+	s.end(by, remove, err)
 	return err
 }
 
@@ -137,7 +161,7 @@ type sessionsSince struct {
 func (s *sessionsSince) LoadSince(ctx context.Context, id string, have store.Version) (store.Record, error) {
 	ctx, by := s.begin(ctx, load, id)
 	r, err := s.since.LoadSince(ctx, id, have)
-	s.end(&by, load, err)
+	s.end(by, load, err)
 	return r, err
 }
 
@@ -145,8 +169,8 @@ func (s *sessionsSince) LoadSince(ctx context.Context, id string, have store.Ver
 // take.
 type calls struct {
 	store.Store
-	t       *Telemetry
-	records *records
+	t      *Telemetry
+	system *system
 }
 
 // caller is a store that measures its calls.
@@ -159,74 +183,68 @@ func (c *calls) Unwrap() store.Store { return c.Store }
 
 var callSpans = [operations]string{"store.load", "store.create", "store.update", "store.touch", "store.delete"}
 
-// timed is a call that is being measured.
-type timed struct {
-	span  trace.Span // nil: it has none
-	ctx   context.Context
-	began time.Duration
-}
-
-func (c *calls) begin(ctx context.Context, op operation, record bool) (context.Context, timed) {
-	var by timed
-	if record {
-		ctx, by.span = c.t.tracer.Start(ctx, callSpans[op], trace.WithSpanKind(trace.SpanKindClient),
-			trace.WithAttributes(c.records.system, keyCall.String(operationNames[op])))
-		by.ctx = ctx // for the SDK, which keeps some measurements with their spans
+func (c *calls) begin(ctx context.Context, op operation) (context.Context, call) {
+	var by call
+	if caller := trace.SpanFromContext(ctx); caller.IsRecording() {
+		by.spans = &spans{caller: caller}
+		ctx = c.start(ctx, by.spans, op)
 	}
-	by.began = time.Since(c.t.began)
+	by.began = c.t.now()
 	return ctx, by
 }
 
-func (c *calls) end(by *timed, op operation, o outcome) {
-	took := time.Since(c.t.began) - by.began
-	d := duration{took.Seconds(), c.records.options[op][o]}
-	if by.span == nil {
+func (c *calls) start(ctx context.Context, by *spans, op operation) context.Context {
+	by.ctx, by.store = c.t.tracer.Start(ctx, callSpans[op], c.system.spans[op]...)
+	return by.ctx
+}
+
+func (c *calls) end(by call, op operation, o outcome) {
+	d := duration{(c.t.now() - by.began).Seconds(), &c.system.options[op][o]}
+	if by.spans == nil {
 		c.t.keep(d)
 		return
 	}
-	c.t.duration.Record(by.ctx, d.seconds, d.options...)
-	endSpan(by.span, o)
+	c.t.duration.Record(by.spans.ctx, d.seconds, d.options[:]...)
+	endSpan(by.spans.store, o)
 }
-
-func recorded(ctx context.Context) bool { return trace.SpanFromContext(ctx).IsRecording() }
 
 // Load implements [store.Store].
 func (c *calls) Load(ctx context.Context, id string) (store.Record, error) {
-	ctx, by := c.begin(ctx, load, recorded(ctx))
+	ctx, by := c.begin(ctx, load)
 	r, err := c.Store.Load(ctx, id)
-	c.end(&by, load, outcomeOf(err))
+	c.end(by, load, outcomeOf(err))
 	return r, err
 }
 
 // Create implements [store.Store].
 func (c *calls) Create(ctx context.Context, r store.Record) (store.Version, error) {
-	ctx, by := c.begin(ctx, create, recorded(ctx))
+	ctx, by := c.begin(ctx, create)
 	v, err := c.Store.Create(ctx, r)
-	c.end(&by, create, outcomeOf(err))
+	c.end(by, create, outcomeOf(err))
 	return v, err
 }
 
 // Update implements [store.Store].
 func (c *calls) Update(ctx context.Context, r store.Record) (store.Version, error) {
-	ctx, by := c.begin(ctx, update, recorded(ctx))
+	ctx, by := c.begin(ctx, update)
 	v, err := c.Store.Update(ctx, r)
-	c.end(&by, update, outcomeOf(err))
+	c.end(by, update, outcomeOf(err))
 	return v, err
 }
 
 // Touch implements [store.Store].
 func (c *calls) Touch(ctx context.Context, id string, expires time.Time) error {
-	ctx, by := c.begin(ctx, touch, recorded(ctx))
+	ctx, by := c.begin(ctx, touch)
 	err := c.Store.Touch(ctx, id, expires)
-	c.end(&by, touch, outcomeOf(err))
+	c.end(by, touch, outcomeOf(err))
 	return err
 }
 
 // Delete implements [store.Store].
 func (c *calls) Delete(ctx context.Context, id string) error {
-	ctx, by := c.begin(ctx, remove, recorded(ctx))
+	ctx, by := c.begin(ctx, remove)
 	err := c.Store.Delete(ctx, id)
-	c.end(&by, remove, outcomeOf(err))
+	c.end(by, remove, outcomeOf(err))
 	return err
 }
 
@@ -238,8 +256,8 @@ type callsSince struct {
 
 // LoadSince implements [store.SinceLoader].
 func (c *callsSince) LoadSince(ctx context.Context, id string, have store.Version) (store.Record, error) {
-	ctx, by := c.begin(ctx, load, recorded(ctx))
+	ctx, by := c.begin(ctx, load)
 	r, err := c.since.LoadSince(ctx, id, have)
-	c.end(&by, load, outcomeOf(err))
+	c.end(by, load, outcomeOf(err))
 	return r, err
 }

@@ -5,20 +5,27 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 )
 
 // streamWriter notices that a response is a stream.
 type streamWriter struct {
 	http.ResponseWriter
-	begin  func()
-	begun  bool
-	headed bool
+	open          *atomic.Int64
+	begun, headed bool
 }
 
 func (w *streamWriter) stream() {
 	if !w.begun {
 		w.begun = true
-		w.begin()
+		w.open.Add(1)
+	}
+}
+
+// end is called when the handler has returned.
+func (w *streamWriter) end() {
+	if w.begun {
+		w.open.Add(-1)
 	}
 }
 

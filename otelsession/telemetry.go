@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -13,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/nestsession/session"
+	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/ids"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
@@ -45,7 +47,7 @@ type Options struct {
 
 	// BoundShare, if set, returns the share of the live sessions that are bound to a device,
 	// from 0 to 1, and whether it is known. It is called at each collection of metrics, and
-	// must return when ctx ends.
+	// must return when ctx ends. [Telemetry.CountBound] is enough for a store that can list.
 	BoundShare func(ctx context.Context) (share float64, known bool)
 }
 
@@ -56,7 +58,8 @@ type Telemetry struct {
 	tracer  trace.Tracer
 	began   time.Time // moments count from it, because that costs half of what time.Now does
 	instruments
-	batch batch
+	batch   batch
+	isBound atomic.Pointer[func(noted) bool]
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
@@ -84,10 +87,11 @@ func New(o Options) (*Telemetry, error) {
 	if err := t.make(meter); err != nil {
 		return nil, err
 	}
-	if err := t.register(func(ctx context.Context, to metric.Observer) error {
+	if err := t.register(func(_ context.Context, to metric.Observer) error {
 		t.flush()
-		return t.observe(ctx, to)
-	}, t.loads, t.saves); err != nil {
+		t.observe(to)
+		return nil
+	}, t.loads, t.saves, t.conflicts, t.rejections, t.ends, t.events, t.streams); err != nil {
 		return nil, err
 	}
 	t.ctx, t.stop = context.WithCancel(context.Background())
@@ -103,6 +107,23 @@ func New(o Options) (*Telemetry, error) {
 		}
 	}
 	return t, nil
+}
+
+// now returns the time since t began.
+func (t *Telemetry) now() time.Duration { return time.Since(t.began) }
+
+// noted is what a [session.Info] tells of a session to those who have made notes.
+type noted = interface{ Note(name string) string }
+
+// CountBound reports the share of the live sessions for which bound returns true. They are counted
+// with the live sessions. Give it devicebound's Binding.IsBound:
+//
+//	telemetry.CountBound(binding.IsBound)
+//
+// Call it once. For a store that cannot list its sessions there is [Options.BoundShare], which
+// also goes before CountBound.
+func (t *Telemetry) CountBound(bound func(s interface{ Note(name string) string }) bool) {
+	t.isBound.Store(&bound)
 }
 
 // register adds a callback until Close.
@@ -132,7 +153,7 @@ func (t *Telemetry) Instrument(cfg session.Config) session.Config {
 		t.mu.Unlock()
 		cfg.Store = kept
 	}
-	t.observeStore(cfg.Store)
+	t.observeStore(cfg.Store, document.NewSealer(cfg.Secrets, cfg.Scope, cfg.Express.InsecurePlainIDs, true))
 	use := &sessions{Store: cfg.Store, t: t}
 	if _, cached := store.As[*nearcache.Cache](cfg.Store); !cached && !t.measures(cfg.Store) {
 		use.calls = t.callsOf(cfg.Store)
@@ -170,11 +191,11 @@ func (t *Telemetry) measures(s store.Store) bool {
 }
 
 func (t *Telemetry) callsOf(s store.Store) *calls {
-	return &calls{Store: s, t: t, records: t.recordsFor(t.systemOf(s))}
+	return &calls{Store: s, t: t, system: newSystem(t.systemOf(s))}
 }
 
 // observeStore registers the observers of a store, once.
-func (t *Telemetry) observeStore(s store.Store) {
+func (t *Telemetry) observeStore(s store.Store, read *document.Sealer) {
 	if reflect.TypeOf(s).Comparable() {
 		t.mu.Lock()
 		known := t.observed[s]
@@ -195,8 +216,8 @@ func (t *Telemetry) observeStore(s store.Store) {
 		}, t.hits, t.misses, t.cacheSize)
 	}
 	if lister, ok := store.As[store.Lister](s); ok && t.options.CountInterval > 0 {
-		c := &counter{t: t, lister: lister, every: t.options.CountInterval}
-		_ = t.register(c.observe, t.live)
+		c := &counter{t: t, lister: lister, read: read, every: t.options.CountInterval}
+		_ = t.register(c.observe, t.live, t.bound)
 	}
 }
 
@@ -224,12 +245,8 @@ func (t *Telemetry) Close() error {
 // as they last: event streams, and connections that were taken over, such as WebSockets.
 func (t *Telemetry) CountStreams(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s := &streamWriter{ResponseWriter: w, begin: func() { t.streams.Add(r.Context(), 1) }}
-		defer func() {
-			if s.begun {
-				t.streams.Add(r.Context(), -1)
-			}
-		}()
+		s := &streamWriter{ResponseWriter: w, open: &t.open}
+		defer s.end()
 		next.ServeHTTP(s, r)
 	})
 }

@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/nestsession/session"
+	"github.com/nestsession/session/devicebound"
 	"github.com/nestsession/session/otelsession"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
@@ -361,6 +362,47 @@ func TestLiveSessionsAreCountedWhereTheStoreCan(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What leads from an old id to a session does not count, and neither does a note that another
+// secret has made.
+func TestBoundSessionsAreCounted(t *testing.T) {
+	t.Parallel()
+	g := setup(t, sdktrace.NeverSample(), otelsession.Options{})
+	m := g.manager(session.Config{})
+	if _, is := value(g.collect()["nestsession.bound"]); is {
+		t.Error("a share is reported, and nothing is bound")
+	}
+	note := func(ctx context.Context, s *session.Session[account]) {
+		count(ctx, s)
+		s.UpdateNote("key", func(string) string { return "yes" })
+	}
+	g.visit(m, g.visit(m, "", note), func(ctx context.Context, s *session.Session[account]) { _ = s.Renew(ctx) })
+	for range 3 {
+		g.visit(m, "", count)
+	}
+	g.telemetry.CountBound(func(s interface{ Note(string) string }) bool { return s.Note("key") == "yes" })
+	for g.Context().Err() == nil { // the count runs in the background
+		if share, is := value(g.collect()["nestsession.bound"]); is {
+			if share != 0.25 {
+				t.Errorf("the share is %v, want 0.25", share)
+			}
+			return
+		}
+	}
+}
+
+// A request that a device's key refuses is a rejection with its reason.
+func TestARefusedDeviceIsARejection(t *testing.T) {
+	t.Parallel()
+	g := setup(t, sdktrace.NeverSample(), otelsession.Options{})
+	cfg := g.telemetry.Instrument(session.Config{Store: memory(t)})
+	for range 2 {
+		cfg.OnEvent(t.Context(), devicebound.Event{Kind: devicebound.EventRefused, Reason: devicebound.ReasonNoProof}.SessionEvent())
+	}
+	cfg.OnEvent(t.Context(), devicebound.Event{Kind: devicebound.EventRefreshed}.SessionEvent())
+	g.want("nestsession.rejections", 2, "nestsession.reason=device: no proof")
+	g.want("nestsession.events", 1, "nestsession.event=device refreshed")
 }
 
 // The store that Instrument made is closed with the telemetry, and nothing is observed then.

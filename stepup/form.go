@@ -163,9 +163,14 @@ func (c *collector) multipart(r *http.Request) error {
 
 // Resume is the handler of Config.Resume, by GET: it shows the kept form as a page with a
 // button that sends it again. It takes the form out of the session, so that each form is
-// shown once; a later request gets status 410 and says so. Serve it with
-// [session.Manager.HandlerFunc].
+// shown once; a later request gets status 410 and says so. Other methods, HEAD included, get
+// status 405, and the form stays. Serve it with [session.Manager.HandlerFunc].
 func (g *Guard[T]) Resume(w http.ResponseWriter, r *http.Request, s *session.Session[T]) {
+	if r.Method != http.MethodGet {
+		w.Header().Set("Allow", http.MethodGet)
+		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+		return
+	}
 	key := r.FormValue("form")
 	w.Header().Set("Cache-Control", "no-store")
 	form, err := session.Take(r.Context(), s, func(data *T) (taken Form) {

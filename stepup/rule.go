@@ -12,7 +12,8 @@ import (
 // Rule is what a route demands of the user's last login. The zero Rule demands that there
 // was one.
 type Rule struct {
-	// MaxAge is how old the login may be. Zero: of any age.
+	// MaxAge is how old the login may be. Zero: of any age. A negative one: no login is new
+	// enough.
 	MaxAge time.Duration
 
 	// Methods are words of the application that Login was given, such as "password" and
@@ -41,7 +42,7 @@ func (r Rule) Check(l Login, now time.Time) *Problem {
 	p := Problem{Type: Type, Title: "A newer or stronger login is needed", Status: http.StatusForbidden, Error: Code}
 	if at.IsZero() {
 		p.Missing = append(p.Missing, MissingLogin)
-	} else if age := now.Sub(at); r.MaxAge > 0 && (age > r.MaxAge || age < -skew) {
+	} else if age := now.Sub(at); r.MaxAge < 0 || r.MaxAge > 0 && (age > r.MaxAge || age < -skew) {
 		p.Missing = append(p.Missing, MissingMaxAge)
 	}
 	if !r.satisfied(l.AuthenticatedBy()) {
@@ -50,8 +51,8 @@ func (r Rule) Check(l Login, now time.Time) *Problem {
 	if len(p.Missing) == 0 {
 		return nil
 	}
-	if r.MaxAge > 0 {
-		seconds := int64(r.MaxAge / time.Second)
+	if r.MaxAge != 0 {
+		seconds := max(0, int64(r.MaxAge/time.Second))
 		p.MaxAge = &seconds
 	}
 	p.ACRValues = strings.Join(r.Methods, " ")

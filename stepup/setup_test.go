@@ -83,7 +83,7 @@ func newBank(t *testing.T, cfg stepup.Config[account]) *bank {
 		fmt.Fprint(w, "strong")
 	})))
 	mux.Handle("GET /plain", b.sessions.Handler(b.guard.Handler(recent, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "plain") }))))
-	mux.HandleFunc("GET /again", b.sessions.HandlerFunc(b.guard.Resume))
+	mux.HandleFunc("/again", b.sessions.HandlerFunc(b.guard.Resume))
 	b.server = httptest.NewTLSServer(mux)
 	t.Cleanup(b.server.Close)
 	return b

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,7 +40,9 @@ type Config[T any] struct {
 	MaxBytes int
 
 	// Secret reports whether a field of a form must not be kept. The user enters it again.
-	// Default: fields whose name contains "password" or "passwd", in any letter case.
+	// Default: fields whose name contains "passw", "passphrase", "pwd" or "secret", or has one
+	// of the words "pass", "pin", "otp", "totp", "cvc" and "cvv", in any letter case: "otp-code"
+	// and "cardCVC", and not "shipping".
 	Secret func(field string) bool
 
 	// Page shows the pages of this package. Default: pages in English without style and
@@ -78,7 +82,7 @@ func New[T any](sessions *session.Manager[T], cfg Config[T]) (*Guard[T], error) 
 		cfg.MaxBytes = DefaultMaxBytes
 	}
 	if cfg.Secret == nil {
-		cfg.Secret = isPassword
+		cfg.Secret = isSecret
 	}
 	if cfg.Page == nil {
 		cfg.Page = writePage
@@ -89,9 +93,18 @@ func New[T any](sessions *session.Manager[T], cfg Config[T]) (*Guard[T], error) 
 	return &Guard[T]{sessions, cfg, http.NewCrossOriginProtection()}, errors.Join(errs...)
 }
 
-func isPassword(field string) bool {
-	field = strings.ToLower(field)
-	return strings.Contains(field, "password") || strings.Contains(field, "passwd")
+var words = regexp.MustCompile(`[A-Z]?[a-z]+|[A-Z]+`)
+
+func isSecret(field string) bool {
+	lower := strings.ToLower(field)
+	for _, text := range []string{"passw", "passphrase", "pwd", "secret"} {
+		if strings.Contains(lower, text) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(words.FindAllString(field, -1), func(word string) bool {
+		return slices.Contains([]string{"pass", "pin", "otp", "totp", "cvc", "cvv"}, strings.ToLower(word))
+	})
 }
 
 // Require returns a handler that calls next if the session satisfies the rule. It is for

@@ -136,6 +136,52 @@ func TestOneFormIsKept(t *testing.T) {
 	}
 }
 
+// What looks at the page without showing it does not take the form: a program that asks for its
+// head, or another method.
+func TestOnlyAPageTakesTheForm(t *testing.T) {
+	t.Parallel()
+	b := newBank(t, usual())
+	ada := newBrowser(t, b)
+	ada.do("POST", "/pay", "to=bob")
+	back := stepup.Next(&http.Request{Method: "GET", URL: ada.res.Request.URL})
+	for _, method := range []string{"HEAD", "POST"} {
+		if ada.do(method, back, ""); ada.res.StatusCode != http.StatusMethodNotAllowed || ada.res.Header.Get("Allow") != "GET" {
+			t.Errorf("%s: %d", method, ada.res.StatusCode)
+		}
+	}
+	if ada.do("GET", back, ""); ada.res.StatusCode != http.StatusOK || !strings.Contains(ada.page, `value="bob"`) {
+		t.Errorf("%d %s", ada.res.StatusCode, ada.page)
+	}
+}
+
+// Fields that hold a secret are not kept, and the page asks for them again.
+func TestSecretsAreNotKept(t *testing.T) {
+	t.Parallel()
+	kept := []string{"to", "shipping", "passenger", "compass", "pinned", "option", "bypass_zone", "note[pintxt]"}
+	secret := []string{"password", "newPassword", "PASSWD", "passwort", "pwd", "user[pass]", "passphrase", "client_secret", "pin", "cardPin", "PIN2", "otp-code", "totp", "cvv", "cardCVC"}
+	form := url.Values{}
+	for _, name := range append(kept, secret...) {
+		form.Set(name, "the-value")
+	}
+	b := newBank(t, usual())
+	ada := newBrowser(t, b)
+	ada.do("POST", "/pay", form.Encode())
+	ada.login("ada")
+	for _, name := range kept {
+		if !strings.Contains(ada.page, `type="hidden" name="`+name+`" value="the-value"`) {
+			t.Errorf("%s is not kept", name)
+		}
+	}
+	for _, name := range secret {
+		if !strings.Contains(ada.page, `type="password" name="`+name+`"`) {
+			t.Errorf("%s is not asked for again", name)
+		}
+	}
+	if n := strings.Count(ada.page, "the-value"); n != len(kept) {
+		t.Errorf("the page has %d values, want %d: %s", n, len(kept), ada.page)
+	}
+}
+
 // Two requests for the page at the same time: one gets the form.
 func TestTheFormIsTakenOnce(t *testing.T) {
 	t.Parallel()
@@ -349,6 +395,8 @@ func TestCheck(t *testing.T) {
 		{"older", recent, 10*time.Minute + 1, "", "max_age"},
 		{"a clock that is behind", recent, -time.Minute, "", ""},
 		{"a login in the future", recent, -2 * time.Minute, "", "max_age"},
+		{"an age that no login has", stepup.Rule{MaxAge: -time.Second}, 0, "", "max_age"},
+		{"an age that no login has, in the future", stepup.Rule{MaxAge: -time.Second}, -5 * time.Second, "", "max_age"},
 		{"all methods", stepup.Rule{Methods: []string{"totp", "password"}}, 0, "password totp sms", ""},
 		{"one method", stepup.Rule{Methods: []string{"totp", "password"}}, 0, "password", "acr_values"},
 		{"none", stepup.Rule{Methods: []string{"totp"}}, 0, "", "acr_values"},
@@ -378,7 +426,8 @@ func TestNext(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{
 		"/keys?of=1": "/keys?of=1", "/": "/", "/a//b": "/a//b", "/%2F/evil.test": "/%2F/evil.test", "/?to=https://evil.test": "/?to=https://evil.test",
-		"": "/", "keys": "/", "//evil.test": "/", `/\evil.test`: "/", `\\evil.test`: "/", "https://evil.test": "/", "javascript:alert(1)": "/",
+		"/.//evil.test": "/.//evil.test", "/..//evil.test": "/..//evil.test", "/@evil.test": "/@evil.test", "/\u2215evil.test": "/\u2215evil.test", // of this site, to a browser
+		"": "/", "keys": "/", "///evil.test": "/", "/\x00/evil.test": "/", "/\r/evil.test": "/", "/\x7f": "/", "?next=//evil.test": "/", "#": "/", "data:,": "/", "..//evil.test": "/", "//evil.test": "/", `/\evil.test`: "/", `\\evil.test`: "/", "https://evil.test": "/", "javascript:alert(1)": "/",
 		"/\t/evil.test": "/", "/\n/evil.test": "/", "\t//evil.test": "/", " //evil.test": "/", "/a b": "/", "/%zz": "/", "/" + strings.Repeat("x", 3000): "/",
 	} {
 		r := &http.Request{Method: "GET", URL: &url.URL{Path: "/login", RawQuery: url.Values{"next": {path}}.Encode()}}

@@ -165,6 +165,7 @@ func TestAMobileClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	client.Transport = server.Client().Transport
+	client.Timeout = 5 * time.Minute // hashing a password takes long on a busy machine
 	res, err := client.Post(server.URL+"/login?name=ada&password=correct+horse+battery", "", nil)
 	if err != nil {
 		t.Fatal(err)

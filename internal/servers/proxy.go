@@ -34,7 +34,17 @@ const (
 // interface.
 func StartProxy(t testing.TB, kind ProxyKind, files map[string]string) *Proxy {
 	t.Helper()
-	p, err := startProxy(t, kind, files)
+	program, err := findProgram(string(kind), string(kind), "/usr/sbin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return StartProxyAt(t, program, kind, files)
+}
+
+// StartProxyAt is StartProxy with the program at the given path.
+func StartProxyAt(t testing.TB, program string, kind ProxyKind, files map[string]string) *Proxy {
+	t.Helper()
+	p, err := startProxy(t, program, kind, files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,11 +52,7 @@ func StartProxy(t testing.TB, kind ProxyKind, files map[string]string) *Proxy {
 	return p
 }
 
-func startProxy(t testing.TB, kind ProxyKind, files map[string]string) (*Proxy, error) {
-	program, err := findProgram(string(kind), string(kind), "/usr/sbin")
-	if err != nil {
-		return nil, err
-	}
+func startProxy(t testing.TB, program string, kind ProxyKind, files map[string]string) (*Proxy, error) {
 	dir, err := newFolder(string(kind))
 	if err != nil {
 		return nil, err

@@ -161,6 +161,18 @@ func (s *Server) Addr() string {
 	return ""
 }
 
+// ClientURL is a URL with which other programs can connect, on this machine or, with Clients, from
+// others. It holds the password. It is "" if the server does not listen: without Clients, and without
+// a cluster.
+func (s *Server) ClientURL() string {
+	a, ok := s.server.Addr().(*net.TCPAddr)
+	if !ok || a == nil {
+		return ""
+	}
+	u := url.URL{Scheme: "nats", User: url.UserPassword(s.user, s.password), Host: a.String()}
+	return u.String()
+}
+
 // Ready returns nil if the server has a leader and has caught up with the others. Before the next
 // server of a cluster is stopped, wait until this one is ready: else there may be no majority.
 func (s *Server) Ready() error {

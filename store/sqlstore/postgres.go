@@ -94,7 +94,8 @@ func (postgres) nativeStatements(d *tableDef) *statements {
 }
 
 // foreignStatements compare ids twice: by the column's own collation, so that the primary
-// key is used, and byte for byte, since that collation may ignore case or accents.
+// key is used, and byte for byte, since that collation may ignore case or accents. The
+// default collation yields to a column's; the one of convert_from, "C", would not.
 func (postgres) foreignStatements(d *tableDef) *statements {
 	return &statements{
 		idList: textArray,
@@ -113,6 +114,14 @@ func (postgres) foreignStatements(d *tableDef) *statements {
 		update: d.sql(`UPDATE {table} SET {data} = @data, {expires} = {new expires}{if owner}, {owner} = @owner{end}
 			WHERE {id} = @id AND {id}::text COLLATE "C" = @id::text COLLATE "C" AND {live} AND xmin = @version::int4
 			RETURNING xmin`),
+		updateMany: d.sql(`WITH w AS MATERIALIZED (SELECT v.id, v.data, v.expires, v.owner
+			FROM (SELECT convert_from(id, 'UTF8') COLLATE "default" AS id, version, convert_from(data, 'UTF8') AS data, expires, convert_from(owner, 'UTF8') AS owner
+				FROM unnest(@ids::bytea[], @versions::bigint[], @datas::bytea[], @expiries::bigint[], @owners::bytea[]) AS u(id, version, data, expires, owner)) AS v
+			JOIN {table} AS t ON {t.id} = v.id AND {t.id}::text COLLATE "C" = v.id COLLATE "C"
+			WHERE t.xmin = v.version::int4 AND {t.live} FOR NO KEY UPDATE OF t SKIP LOCKED)
+			UPDATE {table} AS t SET {data} = w.data::json, {expires} = {new expires of w}{if owner}, {owner} = w.owner{end}
+			FROM w WHERE {t.id} = w.id AND {t.id}::text COLLATE "C" = w.id COLLATE "C"
+			RETURNING {t.id}::text, t.xmin`),
 
 		touch: d.sql(`UPDATE {table} SET {expires} = {new expires}
 			WHERE {id} = @id AND {id}::text COLLATE "C" = @id::text COLLATE "C" AND {live}`),

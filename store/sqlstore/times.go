@@ -19,7 +19,8 @@ type times interface {
 	// sql are the expressions by the names that templates use:
 	//
 	//	expires as ms   the column in milliseconds
-	//	new expires     what is stored for the parameter @expires, which encode returned
+	//	new expires     what is stored for the parameter @expires, which encode returned;
+	//	                PostgreSQL's has "of w" for the column of that name in a batch
 	//	live, over      the conditions at @now
 	//	over by index   the condition over in a form that an index serves, in a sweep; it
 	//	                may leave some rows for a later sweep
@@ -130,6 +131,9 @@ var (
 	timestamptzSQL = map[string]string{
 		"expires as ms": "CASE WHEN isfinite({expires}) THEN (EXTRACT(EPOCH FROM ({expires})) * 1000)::bigint ELSE 9223372036854775807 END",
 		"new expires":   "to_timestamp(@expires::bigint)",
+
+		"new expires of w": "to_timestamp(w.expires)",
+
 		"live":          "({expires}) > to_timestamp(@now::bigint / 1000.0)",
 		"over":          "({expires}) <= to_timestamp(@now::bigint / 1000.0)",
 		"over by index": "{over} AND {expires} <= to_timestamp(@now::bigint / 1000.0)",
@@ -141,6 +145,9 @@ var (
 	timestampSQL = map[string]string{
 		"expires as ms": "CASE WHEN isfinite({expires}) THEN (EXTRACT(EPOCH FROM ({expires} AT TIME ZONE {zone})) * 1000)::bigint ELSE 9223372036854775807 END",
 		"new expires":   "to_timestamp(@expires::bigint) AT TIME ZONE {zone}",
+
+		"new expires of w": "to_timestamp(w.expires) AT TIME ZONE {zone}",
+
 		"live":          "({expires} AT TIME ZONE {zone}) > to_timestamp(@now::bigint / 1000.0)",
 		"over":          "({expires} AT TIME ZONE {zone}) <= to_timestamp(@now::bigint / 1000.0)",
 		"over by index": "{over} AND {expires} <= to_timestamp(@now::bigint / 1000.0) AT TIME ZONE {zone}",

@@ -75,7 +75,7 @@ func (s *Store) updateOnce(ctx context.Context, db queryer, r store.Record, v *v
 // maxBatchedData is the largest data of an Update in a batch, in bytes.
 const maxBatchedData = 16 << 10
 
-// updateCall is an Update in a batch, which PostgreSQL's native table has.
+// updateCall is an Update in a batch, which PostgreSQL has.
 type updateCall struct {
 	record  store.Record
 	version store.Version
@@ -139,7 +139,8 @@ func (s *Store) updateMany(ctx context.Context, byID map[string]*updateCall) err
 	for id, c := range byID {
 		ids, owners, datas = append(ids, id), append(owners, c.record.Owner), append(datas, c.record.Data)
 		expires := s.expiry(c.record.Expires, now)
-		versions, expiries, dues = append(versions, xmin(c.record.Version)), append(expiries, expires), append(dues, due(expires, now))
+		stored, _ := s.def.times.encode(expires, now).(int64)
+		versions, expiries, dues = append(versions, xmin(c.record.Version)), append(expiries, stored), append(dues, due(expires, now))
 	}
 	var v values
 	v[pIDs], v[pOwners], v[pDatas] = byteas(ids), byteas(owners), byteas(datas)

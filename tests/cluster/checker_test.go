@@ -65,5 +65,5 @@ func TestTheCheckerKnowsRightFromWrong(t *testing.T) {
 
 // stream adds a stream that has closed at the time.
 func (h *history) stream(l *life, closed time.Time, told bool) {
-	h.streams = append(h.streams, &opened{life: l, closed: closed, told: told})
+	h.streams = append(h.streams, &opened{life: l, kind: "stream", closed: closed, told: told})
 }

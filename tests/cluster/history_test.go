@@ -63,9 +63,10 @@ type window struct {
 	lossy      bool // what was acknowledged then may be lost
 }
 
-// opened is a stream.
+// opened is a stream or a WebSocket.
 type opened struct {
 	life   *life
+	kind   string    // "stream" or "socket"
 	closed time.Time // zero: it is open
 	told   bool      // its last event said that the session has ended
 }
@@ -279,9 +280,15 @@ func (h *history) undisturbed(from, to time.Time) bool {
 	return !slices.ContainsFunc(h.windows, func(w *window) bool { return w.start.Before(to) && w.end.After(from) })
 }
 
-// checkStreams checks the streams that have closed, and returns how long each took after the end of
-// its session; in calm those that took it while nothing was disturbed.
-func (h *history) checkStreams() (took, calm []time.Duration) {
+// ends says how long streams took to end after the ends of their sessions.
+type ends struct {
+	of   map[string][]time.Duration // by kind
+	calm []time.Duration            // those of any kind that ended while nothing was disturbed
+}
+
+// checkStreams checks the streams that have closed.
+func (h *history) checkStreams() ends {
+	took := ends{of: map[string][]time.Duration{}}
 	h.mu.Lock()
 	all := slices.Clone(h.streams)
 	h.mu.Unlock()
@@ -291,18 +298,18 @@ func (h *history) checkStreams() (took, calm []time.Duration) {
 		s.life.mu.Unlock()
 		switch {
 		case s.told && !ending && !h.mayLose(s.life.began):
-			h.broken("%s: a stream was told that its session has ended, and it has not", s.life.user)
+			h.broken("%s: a %s was told that its session has ended, and it has not", s.life.user, s.kind)
 		case ended.IsZero() || s.closed.IsZero() || h.mayLose(ended):
 		case s.closed.After(h.due(ended)):
-			h.broken("%s: a stream was open %v after the end of its session", s.life.user, s.closed.Sub(ended))
+			h.broken("%s: a %s was open %v after the end of its session", s.life.user, s.kind, s.closed.Sub(ended))
 		case s.told:
 			d := max(0, s.closed.Sub(ended))
-			if took = append(took, d); h.undisturbed(ended.Add(-time.Second), s.closed) {
-				calm = append(calm, d)
+			if took.of[s.kind] = append(took.of[s.kind], d); h.undisturbed(ended.Add(-time.Second), s.closed) {
+				took.calm = append(took.calm, d)
 			}
 		}
 	}
-	return took, calm
+	return took
 }
 
 // quantiles formats the median, the 99th percentile and the largest.
@@ -318,7 +325,7 @@ func quantiles(all []time.Duration) string {
 }
 
 // table is what a run has measured.
-func (h *history) table(took, calm []time.Duration) string {
+func (h *history) table(took ends) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var kinds []string
@@ -334,13 +341,21 @@ func (h *history) table(took, calm []time.Duration) string {
 	row("measured", "value")
 	row("---", "---")
 	row("requests", h.requests)
-	row("logins, acknowledged changes, streams", fmt.Sprintf("%d, %d, %d", h.logins, h.changes, len(h.streams)))
+	sockets := 0
+	for _, s := range h.streams {
+		if s.kind == "socket" {
+			sockets++
+		}
+	}
+	row("logins, acknowledged changes, event streams, WebSockets", fmt.Sprintf("%d, %d, %d, %d", h.logins, h.changes, len(h.streams)-sockets, sockets))
 	row("errors by kind", cmp.Or(strings.Join(kinds, ", "), "none"))
 	row("time without service: gaps over 1 s in all, longest gap", fmt.Sprintf("%v, %v", h.away.Round(time.Millisecond), h.longest.Round(time.Millisecond)))
 	row("outdated answers", fmt.Sprintf("%d of %d", len(h.stale), len(h.stale)+h.fresh))
 	row("staleness of these, p50 / p99 / max", quantiles(h.stale))
-	row("time to end a stream, p50 / p99 / max", quantiles(took))
-	row("the same, while nothing was disturbed", quantiles(calm))
+	row("staleness of all answers, p50 / p99 / max", quantiles(append(make([]time.Duration, h.fresh), h.stale...)))
+	row("time to end an event stream, p50 / p99 / max", quantiles(took.of["stream"]))
+	row("time to end a WebSocket, p50 / p99 / max", quantiles(took.of["socket"]))
+	row("to end either, while nothing was disturbed", quantiles(took.calm))
 	row("sessions with a loss that the store's failover may have", h.losses)
 	for _, w := range h.windows {
 		row("disturbed", fmt.Sprintf("%s, from %v to %v", w.what, w.start.Sub(h.began).Round(time.Millisecond), w.end.Sub(h.began).Round(time.Millisecond)))

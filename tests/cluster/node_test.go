@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,21 +15,26 @@ import (
 	"os/signal"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/jackc/pgx/v5/pgxpool"
+	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/redis/rueidis"
 
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/eventstream"
 	"github.com/nestsession/session/natsstore"
+	"github.com/nestsession/session/natsstore/embedded"
 	"github.com/nestsession/session/pgxstore"
 	"github.com/nestsession/session/redisstore"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/nearcache"
+	"github.com/nestsession/session/websocketsession"
 )
 
 // nodeMode is the environment variable that makes this program a node; its value is a setup as JSON.
@@ -45,7 +49,7 @@ const (
 
 // setup says what a node needs to know.
 type setup struct {
-	Store   string // "redis", "postgres" or "nats"
+	Store   string // "redis", "postgres", "nats" or "embedded"
 	URL     string // of PostgreSQL and NATS
 	Addrs   []string
 	Master  string            // the name at Sentinel
@@ -53,6 +57,56 @@ type setup struct {
 	Listen  string
 	Skew    time.Duration // how much the clock is wrong
 	Plant   string        // the bug that is planted
+	Inside  inside        // of "embedded"
+}
+
+// inside is the NATS server in a node.
+type inside struct {
+	Name, Folder string
+	Listen       string   // for the other nodes
+	Advertise    string   // the relay in front of Listen
+	Routes       []string // Listen, and a relay to each other node
+}
+
+// kept is the NATS server in a node, and the node's connection to it; nil if there is none.
+type kept struct {
+	conn   *nats.Conn
+	server *embedded.Server
+}
+
+// ready returns nil if another node may be stopped.
+func (k *kept) ready() error {
+	if k.server == nil {
+		return nil
+	}
+	return k.server.Ready()
+}
+
+// leads reports whether the server in this node leads the bucket.
+func (k *kept) leads(ctx context.Context, name string) (bool, error) {
+	if k.conn == nil {
+		return false, nil
+	}
+	leader, err := leader(ctx, k.conn)
+	return leader == name, err
+}
+
+// startInside starts the NATS server in the node, whose others may not have started.
+func (s setup) startInside(ctx context.Context) (*kept, error) {
+	server, err := embedded.Start(ctx, embedded.Config{
+		Name: s.Inside.Name, Folder: s.Inside.Folder, Listen: s.Inside.Listen, Routes: s.Inside.Routes, Secret: secret,
+		Logger: errorsOnly(),
+		Adjust: func(o *natsserver.Options) { o.Cluster.Advertise = s.Inside.Advertise },
+	})
+	if err != nil {
+		return nil, err
+	}
+	conn, err := server.Connect()
+	return &kept{conn: conn, server: server}, err
+}
+
+func errorsOnly() *slog.Logger {
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 }
 
 // account is the data of a session: which changes the user has made in it.
@@ -77,7 +131,7 @@ func (s setup) Dial(network, addr string) (net.Conn, error) {
 func (s setup) now() time.Time { return time.Now().Add(s.Skew) }
 
 // open opens the store that the nodes share.
-func (s setup) open(ctx context.Context) (store.Store, error) {
+func (s setup) open(ctx context.Context, k *kept) (store.Store, error) {
 	switch s.Store {
 	case "redis":
 		o := rueidis.ClientOption{InitAddress: s.Addrs, DialCtxFn: func(ctx context.Context, addr string, _ *net.Dialer, _ *tls.Config) (net.Conn, error) {
@@ -99,6 +153,8 @@ func (s setup) open(ctx context.Context) (store.Store, error) {
 			return nil, err
 		}
 		return pgxstore.New(ctx, pool, pgxstore.Config{Create: true, Now: s.now})
+	case "embedded":
+		return natsstore.New(ctx, natsstore.Config{Conn: k.conn, Replicas: 3, Now: s.now})
 	case "nats":
 		return natsstore.Open(ctx, s.URL, natsstore.Config{Now: s.now}, nats.SetCustomDialer(s), nats.IgnoreDiscoveredServers())
 	}
@@ -118,21 +174,58 @@ func serve(text string) error {
 	}()
 	stop, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
-	shared, err := s.open(stop)
-	for err != nil && stop.Err() == nil { // the store may be away just now
-		fmt.Fprintln(os.Stderr, err)
-		<-time.After(200 * time.Millisecond)
-		shared, err = s.open(stop)
-	}
+	l, err := net.Listen("tcp", s.Listen)
 	if err != nil {
 		return err
+	}
+	fmt.Println("at", l.Addr())
+	var app atomic.Pointer[http.Handler] // nil: it is starting
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := app.Load()
+		if h == nil {
+			http.Error(w, "starting", http.StatusServiceUnavailable)
+			return
+		}
+		(*h).ServeHTTP(w, r)
+	})}
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	serving.Go(func() { _ = server.Serve(l) })
+	defer func() { _ = server.Shutdown(context.Background()) }()
+	k := &kept{}
+	if s.Store == "embedded" {
+		if k, err = s.startInside(stop); err != nil {
+			return err
+		}
+		defer k.server.Close()
+		defer k.conn.Close()
+	}
+	h, err := s.app(stop, k)
+	if err != nil {
+		return err
+	}
+	app.Store(&h)
+	<-stop.Done()
+	return server.Shutdown(context.Background()) // before the store
+}
+
+// app opens the store, when it can be reached, and returns the application.
+func (s setup) app(stop context.Context, k *kept) (http.Handler, error) {
+	shared, err := s.open(stop, k)
+	for err != nil && stop.Err() == nil { // the store may be away just now
+		fmt.Fprintln(os.Stderr, err)
+		wait(stop, 200*time.Millisecond)
+		shared, err = s.open(stop, k)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if s.Plant == plantEarly {
 		shared = early{shared}
 	}
 	near, err := s.near(shared)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	m, err := session.New[account](session.Config{
 		Secrets:     []string{secret},
@@ -140,26 +233,29 @@ func serve(text string) error {
 		Store:       near,
 		StoreLimits: session.StoreLimits{LoadTimeout: storeTimeout, SaveTimeout: storeTimeout, RecheckInterval: recheck},
 		Now:         s.now,
-		Logger:      slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+		Logger:      errorsOnly(),
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	l, err := net.Listen("tcp", s.Listen)
-	if err != nil {
-		return err
-	}
-	app := routes(m, stop)
+	mux := routes(m, stop)
+	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, _ *http.Request) {
+		if err := k.ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		}
+	})
+	mux.HandleFunc("GET /leads", func(w http.ResponseWriter, r *http.Request) {
+		leads, err := k.leads(r.Context(), s.Inside.Name)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(leads)
+	})
 	if s.Plant == plantExpiry {
-		app = lateExpiry(app)
+		return lateExpiry(mux), nil
 	}
-	server := &http.Server{Handler: app}
-	fmt.Println("at", l.Addr())
-	go func() { <-stop.Done(); _ = server.Shutdown(context.Background()) }()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return server.Shutdown(context.Background())
+	return mux, nil
 }
 
 func (s setup) near(shared store.Store) (store.Store, error) {
@@ -176,7 +272,7 @@ type answer struct {
 }
 
 // routes are the application's. Its streams end when stop does.
-func routes(m *session.Manager[account], stop context.Context) http.Handler {
+func routes(m *session.Manager[account], stop context.Context) *http.ServeMux {
 	type request = session.Session[account]
 	tell := func(w http.ResponseWriter, a account) { _ = json.NewEncoder(w).Encode(answer(a)) }
 	failed := func(w http.ResponseWriter) { http.Error(w, "try again", http.StatusServiceUnavailable) }
@@ -242,6 +338,21 @@ func routes(m *session.Manager[account], stop context.Context) http.Handler {
 			}
 		})
 	}))
+	mux.HandleFunc("GET /socket", known(func(w http.ResponseWriter, r *http.Request, s *request) {
+		user := s.Data().User
+		_ = websocketsession.Serve(w, r, s, websocketsession.Options{}, func(ctx context.Context, c *websocketsession.Conn) error {
+			if err := c.Write(ctx, websocket.MessageText, []byte(user)); err != nil {
+				return err
+			}
+			c.CloseRead()
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-stop.Done():
+				return nil
+			}
+		})
+	}))
 	return mux
 }
 
@@ -252,6 +363,32 @@ type node struct {
 	addr  string
 	cmd   *exec.Cmd
 	log   *tail
+}
+
+// Freeze pauses the process, and Thaw continues it.
+func (n *node) Freeze() { _ = n.cmd.Process.Signal(syscall.SIGSTOP) }
+func (n *node) Thaw()   { _ = n.cmd.Process.Signal(syscall.SIGCONT) }
+
+// get asks the node itself, and not the proxy.
+func (n *node) get(ctx context.Context, path string) (body string, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.addr+path, nil)
+	if err != nil {
+		return "", false
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", false
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	return strings.TrimSpace(string(text)), err == nil && res.StatusCode == http.StatusOK
+}
+
+// ready waits until the node has its store, and its part of it.
+func (n *node) ready(ctx context.Context) error {
+	return poll(ctx, "a node is ready", func() bool { _, ok := n.get(ctx, "/ready"); return ok })
 }
 
 // start starts the process, again at the same address if it was started before.

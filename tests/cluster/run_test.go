@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -46,6 +48,7 @@ type run struct {
 	streaming context.Context
 	running   sync.WaitGroup // reading streams
 	users     []*user
+	schedule  []disturbance
 }
 
 const haproxy = `defaults
@@ -85,7 +88,7 @@ func do(t testing.TB, o options) (wrong []string, table string) {
 	r.history.began, r.history.last = time.Now(), time.Now()
 
 	var living sync.WaitGroup
-	ctx, cancel := context.WithTimeout(found, o.length)
+	ctx, cancel := context.WithCancel(found)
 	defer cancel()
 	for i := range o.users {
 		u := newUser(r, i)
@@ -93,7 +96,7 @@ func do(t testing.TB, o options) (wrong []string, table string) {
 		living.Go(func() { u.live(ctx) })
 	}
 	r.disturb(ctx)
-	<-ctx.Done()
+	cancel()
 	living.Wait()
 	r.history.mu.Lock()
 	r.history.served(time.Now())
@@ -101,21 +104,34 @@ func do(t testing.TB, o options) (wrong []string, table string) {
 	if found.Err() == nil {
 		r.settle()
 	}
-	took, calm := r.history.checkStreams()
+	ends := r.history.checkStreams()
 	r.history.mu.Lock()
 	wrong = r.history.wrong
-	if len(wrong) == 0 && (r.history.logins == 0 || r.history.changes == 0 || len(r.history.streams) == 0) {
-		wrong = []string{"nothing was tested: there were no logins, changes or streams"}
+	if len(wrong) == 0 {
+		wrong = r.untested()
 	}
 	r.history.mu.Unlock()
-	return wrong, r.history.table(took, calm)
+	return wrong, r.history.table(ends)
+}
+
+// untested says what a run that found nothing has not tried. The caller holds history.mu.
+func (r *run) untested() (all []string) {
+	h := r.history
+	if h.logins == 0 || h.changes == 0 || len(h.streams) == 0 {
+		all = append(all, "nothing was tested: there were no logins, changes or streams")
+	}
+	for _, d := range r.schedule {
+		if !slices.ContainsFunc(h.windows, func(w *window) bool { return w.what == d.name }) {
+			all = append(all, "it did not happen: "+d.name)
+		}
+	}
+	return all
 }
 
 // start starts the store, the nodes and the proxy.
 func (r *run) start() {
 	r.t.Helper()
 	r.backend = stores[r.o.store](r.t)
-	conf := haproxy
 	for i := range 3 {
 		n := &node{t: r.t, setup: r.backend.setup, log: &tail{}}
 		n.setup.Through, n.setup.Plant = map[string]string{}, r.o.plant
@@ -131,15 +147,53 @@ func (r *run) start() {
 				r.t.Logf("node %d wrote at last:\n%s", i, n.log)
 			}
 		})
+		r.nodes, r.relays = append(r.nodes, n), append(r.relays, relays)
+	}
+	if r.backend.inside {
+		r.putServersInside()
+	}
+	conf := haproxy
+	for i, n := range r.nodes {
 		if err := n.start(); err != nil {
 			r.t.Fatal(err)
 		}
-		r.nodes, r.relays = append(r.nodes, n), append(r.relays, relays)
 		conf += fmt.Sprintf("\tserver node%d %s\n", i, n.addr)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for _, n := range r.nodes {
+		if err := n.ready(ctx); err != nil {
+			r.t.Fatalf("%v\n%s", err, n.log)
+		}
 	}
 	proxy := servers.StartProxy(r.t, servers.HAProxy, map[string]string{"haproxy.cfg": conf})
 	r.base = "http://" + proxy.Addr()
 	r.url, _ = url.Parse(r.base)
+}
+
+// putServersInside gives each node a NATS server, which reaches each other one through a relay.
+func (r *run) putServersInside() {
+	for i, n := range r.nodes {
+		folder, err := os.MkdirTemp("", "node")
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.t.Cleanup(func() { _ = os.RemoveAll(folder) })
+		listen := servers.FreeAddress(r.t)
+		n.setup.Inside = inside{Name: fmt.Sprint("node", i), Folder: folder, Listen: listen, Routes: []string{listen}}
+	}
+	for i, n := range r.nodes {
+		advertised := relay.New(r.t, n.setup.Inside.Listen) // what others are told
+		n.setup.Inside.Advertise = advertised.Addr()
+		r.relays[i] = append(r.relays[i], advertised)
+		for j, other := range r.nodes {
+			if i != j {
+				between := relay.New(r.t, other.setup.Inside.Listen)
+				n.setup.Inside.Routes = append(n.setup.Inside.Routes, between.Addr())
+				r.relays[i], r.relays[j] = append(r.relays[i], between), append(r.relays[j], between)
+			}
+		}
+	}
 }
 
 // disturbance is something that is done to the cluster on purpose.
@@ -149,15 +203,15 @@ type disturbance struct {
 	do    func(ctx context.Context, hold time.Duration) error
 }
 
-// disturbances are all that the store allows.
+// disturbances are all that the store allows, in the order that the seed gives.
 func (r *run) disturbances(random *rand.Rand) []disturbance {
-	node := func() int { return random.IntN(len(r.nodes)) }
+	node := func() int { return random.IntN(3) }
 	all := []disturbance{
 		{"a node is killed", false, func(ctx context.Context, hold time.Duration) error {
 			n := r.nodes[node()]
 			n.end(syscall.SIGKILL)
 			wait(ctx, hold/2)
-			return n.start()
+			return r.begin(ctx, n)
 		}},
 		{"all nodes are rolled", false, func(ctx context.Context, _ time.Duration) error {
 			for _, n := range r.nodes {
@@ -168,21 +222,26 @@ func (r *run) disturbances(random *rand.Rand) []disturbance {
 			return nil
 		}},
 		{"the store is frozen", r.backend.fails, func(ctx context.Context, _ time.Duration) error {
-			for _, s := range r.backend.data {
+			frozen := r.backend.data
+			if r.backend.inside { // a majority
+				first := node()
+				frozen = []freezer{r.nodes[first], r.nodes[(first+1)%3]}
+			}
+			for _, s := range frozen {
 				s.Freeze()
 			}
 			wait(ctx, 5*time.Second)
-			for _, s := range r.backend.data {
+			for _, s := range frozen {
 				s.Thaw()
 			}
 			return nil
 		}},
-		{"a node is cut off from the store", false, func(ctx context.Context, hold time.Duration) error {
+		{"a node is cut off from the store", false, func(ctx context.Context, _ time.Duration) error {
 			i := node()
 			for _, s := range r.relays[i] {
 				s.Silence(true)
 			}
-			wait(ctx, min(hold, 30*time.Second))
+			wait(ctx, r.o.cut())
 			for _, s := range r.relays[i] {
 				s.Heal()
 				s.Cut()
@@ -204,15 +263,60 @@ func (r *run) disturbances(random *rand.Rand) []disturbance {
 	if r.backend.special != "" {
 		all = append(all, disturbance{r.backend.special, r.backend.lossy, r.backend.do})
 	}
+	if r.backend.inside {
+		all = append(all, disturbance{"the NATS leader dies", false, func(ctx context.Context, hold time.Duration) error {
+			n, err := r.leader(ctx)
+			if err != nil {
+				return err
+			}
+			n.end(syscall.SIGKILL)
+			wait(ctx, hold)
+			return r.begin(ctx, n)
+		}}, disturbance{"a node comes back with an empty disk", false, func(ctx context.Context, hold time.Duration) error {
+			n := r.nodes[node()]
+			n.end(syscall.SIGKILL)
+			if err := os.RemoveAll(n.setup.Inside.Folder); err != nil {
+				return err
+			}
+			wait(ctx, hold/2)
+			return r.begin(ctx, n)
+		}})
+	}
 	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return all
+}
+
+// cut is how long a node is cut off from the store: 30 seconds. A run of a minute has no time for
+// that, so it is 12 there: longer than any time limit of the nodes, and than the 10 seconds for which a
+// NATS server that has lost the others believes that it leads.
+func (o options) cut() time.Duration { return min(o.length/5, 30*time.Second) }
+
+// leader returns the node whose NATS server leads the bucket.
+func (r *run) leader(ctx context.Context) (leads *node, err error) {
+	err = poll(ctx, "a node leads", func() bool {
+		for _, n := range r.nodes {
+			if text, ok := n.get(ctx, "/leads"); ok && text == "true" {
+				leads = n
+			}
+		}
+		return leads != nil
+	})
+	return leads, err
+}
+
+// begin starts a node, and returns when it is ready.
+func (r *run) begin(ctx context.Context, n *node) error {
+	if err := n.start(); err != nil {
+		return err
+	}
+	return n.ready(ctx)
 }
 
 // restart ends a node in order and starts it with another clock.
 func (r *run) restart(ctx context.Context, n *node, skew time.Duration) error {
 	n.end(syscall.SIGTERM)
 	n.setup.Skew = skew
-	if err := n.start(); err != nil {
+	if err := r.begin(ctx, n); err != nil {
 		return err
 	}
 	wait(ctx, time.Second) // the proxy sees that it is back
@@ -226,31 +330,30 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// disturb does one thing after the other, in the order that the seed gives, until the context ends.
-// In what begins it goes on to its end.
-func (r *run) disturb(ctx context.Context) {
-	random := rand.New(rand.NewPCG(r.o.seed, 1<<32))
-	var all []disturbance
+// chaos decides what is disturbed, and is no user's.
+func (r *run) chaos() *rand.Rand { return rand.New(rand.NewPCG(r.o.seed, 1<<32)) }
+
+// chosen are the disturbances of the run.
+func (r *run) chosen(random *rand.Rand) (all []disturbance) {
 	for _, d := range r.disturbances(random) {
-		for _, only := range r.o.only {
-			if strings.Contains(d.name, only) {
-				all = append(all, d)
-			}
-		}
-		if r.o.only == nil {
+		if r.o.only == nil || slices.ContainsFunc(r.o.only, func(only string) bool { return strings.Contains(d.name, only) }) {
 			all = append(all, d)
 		}
 	}
-	if len(all) == 0 {
-		return
-	}
-	turn := max(r.o.length/time.Duration(len(all)), 5*time.Second)
-	turn = min(turn, 45*time.Second)
-	for ctx.Err() == nil {
-		for _, d := range all {
+	return all
+}
+
+// disturb does one thing after the other, for the length of the run, and each at least once. What has
+// begun goes on to its end.
+func (r *run) disturb(ctx context.Context) {
+	until := time.Now().Add(r.o.length)
+	r.schedule = r.chosen(r.chaos())
+	turn := min(max(r.o.length/time.Duration(max(1, len(r.schedule))), 5*time.Second), 45*time.Second)
+	for round := 0; len(r.schedule) > 0 && (round == 0 || time.Now().Before(until)); round++ {
+		for _, d := range r.schedule {
 			next := time.Now().Add(turn)
 			wait(ctx, turn/5)
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || round > 0 && time.Now().After(until) {
 				return
 			}
 			work, cancel := context.WithTimeout(context.Background(), patience)
@@ -263,6 +366,7 @@ func (r *run) disturb(ctx context.Context) {
 			wait(ctx, time.Until(next))
 		}
 	}
+	wait(ctx, time.Until(until))
 }
 
 // settle waits until everything works again, and checks what each node says then.

@@ -1,10 +1,13 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,17 +22,21 @@ import (
 // process is a server's.
 type process interface {
 	Addr() string
+	freezer
+}
+
+// freezer is a process that can be paused.
+type freezer interface {
 	Freeze()
 	Thaw()
-	Kill()
-	Restart()
 }
 
 // backend is what the nodes share.
 type backend struct {
 	setup   setup
 	servers []process // those that a node connects to
-	data    []process // those that freeze when the store does
+	data    []freezer // those that freeze when the store does
+	inside  bool      // the servers are in the nodes
 	fails   bool      // a freeze is a failover, after which the last writes may be lost
 	special string    // the name of what only this store does; "": nothing
 	lossy   bool      // the last writes before special may be lost
@@ -40,15 +47,16 @@ type backend struct {
 var stores = map[string]func(t testing.TB) backend{
 	"redis": func(t testing.TB) backend {
 		r := servers.StartRedis(t, servers.RedisOptions{AppendOnly: "always"})
-		return backend{setup: setup{Store: "redis", Addrs: []string{r.Addr()}}, servers: []process{r}, data: []process{r}}
+		return backend{setup: setup{Store: "redis", Addrs: []string{r.Addr()}}, servers: []process{r}, data: []freezer{r}}
 	},
 	"sentinel":      startSentinel,
 	"redis-cluster": startCluster,
 	"postgres": func(t testing.TB) backend {
 		p := servers.StartPostgres(t, servers.PostgresOptions{Durable: true})
-		return backend{setup: setup{Store: "postgres", URL: p.NewDatabase(t)}, servers: []process{p}, data: []process{p}}
+		return backend{setup: setup{Store: "postgres", URL: p.NewDatabase(t)}, servers: []process{p}, data: []freezer{p}}
 	},
-	"nats": startNATS,
+	"nats":     startNATS,
+	"embedded": func(testing.TB) backend { return backend{setup: setup{Store: "embedded"}, inside: true} },
 }
 
 func storeNames() []string { return slices.Sorted(maps.Keys(stores)) }
@@ -67,7 +75,7 @@ func startSentinel(t testing.TB) backend {
 	for _, r := range s.Sentinels {
 		b.servers = append(b.servers, r)
 	}
-	b.data = []process{s.Master}
+	b.data = []freezer{s.Master}
 	b.do = func(ctx context.Context, _ time.Duration) error {
 		before, err := s.MasterAddr(ctx)
 		if err != nil {
@@ -92,13 +100,18 @@ func startCluster(t testing.TB) backend {
 	c := servers.StartRedisCluster(t, servers.ClusterOptions{Extra: []string{"appendonly yes", "appendfsync always"}})
 	b := backend{setup: setup{Store: "redis", Addrs: c.Addrs()}, special: "slots move"}
 	for _, r := range c.Nodes {
-		b.servers = append(b.servers, r)
+		b.servers, b.data = append(b.servers, r), append(b.data, r)
 	}
-	b.data = b.servers
 	b.do = func(ctx context.Context, hold time.Duration) error {
-		for until := time.Now().Add(hold); time.Now().Before(until); {
-			if err := moveSlot(ctx, c.Nodes); err != nil {
-				return err
+		for until, n := time.Now().Add(hold), 0; n == 0 || time.Now().Before(until); {
+			moved, err := moveSlot(ctx, c.Nodes)
+			if err != nil || ctx.Err() != nil {
+				return cmp.Or(err, ctx.Err())
+			}
+			if moved {
+				n++
+			} else {
+				wait(ctx, 10*time.Millisecond)
 			}
 		}
 		return nil
@@ -106,17 +119,30 @@ func startCluster(t testing.TB) backend {
 	return b
 }
 
-// moveSlot moves the slot of any key of the first server to the second.
-func moveSlot(ctx context.Context, nodes []*servers.Redis) error {
-	from, to := nodes[0], nodes[1]
+// moveSlot moves the slot of any key from the server with the most keys to the next. It reports false if
+// there is no key.
+func moveSlot(ctx context.Context, nodes []*servers.Redis) (moved bool, err error) {
 	ask := func(r *servers.Redis, command ...string) string {
 		answer, err := r.Do(ctx, command...)
 		if err != nil {
 			return "error: " + err.Error()
 		}
+		if answer == nil {
+			return ""
+		}
 		return fmt.Sprint(answer)
 	}
+	most, at := 0, 0
+	for i, n := range nodes {
+		if keys, _ := strconv.Atoi(ask(n, "DBSIZE")); keys > most {
+			most, at = keys, i
+		}
+	}
+	from, to := nodes[at], nodes[(at+1)%len(nodes)]
 	key := ask(from, "RANDOMKEY")
+	if key == "" {
+		return false, nil
+	}
 	slot, fromID, toID := ask(from, "CLUSTER", "KEYSLOT", key), ask(from, "CLUSTER", "MYID"), ask(to, "CLUSTER", "MYID")
 	said := []string{ask(to, "CLUSTER", "SETSLOT", slot, "IMPORTING", fromID), ask(from, "CLUSTER", "SETSLOT", slot, "MIGRATING", toID)}
 	for {
@@ -135,10 +161,10 @@ func moveSlot(ctx context.Context, nodes []*servers.Redis) error {
 	}
 	for _, s := range said {
 		if s != "OK" && s != "NOKEY" {
-			return fmt.Errorf("slot %s does not move: %s", slot, strings.Join(said, ", "))
+			return false, fmt.Errorf("slot %s does not move: %s", slot, strings.Join(said, ", "))
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // startNATS: the leader of three is killed and restarted.
@@ -147,13 +173,12 @@ func startNATS(t testing.TB) backend {
 	var urls []string
 	b := backend{special: "the NATS leader dies"}
 	for _, s := range all {
-		b.servers = append(b.servers, s)
+		b.servers, b.data = append(b.servers, s), append(b.data, s)
 		urls = append(urls, s.URL())
 	}
-	b.data = b.servers
 	b.setup = setup{Store: "nats", URL: strings.Join(urls, ",")}
 	b.do = func(ctx context.Context, hold time.Duration) error {
-		i, err := leader(ctx, b.setup.URL)
+		i, err := leaderAt(ctx, b.setup.URL)
 		if err != nil {
 			return err
 		}
@@ -168,23 +193,31 @@ func startNATS(t testing.TB) backend {
 	return b
 }
 
-// leader returns which server leads the bucket.
-func leader(ctx context.Context, urls string) (i int, err error) {
+// leaderAt returns which of the servers leads the bucket.
+func leaderAt(ctx context.Context, urls string) (i int, err error) {
 	conn, err := nats.Connect(urls)
 	if err != nil {
 		return 0, err
 	}
 	defer conn.Close()
+	name, err := leader(ctx, conn)
+	if err == nil {
+		_, err = fmt.Sscanf(name, "node%d", &i)
+	}
+	return i, err
+}
+
+// leader returns the name of the server that leads the bucket.
+func leader(ctx context.Context, conn *nats.Conn) (string, error) {
 	js, err := conn.JetStream(nats.Context(ctx))
 	if err != nil {
-		return 0, err
+		return "", err
 	}
 	info, err := js.StreamInfo("KV_" + natsstore.DefaultBucket)
-	if err != nil {
-		return 0, err
+	if err != nil || info.Cluster == nil {
+		return "", cmp.Or(err, errors.New("no cluster has the bucket"))
 	}
-	_, err = fmt.Sscanf(info.Cluster.Leader, "node%d", &i)
-	return i, err
+	return info.Cluster.Leader, nil
 }
 
 // poll waits until the condition holds.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -14,7 +15,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"github.com/nestsession/session/eventstream"
+	"github.com/nestsession/session/websocketsession"
 )
 
 // cookieName is the default name of a cookie that is not Secure.
@@ -38,8 +42,10 @@ func choose(r *rand.Rand, pace time.Duration) choice {
 		c.action = "read"
 	case n < 60:
 		c.action = "change"
-	case n < 70:
+	case n < 66:
 		c.action = "stream"
+	case n < 71:
+		c.action = "socket"
 	case n < 78:
 		c.action = "logout"
 	case n < 80:
@@ -63,7 +69,7 @@ type browser struct {
 	jar    http.CookieJar
 	life   *life // nil: none
 	former []*life
-	stream *opened
+	open   map[string]*opened // the last stream and the last WebSocket
 }
 
 // user is a person with two browsers.
@@ -81,7 +87,7 @@ func newUser(r *run, i int) *user {
 	u := &user{run: r, name: fmt.Sprint("user", i), random: rand.New(rand.NewPCG(r.o.seed, uint64(i)))}
 	for b := range u.browsers {
 		jar, _ := cookiejar.New(nil) // never an error
-		u.browsers[b] = &browser{jar: jar}
+		u.browsers[b] = &browser{jar: jar, open: map[string]*opened{}}
 	}
 	return u
 }
@@ -134,8 +140,8 @@ func (u *user) do(c choice) {
 		u.logout(b)
 	case "everywhere":
 		u.everywhere(b)
-	case "stream":
-		u.open(b)
+	case "stream", "socket":
+		u.open(b, c.action)
 	default:
 		u.next++
 		u.use(b, l, c.action, u.next)
@@ -273,7 +279,8 @@ func (u *user) login(b *browser) {
 func (u *user) ended(b *browser, l *life, at time.Time) {
 	l.hasEnded(at)
 	b.former = append(b.former, l)
-	b.life, b.stream = nil, nil
+	b.life = nil
+	clear(b.open)
 }
 
 func (u *user) logout(b *browser) {
@@ -328,51 +335,118 @@ func (u *user) old(b *browser, which int) {
 	}
 }
 
-// open opens a stream, which is read until it ends.
-func (u *user) open(b *browser) {
+// open opens a stream or a WebSocket, which is read until it ends. Each browser has one of each.
+func (u *user) open(b *browser, kind string) {
 	h, l := u.run.history, b.life
-	if b.stream != nil {
+	if last := b.open[kind]; last != nil {
 		h.mu.Lock()
-		open := b.stream.closed.IsZero()
+		isOpen := last.closed.IsZero()
 		h.mu.Unlock()
-		if open {
+		if isOpen {
 			return
 		}
 	}
-	req, err := http.NewRequestWithContext(u.run.streaming, http.MethodGet, u.run.base+"/events", nil)
-	if err != nil {
-		panic(err)
+	dial := u.dialStream
+	if kind == "socket" {
+		dial = u.dialSocket
 	}
-	o := outcome{path: "/events", began: time.Now()}
-	res, err := (&http.Client{Transport: u.run.transport, Jar: b.jar}).Do(req)
-	if o.done = time.Now(); err != nil {
-		o.failure = "no answer"
-	} else if o.status = res.StatusCode; !o.ok() && !o.refused() {
-		o.failure = fmt.Sprint(o.status)
-	}
+	o, read := dial(b)
 	h.answered(o)
 	if o.refused() {
 		h.refused(l, o)
 	}
-	if err == nil && !o.ok() {
-		_ = res.Body.Close()
-	}
-	if !o.ok() {
+	if read == nil {
 		return
 	}
-	s := &opened{life: l}
-	b.stream = s
+	s := &opened{life: l, kind: kind}
+	b.open[kind] = s
 	h.mu.Lock()
 	h.streams = append(h.streams, s)
 	h.mu.Unlock()
 	u.run.running.Go(func() {
-		defer res.Body.Close()
-		told := false
-		for lines := bufio.NewScanner(res.Body); lines.Scan(); {
-			told = told || lines.Text() == "event: "+eventstream.EndEvent
+		user, told := read()
+		if user != "" && user != u.name {
+			h.broken("%s got the %s of %q", u.name, kind, user)
 		}
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		s.closed, s.told = time.Now(), told
 	})
+}
+
+// reader reads a stream until it ends, and returns whose it was, "" if it does not know, and whether
+// the end said that the session has ended.
+type reader func() (user string, told bool)
+
+func (u *user) dialStream(b *browser) (o outcome, read reader) {
+	req, err := http.NewRequestWithContext(u.run.streaming, http.MethodGet, u.run.base+"/events", nil)
+	if err != nil {
+		panic(err)
+	}
+	o = outcome{path: "/events", began: time.Now()}
+	res, err := (&http.Client{Transport: u.run.transport, Jar: b.jar}).Do(req)
+	o.opened(res, err, http.StatusOK)
+	switch {
+	case err != nil:
+		return o, nil
+	case !o.ok():
+		_ = res.Body.Close()
+		return o, nil
+	}
+	return o, func() (user string, told bool) {
+		defer res.Body.Close()
+		for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+			told = told || lines.Text() == "event: "+eventstream.EndEvent
+			if name, ok := strings.CutPrefix(lines.Text(), "data: user"); ok {
+				user = "user" + name
+			}
+		}
+		return user, told
+	}
+}
+
+func (u *user) dialSocket(b *browser) (o outcome, read reader) {
+	ctx, cancel := context.WithTimeout(u.run.streaming, u.run.o.patience)
+	defer cancel()
+	o = outcome{path: "/socket", began: time.Now()}
+	conn, res, err := websocket.Dial(ctx, u.run.base+"/socket", &websocket.DialOptions{
+		HTTPClient: &http.Client{Transport: u.run.transport, Jar: b.jar},
+	})
+	if res != nil && res.StatusCode != http.StatusSwitchingProtocols {
+		err = nil // an answer
+	}
+	o.opened(res, err, http.StatusSwitchingProtocols)
+	if !o.ok() {
+		return o, nil
+	}
+	return o, func() (user string, told bool) {
+		defer context.AfterFunc(u.run.streaming, func() { _ = conn.CloseNow() })()
+		defer conn.CloseNow()
+		for {
+			_, text, err := conn.Read(context.Background())
+			if end := (websocket.CloseError{}); errors.As(err, &end) {
+				return user, end.Code == websocket.StatusPolicyViolation &&
+					(end.Reason == websocketsession.ReasonLoggedOut || end.Reason == websocketsession.ReasonExpired)
+			}
+			if err != nil {
+				return user, false
+			}
+			user = string(text)
+		}
+	}
+}
+
+// opened records the answer to a request for a stream, which has the status if it is open.
+func (o *outcome) opened(res *http.Response, err error, status int) {
+	if o.done = time.Now(); err != nil {
+		o.failure = "no answer"
+		return
+	}
+	o.status = res.StatusCode
+	if o.status == status {
+		o.status = http.StatusOK
+	}
+	if !o.ok() && !o.refused() {
+		o.failure = fmt.Sprint(o.status)
+	}
 }

@@ -14,11 +14,13 @@ import (
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/internal/promises"
 	"github.com/nestsession/session/internal/servers"
+	"github.com/nestsession/session/natsstore"
 	"github.com/nestsession/session/pgxstore"
 	"github.com/nestsession/session/redisstore"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/nearcache"
 	"github.com/nestsession/session/store/sqlstore"
+	"github.com/nestsession/session/tests/internal/natsserver"
 )
 
 // TestPromises13To20: what the library promises about ids, logins, cookies and bookkeeping holds on
@@ -41,6 +43,8 @@ func TestPromises13To20(t *testing.T) {
 		"Redis, cached":         func(t *testing.T) promises.Env { return cached(onWatchedRedis(t, redisstore.Config{})) },
 		"connect-redis, cached": func(t *testing.T) promises.Env { return cached(onWatchedRedis(t, expressRedis)) },
 		"pgxstore, cached":      func(t *testing.T) promises.Env { return cached(onPgx(t, pgxstore.Config{})) },
+		"a Redis Cluster":       onCluster,
+		"NATS":                  onNATS,
 		"Redis, sealed":         func(t *testing.T) promises.Env { return sealed(cached(onWatchedRedis(t, redisstore.Config{}))) },
 		"pgxstore, sealed":      func(t *testing.T) promises.Env { return sealed(onPgx(t, pgxstore.Config{})) },
 		"PostgreSQL, sealed":    func(t *testing.T) promises.Env { return sealed(onSQL(t, sqlstore.Postgres, sqlstore.Native)) },
@@ -91,6 +95,27 @@ func onWatchedRedis(t *testing.T, c redisstore.Config) promises.Env {
 		}
 		t.Cleanup(func() { s.Close() })
 		return s
+	}}
+}
+
+// onCluster is onRedis on a Cluster of three masters, where a session and the list of its owner's
+// sessions are on different servers.
+func onCluster(t *testing.T) promises.Env {
+	option := redisOption("", servers.StartRedisCluster(t, servers.ClusterOptions{}).Addrs()...)
+	return promises.Env{Store: func(t *testing.T) store.Store {
+		return openRedisAs(t, option, redisstore.Config{Prefix: place() + ":"})
+	}}
+}
+
+func onNATS(t *testing.T) promises.Env {
+	s := natsserver.Start(t, 1, servers.NATSOptions{})[0]
+	return promises.Env{Store: func(t *testing.T) store.Store {
+		kept, err := natsstore.Open(context.Background(), s.URL(), natsstore.Config{Bucket: place(), Replicas: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { kept.Close() })
+		return kept
 	}}
 }
 

@@ -18,12 +18,14 @@ import (
 
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/internal/servers"
+	"github.com/nestsession/session/natsstore"
 	"github.com/nestsession/session/pgxstore"
 	"github.com/nestsession/session/redisstore"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
 	"github.com/nestsession/session/store/nearcache"
 	"github.com/nestsession/session/store/sqlstore"
+	"github.com/nestsession/session/tests/internal/natsserver"
 )
 
 // holder is a store and what somebody can read who has its files, a backup, or a copy of its
@@ -81,6 +83,30 @@ var holders = map[string]func(t *testing.T) holder{
 			return found
 		}}
 	},
+	"memory, its journal": func(t *testing.T) holder {
+		folder := t.TempDir()
+		s, err := memstore.Open(filepath.Join(folder, "sessions"), memstore.Config{SnapshotInterval: 24 * time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		return holder{s, func(t *testing.T, text string) bool {
+			stolen := t.TempDir()
+			if err := os.CopyFS(stolen, os.DirFS(folder)); err != nil {
+				t.Fatal(err)
+			}
+			thief, err := memstore.Open(filepath.Join(stolen, "sessions"), memstore.Config{SnapshotInterval: -1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer thief.Close()
+			found := inFiles(folder)(t, text)
+			for rec, err := range thief.List(t.Context(), "") {
+				found = found || err == nil && bytes.Contains(rec.Data, []byte(text))
+			}
+			return found
+		}}
+	},
 	"SQLite, its files": func(t *testing.T) holder {
 		folder := t.TempDir()
 		return holder{openSQL(t, "sqlite", sqliteDSN(folder+"/sessions.db"), sqlstore.SQLite), inFiles(folder)}
@@ -110,6 +136,24 @@ var holders = map[string]func(t *testing.T) holder{
 	"Redis, its append-only file": func(t *testing.T) holder {
 		r := servers.StartRedis(t, servers.RedisOptions{Password: password, AppendOnly: "always"})
 		return holder{openRedisAs(t, redisOption(r.Password(), r.Addr()), redisstore.Config{}), inFiles(r.Dir())}
+	},
+	"Redis, its snapshot": func(t *testing.T) holder {
+		r := servers.StartRedis(t, servers.RedisOptions{Password: password, Extra: []string{"rdbcompression no"}})
+		return holder{openRedisAs(t, redisOption(r.Password(), r.Addr()), redisstore.Config{}), func(t *testing.T, text string) bool {
+			if _, err := r.Do(t.Context(), "SAVE"); err != nil {
+				t.Error(err)
+			}
+			return inFiles(r.Dir())(t, text)
+		}}
+	},
+	"NATS, its files": func(t *testing.T) holder {
+		s := natsserver.Start(t, 1, servers.NATSOptions{Password: password})[0]
+		kept, err := natsstore.Open(context.Background(), s.URL(), natsstore.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { kept.Close() })
+		return holder{kept, inFiles(s.Dir())}
 	},
 	"a near cache, its memory": func(t *testing.T) holder {
 		s := memstore.New(memstore.Config{})

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
 )
 
@@ -44,7 +45,14 @@ func (f *accountFlags) open(ctx context.Context, to output) (*users.Accounts, er
 			return nil, err
 		}
 	}
-	t, err := f.usersTarget(folder, to)
+	var t *storeurl.Target
+	var err error
+	if f.Users == "" {
+		t, err = runningNode(folder)
+	}
+	if err == nil && t == nil {
+		t, err = f.usersTarget(folder, to)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -249,6 +249,9 @@ func sentence(l events.Line) string {
 	case session.EventExpired:
 		return "ended: its time is over"
 	case session.EventRejected:
+		if strings.HasPrefix(string(l.Reason), "device: ") {
+			return "refused: the request did not prove the key of the device, so the cookie may be a copy; the session went on"
+		}
 		return "refused: the cookie or token was not accepted"
 	case session.EventConflict:
 		return "conflict: another request had saved first, so the changes were made again on its result"
@@ -265,7 +268,21 @@ func sentence(l events.Line) string {
 	case session.EventUnread:
 		return "a member of its data was not read; the session went on"
 	}
+	if text := deviceSentences[l.Kind]; text != "" {
+		return text
+	}
 	return string(l.Kind)
+}
+
+// deviceSentences are those of sessions that are bound to a device.
+var deviceSentences = map[session.EventKind]string{
+	"device key asked for":      "the browser was asked for a key of its device",
+	"device key registered":     "the browser sent a key of its device",
+	"device bound":              "bound to the device: from now on a request needs a proof of its key",
+	"device refreshed":          "the browser proved the key of its device again",
+	"device key not registered": "a key was not accepted",
+	"device not refreshed":      "no valid proof of the key came when the browser was asked for one; the session went on",
+	"device released":           "no longer bound to its device",
 }
 
 // reasons are the reasons that need more words than they have.
@@ -280,4 +297,19 @@ var reasons = map[session.Reason]string{
 	session.ReasonEnded:       "the session had ended meanwhile",
 	session.ReasonClientLeft:  "the client closed the connection",
 	session.ReasonUndecodable: "its data do not fit the program",
+
+	"device: no key":                 "a key is required, and the browser has sent none",
+	"device: no proof":               "it had neither the bound cookie nor a signature",
+	"device: proof has expired":      "its bound cookie, or the question that was signed, was too old",
+	"device: proof was replaced":     "its bound cookie was no longer the last one",
+	"device: proof is not authentic": "its bound cookie was not made for this session",
+	"device: bad signature":          "the signature was not made with the session's key",
+	"device: has a key already":      "the login has registered another key",
+	"device: malformed":              "it was not in the form of the protocol",
+	"device: bad key":                "it was no key that can be used safely",
+	"device: cookie has a domain":    "sessions that several hosts share cannot be bound",
+	"device: path is outside":        "the session cookie's path does not cover the path of the registration",
+	"device: another audience":       "the proof was made for another server",
+	"device: no session":             "the session had ended, or never was",
+	"device: store failed":           "the store did not answer; the browser tries again",
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/cmd/nestsession/internal/events"
+	"github.com/nestsession/session/devicebound"
 )
 
 // TestEachKindOfEventHasASentence: support staff need not know the names of the kinds.
@@ -45,6 +46,44 @@ func TestEachKindOfEventHasASentence(t *testing.T) {
 	})
 	if n < 15 {
 		t.Errorf("found %d kinds", n)
+	}
+}
+
+// TestEachEventOfADeviceHasASentence: devicebound's events are in the log, too, and each reason has
+// more words than its own name.
+func TestEachEventOfADeviceHasASentence(t *testing.T) {
+	t.Parallel()
+	file, err := parser.ParseFile(token.NewFileSet(), "../../../../devicebound/event.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	ast.Inspect(file, func(node ast.Node) bool {
+		spec, ok := node.(*ast.ValueSpec)
+		if !ok || spec.Type == nil || len(spec.Values) == 0 {
+			return true
+		}
+		value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+		if spec.Type.(*ast.Ident).Name == "EventKind" {
+			e := devicebound.Event{Kind: devicebound.EventKind(value)}.SessionEvent()
+			if text := textOf(events.Line{Kind: e.Kind}); text == string(e.Kind) {
+				t.Errorf("%s has no sentence", e.Kind)
+			}
+			return true
+		}
+		e := devicebound.Event{Kind: devicebound.EventRefused, Reason: devicebound.Reason(value), Skipped: "quota_exceeded"}.SessionEvent()
+		text := textOf(events.Line{Kind: e.Kind, Reason: e.Reason, Error: e.Err.Error()})
+		if !strings.Contains(text, "device") || strings.Contains(text, "device: "+value) || !strings.HasSuffix(text, "quota_exceeded") {
+			t.Errorf("%s is explained as %q", value, text)
+		}
+		return true
+	})
+	if n < 20 {
+		t.Errorf("found %d kinds and reasons", n)
 	}
 }
 

@@ -39,6 +39,8 @@ func (*serve) Help() string {
 
 ` + storesHelp + `
 
+` + clusterHelp + `
+
 Secrets sign the cookies: the first signs, all verify, so put a new one in front to rotate. ` +
 		`They come from $NESTSESSION_SECRETS (separated by commas), else from the secret file (one a line). ` +
 		`There is no flag for them, because every user of the machine can read a command line.`
@@ -50,7 +52,7 @@ func (c *serve) Run(ctx context.Context, to output) error {
 }
 
 // run serves with the server that start makes of the pages. note is a line about it for the announcement.
-func (c *serve) run(ctx context.Context, to output, start func(pages *site, log *slog.Logger) (server *http.Server, note string)) error {
+func (c *serve) run(ctx context.Context, to output, start func(pages *site, log *slog.Logger) (server *http.Server, note string)) (err error) {
 	log := slog.New(slog.NewTextHandler(to.err, nil))
 	ln, err := listen(ctx, c.Address)
 	if err != nil {
@@ -68,7 +70,20 @@ func (c *serve) run(ctx context.Context, to output, start func(pages *site, log 
 	if err != nil {
 		return err
 	}
-	accounts, err := openUsers(ctx, place.users, place.secrets, hasher)
+	stopWaiting := func() {}
+	if len(c.Cluster) > 0 {
+		stopWaiting = meanwhile(ln)
+		defer stopWaiting()
+	}
+	node, err := c.startNode(ctx, to.out, ln.Addr(), place, log)
+	if err != nil && ctx.Err() != nil {
+		return nil // it was stopped before it had started
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, node.Close()) }()
+	accounts, err := openUsers(ctx, place.users, place.secrets, hasher, node.options(stores.Options{Logger: log}))
 	if err != nil && ctx.Err() != nil {
 		return nil // it was stopped before the users were open
 	}
@@ -79,9 +94,10 @@ func (c *serve) run(ctx context.Context, to output, start func(pages *site, log 
 	if err != nil {
 		return errors.Join(err, accounts.Close())
 	}
-	kept, err := openAnnounced(to.out, ln.Addr(), place.sessions, func() (*stores.Opened, error) {
-		return stores.Open(ctx, place.sessions, stores.Options{Make: true, Sweep: true, Watch: true, NearCache: c.near(), Behind: reports.Store, Logger: log})
-	})
+	open := func() (*stores.Opened, error) {
+		return stores.Open(ctx, place.sessions, node.options(stores.Options{Make: true, Sweep: true, Watch: true, NearCache: c.near(), Behind: reports.Store, Logger: log}))
+	}
+	kept, err := openAnnounced(to.out, ln.Addr(), place.sessions, node != nil, open)
 	if err != nil && ctx.Err() != nil {
 		return errors.Join(reports.Close(), accounts.Close()) // it was stopped before the store was open
 	}
@@ -96,14 +112,19 @@ func (c *serve) run(ctx context.Context, to output, start func(pages *site, log 
 		return errors.Join(err, c.closeEvents(), reports.Close(), kept.Close(), accounts.Close())
 	}
 	server, note := start(pages, log)
-	server.Handler = reports.Handler(c.withOrigin(server.Handler))
+	node.watch(kept)
+	defer node.unwatch()
+	server.Handler = reports.Handler(c.withOrigin(node.handler(server.Handler, pages)))
 	c.announce(to.out, place, kept)
 	if at := reports.Addr(); at != nil {
 		fmt.Fprintf(to.out, "  metrics   at http://%s/metrics\n", at)
 	}
 	fmt.Fprint(to.out, note)
 	c.warn(log, ln.Addr())
-	return errors.Join(serveUntil(ctx, ln, server, pages.EndStreams, log, drainTime), pages.Close(), c.closeEvents(), reports.Close(), kept.Close(), accounts.Close())
+	stopWaiting()
+	err = serveUntil(ctx, ln, server, pages.EndStreams, log, drainTime)
+	node.unwatch()
+	return errors.Join(err, pages.Close(), c.closeEvents(), reports.Close(), kept.Close(), accounts.Close())
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
@@ -163,7 +184,10 @@ const slowStart = time.Second
 
 // openAnnounced opens the store and announces where the server listens: when the store is open, or
 // earlier if that takes long, so that the operator sees for what the server waits.
-func openAnnounced(w io.Writer, at net.Addr, target *storeurl.Target, open func() (*stores.Opened, error)) (kept *stores.Opened, err error) {
+func openAnnounced(w io.Writer, at net.Addr, target *storeurl.Target, announced bool, open func() (*stores.Opened, error)) (kept *stores.Opened, err error) {
+	if announced {
+		return open()
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -234,6 +258,9 @@ func (c *serve) site(secrets []string, accounts *openedUsers, kept *stores.Opene
 	if err != nil {
 		return nil, err
 	}
+	if c.BindDevices {
+		reports.CountBound(plain.IsBound) // of both apps: they have the same store
+	}
 	name := func(flags cookieFlags) string { return c.session(flags, accounts.Issuer(), secrets, kept, log).Name }
 	s := &site{cookies: []string{name(c.cookieFlags)}, secure: plain, plain: plain, proxies: c.proxies, path: c.CookiePath, untrusted: &untrusted{proxies: c.proxies, log: log}}
 	if c.Express || c.CookieName != "" || c.Secure != "auto" || len(c.proxies) == 0 {
@@ -292,11 +319,16 @@ func (c *serve) place(to output) (*place, error) {
 		return nil, err
 	}
 	p := &place{folder: folder}
-	if p.users, err = c.usersTarget(folder, to); err != nil {
-		return nil, err
-	}
-	if p.sessions, err = c.target(folder, to); err != nil {
-		return nil, err
+	if len(c.Cluster) > 0 {
+		p.sessions = storeurl.OfNodes(c.Cluster)
+		p.users = p.sessions
+	} else {
+		if p.users, err = c.usersTarget(folder, to); err != nil {
+			return nil, err
+		}
+		if p.sessions, err = c.target(folder, to); err != nil {
+			return nil, err
+		}
 	}
 	if p.sessions.PlainIDs() && !c.Express {
 		return nil, fmt.Errorf("layout=%s is express-session's: add --express, so that its cookies and documents are as well", p.sessions.Layout)

@@ -120,7 +120,7 @@ func TestTheAddressIsAnnouncedFirst(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var printed bytes.Buffer
-				_, err := openAnnounced(&printed, at, target, func() (*stores.Opened, error) {
+				_, err := openAnnounced(&printed, at, target, false, func() (*stores.Opened, error) {
 					if c.slow {
 						time.Sleep(2 * slowStart)
 					}

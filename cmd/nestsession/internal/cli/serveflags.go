@@ -28,9 +28,11 @@ type serve struct {
 
 	usersFlags
 
+	clusterFlags
+
 	SecretFile string `placeholder:"FILE" env:"NESTSESSION_SECRET_FILE" help:"Read the secrets from this file, which only its owner may read. Default: the file \"secret\" in the data folder, made at the first start."`
 
-	NearCache size `default:"" placeholder:"SIZE" env:"NESTSESSION_NEAR_CACHE" help:"Cache this much of the sessions in this process, so that most requests need no round trip to the store; 0: no cache. A change by another process is seen within milliseconds, or within two seconds if the store does not publish changes (SQLite, MySQL). Default: 64MiB for Redis and PostgreSQL, if they publish changes."`
+	NearCache size `default:"" placeholder:"SIZE" env:"NESTSESSION_NEAR_CACHE" help:"Cache this much of the sessions in this process, so that most requests need no round trip to the store; 0: no cache. A change by another process is seen within milliseconds, or within two seconds if the store does not publish changes (SQLite, MySQL). Default: 64MiB for Redis, PostgreSQL, NATS and a cluster, if they publish changes."`
 
 	cookieFlags
 
@@ -121,6 +123,9 @@ func (c *serve) Validate() error {
 		return err
 	}
 	if err := c.usersFlags.validateUsers(); err != nil {
+		return err
+	}
+	if err := c.validateCluster(); err != nil {
 		return err
 	}
 	if err := c.cookieFlags.validate(); err != nil {

@@ -53,7 +53,7 @@ func (o *operator) open(ctx context.Context, to output) (*stores.Opened, *sessio
 	if err != nil {
 		return nil, nil, err
 	}
-	target, err := o.target(folder, to)
+	target, err := o.operated(folder, to)
 	if err != nil {
 		return nil, nil, err
 	}

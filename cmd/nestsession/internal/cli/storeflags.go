@@ -29,11 +29,12 @@ const storesHelp = `A store is named by a URL:
     redis://USER@HOST:PORT/NUMBER              rediss:// with TLS
     redis+sentinel://HOST,HOST?master=NAME     rediss+sentinel://
     redis+cluster://HOST,HOST                  rediss+cluster://
+    nats://USER@HOST:PORT,HOST:PORT            NATS JetStream; tls:// with TLS
 
 Parameters follow a question mark: table, schema, prefix, create=true to have the table made, layout for the table of ` +
 	`an npm package (connect-pg-simple, express-mysql-session, connect-sqlite3, better-sqlite3-session-store, connect-redis), ` +
 	`column.sid, column.data and column.expires for columns of other names, ` +
-	`owner-column, ttl and time-zone with these, sslmode and tls. PostgreSQL publishes changes by a trigger, which create=true ` +
+	`owner-column, ttl and time-zone with these, sslmode and tls; bucket and replicas for NATS. PostgreSQL publishes changes by a trigger, which create=true ` +
 	`makes, and Redis by CLIENT TRACKING, which its user must be allowed to use; with notify=false a server does without and polls every two seconds.
 
 A URL can hold a password (postgres://USER:PASSWORD@HOST/DATABASE), but every user of the machine can read a command line: ` +
@@ -52,6 +53,17 @@ func (f *storeFlags) validate() error {
 		return twoPasswords("--store", "--store-password-file")
 	}
 	return nil
+}
+
+// operated is target for the commands of an operator: by default the cluster, if a node of one runs in
+// the data folder.
+func (f *storeFlags) operated(folder string, to output) (*storeurl.Target, error) {
+	if f.Store == "" {
+		if t, err := runningNode(folder); err != nil || t != nil {
+			return t, err
+		}
+	}
+	return f.target(folder, to)
 }
 
 // target returns the store; by default a file in the data folder.
@@ -87,7 +99,7 @@ const usersFileName = "users.db"
 
 // usersFlags say where the accounts are.
 type usersFlags struct {
-	Users             string `placeholder:"URL" env:"NESTSESSION_USERS" help:"The database of the users: sqlite:PATH, postgres://USER@HOST/DATABASE or mysql://USER@HOST/DATABASE. Servers on several machines need one of the last two. Default: the file \"users.db\" in the data folder."`
+	Users             string `placeholder:"URL" env:"NESTSESSION_USERS" help:"The database of the users: sqlite:PATH, postgres://USER@HOST/DATABASE, mysql://USER@HOST/DATABASE or nats://HOST,HOST. Servers on several machines need one of the last three, or --cluster. Default: the file \"users.db\" in the data folder."`
 	UsersPasswordFile string `placeholder:"FILE" env:"NESTSESSION_USERS_PASSWORD_FILE" help:"Read the password for the database of the users from this file, which only its owner may read."`
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -16,12 +17,16 @@ import (
 type openedUsers struct {
 	*users.Store
 	guard  *throttle.Guard
-	counts *throttle.Shared // nil if this process counts by itself
+	counts *throttle.Shared
+	own    *sql.DB // of the counts, if that is not the accounts'
 }
 
-// openUsers opens the database of the users for a server. In a file each process counts wrong
-// passwords by itself; servers that share a database count in it.
-func openUsers(ctx context.Context, t *storeurl.Target, secrets []string, hasher users.Hasher) (*openedUsers, error) {
+// openUsers opens the database of the users for a server. Servers that share it count wrong
+// passwords in it, together.
+func openUsers(ctx context.Context, t *storeurl.Target, secrets []string, hasher users.Hasher, o stores.Options) (*openedUsers, error) {
+	if t.Kind == storeurl.NATS {
+		return openUsersBuckets(ctx, t, secrets, hasher, o)
+	}
 	create := t.Create == nil || *t.Create
 	if t.Kind == storeurl.SQLite {
 		if _, err := os.Stat(t.Path); err != nil && !create {
@@ -31,7 +36,12 @@ func openUsers(ctx context.Context, t *storeurl.Target, secrets []string, hasher
 		if err != nil {
 			return nil, err
 		}
-		return &openedUsers{Store: kept, guard: throttle.NewGuard(nil)}, nil
+		own, err := users.OpenCounts(t.Path)
+		if err != nil {
+			return nil, errors.Join(err, kept.Close())
+		}
+		counts, err := throttle.NewShared(own, t.Kind, secrets)
+		return counting(&openedUsers{Store: kept, own: own}, counts, err)
 	}
 	db, err := stores.OpenUsers(ctx, t)
 	if err != nil {
@@ -42,10 +52,29 @@ func openUsers(ctx context.Context, t *storeurl.Target, secrets []string, hasher
 		return nil, notOpened(ctx, t, errors.Join(err, db.Close()))
 	}
 	counts, err := throttle.NewShared(db, t.Kind, secrets)
+	return counting(&openedUsers{Store: kept}, counts, err)
+}
+
+// counting adds the counts, or closes what is open if there are none.
+func counting(u *openedUsers, counts *throttle.Shared, err error) (*openedUsers, error) {
 	if err != nil {
-		return nil, errors.Join(err, kept.Close())
+		return nil, errors.Join(err, u.Close())
 	}
-	return &openedUsers{kept, throttle.NewSharedGuard(counts, nil), counts}, nil
+	u.counts, u.guard = counts, throttle.NewSharedGuard(counts, nil)
+	return u, nil
+}
+
+func openUsersBuckets(ctx context.Context, t *storeurl.Target, secrets []string, hasher users.Hasher, o stores.Options) (*openedUsers, error) {
+	buckets, err := stores.OpenUsersBuckets(ctx, t, o)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := users.OpenBucket(ctx, buckets.Accounts, buckets.Near, hasher, buckets)
+	if err != nil {
+		return nil, notOpened(ctx, t, errors.Join(err, buckets.Close()))
+	}
+	counts, err := throttle.NewSharedBucket(buckets.Counts, secrets)
+	return counting(&openedUsers{Store: kept}, counts, err)
 }
 
 // Close closes the counts and the accounts.
@@ -54,6 +83,9 @@ func (u *openedUsers) Close() error {
 	if u.counts != nil {
 		err = u.counts.Close()
 	}
+	if u.own != nil {
+		err = errors.Join(err, u.own.Close())
+	}
 	return errors.Join(err, u.Store.Close())
 }
 
@@ -61,6 +93,17 @@ func (u *openedUsers) Close() error {
 func openAccounts(ctx context.Context, t *storeurl.Target) (*users.Accounts, error) {
 	if t.Kind == storeurl.SQLite {
 		return users.OpenAccounts(ctx, t.Path)
+	}
+	if t.Kind == storeurl.NATS {
+		buckets, err := stores.OpenUsersBuckets(ctx, t, stores.Options{})
+		if err != nil {
+			return nil, err
+		}
+		accounts, err := users.OpenBucketAccounts(ctx, buckets.Accounts, buckets)
+		if err != nil {
+			return nil, notOpened(ctx, t, errors.Join(err, buckets.Close()))
+		}
+		return accounts, nil
 	}
 	db, err := stores.OpenUsers(ctx, t)
 	if err != nil {

@@ -80,11 +80,24 @@ func (p Proxies) Original(r *http.Request) Original {
 		return o
 	}
 	h := r.Header
-	o.Method = cmp.Or(h.Get("X-Original-Method"), h.Get("X-Forwarded-Method"), r.Method)
-	if o.URL = h.Get("X-Original-URL"); o.URL == "" && h.Get("X-Forwarded-Host") != "" && h.Get("X-Forwarded-Uri") != "" {
-		o.URL = cmp.Or(h.Get("X-Forwarded-Proto"), "http") + "://" + h.Get("X-Forwarded-Host") + h.Get("X-Forwarded-Uri")
+	o.Method = cmp.Or(only(h, "X-Original-Method"), only(h, "X-Forwarded-Method"), r.Method)
+	if o.URL = only(h, "X-Original-Url"); o.URL != "" {
+		return o
+	}
+	host, uri := only(h, "X-Forwarded-Host"), only(h, "X-Forwarded-Uri")
+	scheme, _, _ := strings.Cut(cmp.Or(only(h, "X-Forwarded-Proto"), "http"), ",") // as Secure reads it
+	if host != "" && strings.HasPrefix(uri, "/") {
+		o.URL = strings.TrimSpace(scheme) + "://" + host + uri
 	}
 	return o
+}
+
+// only returns the value of a field; "" if there are several, of which a client may have sent one.
+func only(h http.Header, name string) string {
+	if len(h[name]) != 1 {
+		return ""
+	}
+	return h[name][0]
 }
 
 // forwarding are the fields in which proxies describe their clients.

@@ -181,3 +181,13 @@ func nonEmpty(list []string) []string {
 	}
 	return out
 }
+
+// WritePrivate writes a file of mode 0600, which replaces the one that is there.
+func WritePrivate(path, text string) error {
+	tmp, err := writeBeside(path, text)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp) // of no effect after the rename
+	return os.Rename(tmp, path)
+}

@@ -193,7 +193,7 @@ func TestTheDashboardShowsTraffic(t *testing.T) {
 	otlp := &collector{sent: map[string][]byte{}}
 	receiver := httptest.NewServer(otlp)
 	t.Cleanup(receiver.Close) // after the server's end
-	_, site, metrics := launchObserved(t, receiver.URL, "--near-cache", "1MiB")
+	_, site, metrics := launchObserved(t, receiver.URL, "--near-cache", "1MiB", "--bind-devices")
 	at, err := url.Parse(metrics)
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,6 +21,7 @@ func TestThreeServersAllowNoMoreGuessesThanOne(t *testing.T) {
 		"PostgreSQL":           {postgresStore, postgresUsers},
 		"Redis and PostgreSQL": {redisStore, postgresUsers},
 		"Redis and MariaDB":    {redisStore, mariaUsers},
+		"Redis and SQLite":     {redisStore, func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "users.db") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -78,7 +79,7 @@ func Open(cfg Config) (*Log, error) {
 
 // OnEvent writes an event. It is meant for [session.Config].
 func (l *Log) OnEvent(ctx context.Context, e session.Event) {
-	if e.Kind == session.EventRejected && e.Digest == "" && !l.strange.admit(e.Time) {
+	if nameless(&e) && !l.strange.admit(e.Time) {
 		return
 	}
 	select {
@@ -87,6 +88,12 @@ func (l *Log) OnEvent(ctx context.Context, e session.Event) {
 		l.lost.Add(1)
 		l.warn(errors.New("the disk is slower than the events"))
 	}
+}
+
+// nameless reports whether an event is of a refused cookie, or a refused proof of a device, that
+// names no session.
+func nameless(e *session.Event) bool {
+	return e.Digest == "" && e.Owner == "" && (e.Kind == session.EventRejected || strings.HasPrefix(string(e.Kind), "device "))
 }
 
 // maxStrangers is how many refused cookies that name no session are written in a minute. Anybody can

@@ -28,6 +28,10 @@ type Options struct {
 	// KeepJournal keeps the file's journal mode, for a file that another program uses as well.
 	// Otherwise the mode is WAL, in which readers do not wait for writers.
 	KeepJournal bool
+
+	// Hasty does not wait until a write is on the disk. If the machine fails, the last writes may be
+	// lost, but the file stays whole. It needs the journal mode WAL.
+	Hasty bool
 }
 
 // Open opens the file at an absolute path.
@@ -49,20 +53,24 @@ func Open(path string, o Options) (*sql.DB, error) {
 	if who := access(path, info); o.Private && who.Anybody() && runtime.GOOS != "windows" {
 		return nil, fmt.Errorf("%v; whoever has used that may know or have changed what is in it", who)
 	}
-	return sql.Open("sqlite", dataSource(path, o.KeepJournal))
+	return sql.Open("sqlite", dataSource(path, o))
 }
 
-func dataSource(path string, keepJournal bool) string {
+func dataSource(path string, o Options) string {
 	slashed := filepath.ToSlash(path)
 	if slashed[0] != '/' { // C:/…
 		slashed = "/" + slashed
 	}
 	pragmas := []string{"busy_timeout(5000)"}
-	if !keepJournal {
+	if !o.KeepJournal {
 		pragmas = append(pragmas, "journal_mode(WAL)")
 	}
+	synchronous := "synchronous(FULL)"
+	if o.Hasty {
+		synchronous = "synchronous(NORMAL)"
+	}
 	u := url.URL{Scheme: "file", Path: slashed, RawQuery: url.Values{
-		"_pragma": append(pragmas, "synchronous(FULL)"),
+		"_pragma": append(pragmas, synchronous),
 		"_txlock": {"immediate"}, // two processes may open a new file at the same time
 	}.Encode()}
 	return u.String()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/nats-io/nats.go"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
 )
@@ -44,6 +45,9 @@ func reason(t *storeurl.Target, o Options, err error) string {
 		}
 		return fmt.Sprintf("the server cannot be reached: %v: is it running, and are host and port right?", cause)
 	}
+	if errors.Is(err, nats.ErrNoServers) {
+		return "no server can be reached: is it running, and are host and port right?"
+	}
 	var timeout net.Error
 	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
 		return fmt.Sprintf("the server did not answer within %v: is it running, and are host and port right?", o.Timeout)
@@ -53,7 +57,7 @@ func reason(t *storeurl.Target, o Options, err error) string {
 
 // words replaces the names of Config fields in the stores' errors with the parameters of a URL.
 var words = strings.NewReplacer(
-	"users: ", "", "memstore: ", "", "sqlstore: ", "", "redisstore: ", "", "pgxstore: ", "",
+	"natsstore: ", "", "Config.Replicas", "replicas", "users: ", "", "memstore: ", "", "sqlstore: ", "", "redisstore: ", "", "pgxstore: ", "",
 	"does not report changes: set Config.Create, or run:", "does not report changes: add create=true to the URL's parameters to have that made, or notify=false to do without, or run:",
 	"a proxy before it, does not report changes:", "a proxy before it, does not report changes; add notify=false to the URL's parameters to do without, or see to that:",
 	"set Config.Direct to a pool whose connections go to the server itself", "name the server itself in the URL, or add notify=false to its parameters to do without them",
@@ -72,6 +76,9 @@ func refused(t *storeurl.Target, err error) bool {
 	var my *mysql.MySQLError
 	if errors.As(err, &my) {
 		return my.Number == 1045 || my.Number == 1698
+	}
+	if t.Kind == storeurl.NATS {
+		return errors.Is(err, nats.ErrAuthorization)
 	}
 	if t.Kind == storeurl.Redis {
 		for _, code := range []string{"WRONGPASS", "NOAUTH", "ERR AUTH", "ERR invalid password"} {

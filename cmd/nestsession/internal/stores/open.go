@@ -7,7 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/sqlitefile"
 	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
@@ -43,6 +46,13 @@ type Options struct {
 	// Conns is the number of connections to a database. 0: 16.
 	Conns int
 
+	// Conn is the connection to NATS. Nil: Open makes one, and closes it.
+	Conn *nats.Conn
+
+	// Ready, if set, returns an error while this process must not be taken for healthy, though the
+	// store answers.
+	Ready func() error
+
 	// Timeout is how long Open waits for a server. 0: DefaultTimeout.
 	Timeout time.Duration
 
@@ -76,6 +86,7 @@ type Opened struct {
 	NearCache int64
 
 	count  func(context.Context) (int64, error)
+	ready  func() error
 	health *sqlitefile.Health // of an SQLite file; nil for other stores
 	close  []func() error     // in their order
 }
@@ -86,6 +97,11 @@ func (o *Opened) Unwrap() store.Store { return o.Store }
 // Ping returns nil if the store answers. For a file, it also checks that the file is still the one
 // that was opened and can be written.
 func (o *Opened) Ping(ctx context.Context) error {
+	if o.ready != nil {
+		if err := o.ready(); err != nil {
+			return err
+		}
+	}
 	if o.health != nil {
 		if err := o.health.Check(ctx); err != nil {
 			return err
@@ -130,6 +146,8 @@ func Open(ctx context.Context, t *storeurl.Target, o Options) (*Opened, error) {
 	switch {
 	case t.Kind == storeurl.Redis:
 		open = openRedis
+	case t.Kind == storeurl.NATS:
+		open = openNATS
 	case t.Kind == storeurl.Postgres && t.Notify && o.Watch:
 		open = openPostgres
 	}
@@ -140,6 +158,7 @@ func Open(ctx context.Context, t *storeurl.Target, o Options) (*Opened, error) {
 	if err != nil {
 		return nil, explain(t, o, err)
 	}
+	opened.ready = o.Ready
 	_, opened.Watches = store.As[store.Watcher](opened.Store)
 	if err := opened.keepNear(o.NearCache, o.Behind); err != nil {
 		return nil, errors.Join(err, opened.Close())
@@ -149,7 +168,7 @@ func Open(ctx context.Context, t *storeurl.Target, o Options) (*Opened, error) {
 
 // keepNear puts a cache in front.
 func (o *Opened) keepNear(size int64, behind func(store.Store) store.Store) error {
-	if size == NearDefault && o.Watches && (o.Target.Kind == storeurl.Redis || o.Target.Kind == storeurl.Postgres) {
+	if size == NearDefault && o.Watches && slices.Contains([]storeurl.Kind{storeurl.Redis, storeurl.Postgres, storeurl.NATS}, o.Target.Kind) {
 		size = nearcache.DefaultMaxBytes
 	}
 	if size <= 0 {

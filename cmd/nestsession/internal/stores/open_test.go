@@ -142,7 +142,7 @@ func TestAFileIsSharedByManyWriters(t *testing.T) {
 	failed := make(chan error)
 	for o := range openers {
 		go func() {
-			s, err := stores.Open(t.Context(), target(t, path), stores.Options{Make: true})
+			s, err := stores.Open(t.Context(), target(t, path), stores.Options{Make: true, Timeout: 5 * time.Minute})
 			for i := 0; err == nil && i < each; i++ {
 				_, err = s.Create(t.Context(), store.Record{ID: strings.Repeat("x", o*each+i+1), Data: []byte("{}")})
 			}

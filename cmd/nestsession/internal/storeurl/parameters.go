@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ var ours = map[Kind][]string{
 	Postgres: slices.Concat(columns, []string{"create", "layout", "notify", "owner-column", "schema", "table", "time-zone", "ttl"}),
 	MySQL:    slices.Concat(columns, []string{"create", "layout", "owner-column", "table", "ttl"}),
 	Redis:    {"layout", "notify", "prefix", "ttl"},
+	NATS:     {"bucket", "replicas"},
 }
 
 // theirs are the parameters that are passed to the driver.
@@ -33,6 +35,9 @@ var words = map[string][]string{
 	"sslmode": {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"},
 	"tls":     {"true", "false", "skip-verify", "preferred"},
 }
+
+// bucketName is what a bucket may be called; "" is the default.
+var bucketName = regexp.MustCompile(`^[a-zA-Z0-9_-]*$`)
 
 // parameters reads the part after the question mark.
 func (t *Target) parameters(s scheme, query string, express bool) error {
@@ -56,6 +61,15 @@ func (t *Target) parameters(s scheme, query string, express bool) error {
 	for name, can := range words {
 		if values.Has(name) && !slices.Contains(can, values.Get(name)) {
 			return fmt.Errorf("the parameter %s is one of %s", name, strings.Join(can, ", "))
+		}
+	}
+	t.Bucket = values.Get("bucket")
+	if !bucketName.MatchString(t.Bucket) {
+		return errors.New("the parameter bucket has letters, digits, - and _")
+	}
+	if text := values.Get("replicas"); text != "" {
+		if t.Replicas, err = strconv.Atoi(text); err != nil || !slices.Contains([]int{1, 3, 5}, t.Replicas) {
+			return errors.New("the parameter replicas is 1, 3 or 5")
 		}
 	}
 	t.Table, t.Schema, t.Prefix = values.Get("table"), values.Get("schema"), values.Get("prefix")
@@ -119,6 +133,9 @@ func (c Columns) check(owner string) error {
 // layout determines the layout, and its parameters.
 func (t *Target) layout(name string, express bool) error {
 	t.Layout = layouts[t.Kind][0]
+	if express && len(layouts[t.Kind]) == 1 {
+		return fmt.Errorf("no npm package for express-session keeps sessions in %s: leave out --express, or choose another store", t.Kind)
+	}
 	if express {
 		t.Layout = layouts[t.Kind][1]
 	}

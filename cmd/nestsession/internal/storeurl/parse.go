@@ -34,11 +34,13 @@ var schemes = map[string]scheme{
 	"rediss+sentinel": {kind: Redis, port: "26379", sentinel: true, tls: true},
 	"redis+cluster":   {kind: Redis, port: "6379", cluster: true},
 	"rediss+cluster":  {kind: Redis, port: "6379", cluster: true, tls: true},
+	"nats":            {kind: NATS, port: "4222"},
+	"tls":             {kind: NATS, port: "4222", tls: true},
 }
 
 // Forms are the forms of a URL, for errors and help.
 const Forms = "memory: · sqlite:PATH · postgres://USER@HOST/DATABASE · mysql://USER@HOST/DATABASE · redis://HOST · " +
-	"redis+sentinel://HOST,HOST?master=NAME · redis+cluster://HOST,HOST · rediss… with TLS"
+	"redis+sentinel://HOST,HOST?master=NAME · redis+cluster://HOST,HOST · rediss… with TLS · nats://HOST,HOST · tls://HOST,HOST"
 
 // errEscape says nothing of the URL, since the wrong escape may be in a password.
 var errEscape = errors.New("it cannot be read: in a user's name and a password, write % as %25, @ as %40, : as %3A, / as %2F, ? as %3F and # as %23, or keep the password in a file")
@@ -73,7 +75,7 @@ func Parse(text string, express bool) (*Target, error) {
 }
 
 // UsersForms are the forms of a URL for users.
-const UsersForms = "sqlite:PATH · postgres://USER@HOST/DATABASE · mysql://USER@HOST/DATABASE"
+const UsersForms = "sqlite:PATH · postgres://USER@HOST/DATABASE · mysql://USER@HOST/DATABASE · nats://HOST,HOST · tls://HOST,HOST"
 
 // ParseUsers reads the URL of a database for users. It takes the parameters of a connection, schema
 // and create; the others are about the table of sessions, and an error.
@@ -82,13 +84,13 @@ func ParseUsers(text string) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.Kind != SQLite && t.Kind != Postgres && t.Kind != MySQL {
+	if !slices.Contains([]Kind{SQLite, Postgres, MySQL, NATS}, t.Kind) {
 		return nil, fmt.Errorf("users cannot be in %s: write one of %s", t.Kind, UsersForms)
 	}
 	_, query, _ := strings.Cut(text, "?")
 	values, _ := url.ParseQuery(query) // Parse has read it
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if name != "schema" && name != "create" && !slices.Contains(theirs[t.Kind], name) {
+		if !slices.Contains([]string{"schema", "create", "bucket", "replicas"}, name) && !slices.Contains(theirs[t.Kind], name) {
 			return nil, fmt.Errorf("the parameter %s is about the table of sessions: leave it out for users", name)
 		}
 	}
@@ -154,8 +156,8 @@ func (t *Target) server(s scheme, rest string) (query string, err error) {
 	if t.Hosts, err = hosts(authority, s.port); err != nil {
 		return "", err
 	}
-	if len(t.Hosts) > 1 && !s.sentinel && !s.cluster {
-		return "", errors.New("several hosts are for redis+sentinel:// and redis+cluster://; here is room for one")
+	if len(t.Hosts) > 1 && !s.sentinel && !s.cluster && s.kind != NATS {
+		return "", errors.New("several hosts are for redis+sentinel://, redis+cluster:// and nats://; here is room for one")
 	}
 	path, query, _ := strings.Cut(tail, "?")
 	if t.Database, err = url.PathUnescape(strings.TrimPrefix(path, "/")); err != nil || strings.Contains(t.Database, "/") {
@@ -199,6 +201,12 @@ func hosts(list, port string) ([]string, error) {
 }
 
 func (t *Target) checkDatabase(s scheme) error {
+	if s.kind == NATS {
+		if t.Database != "" {
+			return errors.New("nothing follows the hosts of NATS but parameters: name another bucket with ?bucket=NAME")
+		}
+		return nil
+	}
 	if s.kind != Redis {
 		if t.Database == "" {
 			return fmt.Errorf("it names no database: write its name after the host, such as %s/app", strings.ToLower(string(s.kind))+"://localhost")

@@ -7,6 +7,7 @@
 //	redis://USER:PASSWORD@HOST:PORT/NUMBER                rediss:// with TLS
 //	redis+sentinel://SENTINEL,SENTINEL/NUMBER?master=NAME rediss+sentinel://
 //	redis+cluster://NODE,NODE                             rediss+cluster://
+//	nats://USER:PASSWORD@SERVER,SERVER                    tls:// with TLS
 //
 // A URL may hold a password: nothing of this package prints one, in an error or
 // otherwise.
@@ -33,6 +34,7 @@ const (
 	Postgres Kind = "PostgreSQL"
 	MySQL    Kind = "MySQL"
 	Redis    Kind = "Redis"
+	NATS     Kind = "NATS"
 )
 
 // Layout is the layout of sessions in the store: the library's own, or that of an npm package for
@@ -55,6 +57,7 @@ var layouts = map[Kind][]Layout{
 	Postgres: {Native, PgSimple},
 	MySQL:    {Native, ExpressMySQL},
 	Redis:    {Native, ConnectRedis},
+	NATS:     {Native},
 }
 
 // Target is a parsed URL.
@@ -64,11 +67,11 @@ type Target struct {
 
 	Path string // SQLite: the file; memory: the snapshot, or ""
 
-	Hosts    []string // with their ports; several for Sentinel and Cluster
+	Hosts    []string // with their ports; several for Sentinel, Cluster and NATS
 	User     string
 	Database string // the name of a database, or the number of Redis's
-	TLS      bool   // Redis
-	Cluster  bool   // Redis
+	TLS      bool   // Redis and NATS
+	Cluster  bool   // Redis; and NATS for the servers inside of login servers, see OfNodes
 	Master   string // Redis with Sentinel: the master's name; otherwise ""
 
 	// SentinelAuth says that the sentinels have the same user and password as the master.
@@ -82,6 +85,9 @@ type Target struct {
 	// TTL is how long a session without an expiry lives in the layout of an npm package; 0: not
 	// given.
 	TTL time.Duration
+
+	Bucket   string // NATS; "": the default
+	Replicas int    // NATS; 0: the default
 
 	// Create says whether the table is made if it does not exist; nil: not given.
 	Create *bool
@@ -97,6 +103,12 @@ type Target struct {
 
 // Columns are names of a table's columns; "" is the layout's name.
 type Columns struct{ ID, Data, Expires string }
+
+// OfNodes returns the target of the NATS servers inside of login servers, which have these addresses
+// for each other.
+func OfNodes(addresses []string) *Target {
+	return &Target{Kind: NATS, Layout: Native, Hosts: addresses, Cluster: true}
+}
 
 // PlainIDs reports whether the keys in the store are the ids in the cookies, as in
 // express-session's stores, and not their hashes.
@@ -146,6 +158,17 @@ func (t Target) String() string {
 		default:
 			b.WriteString(", prefix " + strconv.Quote(t.Prefix))
 		}
+	case NATS:
+		if t.Cluster {
+			return "the cluster of " + strings.Join(t.Hosts, ", ")
+		}
+		b.WriteString("NATS at " + strings.Join(t.Hosts, ", "))
+		if t.TLS {
+			b.WriteString(", with TLS")
+		}
+		if t.Bucket != "" {
+			b.WriteString(", bucket " + t.Bucket)
+		}
 	default:
 		b.WriteString(string(t.Kind) + " at " + t.Hosts[0] + ", database " + t.Database)
 	}
@@ -176,13 +199,13 @@ func (t *Target) Place() string {
 	if path != "" {
 		path = realPath(path)
 	}
-	return strings.Join([]string{string(t.Kind), string(t.Layout), path, strings.Join(hosts, ","), t.Master, t.Database, t.Schema, t.Table, t.Prefix}, "\x00")
+	return strings.Join([]string{string(t.Kind), string(t.Layout), path, strings.Join(hosts, ","), t.Master, t.Database, t.Schema, t.Table, t.Prefix, t.Bucket}, "\x00")
 }
 
 // Same reports whether both lead to the same place, as far as the URLs show.
 func (t *Target) Same(other *Target) bool {
 	if t.Kind != other.Kind || t.Kind == Memory || t.Database != other.Database || t.Layout != other.Layout ||
-		t.Table != other.Table || t.Schema != other.Schema || t.Prefix != other.Prefix {
+		t.Table != other.Table || t.Schema != other.Schema || t.Prefix != other.Prefix || t.Bucket != other.Bucket {
 		return false
 	}
 	if t.Kind == SQLite {

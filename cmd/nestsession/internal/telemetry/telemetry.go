@@ -174,6 +174,14 @@ func (t *Telemetry) Store(s store.Store) store.Store {
 	return t.sessions.Store(s)
 }
 
+// CountBound reports the share of the sessions that are bound to a device; see
+// [otelsession.Telemetry.CountBound].
+func (t *Telemetry) CountBound(bound func(s interface{ Note(name string) string }) bool) {
+	if t != nil {
+		t.sessions.CountBound(bound)
+	}
+}
+
 // lost logs an export that failed.
 func (t *Telemetry) lost(err error) {
 	if err != nil {

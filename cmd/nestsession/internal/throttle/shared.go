@@ -12,90 +12,48 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
+	"github.com/nestsession/session/store"
 )
 
 // ErrUnavailable means that the database of the counts did not answer as it should. An attempt that
 // cannot be counted is refused.
 var ErrUnavailable = errors.New("throttle: the database of the counts is unavailable")
 
-// Shared keeps counts in a database, so that several servers count together. Package users makes
-// its table, nest_throttle.
+// Shared keeps counts where several servers count together, and a restart forgets nothing: in the
+// database of the users, whose table nest_throttle package users makes, or in a bucket of NATS
+// JetStream.
 //
 // A row is the bucket of a [Limiter], without its sketch: the instant when it will be empty. An
 // attempt takes its place in the bucket when it begins, and gives it back at the end if it was not
 // wrong. So the places of a server that is killed count as wrong attempts, and become free as those
 // do. under_way is how many of the places belong to attempts in progress: another attempt waits for
-// them, and is refused at once if the others alone fill the bucket. All instants are of the
-// database's clock, in microseconds since 1970.
+// them, and is refused at once if the others alone fill the bucket. All instants are in
+// microseconds since 1970, of the database's clock; in a bucket, of the servers' own clocks.
 //
-// A key is an HMAC, so that the table shows neither addresses nor what was typed as a name.
+// A key is an HMAC, so that the rows show neither addresses nor what was typed as a name.
 type Shared struct {
-	db     *sql.DB
-	sql    sharedStatements
+	rows   rows
 	macs   [][]byte // keys of the HMAC, one for each secret
 	ending context.CancelFunc
 	ended  sync.WaitGroup
 }
 
-type sharedStatements struct {
-	take     string // key, every, lease, slack: changes a row if there is a place
-	look     string // key: now, empty_at, and under_way while its lease lasts
-	wrong    string // key
-	giveBack string // every, key
-	put      string // key, for how long
-	has      string // key
-	sweep    string
-}
+// rows is where the counts are. All durations are in microseconds.
+type rows interface {
+	// take takes a place if empty is at most slack from now, after which it is every later. If there is
+	// no place, it returns what the row has.
+	take(ctx context.Context, key []byte, every, lease, slack int64) (taken bool, now, empty, underWay int64, err error)
 
-var shared = map[storeurl.Kind]sharedStatements{
-	storeurl.Postgres: {
-		take: `INSERT INTO nest_throttle AS t (key, empty_at, under_way, lease_until)
-			SELECT $1::bytea, c.now + $2::bigint, 1, c.now + $3::bigint
-			FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now) c
-			ON CONFLICT (key) DO UPDATE SET
-				under_way = CASE WHEN t.lease_until < excluded.lease_until - $3::bigint THEN 1 ELSE t.under_way + 1 END,
-				lease_until = excluded.lease_until,
-				empty_at = greatest(t.empty_at + $2::bigint, excluded.empty_at)
-			WHERE t.empty_at <= excluded.empty_at + $4::bigint`,
-		look: `SELECT c.now, t.empty_at, CASE WHEN t.lease_until < c.now THEN 0 ELSE t.under_way END
-			FROM nest_throttle t, (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now) c WHERE t.key = $1`,
-		wrong:    `UPDATE nest_throttle SET under_way = greatest(under_way - 1, 0) WHERE key = $1`,
-		giveBack: `UPDATE nest_throttle SET under_way = greatest(under_way - 1, 0), empty_at = empty_at - $1 WHERE key = $2`,
-		put: `INSERT INTO nest_throttle (key, empty_at, under_way, lease_until)
-			VALUES ($1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + $2::bigint, 0, 0)
-			ON CONFLICT (key) DO UPDATE SET empty_at = excluded.empty_at`,
-		has: `SELECT count(*) FROM nest_throttle WHERE key = $1 AND empty_at > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`,
-		sweep: `DELETE FROM nest_throttle WHERE key IN (
-				SELECT key FROM nest_throttle WHERE empty_at < (extract(epoch FROM now()) * 1000000)::bigint - 3600000000 LIMIT 500 FOR UPDATE SKIP LOCKED)
-			AND empty_at < (extract(epoch FROM now()) * 1000000)::bigint - 3600000000`,
-	},
+	// wrong and giveBack end an attempt.
+	wrong(ctx context.Context, key []byte) error
+	giveBack(ctx context.Context, key []byte, every int64) error
 
-	// MySQL assigns from left to right, and has no condition: a row that stays as it is counts as
-	// not affected.
-	storeurl.MySQL: {
-		take: "INSERT INTO nest_throttle (`key`, empty_at, under_way, lease_until)" + `
-			SELECT c.k, c.now + c.every, 1, c.now + c.lease
-			FROM (SELECT CAST(? AS BINARY(32)) AS k, CAST(? AS SIGNED) AS every, CAST(? AS SIGNED) AS lease, CAST(? AS SIGNED) AS slack,
-				TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6)) AS now) c
-			ON DUPLICATE KEY UPDATE
-				under_way = IF(empty_at <= VALUES(empty_at) + c.slack, IF(lease_until < c.now, 1, under_way + 1), under_way),
-				lease_until = IF(empty_at <= VALUES(empty_at) + c.slack, VALUES(lease_until), lease_until),
-				empty_at = IF(empty_at <= VALUES(empty_at) + c.slack, GREATEST(empty_at + c.every, VALUES(empty_at)), empty_at)`,
-		look: `SELECT c.now, t.empty_at, IF(t.lease_until < c.now, 0, t.under_way)
-			FROM nest_throttle t, (SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6)) AS now) c ` + "WHERE t.`key` = ?",
-		wrong:    "UPDATE nest_throttle SET under_way = GREATEST(under_way - 1, 0) WHERE `key` = ?",
-		giveBack: "UPDATE nest_throttle SET under_way = GREATEST(under_way - 1, 0), empty_at = empty_at - ? WHERE `key` = ?",
-		put: "INSERT INTO nest_throttle (`key`, empty_at, under_way, lease_until)" + `
-			VALUES (?, TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6)) + ?, 0, 0)
-			ON DUPLICATE KEY UPDATE empty_at = VALUES(empty_at)`,
-		has: "SELECT count(*) FROM nest_throttle WHERE `key` = ?" + ` AND empty_at > TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6))`,
-		sweep: `DELETE FROM nest_throttle
-			WHERE empty_at < TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6)) - 3600000000 LIMIT 500`,
-	},
+	put(ctx context.Context, key []byte, keep int64) error
+	has(ctx context.Context, key []byte) (bool, error)
+
+	// sweep removes rows that count nothing any more, and reports whether there may be more.
+	sweep(ctx context.Context) (more bool, err error)
 }
 
 const (
@@ -113,19 +71,29 @@ const (
 	// sweepInterval is how often rows are removed that have been empty for an hour, which is longer
 	// than any attempt lasts: its place is never given back to the row of others.
 	sweepInterval = time.Minute
-
-	// swept is the limit in the statement.
-	swept = 500
 )
 
-// NewShared uses the table in the database, with keys derived from the secrets of the sessions. Close
-// it before the database.
+// NewShared uses the table nest_throttle in the database, which package users makes, with keys
+// derived from the secrets of the sessions. Close it before the database.
 func NewShared(db *sql.DB, kind storeurl.Kind, secrets []string) (*Shared, error) {
 	statements, known := shared[kind]
-	if !known || len(secrets) == 0 {
-		return nil, fmt.Errorf("throttle: no counts in %s with %d secrets", kind, len(secrets))
+	if !known {
+		return nil, fmt.Errorf("throttle: no counts in %s", kind)
 	}
-	s := &Shared{db: db, sql: statements}
+	return newShared(&table{db, statements}, secrets)
+}
+
+// NewSharedBucket is [NewShared] for a store whose reads are never out of date, and that removes
+// expired records by itself.
+func NewSharedBucket(kept store.Store, secrets []string) (*Shared, error) {
+	return newShared(newBucket(kept), secrets)
+}
+
+func newShared(in rows, secrets []string) (*Shared, error) {
+	if len(secrets) == 0 {
+		return nil, errors.New("throttle: no secret for the keys of the counts")
+	}
+	s := &Shared{rows: in}
 	for _, secret := range secrets {
 		mac, err := hkdf.Key(sha256.New, []byte(secret), nil, "nestsession throttle", sha256.Size)
 		if err != nil {
@@ -161,7 +129,7 @@ func (s *Shared) Close() error {
 func (s *Shared) Sweep(ctx context.Context) {
 	for {
 		// An error means that the next sweep does it.
-		if n, err := s.exec(ctx, s.sql.sweep); err != nil || n < swept {
+		if more, err := s.rows.sweep(ctx); err != nil || !more {
 			return
 		}
 	}
@@ -194,17 +162,13 @@ func (s *Shared) take(ctx context.Context, limiter, key string, rate Rate) error
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
 		// A canceled statement may have taken a place that nobody gives back.
 		whole, done := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
-		taken, err := s.exec(whole, s.sql.take, id, every, lease.Microseconds(), burst-2*every)
+		taken, now, emptyAt, underWay, err := s.rows.take(whole, id, every, lease.Microseconds(), burst-2*every)
 		done()
 		if err != nil {
 			return s.failed(ctx, err)
 		}
-		if taken > 0 {
+		if taken {
 			return nil
-		}
-		var now, emptyAt, underWay int64
-		if err := s.query(ctx, s.sql.look, []any{id}, &now, &emptyAt, &underWay); err != nil {
-			return s.failed(ctx, err)
 		}
 		// Without the attempts in progress.
 		if after := max(emptyAt-underWay*every, now) + every - burst - now; after > 0 {
@@ -230,10 +194,10 @@ func (s *Shared) settle(limiter, key string, rate Rate, wrong bool) {
 	defer cancel()
 	id := s.key(limiter, key)
 	if wrong {
-		_, _ = s.exec(ctx, s.sql.wrong, id)
+		_ = s.rows.wrong(ctx, id)
 		return
 	}
-	_, _ = s.exec(ctx, s.sql.giveBack, rate.Every.Microseconds(), id)
+	_ = s.rows.giveBack(ctx, id, rate.Every.Microseconds())
 }
 
 // put remembers a key for a while. If that fails it is not known, which only makes guesses at the
@@ -241,7 +205,7 @@ func (s *Shared) settle(limiter, key string, rate Rate, wrong bool) {
 func (s *Shared) put(key string, keep time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
 	defer cancel()
-	_, _ = s.exec(ctx, s.sql.put, row(s.macs[0], "known", key), keep.Microseconds())
+	_ = s.rows.put(ctx, row(s.macs[0], "known", key), keep.Microseconds())
 }
 
 // has reports whether a key was put under any of the secrets.
@@ -249,44 +213,15 @@ func (s *Shared) has(ctx context.Context, key string) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
 	for _, mac := range s.macs {
-		var n int
-		if err := s.query(ctx, s.sql.has, []any{row(mac, "known", key)}, &n); err != nil {
+		known, err := s.rows.has(ctx, row(mac, "known", key))
+		if err != nil {
 			return false, s.failed(ctx, err)
 		}
-		if n > 0 {
+		if known {
 			return true, nil
 		}
 	}
 	return false, nil
-}
-
-func (s *Shared) exec(ctx context.Context, statement string, args ...any) (affected int64, err error) {
-	err = again(func() error {
-		res, err := s.db.ExecContext(ctx, statement, args...)
-		if err == nil {
-			affected, err = res.RowsAffected()
-		}
-		return err
-	})
-	return affected, err
-}
-
-func (s *Shared) query(ctx context.Context, statement string, args []any, to ...any) error {
-	return again(func() error { return s.db.QueryRowContext(ctx, statement, args...).Scan(to...) })
-}
-
-// again repeats a statement that a database has refused because of others at the same time, and of
-// which it has done nothing.
-func again(do func() error) (err error) {
-	for range 10 {
-		err = do()
-		var pg *pgconn.PgError
-		var my *mysql.MySQLError
-		if !(errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01") || errors.As(err, &my) && my.Number == 1213) {
-			return err
-		}
-	}
-	return err
 }
 
 // failed tells attempts that have waited too long from a database that does not answer.

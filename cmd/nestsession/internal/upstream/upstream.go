@@ -2,10 +2,12 @@
 package upstream
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -13,6 +15,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -55,6 +58,7 @@ func New(cfg Config) http.Handler {
 		DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
 		ResponseHeaderTimeout: cfg.Timeout,
 		TLSHandshakeTimeout:   5 * time.Second,
+		ExpectContinueTimeout: cfg.Timeout, // the application decides whether the client sends its body
 		MaxIdleConnsPerHost:   256,
 		IdleConnTimeout:       30 * time.Second,
 		DisableCompression:    true, // what the client asks for is passed on
@@ -66,7 +70,8 @@ func New(cfg Config) http.Handler {
 		ErrorLog:      slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.SetURL(cfg.URL)
-			p.Out.Host = p.In.Host // the application makes links with it
+			p.Out.URL.RawQuery = p.In.URL.RawQuery // also one with a semicolon, which ReverseProxy drops
+			p.Out.Host = p.In.Host                 // the application makes links with it
 			if cfg.Trusted(p.In) {
 				p.Out.Header["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
 				p.SetXForwarded()
@@ -76,6 +81,9 @@ func New(cfg Config) http.Handler {
 					}
 				}
 			} else {
+				maps.DeleteFunc(p.Out.Header, func(name string, _ []string) bool {
+					return strings.HasPrefix(name, "X-Forwarded-") || slices.Contains(ofProxies, name)
+				})
 				p.SetXForwarded()
 			}
 			hide(p.Out.Header, cfg.Private)
@@ -97,18 +105,72 @@ func New(cfg Config) http.Handler {
 		},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := http.NewResponseController(w)
-		// The limits that count: not the length of an upload or a stream, but that it goes on. What a
-		// connection cannot limit (HTTP/2) its own timeouts do.
+		l := &limits{conn: http.NewResponseController(w), stall: cfg.Stall}
+		// A client that neither sends nor takes anything must not hold what its session's end ends.
+		defer context.AfterFunc(r.Context(), l.end)()
 		if r.Body != nil && r.Body != http.NoBody {
-			body := &steady{ReadCloser: r.Body, limit: c.SetReadDeadline, stall: cfg.Stall}
+			body := &steady{ReadCloser: r.Body, limits: l}
 			r = r.WithContext(context.WithValue(r.Context(), bodyKey{}, body))
 			r.Body = body
 		}
-		_ = c.SetWriteDeadline(time.Time{})
-		proxy.ServeHTTP(&patient{ResponseWriter: w, limit: c.SetWriteDeadline, stall: cfg.Stall}, r)
+		l.write(time.Time{})
+		proxy.ServeHTTP(&patient{ResponseWriter: w, limits: l, ctx: r.Context()}, r)
 	})
 }
+
+// ofProxies are fields in which proxies describe a client, besides X-Forwarded-…; ReverseProxy
+// removes Forwarded.
+var ofProxies = []string{"X-Real-Ip", "X-Original-Url", "X-Original-Method", "X-Rewrite-Url"}
+
+// limits are the deadlines of a connection. Not the length of an upload or a stream counts, but that
+// it goes on. What a connection cannot limit (HTTP/2) its own timeouts do.
+type limits struct {
+	conn  *http.ResponseController
+	stall time.Duration
+
+	mu     sync.Mutex
+	ended  bool
+	sendBy time.Time // the client must; zero: it need not
+}
+
+// read limits how long the client may send nothing. The zero time removes the limit.
+func (l *limits) read(until time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sendBy = until; !l.ended {
+		_ = l.conn.SetReadDeadline(until)
+	}
+}
+
+// write limits how long the client may take nothing. The zero time removes the limit.
+func (l *limits) write(until time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.ended {
+		_ = l.conn.SetWriteDeadline(until)
+	}
+}
+
+// end interrupts what reads and writes at this moment, for good. If the client has stalled, which ends
+// the request's context too, it still gets an answer.
+func (l *limits) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.sendBy.IsZero() && !time.Now().Before(l.sendBy) {
+		return
+	}
+	l.ended = true
+	_ = l.conn.SetReadDeadline(past)
+	_ = l.conn.SetWriteDeadline(past)
+}
+
+func (l *limits) goesOn() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.ended
+}
+
+var past = time.Unix(1, 0)
 
 // bodyKey is the key of a request's body in its context, which ends when the body fails.
 type bodyKey struct{}
@@ -131,20 +193,19 @@ func statusOf(ctx context.Context, err error) int {
 // steady is the body of a request whose client must go on sending.
 type steady struct {
 	io.ReadCloser
-	limit func(time.Time) error
-	stall time.Duration
+	*limits
 
 	stalled atomic.Bool
 }
 
 func (b *steady) Read(p []byte) (int, error) {
-	_ = b.limit(time.Now().Add(b.stall))
+	b.read(time.Now().Add(b.stall))
 	n, err := b.ReadCloser.Read(p)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		b.stalled.Store(true) // the deadline stays: net/http would wait for the rest
+		b.stalled.Store(b.goesOn()) // the deadline stays: net/http would wait for the rest
 	case err != nil:
-		_ = b.limit(time.Time{}) // the connection may serve another request
+		b.read(time.Time{}) // the connection may serve another request
 	}
 	return n, err
 }
@@ -152,24 +213,35 @@ func (b *steady) Read(p []byte) (int, error) {
 // patient is the writer of a response whose client must go on reading.
 type patient struct {
 	http.ResponseWriter
-	limit func(time.Time) error
-	stall time.Duration
+	*limits
+	ctx context.Context
 }
 
 // Unwrap is for [http.ResponseController].
 func (w *patient) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *patient) Write(p []byte) (int, error) {
-	_ = w.limit(time.Now().Add(w.stall))
+	w.write(time.Now().Add(w.stall))
 	n, err := w.ResponseWriter.Write(p)
-	_ = w.limit(time.Time{})
+	w.write(time.Time{})
 	return n, err
 }
 
 func (w *patient) Flush() {
-	_ = w.limit(time.Now().Add(w.stall))
+	w.write(time.Now().Add(w.stall))
 	_ = http.NewResponseController(w.ResponseWriter).Flush()
-	_ = w.limit(time.Time{})
+	w.write(time.Time{})
+}
+
+// Hijack implements [http.Hijacker]. The connection ends with its request's context, also if its
+// client takes nothing: ReverseProxy closes only that of the application, and would wait for the
+// client's.
+func (w *patient) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := w.conn.Hijack()
+	if err == nil {
+		context.AfterFunc(w.ctx, func() { _ = conn.Close() })
+	}
+	return conn, buffered, err
 }
 
 // hide removes cookies from a request.

@@ -12,7 +12,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,21 +74,21 @@ func TestWhatTheApplicationLearnsOfTheClient(t *testing.T) {
 	t.Parallel()
 	trusted := false
 	at := serve(t, func(c *upstream.Config) { c.Trusted = func(*http.Request) bool { return trusted } }, func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(w, r.Host, " ", r.Header["X-Forwarded-For"], r.Header["X-Forwarded-Proto"], r.Header["X-Forwarded-Host"], r.URL.RequestURI())
+		fmt.Fprint(w, r.Host, " ", r.Header["X-Forwarded-For"], r.Header["X-Forwarded-Proto"], r.Header["X-Forwarded-Host"], r.Header["X-Real-Ip"], r.Header["X-Forwarded-Prefix"], r.Header["X-Original-Url"], r.Header["X-Hop"], r.URL.RequestURI())
 	})
 	for range 2 {
-		r, _ := http.NewRequestWithContext(t.Context(), "GET", at+"/a%2Fb?q=%20&r", nil)
+		r, _ := http.NewRequestWithContext(t.Context(), "GET", at+"/a%2Fb//c/../d?q=%20&r;s=%zz", nil)
 		r.Host = "app.example.com"
-		r.Header = http.Header{"X-Forwarded-For": {"192.0.2.7"}, "X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"shop.example"}}
+		r.Header = http.Header{"X-Forwarded-For": {"192.0.2.7"}, "X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"shop.example"}, "X-Real-Ip": {"192.0.2.8"}, "X-Forwarded-Prefix": {"/p"}, "X-Original-Url": {"/u"}, "X-Hop": {"h"}, "Connection": {"X-Hop, X-Forwarded-For"}}
 		response, err := http.DefaultClient.Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}
 		body, _ := io.ReadAll(response.Body)
 		_ = response.Body.Close()
-		want := "app.example.com [127.0.0.1] [http] [app.example.com]/a%2Fb?q=%20&r"
+		want := "app.example.com [127.0.0.1] [http] [app.example.com] [] [] [] []/a%2Fb//c/../d?q=%20&r;s=%zz"
 		if trusted {
-			want = "app.example.com [192.0.2.7, 127.0.0.1] [https] [shop.example]/a%2Fb?q=%20&r"
+			want = "app.example.com [192.0.2.7, 127.0.0.1] [https] [shop.example] [192.0.2.8] [/p] [/u] []/a%2Fb//c/../d?q=%20&r;s=%zz"
 		}
 		if !strings.HasPrefix(string(body), want) {
 			t.Errorf("trusted %v: %s", trusted, body)
@@ -276,5 +278,179 @@ func TestConnectionsEndWithTheirContext(t *testing.T) {
 	}
 	for range 2 {
 		<-appEnded
+	}
+}
+
+// TestAClientThatDoesNothingIsNotWaitedFor: when the session ends, so does what its client neither
+// sends nor takes, long before the client would have to go on.
+func TestAClientThatDoesNothingIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	for name, request := range map[string]string{
+		"takes nothing of a stream":    "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		"takes nothing of a WebSocket": "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n",
+		"sends nothing of an upload":   "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var moved atomic.Int64 // bytes
+			behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				to := io.Writer(w)
+				switch {
+				case r.Method == http.MethodPost:
+					moved.Add(1)
+					_, _ = io.Copy(io.Discard, r.Body)
+					return
+				case r.Header.Get("Upgrade") != "":
+					conn, _, _ := http.NewResponseController(w).Hijack()
+					defer conn.Close()
+					fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+					to = conn
+				}
+				for {
+					n, err := to.Write(make([]byte, 64<<10))
+					moved.Add(int64(n))
+					if err != nil {
+						return
+					}
+				}
+			}))
+			t.Cleanup(behind.Close)
+			to, _ := url.Parse(behind.URL)
+			proxy := upstream.New(upstream.Config{URL: to, Stall: time.Hour, Trusted: func(*http.Request) bool { return false }, Logger: slog.New(slog.DiscardHandler),
+				Refuse: func(w http.ResponseWriter, _ *http.Request, status int, _ error) { w.WriteHeader(status) }})
+			session, end := context.WithCancel(t.Context())
+			returned := make(chan struct{})
+			front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				defer close(returned)
+				ctx, cancel := context.WithCancel(r.Context())
+				defer cancel()
+				defer context.AfterFunc(session, cancel)()
+				proxy.ServeHTTP(w, r.WithContext(ctx))
+			}))
+			t.Cleanup(front.Close)
+			conn, err := net.Dial("tcp", strings.TrimPrefix(front.URL, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = conn.Close() })
+			fmt.Fprint(conn, request)
+			for before := int64(-1); moved.Load() == 0 || moved.Load() != before; { // until nothing moves
+				before = moved.Load()
+				time.Sleep(100 * time.Millisecond)
+			}
+			end()
+			select {
+			case <-returned:
+			case <-time.After(time.Minute):
+				t.Error("the connection goes on")
+			}
+		})
+	}
+}
+
+// TestTheApplicationDecidesWhetherABodyIsSent: a client that asks with Expect: 100-continue sends
+// nothing that the application refuses.
+func TestTheApplicationDecidesWhetherABodyIsSent(t *testing.T) {
+	t.Parallel()
+	at := serve(t, nil, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/refused" {
+			w.Header().Set("Connection", "close") // or net/http reads the body to keep the connection
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		_, _ = w.Write(body)
+	})
+	for path, want := range map[string][]string{
+		"/refused":  {"HTTP/1.1 413 Request Entity Too Large\r\n"},
+		"/accepted": {"HTTP/1.1 100 Continue\r\n", "\r\n", "HTTP/1.1 200 OK\r\n"},
+	} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(at, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n", path)
+		lines := bufio.NewReader(conn)
+		for _, one := range want {
+			line, err := lines.ReadString('\n')
+			if line != one {
+				t.Fatalf("%s: %q (%v), want %q", path, line, err, one)
+			}
+			if strings.Contains(line, "100") {
+				fmt.Fprint(conn, "hello")
+			}
+		}
+	}
+}
+
+// TestTrailersArrive sends them as gRPC does.
+func TestTrailersArrive(t *testing.T) {
+	t.Parallel()
+	at := serve(t, nil, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Trailer", "X-Sum")
+		fmt.Fprint(w, "body")
+		w.Header().Set("X-Sum", "42")
+		w.Header().Set(http.TrailerPrefix+"X-More", "43")
+	})
+	response, err := http.Get(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if body, err := io.ReadAll(response.Body); string(body) != "body" || response.Trailer.Get("X-Sum") != "42" || response.Trailer.Get("X-More") != "43" {
+		t.Errorf("%q with %v (%v)", body, response.Trailer, err)
+	}
+}
+
+// TestNothingIsLeftBehind is not parallel, because it counts goroutines.
+func TestNothingIsLeftBehind(t *testing.T) {
+	before := runtime.NumGoroutine()
+	hung := make(chan struct{}, 1)
+	t.Run("requests", func(t *testing.T) {
+		at := serve(t, func(c *upstream.Config) { c.Timeout = time.Hour }, func(w http.ResponseWriter, r *http.Request) {
+			switch r.URL.Path {
+			case "/dies":
+				panic(http.ErrAbortHandler)
+			case "/hangs":
+				hung <- struct{}{}
+				<-r.Context().Done()
+			default:
+				conn, _, _ := http.NewResponseController(w).Hijack()
+				defer conn.Close()
+				fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhello\n")
+				_, _ = io.Copy(io.Discard, conn)
+			}
+		})
+		client := &http.Client{Transport: &http.Transport{}}
+		defer client.CloseIdleConnections()
+		for range 20 {
+			if response, err := client.Get(at + "/dies"); err == nil {
+				_ = response.Body.Close()
+			}
+			ctx, leave := context.WithCancel(t.Context())
+			go func() { <-hung; leave() }()
+			r, _ := http.NewRequestWithContext(ctx, http.MethodGet, at+"/hangs", nil)
+			if response, err := client.Do(r); err == nil {
+				_ = response.Body.Close()
+				t.Error("an application that hangs has answered")
+			}
+			leave()
+			conn, err := net.Dial("tcp", strings.TrimPrefix(at, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+			if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil {
+				t.Error(err)
+			}
+			_ = conn.Close() // in the middle
+		}
+	})
+	for began := time.Now(); runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
+		// The transport's own connections close when they have been idle for 30 seconds.
+		if time.Since(began) > 2*time.Minute {
+			t.Fatalf("%d goroutines, and %d before", runtime.NumGoroutine(), before)
+		}
 	}
 }

@@ -17,6 +17,15 @@ var schema string
 //go:embed migrate.sql
 var fromFirst string
 
+// counts is the table of package throttle. Programs that do not know it can use the file all the
+// same, so it has no part in the version.
+const counts = `CREATE TABLE IF NOT EXISTS nest_throttle (
+	key         BLOB PRIMARY KEY,
+	empty_at    INTEGER NOT NULL,
+	under_way   INTEGER NOT NULL,
+	lease_until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID`
+
 // version is the schema's, kept in the file as SQLite's user_version.
 const version = 2
 
@@ -27,8 +36,9 @@ func Open(ctx context.Context, path string, hasher Hasher) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{accounts: accounts{db: db, sql: dialects[storeurl.SQLite]}, hasher: hasher}
-	if err := s.begin(ctx, path); err != nil {
+	table := &accounts{db: db, sql: dialects[storeurl.SQLite]}
+	s := &Store{rows: table, hasher: hasher}
+	if s.issuer, err = table.begin(ctx, path); err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("users: %s: %w", path, err)
 	}
@@ -36,15 +46,15 @@ func Open(ctx context.Context, path string, hasher Hasher) (*Store, error) {
 }
 
 // begin reads the issuer, and begins to watch the file.
-func (s *Store) begin(ctx context.Context, path string) (err error) {
-	if s.issuer, err = ensureIssuer(ctx, s.db); err != nil {
-		return err
+func (a *accounts) begin(ctx context.Context, path string) (issuer string, err error) {
+	if issuer, err = ensureIssuer(ctx, a.db); err != nil {
+		return "", err
 	}
 	if path, err = filepath.Abs(path); err != nil {
-		return err
+		return "", err
 	}
-	s.health, err = sqlitefile.NewHealth(path, s.db, true)
-	return err
+	a.health, err = sqlitefile.NewHealth(path, a.db, true)
+	return issuer, err
 }
 
 func open(ctx context.Context, path string, o sqlitefile.Options) (*sql.DB, error) {
@@ -81,8 +91,26 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	case found == 1:
 		_, err = tx.ExecContext(ctx, fromFirst)
 	}
+	if err == nil {
+		_, err = tx.ExecContext(ctx, counts)
+	}
 	if err != nil {
 		return err
 	}
 	return tx.Commit()
+}
+
+// OpenCounts opens the file that [Open] has opened, for package throttle. Its writes do not wait for
+// the disk: after a failure of the power the last counts may be missing, never an account.
+func OpenCounts(path string) (*sql.DB, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("users: %w", err)
+	}
+	db, err := sqlitefile.Open(abs, sqlitefile.Options{Private: true, Hasty: true})
+	if err != nil {
+		return nil, fmt.Errorf("users: %w", err)
+	}
+	db.SetMaxOpenConns(1) // the file has one writer at a time, and here it need not poll for its turn
+	return db, nil
 }

@@ -30,9 +30,10 @@ const (
 // makes the tables, or brings them up to date; any number of processes may do so at the same time.
 // It refuses tables of a later version.
 func OpenServer(ctx context.Context, db *sql.DB, kind storeurl.Kind, create bool, hasher Hasher) (*Store, error) {
-	s := &Store{accounts: accounts{db: db, sql: dialects[kind], server: true}, hasher: hasher}
+	table := &accounts{db: db, sql: dialects[kind], server: true}
+	s := &Store{rows: table, hasher: hasher}
 	var err error
-	if s.issuer, err = s.ensure(ctx, kind, create); err != nil {
+	if s.issuer, err = table.ensure(ctx, kind, create); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -40,11 +41,11 @@ func OpenServer(ctx context.Context, db *sql.DB, kind storeurl.Kind, create bool
 
 // OpenServerAccounts is [OpenAccounts] for a database of a server.
 func OpenServerAccounts(ctx context.Context, db *sql.DB, kind storeurl.Kind) (*Accounts, error) {
-	a := &Accounts{accounts{db: db, sql: dialects[kind], server: true}}
-	if _, err := a.ensure(ctx, kind, false); err != nil {
+	table := &accounts{db: db, sql: dialects[kind], server: true}
+	if _, err := table.ensure(ctx, kind, false); err != nil {
 		return nil, err
 	}
-	return a, nil
+	return &Accounts{table}, nil
 }
 
 // querier is a transaction or a connection.

@@ -14,7 +14,6 @@ type statements struct {
 	nextID   string // where register takes the id first; "": the database gives it and register returns it
 	byName   string
 	byID     string
-	rehash   string
 	change   string
 	current  string
 	ping     string
@@ -31,7 +30,6 @@ var dialects = map[storeurl.Kind]*statements{
 		register: `INSERT INTO users (name, password, generation, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO NOTHING RETURNING id`,
 		byName:   `SELECT id, password, generation, disabled_at IS NOT NULL FROM users WHERE name = ?`,
 		byID:     `SELECT name, password, generation FROM users WHERE id = ? AND disabled_at IS NULL`,
-		rehash:   `UPDATE users SET password = ? WHERE id = ? AND generation = ?`,
 		change:   `UPDATE users SET password = ?, generation = ? WHERE id = ? AND generation = ? AND disabled_at IS NULL`,
 		current:  `SELECT name, generation FROM users WHERE id = ? AND disabled_at IS NULL`,
 		ping:     `SELECT count(*) FROM users WHERE id = 0`,
@@ -74,7 +72,6 @@ var dialects = map[storeurl.Kind]*statements{
 		register: `INSERT INTO nest_users (name, password, generation, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING RETURNING id`,
 		byName:   `SELECT id, password, generation, disabled_at IS NOT NULL FROM nest_users WHERE name = $1`,
 		byID:     `SELECT name, password, generation FROM nest_users WHERE id = $1 AND disabled_at IS NULL`,
-		rehash:   `UPDATE nest_users SET password = $1 WHERE id = $2 AND generation = $3`,
 		change:   `UPDATE nest_users SET password = $1, generation = $2 WHERE id = $3 AND generation = $4 AND disabled_at IS NULL`,
 		current:  `SELECT name, generation FROM nest_users WHERE id = $1 AND disabled_at IS NULL`,
 		ping:     `SELECT count(*) FROM nest_users WHERE id = 0`,
@@ -116,7 +113,6 @@ var dialects = map[storeurl.Kind]*statements{
 		register: `INSERT INTO nest_users (name, password, generation, created_at, id) VALUES (?, ?, ?, ?, ?)`,
 		byName:   `SELECT id, password, generation, disabled_at IS NOT NULL FROM nest_users WHERE name = ?`,
 		byID:     `SELECT name, password, generation FROM nest_users WHERE id = ? AND disabled_at IS NULL`,
-		rehash:   `UPDATE nest_users SET password = ? WHERE id = ? AND generation = ?`,
 		change:   `UPDATE nest_users SET password = ?, generation = ? WHERE id = ? AND generation = ? AND disabled_at IS NULL`,
 		current:  `SELECT name, generation FROM nest_users WHERE id = ? AND disabled_at IS NULL`,
 		ping:     `SELECT count(*) FROM nest_users WHERE id = 0`,

@@ -1,19 +1,15 @@
-// Package users keeps accounts, in an SQLite file or in a database of a server.
+// Package users keeps accounts: in an SQLite file, in a database of a server, or in a bucket of NATS
+// JetStream.
 package users
 
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
-
 	"github.com/nestsession/session/cmd/nestsession/internal/passwords"
-	"github.com/nestsession/session/cmd/nestsession/internal/sqlitefile"
 )
 
 var (
@@ -49,29 +45,56 @@ type Hasher interface {
 
 // Store keeps accounts. It is safe for concurrent use.
 type Store struct {
-	accounts
+	rows
 	hasher Hasher
 	issuer string
-	health *sqlitefile.Health // of an SQLite file; nil for a server
 }
 
-// accounts is what [Store] and [Accounts] have in common.
-type accounts struct {
-	db     *sql.DB
-	sql    *statements
-	server bool
+// rows is where the accounts are: a table, or a bucket. Any number of processes may use it.
+type rows interface {
+	// insert adds an account and returns its id, which no other account ever had, or [ErrTaken].
+	insert(ctx context.Context, a account) (id int64, err error)
+
+	// byName and byID return [ErrUnknown] if there is none.
+	byName(ctx context.Context, name string) (account, error)
+	byID(ctx context.Context, id int64) (account, error)
+
+	// current is byID for name, generation and disabled. It may be out of date by as much as a near
+	// cache is, if l is what it returns.
+	current(ctx context.Context, l Login) (account, error)
+
+	// replace changes the password of an account that is not disabled and has the generation; else it
+	// reports false.
+	replace(ctx context.Context, id, generation int64, to account) (bool, error)
+
+	// page returns the next accounts in the order of their ids.
+	page(ctx context.Context, after int64) ([]Account, error)
+
+	// disable, enable and remove return the account, or [ErrUnknown].
+	disable(ctx context.Context, name string, generation, at int64) (Account, error)
+	enable(ctx context.Context, name string) (Account, error)
+	remove(ctx context.Context, name string) (Account, error)
+
+	// failed returns the error of a call.
+	failed(what string, err error) error
+
+	Ping(ctx context.Context) error
+	Close() error
 }
 
-// failed returns the error of a database.
-func (a *accounts) failed(what string, err error) error {
-	if a.server {
-		return fmt.Errorf("users: %s: %w: %w", what, ErrUnavailable, err)
-	}
-	return fmt.Errorf("users: %s: %w", what, err)
+// account is all that is kept of one. Times are in milliseconds since 1970.
+type account struct {
+	id         int64
+	name       string
+	password   string // argon2id as a PHC string
+	generation int64
+	created    int64
+	disabled   int64 // 0: it is not
 }
 
-// Close closes the database.
-func (a *accounts) Close() error { return a.db.Close() }
+func (a account) login() Login {
+	return Login{User: User{ID: a.id, Username: a.name}, Generation: a.generation}
+}
 
 // Register makes an account. The name is a result of [Name], the password one of
 // [passwords.Choose]. For a name that is taken it does the same work, and returns [ErrTaken].
@@ -82,64 +105,66 @@ func (s *Store) Register(ctx context.Context, name, password string) (Login, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	l := Login{User: User{Username: name}, Generation: newGeneration()}
-	values := []any{name, phc, l.Generation, time.Now().UnixMilli()}
-	if s.sql.nextID != "" {
-		l.User.ID, err = s.registerNext(ctx, values)
-	} else {
-		err = s.db.QueryRowContext(ctx, s.sql.register, values...).Scan(&l.User.ID)
-	}
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
+	a := account{name: name, password: phc, generation: newGeneration(), created: time.Now().UnixMilli()}
+	switch a.id, err = s.insert(ctx, a); {
+	case errors.Is(err, ErrTaken):
 		return Login{}, ErrTaken
 	case err != nil:
 		return Login{}, s.failed("register", err)
 	}
-	return l, nil
+	return a.login(), nil
 }
 
 // Authenticate returns the user of that name and password, both as they were
 // typed, [ErrWrong], or [ErrDisabled] if the password is right and the account disabled. A hash of an outdated cost
 // is replaced on the way.
 func (s *Store) Authenticate(ctx context.Context, username, password string) (Login, error) {
-	var l Login
-	var phc string
-	var disabled bool
+	var a account
 	if name, err := Name(username); err == nil {
-		l.User.Username = name
-		err = s.row(ctx, s.sql.byName, name)(&l.User.ID, &phc, &l.Generation, &disabled)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		a, err = s.look(func(ctx context.Context) (account, error) { return s.byName(ctx, name) }, ctx)
+		if err != nil {
 			return Login{}, s.failed("authenticate", err)
 		}
 	}
 	// A text that cannot be a password becomes "", which cannot be one either.
 	normal, _ := passwords.Normalize(password)
-	match, outdated, err := s.hasher.Verify(ctx, normal, phc)
+	match, outdated, err := s.hasher.Verify(ctx, normal, a.password)
 	switch {
 	case err != nil:
 		return Login{}, err
 	case !match:
 		return Login{}, ErrWrong
-	case disabled:
+	case a.disabled != 0:
 		return Login{}, ErrDisabled
 	}
 	if outdated {
-		if err := s.rehash(ctx, l, normal); err != nil {
+		if err := s.rehash(ctx, a, normal); err != nil {
 			return Login{}, err
 		}
 	}
-	return l, nil
+	return a.login(), nil
 }
 
-func (s *Store) rehash(ctx context.Context, l Login, password string) error {
+// look returns an account within answerTime, and the zero account if there is none.
+func (s *Store) look(find func(context.Context) (account, error), ctx context.Context) (account, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	a, err := find(ctx)
+	if errors.Is(err, ErrUnknown) {
+		return account{}, nil
+	}
+	return a, err
+}
+
+func (s *Store) rehash(ctx context.Context, a account, password string) error {
 	phc, err := s.hasher.Hash(ctx, password)
 	if err != nil {
 		return err
 	}
-	// The generation is the same only if the password has not changed since it was read.
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	if _, err = s.db.ExecContext(ctx, s.sql.rehash, phc, l.User.ID, l.Generation); err != nil {
+	// The generation is the same only if the password has not changed since it was read.
+	if _, err := s.replace(ctx, a.id, a.generation, account{password: phc, generation: a.generation}); err != nil {
 		return s.failed("rehash", err)
 	}
 	return nil
@@ -148,21 +173,22 @@ func (s *Store) rehash(ctx context.Context, l Login, password string) error {
 // Verify returns the present login of a user who knows the password, as the user typed it. It
 // returns [ErrWrong] for another password and for an account that was deleted or disabled.
 func (s *Store) Verify(ctx context.Context, id int64, typed string) (Login, error) {
-	l := Login{User: User{ID: id}}
-	var phc string
-	err := s.row(ctx, s.sql.byID, id)(&l.User.Username, &phc, &l.Generation)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	a, err := s.look(func(ctx context.Context) (account, error) { return s.byID(ctx, id) }, ctx)
+	if err != nil {
 		return Login{}, s.failed("verify", err)
 	}
+	if a.disabled != 0 {
+		a.password = ""
+	}
 	normal, _ := passwords.Normalize(typed)
-	match, _, err := s.hasher.Verify(ctx, normal, phc)
+	match, _, err := s.hasher.Verify(ctx, normal, a.password)
 	switch {
 	case err != nil:
 		return Login{}, err
 	case !match:
 		return Login{}, ErrWrong
 	}
-	return l, nil
+	return a.login(), nil
 }
 
 // ChangePassword replaces the password of a user who knows the present one, and returns the new
@@ -183,12 +209,12 @@ func (s *Store) ChangePassword(ctx context.Context, id int64, present, chosen st
 	defer cancel()
 	before := l.Generation
 	l.Generation = newGeneration()
-	res, err := s.db.ExecContext(ctx, s.sql.change, fresh, l.Generation, id, before)
+	changed, err := s.replace(ctx, id, before, account{password: fresh, generation: l.Generation})
 	if err != nil {
 		return Login{}, s.failed("change password", err)
 	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return Login{}, errors.Join(ErrWrong, err)
+	if !changed {
+		return Login{}, ErrWrong
 	}
 	return l, nil
 }
@@ -206,64 +232,9 @@ func newGeneration() int64 {
 // checks that login. So one write to the account's row ends all of its sessions on every server,
 // even if this process ends right after the write.
 func (s *Store) Current(ctx context.Context, l Login) (bool, error) {
-	var present Login
-	err := s.row(ctx, s.sql.current, l.User.ID)(&present.User.Username, &present.Generation)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
+	present, err := s.look(func(ctx context.Context) (account, error) { return s.current(ctx, l) }, ctx)
 	if err != nil {
 		return false, s.failed("current", err)
 	}
-	return present.User.Username == l.User.Username && present.Generation == l.Generation, nil
-}
-
-// Ping returns nil if the database answers; and for a file, if it is still the one that was opened,
-// and can be written.
-func (s *Store) Ping(ctx context.Context) error {
-	var n int
-	if err := s.row(ctx, s.sql.ping)(&n); err != nil {
-		return s.failed("ping", err)
-	}
-	if s.health == nil {
-		return nil
-	}
-	if err := s.health.Check(ctx); err != nil {
-		return fmt.Errorf("users: %w", err)
-	}
-	return nil
-}
-
-// row reads a row, within answerTime.
-func (s *Store) row(ctx context.Context, query string, args ...any) (scan func(...any) error) {
-	return func(to ...any) error {
-		ctx, cancel := context.WithTimeout(ctx, answerTime)
-		defer cancel()
-		return s.db.QueryRowContext(ctx, query, args...).Scan(to...)
-	}
-}
-
-// registerNext takes the next id, and registers with it. For a name that is taken it returns
-// sql.ErrNoRows, as the other databases do.
-func (s *Store) registerNext(ctx context.Context, values []any) (id int64, err error) {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return 0, err
-	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it has nothing to do
-	next, err := tx.ExecContext(ctx, s.sql.nextID)
-	if err != nil {
-		return 0, err
-	}
-	if id, err = next.LastInsertId(); err != nil {
-		return 0, err
-	}
-	_, err = tx.ExecContext(ctx, s.sql.register, append(values, id)...)
-	var my *mysql.MySQLError
-	if errors.As(err, &my) && my.Number == 1062 {
-		return 0, sql.ErrNoRows
-	}
-	if err != nil {
-		return 0, err
-	}
-	return id, tx.Commit()
+	return present.disabled == 0 && present.login() == l, nil
 }

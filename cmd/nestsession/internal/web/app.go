@@ -110,7 +110,8 @@ func New(cfg Config) (*App, error) {
 		cfg.Session.Store, a.owned = kept, kept
 	}
 	a.live = newLive(a.list, cmp.Or(cfg.ListInterval, DefaultListInterval))
-	cfg.Session.OnEvent = a.live.listenTo(cfg.Session.OnEvent)
+	report := cfg.Session.OnEvent
+	cfg.Session.OnEvent = a.live.listenTo(report)
 	var err error
 	if a.devices, err = throttle.NewDevices(cfg.Session.Secrets); err != nil {
 		return nil, err
@@ -130,19 +131,22 @@ func New(cfg Config) (*App, error) {
 	}
 	a.handler = a.protect(a.routes())
 	if cfg.BindDevices {
-		return a, a.bindDevices(cfg.Session.Now)
+		return a, a.bindDevices(cfg.Session.Now, report)
 	}
 	return a, nil
 }
 
 // bindDevices asks browsers for a key at each login. Pages that show nothing of a user need no proof
-// of it: a user whose key is lost logs in again.
-func (a *App) bindDevices(now func() time.Time) (err error) {
+// of it: a user whose key is lost logs in again. report gets what happens to keys; nil: nothing does.
+func (a *App) bindDevices(now func() time.Time, report func(context.Context, session.Event)) (err error) {
 	a.binding, err = devicebound.New(a.sessions, devicebound.Config{
 		Exclude: []string{"/login", "/register", "/logout", "/healthz", styleURL, iconURL, scriptURL},
 		Now:     now,
 		OnEvent: func(ctx context.Context, e devicebound.Event) {
 			a.log.DebugContext(ctx, "device binding: "+string(e.Kind), slog.String("session", e.Digest), slog.String("reason", string(e.Reason)))
+			if report != nil {
+				report(ctx, e.SessionEvent())
+			}
 		},
 	})
 	if err == nil {
@@ -151,8 +155,8 @@ func (a *App) bindDevices(now func() time.Time) (err error) {
 	return err
 }
 
-// bound reports whether a session, or one in a list, is bound to a device.
-func (a *App) bound(s interface{ Note(name string) string }) bool {
+// IsBound reports whether a session, or one in a list, is bound to a device.
+func (a *App) IsBound(s interface{ Note(name string) string }) bool {
 	return a.binding != nil && a.binding.IsBound(s)
 }
 

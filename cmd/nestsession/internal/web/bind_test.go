@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -13,6 +14,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -28,12 +30,19 @@ func TestALoginIsBoundToItsDevice(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	var later atomic.Int64
+	happened := map[session.EventKind][]session.Reason{}
 	app, err := web.New(web.Config{
 		Session: session.Config{
 			Secrets: []string{"a secret for the tests alone"},
 			Cookie:  session.Cookie{MaxAge: 7 * 24 * time.Hour, Secure: session.SecureAlways},
 			Store:   s.sessions,
 			Now:     func() time.Time { return time.Now().Add(time.Duration(later.Load())) },
+			OnEvent: func(_ context.Context, e session.Event) {
+				happened[e.Kind] = append(happened[e.Kind], e.Reason)
+				if e.Digest == "" && e.Kind != "device key asked for" {
+					t.Errorf("%s names no session", e.Kind)
+				}
+			},
 		},
 		Users: s.accounts, Proxies: client.Proxies{netip.MustParsePrefix("192.0.2.1/32")}, Logger: slog.New(slog.DiscardHandler),
 		BindDevices: true,
@@ -102,6 +111,15 @@ func TestALoginIsBoundToItsDevice(t *testing.T) {
 	}
 	if a := send("GET", "/auth", ""); a.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a copied cookie at /auth: %s", a.Status)
+	}
+	// What happens to keys is reported as all that happens to sessions is.
+	for _, kind := range []session.EventKind{"device key asked for", "device key registered", "device bound"} {
+		if len(happened[kind]) != 1 {
+			t.Errorf("%d events %q, want 1", len(happened[kind]), kind)
+		}
+	}
+	if got, want := happened[session.EventRejected], []session.Reason{"device: no proof", "device: no proof"}; !slices.Equal(got, want) {
+		t.Errorf("the refusals are %q, want %q", got, want)
 	}
 	// A user who has lost the key logs in again.
 	if a := send("POST", "/login", "username=ada&password=correct+horse+battery+staple"); a.StatusCode != 200 {

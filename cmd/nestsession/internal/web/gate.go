@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -52,15 +53,28 @@ func (a *App) Gate(application http.Handler) http.Handler {
 		defer cancel(nil)
 		defer a.followAccountOf(ctx, s, cancel)()
 		r = r.Clone(ctx)
-		for name := range r.Header {
-			// To many applications Remote_User is the same header.
-			if slices.Contains(identityHeaders, http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))) {
-				delete(r.Header, name)
-			}
+		r.Trailer = nil // some applications take them for headers
+		maps.DeleteFunc(r.Header, func(name string, _ []string) bool { return saysWho(name) })
+		for i, line := range r.Header["Connection"] {
+			// What it names goes no further than this server, and so would what identify sets.
+			names := slices.DeleteFunc(strings.Split(line, ","), saysWho)
+			r.Header["Connection"][i] = strings.Join(names, ",")
 		}
 		identify(r.Header, u, s)
 		application.ServeHTTP(w, r)
 	})
+}
+
+// saysWho reports whether an application may take a header for one of ours. To many Remote_User is
+// the same as Remote-User, and to CGI so is Remote.User.
+func saysWho(name string) bool {
+	name = strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, strings.TrimSpace(name))
+	return slices.Contains(identityHeaders, http.CanonicalHeaderKey(name))
 }
 
 // urlOf returns the address that a browser shows for a request.

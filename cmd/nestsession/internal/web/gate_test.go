@@ -38,16 +38,23 @@ func TestTheApplicationGetsOnlyOurHeadersOfTheUser(t *testing.T) {
 				t.Errorf("the application gets %s: %q", name, r.Header[name])
 			}
 		}
+		for _, line := range r.Header["Connection"] {
+			if strings.Contains(strings.ToLower(line), "remote") {
+				t.Errorf("the headers of the user are to be removed on the way: Connection: %s", line)
+			}
+		}
 		if r.Header.Get("Remote-User") != "ada" || r.Header.Get("Remote-User-Id") == "" || r.Header.Get("Remote-Session") == "" || r.Header.Get("Remote-Session-Expires") == "" {
 			t.Errorf("the application gets %v", r.Header)
 		}
 	})
 	b := s.program()
 	b.register("ada", "correct horse battery staple")
-	for _, name := range []string{"Remote-User", "remote-user", "REMOTE_USER", "Remote_User-Id", "Remote-Session", "Remote-Session_Expires", "Remote-User-Id"} {
+	for _, name := range []string{"Remote-User", "remote-user", "REMOTE_USER", "Remote_User-Id", "Remote-Session", "Remote-Session_Expires", "Remote-User-Id", "Remote.User", "rEMOTE~uSER^id"} {
 		forger := *b.at(gated)
 		forger.headers = b.headers.Clone()
 		forger.headers[name] = []string{"root", "root"}
+		forger.send("GET", "/", nil).want(t, 200)
+		forger.headers["Upgrade"], forger.headers["Connection"] = []string{"echo"}, []string{"Upgrade, Remote-User", "remote_session ,Remote-User-Id"}
 		forger.send("GET", "/", nil).want(t, 200)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// asks returns a proxy's question about a request of the browser.
+// asks returns a proxy's question about a request of the browser. A header with + is one line more.
 func (b *browser) asks(method, about string, more ...string) answer {
 	b.Helper()
 	proxy := *b
@@ -22,6 +22,10 @@ func (b *browser) asks(method, about string, more ...string) answer {
 		proxy.headers.Set(name, value)
 	}
 	for i := 0; i < len(more); i += 2 {
+		if name, second := strings.CutPrefix(more[i], "+"); second {
+			proxy.headers.Add(name, more[i+1])
+			continue
+		}
 		proxy.headers.Set(more[i], more[i+1])
 	}
 	return proxy.send("GET", "/auth?redirect", nil)
@@ -89,6 +93,19 @@ func TestAProxyIsToldWhereToLogIn(t *testing.T) {
 		"a program":                 {"GET", page, []string{"Accept", "*/*"}, 401, ""},
 		"a navigation":              {"GET", page, []string{"Sec-Fetch-Mode", "navigate"}, 302, page},
 		"a form that would be lost": {"POST", page, []string{"Sec-Fetch-Mode", "navigate"}, 401, ""},
+		"a preflight":               {"OPTIONS", page, []string{"Sec-Fetch-Mode", "cors"}, 401, ""},
+		"a HEAD":                    {"HEAD", page, nil, 302, page},
+		"a frame's navigation":      {"GET", page, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, 302, page},
+		"two proxies":               {"GET", page, []string{"X-Forwarded-Proto", "https, http"}, 302, page},
+		"two hosts":                 {"GET", page, []string{"+X-Forwarded-Host", "evil.example"}, 302, ""},
+		"a list of hosts":           {"GET", page, []string{"X-Forwarded-Host", "evil.example, app.example.com"}, 302, ""},
+		"two targets":               {"GET", page, []string{"+X-Forwarded-Uri", "/evil"}, 302, ""},
+		"two URLs":                  {"GET", page, []string{"X-Original-URL", "https://app.example.com/", "+X-Original-URL", "https://app.example.com/x"}, 302, page},
+		"a port in the target":      {"GET", page, []string{"X-Forwarded-Uri", ":8443/"}, 302, ""},
+		"a user in the target":      {"GET", page, []string{"X-Forwarded-Uri", "@evil.example/"}, 302, ""},
+		"a name in the target":      {"GET", page, []string{"X-Forwarded-Host", "x", "X-Forwarded-Uri", ".example.com/"}, 302, ""},
+		"slashes in the target":     {"GET", page, []string{"X-Forwarded-Uri", "//evil.example/"}, 302, "https://app.example.com//evil.example/"},
+		"an address as target":      {"GET", page, []string{"X-Forwarded-Uri", "https://evil.example/"}, 302, ""},
 		"nginx's way to ask":        {"PUT", "https://evil.example/", []string{"X-Original-Method", "GET", "X-Original-URL", page}, 302, page},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -128,10 +145,29 @@ func TestALoginLeadsBackToAllowedPagesOnly(t *testing.T) {
 		"https://example.com":                  "https://example.com",
 		"http://127.0.0.1:3000/":               "http://127.0.0.1:3000/",
 		"/sessions":                            "/sessions",
+		"HTTPS://APP.Example.COM/x":            "https://APP.Example.COM/x",
+		"https://app.example.com:443/":         "https://app.example.com:443/",
+		"https://xn--bcher-kva.example.com/":   "https://xn--bcher-kva.example.com/",
 		"":                                     "",
 
 		"https://app.example.com.evil.example/":                "",
 		"https://evilexample.com/":                             "",
+		"https://bücher.example.com/":                          "",
+		"https://app.example.com%2eevil.example/":              "",
+		"https://app.example.com%00.example.com/":              "",
+		"https://app.example.com;.example.com/":                "",
+		"https://.example.com/":                                "",
+		"https://[::1]/":                                       "",
+		"https://[app.example.com]/":                           "",
+		"https://2130706433/":                                  "",
+		"https:evil.example":                                   "",
+		"https:/evil.example/":                                 "",
+		"https:\\\\evil.example/":                              "",
+		"//app.example.com/":                                   "",
+		"///evil.example/":                                     "",
+		"evil.example/":                                        "",
+		"?x":                                                   "",
+		"ftp://app.example.com/":                               "",
 		"https://evil.example/?x=.example.com":                 "",
 		"https://a.b@evil.example/":                            "",
 		"https://app.example.com@evil.example/":                "",

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/nestsession/session/cmd/nestsession/internal/web/text"
 )
 
 // healthTimeout is shorter than the timeouts of common probes.
@@ -26,6 +28,12 @@ func (a *App) health(w http.ResponseWriter, r *http.Request) {
 		answer.Status, status = "unavailable", http.StatusServiceUnavailable
 	}
 	a.writeJSON(w, r, status, answer)
+}
+
+// Unavailable answers any request with 503, while users and sessions cannot be reached.
+func (a *App) Unavailable(w http.ResponseWriter, r *http.Request) {
+	a.setProtection(w, r)
+	a.writeProblem(w, r, &problem{Status: http.StatusServiceUnavailable, After: retrySession, Text: text.For(r.Header).NoSession}, a.unavailable(r))
 }
 
 // ask pings, and returns when ctx ends at the latest.

@@ -68,7 +68,7 @@ func (a *App) list(ctx context.Context, owner string) ([]device, error) {
 		}
 		// One more than are shown, to know whether there are more.
 		one := describe(info.Digest, info.Device, info.Created, info.LastUsed, info.Expires)
-		one.Bound = a.bound(info)
+		one.Bound = a.IsBound(info)
 		if all = append(all, one); len(all) > maxListed {
 			break
 		}

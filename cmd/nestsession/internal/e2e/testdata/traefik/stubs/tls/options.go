@@ -1,0 +1,3 @@
+package tls
+
+var DefaultTLSOptions = Options{}
