@@ -3,30 +3,17 @@ package benchmarks
 import (
 	"net/http"
 	"testing"
+
+	"github.com/nestsession/session/benchmarks/internal/account"
 )
 
-// Account is what every contender keeps: 146 bytes of JSON.
-type Account struct {
-	User   *User    `json:"user,omitempty"`
-	Visits int      `json:"visits"`
-	Roles  []string `json:"roles"`
-}
+// What every contender keeps.
+type (
+	Account = account.Account
+	User    = account.User
+)
 
-// User is who is logged in.
-type User struct {
-	ID    int    `json:"id"`
-	Name  string `json:"name"`
-	Email string `json:"email"`
-	Since string `json:"since"`
-}
-
-func newAccount() Account {
-	return Account{
-		User:   &User{ID: 482_113, Name: "Ann Example", Email: "a@example.com", Since: "2026-01-01T00:00:00Z"},
-		Visits: 41,
-		Roles:  []string{"member", "editor", "audit"},
-	}
-}
+func newAccount() Account { return account.New() }
 
 // writer is a response writer that is used again and again, so that what is
 // measured is the middleware.

@@ -4,30 +4,14 @@ import (
 	"encoding/json"
 	"net/http"
 	"time"
+
+	"github.com/nestsession/session/benchmarks/internal/account"
 )
 
-// Account is what every contender keeps: 146 bytes of JSON.
-type Account struct {
-	User   *User    `json:"user,omitempty"`
-	Visits int      `json:"visits"`
-	Roles  []string `json:"roles"`
-}
+// Account is what every contender keeps.
+type Account = account.Account
 
-// User is who is logged in.
-type User struct {
-	ID    int    `json:"id"`
-	Name  string `json:"name"`
-	Email string `json:"email"`
-	Since string `json:"since"`
-}
-
-func newAccount() Account {
-	return Account{
-		User:   &User{ID: 482_113, Name: "Ann Example", Email: "a@example.com", Since: "2026-01-01T00:00:00Z"},
-		Visits: 41,
-		Roles:  []string{"member", "editor", "audit"},
-	}
-}
+func newAccount() Account { return account.New() }
 
 // typedCodec is the codec for scs that knows the one type that the application keeps,
 // which is as fast as scs with JSON gets.

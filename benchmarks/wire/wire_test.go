@@ -18,22 +18,14 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/nestsession/session"
+	"github.com/nestsession/session/benchmarks/internal/account"
 )
 
-// Account is the data of the session, and of the token.
-type Account struct {
-	User   User     `json:"user"`
-	Visits int      `json:"visits"`
-	Roles  []string `json:"roles"`
-}
-
-// User is the user who is logged in.
-type User struct {
-	ID    int    `json:"id"`
-	Name  string `json:"name"`
-	Email string `json:"email"`
-	Since string `json:"since"`
-}
+// The data of the session, and of the token.
+type (
+	Account = account.Account
+	User    = account.User
+)
 
 // sizes are the sizes of the account as JSON, in bytes.
 var sizes = []int{146, 1024}
@@ -42,11 +34,7 @@ var sizes = []int{146, 1024}
 // compression would otherwise find them equal.
 func accountOf(t *testing.T, size int) Account {
 	t.Helper()
-	a := Account{
-		User:   User{ID: 482_113, Name: "Ann Example", Email: "a@example.com", Since: "2026-01-01T00:00:00Z"},
-		Visits: 41,
-		Roles:  []string{"member", "editor", "audit"},
-	}
+	a := account.New()
 	for {
 		text, err := json.Marshal(a)
 		if err != nil {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// tlsName is the name in the certificates. Who has one is a node, wherever it is.
+// tlsName is the name in the certificates. A process with such a certificate is a node, at whichever address.
 const tlsName = "nestsession"
 
 // tlsConfig is the configuration of the links, on both sides.
