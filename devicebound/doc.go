@@ -15,8 +15,8 @@
 // cookie, which lives for 10 minutes. Before it sends a request without a valid bound cookie,
 // it proves its key and gets the next one. From the first request that shows a bound cookie,
 // a request without one is refused with 401, and the session goes on. A thief who has all
-// cookies is out when the browser proves its key the next time, after 10 minutes at the
-// latest, and at once if the thief asks for a proof.
+// cookies loses access when the browser proves its key the next time, after 10 minutes at the
+// latest, and at once by trying to prove a key.
 //
 // The public key is a note in the session's record, which session.Session.UpdateNote
 // replays. So it survives the pages that a browser loads while it makes its key. A proof

@@ -35,7 +35,7 @@
 // the sequence that it replaces, so of several updates of one version one succeeds. The first
 // sequence of a bucket is the time of its creation in microseconds: a bucket that was deleted and made
 // again does not repeat versions. Touch reads the session and swaps it, so it changes the version;
-// an Update with the version of before gets [store.ErrConflict].
+// an Update with the earlier version gets [store.ErrConflict].
 //
 // # Reads
 //

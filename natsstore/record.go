@@ -30,7 +30,7 @@ type state struct {
 	data    []byte
 }
 
-var errFormat = errors.New("the message is no session")
+var errFormat = errors.New("the message is not a session")
 
 // encode returns the message of a session: format, nonce, expiry, end of the entry, the lengths of id and
 // owner, id, owner, data. The id is empty if the subject holds it.

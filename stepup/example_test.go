@@ -71,7 +71,7 @@ func ExampleGuard() {
 	// paid to bob
 }
 
-// A program is told what is missing.
+// The response to a program says what is missing.
 func ExampleNew() {
 	accounts, err := session.New[account](session.Config{Secrets: []string{"a secret of 16 bytes or more"}})
 	if err != nil {

@@ -17,8 +17,8 @@ type Rule struct {
 	MaxAge time.Duration
 
 	// Methods are words of the application that Login was given, such as "password" and
-	// "totp". The login must have been by all of them, unless Satisfies is set. A client
-	// that is refused is told them.
+	// "totp". The login must have been by all of them, unless Satisfies is set. The
+	// response to a client that is refused names them.
 	Methods []string
 
 	// Satisfies, if set, decides instead of Methods whether the methods of a login are
@@ -36,7 +36,7 @@ type Login interface {
 const skew = time.Minute
 
 // Check returns nil if a login satisfies the rule at the time now, and otherwise what the
-// client is told.
+// response to the client says.
 func (r Rule) Check(l Login, now time.Time) *Problem {
 	at := l.AuthenticatedAt()
 	p := Problem{Type: Type, Title: "A newer or stronger login is needed", Status: http.StatusForbidden, Error: Code}

@@ -1,6 +1,6 @@
 //go:build unix
 
-// Memstore prints what store/memstore takes and how fast it is with many sessions: memory,
+// Command memstore prints what store/memstore takes and how fast it is with many sessions: memory,
 // collections, the percentiles of lookups during churn, inserts, sweeps, listing,
 // revoking and snapshots.
 //

@@ -1,3 +1,5 @@
+// Package sizing measures how much room a session takes in each store, for docs/deployment.md and
+// docs/scale.md.
 package sizing_test
 
 import (

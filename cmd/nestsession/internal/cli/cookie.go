@@ -94,7 +94,7 @@ func (c *cookieInspect) read(to output, in input) (string, error) {
 	}
 	text, err := io.ReadAll(io.LimitReader(in, maxInspected+1))
 	if err == nil && len(text) > maxInspected {
-		err = fmt.Errorf("standard input has more than %d bytes: that is no cookie", maxInspected)
+		err = fmt.Errorf("standard input has more than %d bytes, which no cookie has", maxInspected)
 	}
 	return string(text), err
 }

@@ -32,14 +32,14 @@ var (
 func (f *cookieFlags) validate() error {
 	if f.CookieName != "" {
 		if err := cookie.ValidName(f.CookieName); err != nil {
-			return fmt.Errorf("--cookie-name: %q is no name of a cookie: write letters, digits, - . and _", f.CookieName)
+			return fmt.Errorf("--cookie-name: %q is not the name of a cookie: write letters, digits, - . and _", f.CookieName)
 		}
 	}
 	if (&cookie.Attributes{Domain: f.CookieDomain}).Validate() != nil {
-		return fmt.Errorf("--cookie-domain: %q is no name of a host: write one such as example.com", f.CookieDomain)
+		return fmt.Errorf("--cookie-domain: %q is not the name of a host: write one such as example.com", f.CookieDomain)
 	}
 	if !strings.HasPrefix(f.CookiePath, "/") || (&cookie.Attributes{Path: f.CookiePath}).Validate() != nil {
-		return fmt.Errorf("--cookie-path: %q is no path: write one that begins with a slash, such as /app", f.CookiePath)
+		return fmt.Errorf("--cookie-path: %q is not a path: write one that begins with a slash, such as /app", f.CookiePath)
 	}
 	if f.SameSite == "none" && f.Secure != "always" {
 		return errors.New("--same-site none: browsers take such a cookie over HTTPS only: add --secure always, or write --same-site lax")

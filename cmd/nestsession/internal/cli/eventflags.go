@@ -23,7 +23,7 @@ type eventFlags struct {
 	Events      string `placeholder:"FILE" env:"NESTSESSION_EVENTS" help:"Write what happens to sessions into this file, as JSON lines for \"nestsession explain\"; \"-\" is standard output. It has owners and addresses of clients, and no id, cookie or secret. Each process needs its own file. Default: none."`
 	EventsSize  size   `default:"16MiB" placeholder:"SIZE" env:"NESTSESSION_EVENTS_SIZE" help:"Begin another file when it has this size, and call the former one FILE.1. Default: ${default}."`
 	EventsFiles int    `default:"8" placeholder:"N" env:"NESTSESSION_EVENTS_FILES" help:"Keep this many files, the present one included, and remove the oldest. Default: ${default}."`
-	Node        string `placeholder:"NAME" env:"NESTSESSION_NODE" help:"Call this process so in the events. Default: the host's name and the address."`
+	Node        string `placeholder:"NAME" env:"NESTSESSION_NODE" help:"The name of this process in the events. Default: the host's name and the address."`
 
 	routes []string // the paths that events may name
 	events *events.Log

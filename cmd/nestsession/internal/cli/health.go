@@ -32,7 +32,7 @@ func (*health) Help() string {
 func (c *health) Validate() error {
 	u, err := url.Parse(cmp.Or(c.URL, "http://"+c.Address))
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Port() == "" && u.Host == "" {
-		return fmt.Errorf("%q is no address of a server: write one such as http://127.0.0.1:8080", cmp.Or(c.URL, c.Address))
+		return fmt.Errorf("%q is not the address of a server: write one such as http://127.0.0.1:8080", cmp.Or(c.URL, c.Address))
 	}
 	// A server that listens on all addresses is asked on this machine.
 	if a, err := netip.ParseAddr(u.Hostname()); u.Hostname() == "" || err == nil && a.IsUnspecified() {

@@ -22,8 +22,8 @@ type moveCommand struct {
 	ToPasswordFile   string `placeholder:"FILE" env:"NESTSESSION_TO_PASSWORD_FILE" help:"Read the password for --to from this file."`
 	EndMissing       bool   `help:"Afterwards end the sessions at --to that --from no longer has. Use it only while no server uses --to, because it also ends sessions that began there."`
 	KeepIDs          bool   `name:"keep-ids" help:"Keep sessions under the keys that they have, though one store is keyed by hashes of ids and the other by ids."`
-	Scope            string `default:"connect.sid" placeholder:"NAME" help:"What the application at --to has as its Scope, where ids are hashed on the way: by default the name of its cookie, without __Host- or __Secure-. Default: ${default}."`
-	Workers          int    `default:"${workers}" placeholder:"N" help:"How many sessions are under way at once. Default: ${default}."`
+	Scope            string `default:"connect.sid" placeholder:"NAME" help:"The Scope of the application at --to, which the copy needs if it hashes ids: in an application that sets none, the name of its cookie without __Host- or __Secure-. Default: ${default}."`
+	Workers          int    `default:"${workers}" placeholder:"N" help:"How many sessions are copied at the same time. Default: ${default}."`
 	Verbose          bool   `short:"v" help:"Write a line for each session that is not copied, with its digest."`
 	Ledger           string `placeholder:"FILE" help:"Remember in this file what was copied, so that a later run does not bring back what was ended at --to. Default: a file in the folder \"moves\" of the data folder, for these two stores."`
 	NewLedger        bool   `help:"Forget what earlier runs copied: what --to does not have is copied, even if it was ended there."`

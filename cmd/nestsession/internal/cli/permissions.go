@@ -38,7 +38,7 @@ func (p *place) permissions(log *slog.Logger) error {
 	}
 	for _, a := range found {
 		if text := a.String(); text != "" {
-			log.Warn("others can use what is the server's: " + text)
+			log.Warn("other users of this machine can use the server's files: " + text)
 		}
 	}
 	return nil

@@ -39,7 +39,7 @@ func (*proxy) Help() string {
 func (c *proxy) Validate() error {
 	u, err := url.Parse(c.Upstream)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("--upstream: %q is no address of an application: write one such as http://127.0.0.1:3000", c.Upstream)
+		return fmt.Errorf("--upstream: %q is not the address of an application: write one such as http://127.0.0.1:3000", c.Upstream)
 	}
 	c.to = u
 	if c.Timeout <= 0 {

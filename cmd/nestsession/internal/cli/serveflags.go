@@ -117,7 +117,7 @@ func (c *serve) Validate() error {
 		return fmt.Errorf("--allow: %w", err)
 	}
 	if u, err := url.Parse(c.PublicURL); c.PublicURL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil) {
-		return fmt.Errorf("--public-url: %q is no address of a server: write one such as https://login.example.com", c.PublicURL)
+		return fmt.Errorf("--public-url: %q is not the address of a server: write one such as https://login.example.com", c.PublicURL)
 	}
 	if err := c.storeFlags.validate(); err != nil {
 		return err

@@ -22,7 +22,7 @@ type sessionCommands struct {
 // naming has the secrets of the digests by which commands name sessions.
 type naming struct {
 	Data       string `default:"${folder}" placeholder:"FOLDER" env:"NESTSESSION_DATA" help:"The data folder of the server. Default: ${default}."`
-	SecretFile string `placeholder:"FILE" env:"NESTSESSION_SECRET_FILE" help:"Name sessions as the log of a server with these secrets does. Default: the file \"secret\" in the data folder; without any, names are others and serve as well."`
+	SecretFile string `placeholder:"FILE" env:"NESTSESSION_SECRET_FILE" help:"Name sessions as the log of a server with these secrets does. Default: the file \"secret\" in the data folder. Without secrets the digests are not those of the log; the commands take them all the same."`
 }
 
 // secrets returns them, none if there are none.

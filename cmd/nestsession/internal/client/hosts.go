@@ -87,7 +87,7 @@ func canonical(name string) (string, error) {
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	for label := range strings.SplitSeq(name, ".") {
 		if label == "" || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-			return "", fmt.Errorf("%q is no name of a host", name)
+			return "", fmt.Errorf("%q is not the name of a host", name)
 		}
 	}
 	return name, nil
