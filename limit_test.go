@@ -228,7 +228,7 @@ func TestSessionsThatAreOverDoNotCount(t *testing.T) {
 			})
 			c.advance(3 * time.Hour)
 			mustLogin(t, m, b[1])
-			cfg.AbsoluteTimeout = 2 * time.Hour
+			cfg.AbsoluteTimeout, cfg.IdleTimeout = 2*time.Hour, 2*time.Hour
 			shorter := newManager[account](t, cfg)
 			if got := lives(shorter, b...); !slices.Equal(got, []bool{false, true, false, false}) {
 				t.Fatalf("%s: with a shorter AbsoluteTimeout are live: %v", name, got)
