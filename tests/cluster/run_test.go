@@ -143,6 +143,9 @@ func (r *run) start() {
 		}
 		r.t.Cleanup(func() {
 			n.end(syscall.SIGKILL)
+			if n.log.raced {
+				r.t.Errorf("node %d has a data race", i)
+			}
 			if r.t.Failed() {
 				r.t.Logf("node %d wrote at last:\n%s", i, n.log)
 			}
