@@ -404,15 +404,20 @@ func (r *run) settle() {
 	}
 }
 
-// settleNode checks each live session, and the last that have ended, on one node.
+// settleNode checks each live session, and the last that have ended, on one node. A busy machine may take
+// longer than a node waits for its store, so a 503 is no answer, and the question is repeated.
 func (r *run) settleNode(base string) {
-	const atOnce = 8
+	const atOnce = 4
+	until := time.Now().Add(patience)
 	var checking sync.WaitGroup
 	lives := make(chan *life)
 	for range atOnce {
 		checking.Go(func() {
 			for l := range lives {
 				o := r.ask(base, "/me", nil, l.cookie, nil)
+				for !o.ok() && !o.refused() && time.Now().Before(until) {
+					o = r.ask(base, "/me", nil, l.cookie, nil)
+				}
 				switch {
 				case o.ok():
 					r.history.accepted(l, o, true)

@@ -3,6 +3,7 @@ package natsstore_test
 import (
 	"net"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -37,46 +38,39 @@ func TestContractCluster(t *testing.T) {
 	storetest.Run(t, opener(each(t, startThree(t), 3), natsstore.Config{}), options)
 }
 
-// TestLongContractMemory: the same, with a bucket that the servers keep in memory.
+// TestLongContractMemory: the same, with a bucket that the server keeps in memory.
 func TestLongContractMemory(t *testing.T) {
 	t.Parallel()
-	for name, start := range starts {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			storetest.Run(t, opener(each(t, start(t), 3), natsstore.Config{Memory: true}), options)
-		})
-	}
-}
-
-var starts = map[string]func(t testing.TB) []*embedded.Server{
-	"one server": func(t testing.TB) []*embedded.Server { return []*embedded.Server{startOne(t)} },
-	"three":      func(t testing.TB) []*embedded.Server { return startThree(t) },
+	storetest.Run(t, opener(each(t, []*embedded.Server{startOne(t)}, 3), natsstore.Config{Memory: true}), options)
 }
 
 // TestLinearizable: three instances, each at a server of its own if there are three.
 func TestLinearizable(t *testing.T) {
 	t.Parallel()
-	linearizable(t, natsstore.Config{}, linear.Options{Rounds: 4})
+	t.Run("one server", func(t *testing.T) {
+		t.Parallel()
+		linearizable(t, []*embedded.Server{startOne(t)}, natsstore.Config{}, 4)
+	})
+	t.Run("three", func(t *testing.T) {
+		t.Parallel()
+		linearizable(t, startThree(t), natsstore.Config{}, 4)
+	})
 }
 
 // TestLongLinearizable: more histories, on disk and in memory.
 func TestLongLinearizable(t *testing.T) {
 	t.Parallel()
-	for name, memory := range map[string]bool{"on disk": false, "in memory": true} {
+	for name, memory := range map[string]bool{"three, on disk": false, "three, in memory": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			linearizable(t, natsstore.Config{Memory: memory}, linear.Options{})
+			linearizable(t, startThree(t), natsstore.Config{Memory: memory}, 10)
 		})
 	}
 }
 
-func linearizable(t *testing.T, c natsstore.Config, o linear.Options) {
-	for name, start := range starts {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			linear.Check(t, opener(each(t, start(t), 3), c), o)
-		})
-	}
+func linearizable(t *testing.T, servers []*embedded.Server, c natsstore.Config, rounds int) {
+	o := linear.Options{Rounds: rounds, OperationTimeout: time.Minute} // the servers are slow on a busy machine
+	linear.Check(t, opener(each(t, servers, 3), c), o)
 }
 
 // freeAddrs returns addresses on the loopback that nobody listens at.
