@@ -69,7 +69,7 @@ func (s *Session[T]) commitState(ctx context.Context, h http.Header) error {
 // retryEnd tries again to end what the store failed to end during the handler. A user who
 // was shown as logged out must be logged out.
 func (s *Session[T]) retryEnd(ctx context.Context) error {
-	d := s.m.outlive(ctx)
+	d := s.closing.Without(ctx, s.m.records.SaveTimeout)
 	defer d.End()
 	if s.pendingDelete != nil {
 		if err := s.remove(d, s.pendingDelete.event, ErrRegenerated, s.pendingDelete.keys...); err != nil {
@@ -138,7 +138,7 @@ func (s *Session[T]) commitNew(ctx context.Context, h http.Header) error {
 		}
 		return s.sendCookie(ctx, h)
 	}
-	d := s.m.outlive(ctx)
+	d := s.closing.Without(ctx, s.m.records.SaveTimeout)
 	defer d.End()
 	err = s.create(d, value, body)
 	if errors.Is(err, ErrInsecure) || errors.Is(err, ErrHeaderSent) {
@@ -164,7 +164,7 @@ func (s *Session[T]) commitNew(ctx context.Context, h http.Header) error {
 
 func (s *Session[T]) commitStored(ctx context.Context, h http.Header) error {
 	if s.follows != "" {
-		d := s.m.outlive(ctx)
+		d := s.closing.Without(ctx, s.m.records.SaveTimeout)
 		defer d.End()
 		return s.saveFollower(d)
 	}
@@ -194,7 +194,7 @@ func (s *Session[T]) commitStored(ctx context.Context, h http.Header) error {
 	s.checked = false
 	switch {
 	case changed, stale && !wait:
-		d := s.m.outlive(ctx)
+		d := s.closing.Without(ctx, s.m.records.SaveTimeout)
 		defer d.End()
 		if err := s.swap(d, value, body); err != nil {
 			return err
@@ -370,7 +370,7 @@ func (s *Session[T]) abandon(ctx context.Context) {
 	if s.origin != s.m.codec.Empty {
 		return // it was renewed and has the client's data
 	}
-	d := s.m.outlive(ctx)
+	d := s.closing.Without(ctx, s.m.records.SaveTimeout)
 	defer d.End()
 	if err := s.m.records.Store.Delete(d, s.key); err != nil {
 		s.m.emit(ctx, Event{Kind: EventSaveFailed, Owner: s.owner, Err: records.Failed("deleting", err)}, s.key)
@@ -419,7 +419,7 @@ func (s *Session[T]) wantsCookie() bool {
 // new of the device. If the write fails, no data are lost: the response is sent without the
 // cookie.
 func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error) {
-	d := s.m.outlive(ctx)
+	d := s.closing.Without(ctx, s.m.records.SaveTimeout)
 	defer d.End()
 	at, _ := s.ends()
 	if s.outdated() || s.wantsCookie() || s.lifetime.Set && s.m.policy.cookieNeedsWrite() || s.m.devices.Moved(s.doc.Meta.Device, s.visit()) {

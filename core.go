@@ -128,12 +128,6 @@ type core struct {
 // present returns the current time.
 func (c *core) present() document.Instant { return c.records.Present() }
 
-// outlive returns a context for work that goes on when ctx ends, but for at most
-// Config.StoreLimits.SaveTimeout. The caller calls its End.
-func (c *core) outlive(ctx context.Context) *deadline.Context {
-	return deadline.Without(ctx, c.records.SaveTimeout)
-}
-
 // forCaller returns the context for a store call by a method of the session. The caller
 // calls its End.
 func (c *core) forCaller(ctx context.Context) *deadline.Context {

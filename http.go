@@ -33,7 +33,7 @@ func (m *Manager[T]) HandlerFunc(next func(http.ResponseWriter, *http.Request, *
 func (x *exchangeOf[T]) declare() (*Session[T], bool) {
 	err := x.Open(x.Context())
 	if errors.Is(err, ErrOutsidePath) {
-		x.m.logger.ErrorContext(x.Context(), "session: a route uses a session, but Config.Cookie.Path does not cover the route: widen the path, or do not use a session there", "route", x.Request().Pattern)
+		x.s.m.logger.ErrorContext(x.Context(), "session: a route uses a session, but Config.Cookie.Path does not cover the route: widen the path, or do not use a session there", "route", x.Request().Pattern)
 	}
 	if err != nil {
 		x.FailWith(err)
@@ -96,7 +96,6 @@ func (m *Manager[T]) Load(ctx context.Context) (*Session[T], error) {
 // It holds them, the context and the response writer in one allocation.
 type exchangeOf[T any] struct {
 	exchange.Exchange
-	m *Manager[T]
 	s Session[T]
 
 	handler  http.Handler // one of the two is set
@@ -116,7 +115,8 @@ func (m *Manager[T]) find(ctx context.Context) (*exchangeOf[T], error) {
 }
 
 func (m *Manager[T]) newExchange(w http.ResponseWriter, r *http.Request) *exchangeOf[T] {
-	x := &exchangeOf[T]{m: m}
+	x := new(exchangeOf[T])
+	x.s.m = m
 	x.Begin(&m.exchanges, x, w, r)
 	return x
 }
@@ -132,7 +132,7 @@ func (x *exchangeOf[T]) Handle(w http.ResponseWriter, r *http.Request) {
 }
 
 func (x *exchangeOf[T]) Load(ctx context.Context) error {
-	err := x.m.open(ctx, x.Request(), &x.s)
+	err := x.s.m.open(ctx, x.Request(), &x.s)
 	if err != nil && !errors.Is(err, ErrOutsidePath) {
 		x.FailWith(err)
 	}
@@ -143,7 +143,7 @@ func (x *exchangeOf[T]) Load(ctx context.Context) error {
 }
 
 func (x *exchangeOf[T]) Commit(ctx context.Context, h http.Header) error {
-	return x.m.Commit(ctx, &x.s, h)
+	return x.s.m.Commit(ctx, &x.s, h)
 }
 
 // reasons are the reasons in the events about what an exchange has found.

@@ -209,6 +209,44 @@ func TestALoginAtTheLimitIsRefused(t *testing.T) {
 	})
 }
 
+// A session that is over does not count, although the store still has it: AbsoluteTimeout has
+// become shorter. One that its user wants to be remembered counts as long as it lives, and once.
+func TestSessionsThatAreOverDoNotCount(t *testing.T) {
+	t.Parallel()
+	limited(t, func(t *testing.T, cfg session.Config) {
+		for name, limit := range map[string]session.OwnerLimit{"EndOldest": session.EndOldest(2), "RefuseLogin": session.RefuseLogin(2)} {
+			c := newClock()
+			mem := memstore.New(memstore.Config{Now: c.now})
+			t.Cleanup(func() { _ = mem.Close() })
+			cfg.MaxPerOwner, cfg.Now, cfg.Store = limit, c.now, mem
+			cfg.IdleTimeout = 20 * 24 * time.Hour
+			m := newManager[account](t, cfg)
+			b := browsers(4)
+			mustLogin(t, m, b[0])
+			do(m, b[0], func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) {
+				s.SetMaxAge(25 * 24 * time.Hour)
+			})
+			c.advance(3 * time.Hour)
+			mustLogin(t, m, b[1])
+			cfg.AbsoluteTimeout, cfg.IdleTimeout = 2*time.Hour, 2*time.Hour
+			shorter := newManager[account](t, cfg)
+			if got := lives(shorter, b...); !slices.Equal(got, []bool{false, true, false, false}) {
+				t.Fatalf("%s: with a shorter AbsoluteTimeout are live: %v", name, got)
+			}
+			mustLogin(t, shorter, b[2])
+			if got := lives(shorter, b...); !slices.Equal(got, []bool{false, true, true, false}) {
+				t.Errorf("%s: live: %v", name, got)
+			}
+			if limit == session.RefuseLogin(2) {
+				if _, err := tryLogin(shorter, b[3]); !errors.Is(err, session.ErrTooManySessions) {
+					t.Errorf("%s: the third login: %v", name, err)
+				}
+			}
+			cfg.AbsoluteTimeout = 30 * 24 * time.Hour
+		}
+	})
+}
+
 // A login in a session of the same owner takes the place of that session, and the login of
 // another owner frees it.
 func TestALoginInTheSameSessionTakesItsPlace(t *testing.T) {

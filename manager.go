@@ -117,7 +117,7 @@ func New[T any](cfg Config) (*Manager[T], error) {
 		},
 	}
 	m.records.Watch(cfg.StoreLimits.RecheckInterval, DefaultRecheckInterval, DefaultPollInterval)
-	m.cookies = verified.New(signer, m.ids.Key, verified.DefaultCacheBytes)
+	m.cookies = verified.New(signer, func(id string) string { return m.codec.Shared(m.ids.Key(id)) }, verified.DefaultCacheBytes)
 	return m, nil
 }
 

@@ -63,7 +63,7 @@ func (s *Session[T]) changing() {
 		s.tooLate()
 	}
 	if s.traced.Load() {
-		s.trace.Take()
+		s.trace = frames.Take()
 	}
 }
 

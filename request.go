@@ -3,6 +3,7 @@ package session
 import (
 	"sync/atomic"
 
+	"github.com/nestsession/session/internal/deadline"
 	"github.com/nestsession/session/internal/document"
 	"github.com/nestsession/session/internal/frames"
 	"github.com/nestsession/session/internal/jar"
@@ -79,8 +80,8 @@ type changes[T any] struct {
 	followsWith              *document.Opener // opens that record
 	superseded               bool             // another request has made this request's id invalid
 
-	traced atomic.Bool // the callers that make changes are recorded
-	trace  frames.Trace
+	traced atomic.Bool   // the callers that make changes are recorded
+	trace  *frames.Trace // nil: none has made a change
 }
 
 // reply is what the response says of the session.
@@ -102,6 +103,7 @@ type reply struct {
 
 // progress is how far the request has come.
 type progress struct {
+	closing    deadline.Context // of the first save at the end; a field saves an allocation
 	now        document.Instant // of the write at hand
 	keepExpiry bool             // the write at hand does not count as use
 	renewing   bool             // the write at hand is a renewal's

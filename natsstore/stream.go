@@ -39,11 +39,11 @@ func (s *Store) restore() {
 // find finds the bucket or creates it. Other nodes may do the same at the same time.
 func (s *Store) find(ctx context.Context) (jetstream.StreamConfig, error) {
 	for n := 0; ; n++ {
-		info, err := s.info(ctx)
+		info, err := s.info(ctx, n)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			err = s.create(ctx)
+			err = s.create(ctx, n)
 			if err == nil {
-				info, err = s.info(ctx)
+				info, err = s.info(ctx, n)
 			}
 		}
 		if err == nil {
@@ -55,8 +55,12 @@ func (s *Store) find(ctx context.Context) (jetstream.StreamConfig, error) {
 	}
 }
 
-func (s *Store) info(ctx context.Context) (*jetstream.StreamInfo, error) {
-	ctx, cancel := context.WithTimeout(ctx, 4*firstAttempt)
+// patience is how long the attempt with the number n waits for an answer. A question that reaches the
+// servers while they elect a leader gets none, so the first attempts are short.
+func patience(n int) time.Duration { return firstAttempt / 4 << min(n, 4) }
+
+func (s *Store) info(ctx context.Context, n int) (*jetstream.StreamInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience(n))
 	defer cancel()
 	stream, err := s.js.Stream(ctx, s.stream)
 	if err != nil {
@@ -66,8 +70,8 @@ func (s *Store) info(ctx context.Context) (*jetstream.StreamInfo, error) {
 }
 
 // create creates the bucket. Its settings are those of every key-value bucket, and a few more.
-func (s *Store) create(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 4*firstAttempt)
+func (s *Store) create(ctx context.Context, n int) error {
+	ctx, cancel := context.WithTimeout(ctx, patience(n))
 	defer cancel()
 	replicas, storage := s.config.Replicas, jetstream.FileStorage
 	if replicas == 0 {

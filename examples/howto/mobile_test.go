@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 
 	"github.com/nestsession/session/examples/howto"
@@ -50,27 +51,32 @@ func TestAnAppWithAToken(t *testing.T) {
 func TestTheTransportKeepsTheToken(t *testing.T) {
 	t.Parallel()
 	var sent []string
+	var away string
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sent = append(sent, r.Header.Get("Authorization"))
 		if r.URL.Path == "/renew" {
 			w.Header().Set("X-Session-Token", "second")
 		}
+		if r.URL.Path == "/away" {
+			http.Redirect(w, r, away, http.StatusTemporaryRedirect)
+		}
 	})
 	site, other := httptest.NewTLSServer(h), httptest.NewServer(h)
 	defer site.Close()
 	defer other.Close()
+	away = other.URL
 	tokens := &howto.Tokens{Host: site.Listener.Addr().String()}
 	tokens.Transport = site.Client().Transport
 	client := &http.Client{Transport: tokens}
 	tokens.Set("first")
-	for _, url := range []string{site.URL + "/renew", site.URL, other.URL} {
+	for _, url := range []string{site.URL + "/renew", site.URL, other.URL, site.URL + "/away"} {
 		res, err := client.Get(url)
 		if err != nil {
 			t.Fatal(err)
 		}
 		_ = res.Body.Close()
 	}
-	if len(sent) != 3 || sent[0] != "Bearer first" || sent[1] != "Bearer second" || sent[2] != "" {
+	if want := []string{"Bearer first", "Bearer second", "", "Bearer second", ""}; !slices.Equal(sent, want) {
 		t.Errorf("sent %q", sent)
 	}
 }

@@ -15,10 +15,10 @@ type Context struct {
 	Timeout time.Duration // counted from the first use
 	Follows bool          // it ends with the parent too; otherwise it has only the parent's values
 
+	ended  bool // with what follows it is guarded by mu
 	mu     sync.Mutex
 	inner  context.Context // nil until somebody waits
 	cancel context.CancelFunc
-	ended  bool
 }
 
 // Within returns a context that ends with ctx or after the timeout. The caller calls End.
@@ -30,6 +30,16 @@ func Within(ctx context.Context, timeout time.Duration) *Context {
 // End.
 func Without(ctx context.Context, timeout time.Duration) *Context {
 	return &Context{Parent: ctx, Timeout: timeout}
+}
+
+// Without returns what the function Without returns. The first call uses d itself, which saves
+// an allocation.
+func (d *Context) Without(ctx context.Context, timeout time.Duration) *Context {
+	if d.Parent != nil {
+		return Without(ctx, timeout)
+	}
+	d.Parent, d.Timeout = ctx, timeout
+	return d
 }
 
 // End ends the context.

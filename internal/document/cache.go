@@ -40,6 +40,15 @@ func (c *Codec[T]) Look(key string) Place {
 	return p
 }
 
+// Shared returns a key in the memory of its document, if there is one in the cache. Keys in one
+// memory are compared without a look at their text, which is cold memory among many sessions.
+func (c *Codec[T]) Shared(key string) string {
+	if p := c.Look(key); p.entry != nil {
+		return p.entry.Key
+	}
+	return key
+}
+
 // DecodeAt reads the data of the record under key. The result comes from the cache if the data
 // are nil and the version is p's, which is how a store answers that was given p's version. It
 // also does if the text is the same: then the value is the stored one, whatever the store's

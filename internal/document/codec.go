@@ -33,26 +33,27 @@ type Codec[T any] struct {
 
 // Document is what a record's data say, in one version. It is shared between
 // requests: nothing in it is ever changed, or reachable from a handler.
+//
+// The fields that each request reads come first, so that they are in few cache lines.
 type Document[T any] struct {
-	entry recent.Entry // by the record's key
-	Data  []byte
-	Value T
+	entry   recent.Entry  // by the record's key
+	version atomic.Uint64 // as the store has it; 0 if that is not known
+	seal    *sealing      // nil where the data are stored readable
+	Misfits []Misfit      // members that do not fit, which Value therefore does not have
+	Value   T
+	Meta    Meta
+	Data    []byte
 
 	// The members besides cookie and meta are text()[from:to], as a save would write them.
 	// to is 0 if they stand in another form.
 	from, to int
 
-	Misfits []Misfit               // members that do not fit, which Value therefore does not have
-	coded   atomic.Pointer[[]byte] // the encoding of Value, once it is known; inside is text()[from:to]
+	coded atomic.Pointer[[]byte] // the encoding of Value, once it is known; inside is text()[from:to]
 
 	Cookie   any // its settings, as the parser of cookies gave them; never changed in place
 	Lifetime Lifetime
-	Meta     Meta
 
-	version atomic.Uint64 // as the store has it; 0 if that is not known
-	drops   uint32        // of the cache, before the document was loaded or stored
-
-	seal *sealing // nil where the data are stored readable
+	drops uint32 // of the cache, before the document was loaded or stored
 }
 
 // inside stands for an encoding that is, between its braces, what a document has.
@@ -233,28 +234,42 @@ func (c *Codec[T]) Same(a, b *T) bool {
 
 // Copy gives a request a value of its own.
 func (c *Codec[T]) Copy(d *Document[T], dst *T) error {
-	if c.copier.Fix == nil && c.copier.Safe {
-		*dst = d.Value
+	if c.copies(&d.Value, dst) {
 		return nil
-	}
-	if c.copier.Safe {
-		*dst = d.Value
-		if c.copier.Fix(reflect.ValueOf(dst).Elem()) {
-			return nil
-		}
 	}
 	body, err := c.Encoding(d)
 	if err != nil {
 		return err
 	}
-	var zero T
-	*dst = zero
-	return c.decodeValue(body, dst)
+	return c.decodeNew(body, dst)
 }
 
 // CopyValue copies a value that was detached.
 func (c *Codec[T]) CopyValue(v, dst *T) error {
-	return c.Copy(&Document[T]{Value: *v}, dst)
+	if c.copies(v, dst) {
+		return nil
+	}
+	body, err := c.Encode(v)
+	if err != nil {
+		return err
+	}
+	return c.decodeNew(body, dst)
+}
+
+// copies makes *dst a copy of *v. It reports false for a value that it cannot copy.
+func (c *Codec[T]) copies(v, dst *T) bool {
+	if !c.copier.Safe {
+		return false
+	}
+	*dst = *v
+	return c.copier.Fix == nil || c.copier.Fix(reflect.ValueOf(dst).Elem())
+}
+
+// decodeNew is decodeValue for a variable that may have a value.
+func (c *Codec[T]) decodeNew(body []byte, dst *T) error {
+	var zero T
+	*dst = zero
+	return c.decodeValue(body, dst)
 }
 
 // Detach gives v parts of its own where it refers to what a handler may have kept

@@ -65,9 +65,11 @@ func (c *Codec[T]) appendData(dst []byte, base *Document[T], body []byte) (data 
 		others, err := c.others(base)
 		return jsontext.AppendMembers(dst, others), coded, err
 	}
-	was, err := c.Encoding(base)
-	if err != nil {
-		return nil, nil, err
+	var was []byte
+	if base.coded.Load() != inside { // else it need not be copied
+		if was, err = c.Encoding(base); err != nil {
+			return nil, nil, err
+		}
 	}
 	if base.coded.Load() == inside {
 		return appendInside(dst, body[1:len(body)-1]), inside, nil

@@ -22,36 +22,37 @@ const (
 // only with the MAC that one of the secrets made for this very record, so that a
 // program that can write records can neither change whose they are nor make them lead
 // to others.
+//
+// The flags and what each request reads come first, so that they are in few cache lines.
 type Meta struct {
+	OwnCookie bool `json:"ownCookie,omitempty"` // the session set its own cookie
+	Unseen    bool `json:"unseen,omitempty"`    // no request has come with the id that Renew has made
+
+	// Of the record that is left under an old id:
+	Login bool `json:"login,omitempty"` // the successor is a login's: nothing of it may be read
+	Carry bool `json:"carry,omitempty"` // and what requests in flight have changed goes there
+	Ended bool `json:"ended,omitempty"` // there is no successor
+
+	Forged bool `json:"-"` // there is some, and it does not count
+	Stale  bool `json:"-"` // to be written anew: another secret than the first made the MAC, or the data are to be sealed
+
 	Created       Instant `json:"created,omitempty"`
 	Used          Instant `json:"used,omitempty"`
 	Authenticated Instant `json:"authenticated,omitempty"` // by Login
 	Methods       string  `json:"methods,omitempty"`       // of that, with spaces between them
 	Owner         string  `json:"owner,omitempty"`
-	OwnCookie     bool    `json:"ownCookie,omitempty"` // the session set its own cookie
+	Successor     string  `json:"successor,omitempty"` // the key of the session's record, under an old id
 	Device        *Device `json:"device,omitempty"`    // never changed in place
 	Notes         Notes   `json:"notes,omitempty"`     // of extensions
-
-	// Of a session that Renew has given a new id:
-	Unseen bool    `json:"unseen,omitempty"` // no request has come with it yet
-	Seen   Instant `json:"seen,omitempty"`   // when one did; the old id's grace counts from there
-
-	// Of the record that is left under an old id:
-	Successor string  `json:"successor,omitempty"` // the key of the session's record
-	NewID     string  `json:"newID,omitempty"`     // the session's id, sealed for who holds the old one
-	Until     Instant `json:"until,omitempty"`     // at most until when it leads there
-	Login     bool    `json:"login,omitempty"`     // the successor is a login's: nothing of it may be read
-	Carry     bool    `json:"carry,omitempty"`     // and what requests in flight have changed goes there
-	Ended     bool    `json:"ended,omitempty"`     // there is no successor
+	Seen          Instant `json:"seen,omitempty"`      // when a request came with the id that Renew has made; the old id's grace counts from there
+	NewID         string  `json:"newID,omitempty"`     // the session's id, sealed for who holds the old one
+	Until         Instant `json:"until,omitempty"`     // at most until when an old id leads to the successor
 
 	// The session's data, sealed. Of the record that Login leaves: the key of the new
 	// session's data, for requests that were in flight.
 	Sealed string `json:"sealed,omitempty"`
 
 	MAC string `json:"mac,omitempty"`
-
-	Forged bool `json:"-"` // there is some, and it does not count
-	Stale  bool `json:"-"` // to be written anew: another secret than the first made the MAC, or the data are to be sealed
 }
 
 // Tombstone is the document of all sessions that are over. It holds nothing of them, and
@@ -103,10 +104,11 @@ func (m *Meta) append(dst []byte, s *Sealer, key string) []byte {
 		return dst
 	}
 	dst = append(dst, `,"`+metaKey+`":{`...)
+	from := len(dst)
 	dst = m.appendMembers(dst)
 	if m.MAC = ""; !m.onlyEnded() {
-		m.MAC = s.seal(key, m)
-		dst = append(append(append(dst, `,"mac":"`...), m.MAC...), '"')
+		members := dst[from:]
+		dst = append(s.appendMAC(append(dst, `,"mac":"`...), key, members), '"')
 	}
 	return append(dst, '}')
 }

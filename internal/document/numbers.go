@@ -11,9 +11,13 @@ import (
 
 // CheckNumbers refuses integers that Node would read as others and write back so: it
 // holds numbers as float64. What this save does not change is not its fault.
-func (c *Codec[T]) CheckNumbers(was, is []byte) error {
+func (c *Codec[T]) CheckNumbers(base *Document[T], is []byte) error {
 	if !c.express || !hasLongNumber(is) {
 		return nil
+	}
+	was, err := c.Encoding(base)
+	if err != nil {
+		return err
 	}
 	old, err := jsontext.Split(was)
 	if err != nil {

@@ -33,6 +33,7 @@ type sealState struct {
 	macs []hash.Hash // one per secret, in order
 	text []byte
 	sum  [sha256.Size]byte
+	code [sealLength]byte
 }
 
 // NewSealer returns the sealer for a configuration. scope is the ids'; plain says that
@@ -72,12 +73,14 @@ func (s *Sealer) DeriveKeys(purpose string) (keys [][]byte) {
 // sealLength is that of a MAC as text: 16 bytes.
 const sealLength = 22
 
-// Seal returns the MAC of the bookkeeping of the record under key.
-func (s *Sealer) seal(key string, m *Meta) string {
+// appendMAC appends the MAC of the bookkeeping of the record under key. members are what
+// [Meta.appendMembers] has written.
+func (s *Sealer) appendMAC(dst []byte, key string, members []byte) []byte {
 	key = s.bound(key)
 	st := s.states.Get().(*sealState)
 	defer s.states.Put(st)
-	return string(st.mac(0, key, m))
+	st.text = append(append(append(st.text[:0], key...), 0), members...)
+	return append(dst, st.mac(0)...)
 }
 
 // macOf returns which of the secrets made the bookkeeping's MAC for this very record;
@@ -90,8 +93,9 @@ func (s *Sealer) macOf(key string, m *Meta) int {
 	key = s.bound(key)
 	st := s.states.Get().(*sealState)
 	defer s.states.Put(st)
+	st.text = m.appendMembers(append(append(st.text[:0], key...), 0))
 	for i := range st.macs {
-		if subtle.ConstantTimeCompare(st.mac(i, key, m), []byte(m.MAC)) == 1 {
+		if subtle.ConstantTimeCompare(st.mac(i), []byte(m.MAC)) == 1 {
 			return i
 		}
 	}
@@ -107,15 +111,13 @@ func (s *Sealer) bound(key string) string {
 	return key
 }
 
-func (st *sealState) mac(secret int, key string, m *Meta) []byte {
-	st.text = append(append(st.text[:0], key...), 0)
-	st.text = m.appendMembers(st.text)
+// mac returns the MAC of st.text: of a record's key and its bookkeeping.
+func (st *sealState) mac(secret int) []byte {
 	h := st.macs[secret]
 	h.Reset()
 	h.Write(st.text)
 	sum := h.Sum(st.sum[:0])
-	st.text = base64.RawURLEncoding.AppendEncode(st.text[:0], sum[:16])
-	return st.text
+	return base64.RawURLEncoding.AppendEncode(st.code[:0], sum[:16])
 }
 
 var errForged = errors.New("bookkeeping that was not written with one of Config.Secrets for this record")

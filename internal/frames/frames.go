@@ -173,10 +173,20 @@ type Trace struct {
 	n       int
 }
 
-// Take records the callers of the function that calls it.
-func (t *Trace) Take() { t.n = runtime.Callers(3, t.callers[:]) }
+// Take returns the callers of the function that calls it.
+func Take() *Trace {
+	t := new(Trace)
+	t.n = runtime.Callers(3, t.callers[:])
+	return t
+}
 
-func (t *Trace) Names() []string { return names(t.callers[:t.n]) }
+// Names returns the names of the callers; none for nil.
+func (t *Trace) Names() []string {
+	if t == nil {
+		return nil
+	}
+	return names(t.callers[:t.n])
+}
 
 // Abandoned reports whether the function that made a change has returned, and the callers of its
 // helpers as well. changed is the stack of the change and running the present one, innermost first.

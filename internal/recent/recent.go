@@ -50,12 +50,25 @@ type shard struct {
 }
 
 // set is where a value may be. The way of a value has a tag of its hash, so that a look-up
-// compares few values.
+// compares few values. It fills two cache lines: a look-up reads both, and no others of the table.
 type set struct {
 	tags  [ways]atomic.Uint32
-	used  atomic.Uint32 // a bit a way
-	sizes [ways]uint32  // guarded by the shard's mu
+	used  atomic.Uint32  // a bit a way
+	sizes [ways][3]uint8 // see size; guarded by the shard's mu
+	_     [4]uint8
 	ways  [ways]atomic.Pointer[Entry]
+}
+
+// maxSize is the largest size for which a set has room.
+const maxSize = 1<<24 - 1
+
+func (s *set) size(way int) int {
+	n := &s.sizes[way]
+	return int(n[0]) | int(n[1])<<8 | int(n[2])<<16
+}
+
+func (s *set) setSize(way, n int) {
+	s.sizes[way] = [3]uint8{uint8(n), uint8(n >> 8), uint8(n >> 16)}
 }
 
 // New returns a cache for about limit bytes, its tables included. With a limit of zero or
@@ -128,7 +141,7 @@ func (c *Cache) Put(h Hash, v *Entry, size int, drops uint32, is func(*Entry) bo
 	var gone []*Entry
 	s.mu.Lock()
 	s.dropTag(tag, is)
-	if limit := int(c.limit.Load()); size <= limit/maxShare && s.dropped(h).Load() == drops {
+	if limit := int(c.limit.Load()); size <= min(limit/maxShare, maxSize) && s.dropped(h).Load() == drops {
 		gone = s.put(tag, v, size, limit)
 	}
 	s.mu.Unlock()
@@ -185,7 +198,7 @@ func (s *shard) dropTag(tag uint32, is func(*Entry) bool) {
 }
 
 func (s *shard) clear(set *set, way int) *Entry {
-	s.bytes -= int(set.sizes[way])
+	s.bytes -= set.size(way)
 	s.count--
 	set.tags[way].Store(0)
 	set.used.And(^uint32(1 << way))
@@ -210,7 +223,7 @@ func (s *shard) put(tag uint32, v *Entry, size, limit int) (gone []*Entry) {
 		way = set.idle(s.count)
 		gone = append(gone, s.clear(set, way))
 	}
-	set.sizes[way] = uint32(size)
+	set.setSize(way, size)
 	set.tags[way].Store(tag)
 	set.ways[way].Store(v)
 	s.count++
@@ -273,7 +286,7 @@ func (s *shard) resize(n int) (gone []*Entry) {
 					gone = append(gone, s.clear(from, j))
 					continue
 				}
-				to.sizes[way] = from.sizes[j]
+				to.setSize(way, from.size(j))
 				to.tags[way].Store(tag)
 				to.ways[way].Store(v)
 				to.used.Or(from.used.Load() >> j & 1 << way)

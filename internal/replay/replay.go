@@ -134,11 +134,7 @@ func (c *Changes[T]) Replay(on Base[T]) (value *T, body []byte, err error) {
 	if err := codec.Normalize(value, body); err != nil || on.LargeIntegers {
 		return value, body, err
 	}
-	was, err := codec.Encoding(on.Doc)
-	if err == nil {
-		err = codec.CheckNumbers(was, body)
-	}
-	return value, body, err
+	return value, body, codec.CheckNumbers(on.Doc, body)
 }
 
 // Forget drops the view and the recorded functions.

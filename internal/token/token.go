@@ -98,7 +98,7 @@ func (r *Reader) after(line string) (string, bool) {
 		return "", false
 	}
 	rest := line[len(r.Scheme):]
-	return strings.TrimLeft(rest, " "), rest == "" || rest[0] == ' '
+	return strings.TrimLeft(rest, " "), rest == "" || rest[0] == ' ' || rest[0] == '\t' // which is no separator: the token is malformed
 }
 
 // Text returns the token for an id. It is "" if a header cannot carry the id.

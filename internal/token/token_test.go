@@ -27,13 +27,13 @@ func FuzzChoose(f *testing.F) {
 	}
 	bearer, own := reader(f, token.Reader{Use: token.Wins}), reader(f, token.Reader{Use: token.Only, Name: "x-session"})
 	text := bearer.Text(signer, "an-id")
-	for _, line := range []string{"", "Bearer", "Bearer ", "bearer " + text, text, "Basic " + text, "Bearer a b", "Bearer s%3Aan-id.x", "Bearer é", "B"} {
+	for _, line := range []string{"", "Bearer", "Bearer ", "bearer " + text, text, "Basic " + text, "Bearer a b", "Bearer s%3Aan-id.x", "Bearer é", "B", "Bearer\t" + text} {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
 		for name, r := range map[string]*token.Reader{"Authorization": bearer, "X-Session": own} {
 			value, source := r.Choose(http.Header{name: {line}}, "sid", nil)
-			scheme := name == "X-Session" || len(line) >= 6 && strings.EqualFold(line[:6], "bearer") && (len(line) == 6 || line[6] == ' ')
+			scheme := name == "X-Session" || len(line) >= 6 && strings.EqualFold(line[:6], "bearer") && (len(line) == 6 || line[6] == ' ' || line[6] == '\t')
 			if (source == token.Header) != scheme {
 				t.Fatalf("%s: %q comes from %d", name, line, source)
 			}

@@ -182,6 +182,22 @@ func (s *Server) Ready() error {
 	return nil
 }
 
+// WaitForLeader waits until the server knows the cluster's leader, or ctx ends. A question that is
+// asked before that, as by natsstore.New, gets no answer, and is asked again only after some seconds.
+func (s *Server) WaitForLeader(ctx context.Context) error {
+	for {
+		status := s.server.Healthz(&server.HealthzOptions{JSMetaOnly: true})
+		if status.StatusCode == http.StatusOK {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("embedded: %w: %s", ctx.Err(), status.Error)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
 // Close ends the server. If it leads the cluster it lets another server lead first. It may be called
 // multiple times.
 func (s *Server) Close() error {

@@ -71,6 +71,20 @@ func (sh *shard) find(k *key) (int32, view) {
 	}
 }
 
+// findVersion returns the record with the key if it has the version, else none. No two records
+// have one version, and the caller has read it under this key. So it compares no keys, and reads
+// nothing of the log, which is cold memory where there are many records.
+func (sh *shard) findVersion(k *key, have store.Version) int32 {
+	if have == 0 {
+		return none
+	}
+	for p := sh.ids.probe(k.hash); ; {
+		if slot := sh.ids.next(&p); slot == none || sh.slots.version(slot) == have {
+			return slot
+		}
+	}
+}
+
 // use marks the record as the most recently used.
 func (sh *shard) use(slot int32, now int64) {
 	if sh.store.limits.evicts {
@@ -97,6 +111,10 @@ func (sh *shard) nextVersion() store.Version {
 func (sh *shard) load(k *key, have store.Version, now int64) (store.Record, error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	if slot := sh.findVersion(k, have); slot != none && !sh.closed && sh.slots.expires(slot) > now {
+		sh.use(slot, now)
+		return store.Record{ID: k.text, Version: have, Expires: sh.expires(slot)}, nil
+	}
 	slot, v := sh.find(k)
 	if sh.closed || slot == none || sh.slots.expires(slot) <= now {
 		err := sh.missing(slot)
@@ -106,9 +124,6 @@ func (sh *shard) load(k *key, have store.Version, now int64) (store.Record, erro
 		return store.Record{}, err
 	}
 	sh.use(slot, now)
-	if have != 0 && sh.slots.version(slot) == have {
-		return store.Record{ID: k.text, Version: have, Expires: sh.expires(slot)}, nil
-	}
 	return sh.record(slot, &v, k.text), nil
 }
 

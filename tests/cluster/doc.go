@@ -1,8 +1,8 @@
 // Package cluster breaks a cluster on purpose while users work with it. Three nodes, which are
 // processes of their own with a near cache each, are behind HAProxy, which sends each request to the
-// next node. They share one store. Users log in, change and read their sessions, open streams, log
-// out, and log in elsewhere, while nodes are killed and the store is disturbed. It has no code to
-// import.
+// next node. They share one store, which may be NATS servers inside them. Users log in, change and read
+// their sessions, open event streams and WebSockets, log out, and log in elsewhere, while nodes are killed
+// and the store is disturbed. It has no code to import.
 //
 // Each user records what it was told. The tests compare every later answer with that record:
 //

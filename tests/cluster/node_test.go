@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -439,14 +440,16 @@ func (n *node) end(s syscall.Signal) {
 
 // tail keeps the end of what a process has written.
 type tail struct {
-	mu   sync.Mutex
-	text []byte
+	mu    sync.Mutex
+	text  []byte
+	raced bool // the race detector has written something
 }
 
 func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.text = append(t.text, p...)
+	t.raced = t.raced || bytes.Contains(p, []byte("DATA RACE"))
 	t.text = t.text[max(0, len(t.text)-4000):]
 	return len(p), nil
 }

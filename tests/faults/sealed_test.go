@@ -137,6 +137,21 @@ var holders = map[string]func(t *testing.T) holder{
 		r := servers.StartRedis(t, servers.RedisOptions{Password: password, AppendOnly: "always"})
 		return holder{openRedisAs(t, redisOption(r.Password(), r.Addr()), redisstore.Config{}), inFiles(r.Dir())}
 	},
+	"Redis in the layout of connect-redis": func(t *testing.T) holder {
+		r := servers.StartRedis(t, servers.RedisOptions{Password: password, AppendOnly: "always"})
+		return holder{openRedisAs(t, redisOption(r.Password(), r.Addr()), expressRedis), inFiles(r.Dir())}
+	},
+	"SQLite in the layout of connect-sqlite3": func(t *testing.T) holder {
+		folder := t.TempDir()
+		s, err := sqlstore.New(context.Background(), sqlstore.Config{
+			DB: openDB(t, "sqlite", sqliteDSN(folder+"/sessions.db")), Dialect: sqlstore.SQLite, Layout: sqlstore.ConnectSQLite3, Create: true, OwnerOf: session.OwnerOf,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return holder{s, inFiles(folder)}
+	},
 	"Redis, its snapshot": func(t *testing.T) holder {
 		r := servers.StartRedis(t, servers.RedisOptions{Password: password, Extra: []string{"rdbcompression no"}})
 		return holder{openRedisAs(t, redisOption(r.Password(), r.Addr()), redisstore.Config{}), func(t *testing.T, text string) bool {

@@ -3,11 +3,13 @@ package natsstore_test
 import (
 	"net"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/nestsession/session/natsstore"
+	"github.com/nestsession/session/natsstore/embedded"
 	"github.com/nestsession/session/store/storetest"
 	"github.com/nestsession/session/store/storetest/linear"
 )
@@ -19,39 +21,56 @@ var options = storetest.Options{
 	Parallel: true,
 }
 
+func each(t *testing.T, servers []*embedded.Server, n int) (conns []*nats.Conn) {
+	for i := range n {
+		conns = append(conns, connect(t, servers[i%len(servers)]))
+	}
+	return conns
+}
+
 func TestContractSingle(t *testing.T) {
 	t.Parallel()
-	server := startOne(t)
-	conns := []*nats.Conn{connect(t, server), connect(t, server), connect(t, server)}
-	t.Run("on disk", func(t *testing.T) { storetest.Run(t, opener(conns, natsstore.Config{}), options) })
-	t.Run("in memory", func(t *testing.T) {
-		storetest.Run(t, opener(conns, natsstore.Config{Memory: true}), options)
-	})
+	storetest.Run(t, opener(each(t, []*embedded.Server{startOne(t)}, 3), natsstore.Config{}), options)
 }
 
 func TestContractCluster(t *testing.T) {
 	t.Parallel()
-	var conns []*nats.Conn
-	for _, server := range startThree(t) {
-		conns = append(conns, connect(t, server))
-	}
-	storetest.Run(t, opener(conns, natsstore.Config{}), options)
+	storetest.Run(t, opener(each(t, startThree(t), 3), natsstore.Config{}), options)
 }
 
-func TestLinearizableSingle(t *testing.T) {
+// TestLongContractMemory: the same, with a bucket that the server keeps in memory.
+func TestLongContractMemory(t *testing.T) {
 	t.Parallel()
-	server := startOne(t)
-	conns := []*nats.Conn{connect(t, server), connect(t, server), connect(t, server)}
-	linear.Check(t, opener(conns, natsstore.Config{}), linear.Options{})
+	storetest.Run(t, opener(each(t, []*embedded.Server{startOne(t)}, 3), natsstore.Config{Memory: true}), options)
 }
 
-func TestLinearizableCluster(t *testing.T) {
+// TestLinearizable: three instances, each at a server of its own if there are three.
+func TestLinearizable(t *testing.T) {
 	t.Parallel()
-	var conns []*nats.Conn
-	for _, server := range startThree(t) {
-		conns = append(conns, connect(t, server))
+	t.Run("one server", func(t *testing.T) {
+		t.Parallel()
+		linearizable(t, []*embedded.Server{startOne(t)}, natsstore.Config{}, 4)
+	})
+	t.Run("three", func(t *testing.T) {
+		t.Parallel()
+		linearizable(t, startThree(t), natsstore.Config{}, 4)
+	})
+}
+
+// TestLongLinearizable: more histories, on disk and in memory.
+func TestLongLinearizable(t *testing.T) {
+	t.Parallel()
+	for name, memory := range map[string]bool{"three, on disk": false, "three, in memory": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			linearizable(t, startThree(t), natsstore.Config{Memory: memory}, 10)
+		})
 	}
-	linear.Check(t, opener(conns, natsstore.Config{}), linear.Options{})
+}
+
+func linearizable(t *testing.T, servers []*embedded.Server, c natsstore.Config, rounds int) {
+	o := linear.Options{Rounds: rounds, OperationTimeout: time.Minute} // the servers are slow on a busy machine
+	linear.Check(t, opener(each(t, servers, 3), c), o)
 }
 
 // freeAddrs returns addresses on the loopback that nobody listens at.

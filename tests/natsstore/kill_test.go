@@ -219,25 +219,25 @@ func killed(t *testing.T, long bool) {
 		servers int
 		config  natsstore.Config
 		sync    bool
-		kill    int
-		empty   bool // the killed servers come back without a disk
-		loses   bool // what was acknowledged may be lost
+		kills   []int // how many servers, one time after the other
+		empty   bool  // the killed servers come back without a disk
+		loses   bool  // what was acknowledged may be lost
 		long    bool
 	}{
-		"one server, on disk":                              {servers: 1, config: natsstore.Config{Replicas: 1}, kill: 1},
-		"one server, synced":                               {servers: 1, config: natsstore.Config{Replicas: 1}, kill: 1, sync: true, long: true},
-		"three, on disk, one killed":                       {servers: 3, config: natsstore.Config{Replicas: 3}, kill: 1},
-		"three, on disk, two killed":                       {servers: 3, config: natsstore.Config{Replicas: 3}, kill: 2},
-		"three, on disk, all killed":                       {servers: 3, config: natsstore.Config{Replicas: 3}, kill: 3, long: true},
-		"three, synced, two killed":                        {servers: 3, config: natsstore.Config{Replicas: 3}, kill: 2, sync: true, long: true},
-		"three, in memory, one killed":                     {servers: 3, config: natsstore.Config{Replicas: 3, Memory: true}, kill: 1},
-		"three, in memory, two killed":                     {servers: 3, config: natsstore.Config{Replicas: 3, Memory: true}, kill: 2, loses: true, long: true},
-		"three, on disk, one killed and its disk replaced": {servers: 3, config: natsstore.Config{Replicas: 3}, kill: 1, empty: true, long: true},
+		"one server, on disk":                      {servers: 1, config: natsstore.Config{Replicas: 1}, kills: []int{1}},
+		"one server, synced":                       {servers: 1, config: natsstore.Config{Replicas: 1}, kills: []int{1, 1}, sync: true, long: true},
+		"three, on disk":                           {servers: 3, config: natsstore.Config{Replicas: 3}, kills: []int{1, 2}},
+		"three, on disk, all killed":               {servers: 3, config: natsstore.Config{Replicas: 3}, kills: []int{3, 2, 3}, long: true},
+		"three, synced":                            {servers: 3, config: natsstore.Config{Replicas: 3}, kills: []int{1, 2, 3}, sync: true, long: true},
+		"three, in memory":                         {servers: 3, config: natsstore.Config{Replicas: 3, Memory: true}, kills: []int{1, 1}},
+		"three, in memory, two killed":             {servers: 3, config: natsstore.Config{Replicas: 3, Memory: true}, kills: []int{2}, loses: true, long: true},
+		"three, on disk, and one disk is replaced": {servers: 3, config: natsstore.Config{Replicas: 3}, kills: []int{1, 1}, empty: true, long: true},
 	} {
 		if c.long != long {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			all := natsserver.Start(t, c.servers, servers.NATSOptions{Password: "a password", SyncAlways: c.sync})
 			watching := dial(t, all...)
 			var stores []*natsstore.Store
@@ -246,17 +246,17 @@ func killed(t *testing.T, long bool) {
 				stores = append(stores, newStore(t, c.config))
 			}
 			crowd := startSaving(t, stores)
-			for round := range 2 {
+			for round, kill := range c.kills {
 				crowd.waitFor(t, 100)
 				var killed []*servers.NATS
-				for i := range c.kill {
+				for i := range kill {
 					s := all[(round+i)%len(all)]
 					s.Kill()
 					killed = append(killed, s)
 				}
-				if c.servers == 3 && c.kill == 1 {
+				if c.servers == 3 && kill == 1 {
 					crowd.waitFor(t, 50) // the two others go on
-				} else if c.servers == 3 && c.kill == 2 {
+				} else if c.servers == 3 && kill == 2 {
 					noAnswers(t, stores[0])
 				}
 				if c.empty {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"github.com/nestsession/session/internal/servers"
@@ -18,10 +19,13 @@ import (
 	"github.com/nestsession/session/tests/internal/natsserver"
 )
 
+// small lets servers take only small messages.
+func small(o *server.Options) { o.MaxPayload = 64 << 10 }
+
 // Sessions that are too large disturb no others: none of their messages waits at the servers for the rest.
 func TestTooLargeDisturbsNobody(t *testing.T) {
 	t.Parallel()
-	conn := connect(t, startThree(t)[0])
+	conn := connect(t, startThree(t, small)[0])
 	s := newStore(t, natsstore.Config{Conn: conn})
 	large := make([]byte, conn.MaxPayload())
 	for i := range 120 { // more than the servers keep open at a time
@@ -49,7 +53,7 @@ func TestTooLargeDisturbsNobody(t *testing.T) {
 // is kept whole or refused, with a reason.
 func TestLargest(t *testing.T) {
 	t.Parallel()
-	for name, conn := range map[string]*nats.Conn{"one server": connect(t, startOne(t)), "three": connect(t, startThree(t)[0])} {
+	for name, conn := range map[string]*nats.Conn{"one server": connect(t, startOne(t, small)), "three": connect(t, startThree(t, small)[0])} {
 		t.Run(name, func(t *testing.T) {
 			s := newStore(t, natsstore.Config{Conn: conn})
 			kept, refused := 0, 0

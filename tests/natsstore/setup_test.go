@@ -2,6 +2,7 @@ package natsstore_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"github.com/nestsession/session/internal/servers"
@@ -19,7 +21,11 @@ import (
 	"github.com/nestsession/session/store/storetest"
 )
 
+// atOnce is how many tests run at the same time. They wait for servers more than they compute.
+const atOnce = "6"
+
 func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", atOnce) // a -parallel of the command line comes later
 	os.Exit(servers.Main(m))
 }
 
@@ -36,9 +42,9 @@ func quiet() *slog.Logger {
 }
 
 // startOne starts a server by itself in this process.
-func startOne(t testing.TB) *embedded.Server {
+func startOne(t testing.TB, adjust ...func(*server.Options)) *embedded.Server {
 	t.Helper()
-	s, err := embedded.Start(t.Context(), embedded.Config{Name: "one", Folder: folder(t), Logger: quiet()})
+	s, err := embedded.Start(t.Context(), embedded.Config{Name: "one", Folder: folder(t), Logger: quiet(), Adjust: all(adjust)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,21 +53,30 @@ func startOne(t testing.TB) *embedded.Server {
 }
 
 // startThree starts three servers in this process that form a cluster.
-func startThree(t testing.TB) []*embedded.Server {
+func startThree(t testing.TB, adjust ...func(*server.Options)) []*embedded.Server {
 	t.Helper()
 	addrs := freeAddrs(t, 3)
-	var all []*embedded.Server
+	var started []*embedded.Server
 	for i, addr := range addrs {
 		s, err := embedded.Start(t.Context(), embedded.Config{
-			Name: fmt.Sprint("node", i), Folder: folder(t), Listen: addr, Routes: addrs, Secret: secret, Logger: quiet(),
+			Name: fmt.Sprint("node", i), Folder: folder(t), Listen: addr, Routes: addrs, Secret: secret, Logger: quiet(), Adjust: all(adjust),
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { s.Close() })
-		all = append(all, s)
+		started = append(started, s)
 	}
-	return all
+	return started
+}
+
+// all is a function that calls each of them.
+func all(adjust []func(*server.Options)) func(*server.Options) {
+	return func(o *server.Options) {
+		for _, f := range adjust {
+			f(o)
+		}
+	}
 }
 
 // folder is removed with the test, also while a server still writes into it.

@@ -34,6 +34,7 @@ func TestStaleness(t *testing.T) {
 			func(s site) { s.all[1].Thaw(); s.all[2].Thaw() }},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			all := natsserver.Start(t, 3, servers.NATSOptions{})
 			s := site{all, relay.New(t, all[0].Addr())}
 			conn, err := nats.Connect(all[0].URLAt(s.gap.Addr()), append(natsstore.Options(), nats.IgnoreDiscoveredServers())...)

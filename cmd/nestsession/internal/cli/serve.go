@@ -263,6 +263,9 @@ func (c *serve) site(secrets []string, accounts *openedUsers, kept *stores.Opene
 	}
 	name := func(flags cookieFlags) string { return c.session(flags, accounts.Issuer(), secrets, kept, log).Name }
 	s := &site{cookies: []string{name(c.cookieFlags)}, secure: plain, plain: plain, proxies: c.proxies, path: c.CookiePath, untrusted: &untrusted{proxies: c.proxies, log: log}}
+	if bound := plain.BoundCookie(); bound != "" {
+		s.cookies = append(s.cookies, bound)
+	}
 	if c.Express || c.CookieName != "" || c.Secure != "auto" || len(c.proxies) == 0 {
 		return s, nil // the name was given, or all requests use the same scheme
 	}
@@ -271,6 +274,9 @@ func (c *serve) site(secrets []string, accounts *openedUsers, kept *stores.Opene
 	s.cookies = append(s.cookies, name(flags))
 	if s.secure, err = app(flags); err != nil {
 		return nil, errors.Join(err, plain.Close())
+	}
+	if bound := s.secure.BoundCookie(); bound != "" {
+		s.cookies = append(s.cookies, bound)
 	}
 	return s, nil
 }

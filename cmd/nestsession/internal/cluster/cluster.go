@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -100,8 +101,7 @@ type Node struct {
 // operator on the same machine.
 const urlFile = "cluster.url"
 
-// Start starts the node, and returns when it accepts connections. At the first start of a cluster it
-// waits for the others.
+// Start starts the node, and returns when the majority of the nodes has elected a leader.
 func Start(ctx context.Context, c Config) (*Node, error) {
 	if c.Listen == "" {
 		c.Listen = c.Node
@@ -111,17 +111,9 @@ func Start(ctx context.Context, c Config) (*Node, error) {
 		return nil, fmt.Errorf("cluster: %w", err)
 	}
 	folder := filepath.Join(c.Folder, "cluster")
-	if err := gather(ctx, c, folder); err != nil {
-		return nil, err
-	}
-	s, err := embedded.Start(ctx, embedded.Config{
-		Name: c.Node, Folder: folder, Listen: c.Listen, Routes: c.Nodes,
-		Secret: links.passwords[len(links.passwords)-1], TLS: links.tls,
-		SyncAlways: c.Sync, Logger: c.Logger,
-		Adjust: func(o *server.Options) { o.CustomRouterAuthentication = links },
-	})
+	s, err := start(ctx, c, folder, links)
 	if err != nil {
-		return nil, fmt.Errorf("the cluster's node at %s: %w", c.Listen, err)
+		return nil, err
 	}
 	n := &Node{server: s, url: filepath.Join(c.Folder, urlFile)}
 	if n.Conn, err = s.Connect(); err != nil {
@@ -131,6 +123,45 @@ func Start(ctx context.Context, c Config) (*Node, error) {
 		return nil, errors.Join(err, n.Close())
 	}
 	return n, nil
+}
+
+// firstElection is longer than the first election takes, if the nodes do not vote for several.
+const firstElection = 1500 * time.Millisecond
+
+// start starts the server, and returns it when there is a leader. At the first start of the cluster
+// two servers may ask for votes at the same time, and then wait for long before they try again. So
+// all begin anew after a short time. They have no data by then.
+func start(ctx context.Context, c Config, folder string, links *links) (*embedded.Server, error) {
+	for {
+		first, err := gather(ctx, c, folder, links.tls)
+		if err != nil {
+			return nil, err
+		}
+		s, err := embedded.Start(ctx, embedded.Config{
+			Name: c.Node, Folder: folder, Listen: c.Listen, Routes: c.Nodes,
+			Secret: links.passwords[len(links.passwords)-1], TLS: links.tls,
+			SyncAlways: c.Sync, Logger: c.Logger,
+			Adjust: func(o *server.Options) { o.CustomRouterAuthentication = links },
+		})
+		if err != nil {
+			return nil, fmt.Errorf("the cluster's node at %s: %w", c.Listen, err)
+		}
+		limited, cancel := ctx, context.CancelFunc(func() {})
+		if first {
+			limited, cancel = context.WithTimeout(ctx, firstElection)
+		}
+		err = s.WaitForLeader(limited)
+		cancel()
+		if err == nil {
+			return s, nil
+		}
+		if err := errors.Join(s.Close(), ctx.Err()); err != nil {
+			return nil, err
+		}
+		if err := os.RemoveAll(folder); err != nil {
+			return nil, fmt.Errorf("the cluster's data: %w", err)
+		}
+	}
 }
 
 // URL returns the URL of the node that runs in a data folder; "" if none does.

@@ -118,17 +118,22 @@ func boundRevoked(t *testing.T, browser context.Context) {
 	b.wantBound("after the second login")
 }
 
-// storeDown: while the store is down nothing ends.
+// storeDown: while the store is down, for ten seconds, nothing ends.
 func boundStoreDown(t *testing.T, browser context.Context) {
 	st := newMemory(t)
 	b := openBoundApp(t, browser, st)
 	b.logInBound()
 	b.lapse()
 	st.down.Store(true)
-	for _, status := range b.fetch("GET", "/me", "/visit") {
-		if status != http.StatusServiceUnavailable {
-			t.Errorf("while the store is down a request is answered %d, want 503", status)
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for range 10 {
+		for _, status := range b.fetch("GET", "/me", "/visit") {
+			if status != http.StatusServiceUnavailable {
+				t.Errorf("while the store is down a request is answered %d, want 503", status)
+			}
 		}
+		<-second.C
 	}
 	for _, r := range b.awaitAnswered(refresh, 1) {
 		if r.status != http.StatusServiceUnavailable {

@@ -29,7 +29,7 @@ var traefikPackages = []string{
 // modules, and many minutes to build. testdata/traefik/stubs has what remains of them.
 var traefikLeftOut = []string{
 	"middlewares/auth/basic_auth.go", "middlewares/auth/digest_auth.go",
-	"observability/logs/datadog.go", "observability/logs/elastic.go", "observability/logs/gokit.go", "observability/logs/hclog.go",
+	"observability/logs/aws.go", "observability/logs/datadog.go", "observability/logs/elastic.go", "observability/logs/gokit.go", "observability/logs/hclog.go",
 	"observability/logs/instana.go", "observability/logs/logrus.go", "observability/logs/otel.go", "observability/logs/wasm.go",
 	"tls/certificate_store.go", "tls/ocsp.go", "tls/tlsmanager.go",
 	"types/host_resolver.go", "types/k8sdetector.go", "types/route_appender.go",

@@ -160,6 +160,15 @@ func (a *App) IsBound(s interface{ Note(name string) string }) bool {
 	return a.binding != nil && a.binding.IsBound(s)
 }
 
+// BoundCookie returns the name of the cookie that proves the key of a device; "" if logins are not
+// bound.
+func (a *App) BoundCookie() string {
+	if a.binding == nil {
+		return ""
+	}
+	return a.binding.CookieName()
+}
+
 // ServeHTTP answers a request.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
 

@@ -99,6 +99,9 @@ func TestALoginIsBoundToItsDevice(t *testing.T) {
 	if got := listed(); len(got) != 1 || !got[0] {
 		t.Errorf("after the key: %v", got)
 	}
+	if _, sent := cookies[app.BoundCookie()]; !sent {
+		t.Errorf("the cookie of the proof is not called %q", app.BoundCookie())
+	}
 	// A thief has the session's cookie, and no key. Requests that were in flight have come by now.
 	later.Store(int64(time.Minute))
 	for name := range cookies {
