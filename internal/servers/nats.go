@@ -39,12 +39,6 @@ type NATS struct {
 	password string
 }
 
-// StartNATS starts a server by itself for the test.
-func StartNATS(t testing.TB, o NATSOptions) *NATS {
-	t.Helper()
-	return StartNATSCluster(t, 1, o)[0]
-}
-
 // StartNATSCluster starts servers that form a cluster, for the test. It returns when each accepts
 // connections; their leader is elected some seconds later.
 func StartNATSCluster(t testing.TB, n int, o NATSOptions) []*NATS {
