@@ -10,6 +10,7 @@ import (
 
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/devicebound"
+	"github.com/nestsession/session/store/memstore"
 )
 
 // A page of another site that makes the browser post to the path of proofs does not end its
@@ -142,6 +143,29 @@ func TestBoundWithSealedDataAndALimit(t *testing.T) {
 			wantStatus(t, "the second", second.visit(n, "/page"), http.StatusOK)
 		})
 	}
+}
+
+// The secret that has signed the bound cookie and the challenge is removed, before the browser
+// has got others. The browser proves its key once more, and the session stays bound.
+func TestASecretIsRemoved(t *testing.T) {
+	t.Parallel()
+	const other = "another secret for tests, of 32 bytes"
+	c := newClock()
+	backend := memstore.New(memstore.Config{Now: c.now})
+	with := func(secrets ...string) *node {
+		return newNode(t, c, session.Config{Store: backend, Secrets: secrets}, devicebound.Config{})
+	}
+	b := newBrowser(t, c)
+	login(t, with(secret), b)
+	wantStatus(t, "both secrets", b.visit(with(other, secret), "/page"), http.StatusOK) // the session cookie is signed anew
+	n := with(other)
+	c.pass(time.Minute)
+	wantStatus(t, "the old bound cookie", b.visit(n, "/page"), http.StatusUnauthorized)
+	wantStatus(t, "the owner, then", b.visit(n, "/page"), http.StatusOK)
+	if b.signed != 2 || !n.bound(t, "user:1") {
+		t.Errorf("signed %d times", b.signed)
+	}
+	wantStatus(t, "without a proof", n.answer(without(b, n.binding.CookieName()).request("GET", "/read")), http.StatusUnauthorized)
 }
 
 // The bound cookie is of one host, of all paths and of HTTPS, and no script reads it.

@@ -60,9 +60,8 @@ type Session interface {
 type Failure uint8
 
 const (
-	None     Failure = iota
-	Panicked         // even if a handler recovered
-	Failed           // the handler that changed the session has ended, and other code responds with a 5xx
+	Panicked Failure = iota // even if a handler recovered
+	Failed                  // the handler that changed the session has ended, and other code responds with a 5xx
 )
 
 // Exchange is one request and its response in a manager. It is a part of the struct that
@@ -116,13 +115,10 @@ func (x *Exchange) Open(ctx context.Context) error {
 func (x *Exchange) Serve() {
 	returned := false
 	defer func() { x.end(returned) }()
-	frames.Serves[x.ctx.depth%len(frames.Serves)](x)
+	frames.Serves[x.ctx.depth%len(frames.Serves)](x.ctx.Session, &x.response, x.r)
 	x.Finish()
 	returned = true
 }
-
-// Run runs the handler. A function that marks where an exchange begins calls it.
-func (x *Exchange) Run() { x.ctx.Session.Handle(&x.response, x.r) }
 
 // Finish commits when the handler has returned.
 func (x *Exchange) Finish() { x.response.finish() }
@@ -152,11 +148,9 @@ func (x *Exchange) commit(h http.Header, code int) error {
 		return nil
 	}
 	saves, idle := x.ctx.Session.Outlook()
-	if saves {
-		if why := x.failure(code); why != None {
-			x.rollBack(why)
-			_, idle = x.ctx.Session.Outlook()
-		}
+	if saves && code >= http.StatusInternalServerError && x.abandonedBy(frames.StackWithin(x.ctx.depth)) {
+		x.rollBack(Failed)
+		_, idle = x.ctx.Session.Outlook()
 	}
 	if idle {
 		return nil
@@ -164,27 +158,19 @@ func (x *Exchange) commit(h http.Header, code int) error {
 	return x.ctx.Session.Commit(x.ctx.Context, h)
 }
 
-// failure returns the reason for which the request's changes must not be saved with a
-// response of the given status; None if they may be. A code of 0 means that the handler
-// returned normally.
-func (x *Exchange) failure(code int) Failure {
-	switch {
-	case code == 0:
-	case x.ctx.manager.reach.Panicking(x.ctx.depth):
-		return Panicked
-	case code >= http.StatusInternalServerError && x.abandonedBy(frames.StackWithin(x.ctx.depth)):
-		return Failed
+// unsaved reports whether the session has changes.
+func (x *Exchange) unsaved() bool {
+	if !x.once.Opened() {
+		return false
 	}
-	return None
+	saves, _ := x.ctx.Session.Outlook()
+	return saves
 }
 
-// recoveredLate drops the changes since the headers were sent, if a handler that recovers
-// from a panic is now writing another response.
-func (x *Exchange) recoveredLate() {
-	if !x.once.Opened() {
-		return
-	}
-	if saves, _ := x.ctx.Session.Outlook(); saves && x.ctx.manager.reach.Panicking(x.ctx.depth) {
+// recovered drops the changes if a handler that recovers from a panic is now writing a
+// response.
+func (x *Exchange) recovered() {
+	if x.unsaved() && x.ctx.manager.reach.Panicking(x.ctx.depth) {
 		x.rollBack(Panicked)
 	}
 }

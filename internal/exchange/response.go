@@ -58,7 +58,13 @@ func (w *response) release(code int) bool {
 	}
 	if broken := w.x.broken.Load(); broken != nil {
 		w.fail(*broken)
-	} else if err := w.commit(code); err != nil {
+		return false
+	}
+	// Here and not in commit, because each frame in between costs time.
+	if code != 0 && w.x.unsaved() && w.x.ctx.manager.reach.Panicking(w.x.ctx.depth) {
+		w.x.rollBack(Panicked)
+	}
+	if err := w.commit(code); err != nil {
 		w.fail(err)
 	}
 	return !w.failed
@@ -107,7 +113,7 @@ func (w *response) WriteHeader(code int) {
 		return
 	}
 	if w.sent.Load() {
-		w.x.recoveredLate()
+		w.x.recovered()
 	}
 	if w.release(code) {
 		w.w.WriteHeader(code)
@@ -224,6 +230,7 @@ func (w *response) saveBeforeHijack(proxied bool) (http.Header, Session, error) 
 	if isNew && !proxied {
 		return nil, s, nil // it is kept for the error page, or dropped
 	}
+	x.recovered()
 	h := http.Header{}
 	err := x.commit(h, http.StatusSwitchingProtocols)
 	if sent {

@@ -4,6 +4,7 @@
 package frames
 
 import (
+	"net/http"
 	"runtime"
 	"strings"
 	"sync"
@@ -16,22 +17,24 @@ import (
 // deferred function of an unrelated panic. The functions below mark where the exchange begins.
 // There are several, so that managers in one chain can be distinguished.
 
-// served is the function that an exchange runs.
-type served interface{ Run() }
+// served has the handler that an exchange runs.
+type served interface {
+	Handle(w http.ResponseWriter, r *http.Request)
+}
 
 //go:noinline
-func serve0(x served) { x.Run() }
+func serve0(s served, w http.ResponseWriter, r *http.Request) { s.Handle(w, r) }
 
 //go:noinline
-func serve1(x served) { x.Run() }
+func serve1(s served, w http.ResponseWriter, r *http.Request) { s.Handle(w, r) }
 
 //go:noinline
-func serve2(x served) { x.Run() }
+func serve2(s served, w http.ResponseWriter, r *http.Request) { s.Handle(w, r) }
 
 //go:noinline
-func serve3(x served) { x.Run() }
+func serve3(s served, w http.ResponseWriter, r *http.Request) { s.Handle(w, r) }
 
-var Serves = [...]func(served){serve0, serve1, serve2, serve3}
+var Serves = [...]func(served, http.ResponseWriter, *http.Request){serve0, serve1, serve2, serve3}
 
 // The program counters, as runtime.Callers returns them, of the places where a panic and
 // runtime.Goexit call deferred functions, and where the functions above call handlers. They are
@@ -44,7 +47,7 @@ var (
 
 type probe struct{ at *uintptr }
 
-func (p probe) Run() {
+func (p probe) Handle(http.ResponseWriter, *http.Request) {
 	var pcs [2]uintptr
 	runtime.Callers(1, pcs[:]) // this function, and its caller
 	*p.at = pcs[1]
@@ -52,7 +55,7 @@ func (p probe) Run() {
 
 func learnCounters() {
 	for i, serve := range Serves {
-		serve(probe{&begins[i]})
+		serve(probe{&begins[i]}, nil, nil)
 	}
 	find := func(i int, name string) {
 		var pcs [8]uintptr
