@@ -112,7 +112,7 @@ func New(o Options) (*Telemetry, error) {
 // now returns the time since t began.
 func (t *Telemetry) now() time.Duration { return time.Since(t.began) }
 
-// noted is a [session.Info], which has the notes of extensions.
+// noted is a session, or the [session.Info] of one, which have the notes of extensions.
 type noted = interface{ Note(name string) string }
 
 // CountBound reports the share of the live sessions for which bound returns true. They are counted

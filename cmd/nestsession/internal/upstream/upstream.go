@@ -107,7 +107,8 @@ func New(cfg Config) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		l := &limits{conn: http.NewResponseController(w), stall: cfg.Stall}
 		// A client that neither sends nor takes anything must not hold what its session's end ends.
-		defer context.AfterFunc(r.Context(), l.end)()
+		stop := context.AfterFunc(r.Context(), l.end)
+		defer func() { stop(); l.release() }()
 		if r.Body != nil && r.Body != http.NoBody {
 			body := &steady{ReadCloser: r.Body, limits: l}
 			r = r.WithContext(context.WithValue(r.Context(), bodyKey{}, body))
@@ -128,9 +129,9 @@ type limits struct {
 	conn  *http.ResponseController
 	stall time.Duration
 
-	mu     sync.Mutex
-	ended  bool
-	sendBy time.Time // the client must; zero: it need not
+	mu              sync.Mutex
+	ended, released bool
+	sendBy          time.Time // the client must; zero: it need not
 }
 
 // read limits how long the client may send nothing. The zero time removes the limit.
@@ -156,12 +157,19 @@ func (l *limits) write(until time.Time) {
 func (l *limits) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.sendBy.IsZero() && !time.Now().Before(l.sendBy) {
+	if l.released || !l.sendBy.IsZero() && !time.Now().Before(l.sendBy) {
 		return
 	}
 	l.ended = true
 	_ = l.conn.SetReadDeadline(past)
 	_ = l.conn.SetWriteDeadline(past)
+}
+
+// release leaves the connection to the next request.
+func (l *limits) release() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.released = true
 }
 
 func (l *limits) goesOn() bool {

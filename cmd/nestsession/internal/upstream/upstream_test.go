@@ -334,9 +334,10 @@ func TestAClientThatDoesNothingIsNotWaitedFor(t *testing.T) {
 			}
 			t.Cleanup(func() { _ = conn.Close() })
 			fmt.Fprint(conn, request)
-			for before := int64(-1); moved.Load() == 0 || moved.Load() != before; { // until nothing moves
+			tick := time.NewTicker(100 * time.Millisecond)
+			defer tick.Stop()
+			for before := int64(-1); moved.Load() == 0 || moved.Load() != before; <-tick.C { // until nothing moves
 				before = moved.Load()
-				time.Sleep(100 * time.Millisecond)
 			}
 			end()
 			select {
@@ -447,7 +448,9 @@ func TestNothingIsLeftBehind(t *testing.T) {
 			_ = conn.Close() // in the middle
 		}
 	})
-	for began := time.Now(); runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for began := time.Now(); runtime.NumGoroutine() > before; <-tick.C {
 		// The transport's own connections close when they have been idle for 30 seconds.
 		if time.Since(began) > 2*time.Minute {
 			t.Fatalf("%d goroutines, and %d before", runtime.NumGoroutine(), before)
