@@ -6,10 +6,12 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +22,7 @@ import (
 	_ "github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/rueidis"
+	_ "modernc.org/sqlite"
 
 	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/natsstore"
@@ -560,6 +563,40 @@ func TestMeasuredLogs(t *testing.T) {
 		})
 		near(t, "log of a save", got, redisCosts.log)
 	})
+	t.Run("SQLite", func(t *testing.T) {
+		file := path.Join(t.TempDir(), "sessions.db")
+		db, err := sql.Open("sqlite", "file:"+file+"?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=wal_autocheckpoint(0)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = db.Close() })
+		db.SetMaxOpenConns(1)
+		s, err := sqlstore.New(t.Context(), sqlstore.Config{DB: db, Dialect: sqlstore.SQLite, Create: true, SweepInterval: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		near(t, "log of a save", saves(t, s, func() int64 { return bytesBelow(t, file+"-wal") }), sqliteCosts.log)
+	})
+	t.Run("NATS, one server", func(t *testing.T) {
+		folder := t.TempDir()
+		server, err := embedded.Start(t.Context(), embedded.Config{Name: "node", Folder: folder})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = server.Close() })
+		conn, err := server.Connect()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(conn.Close)
+		s, err := natsstore.New(t.Context(), natsstore.Config{Conn: conn, Timeout: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		near(t, "log of a save", saves(t, s, func() int64 { return bytesBelow(t, path.Join(folder, "jetstream")) }), natsOneCosts.log)
+	})
 	t.Run("MariaDB", func(t *testing.T) {
 		m := servers.StartMariaDB(t, servers.MariaDBOptions{})
 		db, err := sql.Open("mysql", m.NewDatabase(t))
@@ -585,4 +622,21 @@ func TestMeasuredLogs(t *testing.T) {
 			t.Errorf("log of a save: %.0f, the model has %.0f", got, want)
 		}
 	})
+}
+
+// bytesBelow is the size of a file, or of all files below a folder. The server may remove some meanwhile.
+func bytesBelow(t *testing.T, name string) (sum int64) {
+	t.Helper()
+	err := filepath.WalkDir(name, func(_ string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			if info, err := e.Info(); err == nil {
+				sum += info.Size()
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sum
 }

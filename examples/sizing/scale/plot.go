@@ -18,7 +18,7 @@ var colors = []string{"#c0392b", "#1f77b4", "#2ca02c", "#9467bd", "#8c564b", "#0
 // plots are the files of the folder docs/scale.
 func plots() map[string]string {
 	var kept, network, notices []curve
-	for _, c := range []costs{natsThreeCosts, sentinelCosts, mariaCosts, redisCosts, postgresCosts, memoryCosts} {
+	for _, c := range []costs{natsThreeCosts, sentinelCosts, mariaCosts, redisCosts, postgresCosts, sqliteCosts, memoryCosts} {
 		kept = append(kept, curve{c.name, func(x float64) float64 { return x * c.kept * c.copies }})
 	}
 	for _, c := range shared {

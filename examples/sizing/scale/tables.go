@@ -176,7 +176,7 @@ func noticesTable() string {
 func diskTable() string {
 	var r rows
 	r.head(sessionsHead("log on the disk, a second")...)
-	for _, c := range []costs{redisCosts, postgresCosts, mariaCosts} {
+	for _, c := range []costs{redisCosts, postgresCosts, mariaCosts, natsOneCosts, sqliteCosts} {
 		cells := []string{c.name}
 		for _, n := range numbers {
 			cells = append(cells, size(c.log*typical(1, n).rates().writes()))
@@ -235,8 +235,11 @@ func one(d deployment) string {
 	for _, c := range shared {
 		e := d
 		e.near = d.near && c.notice > 0
-		t := c.sum(e)
-		r.row(c.name, size(d.sessions*c.kept*c.copies), short(t.rounds), size(t.up+t.down), short(c.notices(e)), size(c.log*rate.writes()))
+		t, log := c.sum(e), "not measured"
+		if c.log > 0 {
+			log = size(c.log * rate.writes())
+		}
+		r.row(c.name, size(d.sessions*c.kept*c.copies), short(t.rounds), size(t.up+t.down), short(c.notices(e)), log)
 	}
 	return r.String()
 }
