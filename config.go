@@ -67,8 +67,8 @@ type Config struct {
 
 	// FormerCookies lists the cookies that sessions had before you changed Name,
 	// Cookie.Domain, Cookie.Path or Cookie.Partitioned. A browser keeps such a cookie
-	// beside the new one. A client that sends only a cookie of a former Name keeps its
-	// session and gets the new cookie. A response that sends the session's cookie also
+	// beside the new one. A client that sends a cookie of a former Name, and none of the new
+	// one that is correctly signed, keeps its session and gets the new cookie. A response that sends the session's cookie also
 	// clears the former ones.
 	FormerCookies []FormerCookie
 

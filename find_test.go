@@ -277,6 +277,13 @@ func TestFormerCookies(t *testing.T) {
 	if who, _ := come(m, "https://www.shop.test/", "sid", "bad", ada); who != "ada" {
 		t.Errorf("beside a bad one under the former name logged in as %q", who)
 	}
+	r := httptest.NewRequest("GET", "https://www.shop.test/", nil)
+	r.Header.Set("Cookie", "id=planted; sid="+ada) // by another host, while the names change
+	var who string
+	res := answer(m.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request, s *session.Session[account]) { who = s.Data().name() }), r)
+	if lines := setCookieLines(res); who != "ada" || !strings.Contains(lines, "id="+ada) || !strings.Contains(lines, "sid=; Path=/; Max-Age=0") {
+		t.Errorf("beside a planted one of the new name logged in as %q, with %s", who, lines)
+	}
 	for name, h := range map[string]handler{
 		"login": func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) {
 			_ = s.Login(r.Context(), "ada")

@@ -48,6 +48,9 @@ func (m *Manager[T]) identify(ctx context.Context, s *Session[T], value string) 
 		return m.search(ctx, s, lines)
 	}
 	if sent, err = m.cookies.Verify(value); err != nil {
+		if s.source == token.Cookie && jar.Sent(lines, m.former) {
+			return m.search(ctx, s, lines)
+		}
 		m.refuseCookie(ctx, err)
 		return nil, at, nil
 	}

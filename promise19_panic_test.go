@@ -1,11 +1,13 @@
 package session_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -237,6 +239,61 @@ func TestPromise19_AHandlerRecoversByItself(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A function that panics, or ends its goroutine, leaves nothing half changed: a handler that recovers
+// goes on with the other changes.
+func TestPromise19_TheFunctionOfUpdatePanics(t *testing.T) {
+	t.Parallel()
+	half := func(a *account) { a.Count, a.Tags = 99, append(a.Tags, "half"); panic("oops") }
+	recovered := func(do func()) {
+		defer func() { _ = recover() }()
+		do()
+	}
+	for kind, try := range map[string]func(context.Context, *session.Session[account]){
+		"Update": func(_ context.Context, s *session.Session[account]) { recovered(func() { s.Update(half) }) },
+		"Goexit": func(_ context.Context, s *session.Session[account]) {
+			var wg sync.WaitGroup
+			wg.Go(func() { s.Update(func(a *account) { a.Count = 99; runtime.Goexit() }) })
+			wg.Wait()
+		},
+		"Take": func(ctx context.Context, s *session.Session[account]) {
+			recovered(func() { _, _ = session.Take(ctx, s, func(a *account) int { half(a); return 1 }) })
+		},
+		"Take, in its second run": func(ctx context.Context, s *session.Session[account]) {
+			runs := 0
+			recovered(func() {
+				_, _ = session.Take(ctx, s, func(a *account) int {
+					if a.Count = 99; runs > 0 {
+						half(a)
+					}
+					runs++
+					return 1
+				})
+			})
+		},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			m := newManager[account](t, session.Config{})
+			b := newBrowser()
+			putTags(m, b, "a", "b")
+			res := do(m, b, func(_ http.ResponseWriter, r *http.Request, s *session.Session[account]) {
+				s.Update(func(a *account) { a.User = &user{Name: "ada"} })
+				try(r.Context(), s)
+				if a := s.Data(); a.Count != 0 || len(a.Tags) != 2 || a.name() != "ada" {
+					t.Errorf("the handler goes on with %+v", a)
+				}
+				s.Update(func(a *account) { a.Count++ })
+			})
+			if res.StatusCode != http.StatusOK {
+				t.Errorf("answered %d", res.StatusCode)
+			}
+			if a := peek(m, b); a.Count != 1 || len(a.Tags) != 2 || a.name() != "ada" {
+				t.Errorf("stored is %+v", a)
+			}
+		})
 	}
 }
 

@@ -46,12 +46,11 @@ func Take[T, V any](ctx context.Context, s *Session[T], fn func(data *T) V) (V, 
 		return taken, nil
 	}
 	s.enough, s.taking = func() bool { return !changed }, true
-	defer func() { s.enough, s.taking = nil, false }()
-	err := s.save(d)
-	if err != nil || !changed {
-		s.recorded.Cut(before)
-	}
-	if err != nil {
+	defer func() {
+		s.enough, s.taking = nil, false
+		s.recorded.Cut(before) // also if fn panics in its second run
+	}()
+	if err := s.save(d); err != nil {
 		s.reportSave(d, err)
 		return none, err
 	}

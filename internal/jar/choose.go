@@ -43,12 +43,13 @@ type Result struct {
 	Clearing Clearing
 }
 
-// Find looks for the cookie of the name. If there is none, it looks under the former names.
+// Find looks for the cookie of the name. If there is none, or none with a valid signature (another
+// host may have planted it), it looks under the former names.
 func (s *Search) Find() (r Result) {
-	value, n := cookie.Lookup(s.Lines, s.Name)
-	if n > 0 {
-		s.named(&r, s.Name, value, n)
-		return r
+	if value, n := cookie.Lookup(s.Lines, s.Name); n > 0 {
+		if s.named(&r, s.Name, value, n); r.Cookie != nil || r.Clearing == ClearAll {
+			return r
+		}
 	}
 	var seen []string
 	for _, f := range s.Former {

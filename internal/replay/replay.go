@@ -57,7 +57,8 @@ func (c *Changes[T]) Data(on Base[T]) T {
 	return *view
 }
 
-// Update records fn and applies it to the view.
+// Update records fn and applies it to the view. If fn panics, nothing is recorded and the view is
+// as it was: a handler may recover and go on.
 func (c *Changes[T]) Update(on Base[T], fn func(*T)) {
 	view := c.look(on)
 	c.noticeOutside(on)
@@ -66,7 +67,16 @@ func (c *Changes[T]) Update(on Base[T], fn func(*T)) {
 		_ = on.Codec.Detach(view)
 		c.shown = false
 	}
+	returned := false
+	defer func() {
+		if !returned { // fn has panicked, and has left the view half changed: make it again
+			outside := c.outside
+			c.Unview()
+			c.outside = outside
+		}
+	}()
 	c.apply(on.Lock, fn, view)
+	returned = true
 	_ = on.Codec.Detach(view) // the save returns its error
 	if c.updates == nil {
 		c.updates = c.few[:0]
