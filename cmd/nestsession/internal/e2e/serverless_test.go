@@ -159,7 +159,7 @@ func newPerson(t testing.TB, n int) *person {
 const trioPassword = "correct horse battery"
 
 func (p *person) post(at, path string, want int) error {
-	r, err := p.client.PostForm(at+path, url.Values{"username": {p.name}, "password": {trioPassword}})
+	r, err := p.client.PostForm(at+path, url.Values{"username": {p.name}, "password": {trioPassword}, "current_password": {trioPassword}})
 	if err != nil {
 		return err
 	}
@@ -249,7 +249,7 @@ func TestAClusterSurvivesItsNodes(t *testing.T) {
 		fresh := newPerson(t, 50)
 		fresh.name = p.name
 		c.await("the account "+p.name, func() error { return fresh.post(c.urls[0], "/login", http.StatusOK) })
-		c.await("the name "+p.name, func() error { return fresh.post(c.urls[1], "/register", http.StatusUnprocessableEntity) })
+		c.await("the name "+p.name, func() error { return fresh.post(c.urls[1], "/register", http.StatusConflict) })
 	}
 	c.everywhere(people[0])
 	c.operators(people[1])
@@ -297,7 +297,7 @@ func (c *trio) everywhere(p *person) {
 		c.Fatalf("a stream: %v, %v", stream, err)
 	}
 	defer stream.Body.Close()
-	c.await("logging out everywhere else", func() error { return p.post(c.urls[0], "/sessions/revoke-others", http.StatusNoContent) })
+	c.await("logging out everywhere else", func() error { return p.post(c.urls[0], "/sessions/logout-others", http.StatusOK) })
 	late := time.AfterFunc(clusterWait, func() { _ = stream.Body.Close() })
 	defer late.Stop()
 	if text, _ := io.ReadAll(stream.Body); !strings.Contains(string(text), "session-end") {
