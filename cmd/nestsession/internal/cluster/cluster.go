@@ -34,7 +34,7 @@ type Config struct {
 	// Folder is the data folder of this node.
 	Folder string
 
-	// Secrets are those of the sessions: who knows one of them is a node.
+	// Secrets are those of the sessions: a process that knows one of them is a node.
 	Secrets []string
 
 	// Sync writes each change to the disk before it is acknowledged.
