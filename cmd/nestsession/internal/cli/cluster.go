@@ -20,9 +20,9 @@ import (
 
 // clusterFlags make several servers one, without a database.
 type clusterFlags struct {
-	Cluster       []string `placeholder:"HOST:PORT" env:"NESTSESSION_CLUSTER" help:"Keep users and sessions together with the other nodes of a cluster, without a database: the addresses of its 3 or 5 nodes for each other, separated by commas, the same for all, such as 10.0.0.1:7700,10.0.0.2:7700,10.0.0.3:7700. All need the same secrets; their links are encrypted and authenticated with keys derived from these."`
-	ClusterNode   string   `placeholder:"HOST:PORT" env:"NESTSESSION_CLUSTER_NODE" help:"The one of these addresses that is this node's; the same after a restart. Default: the one that this machine has."`
-	ClusterListen string   `placeholder:"HOST:PORT" env:"NESTSESSION_CLUSTER_LISTEN" help:"Listen here for the other nodes. Default: at this node's address."`
+	Cluster       []string `placeholder:"ADDRESS" env:"NESTSESSION_CLUSTER" help:"Keep users and sessions together with the other nodes of a cluster, without a database: the addresses of its 3 or 5 nodes for each other, separated by commas, the same for all, such as 10.0.0.1:7700,10.0.0.2:7700,10.0.0.3:7700. All need the same secrets; their links are encrypted and authenticated with keys derived from these."`
+	ClusterNode   string   `placeholder:"ADDRESS" env:"NESTSESSION_CLUSTER_NODE" help:"The one of these addresses that is this node's; the same after a restart. Default: the one that this machine has."`
+	ClusterListen string   `placeholder:"ADDR" env:"NESTSESSION_CLUSTER_LISTEN" help:"Listen here for the other nodes. Default: at this node's address."`
 	ClusterSync   bool     `env:"NESTSESSION_CLUSTER_SYNC" help:"Write each change to the disk of the majority before it is acknowledged, so that it survives a power cut of all machines. Default: it survives the end of all processes, and the power cut of one machine; if all lose power at once, up to two minutes are lost."`
 }
 

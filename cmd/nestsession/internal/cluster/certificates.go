@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// tlsName is the name in the certificates. A process with such a certificate is a node, at whichever address.
+// tlsName is the name in the certificates. A process that has one is a node, wherever it is.
 const tlsName = "nestsession"
 
 // tlsConfig is the configuration of the links, on both sides.
 type tlsConfig struct{ tls *tls.Config }
 
-// newTLS makes a certificate for this process. The authority's key is derived from the secret, so only
-// who knows the secret can make one. With several secrets there is an authority for each, all are
+// newTLS makes a certificate for this process. The authority's key is derived from the secret, so only a
+// process that knows the secret can make one. With several secrets there is an authority for each, all are
 // trusted, and each certifies this process: it has a key that signs its certificate, and
 // each authority signs that key.
 func newTLS(secrets []string) (tlsConfig, error) {

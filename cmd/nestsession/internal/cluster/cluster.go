@@ -34,7 +34,7 @@ type Config struct {
 	// Folder is the data folder of this node.
 	Folder string
 
-	// Secrets are those of the sessions: who knows one of them is a node.
+	// Secrets are those of the sessions: a process that knows one of them is a node.
 	Secrets []string
 
 	// Sync writes each change to the disk before it is acknowledged.
@@ -128,6 +128,9 @@ func Start(ctx context.Context, c Config) (*Node, error) {
 // firstElection is longer than the first election takes, if the nodes do not vote for several.
 const firstElection = 1500 * time.Millisecond
 
+// allEnded is how long a node waits until the others have noticed that the election failed.
+const allEnded = 500 * time.Millisecond
+
 // start starts the server, and returns it when there is a leader. At the first start of the cluster
 // two servers may ask for votes at the same time, and then wait for long before they try again. So
 // all begin anew after a short time. They have no data by then.
@@ -161,6 +164,7 @@ func start(ctx context.Context, c Config, folder string, links *links) (*embedde
 		if err := os.RemoveAll(folder); err != nil {
 			return nil, fmt.Errorf("the cluster's data: %w", err)
 		}
+		sleep(ctx, allEnded)
 	}
 }
 

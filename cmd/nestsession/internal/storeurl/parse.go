@@ -157,7 +157,7 @@ func (t *Target) server(s scheme, rest string) (query string, err error) {
 		return "", err
 	}
 	if len(t.Hosts) > 1 && !s.sentinel && !s.cluster && s.kind != NATS {
-		return "", errors.New("several hosts are for redis+sentinel://, redis+cluster:// and nats://; here is room for one")
+		return "", errors.New("several hosts are for nats://, redis+sentinel:// and redis+cluster://; here is room for one")
 	}
 	path, query, _ := strings.Cut(tail, "?")
 	if t.Database, err = url.PathUnescape(strings.TrimPrefix(path, "/")); err != nil || strings.Contains(t.Database, "/") {

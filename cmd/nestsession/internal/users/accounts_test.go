@@ -143,6 +143,11 @@ func testAllAccountsAreListed(t *testing.T, at place) {
 	if _, err := s.Register(t.Context(), "kim", "correct horse battery"); err != nil {
 		t.Fatal(err)
 	}
+	for i := 2; i <= n && at.kind == storeurl.NATS; i++ {
+		if _, err := s.Register(t.Context(), fmt.Sprint("user", i), "correct horse battery"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var rows []string
 	for i := 2; i <= n; i++ {
 		row := fmt.Sprintf("('user%d', 'x', %d, 1000", i, i)
@@ -153,7 +158,9 @@ func testAllAccountsAreListed(t *testing.T, at place) {
 	}
 	into := map[storeurl.Kind]string{"": "users (name, password, generation, created_at)",
 		storeurl.Postgres: "nest_users (name, password, generation, created_at)", storeurl.MySQL: "nest_users (name, password, generation, created_at, id)"}
-	if _, err := at.database(t).Exec("INSERT INTO " + into[at.kind] + " VALUES " + strings.Join(rows, ", ")); err != nil {
+	if at.kind == storeurl.NATS {
+		t.Log("the accounts are registered one by one: there is no other way to make them")
+	} else if _, err := at.database(t).Exec("INSERT INTO " + into[at.kind] + " VALUES " + strings.Join(rows, ", ")); err != nil {
 		t.Fatal(err)
 	}
 	a := at.operator(t)

@@ -5,11 +5,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/stores"
 	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
 	"github.com/nestsession/session/internal/servers"
+	"github.com/nestsession/session/natsstore/embedded"
 )
 
 func TestMain(m *testing.M) { servers.Main(m) }
@@ -19,6 +21,7 @@ type place struct {
 	kind storeurl.Kind // "" for SQLite
 	path string
 	url  string
+	nats *embedded.Server
 }
 
 // everywhere runs a test on each kind of database.
@@ -26,6 +29,15 @@ func everywhere(t *testing.T, test func(*testing.T, place)) {
 	t.Run("SQLite", func(t *testing.T) {
 		t.Parallel()
 		test(t, place{path: filepath.Join(t.TempDir(), "users.db")})
+	})
+	t.Run("NATS", func(t *testing.T) {
+		t.Parallel()
+		server, err := embedded.Start(t.Context(), embedded.Config{Name: "one", Folder: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = server.Close() })
+		test(t, place{kind: storeurl.NATS, nats: server})
 	})
 	onServers(t, test)
 }
@@ -62,6 +74,20 @@ func (p place) database(t *testing.T) *sql.DB {
 	return db
 }
 
+func (p place) buckets(t *testing.T) *stores.UsersBuckets {
+	t.Helper()
+	conn, err := p.nats.Connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	b, err := stores.OpenUsersBuckets(t.Context(), &storeurl.Target{Kind: storeurl.NATS}, stores.Options{Conn: conn, Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 func (p place) server(t *testing.T) (*sql.DB, error) {
 	target, err := storeurl.ParseUsers(p.url)
 	if err != nil {
@@ -73,6 +99,10 @@ func (p place) server(t *testing.T) (*sql.DB, error) {
 func (p place) open(t *testing.T, h users.Hasher) (*users.Store, error) {
 	if p.kind == "" {
 		return users.Open(t.Context(), p.path, h)
+	}
+	if p.kind == storeurl.NATS {
+		b := p.buckets(t)
+		return users.OpenBucket(t.Context(), b.Accounts, b.Near, h, b)
 	}
 	db, err := p.server(t)
 	if err != nil {
@@ -102,6 +132,9 @@ func (p place) operator(t *testing.T) *users.Accounts {
 	var err error
 	if p.kind == "" {
 		a, err = users.OpenAccounts(t.Context(), p.path)
+	} else if p.kind == storeurl.NATS {
+		b := p.buckets(t)
+		a, err = users.OpenBucketAccounts(t.Context(), b.Accounts, b)
 	} else {
 		a, err = users.OpenServerAccounts(t.Context(), p.database(t), p.kind)
 	}
