@@ -21,7 +21,7 @@ export GOWORK = off
 help:
 	@echo 'make test    the tests of all modules, with the race detector; ALLOW_MISSING=1 where servers are missing'
 	@echo 'make test-long   the tests that take minutes: many seeds, many sessions, an installation'
-	@echo 'make cluster   three nodes under load, broken on purpose, MINUTES=10 a store. STORE=redis, sentinel, redis-cluster, postgres or nats: only that; SEED=1, USERS=1000'
+	@echo 'make cluster   three nodes under load, broken on purpose, MINUTES=10 a store. STORE=redis, sentinel, redis-cluster, postgres, nats or embedded: only that; SEED=1, USERS=1000'
 	@echo 'make lint    formatting, go vet, staticcheck, tidy modules'
 	@echo 'make fmt     format the code'
 	@echo 'make tidy    go mod tidy of each module, with our other modules from their folders'
