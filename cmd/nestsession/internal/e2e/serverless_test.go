@@ -104,7 +104,7 @@ func (c *trio) await(what string, do func() error) {
 		if time.Now().After(until) {
 			c.Fatalf("%s: %v", what, err)
 		}
-		time.Sleep(20 * time.Millisecond)
+		<-time.After(20 * time.Millisecond)
 	}
 }
 
@@ -275,7 +275,7 @@ func (c *trio) read(people []*person) (stop func()) {
 						return
 					}
 				}
-				time.Sleep(5 * time.Millisecond)
+				wait(ctx)
 			}
 		})
 	}
@@ -367,7 +367,7 @@ func TestAClusterWithoutItsMajority(t *testing.T) {
 		if err := status(kim.client, c.urls[0]+"/me", http.StatusServiceUnavailable); err != nil {
 			t.Errorf("a stranger in place of the majority: %v", err)
 		}
-		time.Sleep(100 * time.Millisecond)
+		<-time.After(100 * time.Millisecond)
 	}
 	c.kill(1)
 	if err := os.RemoveAll(c.data(1)); err != nil {
