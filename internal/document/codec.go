@@ -20,10 +20,11 @@ type Codec[T any] struct {
 	copier   *clone.Copier
 	fields   map[string]int // the keys of a struct's fields, and where they stand in order; nil where T takes any key
 	order    []string
-	anyKeys  bool // T can bring keys that New has not seen
-	isMap    bool // T is a map, and encoded as one
-	plain    bool // T is map[string]any
-	express  bool // Node reads what is stored
+	marks    uint64 // the marks of the fields' keys
+	anyKeys  bool   // T can bring keys that New has not seen
+	isMap    bool   // T is a map, and encoded as one
+	plain    bool   // T is map[string]any
+	express  bool   // Node reads what is stored
 	reserved map[string]bool
 	Empty    *Document[T] // of a session that nothing was put into
 	Seal     *Sealer
@@ -85,6 +86,7 @@ func NewCodec[T any](reserved []string, express bool, cookies Cookies, cacheByte
 		err := clone.EachField(t, "", nil, func(_ reflect.StructField, name, _ string) error {
 			if name != "" {
 				c.fields[name], c.order = len(c.order), append(c.order, name)
+				c.marks |= mark(name)
 			}
 			return nil
 		})

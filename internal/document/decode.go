@@ -159,8 +159,8 @@ func (c *Codec[T]) scan(d *Document[T], object []byte) (p parts, usual bool) {
 	}
 	for i := open + 1; ; i++ {
 		start := jsontext.SkipSpace(text, i)
-		end := jsontext.ScanText(text, start)
-		if end < 0 || bytes.IndexByte(text[start:end], '\\') >= 0 {
+		end := jsontext.ScanPlain(text, start)
+		if end < 0 {
 			return p, false
 		}
 		key := unsafe.String(&text[start+1], end-start-2)
@@ -259,8 +259,20 @@ func (c *Codec[T]) position(key string, next int) (n int, known bool) {
 	if next < len(c.order) && c.order[next] == key {
 		return next, true
 	}
+	if c.marks&mark(key) == 0 {
+		return 0, false
+	}
 	n, known = c.fields[key]
 	return n, known
+}
+
+// mark is one bit for a key. A look at it is enough for most keys of a large document that T does not
+// have.
+func mark(key string) uint64 {
+	if key == "" {
+		return 1
+	}
+	return 1 << ((3*uint(len(key)) + 5*uint(key[0]) + 7*uint(key[len(key)-1])) % 64)
 }
 
 // fillUsual decodes the value of d out of what scan has found. It reports false if that does

@@ -94,6 +94,19 @@ func scanArray(text []byte, i, room int) int {
 	}
 }
 
+// ScanPlain is [ScanText] for strings without escapes. It returns -1 for others too.
+func ScanPlain(text []byte, i int) int {
+	if i >= len(text) || text[i] != '"' {
+		return -1
+	}
+	for i++; i < len(text) && plain[text[i]]; i++ {
+	}
+	if i >= len(text) || text[i] != '"' {
+		return -1
+	}
+	return i + 1
+}
+
 // ScanText returns where the string at text[i] ends, -1 if there is none.
 func ScanText(text []byte, i int) int {
 	if i >= len(text) || text[i] != '"' {
