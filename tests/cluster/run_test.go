@@ -95,6 +95,9 @@ func do(t testing.TB, o options) (wrong []string, table string) {
 		r.users = append(r.users, u)
 		living.Go(func() { u.live(ctx) })
 	}
+	if r.backend.leader != nil {
+		living.Go(func() { r.noteLeaders(ctx) })
+	}
 	r.disturb(ctx)
 	cancel()
 	living.Wait()
@@ -370,6 +373,22 @@ func (r *run) disturb(ctx context.Context) {
 		}
 	}
 	wait(ctx, time.Until(until))
+}
+
+// noteLeaders notes each change of the store's leader as a time in which the store may lose what it has
+// acknowledged, whether the run is its cause or not.
+func (r *run) noteLeaders(ctx context.Context) {
+	var before string
+	for ; ctx.Err() == nil; wait(ctx, 100*time.Millisecond) {
+		leader, err := r.backend.leader(ctx)
+		if err != nil || leader == before {
+			continue
+		}
+		if before != "" {
+			_ = r.history.disturbed("another server takes the writes", true, func() error { return nil })
+		}
+		before = leader
+	}
 }
 
 // settle waits until everything works again, and checks what each node says then.

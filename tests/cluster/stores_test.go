@@ -41,6 +41,10 @@ type backend struct {
 	special string    // the name of what only this store does; "": nothing
 	lossy   bool      // the last writes before special may be lost
 	do      func(ctx context.Context, hold time.Duration) error
+
+	// leader changes when another server takes the writes. A sentinel decides that also by itself, on a
+	// machine that is too busy to answer in time.
+	leader func(ctx context.Context) (string, error)
 }
 
 // stores start a store for a test.
@@ -76,6 +80,16 @@ func startSentinel(t testing.TB) backend {
 		b.servers = append(b.servers, r)
 	}
 	b.data = []freezer{s.Master}
+	b.leader = func(ctx context.Context) (masters string, err error) { // as each sentinel has it
+		for _, one := range s.Sentinels {
+			answer, err := one.Do(ctx, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", s.MasterName)
+			if err != nil {
+				return "", err
+			}
+			masters += fmt.Sprint(answer)
+		}
+		return masters, nil
+	}
 	b.do = func(ctx context.Context, _ time.Duration) error {
 		before, err := s.MasterAddr(ctx)
 		if err != nil {
