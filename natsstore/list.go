@@ -1,6 +1,7 @@
 package natsstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -150,5 +151,5 @@ func (s *Store) loadOwned(ctx context.Context, owner string, entries []state) er
 		})
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	return cmp.Or(errs...) // one says enough
 }

@@ -7,10 +7,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"time"
 
 	"modernc.org/sqlite" // the driver "sqlite", without cgo
@@ -36,18 +38,27 @@ type Options struct {
 
 // Open opens the file at an absolute path.
 func Open(path string, o Options) (*sql.DB, error) {
-	flag := os.O_RDWR
 	if o.Make {
 		// SQLite would make it readable by everybody; its journals take the file's mode.
-		flag |= os.O_CREATE
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if err == nil {
+			err = f.Close()
+		}
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
 	}
-	f, err := os.OpenFile(path, flag, 0o600)
+	// A file that is there is not opened here: this process may have connections to it, and to close any
+	// descriptor of a file releases all locks that the process has on it (fcntl(2)). Then another process
+	// would take itself for the last user of the file, and delete its journal.
+	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	// The open file is checked, not the path, so that the checked file is the one used.
-	info, err := f.Stat()
-	if err := errors.Join(err, f.Close()); err != nil {
+	if info.IsDir() {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: syscall.EISDIR}
+	}
+	if err := usable(path); err != nil {
 		return nil, err
 	}
 	if who := access(path, info); o.Private && who.Anybody() && runtime.GOOS != "windows" {
