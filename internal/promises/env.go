@@ -33,6 +33,8 @@ type Env struct {
 	Express bool
 	// Seal is Config.Seal of the managers.
 	Seal session.Seal
+	// Sample says that in every second case a crowd is small, for a store that takes long.
+	Sample bool
 }
 
 const secret = "a secret for tests, of more than 32 bytes"

@@ -53,7 +53,9 @@ func TestPromises13To20(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			promises.All(t, open(t))
+			env := open(t)
+			env.Sample = true
+			promises.All(t, env)
 		})
 	}
 }
