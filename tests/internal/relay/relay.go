@@ -24,6 +24,7 @@ type Relay struct {
 	request func(request []byte) (forward bool)
 	reply   func(reply []byte) []byte
 	silent  bool // new connections are
+	closed  bool
 	conns   map[*conn]bool
 }
 
@@ -49,6 +50,9 @@ func New(t testing.TB, server string) *Relay {
 // Close closes the relay and its connections, and waits for its goroutines.
 func (r *Relay) Close() {
 	_ = r.listener.Close()
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
 	r.Cut()
 	r.running.Wait()
 }
@@ -135,6 +139,9 @@ func (r *Relay) serve(client net.Conn) {
 	r.mu.Lock()
 	c.silent.Store(r.silent)
 	r.conns[c] = true
+	if r.closed { // it was accepted just before
+		c.close()
+	}
 	r.mu.Unlock()
 	var both sync.WaitGroup
 	both.Go(func() { c.forward(client, server, r.onRequest) })
