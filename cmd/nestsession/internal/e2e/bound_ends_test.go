@@ -147,7 +147,9 @@ func boundStoreDown(t *testing.T, browser context.Context) {
 			t.Errorf("the browser's session has ended: %+v", e.TerminationEventDetails)
 		}
 	}
-	b.wantBound("after the store was down")
+	b.site.clock.overlap()
+	b.steal(proofCookie).wantRefused("after the store was down, without the proof")
+	b.awaitUser() // after so many errors Chromium may wait before the next refresh
 }
 
 // required: where the application requires a key, a login without one is refused once it has had the
