@@ -44,7 +44,6 @@ func newCrowd(t *testing.T, env Env, limit session.OwnerLimit, clocks []time.Dur
 	c := &crowd{t: t}
 	c.w = begin(t, env, func(cfg *session.Config) {
 		cfg.MaxPerOwner = limit
-		cfg.StoreLimits.LoadTimeout, cfg.StoreLimits.SaveTimeout = 2*time.Minute, 2*time.Minute // a busy machine is no failure
 	})
 	for _, skew := range clocks {
 		cfg := c.w.cfg
