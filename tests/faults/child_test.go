@@ -30,8 +30,11 @@ const (
 const childTimeout = 2 * time.Second
 
 // sqliteDSN is how a durable SQLite database is opened.
-func sqliteDSN(file string) string {
-	return "file:" + file + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(2000)&_txlock=immediate"
+func sqliteDSN(file string) string { return sqliteWaiting(file, childTimeout) }
+
+// sqliteWaiting is sqliteDSN with the time for which a connection waits for a lock.
+func sqliteWaiting(file string, wait time.Duration) string {
+	return fmt.Sprintf("file:%s?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(%d)&_txlock=immediate", file, wait.Milliseconds())
 }
 
 // serveChild is the process of the node. It ends when its standard input ends, which is its

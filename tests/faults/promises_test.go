@@ -147,7 +147,7 @@ func onSQL(t *testing.T, d sqlstore.Dialect, layout sqlstore.Layout) promises.En
 	case sqlstore.MySQL:
 		db = openDB(t, "mysql", servers.SharedMariaDB(t).NewDatabase(t))
 	case sqlstore.SQLite:
-		db = openDB(t, "sqlite", sqliteDSN(t.TempDir()+"/sessions.db"))
+		db = openDB(t, "sqlite", sqliteWaiting(t.TempDir()+"/sessions.db", time.Minute))
 	}
 	db.SetMaxOpenConns(8)
 	return promises.Env{Express: layout != sqlstore.Native, Store: func(t *testing.T) store.Store {
