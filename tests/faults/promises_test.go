@@ -46,9 +46,7 @@ func TestPromises13To20(t *testing.T) {
 		"a Redis Cluster":       onCluster,
 		"NATS":                  onNATS,
 		"Redis, sealed":         func(t *testing.T) promises.Env { return sealed(cached(onWatchedRedis(t, redisstore.Config{}))) },
-		"pgxstore, sealed":      func(t *testing.T) promises.Env { return sealed(onPgx(t, pgxstore.Config{})) },
 		"PostgreSQL, sealed":    func(t *testing.T) promises.Env { return sealed(onSQL(t, sqlstore.Postgres, sqlstore.Native)) },
-		"MariaDB, sealed":       func(t *testing.T) promises.Env { return sealed(onSQL(t, sqlstore.MySQL, sqlstore.Native)) },
 		"SQLite, sealed":        func(t *testing.T) promises.Env { return sealed(onSQL(t, sqlstore.SQLite, sqlstore.Native)) },
 	} {
 		t.Run(name, func(t *testing.T) {
