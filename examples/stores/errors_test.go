@@ -21,7 +21,7 @@ var theirs = []string{
 func TestTheErrorsOnThePages(t *testing.T) {
 	t.Parallel()
 	code := ""
-	for _, folder := range []string{"../../redisstore", "../../pgxstore", "../../store", "../../store/sqlstore"} {
+	for _, folder := range []string{"../../redisstore", "../../pgxstore", "../../store", "../../store/sqlstore", "../../internal/feed"} {
 		names, err := filepath.Glob(filepath.Join(folder, "*.go"))
 		if err != nil || len(names) == 0 {
 			t.Fatal(folder, err)
