@@ -278,12 +278,10 @@ func (s *Store) write(ctx context.Context, what, id string, guess func() (state,
 			return 0, s.wrap(ctx, what, fmt.Errorf("%w: %w", ctx.Err(), err))
 		}
 		if st, err = s.load(ctx, id); err != nil {
-			return 0, s.wrap(ctx, what, cmpErr(w.unknown, err))
+			return 0, s.wrap(ctx, what, errors.Join(w.unknown, err))
 		}
 	}
 }
-
-func cmpErr(errs ...error) error { return errors.Join(errs...) }
 
 // writing is one call that writes.
 type writing struct {

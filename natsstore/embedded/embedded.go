@@ -135,7 +135,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	s.SetLogger(problems, false, false)
 	s.Start()
 	for !s.ReadyForConnections(100 * time.Millisecond) {
-		if err := cmpErr(problems.fatal(), ctx.Err()); err != nil {
+		if err := errors.Join(problems.fatal(), ctx.Err()); err != nil {
 			s.Shutdown()
 			s.WaitForShutdown()
 			return nil, fmt.Errorf("embedded: the server does not start: %w", err)
@@ -143,8 +143,6 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	}
 	return &Server{server: s, user: o.Username, password: o.Password, open: c.Clients != ""}, nil
 }
-
-func cmpErr(errs ...error) error { return errors.Join(errs...) }
 
 // Connect connects to the server inside the process, without a network. The options come after
 // natsstore.Options. The caller closes the connection.

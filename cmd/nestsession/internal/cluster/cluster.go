@@ -22,6 +22,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/config"
+	"github.com/nestsession/session/internal/backoff"
 	"github.com/nestsession/session/natsstore/embedded"
 )
 
@@ -164,7 +165,7 @@ func start(ctx context.Context, c Config, folder string, links *links) (*embedde
 		if err := os.RemoveAll(folder); err != nil {
 			return nil, fmt.Errorf("the cluster's data: %w", err)
 		}
-		sleep(ctx, allEnded)
+		backoff.Pause(ctx, allEnded)
 	}
 }
 

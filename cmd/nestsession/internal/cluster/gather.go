@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/nestsession/session/internal/backoff"
 )
 
 // greeting is what a node says that waits for the others.
@@ -53,7 +55,7 @@ func gather(ctx context.Context, c Config, folder string, links *tls.Config) (fi
 			return false, nil
 		}
 		if len(missing) == 0 {
-			sleep(ctx, lingerTime)
+			backoff.Pause(ctx, lingerTime)
 			return true, ctx.Err()
 		}
 		select {
@@ -64,13 +66,6 @@ func gather(ctx context.Context, c Config, folder string, links *tls.Config) (fi
 		case <-called:
 		case <-time.After(callPause):
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
 	}
 }
 
