@@ -8,6 +8,7 @@ import (
 	"hash/maphash"
 	"time"
 
+	"github.com/nestsession/session/cmd/nestsession/internal/record"
 	"github.com/nestsession/session/store"
 )
 
@@ -50,36 +51,11 @@ func (b *bucket) change(ctx context.Context, key []byte, do func(c *count, now i
 	case turn <- struct{}{}:
 	}
 	defer func() { <-turn }()
-	id := hex.EncodeToString(key)
-	for {
-		r, c, err := b.load(ctx, id)
-		exists := err == nil
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		if !do(&c, time.Now().UnixMicro()) {
-			return nil
-		}
-		r.ID, r.Expires = id, time.UnixMicro(max(c.Empty, c.Lease)).Add(unused)
-		if r.Data, err = json.Marshal(c); err != nil {
-			return err
-		}
-		if exists {
-			_, err = b.kept.Update(ctx, r)
-		} else {
-			_, err = b.kept.Create(ctx, r)
-		}
-		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrExists) && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-	}
-}
-
-func (b *bucket) load(ctx context.Context, id string) (r store.Record, c count, err error) {
-	if r, err = b.kept.Load(ctx, id); err != nil {
-		return store.Record{}, count{}, err
-	}
-	return r, c, json.Unmarshal(r.Data, &c)
+	_, err := record.Change(ctx, b.kept, b.kept, hex.EncodeToString(key), func(c *count, _ bool) (time.Time, bool) {
+		write := do(c, time.Now().UnixMicro())
+		return time.UnixMicro(max(c.Empty, c.Lease)).Add(unused), write
+	})
+	return err
 }
 
 func (b *bucket) take(ctx context.Context, key []byte, every, lease, slack int64) (taken bool, now, empty, underWay int64, err error) {
@@ -119,10 +95,15 @@ func (b *bucket) put(ctx context.Context, key []byte, keep int64) error {
 }
 
 func (b *bucket) has(ctx context.Context, key []byte) (bool, error) {
-	_, c, err := b.load(ctx, hex.EncodeToString(key))
+	r, err := b.kept.Load(ctx, hex.EncodeToString(key))
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
+	if err != nil {
+		return false, err
+	}
+	var c count
+	err = json.Unmarshal(r.Data, &c)
 	return c.Empty > time.Now().UnixMicro(), err
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nestsession/session/cmd/nestsession/internal/record"
 	"github.com/nestsession/session/store"
 )
 
@@ -134,38 +135,9 @@ func (b *bucket) load(ctx context.Context, id string, to any) error {
 	return json.Unmarshal(r.Data, to)
 }
 
-// change replaces a record by what do makes of it, again if somebody else has written meanwhile. do
-// returns false to leave it. A record that does not exist is made. It reads from kept and writes
-// through near.
-func change[T any](ctx context.Context, kept, near store.Store, id string, do func(v *T, exists bool) bool) (v T, err error) {
-	for {
-		r, err := kept.Load(ctx, id)
-		exists := err == nil
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return v, err
-		}
-		v = *new(T)
-		if exists {
-			if err := json.Unmarshal(r.Data, &v); err != nil {
-				return v, err
-			}
-		}
-		if !do(&v, exists) {
-			return v, nil
-		}
-		r.ID, r.Expires = id, time.Time{}
-		if r.Data, err = json.Marshal(v); err != nil {
-			return v, err
-		}
-		if exists {
-			_, err = near.Update(ctx, r)
-		} else {
-			_, err = near.Create(ctx, r)
-		}
-		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrExists) && !errors.Is(err, store.ErrNotFound) {
-			return v, err
-		}
-	}
+// change is [record.Change] for records that do not expire.
+func change[T any](ctx context.Context, kept, near store.Store, id string, do func(v *T, exists bool) bool) (T, error) {
+	return record.Change(ctx, kept, near, id, func(v *T, exists bool) (time.Time, bool) { return time.Time{}, do(v, exists) })
 }
 
 func accountID(id int64) string { return accountPrefix + strconv.FormatInt(id, 10) }
