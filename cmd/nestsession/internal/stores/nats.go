@@ -56,7 +56,7 @@ func openNATS(ctx context.Context, t *storeurl.Target, o Options) (*Opened, erro
 		return nil, errors.Join(err, end())
 	}
 	count := func(ctx context.Context) (int64, error) { return countNATS(ctx, conn, bucket) }
-	return &Opened{Store: kept, Target: t, count: count, close: []func() error{kept.Close, end}}, nil
+	return &Opened{Store: kept, Target: t, count: count, close: closers{kept.Close, end}}, nil
 }
 
 // countNATS counts the sessions of a bucket: the server tells how many a consumer of all would get.

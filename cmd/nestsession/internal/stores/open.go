@@ -88,7 +88,7 @@ type Opened struct {
 	count  func(context.Context) (int64, error)
 	ready  func() error
 	health *sqlitefile.Health // of an SQLite file; nil for other stores
-	close  []func() error     // in their order
+	close  closers
 }
 
 // Unwrap shows what else the store can do.
@@ -117,13 +117,7 @@ func (o *Opened) Ping(ctx context.Context) error {
 func (o *Opened) Estimate(ctx context.Context) (int64, error) { return o.count(ctx) }
 
 // Close ends the store and its connections.
-func (o *Opened) Close() error {
-	var errs []error
-	for _, end := range o.close {
-		errs = append(errs, end())
-	}
-	return errors.Join(errs...)
-}
+func (o *Opened) Close() error { return o.close.Close() }
 
 // Open opens the store. If the store cannot be used, the error says what to do.
 func Open(ctx context.Context, t *storeurl.Target, o Options) (*Opened, error) {
@@ -132,13 +126,13 @@ func Open(ctx context.Context, t *storeurl.Target, o Options) (*Opened, error) {
 		c := memstore.Config{Logger: o.Logger}
 		if t.Path == "" {
 			kept := memstore.New(c)
-			return &Opened{Store: kept, Target: t, Watches: true, close: []func() error{kept.Close}}, nil
+			return &Opened{Store: kept, Target: t, Watches: true, close: closers{kept.Close}}, nil
 		}
 		kept, err := memstore.Open(t.Path, c)
 		if err != nil {
 			return nil, explain(t, o, err)
 		}
-		return &Opened{Store: kept, Target: t, Watches: true, close: []func() error{kept.Close}}, nil
+		return &Opened{Store: kept, Target: t, Watches: true, close: closers{kept.Close}}, nil
 	}
 	opening, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
@@ -182,7 +176,7 @@ func (o *Opened) keepNear(size int64, behind func(store.Store) store.Store) erro
 		return err
 	}
 	o.Store, o.NearCache = near, size
-	o.close = append([]func() error{near.Close}, o.close...)
+	o.close = append(closers{near.Close}, o.close...)
 	return nil
 }
 

@@ -61,5 +61,5 @@ func openPostgres(ctx context.Context, t *storeurl.Target, o Options) (opened *O
 		return n, err
 	}
 	end := func() error { pool.Close(); return nil }
-	return &Opened{Store: kept, Target: t, count: count, close: []func() error{kept.Close, end}}, nil
+	return &Opened{Store: kept, Target: t, count: count, close: closers{kept.Close, end}}, nil
 }

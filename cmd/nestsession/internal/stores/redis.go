@@ -54,7 +54,7 @@ func openRedis(ctx context.Context, t *storeurl.Target, o Options) (*Opened, err
 	}
 	count := func(ctx context.Context) (int64, error) { return keys(ctx, client) }
 	end := func() error { client.Close(); return nil }
-	return &Opened{Store: kept, Target: t, count: count, close: []func() error{kept.Close, end}}, nil
+	return &Opened{Store: kept, Target: t, count: count, close: closers{kept.Close, end}}, nil
 }
 
 // openWatched opens a store that makes its own connections, over which the servers
@@ -74,7 +74,7 @@ func openWatched(ctx context.Context, t *storeurl.Target, o Options, cfg redisst
 		defer client.Close()
 		return keys(ctx, client)
 	}
-	return &Opened{Store: kept, Target: t, count: count, close: []func() error{kept.Close}}, nil
+	return &Opened{Store: kept, Target: t, count: count, close: closers{kept.Close}}, nil
 }
 
 // newClient connects, and returns when ctx ends, which rueidis does not.

@@ -123,7 +123,7 @@ func openSQL(ctx context.Context, t *storeurl.Target, o Options) (opened *Opened
 		err = db.QueryRowContext(ctx, "SELECT count(*) FROM "+t.QuotedTable()).Scan(&n)
 		return n, err
 	}
-	return &Opened{Store: kept, Target: t, count: count, health: health, close: []func() error{kept.Close, db.Close}}, nil
+	return &Opened{Store: kept, Target: t, count: count, health: health, close: closers{kept.Close, db.Close}}, nil
 }
 
 // postgresURL is without the password, which an error could quote.

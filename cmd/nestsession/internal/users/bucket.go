@@ -34,7 +34,7 @@ const (
 type bucket struct {
 	kept  store.Store // reads of it are never out of date
 	near  store.Store // kept with a near cache in front of it, or kept
-	close []io.Closer
+	close io.Closer
 }
 
 var _ rows = (*bucket)(nil)
@@ -59,8 +59,8 @@ type row struct {
 const bucketVersion = 1
 
 // OpenBucket uses a store whose reads are never out of date, and the same store with a near cache in
-// front of it. Any number of processes may use it. Close closes the closers.
-func OpenBucket(ctx context.Context, kept, near store.Store, hasher Hasher, close ...io.Closer) (*Store, error) {
+// front of it. Any number of processes may use it. Close closes what is given as close.
+func OpenBucket(ctx context.Context, kept, near store.Store, hasher Hasher, close io.Closer) (*Store, error) {
 	b := &bucket{kept: kept, near: near, close: close}
 	s := &Store{rows: b, hasher: hasher}
 	m, err := change(ctx, kept, kept, metaID, func(m *meta, exists bool) bool {
@@ -80,7 +80,7 @@ func OpenBucket(ctx context.Context, kept, near store.Store, hasher Hasher, clos
 }
 
 // OpenBucketAccounts is [OpenAccounts] for a bucket.
-func OpenBucketAccounts(ctx context.Context, kept store.Store, close ...io.Closer) (*Accounts, error) {
+func OpenBucketAccounts(ctx context.Context, kept store.Store, close io.Closer) (*Accounts, error) {
 	b := &bucket{kept: kept, near: kept, close: close}
 	var m meta
 	switch err := b.load(ctx, metaID, &m); {
@@ -107,13 +107,7 @@ func (b *bucket) failed(what string, err error) error {
 }
 
 // Close closes what belongs to the bucket.
-func (b *bucket) Close() error {
-	var errs []error
-	for _, c := range b.close {
-		errs = append(errs, c.Close())
-	}
-	return errors.Join(errs...)
-}
+func (b *bucket) Close() error { return b.close.Close() }
 
 // Ping returns nil if the majority of the servers takes writes.
 func (b *bucket) Ping(ctx context.Context) error {
