@@ -183,7 +183,7 @@ func (s *Session[T]) commitStored(ctx context.Context, h http.Header) error {
 		}
 		changed = !same
 	}
-	newCookie := s.settingsChanged
+	s.extend = h != nil && s.extends()
 	wait := s.m.policy.defersHarmlessWrites() && h != nil && !s.repair // writes that can be lost without harm are done at the end of the request
 	stale := s.settingsChanged || s.m.resave && s.saved == nil
 	if s.m.policy.defersHarmlessWrites() && !wait && !changed {
@@ -205,6 +205,8 @@ func (s *Session[T]) commitStored(ctx context.Context, h http.Header) error {
 	case wait:
 		s.deferred = true
 	case s.isUse():
+		at, _ := s.ends()
+		s.extend = s.extend || h != nil && s.m.policy.cookieNeedsWrite() && s.lifetime.Set && s.due(at)
 		if err := s.use(ctx, value, body); err != nil {
 			return err
 		}
@@ -214,7 +216,7 @@ func (s *Session[T]) commitStored(ctx context.Context, h http.Header) error {
 		s.deferred = false
 		return nil
 	}
-	if send, err := s.sends(body, newCookie); err != nil || !send {
+	if send, err := s.sends(body); err != nil || !send {
 		return err
 	}
 	return s.sendCookie(ctx, h)
@@ -241,7 +243,7 @@ func (s *Session[T]) staleInExpress(body []byte) (bool, error) {
 // the browser does not have, or whose expiry moves. Except under Express.Rules, it is sent
 // only if a write has just shown that the session is live (s.checked). Otherwise another
 // request may have logged in, and the browser has, or will have, a newer cookie.
-func (s *Session[T]) sends(body []byte, newCookie bool) (bool, error) {
+func (s *Session[T]) sends(body []byte) (bool, error) {
 	switch {
 	case s.follows != "":
 		return false, nil
@@ -249,15 +251,28 @@ func (s *Session[T]) sends(body []byte, newCookie bool) (bool, error) {
 		return s.repair && s.checked, nil // renewed: the old id must not be sent again, and the new one must reach the client
 	case !s.came():
 		return true, nil
-	case s.m.policy.cookieNeedsWrite() && !s.checked:
-		return false, nil
-	case s.m.rolling || s.resend || s.m.policy.cookieNeedsWrite() && (newCookie || s.sent.Old || s.lifetime.Set):
+	case s.m.policy.cookieNeedsWrite():
+		return s.extend && s.checked, nil
+	case s.m.rolling || s.resend:
 		return true, nil
 	case s.lifetime.Set || s.lifetime.Off:
 		// The expiry in the browser moves with each change, as in express-session.
 		return s.modified(body)
 	}
 	return false, nil
+}
+
+// extends reports whether the browser gets the cookie of a stored session with the write at
+// hand, except under Express.Rules. A change alone is no reason: its response may arrive
+// after that of a login which was made later, and the browser would keep the older cookie.
+func (s *Session[T]) extends() bool {
+	switch {
+	case !s.m.policy.cookieNeedsWrite() || s.follows != "":
+		return false
+	case s.alias != "" || !s.came():
+		return s.alias == "" || s.repair
+	}
+	return s.m.rolling || s.resend || s.cookieChanged || s.sent.Old || s.lifetime.Set && (s.touched || s.cookieDue())
 }
 
 // rollBack drops the request's unsaved changes. The session is then as it was when it was
@@ -283,7 +298,7 @@ func (s *Session[T]) rollBack(ctx context.Context, reason Reason) {
 		s.ownCookie = false
 		s.useCookie(s.m.settings(s.r))
 	}
-	s.touched, s.settingsChanged, s.ownerMoved, s.deferred = false, false, false, false
+	s.touched, s.settingsChanged, s.cookieChanged, s.ownerMoved, s.deferred = false, false, false, false, false
 	if s.state == stateNew {
 		s.expires = s.expiry(s.created)
 		return
@@ -410,7 +425,7 @@ func (s *Session[T]) outdated() bool {
 
 // wantsCookie reports whether the browser gets the cookie although nothing has changed.
 func (s *Session[T]) wantsCookie() bool {
-	return s.repair || s.resend || s.m.policy.cookieNeedsWrite() && (s.m.rolling || s.sent.Old || s.saved != nil && s.lifetime.Set)
+	return s.repair || s.resend || s.extends()
 }
 
 // use records the use of the session in the store. If the browser gets its cookie with it,
@@ -422,7 +437,7 @@ func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error)
 	d := s.closing.Without(ctx, s.m.records.SaveTimeout)
 	defer d.End()
 	at, _ := s.ends()
-	if s.outdated() || s.wantsCookie() || s.lifetime.Set && s.m.policy.cookieNeedsWrite() || s.m.devices.Moved(s.doc.Meta.Device, s.visit()) {
+	if s.extend || s.outdated() || s.wantsCookie() || s.m.devices.Moved(s.doc.Meta.Device, s.visit()) {
 		s.enough = func() bool { at, _ := s.ends(); return !s.due(at) && !s.outdated() }
 		err = s.swap(d, value, body)
 		s.enough, s.checked = nil, err == nil

@@ -24,7 +24,9 @@ type Cookie struct {
 
 	// MaxAge is how long the browser keeps the cookie after it was last sent. Zero means
 	// until the browser closes. It is also the session's idle timeout on the server, unless
-	// Config.IdleTimeout is set.
+	// Config.IdleTimeout is set. The cookie is sent again with the first visit that moves its
+	// end by a tenth of MaxAge, so a browser may drop it so much before the session ends.
+	// Under Express.Rules it is sent with each change, as in express-session.
 	MaxAge time.Duration
 
 	// Expires is a fixed date at which sessions end. It replaces MaxAge. With

@@ -19,7 +19,7 @@ func (s *Session[T]) came() bool { return s.sent != nil && s.sent.ID == s.id }
 func (s *Session[T]) set(c Cookie) {
 	s.changing()
 	s.useCookie(&c)
-	s.ownCookie, s.settingsChanged = true, true
+	s.ownCookie, s.settingsChanged, s.cookieChanged = true, true, true
 	if life := c.MaxAge; life > s.m.records.Absolute && s.m.records.Absolute > 0 && s.m.policy.refusesEndedLifetimes() {
 		s.m.warn(s.r.Context(), &s.m.warnedAge, time.Minute, "session: a session's MaxAge is longer than Config.AbsoluteTimeout, which ends it first: raise that, or lower MaxAge",
 			"lifetime", life, "absolute", s.m.records.Absolute)
@@ -81,6 +81,11 @@ func (s *Session[T]) due(at document.Instant) bool {
 	return lifetime.Due(at, s.deadline, s.m.touchEvery, s.idle(), cookie)
 }
 
+// cookieDue reports whether a visit moves the end of the cookie in the browser.
+func (s *Session[T]) cookieDue() bool {
+	return lifetime.Due(s.cookieExpiry(s.now), s.doc.CookieEnds, s.m.touchEvery, s.lifetime, s.lifetime)
+}
+
 // sendCookie adds the session's cookie to the header, or its token.
 func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 	if h == nil {
@@ -94,7 +99,7 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 		if !s.m.header.Write(h, s.m.signer, s.id) && !s.cookieSent && !s.came() {
 			s.m.emit(ctx, Event{Kind: EventCookieNotSent, Owner: s.owner, Reason: ReasonNoToken}, s.key)
 		}
-		s.cookieSent = true
+		s.cookieSent, s.cookieChanged = true, false
 		return nil
 	}
 	expires := s.cookieExpiry(s.now)
@@ -120,7 +125,7 @@ func (s *Session[T]) sendCookie(ctx context.Context, h http.Header) error {
 	s.clearCopies(h)
 	s.clearFormer(h)
 	jar.Add(h, string(line))
-	s.cookieSent = true
+	s.cookieSent, s.cookieChanged = true, false
 	if s.tellGuard && s.m.guard != nil {
 		s.m.guard.LoggedIn(h, s.owner, s.authenticated.Time())
 	}

@@ -34,7 +34,7 @@ func (s *Session[T]) Save(ctx context.Context) error {
 }
 
 func (s *Session[T]) save(ctx context.Context) error {
-	s.now, s.late, s.keepExpiry = s.m.present(), false, !s.m.policy.saveIsUse()
+	s.now, s.late, s.keepExpiry, s.extend = s.m.present(), false, !s.m.policy.saveIsUse(), false
 	switch s.state {
 	case stateNew:
 		if s.superseded {
@@ -100,6 +100,9 @@ func (s *Session[T]) compose(key, id string, value *T, body []byte) (*document.D
 		return nil, store.Record{}, errors.New("session: the lifetime given to SetMaxAge or SetCookie has already ended; give a positive one, or call Destroy to end the session")
 	}
 	expires, ends := s.ends()
+	if s.state == stateStored && key == s.key && !s.extend && s.m.policy.cookieNeedsWrite() && s.lifetime.Set {
+		ends = s.doc.CookieEnds // the cookie stays as it is in the browser
+	}
 	if s.unchecked() {
 		attributes := s.settings.attributes(ends)
 		if err := attributes.Validate(); err != nil {
@@ -111,6 +114,7 @@ func (s *Session[T]) compose(key, id string, value *T, body []byte) (*document.D
 	if err != nil {
 		return nil, store.Record{}, err
 	}
+	doc.CookieEnds = ends
 	if err := s.m.records.Fits(doc.Data, info.Device); err != nil {
 		return nil, store.Record{}, err
 	}

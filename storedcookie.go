@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nestsession/session/internal/document"
 )
@@ -12,10 +13,10 @@ import (
 // parseCookie reads the cookie member of a document, in express-session's layout
 // and with its leniency: a member that is missing has its default there, one of
 // another type counts as not set.
-func parseCookie(text []byte) (settings any, l document.Lifetime, err error) {
+func parseCookie(text []byte) (settings any, l document.Lifetime, ends document.Instant, err error) {
 	var c map[string]any
 	if err := json.Unmarshal(text, &c); err != nil || c == nil {
-		return nil, document.Lifetime{}, errors.New("no cookie member that is an object")
+		return nil, document.Lifetime{}, 0, errors.New("no cookie member that is an object")
 	}
 	k := &Cookie{Secure: Insecure, SameSite: SameSiteOmit, Path: "/"}
 	if path, given := c["path"]; given {
@@ -42,7 +43,12 @@ func parseCookie(text []byte) (settings any, l document.Lifetime, err error) {
 	} else if c["sameSite"] == true {
 		k.SameSite = SameSiteStrict
 	}
-	return k, document.ParseLifetime(c["originalMaxAge"]), nil
+	if text, ok := c["expires"].(string); ok {
+		if at, err := time.Parse(time.RFC3339, text); err == nil {
+			ends = document.InstantOf(at)
+		}
+	}
+	return k, document.ParseLifetime(c["originalMaxAge"]), ends, nil
 }
 
 // writeCookie is appendCookie for settings from parseCookie, with no lifetime and no date.

@@ -379,9 +379,11 @@ func TestKeepCookie(t *testing.T) {
 		b := newBrowser()
 		login(t, short, b, "ada")
 		long := newManager[account](t, session.Config{Store: s, Now: clk.now, Express: session.ExpressOptions{KeepCookie: keeps}, Cookie: session.Cookie{MaxAge: 2 * time.Hour}})
-		want := "__Host-sid=V; Path=/; Max-Age=7200; Expires=Sun, 01 Mar 2026 14:00:00 GMT; HttpOnly; Secure; SameSite=Lax"
+		clk.advance(10 * time.Minute)
+		inTwoHours := clk.now().Add(2 * time.Hour).UTC().Format(http.TimeFormat)
+		want := "__Host-sid=V; Path=/; Max-Age=7200; Expires=" + inTwoHours + "; HttpOnly; Secure; SameSite=Lax"
 		if keeps {
-			want = "__Host-sid=V; Path=/; Max-Age=3600; Expires=Sun, 01 Mar 2026 13:00:00 GMT; HttpOnly; Secure; SameSite=Strict"
+			want = "__Host-sid=V; Path=/; Max-Age=3600; Expires=" + clk.now().Add(time.Hour).UTC().Format(http.TimeFormat) + "; HttpOnly; Secure; SameSite=Strict"
 		}
 		if got := setCookies(do(long, b, storing)); got != want {
 			t.Errorf("KeepCookie %v: Set-Cookie: %s", keeps, got)
@@ -389,7 +391,7 @@ func TestKeepCookie(t *testing.T) {
 		if got := setCookies(do(long, b, func(w http.ResponseWriter, r *http.Request, s *session.Session[account]) {
 			_ = s.Regenerate(r.Context())
 			storing(w, r, s)
-		})); !strings.Contains(got, "14:00:00") {
+		})); !strings.Contains(got, inTwoHours) {
 			t.Errorf("KeepCookie %v, regenerated: Set-Cookie: %s", keeps, got)
 		}
 	}

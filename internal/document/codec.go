@@ -51,8 +51,9 @@ type Document[T any] struct {
 
 	coded atomic.Pointer[[]byte] // the encoding of Value, once it is known; inside is text()[from:to]
 
-	Cookie   any // its settings, as the parser of cookies gave them; never changed in place
-	Lifetime Lifetime
+	Cookie     any // its settings, as the parser of cookies gave them; never changed in place
+	Lifetime   Lifetime
+	CookieEnds Instant // in the browser; 0 if it has no date there
 
 	drops uint32 // of the cache, before the document was loaded or stored
 }
@@ -63,7 +64,7 @@ var inside = new([]byte)
 // Cookies reads and writes cookie members for a [Codec].
 type Cookies struct {
 	// Parse reads the value of a cookie member.
-	Parse func(text []byte) (settings any, l Lifetime, err error)
+	Parse func(text []byte) (settings any, l Lifetime, ends Instant, err error)
 
 	// Write writes one with no lifetime and no date. nil: Parse reads all of them.
 	Write func(settings any) []byte

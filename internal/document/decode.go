@@ -67,17 +67,17 @@ func (c *Codec[T]) read(d, sealed *Document[T]) error {
 		if p, err = c.takeApart(data); err != nil {
 			return err
 		}
-		d.Cookie, d.Lifetime, d.Meta = nil, Lifetime{}, Meta{}
+		d.Cookie, d.Lifetime, d.CookieEnds, d.Meta = nil, Lifetime{}, 0, Meta{}
 	}
 	if p.cookie == nil {
 		return errNoCookie
 	}
 	var err error
 	if sealed != nil {
-		d.Cookie, d.Lifetime, d.Meta = sealed.Cookie, sealed.Lifetime, sealed.Meta
+		d.Cookie, d.Lifetime, d.CookieEnds, d.Meta = sealed.Cookie, sealed.Lifetime, sealed.CookieEnds, sealed.Meta
 	} else {
 		if d.Cookie == nil {
-			if d.Cookie, d.Lifetime, err = c.cookies.read(p.cookie); err != nil {
+			if d.Cookie, d.Lifetime, d.CookieEnds, err = c.cookies.read(p.cookie); err != nil {
 				return err
 			}
 		}
@@ -173,7 +173,7 @@ func (c *Codec[T]) scan(d *Document[T], object []byte) (p parts, usual bool) {
 		switch key {
 		case cookieKey:
 			var k *knownCookie
-			if k, d.Lifetime, stop = c.cookies.find(text[value:]); stop > 0 {
+			if k, d.Lifetime, d.CookieEnds, stop = c.cookies.find(text[value:]); stop > 0 {
 				d.Cookie, stop = k.settings, value+stop
 			}
 		case metaKey:

@@ -75,14 +75,14 @@ func (c *Codec[T]) Decode(key string, data []byte) (*Document[T], error) {
 }
 
 // keepCookie has the cookie member as text for its settings.
-func keepCookie(text []byte) (settings any, l Lifetime, err error) {
+func keepCookie(text []byte) (settings any, l Lifetime, ends Instant, err error) {
 	var member struct {
 		OriginalMaxAge any `json:"originalMaxAge"`
 	}
 	if err := json.Unmarshal(text, &member); err != nil {
-		return nil, Lifetime{}, err
+		return nil, Lifetime{}, 0, err
 	}
-	return string(text), ParseLifetime(member.OriginalMaxAge), nil
+	return string(text), ParseLifetime(member.OriginalMaxAge), 0, nil
 }
 
 // sameObject asserts that the members, put together again, are the object.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/quick"
+	"time"
 )
 
 // Bookkeeping that is read by hand is valid JSON, and what encoding/json reads.
@@ -105,14 +106,17 @@ type settings struct{ Path string }
 func TestKnownCookiesAreReadAsOthers(t *testing.T) {
 	t.Parallel()
 	parses := 0
-	parse := func(text []byte) (any, Lifetime, error) {
+	parse := func(text []byte) (any, Lifetime, Instant, error) {
 		parses++
 		var m struct {
 			OriginalMaxAge any `json:"originalMaxAge"`
+			Expires        any
 			Path           string
 		}
 		err := json.Unmarshal(text, &m)
-		return settings{m.Path}, ParseLifetime(m.OriginalMaxAge), err
+		date, _ := m.Expires.(string)
+		at, _ := time.Parse(time.RFC3339, date)
+		return settings{m.Path}, ParseLifetime(m.OriginalMaxAge), InstantOf(at), err
 	}
 	r := cookieReader{parse: parse, write: func(s any) []byte {
 		return fmt.Appendf(nil, `{"originalMaxAge":null,"expires":null,"path":%q}`, s.(settings).Path)
@@ -120,14 +124,14 @@ func TestKnownCookiesAreReadAsOthers(t *testing.T) {
 	for range 2 {
 		for _, path := range []string{"/", "/a", "/b"} {
 			for _, age := range []string{"null", "0", "1", "604800000", "99999999999", "999999999999999", "1.5", "1e3", "-1", `"60000"`, "false", "true", "{}"} {
-				for _, date := range []string{"null", "false", `"2026-01-08T00:00:00.000Z"`, `"+12026-01-08T00:00:00.000Z"`, `"2026-01-08"`, `{}`, "1"} {
+				for _, date := range []string{"null", "false", `"2026-01-08T00:00:00.000Z"`, `"2028-02-29T23:59:59.999Z"`, `"+12026-01-08T00:00:00.000Z"`, `"2026-01-08"`, `{}`, "1"} {
 					for _, form := range []string{`{"originalMaxAge":%s,"expires":%s,"path":%q}`, `{"originalMaxAge":%s,"expires":%s,"path":%q,"more":1}`, `{"originalMaxAge":%s,"originalMaxAge":7,"expires":%s,"path":%q}`,
 						`{"originalMaxAge":%s,"expires":%s,"path":%q,"originalMaxAge":7}`, `{"originalMaxAge": %s,"expires":%s,"path":%q}`} {
 						text := fmt.Appendf(nil, form, age, date, path)
-						got, l, err := r.read(text)
-						want, wantL, wantErr := parse(text)
-						if !reflect.DeepEqual(got, want) || l != wantL || (err == nil) != (wantErr == nil) {
-							t.Errorf("%s is read as %v %v %v, is %v %v %v", text, got, l, err, want, wantL, wantErr)
+						got, l, ends, err := r.read(text)
+						want, wantL, wantEnds, wantErr := parse(text)
+						if !reflect.DeepEqual(got, want) || l != wantL || ends != wantEnds || (err == nil) != (wantErr == nil) {
+							t.Errorf("%s is read as %v %v %v %v, is %v %v %v %v", text, got, l, ends, err, want, wantL, wantEnds, wantErr)
 						}
 					}
 				}
@@ -136,7 +140,7 @@ func TestKnownCookiesAreReadAsOthers(t *testing.T) {
 	}
 	parses = 0
 	for i := range 100 {
-		if _, _, err := r.read(fmt.Appendf(nil, `{"originalMaxAge":%d,"expires":"2026-01-08T00:00:00.%03dZ","path":"/b"}`, i, i)); err != nil {
+		if _, _, _, err := r.read(fmt.Appendf(nil, `{"originalMaxAge":%d,"expires":"2026-01-08T00:00:00.%03dZ","path":"/b"}`, i, i)); err != nil {
 			t.Error(err)
 		}
 	}

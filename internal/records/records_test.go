@@ -30,8 +30,8 @@ type table struct {
 // setup returns records that leave tombstones, or links.
 func setup(t *testing.T, tombstones bool, wrap func(store.Store) store.Store) *table {
 	t.Helper()
-	codec, err := document.NewCodec[visitor](nil, !tombstones, document.Cookies{Parse: func([]byte) (any, document.Lifetime, error) {
-		return nil, document.Lifetime{}, nil
+	codec, err := document.NewCodec[visitor](nil, !tombstones, document.Cookies{Parse: func([]byte) (any, document.Lifetime, document.Instant, error) {
+		return nil, document.Lifetime{}, 0, nil
 	}}, document.DefaultCacheBytes)
 	if err != nil {
 		t.Fatal(err)

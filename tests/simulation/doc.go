@@ -9,7 +9,8 @@
 // One order is fixed. A Set-Cookie of a request by which a session began, moved, ended or
 // was shown to be live counts in the order in which the store made these changes: of two
 // such responses the older one counts as having arrived first, because a server cannot
-// know their order when it sends them. Any other Set-Cookie counts when it arrives.
+// know their order when it sends them. Any other Set-Cookie counts when it arrives, and natively
+// also one that only extends the cookie of its request.
 //
 // All random numbers come from a seed: [Run] with the same seed is the same run. Planted
 // bugs show that the checks find bugs.

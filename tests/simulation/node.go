@@ -48,7 +48,9 @@ func (r rules) config(seed uint64) session.Config {
 	if r == native && seed%4 == 3 {
 		c.Cookie.Secure, c.Cookie.SameSite, c.Cookie.Partitioned = session.SecureAlways, session.SameSiteNone, true
 	}
-	c.StoreLimits.TouchInterval = -1 // so that there are many writes
+	if r == expressPreset || c.Cookie.MaxAge == 0 { // else each of them would send the cookie
+		c.StoreLimits.TouchInterval = -1 // so that there are many writes
+	}
 	c.RenewGrace, c.StoreLimits.RecheckInterval = grace, recheck
 	c.Logger = slog.New(slog.DiscardHandler)
 	return c

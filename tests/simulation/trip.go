@@ -69,10 +69,13 @@ func (t *trip) done(r store.Record, decides bool, err error) {
 
 // wrote returns when the store made the change that the response reports: the last write by which
 // the session of the request's cookie, or of the response's, began, moved, ended, or was shown to
-// be live. Zero if there was none.
+// be live. Zero if there was none, or if the response only repeats the request's cookie, except
+// under the preset, which does that at each change.
 func (t *trip) wrote() (at time.Time) {
+	given := t.given()
+	repeats := t.node.world.rules == native && given != "" && given == t.cookie
 	for _, w := range t.writes {
-		if w.decides || w.key == t.node.key(t.cookie) || w.key == t.node.key(t.given()) {
+		if w.decides || !repeats && (w.key == t.node.key(t.cookie) || w.key == t.node.key(given)) {
 			at = w.at
 		}
 	}
