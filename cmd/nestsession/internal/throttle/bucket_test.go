@@ -35,7 +35,7 @@ func TestServersCountTogetherInABucket(t *testing.T) {
 	within(t, "one address, one name", 5, func(i int) error { return login(g[i%2], from(1), "kim", "", false) })
 	within(t, "one address, other names", 15, func(i int) error { return login(g[i%2], from(1), fmt.Sprint("name", i), "", false) })
 	within(t, "one name, other addresses", 95, func(i int) error { return login(g[i%2], from(100+i), "kim", "", false) })
-	within(t, "registrations", 20, func(i int) error { return g[i%2].Register(t.Context(), from(1)) })
+	within(t, "registrations", 20, func(i int) error { return register(t.Context(), g[i%2], 1) })
 	for i := range g {
 		var tooMany *throttle.TooMany
 		if err := login(g[i], from(1), "kim", "", false); !errors.As(err, &tooMany) || tooMany.After > time.Minute {

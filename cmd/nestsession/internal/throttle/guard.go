@@ -141,14 +141,11 @@ func (g *Guard) guess(ctx context.Context, of guesses, address, target, home str
 	return take(ctx, g.known, home, limits...)
 }
 
-// Register counts an attempt to make an account. An answer must say that a name is taken, so all
-// that can be done is to answer rarely. It returns [*TooMany], [ErrBusy] or [ErrUnavailable].
-func (g *Guard) Register(ctx context.Context, from netip.Addr) error {
-	a, err := take(ctx, nil, "", taken{g.registrations, addressKey(from)})
-	if err == nil {
-		a.Wrong()
-	}
-	return err
+// Register begins an attempt to make an account. An answer must say that a name is taken, so all
+// that can be done is to answer rarely: end it with Wrong whether or not an account was made, and
+// with Return if the answer does not say that. It returns [*TooMany], [ErrBusy] or [ErrUnavailable].
+func (g *Guard) Register(ctx context.Context, from netip.Addr) (*Attempt, error) {
+	return take(ctx, nil, "", taken{g.registrations, addressKey(from)})
 }
 
 // Wrong counts the attempt.

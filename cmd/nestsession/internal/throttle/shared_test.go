@@ -138,7 +138,7 @@ func TestServersCountTogether(t *testing.T) {
 		within(c.T, "one address, other names", 15, func(i int) error { return login(g[i%2], from(1), fmt.Sprint("name", i), "", false) })
 		within(c.T, "one name, other addresses", 95, func(i int) error { return login(g[i%2], from(100+i), "kim", "", false) })
 		within(c.T, "a known device", 5, func(i int) error { return login(g[i%2], from(1), "kim", "phone", false) })
-		within(c.T, "registrations", 20, func(i int) error { return g[i%2].Register(c.Context(), from(1)) })
+		within(c.T, "registrations", 20, func(i int) error { return register(c.Context(), g[i%2], 1) })
 		within(c.T, "the present password", 5, func(i int) error {
 			a, err := g[i%2].Password(c.Context(), from(2), 1, "kim")
 			if err == nil {
@@ -377,7 +377,7 @@ func TestWithoutTheDatabaseNoAttemptIsMade(t *testing.T) {
 		_, password := g.Password(c.Context(), from(1), 1, "kim")
 		for what, err := range map[string]error{
 			"a login": login(g, from(1), "kim", "", false), "from a known device": login(g, from(1), "kim", "phone", false),
-			"a registration": g.Register(c.Context(), from(1)), "the present password": password,
+			"a registration": register(c.Context(), g, 1), "the present password": password,
 		} {
 			if !errors.Is(err, throttle.ErrUnavailable) {
 				c.Errorf("%s: %v, want ErrUnavailable", what, err)

@@ -252,6 +252,10 @@ func TestWhenTooManyPasswordsAreCheckedAtOnce(t *testing.T) {
 			t.Error("no Retry-After")
 		}
 	}
+	for range 30 {
+		b.register("lee", "correct horse battery").want(t, http.StatusServiceUnavailable)
+	}
 	s.hasher.busy.Store(false)
 	b.login("kim", "correct horse battery").want(t, http.StatusOK)
+	b.register("lee", "correct horse battery").want(t, http.StatusCreated)
 }

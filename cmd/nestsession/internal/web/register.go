@@ -42,11 +42,16 @@ func (a *App) register(w http.ResponseWriter, r *http.Request, s *Session) {
 		refuse(p)
 		return
 	}
-	if err := a.guard.Register(r.Context(), a.proxies.Address(r)); err != nil {
+	attempt, err := a.guard.Register(r.Context(), a.proxies.Address(r))
+	if err != nil {
 		refuse(a.problemOf(r, err))
 		return
 	}
+	defer attempt.Return() // what a server that is down has refused does not count
 	login, err := a.users.Register(r.Context(), name, password)
+	if err == nil || errors.Is(err, users.ErrTaken) {
+		attempt.Wrong()
+	}
 	if errors.Is(err, users.ErrTaken) {
 		refuse(&problem{Status: http.StatusConflict, Text: t.NameTaken,
 			Fields: map[string]string{"username": t.ChooseAnother}})
