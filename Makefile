@@ -8,7 +8,7 @@ BENCHTIME ?= 1s
 COUNT ?= 7
 SLICE ?= 200ms
 TURNS ?= 13
-RACE ?= -race
+RACE ?=
 STORE ?= .*
 MINUTES ?= 10
 SEED ?= 1
@@ -19,7 +19,7 @@ export GOWORK = off
 .PHONY: help test test-long cluster setup lint fmt tidy cover fuzz bench clean modules release
 
 help:
-	@echo 'make test    the tests of all modules, with the race detector; ALLOW_MISSING=1 where servers are missing'
+	@echo 'make test    the tests of all modules; RACE=-race for the race detector; ALLOW_MISSING=1 where servers are missing'
 	@echo 'make test-long   the tests that take minutes: many seeds, many sessions, an installation'
 	@echo 'make cluster   three nodes under load, broken on purpose, MINUTES=10 a store. STORE=redis, sentinel, redis-cluster, postgres, nats or embedded: only that; SEED=1, USERS=1000'
 	@echo 'make lint    formatting, go vet, staticcheck, tidy modules'
@@ -48,7 +48,7 @@ setup:
 	@.ci/setup
 
 lint:
-	@MODULES='$(MODULES)' .ci/lint
+	@MODULES='$(MODULES)' RACE='$(RACE)' .ci/lint
 
 fmt:
 	@gofmt -s -w $$(.ci/gofiles)
