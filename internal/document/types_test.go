@@ -89,7 +89,9 @@ func (number) MarshalJSON() ([]byte, error) { return []byte("7"), nil }
 
 // newCodec makes the codec of a manager without options.
 func newCodec[T any]() (document.Codec[T], error) {
-	return document.NewCodec[T](nil, false, document.Cookies{Parse: func([]byte) (any, document.Lifetime, document.Instant, error) { return nil, document.Lifetime{}, 0, nil }}, document.DefaultCacheBytes)
+	return document.NewCodec[T](nil, false, document.Cookies{Parse: func([]byte) (any, document.Lifetime, document.Instant, error) {
+		return nil, document.Lifetime{}, 0, nil
+	}}, document.DefaultCacheBytes)
 }
 
 func refused[T any](t *testing.T, advice string) {

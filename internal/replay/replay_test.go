@@ -15,7 +15,9 @@ import (
 // newCodec makes the codec of a manager without options.
 func newCodec[T any](t testing.TB) *document.Codec[T] {
 	t.Helper()
-	c, err := document.NewCodec[T](nil, false, document.Cookies{Parse: func([]byte) (any, document.Lifetime, document.Instant, error) { return nil, document.Lifetime{}, 0, nil }}, document.DefaultCacheBytes)
+	c, err := document.NewCodec[T](nil, false, document.Cookies{Parse: func([]byte) (any, document.Lifetime, document.Instant, error) {
+		return nil, document.Lifetime{}, 0, nil
+	}}, document.DefaultCacheBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
