@@ -140,8 +140,9 @@ const DefaultCacheBytes = document.DefaultCacheBytes + verified.DefaultCacheByte
 // SetCacheBytes limits the memory for what this manager keeps besides the store: sessions
 // that it has decoded, and cookies whose signature it has verified. The caches take only
 // what is in use, and forget a session when it ends. The default, 104 MiB, is enough for
-// about 65,000 sessions of a few hundred bytes. If more sessions than fit are active,
-// requests take longer, so raise it where there is memory. With 0, or less, nothing is kept.
+// about 65,000 sessions of a few hundred bytes. If more sessions than fit are active, full
+// caches take a session at its second visit, and requests take longer, so raise the limit
+// where there is memory. With 0, or less, nothing is kept.
 // SetCacheBytes may be called at any time; a lower limit than before empties the caches.
 func (m *Manager[T]) SetCacheBytes(n int) {
 	documents := int(int64(n) * document.DefaultCacheBytes / DefaultCacheBytes)

@@ -74,20 +74,36 @@ func (c *Codec[T]) DecodeAt(p Place, key string, data []byte, version uint64, wi
 	if err == nil && d.seal != nil {
 		d, err = c.unlock(d, with)
 	}
-	if err == nil && d.Locked() == nil {
-		d.drops = p.drops
-		c.Keep(d, version)
+	if err != nil || d.Locked() != nil {
+		return d, err
 	}
-	return d, err
+	d.drops = p.drops
+	if p.entry != nil || c.cache.Wants(p.hash) {
+		c.keep(d, version, p.hash)
+	} else {
+		d.version.Store(version)
+	}
+	return d, nil
 }
 
 // Keep takes a document into the cache: a version that was just stored. It does not if a
-// session has ended since the document was composed, for it may be this one. Of a session that
-// is over, or lives on under another id, there is nothing to keep; nor is a large one kept.
+// session has ended since the document was composed, for it may be this one. A full cache takes it
+// at the next load. Of a session that is over, or lives on under another id, there is nothing to
+// keep; nor is a large one kept.
 func (c *Codec[T]) Keep(d *Document[T], version uint64) {
+	hash := c.cache.Hash(d.entry.Key)
+	if c.cache.Full(hash) && c.cache.Get(hash, func(e *recent.Entry) bool { return e.Key == d.entry.Key }) == nil {
+		c.cache.Wants(hash)
+		d.version.Store(version)
+		return
+	}
+	c.keep(d, version, hash)
+}
+
+func (c *Codec[T]) keep(d *Document[T], version uint64, hash recent.Hash) {
 	d.version.Store(version)
 	d.entry.Value = d
-	hash, is := c.cache.Hash(d.entry.Key), func(e *recent.Entry) bool { return e.Key == d.entry.Key }
+	is := func(e *recent.Entry) bool { return e.Key == d.entry.Key }
 	if !d.Meta.Ended && d.Meta.Successor == "" && len(d.Data) <= maxDocument {
 		c.cache.Put(hash, &d.entry, c.size(d), d.drops, is)
 	} else if c.cache.Get(hash, is) != nil {

@@ -49,9 +49,10 @@ func TestTheCacheKeepsLiveSessionsOnly(t *testing.T) {
 		"a pointer":   func() { c.Keep(compose("a", 10, Meta{Successor: "b", Until: 1}), 2) },
 		"a large document, or the version before it": func() { c.Keep(compose("a", maxDocument, Meta{}), 2) },
 	} {
-		c.Keep(compose("a", 10, Meta{}), 1)
-		if !cached("a") {
-			t.Fatal("a live session is not cached")
+		live := compose("a", 10, Meta{})
+		c.Keep(live, 1)
+		if _, err := c.DecodeAt(c.Look("a"), "a", live.Data, 1, Opener{}); err != nil || !cached("a") {
+			t.Fatalf("a live session is not cached: %v", err)
 		}
 		if keep(); cached("a") {
 			t.Errorf("%s is cached", name)

@@ -28,7 +28,8 @@ type Entry struct {
 }
 
 // Cache keeps values that are found by the hash of a key and a comparison. If it is full, it
-// drops a value that was not used since it last looked (CLOCK).
+// drops a value that was not used since it last looked (CLOCK). With [Cache.Wants] a value that is
+// used once, among more values than the cache has room for, takes no other's place.
 type Cache struct {
 	shards *[shardCount]shard
 	seed   maphash.Seed
@@ -45,8 +46,11 @@ type shard struct {
 	mu    sync.Mutex                // of changes
 	bytes int
 	count int
-	hand  int      // the set at which room is made next
-	_     [64]byte // two cores that use neighbors do not share a line
+	hand  int // the set at which room is made next
+
+	full  atomic.Bool
+	asked atomic.Pointer[[]atomic.Uint32] // the tags that Wants was asked for last, each in its place; nil before the shard was full
+	_     [64]byte                        // two cores that use neighbors do not share a line
 }
 
 // set is where a value may be. The way of a value has a tag of its hash, so that a look-up
@@ -90,6 +94,8 @@ func (c *Cache) SetLimit(limit int) {
 		s.mu.Lock()
 		s.table.Store(nil)
 		s.bytes, s.count, s.hand = 0, 0, 0
+		s.full.Store(false)
+		s.asked.Store(nil)
 		s.mu.Unlock()
 	}
 }
@@ -134,6 +140,26 @@ func (c *Cache) Drops(h Hash) uint32 { return c.shard(h).dropped(h).Load() }
 
 func (s *shard) dropped(h Hash) *atomic.Uint32 { return &s.drops[h>>8%dropCounts] }
 
+// Wants reports whether a value that was not found is worth a Put: if there is room, or if Wants
+// was asked for it before and for few others since.
+func (c *Cache) Wants(h Hash) bool {
+	s := c.shard(h)
+	asked := s.asked.Load()
+	if !s.full.Load() || asked == nil {
+		return true
+	}
+	tag := h.tag()
+	place := &(*asked)[int(tag>>1)&(len(*asked)-1)]
+	if place.Load() == tag {
+		return true
+	}
+	place.Store(tag)
+	return false
+}
+
+// Full reports whether a Put of the hash would take another value's place.
+func (c *Cache) Full(h Hash) bool { return c.shard(h).full.Load() }
+
 // Put keeps v, which takes size bytes, in place of the value for which is reports true. It
 // keeps nothing if Drop was called since drops was read: v may be what was dropped.
 func (c *Cache) Put(h Hash, v *Entry, size int, drops uint32, is func(*Entry) bool) {
@@ -157,6 +183,9 @@ func (c *Cache) Drop(h Hash, is func(*Entry) bool) {
 	s.dropTag(h.tag(), is)
 	if table := s.table.Load(); table != nil && len(*table) > minSets && s.count < len(*table)*ways/16 {
 		gone = s.resize(len(*table) / 2)
+	}
+	if s.full.Load() {
+		s.fill(int(c.limit.Load()))
 	}
 	s.mu.Unlock()
 	c.evict(gone)
@@ -231,7 +260,24 @@ func (s *shard) put(tag uint32, v *Entry, size, limit int) (gone []*Entry) {
 		s.hand = (s.hand + 1) & (len(table) - 1)
 		gone = s.sweep(&table[s.hand], v, gone)
 	}
+	s.fill(limit)
 	return gone
+}
+
+// fill records whether the shard is full: in bytes, or because its table is as large as it may be
+// and many sets have no room.
+func (s *shard) fill(limit int) {
+	table := *s.table.Load()
+	full := s.bytes > limit-limit/16 || s.bytes+len(table)*setBytes > limit && s.count >= len(table)*ways*5/8
+	if full == s.full.Load() {
+		return
+	}
+	if s.asked.Load() == nil {
+		asked := make([]atomic.Uint32, len(table)*ways)
+		s.bytes += len(asked) * int(unsafe.Sizeof(asked[0]))
+		s.asked.Store(&asked)
+	}
+	s.full.Store(full)
 }
 
 // free returns a way that is empty, -1 if there is none.
@@ -293,6 +339,10 @@ func (s *shard) resize(n int) (gone []*Entry) {
 			}
 		}
 	}
+	if asked := s.asked.Swap(nil); asked != nil {
+		s.bytes -= len(*asked) * int(unsafe.Sizeof((*asked)[0]))
+	}
+	s.full.Store(false)
 	s.hand = 0
 	s.table.Store(&next)
 	return gone

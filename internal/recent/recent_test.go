@@ -192,3 +192,47 @@ func TestSetLimit(t *testing.T) {
 		t.Error("nothing is kept after a lower limit")
 	}
 }
+
+// Of many values that are used once, a full cache takes few, and those that come again it takes.
+func TestWantsWhatComesAgain(t *testing.T) {
+	t.Parallel()
+	const limit, size = 1 << 20, 100
+	c := testCache{New(limit)}
+	use := func(key string) (found bool) {
+		if found = c.get(key) != nil; !found && c.Wants(c.Hash(key)) {
+			c.put(key, size)
+		}
+		return found
+	}
+	room := 0
+	for ; !c.Full(c.Hash("new")); room++ {
+		use(fmt.Sprint("first ", room))
+	}
+	if least := limit / (2 * size) / 2; room < least {
+		t.Errorf("full after %d values, want %d at least", room, least)
+	}
+	taken := 0
+	for i := range 20 * room {
+		key := fmt.Sprint("once ", i)
+		if use(key); c.get(key) != nil {
+			taken++
+		}
+	}
+	if taken > room { // the shards fill up one after the other
+		t.Errorf("%d of %d values that are used once were taken; the cache has room for %d", taken, 20*room, room)
+	}
+	misses := 0
+	for range 10 {
+		for i := range room / 4 {
+			if !use(fmt.Sprint("again ", i)) {
+				misses++
+			}
+		}
+	}
+	if want := room; misses > want {
+		t.Errorf("%d values, ten times each: %d misses, want at most %d", room/4, misses, want)
+	}
+	if n, bytes := c.Count(); bytes > limit+limit/10 {
+		t.Errorf("%d values take %d bytes of %d", n, bytes, limit)
+	}
+}

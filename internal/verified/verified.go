@@ -78,14 +78,19 @@ func (c *Cache) Verify(value string) (*Cookie, error) {
 	if e := c.values.Get(hash, same); e != nil {
 		return e.Value.(*Cookie), nil
 	}
-	value = strings.Clone(value) // the header's line has other cookies in it
+	keep := c.values.Wants(hash)
+	if keep {
+		value = strings.Clone(value) // the header's line has other cookies in it
+	}
 	id, secret, err := c.signer.Verify(value)
 	if err != nil {
 		return nil, err
 	}
 	v := &Cookie{Value: value, ID: id, Key: c.key(id), Old: secret > 0}
 	v.AsSent = secret == 0 && (isUsual(value) || string(c.signer.AppendValue(nil, id)) == value)
-	c.remember(hash, v)
+	if keep {
+		c.remember(hash, v)
+	}
 	return v, nil
 }
 
