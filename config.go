@@ -111,8 +111,9 @@ type Config struct {
 
 	// Rolling sends the cookie with every response, so that every visit moves the expiry in
 	// the browser. Every visit then also writes to the store, which makes sure that the
-	// session has not ended. Default: the cookie is sent when something has changed, and
-	// when a visit moves the expiry by StoreLimits.TouchInterval.
+	// session has not ended. A response that is under way while the user logs in may arrive
+	// last and replace the cookie of the login. Default: the cookie is sent when it is new,
+	// and when a visit moves its end in the browser by StoreLimits.TouchInterval.
 	Rolling bool
 
 	// GenID returns a new id. Ids must be unique and unguessable, with at least 128 bits

@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long the end of a run waits for what takes a busy machine long.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 // options say what a run does.
 type options struct {
