@@ -263,14 +263,17 @@ func (s *Session[T]) sends(body []byte) (bool, error) {
 }
 
 // extends reports whether the browser gets the cookie of a stored session with the write at
-// hand, except under Express.Rules. A change alone is no reason: its response may arrive
+// hand, although nothing has changed. A change alone is no reason: its response may arrive
 // after that of a login which was made later, and the browser would keep the older cookie.
+// Under Express.Rules it is one: see sends.
 func (s *Session[T]) extends() bool {
 	switch {
-	case !s.m.policy.cookieNeedsWrite() || s.follows != "":
-		return false
-	case s.alias != "" || !s.came():
-		return s.alias == "" || s.repair
+	case s.alias != "" || s.follows != "":
+		return s.repair
+	case !s.came():
+		return true
+	case !s.m.policy.cookieNeedsWrite():
+		return s.resend
 	}
 	return s.m.rolling || s.resend || s.cookieChanged || s.sent.Old || s.lifetime.Set && (s.touched || s.cookieDue())
 }
@@ -413,7 +416,7 @@ func (s *Session[T]) isUse() bool {
 		return false // stored by this request, or found through an old id
 	}
 	at, _ := s.ends()
-	return s.due(at) || s.outdated() || s.wantsCookie()
+	return s.due(at) || s.outdated() || s.extends()
 }
 
 // outdated reports whether the record must be written again: the session's new id was seen
@@ -421,11 +424,6 @@ func (s *Session[T]) isUse() bool {
 // data that are sealed.
 func (s *Session[T]) outdated() bool {
 	return s.doc.Meta.Unseen && s.came() || s.doc.Meta.Stale
-}
-
-// wantsCookie reports whether the browser gets the cookie although nothing has changed.
-func (s *Session[T]) wantsCookie() bool {
-	return s.repair || s.resend || s.extends()
 }
 
 // use records the use of the session in the store. If the browser gets its cookie with it,
@@ -437,7 +435,7 @@ func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error)
 	d := s.closing.Without(ctx, s.m.records.SaveTimeout)
 	defer d.End()
 	at, _ := s.ends()
-	if s.extend || s.outdated() || s.wantsCookie() || s.m.devices.Moved(s.doc.Meta.Device, s.visit()) {
+	if s.extend || s.outdated() || s.extends() || s.m.devices.Moved(s.doc.Meta.Device, s.visit()) {
 		s.enough = func() bool { at, _ := s.ends(); return !s.due(at) && !s.outdated() }
 		err = s.swap(d, value, body)
 		s.enough, s.checked = nil, err == nil

@@ -74,11 +74,7 @@ func (s *Session[T]) cookieExpiry(now document.Instant) document.Instant {
 
 // due reports whether a visit that moves the store's expiry to at writes to the store.
 func (s *Session[T]) due(at document.Instant) bool {
-	var cookie document.Lifetime
-	if s.m.policy.cookieNeedsWrite() { // the browser's cookie must not expire in the meantime
-		cookie = s.lifetime
-	}
-	return lifetime.Due(at, s.deadline, s.m.touchEvery, s.idle(), cookie)
+	return lifetime.Due(at, s.deadline, s.m.touchEvery, s.idle(), document.Lifetime{})
 }
 
 // cookieDue reports whether a visit moves the end of the cookie in the browser.

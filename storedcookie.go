@@ -36,10 +36,12 @@ func parseCookie(text []byte) (settings any, l document.Lifetime, ends document.
 	}
 	k.Partitioned = c["partitioned"] == true
 	if text, ok := c["priority"].(string); ok {
-		k.Priority = parsePriority(text)
+		k.Priority = priorityOf[strings.ToLower(text)]
 	}
 	if text, ok := c["sameSite"].(string); ok {
-		k.SameSite = parseSameSite(text)
+		if known, ok := sameSiteOf[strings.ToLower(text)]; ok {
+			k.SameSite = known
+		}
 	} else if c["sameSite"] == true {
 		k.SameSite = SameSiteStrict
 	}
@@ -56,31 +58,11 @@ func writeCookie(settings any) []byte {
 	return appendCookie(nil, settings.(*Cookie), document.Lifetime{}, 0)
 }
 
-func parseSameSite(text string) SameSite {
-	switch strings.ToLower(text) {
-	case "lax":
-		return SameSiteLax
-	case "strict":
-		return SameSiteStrict
-	case "none":
-		return SameSiteNone
-	case "auto":
-		return SameSiteAuto
-	}
-	return SameSiteOmit
-}
-
-func parsePriority(text string) Priority {
-	switch strings.ToLower(text) {
-	case "low":
-		return PriorityLow
-	case "medium":
-		return PriorityMedium
-	case "high":
-		return PriorityHigh
-	}
-	return PriorityOmit
-}
+// What express-session accepts, in any case of letters. Other texts stand for no attribute.
+var (
+	sameSiteOf = map[string]SameSite{"lax": SameSiteLax, "strict": SameSiteStrict, "none": SameSiteNone, "auto": SameSiteAuto}
+	priorityOf = map[string]Priority{"low": PriorityLow, "medium": PriorityMedium, "high": PriorityHigh}
+)
 
 // appendCookie writes the cookie member's value as express-session does: its order,
 // numbers and dates; what is not set is left out.

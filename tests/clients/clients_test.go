@@ -22,6 +22,10 @@ import (
 	"github.com/nestsession/session"
 )
 
+// A server of httptest that is closed also closes the idle connections of the default transport, if
+// that can. Tests that run at the same time use it.
+func init() { http.DefaultTransport = struct{ http.RoundTripper }{http.DefaultTransport} }
+
 // maxWait limits a browser, on a slow machine.
 const maxWait = 5 * time.Minute
 

@@ -13,6 +13,10 @@ import (
 	"github.com/nestsession/session/store"
 )
 
+// A server of httptest that is closed also closes the idle connections of the default transport, if
+// that can. Tests that run at the same time use it.
+func init() { http.DefaultTransport = struct{ http.RoundTripper }{http.DefaultTransport} }
+
 // rig is one store with both programs.
 type rig struct {
 	opened

@@ -19,6 +19,10 @@ import (
 	"time"
 )
 
+// A server of httptest that is closed also closes the idle connections of the default transport, if
+// that can. Tests that run at the same time use it.
+func init() { http.DefaultTransport = struct{ http.RoundTripper }{http.DefaultTransport} }
+
 // trio is three processes of `nestsession serve --cluster`.
 type trio struct {
 	*testing.T

@@ -26,6 +26,10 @@ import (
 	"github.com/nestsession/session/store/memstore"
 )
 
+// A server of httptest that is closed also closes the idle connections of the default transport, if
+// that can. Tests that run at the same time use it.
+func init() { http.DefaultTransport = struct{ http.RoundTripper }{http.DefaultTransport} }
+
 // site is a server, with the failures that a test can turn on and off.
 type site struct {
 	*testing.T
