@@ -163,7 +163,8 @@ func (c *saving) check(t testing.TB) {
 			switch {
 			case errors.Is(err, store.ErrNotFound):
 				if h.created && !h.endSent {
-					t.Errorf("%s is lost, whose save %d was acknowledged", h.id, h.acked)
+					_, again := s.Load(t.Context(), h.id)
+					t.Errorf("%s is lost, whose save %d was acknowledged; listed under its owner: %v; another load: %v", h.id, h.acked, listed[h.id], again)
 				}
 				continue
 			case err != nil:
