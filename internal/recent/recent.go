@@ -268,7 +268,7 @@ func (s *shard) put(tag uint32, v *Entry, size, limit int) (gone []*Entry) {
 // and many sets have no room.
 func (s *shard) fill(limit int) {
 	table := *s.table.Load()
-	full := s.bytes > limit-limit/16 || s.bytes+len(table)*setBytes > limit && s.count >= len(table)*ways*5/8
+	full := s.bytes > limit-limit/128 || s.bytes+len(table)*setBytes > limit && s.count >= len(table)*ways*3/4
 	if full == s.full.Load() {
 		return
 	}
