@@ -14,8 +14,8 @@ const (
 	shardCount = 16 // a power of two
 	ways       = 8  // of a set
 	minSets    = 1
-	dropCounts = 32 // a power of two
-	setBytes   = int(unsafe.Sizeof(set{}))
+	dropCounts = 32                                 // a power of two
+	setBytes   = int(unsafe.Sizeof(set{})) + 4*ways // with what Wants remembers
 
 	// maxShare is the part of a shard that one value may fill.
 	maxShare = 4
@@ -274,7 +274,6 @@ func (s *shard) fill(limit int) {
 	}
 	if s.asked.Load() == nil {
 		asked := make([]atomic.Uint32, len(table)*ways)
-		s.bytes += len(asked) * int(unsafe.Sizeof(asked[0]))
 		s.asked.Store(&asked)
 	}
 	s.full.Store(full)
@@ -339,10 +338,8 @@ func (s *shard) resize(n int) (gone []*Entry) {
 			}
 		}
 	}
-	if asked := s.asked.Swap(nil); asked != nil {
-		s.bytes -= len(*asked) * int(unsafe.Sizeof((*asked)[0]))
-	}
 	s.full.Store(false)
+	s.asked.Store(nil)
 	s.hand = 0
 	s.table.Store(&next)
 	return gone
