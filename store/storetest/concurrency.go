@@ -65,7 +65,7 @@ var concurrencyCases = []testCase{
 			}
 			err = e.together(callers, func(_ int, s store.Store) error {
 				for range each {
-					if err := increment(ctx, s, r.ID); err != nil {
+					if err := increment(ctx, s, r.ID, r.Expires); err != nil {
 						return err
 					}
 				}
@@ -154,8 +154,9 @@ var concurrencyCases = []testCase{
 		}),
 }
 
-// increment adds one to the number that is the record's data.
-func increment(ctx context.Context, s store.Store, id string) error {
+// increment adds one to the number that is the record's data. It writes the expiry of the beginning: a
+// store that keeps the time that is left reads another one, and that would add up.
+func increment(ctx context.Context, s store.Store, id string, expires time.Time) error {
 	for {
 		r, err := s.Load(ctx, id)
 		if err != nil {
@@ -165,7 +166,7 @@ func increment(ctx context.Context, s store.Store, id string) error {
 		if err := json.Unmarshal(r.Data, &n); err != nil {
 			return err
 		}
-		r.Data = fmt.Append(nil, n+1)
+		r.Data, r.Expires = fmt.Append(nil, n+1), expires
 		_, err = s.Update(ctx, r)
 		if err == nil {
 			return nil

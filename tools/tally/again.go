@@ -32,7 +32,7 @@ func moduleIn(in, folder string, args []string) (module, error) {
 	for _, flag := range args {
 		switch name, _, _ := strings.Cut(strings.TrimLeft(flag, "-"), "="); {
 		case !strings.HasPrefix(flag, "-"):
-		case name == "json", name == "count", name == "timeout":
+		case name == "json", name == "count", name == "timeout", name == "p", name == "skip":
 		default:
 			m.flags = append(m.flags, flag)
 		}
