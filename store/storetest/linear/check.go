@@ -56,6 +56,9 @@ func (s *tally) add(history []operation) {
 	}
 }
 
+// judges reports whether enough operations have succeeded to judge the store by them.
+func (s tally) judges() bool { return s.done[create] > 0 && s.done[load] > 0 && s.done[update] > 0 }
+
 func (s tally) String() string {
 	var parts []string
 	for what, n := range s.outcomes {

@@ -29,8 +29,8 @@ type Options struct {
 	Steps int
 
 	// Rounds is the number of histories that are recorded for each [Topic], each with new ids. 0:
-	// 20. The rounds of [Expiries] end after five seconds if there is no Advance, because they have
-	// to wait.
+	// 20. The rounds of [Expiries] have to wait. So they end after five seconds if there is no Advance
+	// and a Create, a Load and an Update have succeeded.
 	Rounds int
 
 	// Topics are the kinds of histories. None: [Topics].
