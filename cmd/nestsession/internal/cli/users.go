@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
 	"github.com/nestsession/session/cmd/nestsession/internal/throttle"
 	"github.com/nestsession/session/cmd/nestsession/internal/users"
+	"github.com/nestsession/session/internal/backoff"
 )
 
 // openedUsers is the accounts with what belongs to them.
@@ -69,7 +71,12 @@ func openUsersBuckets(ctx context.Context, t *storeurl.Target, secrets []string,
 	if err != nil {
 		return nil, err
 	}
+	opening, cancel := context.WithTimeout(ctx, cmp.Or(o.Timeout, stores.DefaultTimeout))
+	defer cancel()
 	kept, err := users.OpenBucket(ctx, buckets.Accounts, buckets.Near, hasher, buckets)
+	for tries := 0; errors.Is(err, context.DeadlineExceeded) && backoff.Pause(opening, backoff.Backoff(tries)); tries++ {
+		kept, err = users.OpenBucket(ctx, buckets.Accounts, buckets.Near, hasher, buckets) // the servers may be electing a leader
+	}
 	if err != nil {
 		return nil, notOpened(ctx, t, errors.Join(err, buckets.Close()))
 	}
