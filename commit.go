@@ -183,7 +183,8 @@ func (s *Session[T]) commitStored(ctx context.Context, h http.Header) error {
 		}
 		changed = !same
 	}
-	s.extend = h != nil && s.extends()
+	extends := s.extends()
+	s.extend = h != nil && extends
 	wait := s.m.policy.defersHarmlessWrites() && h != nil && !s.repair // writes that can be lost without harm are done at the end of the request
 	stale := s.settingsChanged || s.m.resave && s.saved == nil
 	if s.m.policy.defersHarmlessWrites() && !wait && !changed {
@@ -204,10 +205,8 @@ func (s *Session[T]) commitStored(ctx context.Context, h http.Header) error {
 		s.checked = true
 	case wait:
 		s.deferred = true
-	case s.isUse():
-		at, _ := s.ends()
-		s.extend = s.extend || h != nil && s.m.policy.cookieNeedsWrite() && s.lifetime.Set && s.due(at)
-		if err := s.use(ctx, value, body); err != nil {
+	case s.isUse(extends):
+		if err := s.use(ctx, h, value, body); err != nil {
 			return err
 		}
 		s.written = true
@@ -407,8 +406,9 @@ func (s *Session[T]) reportUnsent(ctx context.Context, reason Reason) {
 	}
 }
 
-// isUse reports whether the store must be updated because the session was used.
-func (s *Session[T]) isUse() bool {
+// isUse reports whether the store must be updated because the session was used, or because
+// the browser gets the cookie.
+func (s *Session[T]) isUse(extends bool) bool {
 	switch {
 	case s.touched && s.alias == "":
 		return s.came()
@@ -416,7 +416,7 @@ func (s *Session[T]) isUse() bool {
 		return false // stored by this request, or found through an old id
 	}
 	at, _ := s.ends()
-	return s.due(at) || s.outdated() || s.extends()
+	return extends || s.due(at) || s.outdated()
 }
 
 // outdated reports whether the record must be written again: the session's new id was seen
@@ -431,10 +431,11 @@ func (s *Session[T]) outdated() bool {
 // logged in. Otherwise this cookie would replace the newer one. A swap also stores what is
 // new of the device. If the write fails, no data are lost: the response is sent without the
 // cookie.
-func (s *Session[T]) use(ctx context.Context, value *T, body []byte) (err error) {
+func (s *Session[T]) use(ctx context.Context, h http.Header, value *T, body []byte) (err error) {
 	d := s.closing.Without(ctx, s.m.records.SaveTimeout)
 	defer d.End()
 	at, _ := s.ends()
+	s.extend = s.extend || h != nil && s.m.policy.cookieNeedsWrite() && s.lifetime.Set && s.due(at)
 	if s.extend || s.outdated() || s.extends() || s.m.devices.Moved(s.doc.Meta.Device, s.visit()) {
 		s.enough = func() bool { at, _ := s.ends(); return !s.due(at) && !s.outdated() }
 		err = s.swap(d, value, body)

@@ -96,7 +96,7 @@ type reply struct {
 	headerSent, cookieSent bool
 	tellGuard              bool         // of a login by this request, before the headers are sent
 	cookieChanged          bool         // by this request, and not sent since
-	extend                 bool         // by Commit: the write at hand is to carry the cookie
+	extend                 bool         // the cookie goes with the write at hand
 	repair                 bool         // the client may not have got the cookie of a renewal
 	resend                 bool         // the client has several cookies of the name
 	copies                 jar.Clearing // what becomes of several cookies of one name

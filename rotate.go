@@ -163,7 +163,7 @@ func (s *Session[T]) moveOnce(ctx context.Context, mv *records.Move) error {
 			return err
 		}
 	}
-	s.now, s.late, s.keepExpiry, s.renewing = s.m.present(), false, false, !mv.Login
+	s.now, s.late, s.keepExpiry, s.extend, s.renewing = s.m.present(), false, false, true, !mv.Login
 	if mv.Login {
 		if s.storedOwner != "" && s.storedOwner != mv.Owner {
 			mv.Carry = false

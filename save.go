@@ -100,9 +100,6 @@ func (s *Session[T]) compose(key, id string, value *T, body []byte) (*document.D
 		return nil, store.Record{}, errors.New("session: the lifetime given to SetMaxAge or SetCookie has already ended; give a positive one, or call Destroy to end the session")
 	}
 	expires, ends := s.ends()
-	if s.state == stateStored && key == s.key && !s.extend && s.m.policy.cookieNeedsWrite() && s.lifetime.Set {
-		ends = s.doc.CookieEnds // the cookie stays as it is in the browser
-	}
 	if s.unchecked() {
 		attributes := s.settings.attributes(ends)
 		if err := attributes.Validate(); err != nil {
@@ -142,7 +139,10 @@ func (s *Session[T]) sight() (unseen bool, seen document.Instant) {
 // ends returns the expiry of the record and of the cookie in the write at hand.
 func (s *Session[T]) ends() (record, cookie document.Instant) {
 	if !s.keepExpiry {
-		return s.recordExpiry(s.now), s.cookieExpiry(s.now)
+		if record = s.recordExpiry(s.now); s.state == stateStored && !s.extend && s.lifetime.Set && s.m.policy.cookieNeedsWrite() {
+			return record, s.doc.CookieEnds // the cookie stays as it is in the browser
+		}
+		return record, s.cookieExpiry(s.now)
 	}
 	if s.lifetime.Set {
 		cookie = s.expires
