@@ -33,7 +33,7 @@ type Place struct {
 func (c *Codec[T]) Look(key string) Place {
 	p := Place{key: key, hash: c.cache.Hash(key)}
 	p.drops = c.cache.Drops(p.hash)
-	p.entry = c.cache.Get(p.hash, func(e *recent.Entry) bool { return e.Key == key })
+	p.entry = c.cache.Get(p.hash, under(key))
 	if p.entry != nil {
 		p.Version = p.entry.Value.(*Document[T]).version.Load()
 	}
@@ -47,6 +47,11 @@ func (c *Codec[T]) Shared(key string) string {
 		return p.entry.Key
 	}
 	return key
+}
+
+// under reports whether an entry is that of a key.
+func under(key string) func(*recent.Entry) bool {
+	return func(e *recent.Entry) bool { return e.Key == key }
 }
 
 // DecodeAt reads the data of the record under key. The result comes from the cache if the data
@@ -78,10 +83,9 @@ func (c *Codec[T]) DecodeAt(p Place, key string, data []byte, version uint64, wi
 		return d, err
 	}
 	d.drops = p.drops
+	d.version.Store(version)
 	if p.entry != nil || c.cache.Wants(p.hash) {
-		c.keep(d, version, p.hash)
-	} else {
-		d.version.Store(version)
+		c.keep(d, p.hash)
 	}
 	return d, nil
 }
@@ -91,19 +95,18 @@ func (c *Codec[T]) DecodeAt(p Place, key string, data []byte, version uint64, wi
 // at the next load. Of a session that is over, or lives on under another id, there is nothing to
 // keep; nor is a large one kept.
 func (c *Codec[T]) Keep(d *Document[T], version uint64) {
+	d.version.Store(version)
 	hash := c.cache.Hash(d.entry.Key)
-	if c.cache.Full(hash) && c.cache.Get(hash, func(e *recent.Entry) bool { return e.Key == d.entry.Key }) == nil {
+	if c.cache.Full(hash) && c.cache.Get(hash, under(d.entry.Key)) == nil {
 		c.cache.Wants(hash)
-		d.version.Store(version)
 		return
 	}
-	c.keep(d, version, hash)
+	c.keep(d, hash)
 }
 
-func (c *Codec[T]) keep(d *Document[T], version uint64, hash recent.Hash) {
-	d.version.Store(version)
+func (c *Codec[T]) keep(d *Document[T], hash recent.Hash) {
 	d.entry.Value = d
-	is := func(e *recent.Entry) bool { return e.Key == d.entry.Key }
+	is := under(d.entry.Key)
 	if !d.Meta.Ended && d.Meta.Successor == "" && len(d.Data) <= maxDocument {
 		c.cache.Put(hash, &d.entry, c.size(d), d.drops, is)
 	} else if c.cache.Get(hash, is) != nil {
@@ -116,7 +119,7 @@ func (c *Codec[T]) SetCacheBytes(n int) { c.cache.SetLimit(n) }
 
 // Forget drops a session that has ended.
 func (c *Codec[T]) Forget(key string) {
-	c.cache.Drop(c.cache.Hash(key), func(e *recent.Entry) bool { return e.Key == key })
+	c.cache.Drop(c.cache.Hash(key), under(key))
 }
 
 // Cached returns how many documents the cache has, and how many bytes they take.
