@@ -73,9 +73,13 @@ func openUsersBuckets(ctx context.Context, t *storeurl.Target, secrets []string,
 	}
 	opening, cancel := context.WithTimeout(ctx, cmp.Or(o.Timeout, stores.DefaultTimeout))
 	defer cancel()
-	kept, err := users.OpenBucket(ctx, buckets.Accounts, buckets.Near, hasher, buckets)
-	for tries := 0; errors.Is(err, context.DeadlineExceeded) && backoff.Pause(opening, backoff.Backoff(tries)); tries++ {
-		kept, err = users.OpenBucket(ctx, buckets.Accounts, buckets.Near, hasher, buckets) // the servers may be electing a leader
+	var kept *users.Store
+	for tries := 0; ; tries++ {
+		kept, err = users.OpenBucket(ctx, buckets.Accounts, buckets.Near, hasher, buckets)
+		// While the servers elect a leader, they do not answer.
+		if !errors.Is(err, context.DeadlineExceeded) || !backoff.Pause(opening, backoff.Backoff(tries)) {
+			break
+		}
 	}
 	if err != nil {
 		return nil, notOpened(ctx, t, errors.Join(err, buckets.Close()))
