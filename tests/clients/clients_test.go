@@ -20,11 +20,10 @@ import (
 	"time"
 
 	"github.com/nestsession/session"
+	"github.com/nestsession/session/internal/servers"
 )
 
-// A server of httptest that is closed also closes the idle connections of the default transport, if
-// that can. Tests that run at the same time use it.
-func init() { http.DefaultTransport = struct{ http.RoundTripper }{http.DefaultTransport} }
+func init() { servers.KeepConnections() }
 
 // maxWait limits a browser, on a slow machine.
 const maxWait = 5 * time.Minute

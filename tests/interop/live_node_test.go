@@ -10,12 +10,11 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/tests/internal/node"
 )
 
-// A server of httptest that is closed also closes the idle connections of the default transport, if
-// that can. Tests that run at the same time use it.
-func init() { http.DefaultTransport = struct{ http.RoundTripper }{http.DefaultTransport} }
+func init() { servers.KeepConnections() }
 
 // side is one of the two programs. Both serve the same routes: /write and /read change and read a
 // session; PUT and GET of a record under its id.

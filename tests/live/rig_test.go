@@ -10,12 +10,11 @@ import (
 	"time"
 
 	"github.com/nestsession/session"
+	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/store"
 )
 
-// A server of httptest that is closed also closes the idle connections of the default transport, if
-// that can. Tests that run at the same time use it.
-func init() { http.DefaultTransport = struct{ http.RoundTripper }{http.DefaultTransport} }
+func init() { servers.KeepConnections() }
 
 // rig is one store with both programs.
 type rig struct {

@@ -17,11 +17,11 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nestsession/session/internal/servers"
 )
 
-// A server of httptest that is closed also closes the idle connections of the default transport, if
-// that can. Tests that run at the same time use it.
-func init() { http.DefaultTransport = struct{ http.RoundTripper }{http.DefaultTransport} }
+func init() { servers.KeepConnections() }
 
 // trio is three processes of `nestsession serve --cluster`.
 type trio struct {

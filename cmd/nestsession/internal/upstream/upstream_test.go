@@ -19,11 +19,10 @@ import (
 	"time"
 
 	"github.com/nestsession/session/cmd/nestsession/internal/upstream"
+	"github.com/nestsession/session/internal/servers"
 )
 
-// A server of httptest that is closed also closes the idle connections of the default transport, if
-// that can. Tests that run at the same time use it.
-func init() { http.DefaultTransport = struct{ http.RoundTripper }{http.DefaultTransport} }
+func init() { servers.KeepConnections() }
 
 // serve starts a proxy in front of an application, and returns its address.
 func serve(t *testing.T, change func(*upstream.Config), application http.HandlerFunc) string {
