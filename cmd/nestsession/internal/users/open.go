@@ -85,7 +85,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	}
 	switch {
 	case found > version:
-		return fmt.Errorf("the file has schema version %d, this program knows up to %d: use a newer nestsession", found, version)
+		return fmt.Errorf("the file has schema version %d, and this program supports versions up to %d: use a newer nestsession", found, version)
 	case found == 0:
 		_, err = tx.ExecContext(ctx, schema)
 	case found == 1:

@@ -266,7 +266,7 @@ func TestWhenTheUsersAreDown(t *testing.T) {
 			t.Errorf("the answer tells the reason, or not when to come again: %s", a.body)
 		}
 	}
-	s.program().login("kim", "correct horse battery").want(t, http.StatusInternalServerError, "Something went wrong on our side")
+	s.program().login("kim", "correct horse battery").want(t, http.StatusInternalServerError, "Something went wrong on the server")
 	b.send(http.MethodPost, "/logout", nil).want(t, http.StatusNoContent) // needs no account
 }
 
