@@ -99,7 +99,7 @@ func (t *Takeover) take(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// worthless reports whether an old cookie leads nowhere: it is forged or too old, or
+// worthless reports whether an old cookie has no session: it is forged or too old, or
 // what it names is gone. Anything else is a store that does not answer.
 func worthless(err error) bool {
 	var bad securecookie.Error

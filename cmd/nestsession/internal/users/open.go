@@ -17,8 +17,8 @@ var schema string
 //go:embed migrate.sql
 var fromFirst string
 
-// counts is the table of package throttle. Programs that do not know it can use the file all the
-// same, so it has no part in the version.
+// counts is the table of package throttle. Programs that do not know the table can
+// still use the file, so the table does not change the version.
 const counts = `CREATE TABLE IF NOT EXISTS nest_throttle (
 	key         BLOB PRIMARY KEY,
 	empty_at    INTEGER NOT NULL,

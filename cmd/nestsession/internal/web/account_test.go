@@ -24,7 +24,7 @@ func (s *site) operate() *users.Accounts {
 }
 
 // ASVS 7.4.2: the operator's command changes one row of the accounts, and does not touch the
-// sessions. They end all the same, streams included.
+// sessions. They end nevertheless, streams included.
 func TestSessionsEndWithTheirAccount(t *testing.T) {
 	t.Parallel()
 	type operation func(*users.Accounts, context.Context, string) (users.Account, error)

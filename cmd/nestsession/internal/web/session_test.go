@@ -90,7 +90,7 @@ func TestTheIDChangesAtRegistrationLoginAndLogout(t *testing.T) {
 		t.Errorf("%d different cookies, want 4", len(seen))
 	}
 	if !s.loggedIn(b.sid()) {
-		t.Error("the cookie of the last login is worth nothing")
+		t.Error("the cookie of the last login is not accepted")
 	}
 }
 
