@@ -36,7 +36,7 @@ var Table = []Row{
 	{
 		Note:    "key-order-only-change",
 		Differs: "the record is touched and not written, and its cookie is not sent again",
-		Reason:  "another order of keys is no change, because Go's maps have no order",
+		Reason:  "another order of keys does not count as a change, because Go's maps have no order",
 		Allows:  unchanged,
 	},
 	{
