@@ -144,7 +144,7 @@ func TestASecureCookieOverPlainHTTP(t *testing.T) {
 	if n := strings.Count(text.String(), "level=WARN"); n != 2 {
 		t.Errorf("an hour later there are %d warnings, want another", n)
 	}
-	// A session that exists is read and saved all the same, without sending its cookie.
+	// A session that exists is read and saved nevertheless, without sending its cookie.
 	b := newBrowser()
 	login(t, m, b, "ada")
 	r := b.request("GET", "/")

@@ -301,7 +301,7 @@ func TestOfTwoTouchesOneIsWritten(t *testing.T) {
 	}
 }
 
-// A store that fails a touch with a new address answers the page all the same.
+// A store that fails a touch with a new address answers the page nevertheless.
 func TestADeviceThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	kept := newHooked(t)

@@ -120,7 +120,7 @@ func (s *Session[T]) remove(ctx context.Context, e Event, cause error, keys ...s
 // into it.
 //
 // Errors: [ErrHeaderSent], after which the session is as it was; the store's and ctx's if
-// the old session could not be ended. In that case the session is new all the same, and the
+// the old session could not be ended. In that case the session is new nevertheless, and the
 // old one is deleted before the response is sent. If that fails too, the client gets the
 // error response.
 func (s *Session[T]) Regenerate(ctx context.Context) error {

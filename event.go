@@ -44,7 +44,7 @@ const (
 	// EventSaveFailed reports a save that failed. Err says why.
 	EventSaveFailed EventKind = "save failed"
 	// EventTouchFailed reports that the expiry could not be moved. The response was sent
-	// all the same.
+	// nevertheless.
 	EventTouchFailed EventKind = "touch failed"
 	// EventCookieNotSent reports a response that was sent without its cookie, or a token
 	// that the client did not get. Reason says why.

@@ -185,7 +185,7 @@ func TestEventsInTheLog(t *testing.T) {
 
 // A log handler or an audit log may ask for the session of the request that it is
 // told about, as they do to add the user. They do not find it while it is locked, and
-// nobody waits for ever.
+// nobody waits forever.
 func TestEventsMayAskForTheSession(t *testing.T) {
 	t.Parallel()
 	type requestID struct{}

@@ -87,7 +87,7 @@ func ExampleSession_Renew() {
 	// the same session: true, data: {Roles:[member admin]}
 }
 
-// After a logout the cookie is worth nothing, to whoever has a copy of it.
+// After a logout a copy of the cookie is useless.
 func ExampleSession_Destroy() {
 	type Account struct{ User string }
 	accounts, err := session.New[Account](session.Config{Secrets: []string{"a secret of 16 bytes or more"}})

@@ -82,7 +82,7 @@ func browsers(n int) (all []*browser) {
 	return all
 }
 
-// natively and under the preset.
+// without and under the preset.
 func limited(t *testing.T, test func(t *testing.T, cfg session.Config)) {
 	for name, cfg := range map[string]session.Config{"native": {}, "express": express.Config(secret)} {
 		cfg.AbsoluteTimeout = 30 * 24 * time.Hour

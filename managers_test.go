@@ -318,7 +318,7 @@ func TestAnEagerHandlerAndItsLimits(t *testing.T) {
 	}
 }
 
-// A session that is first asked for when the headers are sent is there all the same:
+// A session that is first asked for when the headers are sent is there nevertheless:
 // what can still be done for it is done at the end.
 func TestFromAfterTheHeader(t *testing.T) {
 	t.Parallel()

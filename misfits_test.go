@@ -81,7 +81,7 @@ func TestATypeThatChangesLogsNobodyOut(t *testing.T) {
 	}
 }
 
-// One member of Node's that does not fit costs nobody his login there.
+// One member of Node's that does not fit does not log its user out there.
 func TestAMemberOfNodesThatDoesNotFit(t *testing.T) {
 	t.Parallel()
 	type visits struct {

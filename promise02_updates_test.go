@@ -132,7 +132,7 @@ func TestPromise02_AConflictIsReplayedOnTheOtherRequestsResult(t *testing.T) {
 	}
 }
 
-// A store that conflicts for ever does not hold a request for ever: not one that
+// A store that conflicts forever does not hold a request forever: not one that
 // saves within a context of its own, and not one that is saved at its end.
 func TestPromise02_ReplayEndsWithItsContext(t *testing.T) {
 	t.Parallel()

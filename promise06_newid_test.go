@@ -233,7 +233,7 @@ func TestPromise06_RenewalsInARow(t *testing.T) {
 	}
 }
 
-// A store that fails in the midst of Renew costs nobody the session, also if the
+// A store that fails in the middle of Renew loses no session, also if the
 // write that it reported as failed was made.
 func TestPromise06_ARenewThatFailsKeepsTheSession(t *testing.T) {
 	t.Parallel()
@@ -349,7 +349,7 @@ func TestPromise06_AnIDInUseIsNeverGivenOut(t *testing.T) {
 	}
 }
 
-// A renewal whose answer got lost is asked after: the client would otherwise be left
+// If the response to a renewal is lost, the record is loaded again: the client would otherwise be left
 // with an old id that ends with the grace.
 func TestPromise06_ARenewalWhoseAnswerIsLost(t *testing.T) {
 	t.Parallel()

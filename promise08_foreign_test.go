@@ -180,7 +180,7 @@ func TestPromise08_SeveralCookieHeaders(t *testing.T) {
 }
 
 // A record that the type cannot hold, as after a deploy, is a new session and an
-// event, and not an error page for ever.
+// event, and not an error page forever.
 func TestPromise08_AnUndecodableRecordIsANewSession(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
@@ -217,7 +217,7 @@ func TestPromise08_AnUndecodableRecordIsANewSession(t *testing.T) {
 			if who := whoami(m, b); res.StatusCode != 200 || who != "bob" || b.cookie() == old.cookie() {
 				t.Errorf("answered %d, logged in as %q, same cookie %v", res.StatusCode, who, b.cookie() == old.cookie())
 			}
-			// Logging out with it, or in, removes it all the same.
+			// Logging out with it, or in, removes it nevertheless.
 			if name == "not JSON" {
 				login(t, m, old, "carl")
 			} else {

@@ -52,7 +52,7 @@ type (
 func (l dropsB) MarshalJSON() ([]byte, error)     { return json.Marshal(l.A) }
 func (l *dropsB) UnmarshalJSON(text []byte) error { return json.Unmarshal(text, &l.A) }
 
-// "What cannot come back as it went in is refused, by New where the type shows it,
+// "A value that would change when it is stored and loaded is refused, by New where the type shows it,
 // else by the save."
 func TestPromise18_WhatCannotComeBackIsRefused(t *testing.T) {
 	t.Parallel()

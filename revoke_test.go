@@ -322,7 +322,7 @@ func (s *twoSteps) List(ctx context.Context, owner string) iter.Seq2[store.Recor
 }
 
 // A session that is renewed while the store lists is under neither id in the list. It
-// ends all the same, and is changed, once.
+// ends nevertheless, and is changed, once.
 func TestSessionsThatAreRenewedDuringAListing(t *testing.T) {
 	t.Parallel()
 	for name, grace := range map[string]session.Config{"": {}, ", without a grace": {RenewGrace: -1}} {

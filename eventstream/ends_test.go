@@ -131,7 +131,7 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
-// If the handler detects the end first, the client gets the last event all the same.
+// If the handler detects the end first, the client gets the last event nevertheless.
 func TestHandlerDetectsTheEndFirst(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		kept := newStore(t)

@@ -156,7 +156,7 @@ func (x *exchange[T]) end(c fiber.Ctx, why session.Reason) (err error) {
 	}
 	if err != nil {
 		c.RequestCtx().Hijack(nil)
-		c.Response().Reset() // nothing of the handler's
+		c.Response().Reset() // sends nothing of the handler's response
 		x.header.CopyTo(&c.Response().Header)
 		return failed(err)
 	}

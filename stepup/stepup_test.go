@@ -39,7 +39,7 @@ func TestAPageSendsItsUserToTheLoginAndBack(t *testing.T) {
 	}
 }
 
-// What the user has posted is posted again by a click after the login, letter for letter and
+// What the user has posted is posted again by a click after the login, byte for byte and
 // once. Passwords are not stored: the user enters them again.
 func TestAFormIsNotLost(t *testing.T) {
 	t.Parallel()
@@ -421,7 +421,7 @@ type loggedIn struct {
 func (l loggedIn) AuthenticatedAt() time.Time { return l.at }
 func (l loggedIn) AuthenticatedBy() []string  { return l.by }
 
-// The way back leads nowhere else.
+// The way back leads to no other site.
 func TestNext(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{

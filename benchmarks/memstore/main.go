@@ -203,7 +203,7 @@ func in(s *memstore.Store, from, to int, of func(int) store.Record) (took, cpu t
 	return took, cpu
 }
 
-// processor is the processor time of this process, which says more than the clock on a machine
+// processor is the CPU time of this process, which says more than the clock on a machine
 // that does other things.
 func processor() time.Duration {
 	var u syscall.Rusage

@@ -27,7 +27,7 @@ const maxCallers = 32
 type result struct {
 	done  int
 	took  time.Duration
-	spent time.Duration // of processors' time
+	spent time.Duration // of CPU time
 }
 
 // run lets the callers work for as long.
@@ -72,7 +72,7 @@ type figure struct {
 	perSecond float64       // median of the turns
 	faster    float64       // how many times as much the first contender did in the same turn: median
 	spread    [2]float64    // and its quartiles
-	spent     time.Duration // of processors' time, for one
+	spent     time.Duration // of CPU time, for one
 }
 
 // compare lets the contenders work in turns, a little at a time, so that what else

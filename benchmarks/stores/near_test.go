@@ -21,7 +21,7 @@ type mixed struct {
 	took          time.Duration
 	commands      map[string]int // that Redis was sent, and those within scripts
 	missed        int            // what near caches have asked for the sake of reads
-	spent         time.Duration  // of processors' time, by the nodes and by Redis
+	spent         time.Duration  // of CPU time, by the nodes and by Redis
 }
 
 // readCommands are the commands that reading cost. Without near caches those are the reads'

@@ -13,8 +13,8 @@ import (
 // sessionKey is where the routes find the session.
 type sessionKey struct{}
 
-// ByHand gives the routes after it a session, by Open and Commit. It is what an adapter for
-// a framework that is not net/http's does; for Fiber there is fibersession, which does more.
+// ByHand gives the routes after it a session with Open and Commit. An adapter for
+// another framework without net/http looks like this; for Fiber use fibersession, which does more.
 func ByHand(m *Manager) fiber.Handler {
 	return func(c fiber.Ctx) (err error) {
 		var r http.Request
@@ -34,7 +34,7 @@ func ByHand(m *Manager) fiber.Handler {
 				commit = func() error { return m.Abort(c.Context(), s, h, why) }
 			}
 			if commit() != nil {
-				c.Response().Reset() // nothing of the handler's
+				c.Response().Reset() // sends nothing of the handler's response
 				err = fiber.ErrServiceUnavailable
 				return
 			}

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// Connect has procedures that find their session. The same handlers speak Connect, gRPC
+// Connect has procedures that find their session. The same handlers serve Connect, gRPC
 // and gRPC-Web.
 func Connect(m *Manager) http.Handler {
 	mux := http.NewServeMux()

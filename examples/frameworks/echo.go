@@ -7,7 +7,7 @@ import (
 	"github.com/labstack/echo/v5/middleware"
 )
 
-// Echo has the sessions around the engine, so that they see the page of an error.
+// Echo wraps the engine with the sessions, so that they see the response of an error.
 func Echo(m *Manager) http.Handler {
 	e := echo.New()
 	e.Use(middleware.Recover())

@@ -11,7 +11,7 @@ import (
 	"github.com/nestsession/session/fibersession"
 )
 
-// Fiber has the sessions as a middleware, within the recoverer.
+// Fiber uses the sessions as a middleware, inside the recoverer.
 func Fiber(m *Manager) *fiber.App {
 	app := fiber.New()
 	app.Use(fiberrecover.New(), fibersession.New(m))

@@ -11,7 +11,7 @@ import (
 // GatewayMux passes the session's user on to the gRPC servers, as the metadata "user".
 func GatewayMux(m *Manager) *runtime.ServeMux {
 	return runtime.NewServeMux(runtime.WithMetadata(func(_ context.Context, r *http.Request) metadata.MD {
-		user := "" // of a visitor: set too, so that no header of the client's stands in its place
+		user := "" // set for a visitor too, so that a client's header is not used instead
 		if s, ok := m.From(r.Context()); ok {
 			user = s.Data().User
 		}
@@ -19,7 +19,7 @@ func GatewayMux(m *Manager) *runtime.ServeMux {
 	}))
 }
 
-// Gateway has the login beside the gateway's routes, and the sessions around both.
+// Gateway adds the login to the gateway's routes, and wraps both with the sessions.
 func Gateway(m *Manager, gateway *runtime.ServeMux) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", m.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *Session) {

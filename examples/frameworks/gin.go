@@ -6,7 +6,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// Gin has the sessions around the engine.
+// Gin wraps the engine with the sessions.
 func Gin(m *Manager) http.Handler {
 	g := gin.New()
 	g.Use(gin.Recovery())

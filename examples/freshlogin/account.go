@@ -12,7 +12,7 @@ import (
 // Account is what the bank keeps in a session.
 type Account struct {
 	User string      `json:"user,omitempty"`
-	Form stepup.Form `json:"form,omitzero"` // that waits for the login
+	Form stepup.Form `json:"form,omitzero"` // the form that is kept during the login
 }
 
 // Session is what a handler is given.

@@ -18,7 +18,7 @@ func (a *App) Protect() (err error) {
 	return err
 }
 
-// Routes are the bank's. A payment demands a login of the last ten minutes.
+// Routes are the routes of the bank. A payment demands a login in the last ten minutes.
 func (a *App) Routes() http.Handler {
 	recent := stepup.Rule{MaxAge: 10 * time.Minute}
 	mux := http.NewServeMux()

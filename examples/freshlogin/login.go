@@ -15,7 +15,7 @@ var loginForm = template.Must(template.New("login").Parse(`<!doctype html><title
 <button>Log in</button></form>
 `))
 
-// loginPage takes the way back along in its form.
+// loginPage keeps the path of the page in its form.
 func (a *App) loginPage(w http.ResponseWriter, r *http.Request) {
 	_ = loginForm.Execute(w, stepup.Next(r))
 }

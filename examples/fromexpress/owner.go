@@ -6,8 +6,8 @@ import (
 	"github.com/nestsession/session"
 )
 
-// OwnerOf is for the store's Config. Where a session has no owner of ours, it is the user
-// of whom Passport keeps the number.
+// OwnerOf is for the store's Config. If Go has set no owner, the owner is the user
+// whose number Passport has stored.
 func OwnerOf(document []byte) string {
 	if owner := session.OwnerOf(document); owner != "" {
 		return owner

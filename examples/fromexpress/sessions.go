@@ -29,8 +29,8 @@ func After(kept store.Store) (*session.Manager[Account], error) {
 	cfg := session.Config{
 		Secrets: []string{os.Getenv("SESSION_SECRET")},
 		Store:   kept,
-		Name:    "connect.sid",                                  // the cookies that browsers have
-		Express: session.ExpressOptions{InsecurePlainIDs: true}, // the keys that the store has
+		Name:    "connect.sid",                                  // the cookie's name in browsers
+		Express: session.ExpressOptions{InsecurePlainIDs: true}, // the keys in the store
 		Cookie:  session.Cookie{MaxAge: 7 * 24 * time.Hour},
 	}
 	sessions, err := session.New[Account](cfg)

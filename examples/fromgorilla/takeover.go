@@ -44,7 +44,7 @@ type Takeover struct {
 	Options  sessions.Options // of its cookie: Path and Domain as they were
 }
 
-// Handler stands before the routes. A request without the old cookie costs nothing.
+// Handler wraps the routes. A request without the old cookie costs nothing.
 func (t *Takeover) Handler(next http.Handler) http.Handler {
 	return t.Sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := r.Cookie(t.Name); err == nil {
@@ -67,7 +67,7 @@ func (t *Takeover) take(w http.ResponseWriter, r *http.Request) error {
 	}
 	old, err := t.Old.New(r, t.Name)
 	if err != nil && !worthless(err) {
-		return fmt.Errorf("loading the old session: %w", err) // the cookie may be good: keep it
+		return fmt.Errorf("loading the old session: %w", err) // the cookie may be valid: keep it
 	}
 	now := time.Now()
 	taken, again := old.Values[takenKey].(int64)
@@ -99,8 +99,8 @@ func (t *Takeover) take(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// worthless reports whether an old cookie leads nowhere: it is forged or too old, or
-// what it names is gone. Anything else is a store that does not answer.
+// worthless reports whether an old cookie has no session: it is forged or too old, or
+// its session no longer exists. Any other error means that the store does not answer.
 func worthless(err error) bool {
 	var bad securecookie.Error
 	return errors.As(err, &bad) && bad.IsDecode() || errors.Is(err, fs.ErrNotExist)

@@ -78,8 +78,8 @@ func TestRequestsInFlightAreLoggedInToo(t *testing.T) {
 	}
 }
 
-// Where gorilla keeps sessions on the server, a copy of the old cookie is worth
-// nothing after the grace, however often it was used within the grace.
+// Where gorilla keeps sessions on the server, a copy of the old cookie is
+// useless after the grace, however often it was used within the grace.
 func TestTheOldSessionEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

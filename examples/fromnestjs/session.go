@@ -25,7 +25,7 @@ type User struct {
 	CreatedAt time.Time `json:"createdAt"`
 }
 
-// Session is what each handler is given.
+// Session is the parameter of each handler.
 type Session = session.Session[Account]
 
 func routes(sessions *session.Manager[Account], users Users) http.Handler {
@@ -95,7 +95,7 @@ func reload(w http.ResponseWriter, r *http.Request, s *Session) {
 		http.Error(w, "try again", http.StatusServiceUnavailable)
 		return
 	}
-	me(w, r, s) // s has what the store has now
+	me(w, r, s) // s now has the stored data
 }
 
 func save(w http.ResponseWriter, r *http.Request, s *Session) {

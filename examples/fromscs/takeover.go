@@ -30,7 +30,7 @@ type Takeover struct {
 	Old      *scs.SessionManager // as the old application set it up: Store, Cookie, Codec, HashTokenInStore
 }
 
-// Handler stands before the routes. A request without the old cookie costs nothing.
+// Handler wraps the routes. A request without the old cookie costs nothing.
 func (t *Takeover) Handler(next http.Handler) http.Handler {
 	return t.Sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, err := r.Cookie(t.Old.Cookie.Name); err == nil {

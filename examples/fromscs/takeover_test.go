@@ -111,7 +111,7 @@ func TestRequestsInFlightAreLoggedInToo(t *testing.T) {
 	}
 }
 
-// After the grace a copy of the old cookie is worth nothing, however often it was
+// After the grace a copy of the old cookie is useless, however often it was
 // used within the grace.
 func TestTheOldCookieEnds(t *testing.T) {
 	t.Parallel()

@@ -9,7 +9,7 @@ import (
 	"github.com/nestsession/session"
 )
 
-// Kept goes into Config.Devices.
+// Kept is the value for Config.Devices.
 var Kept = session.Devices{Addresses: true, UserAgents: true}
 
 // Device is one row of the page.
@@ -24,7 +24,7 @@ var devices = template.Must(template.New("devices").Parse(`<!doctype html><title
 <button name="session" value="{{.Digest}}">Log out</button></form>
 {{end}}`))
 
-// Devices lists where the user is logged in.
+// Devices lists the sessions of the user.
 func (a *App) Devices(w http.ResponseWriter, r *http.Request, s *Session) {
 	var list []Device
 	for info, err := range a.Sessions.List(r.Context(), s.Owner()) {
@@ -38,7 +38,7 @@ func (a *App) Devices(w http.ResponseWriter, r *http.Request, s *Session) {
 	_ = devices.Execute(w, list)
 }
 
-// LogoutDevice ends one session of the user's.
+// LogoutDevice ends one session of the user.
 func (a *App) LogoutDevice(w http.ResponseWriter, r *http.Request, s *Session) {
 	ended, err := a.Sessions.RevokeSession(r.Context(), s.Owner(), r.FormValue("session"))
 	switch {
@@ -51,7 +51,7 @@ func (a *App) LogoutDevice(w http.ResponseWriter, r *http.Request, s *Session) {
 	}
 }
 
-// LogoutOthers ends all sessions of the user's but this one.
+// LogoutOthers ends all sessions of the user except this one.
 func (a *App) LogoutOthers(w http.ResponseWriter, r *http.Request, s *Session) {
 	if _, err := a.Sessions.RevokeOwner(r.Context(), s.Owner(), s); err != nil {
 		http.Error(w, "try again", http.StatusServiceUnavailable)
@@ -78,7 +78,7 @@ func (a *App) NameDevice(w http.ResponseWriter, r *http.Request, s *Session) {
 	}
 }
 
-// EraseDevices erases what is kept of the user's devices.
+// EraseDevices erases the stored data of the user's devices.
 func (a *App) EraseDevices(w http.ResponseWriter, r *http.Request, s *Session) {
 	erase := func(_ string, d *session.Device) { *d = session.Device{} }
 	if _, err := a.Sessions.UpdateDevices(r.Context(), s.Owner(), erase); err != nil {

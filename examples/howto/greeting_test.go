@@ -17,7 +17,7 @@ func TestGreeting(t *testing.T) {
 	}
 }
 
-// A handler gets a request of somebody who is logged in.
+// A handler gets a request of a logged-in user.
 func TestSetNickname(t *testing.T) {
 	app, _ := newApp(t, session.Config{})
 	r := httptest.NewRequest("POST", "https://shop.test/nickname?nickname=Countess", nil)
@@ -27,13 +27,13 @@ func TestSetNickname(t *testing.T) {
 	if w.Code != 200 || w.Body.String() != "Hello, Countess\n" {
 		t.Errorf("answered %d %q", w.Code, w.Body)
 	}
-	s := sessiontest.After(t, app.Sessions, r, w.Result()) // what the client has from now on
+	s := sessiontest.After(t, app.Sessions, r, w.Result()) // the client's session from now on
 	if got := s.Data(); got.Nickname != "Countess" || len(got.Cart) != 1 {
 		t.Errorf("the session holds %+v", got)
 	}
 }
 
-// A logout takes the cookie away, and the session.
+// A logout removes the cookie and ends the session.
 func TestLogout(t *testing.T) {
 	app, _ := newApp(t, session.Config{})
 	r := httptest.NewRequest("POST", "https://shop.test/logout", nil)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Acting is who an administrator acts as, and until when.
+// Acting is the user as whom an administrator acts, and the end of this.
 type Acting struct {
 	As    int64     `json:"as,omitempty"`
 	Until time.Time `json:"until,omitzero"`
@@ -23,7 +23,7 @@ func Subject(s *Session) int64 {
 	return d.User
 }
 
-// ActAs begins it. The session, and its owner, stay the administrator's.
+// ActAs begins it. The session and its owner are still the administrator's.
 func (a *App) ActAs(w http.ResponseWriter, r *http.Request, s *Session) {
 	as, err := strconv.ParseInt(r.FormValue("user"), 10, 64)
 	if err != nil || !s.Data().Admin {

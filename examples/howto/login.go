@@ -38,7 +38,7 @@ func (a *App) Logout(w http.ResponseWriter, r *http.Request, s *Session) {
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-// ForUsers lets only those who are logged in reach a handler.
+// ForUsers calls a handler only for users who are logged in.
 func (a *App) ForUsers(next func(http.ResponseWriter, *http.Request, *Session)) http.HandlerFunc {
 	return a.Sessions.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *Session) {
 		if s.Owner() == "" {

@@ -17,8 +17,8 @@ func TokenConfig(secret string) session.Config {
 	return session.Config{
 		Secrets: []string{secret},
 		Header: session.Header{
-			Use:      session.HeaderWins, // where a request has both, the cookie is not read
-			Response: "X-Session-Token",  // has the token whenever it is a new one
+			Use:      session.HeaderWins, // if a request has both, the cookie is not read
+			Response: "X-Session-Token",  // has each new token
 		},
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// SetAdmin makes a user an administrator, or takes that away, in the database and then in
+// SetAdmin sets or removes the administrator's role, in the database and then in
 // all sessions of the user.
 func (a *App) SetAdmin(ctx context.Context, user User, admin bool) error {
 	if _, err := a.Users.DB.ExecContext(ctx, "UPDATE users SET admin = ? WHERE id = ?", admin, user.ID); err != nil {

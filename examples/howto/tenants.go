@@ -17,7 +17,7 @@ func NewTenants(secret string, kept store.Store, hosts ...string) (Tenants, erro
 		m, err := session.New[Account](session.Config{
 			Secrets: []string{secret},
 			Store:   kept,
-			Scope:   host, // so that a cookie of one host is worth nothing at another
+			Scope:   host, // so that a cookie of one host is useless at another
 		})
 		if err != nil {
 			return nil, err

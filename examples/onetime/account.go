@@ -19,10 +19,10 @@ type Account struct {
 // Session is what a handler is given.
 type Session = session.Session[Account]
 
-// Access is to an API of somebody else's, in the user's name.
+// Access is the access to another service's API for the user.
 type Access struct {
 	Token      string    `json:"token"`
-	Refresh    string    `json:"refresh"` // buys the next token, once
+	Refresh    string    `json:"refresh"` // gets the next token, once
 	Expires    time.Time `json:"expires"`
-	Refreshing time.Time `json:"refreshing,omitzero"` // until then somebody is at it
+	Refreshing time.Time `json:"refreshing,omitzero"` // until then a request refreshes it
 }

@@ -10,19 +10,19 @@ import (
 )
 
 const (
-	// lease is how long a request has to refresh the token. When it is over, another
-	// request tries: one that crashed holds nobody up for longer.
+	// lease is how long a request has to refresh the token. After it another
+	// request tries, so a crashed request does not block the others for longer.
 	lease = 10 * time.Second
-	// pause is how long the others wait before they look again.
+	// pause is how long the others wait before they check again.
 	pause = 100 * time.Millisecond
 )
 
-// Refresher buys a new token with the refresh token, which the provider takes once.
+// Refresher gets a new token with the refresh token, which the provider accepts once.
 type Refresher func(ctx context.Context, refresh string) (token, next string, expires time.Time, err error)
 
 // Token returns an access token that is valid. If it has expired, one of the requests that
-// need it refreshes it, and the others wait for that. Before that it saves what the
-// request has changed.
+// need it refreshes it, and the others wait. Before that it saves the
+// request's changes.
 func (refresh Refresher) Token(ctx context.Context, s *Session) (string, error) {
 	for saved := false; ; {
 		now := time.Now() // before Take, whose function may run again
@@ -33,7 +33,7 @@ func (refresh Refresher) Token(ctx context.Context, s *Session) (string, error) 
 			return access.Token, nil
 		case access.Refresh == "":
 			return "", errors.New("the session has no access that could be refreshed")
-		case !saved: // since Reload forgets what is not
+		case !saved: // because Reload drops unsaved changes
 			if err := s.Save(ctx); err != nil {
 				return "", err
 			}
@@ -63,14 +63,14 @@ func (refresh Refresher) Token(ctx context.Context, s *Session) (string, error) 
 	}
 }
 
-// buy refreshes the token within the lease that this request has.
+// buy refreshes the token within the lease of this request.
 func (refresh Refresher) buy(ctx context.Context, s *Session, until time.Time) (string, error) {
 	inTime, cancel := context.WithDeadline(ctx, until.Add(-lease/5)) // the rest is for the save
 	defer cancel()
 	token, next, expires, err := refresh(inTime, s.Data().Access.Refresh)
 	kept, saveErr := session.Take(ctx, s, func(a *Account) bool {
 		if !a.Access.Refreshing.Equal(until) {
-			return false // too late: another request has the turn
+			return false // too late: another request has the lease
 		}
 		a.Access.Refreshing = time.Time{}
 		if err == nil {

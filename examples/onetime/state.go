@@ -22,8 +22,8 @@ func (o *OAuth) Begin(w http.ResponseWriter, r *http.Request, s *Session) {
 	http.Redirect(w, r, o.Authorize+"?"+url.Values{"state": {state}}.Encode(), http.StatusSeeOther)
 }
 
-// Callback is where the provider sends the user back to. A state counts once: of
-// several requests with it, one gets past the check.
+// Callback handles the provider's redirect. A state is valid once: of
+// several requests with it, only one passes the check.
 func (o *OAuth) Callback(w http.ResponseWriter, r *http.Request, s *Session) {
 	came := r.FormValue("state")
 	ours, err := session.Take(r.Context(), s, func(a *Account) bool {

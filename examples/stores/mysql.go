@@ -37,6 +37,6 @@ func MySQLWithNode(ctx context.Context, db *sql.DB) (*sqlstore.Store, error) {
 		DB: db, Dialect: sqlstore.MySQL,
 		Layout:      sqlstore.ExpressMySQLSession,
 		OwnerOf:     session.OwnerOf,
-		OwnerColumn: "nest_owner", Create: true, // adds the column, if you want sessions by owner to be found by an index
+		OwnerColumn: "nest_owner", Create: true, // adds the column, so that an index finds sessions by owner
 	})
 }

@@ -38,7 +38,7 @@ func PostgresWithNode(ctx context.Context, db *sql.DB) (*sqlstore.Store, error) 
 		DB: db, Dialect: sqlstore.Postgres,
 		Layout:      sqlstore.ConnectPgSimple,
 		OwnerOf:     session.OwnerOf,
-		OwnerColumn: "nest_owner", Create: true, // adds the column, if you want sessions by owner to be found by an index
+		OwnerColumn: "nest_owner", Create: true, // adds the column, so that an index finds sessions by owner
 		TTL: 24 * time.Hour, // connect-pg-simple's ttl
 	})
 }

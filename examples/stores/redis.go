@@ -43,7 +43,7 @@ func ClusterClient(nodes ...string) (rueidis.Client, error) {
 	return rueidis.NewClient(rueidis.ClientOption{
 		InitAddress:      nodes,
 		ShuffleInit:      true,
-		ConnWriteTimeout: 3 * time.Second, // a node that hangs is given up after this
+		ConnWriteTimeout: 3 * time.Second, // the connection to a node that hangs is dropped after this
 	})
 }
 

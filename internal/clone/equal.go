@@ -61,7 +61,7 @@ func hidden(t reflect.Type) bool { return t.Kind() == reflect.Struct && hidesFie
 
 // sameMemory reports whether n bytes at a and at b are the same, which is how it is
 // with a copy that nobody has changed: its texts lead to the same bytes. Values
-// whose memory differs may be alike all the same.
+// whose memory differs may be alike nevertheless.
 func sameMemory(a, b unsafe.Pointer, n int) bool {
 	return bytes.Equal(unsafe.Slice((*byte)(a), n), unsafe.Slice((*byte)(b), n))
 }

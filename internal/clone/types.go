@@ -9,7 +9,7 @@ import (
 	"unicode"
 )
 
-// CheckType says what in a type could not come back from a store as it went in, nil
+// CheckType says what in a type would change when it is stored and loaded, nil
 // if nothing is known. encoding/json omits most of it silently.
 func CheckType(t reflect.Type) error { return findUnstorable(t, "", map[reflect.Type]bool{}) }
 

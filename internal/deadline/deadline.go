@@ -8,7 +8,7 @@ import (
 )
 
 // Context limits the time of calls to a store, so that a store that does not answer blocks nobody
-// for ever. It is like context.WithTimeout, but sets a timer only when somebody waits for it, which
+// forever. It is like context.WithTimeout, but sets a timer only when somebody waits for it, which
 // a store in memory never does.
 type Context struct {
 	Parent  context.Context

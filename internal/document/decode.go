@@ -363,7 +363,7 @@ type Misfit struct {
 // others keep their text through each save, and their field is its zero value: while
 // two versions of T are deployed side by side neither logs out the users of the other.
 //
-// Natively, a document that belongs to nobody and of which nothing fits is another
+// Without the preset, a document that belongs to nobody and of which nothing fits is another
 // type's altogether. Beside Node it is the other program's session in any case.
 func (c *Codec[T]) fillFitting(d *Document[T], known []jsontext.Member, cause error) error {
 	var none T

@@ -21,7 +21,7 @@ type fuzzed struct {
 }
 
 // FuzzDocument: whatever a store holds, reading it ends in a value or in an error; and
-// what is not ours comes through a save to the letter.
+// what is not ours keeps its text in a save.
 func FuzzDocument(f *testing.F) {
 	for _, text := range []string{
 		`{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"},"name":"ada","count":1}`,

@@ -250,7 +250,7 @@ func TestUnusualDataAreSealed(t *testing.T) {
 }
 
 // recorded is what stood in the store for the session with the id "one", when data were sealed
-// for the first time. It is opened for ever.
+// for the first time. It is opened forever.
 const recorded = "AQar4-W5m2AI5hJY2pPi4aRbdl9n4QctaI6wxSvU5gRfyCnsLhR-aanWg3IvzzbZVKw_QhKn3Wq5IbDdXoOXaMt-1BaD_Bq2a6l33zQZ_ivHx6a_N-CsaHNgwVGLjK3gMPKtPPJXUY37i4aBNd0E0vs"
 
 func TestRecordedSealedDataAreOpened(t *testing.T) {

@@ -1,4 +1,4 @@
-// Package promises tests promises 13 to 20, and what is kept of devices, on any store, natively and under the preset
+// Package promises tests promises 13 to 20, and what is kept of devices, on any store, without and under the preset
 // for express-session. It is for tests: the root module runs it in memory, and other
 // modules on the servers that they start.
 //

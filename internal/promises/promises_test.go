@@ -8,7 +8,7 @@ import (
 	"github.com/nestsession/session/store/memstore"
 )
 
-// both runs a promise natively, with sealed data, and under the preset, in memory.
+// both runs a promise without the preset, with sealed data, and under the preset, in memory.
 func both(t *testing.T, promise func(*testing.T, Env)) {
 	t.Helper()
 	for name, env := range map[string]Env{"native": {}, "sealed": {Seal: session.SealOnly}, "express": {Express: true}} {

@@ -230,7 +230,7 @@ func (r *Records) awaitPlace(ctx context.Context, mv *Move) error {
 
 // awaitOthers waits a moment for the logins that have reservations. It cancels a reservation
 // that this login has waited for too long: the process that made it may have died. If that
-// login goes on all the same, it cannot begin its session, because the reservation has another
+// login continues nevertheless, it cannot begin its session, because the reservation has another
 // version, and makes a new one.
 func (r *Records) awaitOthers(ctx context.Context, mv *Move, all map[string]*held, try int) error {
 	if mv.waiting == nil {

@@ -172,7 +172,7 @@ func (r *Records) supersede(ctx context.Context, mv *Move) error {
 	if err == nil || errors.Is(err, store.ErrExists) {
 		err = r.Store.Delete(ctx, key)
 	}
-	if err != nil { // the session has moved all the same, and the old record points to it
+	if err != nil { // the session has moved nevertheless, and the old record points to it
 		r.OnFailure(ctx, mv.Owner, key, &Failure{err})
 	}
 	return nil

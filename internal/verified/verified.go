@@ -17,7 +17,7 @@ type Cookie struct {
 
 	Value, ID, Key string
 	Old            bool // another secret than the first signed it
-	AsSent         bool // Value is letter for letter what is sent for the id
+	AsSent         bool // Value is exactly what is sent for the id
 }
 
 // DefaultCacheBytes is how much memory the cookies may take: more than 65,536 cookies.

@@ -24,7 +24,7 @@ import (
 )
 
 // TestPromises13To20: what the library promises about ids, logins, cookies and bookkeeping holds on
-// each store, natively, with sealed data, and in the layouts of express-session's stores, with a
+// each store, without the preset, with sealed data, and in the layouts of express-session's stores, with a
 // manager for each participant, and with a cache at each node.
 func TestPromises13To20(t *testing.T) {
 	t.Parallel()

@@ -182,7 +182,7 @@ func (k *keeping) Delete(_ context.Context, id string) error {
 }
 
 // Every text that express-session can read is read in the same way, and written back in the same
-// way. A text that makes express-session fail for ever makes a new session here; so does a text
+// way. A text that makes express-session fail forever makes a new session here; so does a text
 // that no program meant as a session.
 func TestVectorsStoreReading(t *testing.T) {
 	t.Parallel()

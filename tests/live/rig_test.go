@@ -71,7 +71,7 @@ func (r *rig) expires(t *testing.T, id string) time.Time {
 	t.Helper()
 	kept := r.record(t, id)
 	if kept == nil || kept.Expires == nil {
-		t.Fatal("the store keeps no such session, or for ever")
+		t.Fatal("the store keeps no such session, or keeps it forever")
 	}
 	return time.UnixMilli(*kept.Expires)
 }

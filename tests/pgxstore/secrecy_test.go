@@ -110,7 +110,7 @@ func TestReadersOfChangesLearnNoID(t *testing.T) {
 	}
 }
 
-// Node's ids are kept in clear. Nobody can log in with the messages about changes.
+// Node's ids are not hashed. Nobody can log in with the messages about changes.
 func TestReadersOfChangesCannotLogIn(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, layouts["ConnectPgSimple"])

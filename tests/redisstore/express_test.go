@@ -102,7 +102,7 @@ func TestExpressTimeToLive(t *testing.T) {
 		"none: another":           {2 * time.Hour, func() time.Time { return time.Time{} }, 7_199_000, 7_200_000},
 		"none: for good":          {redisstore.NoTTL, func() time.Time { return time.Time{} }, -2, -1},
 		"over":                    {0, in(-time.Minute), -3, 0},
-		"over for ever so long":   {0, func() time.Time { return time.Unix(0, 0) }, -3, 0},
+		"expired long ago":        {0, func() time.Time { return time.Unix(0, 0) }, -3, 0},
 		"in hundreds of years":    {0, func() time.Time { return time.Date(2400, 1, 1, 0, 0, 0, 0, time.UTC) }, 1 << 42, 1 << 62},
 		"over before the epoch":   {0, func() time.Time { return time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC) }, -3, 0},
 		"an option beside a date": {2 * time.Hour, in(10 * time.Second), 9_000, 10_000},

@@ -126,7 +126,7 @@ func TestUpdatesTogether(t *testing.T) {
 }
 
 // A batch writes what single updates write, whatever types connect-pg-simple's table has been given:
-// the text letter for letter where the column keeps it, and each row by its exact id.
+// the text byte for byte where the column keeps it, and each row by its exact id.
 func TestUpdatesTogetherInOddTables(t *testing.T) {
 	t.Parallel()
 	for name, columns := range map[string]string{

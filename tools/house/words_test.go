@@ -40,6 +40,21 @@ var phrases = []struct {
 	{`\bhangs? on (it|a|an|the|that|this)\b`, "depends on, waits for"},
 	{`\bhas his data back\b`, "may reuse the data"},
 	{`(^|[.:;] )Who ([a-z]+s|can|had|will) [^.?!]*[.;]`, "anyone who, a caller that, a user who"},
+	{`\bis over at\b`, "has ended for, expires for"},
+	{`\bleads? nowhere\b`, "has no session, is useless"},
+	{`\b(letter for|to the) letter\b`, "byte for byte, exactly"},
+	{`\blook(s|ed)? at past\b`, "read past"},
+	{`\bworth nothing\b`, "useless, not accepted"},
+	{`\bas it went in\b`, "unchanged when it is stored and loaded"},
+	{`\ball the same(["”.,;:)]|$)`, "nevertheless, still"},
+	{`\bfor ever\b`, "forever"},
+	{`\bnatively\b`, "without the preset"},
+	{`\bprocessors?(['’]s?)? time\b`, "CPU time"},
+	{`\basked after\b`, "loaded again, checked"},
+	{`\bcosts nobody\b`, "no user loses"},
+	{`\btwo ids for one\b`, "treats two ids as equal"},
+	{`\bids are (kept |stored )?in clear\b`, "ids are not hashed"},
+	{`\bbroken on purpose\b`, "with injected faults"},
 }
 
 // leaveAlone matches "leave the data alone", which is allowed.

@@ -35,8 +35,8 @@ var Table = []Row{
 	},
 	{
 		Note:    "key-order-only-change",
-		Differs: "the record is touched and not written, and its cookie not sent again",
-		Reason:  "another order of keys is no change, because Go's maps have no order",
+		Differs: "the record is touched and not written, and its cookie is not sent again",
+		Reason:  "another order of keys does not count as a change, because Go's maps have no order",
 		Allows:  unchanged,
 	},
 	{
@@ -55,7 +55,7 @@ var Table = []Row{
 	{
 		Tag:     "quirk:bad-record-fails-request",
 		Differs: "the handler answers with a new session; the record stays as it is",
-		Reason:  "a record that cannot be read must not keep its user out for ever",
+		Reason:  "a record that cannot be read must not keep its user logged out forever",
 		Allows: func(p *Place, d *compare.Difference) bool {
 			switch d.Field {
 			case compare.Status, compare.Body:
@@ -103,7 +103,7 @@ var Table = []Row{
 		Rule:    "a record's cookie has a maxAge, or a date that is a number",
 		Is:      oddLifetime,
 		Differs: "the handler sees the session's lifetime as it is stored, and no cookie is sent again for it",
-		Reason:  "express-session reads such a lifetime, forgets it at the next touch, and writes none",
+		Reason:  "express-session reads such a lifetime, drops it at the next touch, and never writes one",
 		Allows:  lifetimeUnseen,
 	},
 	{
@@ -194,8 +194,8 @@ var Table = []Row{
 	{
 		Rule:    "the handler regenerates the session after the header was sent",
 		Is:      regeneratesLate,
-		Differs: "Regenerate returns an error, the session goes on under its old id, and none begins under a new one",
-		Reason:  "the client can get no new id any more, so the user would be logged out",
+		Differs: "Regenerate returns an error, the session keeps its old id, and no session begins under a new one",
+		Reason:  "the client cannot get a new id any more, so a new id would log the user out",
 		Allows:  keepsSession,
 	},
 	{
@@ -216,7 +216,7 @@ var Table = []Row{
 		Rule:    "the store cannot be read, and unset is destroy",
 		Is:      func(p *Place) bool { return fails(p.Step, "get") && unsetDestroys(p.Scenario) },
 		Differs: "the record is not removed",
-		Reason:  "nothing in the request asks for the end of a session that could not be loaded; express-session ends it",
+		Reason:  "nothing in the request asks to end a session that could not be loaded; express-session ends it",
 		Allows: func(_ *Place, d *compare.Difference) bool {
 			switch d.Field {
 			case compare.Calls:
@@ -231,7 +231,7 @@ var Table = []Row{
 	{
 		Rule:    "the store fails to remove",
 		Is:      func(p *Place) bool { return fails(p.Step, "destroy") },
-		Differs: "no error if there is nothing to remove, and none at the end if the handler has got it",
+		Differs: "there is no error if there is nothing to remove, and no second error at the end if the handler got the first",
 		Reason:  "a session that was never stored is not removed, and none is removed twice",
 		Allows: func(p *Place, d *compare.Difference) bool {
 			switch d.Field {

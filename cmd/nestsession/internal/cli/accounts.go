@@ -17,11 +17,11 @@ type accountCommands struct {
 	List    accountsList    `cmd:"" help:"List the accounts."`
 	Disable accountsDisable `cmd:"" help:"Disable accounts: nobody can log in to them, and their sessions end."`
 	Enable  accountsEnable  `cmd:"" help:"Let the users of disabled accounts log in again."`
-	Delete  accountsDelete  `cmd:"" help:"Delete accounts for good, and end their sessions."`
+	Delete  accountsDelete  `cmd:"" help:"Delete accounts permanently, and end their sessions."`
 }
 
 // accountsHelp is the help of these commands beyond the flags.
-const accountsHelp = `The server may be running. The change counts with the next request to any server that has these users, ` +
+const accountsHelp = `The server may be running. The change takes effect with the next request to any server that has these users, ` +
 	`wherever its sessions are stored, and open pages are notified within about two seconds.`
 
 // accountFlags say where the accounts are.
@@ -62,14 +62,14 @@ func (f *accountFlags) open(ctx context.Context, to output) (*users.Accounts, er
 // accountsList is the flags of `nestsession accounts list`.
 type accountsList struct {
 	accountFlags
-	JSON bool `name:"json" help:"Write a JSON object a line."`
+	JSON bool `name:"json" help:"Write one JSON object per line."`
 }
 
 // Help returns the help beyond the flags.
 func (*accountsList) Help() string {
-	return `On a terminal the list is a table; otherwise a line an account, with tabs between id, name, creation and when it was ` +
-		`disabled. Times are then as in RFC 3339, "-" is never. The owner of the sessions of account 42 is user:42 for ` +
-		"`nestsession sessions list --owner`; of a server with --express, user:42@ and what that shows."
+	return `On a terminal the list is a table. Otherwise it is a line per account, with tabs between id, name, creation time and the time when it was ` +
+		`disabled. The times are as in RFC 3339, and "-" means never. For account 42, the owner of the sessions is user:42 in ` +
+		"`nestsession sessions list --owner`; if the server uses --express, it is user:42@ with the suffix that this command shows."
 }
 
 // accountLine is an account as JSON.
@@ -131,7 +131,7 @@ func (n *accountNames) each(ctx context.Context, to output, done string, do func
 		a, err := do(accounts, ctx, name)
 		switch {
 		case errors.Is(err, users.ErrUnknown):
-			failed = append(failed, fmt.Errorf("there is no account %q: `nestsession accounts list` shows those that there are", name))
+			failed = append(failed, fmt.Errorf("there is no account %q: `nestsession accounts list` shows the accounts", name))
 		case err != nil:
 			return errors.Join(append(failed, err)...)
 		default:

@@ -26,13 +26,13 @@ const (
 type grammar struct {
 	Serve    serve           `cmd:"" help:"Run the login server."`
 	Proxy    proxy           `cmd:"" help:"Run a reverse proxy that passes on the requests of users who are logged in."`
-	Health   health          `cmd:"" help:"Ask a server whether it is healthy."`
-	Explain  explain         `cmd:"" help:"Say what happened to a session, from the log of events."`
+	Health   health          `cmd:"" help:"Check whether a server is healthy."`
+	Explain  explain         `cmd:"" help:"List what happened to a session, from the event logs."`
 	Sessions sessionCommands `cmd:"" help:"List, show, end, count and sweep sessions in a store."`
 	Accounts accountCommands `cmd:"" help:"List, disable and delete accounts."`
 	Move     moveCommand     `cmd:"" help:"Copy the sessions of one store to another."`
 	Secret   secretCommands  `cmd:"" help:"Make secrets."`
-	Cookie   cookieCommands  `cmd:"" help:"Look at a session's cookie."`
+	Cookie   cookieCommands  `cmd:"" help:"Inspect a session's cookie."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
@@ -57,7 +57,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	var commands grammar
 	parser, err := kong.New(&commands,
 		kong.Name("nestsession"),
-		kong.Description("A login server on sessions that stay on the server, and the operator's commands for them."),
+		kong.Description("A login server that keeps its sessions on the server, and the operator's commands for them."),
 		kong.Vars{"folder": folder, "workers": strconv.Itoa(move.DefaultWorkers)},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(status int) { panic(finished{status}) }),
@@ -74,7 +74,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	command, err := parser.Parse(args)
 	if wrong := (*kong.ParseError)(nil); errors.As(err, &wrong) {
 		path := strings.TrimSpace("nestsession " + wrong.Context.Command())
-		return fail(stderr, exitUsage, wrong.Error(), fmt.Sprintf("Run `%s --help` to see what can be written.", path))
+		return fail(stderr, exitUsage, wrong.Error(), fmt.Sprintf("Run `%s --help` to see the flags and arguments.", path))
 	}
 	if err != nil {
 		return fail(stderr, exitUsage, err.Error())

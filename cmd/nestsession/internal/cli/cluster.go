@@ -20,20 +20,20 @@ import (
 
 // clusterFlags make several servers one, without a database.
 type clusterFlags struct {
-	Cluster       []string `placeholder:"ADDRESS" env:"NESTSESSION_CLUSTER" help:"Keep users and sessions together with the other nodes of a cluster, without a database: the addresses of its 3 or 5 nodes for each other, separated by commas, the same for all, such as 10.0.0.1:7700,10.0.0.2:7700,10.0.0.3:7700. All need the same secrets; their links are encrypted and authenticated with keys derived from these."`
-	ClusterNode   string   `placeholder:"ADDRESS" env:"NESTSESSION_CLUSTER_NODE" help:"The one of these addresses that is this node's; the same after a restart. Default: the one that this machine has."`
-	ClusterListen string   `placeholder:"ADDR" env:"NESTSESSION_CLUSTER_LISTEN" help:"Listen here for the other nodes. Default: at this node's address."`
-	ClusterSync   bool     `env:"NESTSESSION_CLUSTER_SYNC" help:"Write each change to the disk of the majority before it is acknowledged, so that it survives a power cut of all machines. Default: it survives the end of all processes, and the power cut of one machine; if all lose power at once, up to two minutes are lost."`
+	Cluster       []string `placeholder:"ADDRESS" env:"NESTSESSION_CLUSTER" help:"Form a cluster that keeps users and sessions without a database. The value is the list of the addresses at which its 3 or 5 nodes reach each other, separated by commas and the same on all nodes, such as 10.0.0.1:7700,10.0.0.2:7700,10.0.0.3:7700. All nodes need the same secrets; keys derived from the secrets encrypt and authenticate the connections."`
+	ClusterNode   string   `placeholder:"ADDRESS" env:"NESTSESSION_CLUSTER_NODE" help:"Which of these addresses is this node's. It must stay the same after a restart. Default: the one that belongs to this machine."`
+	ClusterListen string   `placeholder:"ADDR" env:"NESTSESSION_CLUSTER_LISTEN" help:"Listen at this address for the other nodes. Default: this node's address."`
+	ClusterSync   bool     `env:"NESTSESSION_CLUSTER_SYNC" help:"Acknowledge a change only after the majority has written it to disk, so that it survives if all machines lose power at once. Default: off. A change then survives the end of all processes and a power failure of one machine; if all machines lose power at once, the changes of up to two minutes are lost."`
 }
 
 // clusterHelp is the help about clusters.
-const clusterHelp = `With --cluster three processes on three machines are one server, and any of them answers any request:
+const clusterHelp = `With --cluster, three processes on three machines form one server, and any of them can answer any request:
 
     nestsession serve --cluster 10.0.0.1:7700,10.0.0.2:7700,10.0.0.3:7700 --secret-file FILE --address 0.0.0.0:8080
 
-The secret file is the same on each machine. The first start needs all three. Afterwards one may be down or be replaced, with its disk or ` +
+The secret file is the same on each machine. The first start needs all three. Afterwards one of them may be down or be replaced, with its old disk or ` +
 	`with an empty one, and nobody is logged out. A node that cannot reach the majority answers 503. ` +
-	`To restart all, stop one at a time, and wait until "nestsession health" says "ok" there. The commands for sessions and accounts use the node that runs in the data folder of --data.`
+	`To restart all of them, restart one at a time, and wait until "nestsession health" prints "ok" for it. The commands for sessions and accounts use the node that runs in the data folder of --data.`
 
 func (f *clusterFlags) config() cluster.Config {
 	c := cluster.Config{Nodes: f.Cluster, Node: f.ClusterNode, Listen: f.ClusterListen, Sync: f.ClusterSync}
@@ -47,17 +47,17 @@ func (f *clusterFlags) config() cluster.Config {
 func (c *serve) validateCluster() error {
 	if len(c.Cluster) == 0 {
 		if c.ClusterNode != "" || c.ClusterListen != "" || c.ClusterSync {
-			return errors.New("--cluster-node, --cluster-listen and --cluster-sync are for --cluster: add the addresses of all nodes, or leave these out")
+			return errors.New("--cluster-node, --cluster-listen and --cluster-sync need --cluster: add --cluster with the addresses of all nodes, or leave these out")
 		}
 		return nil
 	}
 	config := c.config()
 	if config.Node == "" {
-		return fmt.Errorf("--cluster-node: say which of the nodes this one is, such as --cluster-node %s: this machine has none of their addresses, or several", c.Cluster[0])
+		return fmt.Errorf("--cluster-node: name the address of this node, such as --cluster-node %s: none or several of the addresses belong to this machine", c.Cluster[0])
 	}
 	switch {
 	case c.Store != "" || c.Users != "":
-		return errors.New("--cluster keeps users and sessions in the cluster: leave out --store and --users, or --cluster")
+		return errors.New("--cluster keeps users and sessions in the cluster: leave out --store and --users, or leave out --cluster")
 	case c.Express:
 		return errors.New("--express: no npm package for express-session reads the sessions of a cluster: leave out one of --express and --cluster")
 	case !(secretSource{file: c.SecretFile}).named():
@@ -146,7 +146,7 @@ func meanwhile(ln net.Listener) (stop func()) {
 	server := newServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "1")
 		w.Header().Set("Cache-Control", "no-store")
-		http.Error(w, "This server waits for the other nodes of its cluster.", http.StatusServiceUnavailable)
+		http.Error(w, "This server is waiting for the other nodes of its cluster.", http.StatusServiceUnavailable)
 	}), slog.New(slog.DiscardHandler))
 	ended := make(chan struct{})
 	go func() {

@@ -14,26 +14,26 @@ import (
 
 // cookieCommands are the commands about cookies.
 type cookieCommands struct {
-	Inspect cookieInspect `cmd:"" help:"Say whether a session's cookie verifies, and what is wrong with it."`
+	Inspect cookieInspect `cmd:"" help:"Check whether a session's cookie verifies, and say what is wrong with it."`
 }
 
 // cookieInspect is the flags of `nestsession cookie inspect`.
 type cookieInspect struct {
 	Data       string `default:"${folder}" placeholder:"FOLDER" env:"NESTSESSION_DATA" help:"The data folder of the server, for its secret. Default: ${default}."`
 	SecretFile string `placeholder:"FILE" env:"NESTSESSION_SECRET_FILE" help:"Read the secrets from this file. Default: the file \"secret\" in the data folder."`
-	Name       string `placeholder:"NAME" help:"The cookie's name, which is looked for in what is read. Default: that of the one cookie there that is called as the servers call it, or connect.sid."`
-	Express    bool   `env:"NESTSESSION_EXPRESS" help:"The session is shared with express-session: secrets may be short, and the store keeps the id itself."`
+	Name       string `placeholder:"NAME" help:"The name of the cookie to inspect. Default: the one cookie in the input that has a name of these servers, or connect.sid."`
+	Express    bool   `env:"NESTSESSION_EXPRESS" help:"The session is shared with express-session: secrets may be short, and the store keeps the id unhashed."`
 }
 
 // Help returns the help beyond the flags.
 func (*cookieInspect) Help() string {
-	return `The cookie is read from standard input, because anyone who has it is logged in, and every user of the machine ` +
-		`can read a command line: the whole line "Cookie: …" or "Set-Cookie: …", or only its value with --name.
+	return `The command reads the cookie from standard input, because anyone who has the cookie is logged in, and every user of the machine ` +
+		`can read command lines. Give the whole line "Cookie: …" or "Set-Cookie: …", or only the value and --name.
 
     nestsession cookie inspect < file-with-the-cookie
 
-The id in the cookie is not printed. The session is named as the server's log and ` + "`nestsession sessions list`" + ` name it. ` +
-		`Secrets are looked for where ` + "`nestsession serve`" + ` does, $NESTSESSION_SECRETS first. ` +
+The command does not print the id in the cookie. It prints the same digest for the session as the server's log and ` + "`nestsession sessions list`" + `. ` +
+		`It reads the secrets from where ` + "`nestsession serve`" + ` reads them, $NESTSESSION_SECRETS first. ` +
 		`The exit status is 1 if the cookie does not verify.`
 }
 
@@ -63,7 +63,7 @@ func (c *cookieInspect) Run(to output, in input) error {
 	}
 	fmt.Fprintf(to.out, "signature  made with %s, %s\n", which(found.Secret, len(secrets)), sourceWords(from))
 	if found.Name == "" && !c.Express {
-		fmt.Fprintln(to.out, "session    not known: its digest and key are made of the cookie's name too; paste the whole line, or give --name NAME")
+		fmt.Fprintln(to.out, "session    not known: its digest and key depend on the cookie's name; paste the whole line, or give --name NAME")
 		return nil
 	}
 	key := found.ID
@@ -76,7 +76,7 @@ func (c *cookieInspect) Run(to output, in input) error {
 	}
 	fmt.Fprintf(to.out, "session    %s\n", view.Digest(key))
 	if c.Express {
-		fmt.Fprintln(to.out, "key        the id in the cookie, behind the store's prefix if it has one; not shown, because it is a credential")
+		fmt.Fprintln(to.out, "key        the store's prefix, if it has one, and the id in the cookie; not shown, because the id is a credential")
 	} else {
 		fmt.Fprintf(to.out, "key        %s, the SHA-256 of the cookie's name and the id\n", key)
 	}
@@ -94,7 +94,7 @@ func (c *cookieInspect) read(to output, in input) (string, error) {
 	}
 	text, err := io.ReadAll(io.LimitReader(in, maxInspected+1))
 	if err == nil && len(text) > maxInspected {
-		err = fmt.Errorf("standard input has more than %d bytes, which no cookie has", maxInspected)
+		err = fmt.Errorf("standard input has more than %d bytes, which is more than any cookie", maxInspected)
 	}
 	return string(text), err
 }

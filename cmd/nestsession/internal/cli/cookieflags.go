@@ -12,15 +12,15 @@ import (
 
 // cookieFlags say how the session's cookie is set.
 type cookieFlags struct {
-	CookieName   string `placeholder:"NAME" env:"NESTSESSION_COOKIE_NAME" help:"The cookie's name. Default: \"sid-\" and what tells this server's users from those of others on the host, with __Host- in front over HTTPS; with --express connect.sid."`
-	CookieDomain string `placeholder:"DOMAIN" env:"NESTSESSION_COOKIE_DOMAIN" help:"Send the cookie to the subdomains of this domain as well. Default: to this host only."`
-	CookiePath   string `default:"/" placeholder:"PATH" env:"NESTSESSION_COOKIE_PATH" help:"Send the cookie only below this path, where the routes are then as well: /login is under /app/login. Default: everywhere."`
+	CookieName   string `placeholder:"NAME" env:"NESTSESSION_COOKIE_NAME" help:"The cookie's name. Default: \"sid-\" and digits that distinguish this server's users from those of other servers on the host, with the prefix __Host- over HTTPS; with --express connect.sid."`
+	CookieDomain string `placeholder:"DOMAIN" env:"NESTSESSION_COOKIE_DOMAIN" help:"Send the cookie also to the subdomains of this domain. Default: only to this host."`
+	CookiePath   string `default:"/" placeholder:"PATH" env:"NESTSESSION_COOKIE_PATH" help:"Send the cookie only below this path. The routes move there too: with /app, /login becomes /app/login. Default: everywhere."`
 
-	MaxAge age `default:"168h" placeholder:"DURATION" env:"NESTSESSION_MAX_AGE" help:"A session that is not used for this long ends, and so does its cookie. 0: the cookie ends with the browser. Default: 168h, a week."`
+	MaxAge age `default:"168h" placeholder:"DURATION" env:"NESTSESSION_MAX_AGE" help:"A session and its cookie end when they were not used for this long. 0: the cookie ends with the browser. Default: 168h, a week."`
 
-	Secure   string `default:"auto" enum:"auto,always,never" placeholder:"WHEN" env:"NESTSESSION_SECURE" help:"When browsers send the cookie only over HTTPS: auto, if the request came by HTTPS; always; never. Default: ${default}."`
-	SameSite string `default:"lax" enum:"lax,strict,none,omit" placeholder:"WHICH" env:"NESTSESSION_SAME_SITE" help:"Which requests from other sites carry the cookie: lax, links; strict, no request; none, every request, which needs --secure always; omit, the browser decides. Default: ${default}."`
-	Rolling  bool   `env:"NESTSESSION_ROLLING" help:"Send the cookie with every response, as express-session's rolling."`
+	Secure   string `default:"auto" enum:"auto,always,never" placeholder:"WHEN" env:"NESTSESSION_SECURE" help:"When the cookie is Secure, which means that browsers send it only over HTTPS: auto, if the request came over HTTPS; always; never. Default: ${default}."`
+	SameSite string `default:"lax" enum:"lax,strict,none,omit" placeholder:"WHICH" env:"NESTSESSION_SAME_SITE" help:"Which requests from other sites carry the cookie: lax, only links; strict, no request; none, every request (needs --secure always); omit, the browser decides. Default: ${default}."`
+	Rolling  bool   `env:"NESTSESSION_ROLLING" help:"Send the cookie with every response, like express-session's rolling."`
 }
 
 var (
@@ -32,25 +32,25 @@ var (
 func (f *cookieFlags) validate() error {
 	if f.CookieName != "" {
 		if err := cookie.ValidName(f.CookieName); err != nil {
-			return fmt.Errorf("--cookie-name: %q is not the name of a cookie: write letters, digits, - . and _", f.CookieName)
+			return fmt.Errorf("--cookie-name: %q is not a valid cookie name: use letters, digits, - . and _", f.CookieName)
 		}
 	}
 	if (&cookie.Attributes{Domain: f.CookieDomain}).Validate() != nil {
-		return fmt.Errorf("--cookie-domain: %q is not the name of a host: write one such as example.com", f.CookieDomain)
+		return fmt.Errorf("--cookie-domain: %q is not a host name: write one such as example.com", f.CookieDomain)
 	}
 	if !strings.HasPrefix(f.CookiePath, "/") || (&cookie.Attributes{Path: f.CookiePath}).Validate() != nil {
 		return fmt.Errorf("--cookie-path: %q is not a path: write one that begins with a slash, such as /app", f.CookiePath)
 	}
 	if f.SameSite == "none" && f.Secure != "always" {
-		return errors.New("--same-site none: browsers take such a cookie over HTTPS only: add --secure always, or write --same-site lax")
+		return errors.New("--same-site none: browsers accept such a cookie only over HTTPS: add --secure always, or write --same-site lax")
 	}
 	name := strings.ToLower(f.CookieName) // as browsers match the prefixes
 	host := strings.HasPrefix(name, "__host-")
 	if (host || strings.HasPrefix(name, "__secure-")) && f.Secure != "always" {
-		return fmt.Errorf("--cookie-name: browsers take %q over HTTPS only: add --secure always, or leave out the prefix", f.CookieName)
+		return fmt.Errorf("--cookie-name: browsers accept %q only over HTTPS: add --secure always, or leave out the prefix", f.CookieName)
 	}
 	if host && (f.CookieDomain != "" || f.CookiePath != "/") {
-		return errors.New("--cookie-name: browsers take a name with __Host- only without --cookie-domain and --cookie-path: leave them out, or write __Secure-")
+		return errors.New("--cookie-name: browsers accept a name with __Host- only without --cookie-domain and --cookie-path: leave these out, or write __Secure-")
 	}
 	return nil
 }

@@ -20,9 +20,9 @@ const standard = "-"
 
 // eventFlags say where the events of sessions are written.
 type eventFlags struct {
-	Events      string `placeholder:"FILE" env:"NESTSESSION_EVENTS" help:"Write what happens to sessions into this file, as JSON lines for \"nestsession explain\"; \"-\" is standard output. It has owners and addresses of clients, and no id, cookie or secret. Each process needs its own file. Default: none."`
-	EventsSize  size   `default:"16MiB" placeholder:"SIZE" env:"NESTSESSION_EVENTS_SIZE" help:"Begin another file when it has this size, and call the former one FILE.1. Default: ${default}."`
-	EventsFiles int    `default:"8" placeholder:"N" env:"NESTSESSION_EVENTS_FILES" help:"Keep this many files, the present one included, and remove the oldest. Default: ${default}."`
+	Events      string `placeholder:"FILE" env:"NESTSESSION_EVENTS" help:"Write the events of sessions into this file, as JSON lines for \"nestsession explain\"; \"-\" is standard output. The file contains owners and client addresses, but no id, cookie or secret. Each process needs its own file. Default: none."`
+	EventsSize  size   `default:"16MiB" placeholder:"SIZE" env:"NESTSESSION_EVENTS_SIZE" help:"Start a new file when the file has this size, and rename the old one to FILE.1. Default: ${default}."`
+	EventsFiles int    `default:"8" placeholder:"N" env:"NESTSESSION_EVENTS_FILES" help:"Keep this many files, including the current one, and remove older ones. Default: ${default}."`
 	Node        string `placeholder:"NAME" env:"NESTSESSION_NODE" help:"The name of this process in the events. Default: the host's name and the address."`
 
 	routes []string // the paths that events may name
@@ -32,7 +32,7 @@ type eventFlags struct {
 func (f *eventFlags) validate() error {
 	f.routes = loginRoutes
 	if f.EventsSize.bytes == 0 {
-		return errors.New("--events-size: a file needs some room: write at least 64KiB, such as 16MiB")
+		return errors.New("--events-size: the size is too small: write at least 64KiB, such as 16MiB")
 	}
 	if f.EventsFiles < 1 || f.EventsFiles > 1000 {
 		return errors.New("--events-files: write a number from 1 to 1000")
@@ -55,7 +55,7 @@ func (f *eventFlags) openEvents(to output, at net.Addr, log *slog.Logger) (err e
 		signal.Ignore(syscall.SIGPIPE) // the server outlives what reads its output
 	}
 	if f.events, err = events.Open(cfg); err != nil {
-		return fmt.Errorf("--events or $NESTSESSION_EVENTS: %w: name a file in a folder that exists and that this server may write", err)
+		return fmt.Errorf("--events or $NESTSESSION_EVENTS: %w: name a file in an existing folder that this server may write", err)
 	}
 	return nil
 }

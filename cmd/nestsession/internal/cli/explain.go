@@ -16,25 +16,25 @@ import (
 
 // explain is the flags of `nestsession explain`.
 type explain struct {
-	Session string   `arg:"" optional:"" help:"The session's digest, as a server's log or \"sessions list\" shows it, or the beginning of one. A digest from before a login or a renewal serves as well."`
+	Session string   `arg:"" optional:"" help:"The session's digest, as a server's log or \"sessions list\" shows it, or its first characters. A digest from before a login or a renewal works too."`
 	Owner   string   `placeholder:"OWNER" help:"All sessions of this owner, such as user:42."`
-	Events  []string `placeholder:"FILE" env:"NESTSESSION_EVENTS" help:"The log that a server writes with --events FILE: that file and the former ones, FILE.1 and so on. Several logs are sorted by time. \"-\" is standard input, which is the default."`
-	JSON    bool     `name:"json" help:"Write a JSON object a line."`
+	Events  []string `placeholder:"FILE" env:"NESTSESSION_EVENTS" help:"The log that a server writes with --events FILE. The command reads this file and the older ones, FILE.1 and so on. It sorts several logs by time. \"-\" is standard input, which is the default."`
+	JSON    bool     `name:"json" help:"Write one JSON object per line."`
 }
 
 // Help returns the help beyond the flags.
 func (*explain) Help() string {
-	return `It lists what happened to a session, the first event first: the time in UTC, what happened, and the node, the client's address ` +
-		`and the digest. Lines that are not events are skipped, and so is what a log collector writes before a line: docker compose logs | nestsession explain DIGEST.
+	return `The command lists the events of a session, the oldest first: the time in UTC, what happened, and the node, the client's address ` +
+		`and the digest. It skips lines that are not events, and prefixes that a log collector adds to lines: docker compose logs | nestsession explain DIGEST.
 
-An event is in the log of the node on which it happened, so give the logs of all nodes. Commands (sessions revoke, accounts disable) write no events: ` +
-		`what they end is refused at its next request. "nestsession accounts list" shows which account user:42 is.`
+Each node logs only its own events, so give the logs of all nodes. Commands (sessions revoke, accounts disable) write no events: ` +
+		`a session that they end is refused at its next request. "nestsession accounts list" shows which account user:42 is.`
 }
 
 // Validate refuses a command line that does not say what to explain.
 func (c *explain) Validate() error {
 	if (c.Session == "") == (c.Owner == "") {
-		return errors.New("say what to explain: the digest of a session, or --owner OWNER")
+		return errors.New("name what to explain: write the digest of a session, or --owner OWNER")
 	}
 	return nil
 }
@@ -46,7 +46,7 @@ func (c *explain) Run(ctx context.Context, to output, in input) error {
 		return err
 	}
 	if record.Skipped > 0 {
-		fmt.Fprintf(to.err, "nestsession: lines that are not events, and were skipped: %d\n", record.Skipped)
+		fmt.Fprintf(to.err, "nestsession: skipped lines that are not events: %d\n", record.Skipped)
 	}
 	lives, err := c.find(record)
 	if err != nil {
@@ -72,7 +72,7 @@ func (c *explain) read(to output, in input) (*events.Record, error) {
 	files := c.Events
 	if len(files) == 0 {
 		if in.terminal() {
-			return nil, errors.New("there is no log of events: name the file that the server writes with --events FILE, or pass it on standard input")
+			return nil, errors.New("there is no event log: name the file that the server writes with --events FILE, or pass it on standard input")
 		}
 		files = []string{standard}
 	}
@@ -84,11 +84,11 @@ func (c *explain) read(to output, in input) (*events.Record, error) {
 			err = record.ReadFile(path)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("--events: %w: name the file that a server writes with its --events", err)
+			return nil, fmt.Errorf("--events: %w: name the file that a server writes with --events", err)
 		}
 	}
 	if record.Len() == 0 {
-		return nil, errors.New("there are no events in it: name the file that a server writes with its --events, or pass it on standard input")
+		return nil, errors.New("the log contains no events: name the file that a server writes with --events, or pass it on standard input")
 	}
 	return &record, nil
 }
@@ -104,9 +104,9 @@ func (c *explain) find(record *events.Record) (lives []events.Life, err error) {
 	}
 	if errors.Is(err, events.ErrNone) {
 		return nil, fmt.Errorf("none of %d events is about %s.\n"+
-			"The first event is of %s: if the session is older, look in older files.\n"+
+			"The first event is from %s: if the session is older, look in older files.\n"+
 			"Give the logs of all nodes, each with --events FILE.\n"+
-			"A digest is the same only with the server's first secret: give one that a server shows, or `nestsession sessions list` with its secrets.\n"+
+			"A digest depends on the server's first secret: use a digest from the server's log, or from `nestsession sessions list` with the server's secrets.\n"+
 			"If you know the user, `nestsession accounts list` shows the number for --owner user:NUMBER", record.Len(), what, exact(record.Begin()))
 	}
 	return lives, err
@@ -222,7 +222,7 @@ func sentence(l events.Line) string {
 	case session.EventRenewed:
 		return "renewed: it has a new id, and the client has a new cookie"
 	case session.EventRegenerated:
-		return "ended: an empty session, or the login of another user, took its place"
+		return "ended: an empty session or the login of another user replaced it"
 	case session.EventDestroyed:
 		switch l.Request {
 		case logoutRoute, logoutOneRoute:
@@ -247,26 +247,26 @@ func sentence(l events.Line) string {
 		}
 		return "ended from outside"
 	case session.EventExpired:
-		return "ended: its time is over"
+		return "ended: it has expired"
 	case session.EventRejected:
 		if strings.HasPrefix(string(l.Reason), "device: ") {
-			return "refused: the request did not prove the key of the device, so the cookie may be a copy; the session went on"
+			return "refused: the request did not prove the key of the device, so the cookie may be a copy; the session continued"
 		}
 		return "refused: the cookie or token was not accepted"
 	case session.EventConflict:
-		return "conflict: another request had saved first, so the changes were made again on its result"
+		return "conflict: another request saved first, so the changes were applied again to its result"
 	case session.EventDropped:
 		return "changes were not stored"
 	case session.EventLoadFailed:
-		return "the store did not load it, and the client got an error"
+		return "the store could not load it, and the client got an error"
 	case session.EventSaveFailed:
-		return "the store did not save it"
+		return "the store could not save it"
 	case session.EventTouchFailed:
-		return "the store did not move its expiry; the client got its answer"
+		return "the store could not extend it; the client got its response"
 	case session.EventCookieNotSent:
 		return "the client did not get its cookie"
 	case session.EventUnread:
-		return "a member of its data was not read; the session went on"
+		return "a member of its data could not be read; the session continued"
 	}
 	if text := deviceSentences[l.Kind]; text != "" {
 		return text
@@ -278,10 +278,10 @@ func sentence(l events.Line) string {
 var deviceSentences = map[session.EventKind]string{
 	"device key asked for":      "the browser was asked for a key of its device",
 	"device key registered":     "the browser sent a key of its device",
-	"device bound":              "bound to the device: from now on a request needs a proof of its key",
+	"device bound":              "bound to the device: from now on requests need a proof of its key",
 	"device refreshed":          "the browser proved the key of its device again",
 	"device key not registered": "a key was not accepted",
-	"device not refreshed":      "no valid proof of the key came when the browser was asked for one; the session went on",
+	"device not refreshed":      "the browser was asked for a proof of the key and sent no valid one; the session continued",
 	"device released":           "no longer bound to its device",
 }
 
@@ -289,27 +289,27 @@ var deviceSentences = map[session.EventKind]string{
 var reasons = map[session.Reason]string{
 	session.ReasonUnknown:     "the store has no such session; it has expired, or a command, another node or another program ended it, or the store lost it",
 	session.ReasonSignature:   "no secret of this node signed it; the cookie is forged, or a secret was removed",
-	session.ReasonMalformed:   "it is not in the form of a session cookie",
+	session.ReasonMalformed:   "it does not have the format of a session cookie",
 	session.ReasonDuplicate:   "there were several cookies with its name",
-	session.ReasonSuperseded:  "the id is from before a login, a renewal or an end a moment ago",
+	session.ReasonSuperseded:  "the id is an old one: a moment ago the session got a new id or ended",
 	session.ReasonIdle:        "it was not used for too long",
-	session.ReasonAbsolute:    "it was too old, even if it was in use",
-	session.ReasonEnded:       "the session had ended meanwhile",
+	session.ReasonAbsolute:    "it reached the absolute timeout, although it may have been in use",
+	session.ReasonEnded:       "the session had ended in the meantime",
 	session.ReasonClientLeft:  "the client closed the connection",
 	session.ReasonUndecodable: "its data do not fit the program",
 
 	"device: no key":                 "a key is required, and the browser has sent none",
 	"device: no proof":               "it had neither the bound cookie nor a signature",
-	"device: proof has expired":      "its bound cookie, or the question that was signed, was too old",
-	"device: proof was replaced":     "its bound cookie was no longer the last one",
+	"device: proof has expired":      "its bound cookie or the signed challenge was too old",
+	"device: proof was replaced":     "a newer bound cookie had replaced its bound cookie",
 	"device: proof is not authentic": "its bound cookie was not made for this session",
 	"device: bad signature":          "the signature was not made with the session's key",
-	"device: has a key already":      "the login has registered another key",
-	"device: malformed":              "it was not in the form of the protocol",
-	"device: bad key":                "it was no key that can be used safely",
+	"device: has a key already":      "the login has already registered another key",
+	"device: malformed":              "the request did not follow the protocol",
+	"device: bad key":                "the key was not safe to use",
 	"device: cookie has a domain":    "sessions that several hosts share cannot be bound",
 	"device: path is outside":        "the session cookie's path does not cover the path of the registration",
 	"device: another audience":       "the proof was made for another server",
-	"device: no session":             "the session had ended, or never was",
+	"device: no session":             "the session had ended, or never existed",
 	"device: store failed":           "the store did not answer; the browser tries again",
 }

@@ -15,17 +15,17 @@ import (
 
 // health is the flags of `nestsession health`.
 type health struct {
-	URL     string        `arg:"" optional:"" help:"The server, such as http://127.0.0.1:8080, which is the default if there is no $NESTSESSION_ADDRESS."`
+	URL     string        `arg:"" optional:"" help:"The URL of the server. Default: the address in $NESTSESSION_ADDRESS, or http://127.0.0.1:8080."`
 	Address string        `hidden:"" default:"127.0.0.1:8080" env:"NESTSESSION_ADDRESS"`
-	Timeout time.Duration `default:"3s" placeholder:"DURATION" help:"How long the answer may take. Default: ${default}."`
+	Timeout time.Duration `default:"3s" placeholder:"DURATION" help:"How long the response may take. Default: ${default}."`
 
 	to *url.URL
 }
 
 // Help returns the help beyond the flags.
 func (*health) Help() string {
-	return `It asks /healthz, or the path in the URL, and fails unless the answer is 200: a health check for containers, which have neither curl nor a shell. ` +
-		`The answers of "nestsession proxy" come from the application: write the path of a page for which nobody has to log in.`
+	return `The command requests /healthz, or the path in the URL, and fails unless the status is 200. It is a health check for containers that have neither curl nor a shell. ` +
+		`"nestsession proxy" passes requests on to the application: add the path of a page that needs no login.`
 }
 
 // Validate refuses what cannot be asked.

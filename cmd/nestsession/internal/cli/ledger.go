@@ -38,11 +38,11 @@ func (c *moveCommand) openLedger(ctx context.Context, dest *stores.Opened) (*mov
 	switch n := ledger.Live(time.Now()); {
 	case c.NewLedger:
 	case has && !ledger.Found():
-		return nil, fmt.Errorf("--to has sessions already, and there is no ledger of an earlier run (%s), so that nothing tells which were ended there: "+
-			"name the file with --ledger FILE if it is elsewhere; write --new-ledger if nothing was copied from --from to --to before", path)
+		return nil, fmt.Errorf("--to already has sessions, and there is no ledger of an earlier run (%s), so it is not known which sessions were ended there: "+
+			"if the ledger is elsewhere, name it with --ledger FILE; if nothing was copied from --from to --to before, write --new-ledger", path)
 	case !has && n > 0:
-		return nil, fmt.Errorf("--to has none of the %d sessions that earlier runs copied there, by the ledger %s: if they were all ended, nothing is left to do; "+
-			"if the store was emptied or made anew, write --new-ledger to copy them again", n, path)
+		return nil, fmt.Errorf("--to has none of the %d sessions that earlier runs copied there, according to the ledger %s: if all of them were ended, there is nothing to do; "+
+			"if the store was emptied or created again, write --new-ledger to copy them again", n, path)
 	}
 	if err := ledger.Begin(); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: name another file with --ledger FILE", err), ledger.Close())

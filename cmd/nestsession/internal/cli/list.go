@@ -17,16 +17,16 @@ import (
 type sessionsList struct {
 	operator
 	Owner string `placeholder:"OWNER" help:"Only the sessions of this owner, such as user:42."`
-	JSON  bool   `name:"json" help:"Write a JSON object a line."`
-	Keys  bool   `name:"ids" help:"Show the key of each session in the store as well: a hash, or with the layouts of express-session the id in the cookie, and anyone who can read that can take over the session."`
-	Limit int    `placeholder:"N" help:"List at most this many."`
+	JSON  bool   `name:"json" help:"Write one JSON object per line."`
+	Keys  bool   `name:"ids" help:"Also show the key of each session in the store: a hash, or, with the layouts of express-session, the id in the cookie, with which anyone can take over the session."`
+	Limit int    `placeholder:"N" help:"List at most this many sessions."`
 }
 
 // Help returns the help beyond the flags.
 func (*sessionsList) Help() string {
-	return `A session is named by a digest, which is worth nothing to a thief; ` +
-		`what it holds is not shown. On a terminal the list is a table; otherwise a line a session, with tabs between ` +
-		`digest, last use, expiry, creation, owner and, with --ids, key. Times are then as in RFC 3339, "-" is not known, or never.
+	return `The list shows the digest of each session, which is not a credential, ` +
+		`but not its data. On a terminal the list is a table. Otherwise it is a line per session, with tabs between ` +
+		`digest, last use, expiry, creation, owner and, with --ids, key. The times are as in RFC 3339, and "-" means unknown or never.
 
 ` + storesHelp
 }

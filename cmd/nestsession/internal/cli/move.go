@@ -16,17 +16,17 @@ import (
 
 // moveCommand is the flags of `nestsession move`.
 type moveCommand struct {
-	From             string `required:"" placeholder:"URL" env:"NESTSESSION_FROM" help:"Copy the sessions of this store, which is not changed."`
+	From             string `required:"" placeholder:"URL" env:"NESTSESSION_FROM" help:"Copy the sessions of this store. The command does not change it."`
 	FromPasswordFile string `placeholder:"FILE" env:"NESTSESSION_FROM_PASSWORD_FILE" help:"Read the password for --from from this file."`
 	To               string `required:"" placeholder:"URL" env:"NESTSESSION_TO" help:"Copy them to this store."`
 	ToPasswordFile   string `placeholder:"FILE" env:"NESTSESSION_TO_PASSWORD_FILE" help:"Read the password for --to from this file."`
-	EndMissing       bool   `help:"Afterwards end the sessions at --to that --from no longer has. Use it only while no server uses --to, because it also ends sessions that began there."`
-	KeepIDs          bool   `name:"keep-ids" help:"Keep sessions under the keys that they have, though one store is keyed by hashes of ids and the other by ids."`
-	Scope            string `default:"connect.sid" placeholder:"NAME" help:"The Scope of the application at --to, which the copy needs if it hashes ids: in an application that sets none, the name of its cookie without __Host- or __Secure-. Default: ${default}."`
-	Workers          int    `default:"${workers}" placeholder:"N" help:"How many sessions are copied at the same time. Default: ${default}."`
+	EndMissing       bool   `help:"After the copy, end the sessions at --to that --from no longer has. Use it only while no server uses --to, because it also ends sessions that were created there."`
+	KeepIDs          bool   `name:"keep-ids" help:"Keep the keys of the sessions, although one store uses hashes of ids as keys and the other uses ids."`
+	Scope            string `default:"connect.sid" placeholder:"NAME" help:"The Scope of the application at --to, which the copy needs if it hashes ids. If the application sets no Scope, use the name of its cookie without __Host- or __Secure-. Default: ${default}."`
+	Workers          int    `default:"${workers}" placeholder:"N" help:"How many sessions to copy at the same time. Default: ${default}."`
 	Verbose          bool   `short:"v" help:"Write a line for each session that is not copied, with its digest."`
-	Ledger           string `placeholder:"FILE" help:"Remember in this file what was copied, so that a later run does not bring back what was ended at --to. Default: a file in the folder \"moves\" of the data folder, for these two stores."`
-	NewLedger        bool   `help:"Forget what earlier runs copied: what --to does not have is copied, even if it was ended there."`
+	Ledger           string `placeholder:"FILE" help:"Record the copied sessions in this file, so that a later run does not bring back sessions that were ended at --to. Default: a file for these two stores in the folder \"moves\" of the data folder."`
+	NewLedger        bool   `help:"Ignore what earlier runs copied: copy every session that --to does not have, even if it was ended there."`
 	naming
 
 	source, dest *storeurl.Target
@@ -34,17 +34,17 @@ type moveCommand struct {
 
 // Help returns the help beyond the flags.
 func (*moveCommand) Help() string {
-	return `Copies the live sessions of one store to another, with owner, data and expiry. It can be interrupted with Ctrl-C at any time, and ` +
-		`run again to be finished: a session that is there already is not copied again, one that is newer there is kept, and one that was copied and has been ended ` +
-		`there since stays ended. For that a ledger is kept, a file with a digest of each session that was copied: run again ` +
-		`on the same machine, or take the file along and name it with --ledger. Without it a store that has sessions is no destination. ` +
-		`How many were copied and left, and why, is written at the end; the exit status is 1 if some were left that should not have been.
+	return `The command copies the live sessions of one store to another, with owner, data and expiry. You can interrupt it with Ctrl-C at any time, and ` +
+		`run it again to copy the rest: it does not copy a session again that is already at --to, it keeps a session that is newer there, and a session that was copied and ended ` +
+		`there stays ended. For this it keeps a ledger, a file with a digest of each copied session. Run it again ` +
+		`on the same machine, or copy the ledger to the other machine and name it with --ledger. Without a ledger, move refuses a --to that has sessions. ` +
+		`At the end it prints how many sessions it copied and how many it did not copy, with the reasons. The exit status is 1 if it could not copy a session that it should have copied.
 
-To move an application: copy once while it runs, which takes the time; stop it; copy again with --end-missing, which brings ` +
-		`what has changed, and ends what was ended meanwhile; start it with the new store.
+To move an application: copy once while it runs, which takes most of the time; stop it; copy again with --end-missing, which copies ` +
+		`the changes, and ends the sessions that were ended in the meantime; start it with the new store.
 
-Sessions of express-session are moved into a native store under the hashes of their ids, where this library finds them if its Scope, by default the cookie's name, is --scope; a native ` +
-		`store's cannot be moved into a layout of express-session, because nobody can compute the ids from their hashes.
+If --from has a layout of express-session and --to is a native store, the keys at --to are the hashes of the ids. This library finds the sessions if its Scope, by default the cookie's name, is the value of --scope. Sessions of a native ` +
+		`store cannot be moved into a layout of express-session, because the ids cannot be computed from their hashes.
 
 ` + storesHelp
 }
@@ -73,11 +73,11 @@ func (c *moveCommand) Validate() error {
 	case c.dest.Password() != "" && c.ToPasswordFile != "":
 		return twoPasswords("--to", "--to-password-file")
 	case c.dest.PlainIDs() && !c.source.PlainIDs() && !c.KeepIDs:
-		return fmt.Errorf("--from is keyed by hashes of ids and --to (layout %s) by ids, which nobody can compute from their hashes: "+
-			"the cookies of these sessions would not find them there. Leave out layout=… for a native store; or write --keep-ids if the application "+
+		return fmt.Errorf("the keys of --from are hashes of ids and the keys of --to (layout %s) are ids, which cannot be computed from their hashes: "+
+			"the cookies of these sessions would not match. Leave out layout=… for a native store, or write --keep-ids if the application "+
 			"at --from sets InsecurePlainIDs", c.dest.Layout)
 	case c.hashes() && c.EndMissing:
-		return errors.New("--end-missing is for stores that are keyed alike: what was copied under a hash cannot be looked for at --from")
+		return errors.New("--end-missing needs stores with the same kind of keys: a session that was copied under a hash cannot be found at --from")
 	}
 	return nil
 }
@@ -96,7 +96,7 @@ func (c *moveCommand) Run(ctx context.Context, to output) (err error) {
 	defer func() { err = errors.Join(err, from.Close(), dest.Close()) }()
 	fmt.Fprintf(to.err, "from %s\nto   %s\n", from.Target, dest.Target)
 	if c.hashes() {
-		fmt.Fprintln(to.err, "ids are hashed on the way")
+		fmt.Fprintln(to.err, "ids are hashed during the copy")
 	}
 	left, err := c.reporter(to, from)
 	if err != nil {
@@ -195,20 +195,20 @@ func summarize(w io.Writer, r move.Report, took time.Duration) {
 		}
 	}
 	if r.Refusal != nil {
-		fmt.Fprintf(w, "the first was refused because: %s\n", printable(r.Refusal.Error()))
+		fmt.Fprintf(w, "reason for the first refusal: %s\n", printable(r.Refusal.Error()))
 	}
 }
 
 // verdict returns the error of an incomplete copy.
 func verdict(ctx context.Context, r move.Report, err error) error {
 	if ctx.Err() != nil {
-		return errors.New("interrupted: run the same command again to copy the rest; what is ended at --to until then stays ended")
+		return errors.New("interrupted: run the same command again to copy the rest; sessions that end at --to until then stay ended")
 	}
 	if err != nil {
-		return fmt.Errorf("%w; once that is repaired, run the same command again to copy the rest; what is ended at --to until then stays ended", err)
+		return fmt.Errorf("%w; repair this and run the same command again to copy the rest; sessions that end at --to until then stay ended", err)
 	}
 	if n := r.Failed(); n > 0 {
-		return fmt.Errorf("%d of the sessions are not at --to as they are at --from; --verbose says which", n)
+		return fmt.Errorf("sessions that are missing at --to or differ from those at --from: %d; --verbose lists them", n)
 	}
 	return nil
 }

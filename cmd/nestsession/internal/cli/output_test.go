@@ -85,7 +85,7 @@ func TestSummary(t *testing.T) {
 	var b bytes.Buffer
 	r := move.Report{Read: 12, Counts: map[move.Outcome]int64{move.Newer: 2, move.Copied: 10}}
 	summarize(&b, r, 1234567*time.Microsecond)
-	want := "read 12 sessions in 1.235s\n       10 copied\n        2 left: what is there is newer\n"
+	want := "read 12 sessions in 1.235s\n       10 copied\n        2 left: the session there is newer\n"
 	if b.String() != want {
 		t.Errorf("wrote %q, want %q", b.String(), want)
 	}
@@ -93,7 +93,7 @@ func TestSummary(t *testing.T) {
 		t.Errorf("what is newer at the destination is a failure: %v", err)
 	}
 	r.Counts[move.Refused] = 1
-	if err := verdict(t.Context(), r, nil); err == nil || !strings.Contains(err.Error(), "1 of the sessions") {
+	if err := verdict(t.Context(), r, nil); err == nil || !strings.Contains(err.Error(), "differ from those at --from: 1") {
 		t.Errorf("what was refused is none: %v", err)
 	}
 }

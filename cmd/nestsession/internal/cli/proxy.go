@@ -18,19 +18,19 @@ import (
 type proxy struct {
 	serve
 
-	Upstream string `required:"" placeholder:"URL" env:"NESTSESSION_UPSTREAM" help:"Pass requests on to this application, such as http://127.0.0.1:3000. Nobody else may reach it: it believes the headers that say who the user is."`
+	Upstream string `required:"" placeholder:"URL" env:"NESTSESSION_UPSTREAM" help:"Pass requests on to this application, such as http://127.0.0.1:3000. Only this proxy may reach the application, because the application trusts the headers that name the user."`
 
-	Timeout time.Duration `default:"60s" placeholder:"DURATION" env:"NESTSESSION_UPSTREAM_TIMEOUT" help:"How long the application may take until its response begins. Default: ${default}."`
+	Timeout time.Duration `default:"60s" placeholder:"DURATION" env:"NESTSESSION_UPSTREAM_TIMEOUT" help:"How long the application may take to begin its response. Default: ${default}."`
 
 	to *url.URL
 }
 
 // Help returns the help beyond the flags.
 func (*proxy) Help() string {
-	return `Users log in at a server that was started with "serve", with the same store, users and secrets: --public-url names it, and its --allow names this one's host. ` +
-		`A request of a user who is logged in goes on to the application, with the headers Remote-User, Remote-User-Id, Remote-Session and Remote-Session-Expires; ` +
-		`those that a client sends are removed, and so is the session's cookie. A browser that goes to a page is sent to the login; any other request gets 401. ` +
-		`WebSockets and streams end when the session does.
+	return `Users log in at a server that runs "serve" with the same store, users and secrets. --public-url names that server, and the --allow of that server names this proxy's host. ` +
+		`The proxy passes a request of a logged-in user on to the application, with the headers Remote-User, Remote-User-Id, Remote-Session and Remote-Session-Expires. ` +
+		`It removes such headers from the client's request, and the session's cookie. A browser that opens a page is redirected to the login; any other request gets 401. ` +
+		`WebSockets and streams are closed when the session ends.
 
 ` + storesHelp
 }
@@ -43,13 +43,13 @@ func (c *proxy) Validate() error {
 	}
 	c.to = u
 	if c.Timeout <= 0 {
-		return errors.New("--timeout: the application needs some time: write a duration such as 60s")
+		return errors.New("--timeout must be more than 0: write a duration such as 60s")
 	}
 	if c.PublicURL == "" {
-		return errors.New("--public-url: visitors cannot log in here: name the server that was started with serve, such as https://login.example.com")
+		return errors.New("--public-url is missing: users cannot log in at this proxy, so name the server that runs serve, such as https://login.example.com")
 	}
 	if c.CookiePath != "/" {
-		return errors.New("--cookie-path: the application has pages below every path: leave it out")
+		return errors.New("--cookie-path: the proxy needs the cookie on every path of the application: leave it out")
 	}
 	return c.serve.Validate()
 }
@@ -61,7 +61,7 @@ func (c *proxy) Run(ctx context.Context, to output) error {
 		application := upstream.New(upstream.Config{
 			URL: c.to, Timeout: c.Timeout, Private: pages.cookies, Trusted: c.proxies.Trusts, Logger: log,
 			Refuse: func(w http.ResponseWriter, r *http.Request, status int, err error) {
-				log.WarnContext(r.Context(), "the application does not answer", slog.Int("status", status), slog.Any("error", err))
+				log.WarnContext(r.Context(), "the application did not answer", slog.Int("status", status), slog.Any("error", err))
 				pages.appFor(r).Refuse(w, r, status)
 			},
 		})
@@ -75,6 +75,6 @@ func (c *proxy) Run(ctx context.Context, to output) error {
 		}), log)
 		server.ReadTimeout, server.WriteTimeout = 0, 0 // uploads and streams last; upstream ends those that stall
 		server.MaxHeaderBytes = http.DefaultMaxHeaderBytes
-		return server, fmt.Sprintf("  passes on to %s, logs in at %s\n", c.to, c.PublicURL)
+		return server, fmt.Sprintf("  upstream  %s\n  login     at %s\n", c.to, c.PublicURL)
 	})
 }

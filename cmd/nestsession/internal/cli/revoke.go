@@ -11,16 +11,16 @@ import (
 // sessionsRevoke is the flags of `nestsession sessions revoke`.
 type sessionsRevoke struct {
 	operator
-	Sessions []string `arg:"" optional:"" name:"session" help:"The sessions' digests, as list shows them, or their beginnings."`
+	Sessions []string `arg:"" optional:"" name:"session" help:"The digests of the sessions, as list shows them, or their first characters."`
 	Owner    string   `placeholder:"OWNER" help:"All sessions of this owner, such as user:42."`
-	All      bool     `help:"All sessions of all users. Needs --yes as well."`
+	All      bool     `help:"All sessions of all users. Also needs --yes."`
 	Yes      bool     `help:"Confirm --all."`
 }
 
 // Help returns the help beyond the flags.
 func (*sessionsRevoke) Help() string {
-	return `A session ends on every server that shares the store, with the next request, and no request that is under way ` +
-		`brings it back. Its user has to log in again. The command prints how many sessions it ended.
+	return `The session ends on every server that shares the store, with its next request, and no request in progress ` +
+		`brings it back. The user has to log in again. The command prints how many sessions it ended.
 
 ` + storesHelp
 }
@@ -37,7 +37,7 @@ func (c *sessionsRevoke) Validate() error {
 		}
 	}
 	if ways != 1 {
-		return errors.New("say which sessions end: name some as list shows them, or write --owner OWNER, or --all")
+		return errors.New("say which sessions to end: write digests as list shows them, or --owner OWNER, or --all")
 	}
 	if c.All && !c.Yes {
 		return errors.New("--all ends the sessions of all users: add --yes to confirm")

@@ -27,7 +27,7 @@ func (s secretSource) read() (secrets []string, from string, err error) {
 	if text, given := os.LookupEnv(secretsVariable); given {
 		secrets := config.SplitSecrets(text)
 		if len(secrets) == 0 {
-			return nil, "", fmt.Errorf("%s is empty: write a secret into it, such as `nestsession secret new` makes, or unset it", secretsVariable)
+			return nil, "", fmt.Errorf("%s is empty: put a secret into it, for example one from `nestsession secret new`, or unset it", secretsVariable)
 		}
 		from = "from $" + secretsVariable
 		return secrets, from, s.check(secrets, from)

@@ -34,16 +34,16 @@ const recheckInterval = 2 * time.Second
 
 // Help returns the help beyond the flags.
 func (*serve) Help() string {
-	return `Without any flag it listens on loopback, and makes a folder for its users, its sessions and its secret. ` +
-		`Users stay logged in when it is started again. With --store memory: sessions end with the process; with --store 'memory:?snapshot=FILE' they are written to the file at the end and read at the start.
+	return `Without any flag the server listens on loopback, and makes a folder for its users, its sessions and its secret. ` +
+		`Users stay logged in when it is restarted. With --store memory: sessions end with the process. With --store 'memory:?snapshot=FILE' the server writes them to the file when it stops and reads the file at the start.
 
 ` + storesHelp + `
 
 ` + clusterHelp + `
 
-Secrets sign the cookies: the first signs, all verify, so put a new one in front to rotate. ` +
-		`They come from $NESTSESSION_SECRETS (separated by commas), else from the secret file (one a line). ` +
-		`There is no flag for them, because every user of the machine can read a command line.`
+Secrets sign the cookies: the first one signs and all of them verify, so insert a new one in front to rotate. ` +
+		`The server reads them from $NESTSESSION_SECRETS (separated by commas), or else from the secret file (one per line). ` +
+		`There is no flag for them, because every user of the machine can read command lines.`
 }
 
 // Run serves until ctx ends, then lets the requests in progress finish.
@@ -130,7 +130,7 @@ func (c *serve) run(ctx context.Context, to output, start func(pages *site, log 
 func listen(ctx context.Context, address string) (net.Listener, error) {
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("another program listens on %s already: stop it, or choose another address such as --address 127.0.0.1:8081 (port 0 takes any that is free)", address)
+		return nil, fmt.Errorf("another program already listens on %s: stop it, or choose another address such as --address 127.0.0.1:8081 (port 0 takes any free port)", address)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen: %w: choose another address with --address HOST:PORT or NESTSESSION_ADDRESS", err)
@@ -162,7 +162,7 @@ func serveUntil(ctx context.Context, ln net.Listener, server *http.Server, endSt
 		return err
 	case <-ctx.Done():
 	}
-	log.Info("stopping, once the requests under way are answered", slog.Duration("within", drain))
+	log.Info("stopping after the requests in progress are answered", slog.Duration("within", drain))
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	if err := server.Shutdown(draining); err != nil {
@@ -216,7 +216,7 @@ func announceAddress(w io.Writer, at net.Addr) {
 func (c *serve) announce(w io.Writer, p *place, kept *stores.Opened) {
 	note := ""
 	if p.sessions.Kind == storeurl.Memory && p.sessions.Path == "" {
-		note = ": all end with this process"
+		note = ": they end with this process"
 	}
 	usersPlace := p.users.Path
 	if usersPlace == "" {
@@ -337,7 +337,7 @@ func (c *serve) place(to output) (*place, error) {
 		}
 	}
 	if p.sessions.PlainIDs() && !c.Express {
-		return nil, fmt.Errorf("layout=%s is express-session's: add --express, so that its cookies and documents are as well", p.sessions.Layout)
+		return nil, fmt.Errorf("layout=%s belongs to express-session: add --express, so that cookies and documents have its format too", p.sessions.Layout)
 	}
 	p.secrets, p.secretSource, err = secretSource{file: c.SecretFile, folder: folder, make: true, short: c.Express}.read()
 	return p, err

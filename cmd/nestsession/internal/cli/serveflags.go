@@ -20,9 +20,9 @@ const maxAge = 400 * 24 * time.Hour
 
 // serve is the flags of the command. A flag overrides its environment variable.
 type serve struct {
-	Address string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" env:"NESTSESSION_ADDRESS" help:"Listen here. Port 0 takes any that is free. Default: ${default}."`
+	Address string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" env:"NESTSESSION_ADDRESS" help:"Listen here. Port 0 takes any free port. Default: ${default}."`
 
-	Data string `default:"${folder}" placeholder:"FOLDER" env:"NESTSESSION_DATA" help:"Keep users, secret and sessions in this folder, which is made if it is not there. Default: ${default}."`
+	Data string `default:"${folder}" placeholder:"FOLDER" env:"NESTSESSION_DATA" help:"Keep users, secret and sessions in this folder, which is created if it is missing. Default: ${default}."`
 
 	storeFlags
 
@@ -30,25 +30,25 @@ type serve struct {
 
 	clusterFlags
 
-	SecretFile string `placeholder:"FILE" env:"NESTSESSION_SECRET_FILE" help:"Read the secrets from this file, which only its owner may read. Default: the file \"secret\" in the data folder, made at the first start."`
+	SecretFile string `placeholder:"FILE" env:"NESTSESSION_SECRET_FILE" help:"Read the secrets from this file, which only its owner may read. Default: the file \"secret\" in the data folder, created at the first start."`
 
-	NearCache size `default:"" placeholder:"SIZE" env:"NESTSESSION_NEAR_CACHE" help:"Cache this much of the sessions in this process, so that most requests need no round trip to the store; 0: no cache. A change by another process is seen within milliseconds, or within two seconds if the store does not publish changes (SQLite, MySQL). Default: 64MiB for Redis, PostgreSQL, NATS and a cluster, if they publish changes."`
+	NearCache size `default:"" placeholder:"SIZE" env:"NESTSESSION_NEAR_CACHE" help:"The size of a cache of sessions in this process, with which most requests need no round trip to the store; 0: no cache. The server sees a change by another process within milliseconds, or within two seconds if the store does not publish changes (SQLite, MySQL). Default: 64MiB for Redis, PostgreSQL, NATS and a cluster, if they publish changes; otherwise 0."`
 
 	cookieFlags
 
-	UsersAreShared bool `env:"NESTSESSION_USERS_ARE_SHARED" help:"With --express: the applications have the same users as this server, so that the user in their sessions is logged in here. Default: their users are not the users of this server."`
+	UsersAreShared bool `env:"NESTSESSION_USERS_ARE_SHARED" help:"With --express: the applications have the same users as this server, so that a user who is logged in there is logged in here too. Default: their users are not the users of this server."`
 
 	eventFlags
 
 	TrustedProxy []string `placeholder:"ADDRESS" env:"NESTSESSION_TRUSTED_PROXY" help:"Trust X-Forwarded-For and X-Forwarded-Proto from these addresses and networks, such as 127.0.0.1,10.0.0.0/8. Default: trust none."`
 
-	Allow []string `placeholder:"HOST" env:"NESTSESSION_ALLOW" help:"A login may lead back to pages of these hosts, such as example.com,*.example.com: they are behind a proxy that asks /auth. Over plain HTTP write http://localhost:3000. Default: only to this server."`
+	Allow []string `placeholder:"HOST" env:"NESTSESSION_ALLOW" help:"After a login the server may redirect to pages of these hosts, which are behind a proxy that asks /auth, such as example.com,*.example.com. For plain HTTP write http://localhost:3000. Default: only to pages of this server."`
 
-	PublicURL string `placeholder:"URL" env:"NESTSESSION_PUBLIC_URL" help:"Where browsers reach this server, such as https://login.example.com. A proxy that asks /auth?redirect sends them there to log in. Default: to /login on the host of the page that they asked for."`
+	PublicURL string `placeholder:"URL" env:"NESTSESSION_PUBLIC_URL" help:"The URL at which browsers reach this server, such as https://login.example.com. A proxy that asks /auth?redirect sends browsers there to log in. Default: /login on the host of the requested page."`
 
-	BindDevices bool `env:"NESTSESSION_BIND_DEVICES" help:"Experimental: bind each login to a key in the browser's device, so that a stolen cookie is worth nothing elsewhere. It needs HTTPS, and a browser that can (Chromium); other browsers go on as before. Default: off."`
+	BindDevices bool `env:"NESTSESSION_BIND_DEVICES" help:"Experimental: bind each login to a key in the browser's device, so that a stolen cookie is useless on another device. It needs HTTPS and a browser that supports it (Chromium); other browsers work as before. Default: off."`
 
-	Metrics string `placeholder:"HOST:PORT" env:"NESTSESSION_METRICS" help:"Serve /metrics for Prometheus here, an address that only the monitoring should reach. Default: nowhere. Spans and metrics are also sent over OTLP if OTEL_EXPORTER_OTLP_ENDPOINT names a collector."`
+	Metrics string `placeholder:"HOST:PORT" env:"NESTSESSION_METRICS" help:"Serve /metrics for Prometheus at this address, which only the monitoring should reach. Default: no metrics over HTTP. Spans and metrics are also sent over OTLP if OTEL_EXPORTER_OTLP_ENDPOINT names a collector."`
 
 	proxies client.Proxies
 	back    client.Hosts
@@ -61,7 +61,7 @@ type age time.Duration
 func (a *age) UnmarshalText(text []byte) error {
 	d, err := time.ParseDuration(string(text))
 	if err != nil || d < 0 || d > maxAge || d%time.Second != 0 {
-		return fmt.Errorf("%q cannot be: write whole hours, minutes and seconds up to %v, such as 168h for a week or 1h30m", text, age(maxAge))
+		return fmt.Errorf("%q is not a valid duration: write whole hours, minutes and seconds up to %v, such as 168h for a week or 1h30m", text, age(maxAge))
 	}
 	*a = age(d)
 	return nil
@@ -95,7 +95,7 @@ func (s *size) UnmarshalText(text []byte) error {
 	}
 	n, err := humanize.ParseBytes(string(text))
 	if err != nil || n > math.MaxInt64 || n > 0 && n < minCache {
-		return fmt.Errorf("%q cannot be: write 0 or at least 64KiB, such as 64MiB or 1GiB", text)
+		return fmt.Errorf("%q is not a valid size: write 0 or at least 64KiB, such as 64MiB or 1GiB", text)
 	}
 	s.bytes, s.given = int64(n), true
 	return nil
@@ -135,13 +135,13 @@ func (c *serve) Validate() error {
 		return err
 	}
 	if c.UsersAreShared && !c.Express {
-		return errors.New("--users-are-shared: only sessions that are shared with --express have users of other applications: add it, or leave this out")
+		return errors.New("--users-are-shared needs --express, which shares sessions with other applications: add --express, or leave out --users-are-shared")
 	}
 	if t, err := storeurl.Parse(c.Store, c.Express); c.Store != "" && err == nil && t.Kind == storeurl.Memory && c.NearCache.bytes > 0 {
-		return errors.New("--near-cache: the sessions of --store memory: are in this process already: leave one of them out")
+		return errors.New("--near-cache: the sessions of --store memory: are already in this process: leave out one of the two")
 	}
 	if c.Secure == "always" && len(c.proxies) == 0 {
-		return fmt.Errorf("--secure always: this server speaks plain HTTP, over which no browser would get a cookie: name the proxy that speaks HTTPS in front of it with --trusted-proxy, or write --secure auto")
+		return fmt.Errorf("--secure always: this server speaks plain HTTP, over which browsers get no Secure cookie: name the HTTPS proxy in front of it with --trusted-proxy, or write --secure auto")
 	}
 	return nil
 }

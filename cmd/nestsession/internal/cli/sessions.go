@@ -13,7 +13,7 @@ import (
 // sessionCommands are the commands about sessions.
 type sessionCommands struct {
 	List   sessionsList   `cmd:"" help:"List the sessions, of all users or of one."`
-	Show   sessionsShow   `cmd:"" help:"Show what one session holds."`
+	Show   sessionsShow   `cmd:"" help:"Show the contents of one session."`
 	Revoke sessionsRevoke `cmd:"" help:"End sessions: one, those of an owner, or all."`
 	Count  sessionsCount  `cmd:"" help:"Count the sessions, of all users or of one."`
 	Sweep  sessionsSweep  `cmd:"" help:"Remove the expired sessions, from cron."`
@@ -22,7 +22,7 @@ type sessionCommands struct {
 // naming has the secrets of the digests by which commands name sessions.
 type naming struct {
 	Data       string `default:"${folder}" placeholder:"FOLDER" env:"NESTSESSION_DATA" help:"The data folder of the server. Default: ${default}."`
-	SecretFile string `placeholder:"FILE" env:"NESTSESSION_SECRET_FILE" help:"Name sessions as the log of a server with these secrets does. Default: the file \"secret\" in the data folder. Without secrets the digests are not those of the log; the commands take them all the same."`
+	SecretFile string `placeholder:"FILE" env:"NESTSESSION_SECRET_FILE" help:"Show the digests that the log of a server with these secrets has. Default: the file \"secret\" in the data folder. Without secrets the digests differ from those in the log, but the commands accept them too."`
 }
 
 // secrets returns them, none if there are none.
@@ -45,7 +45,7 @@ type operator struct {
 func (o *operator) Validate() error { return o.storeFlags.validate() }
 
 // errInMemory says why a store in memory has nothing to show.
-var errInMemory = errors.New("the sessions of memory: are inside the running server, and cannot be reached from here")
+var errInMemory = errors.New("the sessions of memory: are inside the running server, and this command cannot reach them")
 
 // open opens the store.
 func (o *operator) open(ctx context.Context, to output) (*stores.Opened, *sessions.View, error) {

@@ -10,14 +10,14 @@ import (
 // sessionsShow is the flags of `nestsession sessions show`.
 type sessionsShow struct {
 	operator
-	Session string `arg:"" help:"The session's digest, as list shows it, or the beginning of one."`
-	JSON    bool   `name:"json" help:"Write it on one line."`
-	Keys    bool   `name:"ids" help:"Show the key of the session in the store as well."`
+	Session string `arg:"" help:"The session's digest, as list shows it, or its first characters."`
+	JSON    bool   `name:"json" help:"Write the session on one line."`
+	Keys    bool   `name:"ids" help:"Also show the key of the session in the store."`
 }
 
 // Help returns the help beyond the flags.
 func (*sessionsShow) Help() string {
-	return `The data of a session may be personal: look only at what you have to. It is written as JSON, without the attributes ` +
+	return `The data of a session may be personal: look only at what you need. The session is written as JSON, without the attributes ` +
 		`of its cookie.
 
 ` + storesHelp

@@ -117,7 +117,7 @@ func (u *untrusted) look(r *http.Request) {
 		u.warned = map[netip.Addr]bool{}
 	}
 	u.warned[from] = true
-	u.log.WarnContext(r.Context(), "a request has "+field+" from an address that is not trusted, so it is not believed: if that is your proxy, "+
-		"name it with --trusted-proxy; until then cookies are not Secure, and all clients behind it share one limit of logins",
+	u.log.WarnContext(r.Context(), "a request has "+field+" from an address that is not trusted, and it is ignored: if this is your proxy, "+
+		"name it with --trusted-proxy; until then cookies are not Secure, and all clients behind the proxy share one limit of login attempts",
 		slog.Any("from", from))
 }

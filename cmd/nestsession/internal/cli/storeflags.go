@@ -15,9 +15,9 @@ const sessionsFileName = "sessions.db"
 
 // storeFlags say where the sessions are.
 type storeFlags struct {
-	Store             string `placeholder:"URL" env:"NESTSESSION_STORE" help:"The store of the sessions, see above. Default: the file \"sessions.db\" in the data folder."`
+	Store             string `placeholder:"URL" env:"NESTSESSION_STORE" help:"The store of the sessions: see above. Default: the file \"sessions.db\" in the data folder."`
 	StorePasswordFile string `placeholder:"FILE" env:"NESTSESSION_STORE_PASSWORD_FILE" help:"Read the password for the store from this file, which only its owner may read."`
-	Express           bool   `env:"NESTSESSION_EXPRESS" help:"Share cookies and sessions with applications on express-session: the cookie connect.sid, secrets as they are, and the store as connect-redis, connect-pg-simple, express-mysql-session or connect-sqlite3 has it."`
+	Express           bool   `env:"NESTSESSION_EXPRESS" help:"Share cookies and sessions with express-session applications: the cookie is connect.sid, secrets are used unchanged, and the store has the layout of connect-redis, connect-pg-simple, express-mysql-session or connect-sqlite3."`
 }
 
 // storesHelp is the help about URLs of each command with a store.
@@ -31,14 +31,14 @@ const storesHelp = `A store is named by a URL:
     redis+cluster://HOST,HOST                  rediss+cluster://
     nats://USER@HOST:PORT,HOST:PORT            NATS JetStream; tls:// with TLS
 
-Parameters follow a question mark: table, schema, prefix, create=true to have the table made, layout for the table of ` +
+Parameters follow a question mark: table, schema, prefix, create=true to create the table, layout for the table of ` +
 	`an npm package (connect-pg-simple, express-mysql-session, connect-sqlite3, better-sqlite3-session-store, connect-redis), ` +
-	`column.sid, column.data and column.expires for columns of other names, ` +
-	`owner-column, ttl and time-zone with these, sslmode and tls; bucket and replicas for NATS. PostgreSQL publishes changes by a trigger, which create=true ` +
-	`makes, and Redis by CLIENT TRACKING, which its user must be allowed to use; with notify=false a server does without and polls every two seconds.
+	`column.sid, column.data and column.expires for other column names, ` +
+	`owner-column, ttl and time-zone for these tables, sslmode and tls; bucket and replicas for NATS. PostgreSQL publishes changes with a trigger, which create=true ` +
+	`creates, and Redis with CLIENT TRACKING, which its user must be allowed to call. With notify=false a server polls the store every two seconds instead.
 
-A URL can hold a password (postgres://USER:PASSWORD@HOST/DATABASE), but every user of the machine can read a command line: ` +
-	`give it in the environment, or the password in a file.`
+A URL can contain a password (postgres://USER:PASSWORD@HOST/DATABASE), but every user of the machine can read command lines: ` +
+	`put the URL into the environment, or the password into a file.`
 
 // validate refuses URLs that cannot work before anything is made.
 func (f *storeFlags) validate() error {
@@ -136,5 +136,5 @@ func fileURL(folder, name string) string {
 }
 
 func twoPasswords(flag, file string) error {
-	return fmt.Errorf("%s has a password, and %s another: leave one of them out", flag, file)
+	return fmt.Errorf("%s has a password, and %s has another one: leave out one of them", flag, file)
 }

@@ -13,9 +13,9 @@ type sessionsSweep struct{ operator }
 
 // Help returns the help beyond the flags.
 func (*sessionsSweep) Help() string {
-	return `Removes the expired sessions of a store, and prints how many. Run it from cron beside applications that never do so themselves. ` +
-		`A server of this library sweeps by itself. Redis expires sessions by itself: the command then says that there is nothing to sweep, ` +
-		`which is no error. The exit status is 0, or 1 if the store failed: what was removed before stays removed.
+	return `The command removes the expired sessions of a store, and prints how many. Run it from cron if your application never removes them itself. ` +
+		`A program with this library sweeps by itself. Redis expires sessions by itself: the command then prints that there is nothing to sweep, ` +
+		`which is not an error. The exit status is 0, or 1 if the store failed; sessions that were removed before the failure stay removed.
 
     */15 * * * *  nestsession sessions sweep --store sqlite:/var/lib/app/sessions.db
 

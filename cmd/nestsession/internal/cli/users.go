@@ -132,7 +132,7 @@ func notOpened(ctx context.Context, t *storeurl.Target, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, users.ErrNoTables):
-		return fmt.Errorf("users in %s: there are no accounts in this database: start a server with the same --users, which makes their tables (unless the URL has create=false)", t)
+		return fmt.Errorf("users in %s: there are no tables for accounts in this database: start a server with the same --users, which creates them (unless the URL has create=false)", t)
 	}
 	return stores.Explain(t, err)
 }

@@ -33,7 +33,7 @@ func ParseHosts(list []string) (Hosts, error) {
 		h.name, h.port = splitPort(strings.TrimPrefix(h.name, "*."))
 		name, err := canonical(h.name)
 		if err != nil || h.scheme != "https" && h.scheme != "http" || wild && (!strings.Contains(name, ".") || net.ParseIP(name) != nil) {
-			return nil, fmt.Errorf("%q is no host: write one such as example.com, *.example.com or http://localhost:3000", text)
+			return nil, fmt.Errorf("%q is not a host: write one such as example.com, *.example.com or http://localhost:3000", text)
 		}
 		if h.name = name; wild {
 			h.name = "." + name

@@ -47,7 +47,7 @@ type Config struct {
 // Check returns what is wrong with the addresses.
 func (c Config) Check() error {
 	if len(c.Nodes) != 3 && len(c.Nodes) != 5 {
-		return fmt.Errorf("a cluster has 3 nodes, or 5, so that a majority is left when one fails; here are %d", len(c.Nodes))
+		return fmt.Errorf("a cluster has 3 or 5 nodes, so that a majority is left when one fails; you named %d", len(c.Nodes))
 	}
 	for i, address := range append(slices.Clone(c.Nodes), c.Listen) {
 		host, port, err := net.SplitHostPort(address)
@@ -55,14 +55,14 @@ func (c Config) Check() error {
 			break
 		}
 		if err != nil || port == "" || port == "0" || host == "" {
-			return fmt.Errorf("%q is no address of a node: write HOST:PORT, such as 10.0.0.1:7700", address)
+			return fmt.Errorf("%q is not the address of a node: write HOST:PORT, such as 10.0.0.1:7700", address)
 		}
 		if slices.Index(c.Nodes, address) < i && i < len(c.Nodes) {
-			return fmt.Errorf("%s is there twice", address)
+			return fmt.Errorf("you named %s twice", address)
 		}
 	}
 	if !slices.Contains(c.Nodes, c.Node) {
-		return fmt.Errorf("%q is none of the nodes", c.Node)
+		return fmt.Errorf("%q is not one of the nodes", c.Node)
 	}
 	return nil
 }

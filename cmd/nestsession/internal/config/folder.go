@@ -24,7 +24,7 @@ func DefaultFolder() (string, error) {
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return "", errors.New("there is no home folder to keep data in: say where with --data FOLDER or NESTSESSION_DATA")
+		return "", errors.New("this user has no home folder for the data: name a folder with --data FOLDER or NESTSESSION_DATA")
 	}
 	if runtime.GOOS == "darwin" {
 		return filepath.Join(home, "Library", "Application Support", name), nil

@@ -36,7 +36,7 @@ func ReadSecrets(path string) ([]string, error) {
 		return nil, err
 	}
 	if len(secrets) == 0 {
-		return nil, fmt.Errorf("secret file %s is empty: write a secret into its first line, such as `nestsession secret new` makes, or remove the file to have one generated", path)
+		return nil, fmt.Errorf("secret file %s is empty: write a secret into its first line, for example one from `nestsession secret new`, or remove the file, so that the server makes a new one", path)
 	}
 	return secrets, nil
 }
@@ -46,7 +46,7 @@ func ReadSecrets(path string) ([]string, error) {
 func ReadPassword(path string) (string, error) {
 	lines, err := readPrivate(path, "password file", "use the database", "another password in it")
 	if err == nil && len(lines) != 1 {
-		err = fmt.Errorf("password file %s has %d lines that are not empty: write the password into it, and nothing else", path, len(lines))
+		err = fmt.Errorf("password file %s has %d lines that are not empty: write only the password into it", path, len(lines))
 	}
 	if err != nil {
 		return "", err
@@ -68,7 +68,7 @@ func readPrivate(path, what, harm, cure string) ([]string, error) {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
-		return nil, fmt.Errorf("%s %s can be read by others than its owner (mode %04o), and anyone who has read it can %s: run `chmod 600 %s`, and put %s if somebody may have read it", what, path, mode, harm, path, cure)
+		return nil, fmt.Errorf("%s %s can be read by other users than its owner (mode %04o), and anyone who has read it can %s: run `chmod 600 %s`, and put %s if somebody may have read it", what, path, mode, harm, path, cure)
 	}
 	text, err := readAll(f)
 	if err != nil {
@@ -84,7 +84,7 @@ const minSecretBytes = 16
 func CheckSecrets(secrets []string, source string) error {
 	for i, s := range secrets {
 		if len(s) < minSecretBytes {
-			return fmt.Errorf("secret %d %s has %d bytes and can be guessed: write at least %d, such as `nestsession secret new` makes", i+1, source, len(s), minSecretBytes)
+			return fmt.Errorf("secret %d %s has %d bytes and can be guessed: use at least %d bytes, for example a secret from `nestsession secret new`", i+1, source, len(s), minSecretBytes)
 		}
 	}
 	return nil

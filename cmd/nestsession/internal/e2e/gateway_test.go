@@ -312,7 +312,7 @@ func (g *gateway) run() {
 	g.want(g.send(elsewhere, "POST", loginURL+"/logout", ""), 303)
 	g.want(g.send(elsewhere, "GET", appURL+"/", ""), 302)
 
-	// A copied jar is worth nothing after the logout everywhere.
+	// A copied jar is useless after the logout everywhere.
 	stolen := g.visitor()
 	stolen.Jar = b.Jar
 	copied, err := cookiejar.New(nil)

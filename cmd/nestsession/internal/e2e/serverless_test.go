@@ -414,14 +414,14 @@ func TestAClusterThatIsRefused(t *testing.T) {
 	}
 	const three = "127.0.0.1:7700,127.0.0.1:7701,127.0.0.1:7702"
 	for _, c := range []struct{ flags, says string }{
-		{"--cluster 127.0.0.1:7700,127.0.0.1:7701 --cluster-node 127.0.0.1:7700 --secret-file " + secret, "3 nodes, or 5"},
-		{"--cluster 127.0.0.1:7700,127.0.0.1:7701,127.0.0.1:7701 --cluster-node 127.0.0.1:7700 --secret-file " + secret, "is there twice"},
-		{"--cluster " + three + " --secret-file " + secret, "--cluster-node: say which"},
-		{"--cluster " + three + " --cluster-node 127.0.0.1:7703 --secret-file " + secret, "none of the nodes"},
+		{"--cluster 127.0.0.1:7700,127.0.0.1:7701 --cluster-node 127.0.0.1:7700 --secret-file " + secret, "3 or 5 nodes"},
+		{"--cluster 127.0.0.1:7700,127.0.0.1:7701,127.0.0.1:7701 --cluster-node 127.0.0.1:7700 --secret-file " + secret, "twice"},
+		{"--cluster " + three + " --secret-file " + secret, "--cluster-node: name the address"},
+		{"--cluster " + three + " --cluster-node 127.0.0.1:7703 --secret-file " + secret, "not one of the nodes"},
 		{"--cluster " + three + " --cluster-node 127.0.0.1:7700", "nestsession secret new --write FILE"},
 		{"--cluster " + three + " --cluster-node 127.0.0.1:7700 --store redis://localhost --secret-file " + secret, "leave out --store and --users"},
 		{"--cluster " + three + " --cluster-node 127.0.0.1:7700 --express --secret-file " + secret, "--express"},
-		{"--cluster-node 127.0.0.1:7700", "are for --cluster"},
+		{"--cluster-node 127.0.0.1:7700", "need --cluster"},
 	} {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], append(strings.Fields(c.flags), "--data", filepath.Join(folder, "data"))...)
 		cmd.Args = append([]string{os.Args[0], "serve"}, cmd.Args[1:]...)

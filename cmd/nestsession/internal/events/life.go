@@ -99,13 +99,13 @@ var ErrNone = errors.New("no event")
 // Find returns the life of the session with this digest, or with the only one that begins so.
 func (r *Record) Find(name string) (Life, error) {
 	if len(name) < minPrefix {
-		return Life{}, fmt.Errorf("%q is too short for a session: write at least %d characters of its digest", name, minPrefix)
+		return Life{}, fmt.Errorf("%q is too short to find a session: write at least %d characters of its digest", name, minPrefix)
 	}
 	lives := r.lives(func(l *Line, digest string) bool { return strings.HasPrefix(digest, name) })
 	if len(lives) > 1 {
 		lives = r.lives(func(l *Line, digest string) bool { return digest == name })
 		if len(lives) == 0 {
-			return Life{}, fmt.Errorf("several sessions begin with %q: write more of the one that you mean", name)
+			return Life{}, fmt.Errorf("the digests of several sessions begin with %q: write more characters", name)
 		}
 	}
 	if len(lives) == 0 {

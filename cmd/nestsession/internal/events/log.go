@@ -43,7 +43,7 @@ const (
 	maxClose = 5 * time.Second
 )
 
-// Log writes events. Requests never wait for it: if the disk is slower than the events, or full, lines
+// Log writes events. Requests never wait for it: if the disk is too slow for the events, or full, lines
 // are lost. The log then has a line with [KindLost].
 type Log struct {
 	cfg  Config
@@ -86,7 +86,7 @@ func (l *Log) OnEvent(ctx context.Context, e session.Event) {
 	case l.queue <- lineOf(ctx, l.cfg.Node, e):
 	default:
 		l.lost.Add(1)
-		l.warn(errors.New("the disk is slower than the events"))
+		l.warn(errors.New("the disk is too slow for the events"))
 	}
 }
 
@@ -193,6 +193,6 @@ func (l *Log) writeWith(line []byte) {
 
 func (l *Log) warn(err error) {
 	if !l.warned.Swap(true) {
-		l.cfg.Logger.Error("events are not written: requests go on, and events are lost until they can be written again", slog.Any("error", err))
+		l.cfg.Logger.Error("events cannot be written: requests continue, and events are lost until writing works again", slog.Any("error", err))
 	}
 }

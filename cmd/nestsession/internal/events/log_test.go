@@ -207,7 +207,7 @@ func TestAFullDiskIsLoggedOnceAndTheGapIsInTheLog(t *testing.T) {
 		}
 	}
 	closed(t, l)
-	if n := strings.Count(said.String(), "events are not written"); n != 1 {
+	if n := strings.Count(said.String(), "events cannot be written"); n != 1 {
 		t.Errorf("it was said %d times:\n%s", n, said.String())
 	}
 	if !strings.Contains(said.String(), "events are written again") {
@@ -243,7 +243,7 @@ func TestADiskThatHangsHoldsNoRequestUp(t *testing.T) {
 	for range 3 * maxQueue {
 		l.OnEvent(t.Context(), session.Event{Kind: session.EventConflict, Time: begin}) // the test hangs if this does
 	}
-	if l.lost.Load() == 0 || !strings.Contains(said.String(), "slower than the events") {
+	if l.lost.Load() == 0 || !strings.Contains(said.String(), "too slow for the events") {
 		t.Errorf("lost %d, and said %q", l.lost.Load(), said.String())
 	}
 	close(disk.free)

@@ -59,7 +59,7 @@ func pick(text, name string) (value, found string, err error) {
 		}
 	}
 	if text == "" {
-		return "", "", errors.New("nothing was read: give the cookie on standard input")
+		return "", "", errors.New("standard input is empty: give the cookie on standard input")
 	}
 	if strings.HasPrefix(text, "s:") || strings.HasPrefix(strings.ToLower(text), "s%3a") {
 		return strings.TrimSuffix(text, ";"), name, nil
@@ -75,11 +75,11 @@ func pick(text, name string) (value, found string, err error) {
 	value, n := cookie.Lookup([]string{text}, name)
 	switch n {
 	case 0:
-		return "", "", fmt.Errorf("no cookie is called %s: say with --name what the session's is called", name)
+		return "", "", fmt.Errorf("there is no cookie named %s: give the name of the session's cookie with --name", name)
 	case 1:
 		return value, name, nil
 	}
-	return "", name, fmt.Errorf("there are %d cookies of this name, one of which another host of the domain may have set: inspect them one at a time; the server takes the one whose session is live, if only one is", n)
+	return "", name, fmt.Errorf("there are %d cookies with this name, and another host of the domain may have set one of them: inspect them one at a time; the server uses the one whose session is live, if there is only one", n)
 }
 
 // session returns the name of the only cookie in text that is a session's by its name.
@@ -93,11 +93,11 @@ func session(text string) (string, error) {
 	}
 	switch len(found) {
 	case 0:
-		return "", errors.New("no cookie is called sid, sid- and eight digits, or connect.sid, with or without __Host- in front: say with --name what the session's is called")
+		return "", errors.New("there is no cookie named sid, sid- and eight digits, or connect.sid, with or without the prefix __Host-: give the name of the session's cookie with --name")
 	case 1:
 		return found[0], nil
 	}
-	return "", fmt.Errorf("the cookies %s are of several servers: say with --name which one is meant", strings.Join(found, ", "))
+	return "", fmt.Errorf("the cookies %s belong to several servers: choose one with --name", strings.Join(found, ", "))
 }
 
 // signatureLength is that of a signature: 32 bytes in base64 without padding.
@@ -107,7 +107,7 @@ const signatureLength = 43
 // judged without that part, as one that was cut off before it.
 func malformed(value string, n int) error {
 	if len(value) > cookie.MaxSize {
-		return fmt.Errorf("the cookie has %d bytes: browsers keep up to %d, and this library none that is longer", len(value), cookie.MaxSize)
+		return fmt.Errorf("the cookie has %d bytes: browsers keep at most %d, and this library accepts no longer ones", len(value), cookie.MaxSize)
 	}
 	whole := partOfEscape.ReplaceAllString(value, "")
 	raw, err := url.PathUnescape(whole)
@@ -117,17 +117,17 @@ func malformed(value string, n int) error {
 	switch {
 	case strings.HasPrefix(raw, "s:") && strings.Contains(raw, ".") && len(whole) < len(value):
 		if len(raw)-strings.LastIndexByte(raw, '.')-1 == signatureLength {
-			return errors.New("the cookie ends with a part of a %-escape, which is one thing too many: something was appended to it")
+			return errors.New("the cookie ends with a part of a %-escape: something was appended to it")
 		}
 		return unsigned(whole, n)
 	case err != nil && !strings.HasPrefix(raw, "s:"):
-		return errors.New("the cookie has a broken %-escape, so that none is undone: was it changed on its way?")
+		return errors.New("the cookie has an invalid %-escape, so no %-escape is decoded: was the cookie changed on its way?")
 	case !strings.HasPrefix(raw, "s:"):
 		return errors.New(`the cookie is not signed: it does not begin with "s:", or "s%3A"`)
 	case !strings.Contains(raw, "."):
 		return errors.New("the cookie has no signature: there is no dot in it; was it cut off?")
 	}
-	return errors.New(`the cookie is not of the form "s:", id, dot, signature`)
+	return errors.New(`the cookie does not consist of "s:", id, dot and signature`)
 }
 
 // partOfEscape returns an incomplete %-escape at the end of a value.

@@ -38,7 +38,7 @@ func TestCutCookie(t *testing.T) {
 func TestBrokenEscapes(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"s%3Aid%zz.abc", "s%3Aid%.abc", "s%3Aid.abc%2Gx"} {
-		if _, err := Cookie(value, "", []string{"a secret"}); err == nil || !strings.Contains(err.Error(), "broken %-escape") {
+		if _, err := Cookie(value, "", []string{"a secret"}); err == nil || !strings.Contains(err.Error(), "invalid %-escape") {
 			t.Errorf("%q: %v", value, err)
 		}
 	}

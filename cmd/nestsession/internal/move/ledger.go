@@ -37,7 +37,7 @@ const (
 )
 
 // errLedger marks errors of the ledger, after which the copy does not try again.
-var errLedger = errors.New("the ledger of what was copied")
+var errLedger = errors.New("the ledger of copied sessions")
 
 // ReadLedger reads the file, if it exists, and changes nothing. With anew, it ignores the content.
 func ReadLedger(path string, anew bool) (*Ledger, error) {

@@ -140,7 +140,7 @@ func TestALedgerThatCannotBeWrittenEndsTheCopy(t *testing.T) {
 	if err := errors.Join(ledger.Begin(), ledger.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if err := move.New(from, to, move.Options{Ledger: ledger}).Run(t.Context()); !contains(err, "the ledger of what was copied") {
+	if err := move.New(from, to, move.Options{Ledger: ledger}).Run(t.Context()); !contains(err, "the ledger of copied sessions") {
 		t.Errorf("it ended with %v", err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 // Run, which must have found something: an empty source is most likely the wrong one.
 func (m *Mover) EndMissing(ctx context.Context) error {
 	if m.tally.read.Load() == 0 {
-		return errors.New("the source has no sessions: nothing is ended at the destination, in case that it is the wrong one")
+		return errors.New("the source has no sessions and may be the wrong store: no session is ended at the destination")
 	}
 	lister, ok := store.As[store.Lister](m.to)
 	if !ok {

@@ -12,20 +12,20 @@ type Outcome string
 // The outcomes.
 const (
 	Copied   Outcome = "copied"
-	Replaced Outcome = "copied over an older one"
-	Extended Outcome = "there already, and live longer now"
+	Replaced Outcome = "copied over an older session"
+	Extended Outcome = "already there, and live longer now"
 	Same     Outcome = "there already"
 
-	Newer      Outcome = "left: what is there is newer"
-	Unclear    Outcome = "left: what is there differs, and nothing tells which is newer"
-	EndedThere Outcome = "left: ended at the destination since an earlier run brought them there"
+	Newer      Outcome = "left: the session there is newer"
+	Unclear    Outcome = "left: the session there differs, and neither is known to be newer"
+	EndedThere Outcome = "left: ended at the destination after an earlier run copied them"
 
-	Expired   Outcome = "left: expired on the way"
+	Expired   Outcome = "left: expired during the copy"
 	Refused   Outcome = "left: the destination refused them"
-	OwnerLost Outcome = "left: the destination would not keep whose they are"
-	Pointer   Outcome = "left: the ends of renewed sessions, whose ids cannot be translated"
+	OwnerLost Outcome = "left: the destination cannot store their owner"
+	Pointer   Outcome = "left: tombstones of renewed sessions, whose ids cannot be translated"
 
-	Ended Outcome = "ended at the destination, because the source has them no more"
+	Ended Outcome = "ended at the destination, because the source no longer has them"
 
 	// ended is a record that remains at the source for a while after the end of a session. It is no
 	// session, and not counted.

@@ -53,7 +53,7 @@ func TestADestinationThatRefusesAllEndsTheCopy(t *testing.T) {
 			t.Errorf("ended with %v", err)
 		}
 		if n := m.Report().Read; n > 100 {
-			t.Errorf("%d were tried all the same", n)
+			t.Errorf("%d were tried nevertheless", n)
 		}
 	})
 }

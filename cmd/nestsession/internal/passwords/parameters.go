@@ -9,7 +9,7 @@ import (
 
 // ErrParameters says that a stored hash asks for a cost that no hash of ours has. It is
 // damaged, or somebody wrote it to exhaust the memory of the machine.
-var ErrParameters = errors.New("passwords: the parameters of the stored hash cannot be")
+var ErrParameters = errors.New("passwords: the parameters of the stored hash are invalid")
 
 // The limits for a stored hash that is checked. They allow every setting that OWASP or RFC 9106
 // recommends for logins.

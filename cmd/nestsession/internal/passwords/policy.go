@@ -20,9 +20,9 @@ const (
 var (
 	ErrTooShort = fmt.Errorf("passwords: the password has fewer than %d characters", MinLength)
 	ErrTooLong  = fmt.Errorf("passwords: the password has more than %d characters", MaxLength)
-	ErrUnusable = errors.New("passwords: the password has a character that cannot be typed the same way everywhere")
+	ErrUnusable = errors.New("passwords: the password has a character that cannot be typed in the same way everywhere")
 	ErrIsName   = errors.New("passwords: the password is little more than the username or the name of the service")
-	ErrCommon   = errors.New("passwords: the password is among the first that are guessed")
+	ErrCommon   = errors.New("passwords: the password is one of the first that attackers guess")
 )
 
 // Normalize returns the form of a password that is hashed, so that the same password typed on

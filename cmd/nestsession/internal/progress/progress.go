@@ -98,6 +98,6 @@ func lines(w io.Writer, o Options, done func() int64, ended <-chan struct{}) {
 		if o.Total > 0 {
 			of = fmt.Sprintf(" of about %d", max(o.Total, n))
 		}
-		fmt.Fprintf(w, "%d%s %s, %.0f a second\n", n, of, o.Noun, float64(n)/time.Since(begun).Seconds())
+		fmt.Fprintf(w, "%d%s %s, %.0f per second\n", n, of, o.Noun, float64(n)/time.Since(begun).Seconds())
 	}
 }

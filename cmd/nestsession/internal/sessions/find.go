@@ -32,12 +32,12 @@ func (v *View) Find(ctx context.Context, name string) (Session, error) {
 	case n == 1:
 		return found, nil
 	case n > 1:
-		return Session{}, fmt.Errorf("%d sessions begin with %q: write more of the one that you mean", n, name)
+		return Session{}, fmt.Errorf("the digests of %d sessions begin with %q: write more characters", n, name)
 	case len(name) < minPrefix:
-		return Session{}, fmt.Errorf("%q is too short for a session: write at least %d characters of what `nestsession sessions list` shows", name, minPrefix)
+		return Session{}, fmt.Errorf("%q is too short to find a session: write at least %d characters of a digest from `nestsession sessions list`", name, minPrefix)
 	}
 	return Session{}, errNone
 }
 
 // errNone says why there may be no session of that name.
-var errNone = errors.New("there is no such session: it has ended, or is in another store, or was renewed and has another name now; see `nestsession sessions list`")
+var errNone = errors.New("there is no such session: it has ended, is in another store, or was renewed and has another digest now; see `nestsession sessions list`")

@@ -68,11 +68,11 @@ func (h *Health) inPlace() error {
 	now, err := os.Stat(h.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s was deleted while it is in use: what is written is lost; restore it and restart the server", h.path)
+		return fmt.Errorf("%s was deleted while it is in use, and new changes are lost: restore the file and restart the server", h.path)
 	case err != nil:
 		return err
 	case !os.SameFile(h.file, now):
-		return fmt.Errorf("%s was replaced while it is in use: the server reads and writes the old one; restart it", h.path)
+		return fmt.Errorf("%s was replaced while it is in use: the server reads and writes the old file; restart the server", h.path)
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func rewrite(ctx context.Context, tx *sql.Tx, path string) error {
 		return nil
 	}
 	if _, err := os.Stat(path + "-wal"); err != nil {
-		return fmt.Errorf("the journal was deleted while it is in use, and what is written with it; restart the server: %w", err)
+		return fmt.Errorf("the journal was deleted while it is in use, and changes in it are lost: restart the server: %w", err)
 	}
 	return nil
 }

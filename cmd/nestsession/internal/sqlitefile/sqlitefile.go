@@ -62,7 +62,7 @@ func Open(path string, o Options) (*sql.DB, error) {
 		return nil, err
 	}
 	if who := access(path, info); o.Private && who.Anybody() && runtime.GOOS != "windows" {
-		return nil, fmt.Errorf("%v; whoever has used that may know or have changed what is in it", who)
+		return nil, fmt.Errorf("%v; other users may have read or changed the file", who)
 	}
 	return sql.Open("sqlite", dataSource(path, o))
 }

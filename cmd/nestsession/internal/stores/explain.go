@@ -20,21 +20,21 @@ import (
 func reason(t *storeurl.Target, o Options, err error) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && t.Kind == storeurl.SQLite && o.Make:
-		return "the folder of the file is not there: make it, or choose another"
+		return "the folder of the file does not exist: create it, or choose another folder"
 	case errors.Is(err, fs.ErrNotExist) && t.Kind == storeurl.SQLite:
-		return "there is no such file: check the path, or have `nestsession serve` make it"
+		return "the file does not exist: check the path, or start `nestsession serve`, which creates it"
 	case errors.Is(err, fs.ErrPermission) && t.Kind == storeurl.SQLite:
 		return "this user may not read and write the file: check its owner and mode"
 	case refused(t, err) && o.users:
-		return "the server refuses the user's name or the password: check both; a password can also be in the file that --users-password-file names"
+		return "the server refused the user name or the password: check both; the password can also be in the file that --users-password-file names"
 	case refused(t, err):
-		return "the server refuses the user's name or the password: check both; a password can also be in the file that --store-password-file names (--from-password-file and --to-password-file for move)"
+		return "the server refused the user name or the password: check both; the password can also be in the file that --store-password-file names (--from-password-file and --to-password-file for move)"
 	case noDatabase(t, err):
-		return fmt.Sprintf("the server has no database %q for this user: make it, or correct the URL", t.Database)
+		return fmt.Sprintf("the server has no database %q for this user: create it, or correct the URL", t.Database)
 	}
 	var dns *net.DNSError
 	if errors.As(err, &dns) {
-		return fmt.Sprintf("no address is known of the host %s: check the URL", dns.Name)
+		return fmt.Sprintf("the host %s has no address: check the URL", dns.Name)
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {
@@ -43,14 +43,14 @@ func reason(t *storeurl.Target, o Options, err error) string {
 		if errors.As(cause, &call) {
 			cause = call.Err
 		}
-		return fmt.Sprintf("the server cannot be reached: %v: is it running, and are host and port right?", cause)
+		return fmt.Sprintf("the server cannot be reached: %v: is it running, and are the host and the port right?", cause)
 	}
 	if errors.Is(err, nats.ErrNoServers) {
-		return "no server can be reached: is it running, and are host and port right?"
+		return "no server can be reached: is one running, and are the hosts and the ports right?"
 	}
 	var timeout net.Error
 	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
-		return fmt.Sprintf("the server did not answer within %v: is it running, and are host and port right?", o.Timeout)
+		return fmt.Sprintf("the server did not answer within %v: is it running, and are the host and the port right?", o.Timeout)
 	}
 	return words.Replace(err.Error())
 }
@@ -58,10 +58,10 @@ func reason(t *storeurl.Target, o Options, err error) string {
 // words replaces the names of Config fields in the stores' errors with the parameters of a URL.
 var words = strings.NewReplacer(
 	"natsstore: ", "", "Config.Replicas", "replicas", "users: ", "", "memstore: ", "", "sqlstore: ", "", "redisstore: ", "", "pgxstore: ", "",
-	"does not report changes: set Config.Create, or run:", "does not report changes: add create=true to the URL's parameters to have that made, or notify=false to do without, or run:",
-	"a proxy before it, does not report changes:", "a proxy before it, does not report changes; add notify=false to the URL's parameters to do without, or see to that:",
-	"set Config.Direct to a pool whose connections go to the server itself", "name the server itself in the URL, or add notify=false to its parameters to do without them",
-	"set Config.Create, or run:", "add create=true to the URL's parameters to have it made, or run:",
+	"does not report changes: set Config.Create, or run:", "does not report changes: add create=true to the URL's parameters to create that, or notify=false to poll instead, or run:",
+	"a proxy before it, does not report changes:", "a proxy before it, does not report changes; add notify=false to the URL's parameters to poll instead, or correct this:",
+	"set Config.Direct to a pool whose connections go to the server itself", "name the server itself in the URL, or add notify=false to its parameters to poll instead",
+	"set Config.Create, or run:", "add create=true to the URL's parameters to create it, or run:",
 	"let Config.Create add it", "let create=true in the URL add it",
 	"Config.OwnerColumn", "owner-column", "Config.Columns.ID", "column.sid", "Config.Columns.Data", "column.data", "Config.Columns.Expires", "column.expires", "Config.TimeZone", "time-zone", "Config.Prefix", "prefix",
 	"Config.Schema", "schema", "Config.Table", "table", "Config.TTL", "ttl",

@@ -36,7 +36,7 @@ func TestErrorsSpeakOfTheURL(t *testing.T) {
 	t.Parallel()
 	target := parsed(t, "sqlite:x")
 	err := explain(target, Options{}, errors.New("sqlstore: there is no table t: set Config.Create, or run:\nCREATE"))
-	if want := "there is no table t: add create=true to the URL's parameters to have it made, or run:\nCREATE"; !strings.HasSuffix(err.Error(), ": "+want) {
+	if want := "there is no table t: add create=true to the URL's parameters to create it, or run:\nCREATE"; !strings.HasSuffix(err.Error(), ": "+want) {
 		t.Errorf("said %q, want %q at the end", err, want)
 	}
 }

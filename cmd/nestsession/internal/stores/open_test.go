@@ -99,7 +99,7 @@ func TestAServerThatIsNotThere(t *testing.T) {
 	}
 	for _, form := range forms {
 		_, err := stores.Open(t.Context(), target(t, strings.Replace(form, "HOST", address, 1)), stores.Options{})
-		if err == nil || !strings.Contains(err.Error(), "the server cannot be reached: connection refused: is it running, and are host and port right?") ||
+		if err == nil || !strings.Contains(err.Error(), "the server cannot be reached: connection refused: is it running, and are the host and the port right?") ||
 			!strings.Contains(err.Error(), address) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v", form, err)
 		}

@@ -22,7 +22,7 @@ func openPostgres(ctx context.Context, t *storeurl.Target, o Options) (opened *O
 		to.ConnConfig.Password = t.Password()
 	}
 	if o.Conns > 1<<15 {
-		return nil, fmt.Errorf("%d connections are more than PostgreSQL has", o.Conns)
+		return nil, fmt.Errorf("%d connections are more than PostgreSQL allows", o.Conns)
 	}
 	to.MaxConns, to.MaxConnIdleTime = int32(o.Conns), idleTime
 	// Its connections outlive the opening.

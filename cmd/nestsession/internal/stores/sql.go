@@ -167,5 +167,5 @@ func database(t *storeurl.Target, o Options) (*sql.DB, sqlstore.Dialect, error) 
 		}
 		return sql.OpenDB(connector), sqlstore.MySQL, nil
 	}
-	return nil, 0, fmt.Errorf("stores: %s is no database", t.Kind)
+	return nil, 0, fmt.Errorf("stores: %s is not a database", t.Kind)
 }

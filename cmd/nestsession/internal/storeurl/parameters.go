@@ -43,7 +43,7 @@ var bucketName = regexp.MustCompile(`^[a-zA-Z0-9_-]*$`)
 func (t *Target) parameters(s scheme, query string, express bool) error {
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return errors.New("what follows the question mark cannot be read: write name=value&name=value, and % as %25, & as %26")
+		return errors.New("the parameters after the question mark cannot be read: write name=value&name=value, and % as %25, & as %26")
 	}
 	allowed := slices.Concat(ours[t.Kind], theirs[t.Kind])
 	if s.sentinel {
@@ -55,21 +55,21 @@ func (t *Target) parameters(s scheme, query string, express bool) error {
 			return fmt.Errorf("there is no parameter %q for %s: write one of %s", shorten(name), t.Kind, strings.Join(allowed, ", "))
 		}
 		if len(values[name]) > 1 || values.Get(name) == "" && name != "prefix" {
-			return fmt.Errorf("the parameter %s wants one value", name)
+			return fmt.Errorf("the parameter %s takes one value", name)
 		}
 	}
 	for name, can := range words {
 		if values.Has(name) && !slices.Contains(can, values.Get(name)) {
-			return fmt.Errorf("the parameter %s is one of %s", name, strings.Join(can, ", "))
+			return fmt.Errorf("the parameter %s must be one of %s", name, strings.Join(can, ", "))
 		}
 	}
 	t.Bucket = values.Get("bucket")
 	if !bucketName.MatchString(t.Bucket) {
-		return errors.New("the parameter bucket has letters, digits, - and _")
+		return errors.New("the parameter bucket may have only letters, digits, - and _")
 	}
 	if text := values.Get("replicas"); text != "" {
 		if t.Replicas, err = strconv.Atoi(text); err != nil || !slices.Contains([]int{1, 3, 5}, t.Replicas) {
-			return errors.New("the parameter replicas is 1, 3 or 5")
+			return errors.New("the parameter replicas must be 1, 3 or 5")
 		}
 	}
 	t.Table, t.Schema, t.Prefix = values.Get("table"), values.Get("schema"), values.Get("prefix")
@@ -79,7 +79,7 @@ func (t *Target) parameters(s scheme, query string, express bool) error {
 	t.Columns = Columns{ID: values.Get(columns[0]), Data: values.Get(columns[1]), Expires: values.Get(columns[2])}
 	t.OwnerColumn, t.TimeZone, t.Master = values.Get("owner-column"), values.Get("time-zone"), values.Get("master")
 	if s.sentinel && t.Master == "" {
-		return errors.New("the URL of sentinels needs the name of the master: add ?master=NAME, as their configuration has it (sentinel monitor NAME …)")
+		return errors.New("the URL of sentinels needs the name of the master: add ?master=NAME with the name in their configuration (sentinel monitor NAME …)")
 	}
 	t.Notify = true
 	for _, flag := range []string{"create", "notify", "sentinel-auth"} {
@@ -88,7 +88,7 @@ func (t *Target) parameters(s scheme, query string, express bool) error {
 		}
 		on, err := strconv.ParseBool(values.Get(flag))
 		if err != nil {
-			return fmt.Errorf("the parameter %s is true or false", flag)
+			return fmt.Errorf("the parameter %s must be true or false", flag)
 		}
 		switch flag {
 		case "create":
@@ -123,7 +123,7 @@ func (c Columns) check(owner string) error {
 		}
 		parameter := append(slices.Clone(columns), "owner-column")[i]
 		if other, twice := seen[strings.ToLower(name)]; twice {
-			return fmt.Errorf("the parameters %s and %s name one column: write another for one of them", other, parameter)
+			return fmt.Errorf("the parameters %s and %s name the same column: change one of them", other, parameter)
 		}
 		seen[strings.ToLower(name)] = parameter
 	}
@@ -155,13 +155,13 @@ func (t *Target) layout(name string, express bool) error {
 		return fmt.Errorf("there is no layout %q: for %s write %s", shorten(name), t.Kind, strings.Join(names, ", "))
 	}
 	if express && t.Layout == Native {
-		return errors.New("layout=native is not for --express: express-session could not read it; leave one of them out")
+		return errors.New("layout=native does not work with --express, because express-session cannot read it: leave out one of the two")
 	}
 	if t.OwnerColumn != "" && t.Layout == Native {
 		return errors.New("owner-column is for the tables of npm packages: the native one always has a column for the owner")
 	}
 	if t.TimeZone != "" && t.Layout != PgSimple {
-		return errors.New("time-zone is for layout=connect-pg-simple, whose column has none")
+		return errors.New("time-zone is for layout=connect-pg-simple, whose column has no time zone")
 	}
 	return nil
 }
@@ -173,10 +173,10 @@ func (t *Target) ttl(text string) error {
 	}
 	var err error
 	if t.TTL, err = time.ParseDuration(text); err != nil || t.TTL < time.Second || t.TTL%time.Second != 0 {
-		return errors.New("the parameter ttl wants whole seconds, minutes and hours, such as 24h")
+		return errors.New("the parameter ttl takes whole seconds, minutes and hours, such as 24h")
 	}
 	if t.Layout == Native {
-		return errors.New("ttl is for the layouts of npm packages: in the native one a session without an expiry stays for good")
+		return errors.New("ttl is for the layouts of npm packages: in the native layout a session without an expiry never expires")
 	}
 	return nil
 }

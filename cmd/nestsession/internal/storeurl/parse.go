@@ -43,7 +43,7 @@ const Forms = "memory: · sqlite:PATH · postgres://USER@HOST/DATABASE · mysql:
 	"redis+sentinel://HOST,HOST?master=NAME · redis+cluster://HOST,HOST · rediss… with TLS · nats://HOST,HOST · tls://HOST,HOST"
 
 // errEscape says nothing of the URL, since the wrong escape may be in a password.
-var errEscape = errors.New("it cannot be read: in a user's name and a password, write % as %25, @ as %40, : as %3A, / as %2F, ? as %3F and # as %23, or keep the password in a file")
+var errEscape = errors.New("it is not a valid URL: in a user name and a password, write % as %25, @ as %40, : as %3A, / as %2F, ? as %3F and # as %23, or keep the password in a file")
 
 // Parse reads a URL. With express, the default layout is that of the npm package. The error says
 // what to write, and has no password in it.
@@ -54,7 +54,7 @@ func Parse(text string, express bool) (*Target, error) {
 		if found && !strings.ContainsAny(name, "@/ ") && len(name) < 20 {
 			return nil, fmt.Errorf("there is no store %q: write one of %s", name+":", Forms)
 		}
-		return nil, fmt.Errorf("that is not the URL of a store: write one of %s", Forms)
+		return nil, fmt.Errorf("this is not the URL of a store: write one of %s", Forms)
 	}
 	t := &Target{Kind: s.kind, TLS: s.tls, Cluster: s.cluster}
 	var query string
@@ -101,14 +101,14 @@ func ParseUsers(text string) (*Target, error) {
 func (t *Target) memory(rest string) error {
 	path, query, more := strings.Cut(rest, "?")
 	if strings.Trim(path, "/") != "" {
-		return errors.New("memory: takes nothing after the colon but ?snapshot=FILE")
+		return errors.New("after memory: only ?snapshot=FILE may follow")
 	}
 	if !more {
 		return nil
 	}
 	values, err := url.ParseQuery(query)
 	if file := values["snapshot"]; err != nil || len(values) != 1 || len(file) != 1 || file[0] == "" || strings.ContainsRune(file[0], 0) {
-		return errors.New("memory: has one parameter: write memory:?snapshot=FILE, and in FILE % as %25, & as %26 and + as %2B")
+		return errors.New("memory: has only one parameter: write memory:?snapshot=FILE, and in FILE % as %25, & as %26 and + as %2B")
 	}
 	t.Path, err = filepath.Abs(values.Get("snapshot"))
 	return err
@@ -118,10 +118,10 @@ func (t *Target) memory(rest string) error {
 func (t *Target) file(rest string) (query string, err error) {
 	path, query, _ := strings.Cut(rest, "?")
 	if strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "///") {
-		return "", errors.New("only the path follows sqlite:, such as sqlite:sessions.db in this folder, sqlite:/var/lib/app/sessions.db in another")
+		return "", errors.New("after sqlite: only the path may follow, such as sqlite:sessions.db in this folder or sqlite:/var/lib/app/sessions.db in another")
 	}
 	if path = strings.TrimPrefix(path, "//"); path == "" {
-		return "", errors.New("sqlite: is followed by the path of a file, such as sqlite:sessions.db")
+		return "", errors.New("after sqlite: the path of a file must follow, such as sqlite:sessions.db")
 	}
 	if path, err = url.PathUnescape(path); err != nil || strings.ContainsRune(path, 0) {
 		return "", errors.New("the path after sqlite: cannot be read: write % as %25 and ? as %3F")
@@ -137,7 +137,7 @@ func (t *Target) file(rest string) (query string, err error) {
 func (t *Target) server(s scheme, rest string) (query string, err error) {
 	rest, slashes := strings.CutPrefix(rest, "//")
 	if !slashes {
-		return "", errors.New("two slashes and a host follow the colon, such as redis://localhost")
+		return "", errors.New("after the colon two slashes and a host must follow, such as redis://localhost")
 	}
 	end := strings.IndexAny(rest, "/?#")
 	if end < 0 {
@@ -157,7 +157,7 @@ func (t *Target) server(s scheme, rest string) (query string, err error) {
 		return "", err
 	}
 	if len(t.Hosts) > 1 && !s.sentinel && !s.cluster && s.kind != NATS {
-		return "", errors.New("several hosts are for nats://, redis+sentinel:// and redis+cluster://; here is room for one")
+		return "", errors.New("only nats://, redis+sentinel:// and redis+cluster:// take several hosts: name one host")
 	}
 	path, query, _ := strings.Cut(tail, "?")
 	if t.Database, err = url.PathUnescape(strings.TrimPrefix(path, "/")); err != nil || strings.Contains(t.Database, "/") {
@@ -185,12 +185,12 @@ func hosts(list, port string) ([]string, error) {
 		if colon := strings.LastIndexByte(part, ':'); colon >= 0 && !strings.HasSuffix(part, "]") {
 			host, p = part[:colon], part[colon+1:]
 			if n, err := strconv.ParseUint(p, 10, 16); err != nil || n == 0 {
-				return nil, fmt.Errorf("what follows the host is not a port, a number up to 65535; and if it is not meant to be one: %w", errEscape)
+				return nil, fmt.Errorf("the text after the host is not a port, which is a number up to 65535; if it is not meant as a port: %w", errEscape)
 			}
 		}
 		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 		if host == "" {
-			return nil, errors.New("it names no host: write one after the two slashes, such as localhost or db.example.com:5432")
+			return nil, errors.New("the URL names no host: write one after the two slashes, such as localhost or db.example.com:5432")
 		}
 		if strings.ContainsAny(host, ":%") && net.ParseIP(host) == nil || strings.ContainsAny(host, "[] ") {
 			return nil, errEscape
@@ -203,13 +203,13 @@ func hosts(list, port string) ([]string, error) {
 func (t *Target) checkDatabase(s scheme) error {
 	if s.kind == NATS {
 		if t.Database != "" {
-			return errors.New("nothing follows the hosts of NATS but parameters: name another bucket with ?bucket=NAME")
+			return errors.New("after the hosts of NATS only parameters may follow: name another bucket with ?bucket=NAME")
 		}
 		return nil
 	}
 	if s.kind != Redis {
 		if t.Database == "" {
-			return fmt.Errorf("it names no database: write its name after the host, such as %s/app", strings.ToLower(string(s.kind))+"://localhost")
+			return fmt.Errorf("the URL names no database: write its name after the host, such as %s/app", strings.ToLower(string(s.kind))+"://localhost")
 		}
 		return nil
 	}
@@ -218,7 +218,7 @@ func (t *Target) checkDatabase(s scheme) error {
 	}
 	if t.Database != "" {
 		if n, err := strconv.ParseUint(t.Database, 10, 16); err != nil || n > 65535 {
-			return errors.New("what follows the host is the number of a Redis database, such as redis://localhost/0")
+			return errors.New("after the host only the number of a Redis database may follow, such as redis://localhost/0")
 		}
 	}
 	if t.Database == "0" {

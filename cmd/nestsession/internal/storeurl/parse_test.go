@@ -110,12 +110,12 @@ func TestParameters(t *testing.T) {
 var mistakes = map[string]string{
 	"": "write one of memory:", "sessions.db": "write one of memory:", "hunter2": "write one of memory:",
 	"mongodb://u:hunter2@h/d":                 `there is no store "mongodb:": write one of memory:`,
-	"memory:hunter2":                          "takes nothing after the colon",
+	"memory:hunter2":                          "after memory: only ?snapshot=FILE may follow",
 	"memory:?snapshot=":                       "write memory:?snapshot=FILE",
 	"memory:?snapshot=a&snapshot=b":           "write memory:?snapshot=FILE",
 	"memory:?file=hunter2":                    "write memory:?snapshot=FILE",
 	"sqlite:":                                 "path of a file",
-	"sqlite://sessions.db":                    "only the path follows sqlite:, such as sqlite:sessions.db",
+	"sqlite://sessions.db":                    "after sqlite: only the path may follow, such as sqlite:sessions.db",
 	"sqlite::memory:":                         "write memory:",
 	"sqlite:a%zz":                             "write % as %25",
 	"redis:localhost":                         "two slashes and a host",
@@ -136,7 +136,7 @@ var mistakes = map[string]string{
 	"postgres://u:hunter2@h/d#hunter2":        "as %23",
 	"postgres://u:hunter2@h":                  "names no database",
 	"mysql://u:hunter2@h/":                    "names no database",
-	"mysql://u:hunter2@h/a/b":                 "cannot be read",
+	"mysql://u:hunter2@h/a/b":                 "not a valid URL",
 	"redis://:hunter2@h/app":                  "number of a Redis database",
 	"redis://:hunter2@h/-1":                   "number of a Redis database",
 	"redis+cluster://h/1":                     "only database 0",
@@ -146,21 +146,21 @@ var mistakes = map[string]string{
 	"sqlite:s.db?tabel=t":                     `no parameter "tabel" for SQLite: write one of column.data, column.expires, column.sid, create, layout, owner-column, table, ttl`,
 	"sqlite:s.db?column.id=i":                 `no parameter "column.id" for SQLite: write one of column.data, column.expires, column.sid,`,
 	"redis://h?column.sid=i":                  `no parameter "column.sid" for Redis: write one of layout, notify, prefix, ttl`,
-	"mysql://h/d?column.sid=":                 "column.sid wants one value",
-	"mysql://h/d?column.sid=a&column.data=A":  "column.sid and column.data name one column",
+	"mysql://h/d?column.sid=":                 "column.sid takes one value",
+	"mysql://h/d?column.sid=a&column.data=A":  "column.sid and column.data name the same column",
 	"mysql://h/d?sslmode=require":             `no parameter "sslmode" for MySQL`,
 	"postgres://h/d?password=hunter2":         `no parameter "password" for PostgreSQL`,
-	"postgres://h/d?sslmode=on":               "sslmode is one of disable, allow",
-	"mysql://h/d?tls=sometimes":               "tls is one of true, false, skip-verify, preferred",
-	"redis://h?prefix=a&prefix=b":             "prefix wants one value",
-	"redis://h?prefix=%zz":                    "what follows the question mark cannot be read",
-	"sqlite:s.db?create=perhaps":              "create is true or false",
+	"postgres://h/d?sslmode=on":               "sslmode must be one of disable, allow",
+	"mysql://h/d?tls=sometimes":               "tls must be one of true, false, skip-verify, preferred",
+	"redis://h?prefix=a&prefix=b":             "prefix takes one value",
+	"redis://h?prefix=%zz":                    "the parameters after the question mark cannot be read",
+	"sqlite:s.db?create=perhaps":              "create must be true or false",
 	"sqlite:s.db?layout=connect-redis":        "layout=connect-redis is one of Redis: for SQLite write native, connect-sqlite3, better-sqlite3-session-store",
 	"redis://h?layout=mine":                   `no layout "mine": for Redis write native, connect-redis`,
 	"sqlite:s.db?owner-column=o":              "the native one always has a column for the owner",
 	"postgres://h/d?time-zone=UTC":            "time-zone is for layout=connect-pg-simple",
-	"redis://h?ttl=24h":                       "in the native one a session without an expiry stays",
-	"redis://h?layout=connect-redis&ttl=1.5s": "ttl wants whole seconds",
+	"redis://h?ttl=24h":                       "in the native layout a session without an expiry never expires",
+	"redis://h?layout=connect-redis&ttl=1.5s": "ttl takes whole seconds",
 }
 
 func TestErrorsSayWhatToWrite(t *testing.T) {
@@ -174,7 +174,7 @@ func TestErrorsSayWhatToWrite(t *testing.T) {
 			t.Errorf("Parse(%q) tells the password: %v", text, err)
 		}
 	}
-	if _, err := storeurl.Parse("redis://h?layout=native", true); err == nil || !strings.Contains(err.Error(), "not for --express") {
+	if _, err := storeurl.Parse("redis://h?layout=native", true); err == nil || !strings.Contains(err.Error(), "does not work with --express") {
 		t.Errorf("the native layout with --express: %v", err)
 	}
 }
@@ -245,7 +245,7 @@ func TestUsersAreInADatabase(t *testing.T) {
 		"postgres://kim:hunter2@h/app?table=users":  "the parameter table is about the table of sessions",
 		"postgres://kim:hunter2@h/app?notify=false": "the parameter notify is about the table of sessions",
 		"sqlite:/u.db?layout=connect-sqlite3":       "the parameter layout is about the table of sessions",
-		"mysql://kim:hunter2@h":                     "it names no database",
+		"mysql://kim:hunter2@h":                     "the URL names no database",
 	} {
 		if _, err := storeurl.ParseUsers(text); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("ParseUsers(%q): %v, want %q", text, err, want)

@@ -185,7 +185,7 @@ func (t *Telemetry) CountBound(bound func(s interface{ Note(name string) string 
 // lost logs an export that failed.
 func (t *Telemetry) lost(err error) {
 	if err != nil {
-		t.log.Warn("telemetry was not exported", slog.Any("error", err))
+		t.log.Warn("telemetry could not be exported", slog.Any("error", err))
 	}
 }
 

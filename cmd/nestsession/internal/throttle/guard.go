@@ -34,7 +34,7 @@ func (e *TooMany) Error() string {
 
 // ErrBusy means that an attempt waited for others until its context ended, or that too many wait
 // already.
-var ErrBusy = errors.New("throttle: too many attempts are under way")
+var ErrBusy = errors.New("throttle: too many attempts are in progress")
 
 // Guard counts attempts before the password is checked, so that many concurrent attempts gain
 // nothing. It knows names as they were typed, and addresses, but not which accounts exist: it

@@ -192,7 +192,7 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// TestAReaderThatStalls: a client that takes nothing of a response does not hold the application for ever.
+// TestAReaderThatStalls: a client that takes nothing of a response does not hold the application forever.
 func TestAReaderThatStalls(t *testing.T) {
 	t.Parallel()
 	ended := make(chan struct{})

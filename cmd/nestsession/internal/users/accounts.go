@@ -13,7 +13,7 @@ import (
 )
 
 // ErrUnknown means that there is no account of that name.
-var ErrUnknown = errors.New("users: there is no account of that name")
+var ErrUnknown = errors.New("users: there is no account with this name")
 
 // Account is one as an operator sees it.
 type Account struct {

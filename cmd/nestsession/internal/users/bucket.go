@@ -97,7 +97,7 @@ func OpenBucketAccounts(ctx context.Context, kept store.Store, close io.Closer) 
 
 func (m meta) check() error {
 	if m.Version > bucketVersion {
-		return fmt.Errorf("users: the accounts have version %d, this program knows up to %d: use a newer nestsession", m.Version, bucketVersion)
+		return fmt.Errorf("users: the accounts have version %d, and this program supports versions up to %d: use a newer nestsession", m.Version, bucketVersion)
 	}
 	return nil
 }

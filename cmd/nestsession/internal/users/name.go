@@ -15,7 +15,7 @@ const MaxName = 64
 var (
 	ErrNoName   = errors.New("users: the name is empty")
 	ErrLongName = fmt.Errorf("users: the name has more than %d characters", MaxName)
-	ErrBadName  = errors.New("users: the name has a space or a sign that names cannot have")
+	ErrBadName  = errors.New("users: the name has a space or a character that is not allowed in names")
 )
 
 // Name returns the form of a username that is stored and compared, so that Kim, kim and a

@@ -17,8 +17,8 @@ var schema string
 //go:embed migrate.sql
 var fromFirst string
 
-// counts is the table of package throttle. Programs that do not know it can use the file all the
-// same, so it has no part in the version.
+// counts is the table of package throttle. Programs that do not know the table can
+// still use the file, so the table does not change the version.
 const counts = `CREATE TABLE IF NOT EXISTS nest_throttle (
 	key         BLOB PRIMARY KEY,
 	empty_at    INTEGER NOT NULL,
@@ -85,7 +85,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	}
 	switch {
 	case found > version:
-		return fmt.Errorf("the file has schema version %d, this program knows up to %d: use a newer nestsession", found, version)
+		return fmt.Errorf("the file has schema version %d, and this program supports versions up to %d: use a newer nestsession", found, version)
 	case found == 0:
 		_, err = tx.ExecContext(ctx, schema)
 	case found == 1:

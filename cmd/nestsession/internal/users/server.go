@@ -63,7 +63,7 @@ func (a *accounts) ensure(ctx context.Context, kind storeurl.Kind, create bool) 
 	case err != nil:
 		return "", err
 	case found > latest:
-		return "", fmt.Errorf("users: the tables have version %d, this program knows up to %d: use a newer nestsession", found, latest)
+		return "", fmt.Errorf("users: the tables have version %d, and this program supports versions up to %d: use a newer nestsession", found, latest)
 	case found == latest:
 		return issuer, nil
 	case !create:
@@ -144,7 +144,7 @@ func lockedMySQL(ctx context.Context, db *sql.DB, do func(querier) error) error 
 		return err
 	}
 	if got.Int64 != 1 {
-		return errors.New("another process is making them and does not finish")
+		return errors.New("another process is creating them and does not finish")
 	}
 	err = do(conn)
 	free, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)

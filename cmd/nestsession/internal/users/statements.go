@@ -45,7 +45,7 @@ var dialects = map[storeurl.Kind]*statements{
 		tables: []string{
 			`DO $$ BEGIN
 				IF current_setting('server_encoding') <> 'UTF8' THEN
-					RAISE EXCEPTION 'names of users need a database with the encoding UTF8';
+					RAISE EXCEPTION 'usernames need a database with the encoding UTF8';
 				END IF;
 			END $$`,
 			`CREATE TABLE IF NOT EXISTS nest_users (

@@ -24,7 +24,7 @@ func (s *site) operate() *users.Accounts {
 }
 
 // ASVS 7.4.2: the operator's command changes one row of the accounts, and does not touch the
-// sessions. They end all the same, streams included.
+// sessions. They end nevertheless, streams included.
 func TestSessionsEndWithTheirAccount(t *testing.T) {
 	t.Parallel()
 	type operation func(*users.Accounts, context.Context, string) (users.Account, error)
@@ -51,7 +51,7 @@ func TestSessionsEndWithTheirAccount(t *testing.T) {
 				s.as(laptop.sid()).send(http.MethodGet, path, nil).want(t, http.StatusUnauthorized)
 			}
 			phone.send(http.MethodPost, "/sessions/logout-others", nil).want(t, http.StatusUnauthorized)
-			if !strings.Contains(s.log.String(), "session ended: the account is gone or disabled") {
+			if !strings.Contains(s.log.String(), "session ended: the account is deleted or disabled") {
 				t.Error("the log does not say why")
 			}
 			lee.send(http.MethodGet, "/me", nil).want(t, http.StatusOK)
@@ -201,7 +201,7 @@ func TestEndingSessionsAsksForThePasswordOnceMore(t *testing.T) {
 			s.later.Add(int64(9 * time.Minute))
 			before := laptop.sid()
 			s.later.Add(int64(2 * time.Minute))
-			a := laptop.send(http.MethodPost, url, nil).want(t, http.StatusForbidden, "Enter your password once more.")
+			a := laptop.send(http.MethodPost, url, nil).want(t, http.StatusForbidden, "Enter your password again.")
 			if a.field(t, "current_password") == "" {
 				t.Errorf("nothing beside the field: %s", a.body)
 			}

@@ -132,7 +132,7 @@ type shared struct {
 
 func newShared(cfg session.Config) (*shared, error) {
 	if !cfg.Express.InsecurePlainIDs || cfg.Name == "" {
-		return nil, fmt.Errorf("web: UsersApart is for a configuration of package express")
+		return nil, fmt.Errorf("web: UsersApart needs a configuration of package express")
 	}
 	signer, err := cookie.NewSigner(cfg.Secrets...)
 	if err != nil {

@@ -22,7 +22,7 @@ var (
 	scriptURL = assetURL("live.js", script)
 )
 
-// assetURL returns a URL that changes with the content, so that browsers may cache it for ever.
+// assetURL returns a URL that changes with the content, so that browsers may cache it forever.
 func assetURL(name string, content []byte) string {
 	sum := sha256.Sum256(content)
 	return "/assets/" + hex.EncodeToString(sum[:8]) + "/" + name

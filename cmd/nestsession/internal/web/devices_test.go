@@ -57,7 +57,7 @@ func TestDevicesAreListedAndEnded(t *testing.T) {
 	s := setup(t)
 	laptop, phone, tablet, lee := s.program().with(firefox), s.program().with(iPhone), s.program().with("curl/8.5.0"), s.program()
 	laptop.register("kim", "correct horse battery")
-	if l := laptop.list(); l.Text != "You are logged in on this device only." || l.Others || !l.Sessions[0].Current {
+	if l := laptop.list(); l.Text != "You are logged in only on this device." || l.Others || !l.Sessions[0].Current {
 		t.Errorf("with one device: %+v", l)
 	}
 	phone.login("kim", "correct horse battery")
@@ -108,7 +108,7 @@ func TestDevicesAsPages(t *testing.T) {
 	if at := laptop.send(http.MethodPost, "/sessions/logout-others", nil).want(t, http.StatusSeeOther).Header.Get("Location"); at != "/sessions" {
 		t.Errorf("sent to %q", at)
 	}
-	laptop.send(http.MethodGet, "/sessions", nil).want(t, http.StatusOK, "in the 1 other place", "this device only")
+	laptop.send(http.MethodGet, "/sessions", nil).want(t, http.StatusOK, "in the 1 other place", "only on this device")
 	if again := laptop.send(http.MethodGet, "/sessions", nil); strings.Contains(again.body, "1 other place") {
 		t.Error("the notice is shown twice")
 	}

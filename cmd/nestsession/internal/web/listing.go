@@ -25,7 +25,7 @@ type device struct {
 	Created  time.Time    `json:"created,omitzero"`
 	LastUsed time.Time    `json:"last_used,omitzero"`
 	Expires  time.Time    `json:"expires,omitzero"`
-	Bound    bool         `json:"bound,omitempty"` // a stolen cookie is worth nothing without the device
+	Bound    bool         `json:"bound,omitempty"` // a stolen cookie is useless without the device
 	Current  bool         `json:"current"`         // the session of the request
 
 	JustNow bool `json:"-"` // LastUsed is now; programs compare the times themselves

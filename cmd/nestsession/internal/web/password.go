@@ -85,7 +85,7 @@ func (a *App) passwordChanged(w http.ResponseWriter, r *http.Request, s *Session
 	defer cancel()
 	ended, err := a.endOthers(ctx, a.ownerOf(login.User.ID), s)
 	if err != nil {
-		a.log.WarnContext(ctx, "password changed; the records of the sessions that it ended are left to expire", slog.Int64("user", login.User.ID), slog.Any("error", err))
+		a.log.WarnContext(ctx, "password changed; the records of the ended sessions could not be deleted, and will expire", slog.Int64("user", login.User.ID), slog.Any("error", err))
 	}
 	// Last, since it ends the streams of this browser's other pages, which connect again with the
 	// new cookie as soon as it is sent.
@@ -93,7 +93,7 @@ func (a *App) passwordChanged(w http.ResponseWriter, r *http.Request, s *Session
 	a.log.InfoContext(ctx, "password changed", slog.Int64("user", login.User.ID), slog.Int("ended", ended))
 	switch {
 	case failed != nil:
-		a.log.ErrorContext(ctx, "password changed, but its user could not be logged in again", slog.Int64("user", login.User.ID), slog.Any("error", failed))
+		a.log.ErrorContext(ctx, "password changed, but the user could not be logged in again", slog.Int64("user", login.User.ID), slog.Any("error", failed))
 		p := problem{Status: http.StatusServiceUnavailable, After: retrySession,
 			Text: t.ChangedLoggedOut}
 		if word, ok := r.Context().Value(lastWordKey{}).(*lastWord); ok {

@@ -90,7 +90,7 @@ func TestTheIDChangesAtRegistrationLoginAndLogout(t *testing.T) {
 		t.Errorf("%d different cookies, want 4", len(seen))
 	}
 	if !s.loggedIn(b.sid()) {
-		t.Error("the cookie of the last login is worth nothing")
+		t.Error("the cookie of the last login is not accepted")
 	}
 }
 
@@ -266,7 +266,7 @@ func TestWhenTheUsersAreDown(t *testing.T) {
 			t.Errorf("the answer tells the reason, or not when to come again: %s", a.body)
 		}
 	}
-	s.program().login("kim", "correct horse battery").want(t, http.StatusInternalServerError, "Something went wrong on our side")
+	s.program().login("kim", "correct horse battery").want(t, http.StatusInternalServerError, "Something went wrong on the server")
 	b.send(http.MethodPost, "/logout", nil).want(t, http.StatusNoContent) // needs no account
 }
 

@@ -62,7 +62,7 @@ func (a *App) recheck(ctx context.Context, s *Session) (ended bool, err error) {
 	if current {
 		return false, nil
 	}
-	a.log.InfoContext(ctx, "session ended: the account is gone or disabled, or its password was changed",
+	a.log.InfoContext(ctx, "session ended: the account is deleted or disabled, or its password was changed",
 		slog.Int64("user", u.ID), slog.String("session", s.Digest()))
 	if err := a.leave(ctx, s); err != nil {
 		return false, fmt.Errorf("%w: %w", errSession, err)

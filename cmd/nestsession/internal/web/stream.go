@@ -102,7 +102,7 @@ func (a *App) followList(ctx context.Context, t *text.Text, events *eventstream.
 			return context.Cause(ctx)
 		case err != nil:
 			if failures++; failures == 1 {
-				a.log.WarnContext(ctx, "a list of sessions is not up to date", slog.Any("error", err))
+				a.log.WarnContext(ctx, "a list of sessions could not be updated", slog.Any("error", err))
 			}
 		default:
 			failures = 0

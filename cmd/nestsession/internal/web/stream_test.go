@@ -139,7 +139,7 @@ func TestAStreamFindsWhatHappenedElsewhere(t *testing.T) {
 	s.sessions.deleteSilently(t, phone.sid())
 	s.sessions.listsDown.Store(false)
 	list.wantList("Firefox on Linux")
-	if n := strings.Count(s.log.String(), "not up to date"); n != 1 {
+	if n := strings.Count(s.log.String(), "could not be updated"); n != 1 {
 		t.Errorf("that the list could not be read was logged %d times, want once", n)
 	}
 }
