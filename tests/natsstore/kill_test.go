@@ -280,6 +280,75 @@ func killed(t *testing.T, long bool) {
 	}
 }
 
+// A killed server finds former messages of a subject in its files again. If the message that replaced them has
+// expired by then, the last of them is back. It never is a session that has ended.
+func TestLongEndedStaysEnded(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 3} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			all := natsserver.Start(t, n, servers.NATSOptions{Password: "a password"})
+			conn := dial(t, all...)
+			var stores []*natsstore.Store
+			for _, conn := range dialEach(t, all) {
+				stores = append(stores, newStore(t, natsstore.Config{Conn: conn}))
+			}
+			s, r := stores[0], store.Record{ID: "ended", Owner: "user:42", Expires: in(time.Hour)}
+			for _, id := range []string{"lives", "ended"} {
+				r.ID = id
+				var err error
+				if r.Version, err = s.Create(t.Context(), r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := s.Update(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Delete(t.Context(), "ended"); err != nil {
+				t.Fatal(err)
+			}
+
+			// What another program deletes, with a marker for a minute, shows when the servers remove such markers.
+			js, err := jetstream.New(conn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			other := "$KV." + natsstore.DefaultBucket + ".other"
+			for _, m := range []*nats.Msg{
+				{Subject: other, Data: []byte("a value")},
+				{Subject: other, Header: nats.Header{"KV-Operation": {"DEL"}, "Nats-TTL": {"62s"}}},
+			} {
+				if _, err := js.PublishMsg(t.Context(), m); err != nil {
+					t.Fatal(err)
+				}
+			}
+			last := func() error {
+				stream, err := js.Stream(t.Context(), "KV_"+natsstore.DefaultBucket)
+				if err == nil {
+					_, err = stream.GetLastMsgForSubject(t.Context(), other)
+				}
+				return err
+			}
+			eventually(t, "the other marker is gone", func() bool { return errors.Is(last(), jetstream.ErrMsgNotFound) })
+
+			for _, s := range all {
+				s.Kill()
+			}
+			restart(t, all...)
+			for _, s := range stores {
+				working(t, s)
+				if r, err := s.Load(t.Context(), "ended"); !errors.Is(err, store.ErrNotFound) {
+					t.Errorf("a session that has ended is back: %v, %v", r, err)
+				}
+				if _, err := s.Load(t.Context(), "lives"); err != nil {
+					t.Errorf("the other session: %v", err)
+				}
+			}
+			t.Logf("the value of the other program: %v", last()) // nil with nats-server 2.15: it is back
+		})
+	}
+}
+
 // Servers are stopped and started again one by one, each when the one before has caught up. Nothing is
 // lost, and saves go on.
 func TestRolled(t *testing.T) {
