@@ -50,10 +50,13 @@ type history struct {
 	acked, sent    int // the numbers of the last save that was acknowledged, and that was sent
 	created, ended bool
 	endSent        bool
+	version        store.Version // of the last save that was acknowledged
+	at             time.Time     // when that was
 }
 
 // saving is a crowd of clients that save sessions and end them until it is stopped.
 type saving struct {
+	conns  []*nats.Conn // one for each store
 	stores []*natsstore.Store
 	stop   context.CancelFunc
 	wg     sync.WaitGroup
@@ -64,9 +67,9 @@ type saving struct {
 	more chan struct{}
 }
 
-func startSaving(t testing.TB, stores []*natsstore.Store) *saving {
+func startSaving(t testing.TB, conns []*nats.Conn, stores []*natsstore.Store) *saving {
 	ctx, stop := context.WithCancel(context.Background())
-	c := &saving{stores: stores, stop: stop, more: make(chan struct{}, 1)}
+	c := &saving{conns: conns, stores: stores, stop: stop, more: make(chan struct{}, 1)}
 	for i := range 6 {
 		c.wg.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
@@ -97,7 +100,7 @@ func (c *saving) one(ctx context.Context, s *natsstore.Store, id string) {
 	if err != nil {
 		return
 	}
-	c.acked(func() { h.created = true })
+	c.acked(func() { h.created, h.version, h.at = true, r.Version, time.Now() })
 	for n := 1; n <= 10; n++ {
 		h.sent = n
 		r.Data = fmt.Append(nil, n)
@@ -111,7 +114,7 @@ func (c *saving) one(ctx context.Context, s *natsstore.Store, id string) {
 		if err != nil {
 			return
 		}
-		c.acked(func() { h.acked = n })
+		c.acked(func() { h.acked, h.version, h.at = n, r.Version, time.Now() })
 	}
 	if strings.HasSuffix(id, "1") || strings.HasSuffix(id, "3") || strings.HasSuffix(id, "5") {
 		h.endSent = true
@@ -164,7 +167,8 @@ func (c *saving) check(t testing.TB) {
 			case errors.Is(err, store.ErrNotFound):
 				if h.created && !h.endSent {
 					_, again := s.Load(t.Context(), h.id)
-					t.Errorf("%s is lost, whose save %d was acknowledged; listed under its owner: %v; another load: %v", h.id, h.acked, listed[h.id], again)
+					t.Errorf("%s is lost, whose save %d was acknowledged at %v with version %d; listed under its owner: %v; another load: %v; %s",
+						h.id, h.acked, h.at.Format(time.RFC3339Nano), h.version, listed[h.id], again, c.held(t, uint64(h.version)))
 				}
 				continue
 			case err != nil:
@@ -174,7 +178,8 @@ func (c *saving) check(t testing.TB) {
 			}
 			var n int
 			if _, err := fmt.Sscan(string(r.Data), &n); err != nil || n < h.acked || n > h.sent {
-				t.Errorf("%s has save %q; %d was acknowledged, and %d sent", h.id, r.Data, h.acked, h.sent)
+				t.Errorf("%s has save %q with version %d; %d was acknowledged at %v with version %d, and %d sent; %s",
+					h.id, r.Data, r.Version, h.acked, h.at.Format(time.RFC3339Nano), h.version, h.sent, c.held(t, uint64(h.version)))
 			}
 			if !listed[h.id] {
 				t.Errorf("%s is not listed under its owner", h.id)
@@ -182,6 +187,26 @@ func (c *saving) check(t testing.TB) {
 		}
 	}
 	t.Logf("%d sessions, %d saves acknowledged", len(c.all), c.sum)
+}
+
+// held says what the servers have at the sequence.
+func (c *saving) held(t testing.TB, seq uint64) string {
+	var b strings.Builder
+	for i, conn := range c.conns {
+		m, err := conn.Request("$JS.API.DIRECT.GET.KV_"+natsstore.DefaultBucket, fmt.Appendf(nil, `{"seq":%d}`, seq), 2*time.Second)
+		if err != nil {
+			fmt.Fprintf(&b, "connection %d: %v; ", i, err)
+			continue
+		}
+		fmt.Fprintf(&b, "connection %d: %s %s at %d; ", i, m.Header.Get("Status"), m.Header.Get("Nats-Subject"), seq)
+	}
+	if js, err := jetstream.New(c.conns[0]); err == nil {
+		if stream, err := js.Stream(t.Context(), "KV_"+natsstore.DefaultBucket); err == nil {
+			info := stream.CachedInfo()
+			fmt.Fprintf(&b, "the bucket has %d to %d", info.State.FirstSeq, info.State.LastSeq)
+		}
+	}
+	return b.String()
 }
 
 // restart starts servers that have ended at the same time, because one alone has no majority.
@@ -241,12 +266,13 @@ func killed(t *testing.T, long bool) {
 			t.Parallel()
 			all := natsserver.Start(t, c.servers, servers.NATSOptions{Password: "a password", SyncAlways: c.sync})
 			watching := dial(t, all...)
+			conns := dialEach(t, all)
 			var stores []*natsstore.Store
-			for _, conn := range dialEach(t, all) {
+			for _, conn := range conns {
 				c.config.Conn = conn
 				stores = append(stores, newStore(t, c.config))
 			}
-			crowd := startSaving(t, stores)
+			crowd := startSaving(t, conns, stores)
 			for round, kill := range c.kills {
 				crowd.waitFor(t, 100)
 				var killed []*servers.NATS
@@ -354,12 +380,13 @@ func TestLongEndedStaysEnded(t *testing.T) {
 func TestRolled(t *testing.T) {
 	t.Parallel()
 	all := natsserver.Start(t, 3, servers.NATSOptions{})
+	conns := dialEach(t, all)
 	var stores []*natsstore.Store
-	for _, conn := range dialEach(t, all) {
+	for _, conn := range conns {
 		stores = append(stores, newStore(t, natsstore.Config{Conn: conn}))
 	}
 	watching := dial(t, all...)
-	crowd := startSaving(t, stores)
+	crowd := startSaving(t, conns, stores)
 	for _, s := range all {
 		crowd.waitFor(t, 100)
 		s.Restart()

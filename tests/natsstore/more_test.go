@@ -117,12 +117,13 @@ func TestManyLarge(t *testing.T) {
 func TestLeaderSteps(t *testing.T) {
 	t.Parallel()
 	all := natsserver.Start(t, 3, servers.NATSOptions{})
+	conns := dialEach(t, all)
 	var stores []*natsstore.Store
-	for _, conn := range dialEach(t, all) {
+	for _, conn := range conns {
 		stores = append(stores, newStore(t, natsstore.Config{Conn: conn}))
 	}
 	conn := dial(t, all...)
-	crowd := startSaving(t, stores)
+	crowd := startSaving(t, conns, stores)
 	for range 10 {
 		crowd.waitFor(t, 50)
 		eventually(t, "the leader steps down", func() bool {
