@@ -63,10 +63,10 @@
 // of nodes and servers may differ by less than that without a loss; by as much as a node's clock is
 // wrong, it sees sessions expire early or late.
 //
-// A server that is killed finds in its files also messages that were replaced. It keeps the newest of a subject; if
-// that one has expired, the former one is back (nats-server issue 8505, open in 2.15.3). So a message is kept at
-// least as long as those that it replaces, and the marker of a session that was deleted as long as the session
-// would have lived: forever, if it would never have expired.
+// A server that starts after SIGKILL reads from its files also the messages that were replaced. It keeps the newest
+// of a subject; if that one has expired, the server serves the former one again (nats-server issue 8505,
+// present in 2.15.3). So a message lasts at least as long as those that it replaces, and the marker of a deleted session
+// lasts until the session would have expired; forever, if the session had no expiry.
 //
 // # What an acknowledged save survives
 //

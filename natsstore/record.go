@@ -78,8 +78,8 @@ func lasting(h nats.Header) int64 {
 }
 
 // outlast is how long a message has to last that is needed until then and replaces another one. A server
-// that is killed finds the replaced messages of a subject in its files again. It removes them because a newer one is
-// there; if that has expired, the former one is back (nats-server issue 8505). So no message may
+// that starts after SIGKILL reads the replaced messages of a subject from its files. It removes them if a newer one is
+// there; if that has expired, it serves the former one again (nats-server issue 8505). So no message may
 // expire before the sessions that it replaces. Half of ClockSlack does not matter, so clocks that differ by
 // less do not make a message last longer with each save.
 func outlast(until, former int64) int64 {

@@ -311,8 +311,8 @@ func killed(t *testing.T, long bool) {
 	}
 }
 
-// A killed server finds former messages of a subject in its files again. If the message that replaced them has
-// expired by then, the last of them is back. It never is a session that has ended.
+// A server that starts after SIGKILL serves a former message of a subject again if the message that replaced it has
+// expired. That message never is a session that has ended.
 func TestLongEndedStaysEnded(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1, 3} {
