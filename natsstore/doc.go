@@ -63,6 +63,11 @@
 // of nodes and servers may differ by less than that without a loss; by as much as a node's clock is
 // wrong, it sees sessions expire early or late.
 //
+// A server that starts after SIGKILL reads from its files also the messages that were replaced. It keeps the newest
+// of a subject; if that one has expired, the server serves the former one again (nats-server issue 8505,
+// present in 2.15.3). So a message lasts at least as long as those that it replaces, and the marker of a deleted session
+// lasts until the session would have expired; forever, if the session had no expiry.
+//
 // # What an acknowledged save survives
 //
 //	replicas  kept on         one server killed   two killed               all killed    power cut of all
@@ -76,8 +81,10 @@
 // "Unavailable" means that calls return errors until the majority is back. "Synced" is the server's
 // setting sync_interval: always, and SyncAlways of package embedded. Without it a server syncs every two
 // minutes, and what it has acknowledged survives the end of processes, not of the operating system.
-// In one of some 45 runs of the test that kills all three servers at once, on an overloaded machine, a
-// session was gone whose save had been acknowledged. The cause is not known. With synced servers it was not seen.
+// Of three, a server writes a change to the file of its Raft log before it counts for the majority, and the leader
+// answers after that. It writes the file of the stream some milliseconds later, and takes what that file lacks from
+// the log when it starts. A server by itself writes the file of the stream before it answers.
+//
 // A power cut of one machine of three loses nothing that the two others have; but if one of these
 // lags behind, and the third is then lost as well, the two may agree on an older state. Sync where
 // machines can fail together. A server that comes back with an empty disk or memory copies the data from the

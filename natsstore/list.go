@@ -111,7 +111,8 @@ func (s *Store) scanPage(ctx context.Context, space string, from uint64) (messag
 			return err
 		}
 		for n := 0; ; n++ {
-			messages, _, err = s.answers.ask(ctx, s.conn, map[string]any{"next_by_subj": space + "*", "seq": from, "batch": page})
+			var more bool
+			messages, _, more, err = s.answers.ask(ctx, s.conn, map[string]any{"next_by_subj": space + "*", "seq": from, "batch": page})
 			if err != nil {
 				return err
 			}
@@ -119,8 +120,8 @@ func (s *Store) scanPage(ctx context.Context, space string, from uint64) (messag
 			for _, m := range messages {
 				whole = whole || m.Header.Get("Nats-Subject") == own && sequence(m) >= barrier
 			}
-			if whole || len(messages) == page {
-				whole = whole && len(messages) < page
+			if whole || more {
+				whole = whole && !more
 				return nil
 			}
 			if !pause(ctx, n-4) {

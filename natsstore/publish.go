@@ -62,7 +62,7 @@ type message struct {
 }
 
 // marker replaces what a subject holds by the mark that it was deleted. Watchers get it; a server
-// removes it later.
+// removes it later. That of a session lasts longer, see outlast; an entry of an index that comes back does no harm.
 func marker(subject string) message {
 	return message{subject: subject, header: nats.Header{operationHeader: {"DEL"}, ttlHeader: {"60s"}}}
 }

@@ -46,7 +46,7 @@ func (s *Store) load(ctx context.Context, id string) (state, error) {
 	return q.st, q.err
 }
 
-// sendReads answers the questions with one barrier and one request.
+// sendReads answers the questions with one barrier, and one request if the answer is not too large.
 func (s *Store) sendReads(ctx context.Context, questions []*read) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
@@ -54,23 +54,15 @@ func (s *Store) sendReads(ctx context.Context, questions []*read) {
 	for _, q := range questions {
 		subjects = append(subjects, s.idSubject(q.id))
 	}
-	var answer []*nats.Msg
+	var found map[string]state
 	err := attempts(ctx, func(ctx context.Context) error {
 		seq, err := s.request(ctx, s.barrier(s.syncSubject))
 		if err != nil {
 			return err
 		}
-		answer, err = s.readSince(ctx, seq, map[string]any{"multi_last": subjects})
+		found, err = s.readSince(ctx, seq, subjects)
 		return err
 	})
-	found := make(map[string]state, len(answer))
-	for _, m := range answer {
-		st, subject, failed := decodeAnswer(m)
-		if failed != nil && err == nil {
-			err = failed
-		}
-		found[subject] = st
-	}
 	for i, q := range questions {
 		q.st, q.err = found[subjects[i+1]], err
 	}
@@ -81,19 +73,37 @@ func (s *Store) barrier(subject string) message {
 	return message{subject: subject, header: nats.Header{ttlHeader: {"60s"}}}
 }
 
-// readSince asks servers until one answers that has the sequence.
-func (s *Store) readSince(ctx context.Context, seq uint64, request map[string]any) ([]*nats.Msg, error) {
+// readSince reads what the subjects hold, from servers that have the sequence of the first one's message.
+func (s *Store) readSince(ctx context.Context, seq uint64, subjects []string) (map[string]state, error) {
+	found := make(map[string]state, len(subjects))
 	for n := 0; ; n++ {
-		answer, reached, err := s.answers.ask(ctx, s.conn, request)
-		if err == nil && reached >= seq {
-			return answer, nil
-		}
-		if err == nil {
+		answer, reached, more, err := s.answers.ask(ctx, s.conn, map[string]any{"multi_last": subjects})
+		if err == nil && reached < seq {
 			err = errStale
 		}
-		if !errors.Is(err, errStale) || !pause(ctx, n-4) {
+		if errors.Is(err, errStale) && pause(ctx, n-4) {
+			continue
+		}
+		if err != nil {
 			return nil, cmpUnknown(ctx, err)
 		}
+		for _, m := range answer {
+			st, subject, err := decodeAnswer(m)
+			if err != nil {
+				return nil, err
+			}
+			found[subject] = st
+		}
+		if !more {
+			return found, nil
+		}
+		rest := subjects[:1:1]
+		for _, subject := range subjects[1:] {
+			if _, ok := found[subject]; !ok {
+				rest = append(rest, subject)
+			}
+		}
+		subjects = rest
 	}
 }
 
@@ -180,12 +190,17 @@ func newAnswers(conn *nats.Conn, get string) (*answers, error) {
 	return a, a.sub.SetPendingLimits(-1, -1)
 }
 
+// maxAnswerBytes ends an answer after the message that exceeds it. Without it an answer ends after
+// the server's max_pending (64 MiB), and a server disconnects a client that it owes more than that.
+const maxAnswerBytes = 4 << 20
+
 // ask sends a question and returns the messages of the answer. The server has seen everything up to
-// the sequence that it returns.
-func (a *answers) ask(ctx context.Context, conn *nats.Conn, question map[string]any) (messages []*nats.Msg, reached uint64, err error) {
+// the sequence that it returns. More says that the server has more messages than the answer.
+func (a *answers) ask(ctx context.Context, conn *nats.Conn, question map[string]any) (messages []*nats.Msg, reached uint64, more bool, err error) {
+	question["max_bytes"] = maxAnswerBytes
 	text, err := json.Marshal(question)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, false, err
 	}
 	token, c := nuid.Next(), make(chan *nats.Msg, maxAnswer)
 	a.mu.Lock()
@@ -197,35 +212,36 @@ func (a *answers) ask(ctx context.Context, conn *nats.Conn, question map[string]
 		a.mu.Unlock()
 	}()
 	if err := conn.PublishRequest(a.get, a.prefix+token, text); err != nil {
-		return nil, 0, unsent(err, len(text))
+		return nil, 0, false, unsent(err, len(text))
 	}
 	last := "0"
 	for {
 		var m *nats.Msg
 		select {
 		case <-ctx.Done():
-			return nil, 0, errUnknown
+			return nil, 0, false, errUnknown
 		case m = <-c:
 		}
 		switch status := m.Header.Get("Status"); status {
 		case "":
 			if m.Header.Get("Nats-Last-Sequence") != last {
-				return nil, 0, errUnknown // a message was lost on the way
+				return nil, 0, false, errUnknown // a message was lost on the way
 			}
 			last = m.Header.Get("Nats-Sequence")
 			messages = append(messages, m)
 		case "204":
 			if m.Header.Get("Nats-Last-Sequence") != last {
-				return nil, 0, errUnknown
+				return nil, 0, false, errUnknown
 			}
 			reached, _ = strconv.ParseUint(m.Header.Get("Nats-UpTo-Sequence"), 10, 64)
-			return messages, reached, nil
+			more = m.Header.Get("Nats-Num-Pending") != "0"
+			return messages, reached, more, nil
 		case "404": // the server has no barrier of this store
-			return nil, 0, nil
+			return nil, 0, false, nil
 		case "503":
-			return nil, 0, errUnsent
+			return nil, 0, false, errUnsent
 		default:
-			return nil, 0, fmt.Errorf("the server's answer to a read: %s %s", status, strings.TrimSpace(m.Header.Get("Description")))
+			return nil, 0, false, fmt.Errorf("the server's answer to a read: %s %s", status, strings.TrimSpace(m.Header.Get("Description")))
 		}
 	}
 }

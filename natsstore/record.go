@@ -27,6 +27,7 @@ type state struct {
 	owner   string
 	expires int64 // in milliseconds since 1970, or never
 	indexed int64 // how long the entry in the owner's index lasts at least
+	lasts   int64 // how long the servers keep the message, less ClockSlack; it is at least as long as any session before it
 	data    []byte
 }
 
@@ -54,15 +55,38 @@ func (st state) encode() []byte {
 // decode reads a message of the subject. A message of another program is a session without data, so
 // that it can be replaced and deleted.
 func decode(subject string, seq uint64, h nats.Header, b []byte) state {
+	lasts := lasting(h)
 	if isMarker(h) {
-		return state{seq: seq}
+		return state{seq: seq, lasts: lasts}
 	}
 	st, err := parse(b)
 	if err != nil {
 		st = state{expires: never}
 	}
-	st.seq, st.live, st.id = seq, true, idOf(lastToken(subject), st.id)
+	st.seq, st.lasts, st.live, st.id = seq, lasts, true, idOf(lastToken(subject), st.id)
 	return st
+}
+
+// lasting is how long the servers keep a message with these headers, less ClockSlack.
+func lasting(h nats.Header) int64 {
+	d, err := time.ParseDuration(h.Get(ttlHeader))
+	written, err2 := time.Parse(time.RFC3339Nano, h.Get("Nats-Time-Stamp"))
+	if err != nil || err2 != nil {
+		return never
+	}
+	return written.Add(d - ClockSlack).UnixMilli()
+}
+
+// outlast is how long a message has to last that is needed until then and replaces another one. A server
+// that starts after SIGKILL reads the replaced messages of a subject from its files. It removes them if a newer one is
+// there; if that has expired, it serves the former one again (nats-server issue 8505). So no message may
+// expire before the sessions that it replaces. Half of ClockSlack does not matter, so clocks that differ by
+// less do not make a message last longer with each save.
+func outlast(until, former int64) int64 {
+	if former-(ClockSlack/2).Milliseconds() > until {
+		return former
+	}
+	return until
 }
 
 func parse(b []byte) (st state, err error) {

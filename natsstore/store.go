@@ -347,7 +347,9 @@ func (s *Store) swap(ctx context.Context, old state, want *state) (uint64, error
 		formerEntry = s.entrySubject(old.owner, want.id)
 	}
 	record := marker(s.idSubject(want.id))
+	want.lasts = outlast(now.UnixMilli(), old.lasts)
 	if want.live {
+		want.lasts = outlast(want.expires, old.lasts)
 		if want.indexed = old.indexed; want.owner != "" && (!old.live || old.owner != want.owner || old.indexed < want.expires) {
 			want.indexed = indexedUntil(want.expires, now)
 			entry := state{id: want.id, expires: want.indexed}
@@ -357,9 +359,10 @@ func (s *Store) swap(ctx context.Context, old state, want *state) (uint64, error
 				data:    entry.encode(),
 			})
 		}
-		record.header = nats.Header{ttlHeader: {ttl(want.expires, now)}}
+		record.header = nats.Header{}
 		record.data = want.encode()
 	}
+	record.header.Set(ttlHeader, ttl(want.lasts, now))
 	if s.single {
 		return s.swapInTurn(ctx, old.seq, before, record, formerEntry)
 	}

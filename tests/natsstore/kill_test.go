@@ -50,10 +50,13 @@ type history struct {
 	acked, sent    int // the numbers of the last save that was acknowledged, and that was sent
 	created, ended bool
 	endSent        bool
+	version        store.Version // of the last save that was acknowledged
+	at             time.Time     // when that was
 }
 
 // saving is a crowd of clients that save sessions and end them until it is stopped.
 type saving struct {
+	conns  []*nats.Conn // one for each store
 	stores []*natsstore.Store
 	stop   context.CancelFunc
 	wg     sync.WaitGroup
@@ -64,9 +67,9 @@ type saving struct {
 	more chan struct{}
 }
 
-func startSaving(t testing.TB, stores []*natsstore.Store) *saving {
+func startSaving(t testing.TB, conns []*nats.Conn, stores []*natsstore.Store) *saving {
 	ctx, stop := context.WithCancel(context.Background())
-	c := &saving{stores: stores, stop: stop, more: make(chan struct{}, 1)}
+	c := &saving{conns: conns, stores: stores, stop: stop, more: make(chan struct{}, 1)}
 	for i := range 6 {
 		c.wg.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
@@ -97,7 +100,7 @@ func (c *saving) one(ctx context.Context, s *natsstore.Store, id string) {
 	if err != nil {
 		return
 	}
-	c.acked(func() { h.created = true })
+	c.acked(func() { h.created, h.version, h.at = true, r.Version, time.Now() })
 	for n := 1; n <= 10; n++ {
 		h.sent = n
 		r.Data = fmt.Append(nil, n)
@@ -111,7 +114,7 @@ func (c *saving) one(ctx context.Context, s *natsstore.Store, id string) {
 		if err != nil {
 			return
 		}
-		c.acked(func() { h.acked = n })
+		c.acked(func() { h.acked, h.version, h.at = n, r.Version, time.Now() })
 	}
 	if strings.HasSuffix(id, "1") || strings.HasSuffix(id, "3") || strings.HasSuffix(id, "5") {
 		h.endSent = true
@@ -164,7 +167,8 @@ func (c *saving) check(t testing.TB) {
 			case errors.Is(err, store.ErrNotFound):
 				if h.created && !h.endSent {
 					_, again := s.Load(t.Context(), h.id)
-					t.Errorf("%s is lost, whose save %d was acknowledged; listed under its owner: %v; another load: %v", h.id, h.acked, listed[h.id], again)
+					t.Errorf("%s is lost, whose save %d was acknowledged at %v with version %d; listed under its owner: %v; another load: %v%s",
+						h.id, h.acked, h.at.Format(time.RFC3339Nano), h.version, listed[h.id], again, c.held(h))
 				}
 				continue
 			case err != nil:
@@ -174,7 +178,8 @@ func (c *saving) check(t testing.TB) {
 			}
 			var n int
 			if _, err := fmt.Sscan(string(r.Data), &n); err != nil || n < h.acked || n > h.sent {
-				t.Errorf("%s has save %q; %d was acknowledged, and %d sent", h.id, r.Data, h.acked, h.sent)
+				t.Errorf("%s has save %q with version %d; %d was acknowledged at %v with version %d, and %d sent%s",
+					h.id, r.Data, r.Version, h.acked, h.at.Format(time.RFC3339Nano), h.version, h.sent, c.held(h))
 			}
 			if !listed[h.id] {
 				t.Errorf("%s is not listed under its owner", h.id)
@@ -182,6 +187,26 @@ func (c *saving) check(t testing.TB) {
 		}
 	}
 	t.Logf("%d sessions, %d saves acknowledged", len(c.all), c.sum)
+}
+
+// held says what each server has at the session's last sequence, and what it has of the session now.
+func (c *saving) held(h *history) string {
+	var b strings.Builder
+	for i, conn := range c.conns {
+		fmt.Fprintf(&b, "; server %d:", i)
+		for _, question := range []string{
+			fmt.Sprintf(`{"seq":%d}`, h.version),
+			fmt.Sprintf(`{"last_by_subj":"$KV.%s.id.i%s"}`, natsstore.DefaultBucket, h.id),
+		} {
+			m, err := conn.Request("$JS.API.DIRECT.GET.KV_"+natsstore.DefaultBucket, []byte(question), 2*time.Second)
+			if err != nil {
+				fmt.Fprintf(&b, " %s has %v", question, err)
+				continue
+			}
+			fmt.Fprintf(&b, " %s has %v", question, m.Header)
+		}
+	}
+	return b.String()
 }
 
 // restart starts servers that have ended at the same time, because one alone has no majority.
@@ -241,14 +266,20 @@ func killed(t *testing.T, long bool) {
 			t.Parallel()
 			all := natsserver.Start(t, c.servers, servers.NATSOptions{Password: "a password", SyncAlways: c.sync})
 			watching := dial(t, all...)
+			conns := dialEach(t, all)
 			var stores []*natsstore.Store
-			for _, conn := range dialEach(t, all) {
+			for _, conn := range conns {
 				c.config.Conn = conn
 				stores = append(stores, newStore(t, c.config))
 			}
-			crowd := startSaving(t, stores)
+			crowd := startSaving(t, conns, stores)
 			for round, kill := range c.kills {
 				crowd.waitFor(t, 100)
+				// A session that the crowd does not know: what is asked without a majority may take effect later.
+				asked := store.Record{ID: fmt.Sprint("asked", round), Expires: in(time.Hour)}
+				if _, err := stores[0].Create(t.Context(), asked); err != nil {
+					t.Fatal(err)
+				}
 				var killed []*servers.NATS
 				for i := range kill {
 					s := all[(round+i)%len(all)]
@@ -258,7 +289,7 @@ func killed(t *testing.T, long bool) {
 				if c.servers == 3 && kill == 1 {
 					crowd.waitFor(t, 50) // the two others go on
 				} else if c.servers == 3 && kill == 2 {
-					noAnswers(t, stores[0])
+					noAnswers(t, stores[0], asked.ID)
 				}
 				if c.empty {
 					killed[0].Empty()
@@ -280,17 +311,87 @@ func killed(t *testing.T, long bool) {
 	}
 }
 
+// A server that starts after SIGKILL serves a former message of a subject again if the message that replaced it has
+// expired. That message never is a session that has ended.
+func TestLongEndedStaysEnded(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 3} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			all := natsserver.Start(t, n, servers.NATSOptions{Password: "a password"})
+			conn := dial(t, all...)
+			var stores []*natsstore.Store
+			for _, conn := range dialEach(t, all) {
+				stores = append(stores, newStore(t, natsstore.Config{Conn: conn}))
+			}
+			s, r := stores[0], store.Record{ID: "ended", Owner: "user:42", Expires: in(time.Hour)}
+			for _, id := range []string{"lives", "ended"} {
+				r.ID = id
+				var err error
+				if r.Version, err = s.Create(t.Context(), r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := s.Update(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Delete(t.Context(), "ended"); err != nil {
+				t.Fatal(err)
+			}
+
+			// What another program deletes, with a marker for a minute, shows when the servers remove such markers.
+			js, err := jetstream.New(conn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			other := "$KV." + natsstore.DefaultBucket + ".other"
+			for _, m := range []*nats.Msg{
+				{Subject: other, Data: []byte("a value")},
+				{Subject: other, Header: nats.Header{"KV-Operation": {"DEL"}, "Nats-TTL": {"62s"}}},
+			} {
+				if _, err := js.PublishMsg(t.Context(), m); err != nil {
+					t.Fatal(err)
+				}
+			}
+			last := func() error {
+				stream, err := js.Stream(t.Context(), "KV_"+natsstore.DefaultBucket)
+				if err == nil {
+					_, err = stream.GetLastMsgForSubject(t.Context(), other)
+				}
+				return err
+			}
+			eventually(t, "the other marker is gone", func() bool { return errors.Is(last(), jetstream.ErrMsgNotFound) })
+
+			for _, s := range all {
+				s.Kill()
+			}
+			restart(t, all...)
+			for _, s := range stores {
+				working(t, s)
+				if r, err := s.Load(t.Context(), "ended"); !errors.Is(err, store.ErrNotFound) {
+					t.Errorf("a session that has ended is back: %v, %v", r, err)
+				}
+				if _, err := s.Load(t.Context(), "lives"); err != nil {
+					t.Errorf("the other session: %v", err)
+				}
+			}
+			t.Logf("the value of the other program: %v", last()) // nil with nats-server 2.15: it is back
+		})
+	}
+}
+
 // Servers are stopped and started again one by one, each when the one before has caught up. Nothing is
 // lost, and saves go on.
 func TestRolled(t *testing.T) {
 	t.Parallel()
 	all := natsserver.Start(t, 3, servers.NATSOptions{})
+	conns := dialEach(t, all)
 	var stores []*natsstore.Store
-	for _, conn := range dialEach(t, all) {
+	for _, conn := range conns {
 		stores = append(stores, newStore(t, natsstore.Config{Conn: conn}))
 	}
 	watching := dial(t, all...)
-	crowd := startSaving(t, stores)
+	crowd := startSaving(t, conns, stores)
 	for _, s := range all {
 		crowd.waitFor(t, 100)
 		s.Restart()
@@ -321,16 +422,17 @@ func current(t testing.TB, conn *nats.Conn) bool {
 	return n == 2
 }
 
-// noAnswers checks that a store without a majority returns errors, and none that is an answer.
-func noAnswers(t testing.TB, s *natsstore.Store) {
+// noAnswers checks that a store without a majority returns errors, and none that is an answer. The session may
+// be changed or deleted when the majority is back, as after each write that returns an error.
+func noAnswers(t testing.TB, s *natsstore.Store, id string) {
 	t.Helper()
-	r := store.Record{ID: "client0-0", Data: []byte("x"), Expires: in(time.Hour), Version: 1}
+	r := store.Record{ID: id, Data: []byte("x"), Expires: in(time.Hour), Version: 1}
 	for name, call := range map[string]func(context.Context) error{
 		"Load":   func(ctx context.Context) error { _, err := s.Load(ctx, r.ID); return err },
 		"Create": func(ctx context.Context) error { _, err := s.Create(ctx, r); return err },
 		"Update": func(ctx context.Context) error { _, err := s.Update(ctx, r); return err },
 		"Touch":  func(ctx context.Context) error { return s.Touch(ctx, r.ID, r.Expires) },
-		"Delete": func(ctx context.Context) error { return s.Delete(ctx, "client0-0") },
+		"Delete": func(ctx context.Context) error { return s.Delete(ctx, r.ID) },
 		"Ping":   s.Ping,
 		"List": func(ctx context.Context) error {
 			for _, err := range s.List(ctx, "") {
@@ -382,7 +484,7 @@ func TestCutOffLeader(t *testing.T) {
 	t.Parallel()
 	all := natsserver.Start(t, 3, servers.NATSOptions{})
 	first := newStore(t, natsstore.Config{Conn: dial(t, all...)})
-	if _, err := first.Create(t.Context(), store.Record{ID: "client0-0", Expires: in(time.Hour)}); err != nil {
+	if _, err := first.Create(t.Context(), store.Record{ID: "asked", Expires: in(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	leads, others := leader(t, dial(t, all...), all)
@@ -390,7 +492,7 @@ func TestCutOffLeader(t *testing.T) {
 	for _, o := range others {
 		o.Freeze()
 	}
-	noAnswers(t, s)
+	noAnswers(t, s, "asked")
 	for _, o := range others {
 		o.Thaw()
 	}

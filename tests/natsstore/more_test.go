@@ -77,17 +77,53 @@ func TestLargest(t *testing.T) {
 	}
 }
 
+// Sessions that are read together may have more bytes than the servers send in one answer. None is missed.
+func TestManyLarge(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, natsstore.Config{Conn: connect(t, startThree(t)[0])})
+	const n = 16
+	for i := range n {
+		r := store.Record{ID: fmt.Sprint("id", i), Owner: "user:42", Data: make([]byte, 1<<20), Expires: in(time.Hour)}
+		if _, err := s.Create(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var wg sync.WaitGroup
+	for i := range 2 * n {
+		wg.Go(func() {
+			r, err := s.Load(t.Context(), fmt.Sprint("id", i))
+			if i < n && (err != nil || len(r.Data) != 1<<20) || i >= n && !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("id%d of %d: %d bytes, %v", i, n, len(r.Data), err)
+			}
+		})
+	}
+	wg.Wait()
+	for _, owner := range []string{"", "user:42"} {
+		listed := 0
+		for r, err := range s.List(t.Context(), owner) {
+			if err != nil || len(r.Data) != 1<<20 {
+				t.Fatalf("listed of %q: %s, %d bytes, %v", owner, r.ID, len(r.Data), err)
+			}
+			listed++
+		}
+		if listed != n {
+			t.Errorf("%d of %d are listed of %q", listed, n, owner)
+		}
+	}
+}
+
 // The bucket's leader changes again and again while sessions are saved and ended. Nothing is lost, and
 // nobody gets an error.
 func TestLeaderSteps(t *testing.T) {
 	t.Parallel()
 	all := natsserver.Start(t, 3, servers.NATSOptions{})
+	conns := dialEach(t, all)
 	var stores []*natsstore.Store
-	for _, conn := range dialEach(t, all) {
+	for _, conn := range conns {
 		stores = append(stores, newStore(t, natsstore.Config{Conn: conn}))
 	}
 	conn := dial(t, all...)
-	crowd := startSaving(t, stores)
+	crowd := startSaving(t, conns, stores)
 	for range 10 {
 		crowd.waitFor(t, 50)
 		eventually(t, "the leader steps down", func() bool {

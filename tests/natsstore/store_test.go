@@ -128,23 +128,37 @@ func TestServersExpire(t *testing.T) {
 	t.Parallel()
 	conn := connect(t, startOne(t))
 	s := newStore(t, natsstore.Config{Conn: conn, Bucket: "expire"})
-	for _, id := range []string{"hour", "ever", "deleted"} {
+	for _, id := range []string{"hour", "ever", "deleted", "foreverdeleted", "shortened", "shorteneddeleted"} {
 		r := store.Record{ID: id, Owner: "user:42", Expires: in(time.Hour)}
-		if id == "ever" {
+		if strings.Contains(id, "ever") {
 			r.Expires = time.Time{}
 		}
-		if _, err := s.Create(t.Context(), r); err != nil {
+		var err error
+		if r.Version, err = s.Create(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
+		if strings.HasPrefix(id, "shortened") {
+			r.Expires = in(time.Minute)
+			if _, err := newStore(t, natsstore.Config{Conn: conn, Bucket: "expire"}).Update(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if strings.HasSuffix(id, "deleted") {
+			if err := newStore(t, natsstore.Config{Conn: conn, Bucket: "expire"}).Delete(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	if err := s.Delete(t.Context(), "deleted"); err != nil {
-		t.Fatal(err)
-	}
+	lasts := [2]time.Duration{time.Hour + natsstore.ClockSlack - time.Minute, time.Hour + natsstore.ClockSlack + 2*time.Second}
 	for subject, want := range map[string][2]time.Duration{
-		"id.ihour":             {time.Hour + natsstore.ClockSlack - time.Minute, time.Hour + natsstore.ClockSlack},
-		"owner.huser.ihour":    {3*time.Hour + natsstore.ClockSlack - time.Minute, 3*time.Hour + natsstore.ClockSlack},
-		"id.iever":             {},
-		"id.ideleted":          {time.Minute, time.Minute},
+		"id.ihour":          {time.Hour + natsstore.ClockSlack - time.Minute, time.Hour + natsstore.ClockSlack},
+		"owner.huser.ihour": {3*time.Hour + natsstore.ClockSlack - time.Minute, 3*time.Hour + natsstore.ClockSlack},
+		"id.iever":          {},
+		// A message lasts as long as each that it replaces: a server that is killed may find that one again.
+		"id.ideleted":          lasts,
+		"id.iforeverdeleted":   {},
+		"id.ishortened":        lasts,
+		"id.ishorteneddeleted": lasts,
 		"owner.huser.ideleted": {time.Minute, time.Minute},
 	} {
 		if strings.HasPrefix(subject, "owner.huser") {
