@@ -176,11 +176,12 @@ func (i *instruments) observe(to metric.Observer) {
 // system is what measurements and spans say of a store's calls. It is made once, because making a
 // set of attributes costs more than a measurement.
 type system struct {
-	options [operations][outcomes][1]metric.RecordOption
-	spans   [operations][]trace.SpanStartOption
+	series [operations][outcomes]series
+	spans  [operations][]trace.SpanStartOption
 }
 
-func newSystem(name string) *system {
+// newSystem returns the system of calls that count in counts, if it is not nil.
+func newSystem(name string, counts *tally) *system {
 	s := &system{}
 	for op := range operations {
 		attributes := []attribute.KeyValue{keySystem.String(name), keyCall.String(operationNames[op])}
@@ -190,7 +191,10 @@ func newSystem(name string) *system {
 			if o.failed() {
 				of = append(slices.Clone(of), keyErrorType.String(outcomeNames[o]))
 			}
-			s.options[op][o] = [1]metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(of...))}
+			s.series[op][o].options[0] = metric.WithAttributeSet(attribute.NewSet(of...))
+			if counts != nil {
+				s.series[op][o].tally = &counts[op][o]
+			}
 		}
 	}
 	return s

@@ -16,13 +16,12 @@ import (
 // counts loads and saves, and its spans name the session.
 type sessions struct {
 	store.Store
-	t     *Telemetry
-	names *ids.Maker // makes digests; nil: the secret is not known
-	calls *calls     // measures the calls of Store too; nil: it is a near cache, or measures its own
+	measure            // without a system, Store is a near cache or measures its own calls
+	names   *ids.Maker // makes digests; nil: the secret is not known
 }
 
 func (s *sessions) reportsTo() *Telemetry {
-	if s.calls == nil {
+	if s.system == nil {
 		return nil
 	}
 	return s.t
@@ -53,7 +52,7 @@ func (s *sessions) begin(ctx context.Context, op operation, key string) (context
 		c.spans = &spans{caller: caller}
 		ctx = s.start(ctx, c.spans, op, key)
 	}
-	if s.calls != nil {
+	if s.system != nil {
 		c.began = s.t.now()
 	}
 	return ctx, c
@@ -70,18 +69,19 @@ func (s *sessions) start(ctx context.Context, by *spans, op operation, key strin
 		attributes = append(attributes, keyOperation.String(operationNames[op]))
 	}
 	ctx, by.session = s.t.tracer.Start(ctx, sessionSpans[op], trace.WithAttributes(attributes...))
-	if s.calls != nil {
-		ctx = s.calls.start(ctx, by, op)
+	if s.system != nil {
+		ctx = s.measure.start(ctx, by, op)
 	}
 	return ctx
 }
 
 func (s *sessions) end(c call, op operation, err error) {
 	o := outcomeOf(err)
-	if s.calls != nil {
-		s.calls.end(c, op, o)
+	if s.system != nil {
+		s.measure.end(c, op, o)
+	} else {
+		s.t.tally[op][o].Add(1)
 	}
-	s.t.tally[op][o].Add(1)
 	by := c.spans
 	if by == nil {
 		return
@@ -153,7 +153,7 @@ func (s *sessions) Delete(ctx context.Context, id string) error {
 // sessionsSince is sessions in front of a [store.SinceLoader], which callers look for in the
 // store itself.
 type sessionsSince struct {
-	*sessions
+	sessions
 	since store.SinceLoader
 }
 
@@ -165,12 +165,32 @@ func (s *sessionsSince) LoadSince(ctx context.Context, id string, have store.Ver
 	return r, err
 }
 
-// calls is the store behind a near cache, or the store itself: it measures how long its calls
-// take.
-type calls struct {
-	store.Store
+// measure measures how long calls of a store take. It is part of the stores here, and no object of its
+// own, because each object that a request reads is one more that is not in the processor's caches.
+type measure struct {
 	t      *Telemetry
 	system *system
+}
+
+func (m *measure) start(ctx context.Context, by *spans, op operation) context.Context {
+	by.ctx, by.store = m.t.tracer.Start(ctx, callSpans[op], m.system.spans[op]...)
+	return by.ctx
+}
+
+func (m *measure) end(by call, op operation, o outcome) {
+	d := duration{m.t.now() - by.began, &m.system.series[op][o]}
+	if by.spans == nil {
+		m.t.keep(d)
+		return
+	}
+	m.t.report(by.spans.ctx, d)
+	endSpan(by.spans.store, o)
+}
+
+// calls is the store behind a near cache: it measures how long its calls take.
+type calls struct {
+	store.Store
+	measure
 }
 
 // caller is a store that measures its calls.
@@ -191,21 +211,6 @@ func (c *calls) begin(ctx context.Context, op operation) (context.Context, call)
 	}
 	by.began = c.t.now()
 	return ctx, by
-}
-
-func (c *calls) start(ctx context.Context, by *spans, op operation) context.Context {
-	by.ctx, by.store = c.t.tracer.Start(ctx, callSpans[op], c.system.spans[op]...)
-	return by.ctx
-}
-
-func (c *calls) end(by call, op operation, o outcome) {
-	d := duration{(c.t.now() - by.began).Seconds(), &c.system.options[op][o]}
-	if by.spans == nil {
-		c.t.keep(d)
-		return
-	}
-	c.t.duration.Record(by.spans.ctx, d.seconds, d.options[:]...)
-	endSpan(by.spans.store, o)
 }
 
 // Load implements [store.Store].
@@ -250,7 +255,7 @@ func (c *calls) Delete(ctx context.Context, id string) error {
 
 // callsSince is calls of a [store.SinceLoader].
 type callsSince struct {
-	*calls
+	calls
 	since store.SinceLoader
 }
 

@@ -56,7 +56,6 @@ type Options struct {
 type Telemetry struct {
 	options Options
 	tracer  trace.Tracer
-	began   time.Time // moments count from it, because that costs half of what time.Now does
 	instruments
 	batch   batch
 	isBound atomic.Pointer[func(noted) bool]
@@ -82,7 +81,7 @@ func New(o Options) (*Telemetry, error) {
 	if o.CountInterval == 0 {
 		o.CountInterval = DefaultCountInterval
 	}
-	t := &Telemetry{options: o, began: time.Now(), tracer: o.TracerProvider.Tracer(scope), observed: map[any]bool{}}
+	t := &Telemetry{options: o, batch: batch{began: time.Now()}, tracer: o.TracerProvider.Tracer(scope), observed: map[any]bool{}}
 	meter := o.MeterProvider.Meter(scope)
 	if err := t.make(meter); err != nil {
 		return nil, err
@@ -110,7 +109,7 @@ func New(o Options) (*Telemetry, error) {
 }
 
 // now returns the time since t began.
-func (t *Telemetry) now() time.Duration { return time.Since(t.began) }
+func (t *Telemetry) now() time.Duration { return time.Since(t.batch.began) }
 
 // noted is a session, or the [session.Info] of one, which have the notes of extensions.
 type noted = interface{ Note(name string) string }
@@ -154,17 +153,18 @@ func (t *Telemetry) Instrument(cfg session.Config) session.Config {
 		cfg.Store = kept
 	}
 	t.observeStore(cfg.Store, document.NewSealer(cfg.Secrets, cfg.Scope, cfg.Express.InsecurePlainIDs, true))
-	use := &sessions{Store: cfg.Store, t: t}
+	use := sessions{Store: cfg.Store, measure: measure{t: t}}
 	if _, cached := store.As[*nearcache.Cache](cfg.Store); !cached && !t.measures(cfg.Store) {
-		use.calls = t.callsOf(cfg.Store)
+		use.measure = t.measureOf(cfg.Store, &t.tally)
 	}
 	if len(cfg.Secrets) > 0 {
 		use.names = new(ids.Maker)
 		use.names.DigestWith(cfg.Secrets[0])
 	}
-	cfg.Store = use
 	if since, ok := use.Store.(store.SinceLoader); ok {
 		cfg.Store = &sessionsSince{use, since}
+	} else {
+		cfg.Store = &use
 	}
 	cfg.OnEvent = t.onEvent(cfg.OnEvent)
 	return cfg
@@ -178,11 +178,11 @@ func (t *Telemetry) Store(s store.Store) store.Store {
 	if t.measures(s) {
 		return s
 	}
-	c := t.callsOf(s)
+	c := calls{s, t.measureOf(s, nil)}
 	if since, ok := s.(store.SinceLoader); ok {
 		return &callsSince{c, since}
 	}
-	return c
+	return &c
 }
 
 func (t *Telemetry) measures(s store.Store) bool {
@@ -190,8 +190,8 @@ func (t *Telemetry) measures(s store.Store) bool {
 	return ok && c.reportsTo() == t
 }
 
-func (t *Telemetry) callsOf(s store.Store) *calls {
-	return &calls{Store: s, t: t, system: newSystem(t.systemOf(s))}
+func (t *Telemetry) measureOf(s store.Store, counts *tally) measure {
+	return measure{t, newSystem(t.systemOf(s), counts)}
 }
 
 // observeStore registers the observers of a store, once.
