@@ -257,6 +257,12 @@ func (s *Store) write(ctx context.Context, what, id string, guess func() (state,
 	}
 	defer done()
 	w := writing{s: s, id: id, nonce: rand.Uint64() | 1, decide: decide}
+	defer func() {
+		done()
+		for _, late := range w.late {
+			<-late // it reads the caller's data
+		}
+	}()
 	st, ok := state{}, false
 	if guess != nil {
 		st, ok = guess()
@@ -291,6 +297,14 @@ type writing struct {
 	decide  func(state) (*state, error)
 	unknown error  // a swap was sent and not answered
 	tried   uint64 // the sequence that it would have replaced
+	doubt   bool   // a swap was answered, and the answer leaves open whether it took effect
+	late    []<-chan swapped
+}
+
+// swapped is the answer to a swap.
+type swapped struct {
+	seq uint64
+	err error
 }
 
 // try swaps the state. Again says that the caller shall read the state and try again.
@@ -300,22 +314,36 @@ func (w *writing) try(ctx context.Context, n int, st state, fresh bool) (seq uin
 	}
 	want, err := w.decide(st)
 	if w.unknown != nil && st.seq != w.tried && err != errNothing {
-		return 0, false, w.unknown // it may have taken effect, and then somebody else has written
+		// It may have taken effect, and then somebody else has written.
+		if seq, err := w.await(); err != errRefused {
+			return seq, false, err
+		}
+		w.unknown = nil
 	}
 	if err != nil {
 		return 0, !fresh, cond(fresh, err)
 	}
 	want.nonce = w.nonce
-	var seqWritten uint64
-	err = once(ctx, n, func(ctx context.Context) (err error) {
-		seqWritten, err = w.s.swap(ctx, st, want)
-		return err
+	answer := make(chan swapped, 1)
+	go func() {
+		seq, err := w.s.swap(ctx, st, want)
+		answer <- swapped{seq, err}
+	}()
+	err = once(ctx, n, func(attempt context.Context) error {
+		select {
+		case a := <-answer:
+			seq, w.doubt = a.seq, w.doubt || errors.Is(a.err, errUnknown)
+			return a.err
+		case <-attempt.Done():
+			w.late = append(w.late, answer)
+			return errUnknown
+		}
 	})
 	switch {
 	case err == nil:
-		want.seq = seqWritten
+		want.seq = seq
 		w.s.known.put(w.id, *want)
-		return seqWritten, false, nil
+		return seq, false, nil
 	case errors.Is(err, errUnknown):
 		w.unknown, w.tried = err, st.seq
 		return 0, true, err
@@ -328,6 +356,24 @@ func (w *writing) try(ctx context.Context, n int, st state, fresh bool) (seq uin
 		return 0, true, err
 	}
 	return 0, false, err
+}
+
+// await waits for the answers to the swaps that had none in time, as long as the call may last: a
+// server that is only slow answers yet. It returns errRefused if none of the swaps has taken effect.
+func (w *writing) await() (uint64, error) {
+	for _, late := range w.late {
+		a := <-late
+		if a.err == nil {
+			w.late = nil
+			return a.seq, nil
+		}
+		w.doubt = w.doubt || !errors.Is(a.err, errRefused) && !errors.Is(a.err, errUnsent)
+	}
+	w.late = nil
+	if w.doubt {
+		return 0, w.unknown
+	}
+	return 0, errRefused
 }
 
 // cond returns the error if it counts.

@@ -430,7 +430,7 @@ func TestMeasuredOtherNotices(t *testing.T) {
 			if c.pollsASec > 0 {
 				poll = idle(other.node)
 			}
-			for i, kind := range []struct {
+			kinds := []struct {
 				name     string
 				reported bool
 				call     func(r store.Record) error
@@ -440,12 +440,15 @@ func TestMeasuredOtherNotices(t *testing.T) {
 					return writer.Touch(t.Context(), r.ID, r.Expires.Add(time.Hour))
 				}},
 				{"logout", true, func(r store.Record) error { return writer.Delete(t.Context(), r.ID) }},
-			} {
+			}
+			// measure returns the bytes that the node gets for a call.
+			measure := func(n int, call func(r store.Record) error) float64 {
+				t.Helper()
 				before := other.wire.now()
 				done := make(chan error, 1)
 				go func() {
 					for k := range calls {
-						if err := kind.call(record(k)); err != nil {
+						if err := call(record(k)); err != nil {
 							done <- err
 							return
 						}
@@ -462,11 +465,23 @@ func TestMeasuredOtherNotices(t *testing.T) {
 					case <-other.events:
 					}
 				}
-				flush(i + 2)
+				flush(n)
 				got := other.wire.now().minus(before)
 				got.down -= got.rounds*poll.down + c.notice
-				each := got.down / calls
-				t.Logf("%s: %.1f", kind.name, each)
+				return got.down / calls
+			}
+			var least [3]float64
+			for round := range 2 { // what a connection has to say once only adds, in one of them
+				for i, kind := range kinds {
+					each := measure(round*len(kinds)+i+2, kind.call)
+					t.Logf("%s: %.1f", kind.name, each)
+					if round == 0 || each < least[i] {
+						least[i] = each
+					}
+				}
+			}
+			for i, kind := range kinds {
+				each := least[i]
 				if kind.reported && (each < c.notice/2 || each > 1.1*c.notice) {
 					t.Errorf("another node gets %.1f bytes for a %s, want at most %.0f, about", each, kind.name, c.notice)
 				}
@@ -554,14 +569,21 @@ func TestMeasuredLogs(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = s.Close() })
-		got := saves(t, s, func() int64 {
+		info := func() map[string]string {
+			t.Helper()
 			info, err := r.Info(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			return number(t, info["aof_current_size"])
-		})
-		near(t, "log of a save", got, redisCosts.log)
+			return info
+		}
+		// The server counts what it writes beside the first file only when that file is finished.
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for now := info(); now["aof_rewrite_in_progress"] != "0" || now["aof_rewrite_scheduled"] != "0"; now = info() {
+			<-tick.C
+		}
+		near(t, "log of a save", saves(t, s, func() int64 { return number(t, info()["aof_current_size"]) }), redisCosts.log)
 	})
 	t.Run("SQLite", func(t *testing.T) {
 		file := path.Join(t.TempDir(), "sessions.db")
