@@ -88,6 +88,10 @@ func (e *express) encode(r store.Record) (string, store.Version, string) {
 	return string(r.Data), digest(r.Data), ""
 }
 
+func (e *express) known(v store.Version) string {
+	return rueidis.BinaryString(appendHex(make([]byte, 0, 16), uint64(v)))
+}
+
 // expiry is in seconds from now; "" for a key that does not expire.
 func (e *express) expiry(expires time.Time) string {
 	left := e.ttl

@@ -31,6 +31,9 @@ type layout interface {
 	// in which scripts compare it.
 	encode(r store.Record) (value string, v store.Version, owner string)
 
+	// known is the argument of scripts for the version to replace.
+	known(v store.Version) string
+
 	// expiry is the argument of scripts for an expiry.
 	expiry(expires time.Time) string
 

@@ -114,6 +114,16 @@ func (n native) encode(r store.Record) (string, store.Version, string) {
 	return rueidis.BinaryString(b), store.Version(version), rueidis.BinaryString(owner)
 }
 
+// known returns the start of a value with the version, up to the expiry. No value has the
+// version 0.
+func (n native) known(v store.Version) string {
+	if v == 0 {
+		return ""
+	}
+	b := append(make([]byte, 0, expiryAt), magic...)
+	return rueidis.BinaryString(append(appendHex(b, uint64(v)), ':'))
+}
+
 // headerEnd is the place of the last byte of the header of a session with the owner, as a
 // script's argument. The owner is in the form in which encode returns it.
 func headerEnd(owner string) string { return number(int64(ownerAt + len(owner) - 1)) }

@@ -91,9 +91,10 @@ func (s *script) byDigest(b rueidis.Builder, keys, args []string) rueidis.Comple
 	return b.Evalsha().Sha1(s.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
 }
 
-// blocking is byDigest for a direct connection.
+// blocking is byDigest for a direct connection. Keys are arguments like others there: rueidis
+// would compute the slot of a Cluster that each is in.
 func (s *script) blocking(b rueidis.Builder, keys, args []string) rueidis.Completed {
-	return b.Arbitrary("EVALSHA", s.sha, number(int64(len(keys)))).Keys(keys...).Args(args...).Blocking()
+	return b.Arbitrary("EVALSHA", s.sha, number(int64(len(keys)))).Args(keys...).Args(args...).Blocking()
 }
 
 func (s *script) inFull(b rueidis.Builder, keys, args []string) rueidis.Completed {

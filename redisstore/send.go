@@ -95,7 +95,7 @@ type get struct {
 
 func (s *Store) newGets() *batch.Queue[get] {
 	unbatched := func(ctx context.Context, g *get) bool {
-		answer, ok := s.direct.do(ctx, true, func() rueidis.Completed { return s.b.Arbitrary("GET").Keys(g.key).Blocking() })
+		answer, ok := s.direct.do(ctx, true, func() rueidis.Completed { return s.b.Arbitrary("GET", g.key).Blocking() })
 		if ok {
 			g.value, g.err = answer.AsBytes()
 		}

@@ -225,9 +225,4 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// version returns a version in the form in which scripts compare it.
-func version(v store.Version) string {
-	return rueidis.BinaryString(appendHex(make([]byte, 0, 16), uint64(v)))
-}
-
 func number(n int64) string { return strconv.FormatInt(n, 10) }

@@ -31,7 +31,7 @@ func (s *Store) newWrite(r store.Record) *write {
 	w.keys[0] = s.key(r.ID)
 	w.args = [argsOfWrite]string{
 		argValue: value, argExpiry: s.layout.expiry(r.Expires), argID: r.ID,
-		argVersion: version(r.Version), argOwner: owner, argIndexPrefix: s.indexPrefix, argCountPrefix: s.countPrefix,
+		argVersion: s.layout.known(r.Version), argOwner: owner, argIndexPrefix: s.indexPrefix, argCountPrefix: s.countPrefix,
 		argHeaderEnd: headerEnd(owner),
 	}
 	if w.hasOwner {

@@ -54,6 +54,7 @@ type Queue[T any] struct {
 	flying   []*batch[T]
 	watcher  *time.Timer
 	watching bool
+	called   bool // since the watcher's last tick
 	free     sync.Pool
 }
 
@@ -86,6 +87,10 @@ func (q *Queue[T]) Do(ctx context.Context, question T) (answered T, ok bool) {
 		return answered, false
 	}
 	q.mu.Lock()
+	q.called = true
+	if !q.watching {
+		q.startWatcher()
+	}
 	goes := q.inFlight < q.MaxInFlight
 	if goes {
 		q.inFlight++
@@ -113,7 +118,7 @@ func (q *Queue[T]) Do(ctx context.Context, question T) (answered T, ok bool) {
 	if !goes && !q.ticking {
 		q.startTimer()
 	}
-	if !q.watching {
+	if !q.watching { // Unbatched took long
 		q.startWatcher()
 	}
 	q.mu.Unlock()
@@ -133,7 +138,9 @@ func (q *Queue[T]) Do(ctx context.Context, question T) (answered T, ok bool) {
 	return answered, true
 }
 
-// startWatcher sets the timer of watch. The caller holds mu.
+// startWatcher sets the timer of watch. The caller holds mu. The timer ticks as long as calls
+// come, also unbatched ones. Go wakes a thread for each new timer that fires before all
+// others, and those of the callers' deadlines then do not.
 func (q *Queue[T]) startWatcher() {
 	q.watching = true
 	if q.watcher == nil {
@@ -151,9 +158,10 @@ func (q *Queue[T]) watch() {
 	for _, t := range q.flying {
 		q.watchCalls(t.calls)
 	}
-	if q.watching = len(q.waiting)+len(q.flying) > 0; q.watching {
+	if q.watching = q.called || len(q.waiting)+len(q.flying) > 0; q.watching {
 		q.startWatcher()
 	}
+	q.called = false
 }
 
 func (q *Queue[T]) watchCalls(calls []*call[T]) {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/nestsession/session/internal/batch"
 )
@@ -279,4 +280,26 @@ func TestEndedContext(t *testing.T) {
 	if q, ok := s.queue.Do(ctx, question{number: 1}); ok || len(s.sent) > 0 {
 		t.Errorf("%+v, %v, %d sent", q, ok, len(s.sent))
 	}
+}
+
+// A call that a batch takes over long after it began returns when its context ends.
+func TestContextOfACallThatWasUnbatchedForLong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := batch.Queue[int]{
+			Unbatched: func(context.Context, *int) bool {
+				time.Sleep(time.Second)
+				return false
+			},
+			Send:        func(ctx context.Context, _ []*int) { <-ctx.Done() },
+			MaxInFlight: 1,
+			MaxCalls:    1,
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		begun := time.Now()
+		if _, ok := q.Do(ctx, 1); ok || time.Since(begun) != 2*time.Second {
+			t.Errorf("Do answered %v after %v, want no answer after 2s", ok, time.Since(begun))
+		}
+	})
 }

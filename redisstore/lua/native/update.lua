@@ -7,7 +7,7 @@ local index, count = KEYS[2], KEYS[3] -- only if the session has an owner, whose
 local value = ARGV[1]
 local expires = ARGV[2] -- in ms since 1970, '0' for never, '-1' if it has ended
 local id, score, due_until = ARGV[3], ARGV[4], ARGV[5] -- the index's entry, and which entries are due
-local known_version = ARGV[6]
+local known_version = ARGV[6] -- as it stands in a value: n1:<version>:
 local owner = ARGV[7] -- as it stands in a value: <length>:<owner>
 local listed = ARGV[8] == '1' -- the index was written before
 local index_prefix, count_prefix = ARGV[9], ARGV[10] -- of the keys of all indexes; '' if they are on other servers
@@ -16,7 +16,7 @@ if redis.call('EXISTS', session) == 0 then return MISSING end
 local header = redis.pcall('GETRANGE', session, 0, 35 + #owner)
 if type(header) ~= 'string' then header = '' end
 local version = header_version(header)
-if (version or content_version(session)) ~= known_version then return CONFLICT end
+if 'n1:' .. (version or content_version(session)) .. ':' ~= known_version then return CONFLICT end
 
 local owner_changes = string.sub(header, 37) ~= owner
 local new_owner = owner_changes and owner ~= '0:'

@@ -12,7 +12,7 @@ local key_prefix_length = ARGV[#ARGV] -- of what precedes the id in a session's 
 local function update(session, stored, value, expires, known_version, owner)
 	local version = stored and header_version(stored)
 	if not stored then return UNBATCHED end
-	if (version or string.sub(redis.sha1hex(stored), 1, 16)) ~= known_version then return CONFLICT end
+	if 'n1:' .. (version or string.sub(redis.sha1hex(stored), 1, 16)) .. ':' ~= known_version then return CONFLICT end
 	if owner ~= '0:' and string.sub(stored, 37, 36 + #owner) ~= owner then return UNBATCHED end
 	local length = version and owner == '0:' and index_prefix ~= '' and string.match(stored, '^(%d+):', 37)
 	if length and length ~= '0' then
@@ -28,19 +28,18 @@ local function update(session, stored, value, expires, known_version, owner)
 end
 
 local not_done = {}
-local call, sub, find = redis.pcall, string.sub, string.find
+local call, sub = redis.pcall, string.sub
 local argument = 1
 for i, stored in ipairs(redis.call('MGET', unpack(sessions))) do
 	local session = sessions[i]
 	local value = ARGV[argument]
 	local expires = ARGV[argument + 1] -- in ms since 1970, '0' for never, '-1' if it has ended
-	local known_version = ARGV[argument + 2]
+	local known_version = ARGV[argument + 2] -- as it stands in a value: n1:<version>:
 	local owner = ARGV[argument + 3] -- as it stands in a value: <length>:<owner>
 	argument = argument + 4
-	-- Nearly every session is one that has the version and the owner, and lives on.
-	local replaced = stored and sub(stored, 4, 19) == known_version and sub(stored, 37, 36 + #owner) == owner
-		and sub(stored, 1, 3) == 'n1:' and find(stored, '^:%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d:', 20)
-		and known_version ~= '0000000000000000' and string.byte(expires) > 48
+	-- Nearly every session is one that has the version and the owner, and lives on: SET refuses
+	-- the expiries '0' and '-1'.
+	local replaced = stored and sub(stored, 1, 20) == known_version and sub(stored, 37, 36 + #owner) == owner
 		and call('SET', session, value, 'PXAT', expires).ok
 	if not replaced then
 		local outcome = update(session, stored, value, expires, known_version, owner)
