@@ -22,7 +22,7 @@ var tables = map[string][]table{
 	"stores": {
 		{"Stores through the middleware", storeColumns, "^TestManagers$", nil},
 		{"Stores without the middleware", storeColumns, "^TestStores$", nil},
-		{"express-session and @fastify/session over HTTP", storeColumns, "^TestExpress$", nil},
+		{"express-session and @fastify/session over HTTP", storeColumns, "^TestLongExpress$", nil},
 		{"Three nodes on one Redis", nearColumns, "^TestNear$", []string{"-near="}},
 	},
 }

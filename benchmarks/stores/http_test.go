@@ -44,9 +44,9 @@ var layouts = []struct {
 	}},
 }
 
-// TestExpress compares this library with express-session and @fastify/session, each a process
+// TestLongExpress compares this library with express-session and @fastify/session, each a process
 // that serves HTTP, on one table in turns; with -slice it prints the table.
-func TestExpress(t *testing.T) {
+func TestLongExpress(t *testing.T) {
 	for _, l := range layouts {
 		t.Run(l.kind, func(t *testing.T) {
 			s := l.open(t)

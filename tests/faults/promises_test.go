@@ -28,27 +28,39 @@ import (
 // manager for each participant, and with a cache at each node.
 func TestPromises13To20(t *testing.T) {
 	t.Parallel()
-	for name, open := range map[string]func(t *testing.T) promises.Env{
-		"Redis":                 func(t *testing.T) promises.Env { return onRedis(t, redisstore.Config{}) },
-		"connect-redis":         func(t *testing.T) promises.Env { return onRedis(t, expressRedis) },
-		"pgxstore":              func(t *testing.T) promises.Env { return onPgx(t, pgxstore.Config{}) },
-		"connect-pg-simple":     func(t *testing.T) promises.Env { return onPgx(t, expressPgx) },
-		"PostgreSQL":            func(t *testing.T) promises.Env { return onSQL(t, sqlstore.Postgres, sqlstore.Native) },
+	keepPromises(t, map[string]func(t *testing.T) promises.Env{
+		"Redis":              func(t *testing.T) promises.Env { return onRedis(t, redisstore.Config{}) },
+		"connect-redis":      func(t *testing.T) promises.Env { return onRedis(t, expressRedis) },
+		"pgxstore":           func(t *testing.T) promises.Env { return onPgx(t, pgxstore.Config{}) },
+		"connect-pg-simple":  func(t *testing.T) promises.Env { return onPgx(t, expressPgx) },
+		"PostgreSQL":         func(t *testing.T) promises.Env { return onSQL(t, sqlstore.Postgres, sqlstore.Native) },
+		"MariaDB":            func(t *testing.T) promises.Env { return onSQL(t, sqlstore.MySQL, sqlstore.Native) },
+		"its express layout": func(t *testing.T) promises.Env { return onSQL(t, sqlstore.MySQL, sqlstore.ExpressMySQLSession) },
+		"SQLite":             func(t *testing.T) promises.Env { return onSQL(t, sqlstore.SQLite, sqlstore.Native) },
+		"connect-sqlite3":    func(t *testing.T) promises.Env { return onSQL(t, sqlstore.SQLite, sqlstore.ConnectSQLite3) },
+		"better-sqlite3":     func(t *testing.T) promises.Env { return onSQL(t, sqlstore.SQLite, sqlstore.BetterSQLite3SessionStore) },
+		"Redis, cached":      func(t *testing.T) promises.Env { return cached(onWatchedRedis(t, redisstore.Config{})) },
+		"a Redis Cluster":    onCluster,
+		"NATS":               onNATS,
+		"Redis, sealed":      func(t *testing.T) promises.Env { return sealed(cached(onWatchedRedis(t, redisstore.Config{}))) },
+	})
+}
+
+// TestLongPromises13To20 has the combinations of a store of TestPromises13To20 with what another one
+// of its stores has.
+func TestLongPromises13To20(t *testing.T) {
+	t.Parallel()
+	keepPromises(t, map[string]func(t *testing.T) promises.Env{
 		"its connect layout":    func(t *testing.T) promises.Env { return onSQL(t, sqlstore.Postgres, sqlstore.ConnectPgSimple) },
-		"MariaDB":               func(t *testing.T) promises.Env { return onSQL(t, sqlstore.MySQL, sqlstore.Native) },
-		"its express layout":    func(t *testing.T) promises.Env { return onSQL(t, sqlstore.MySQL, sqlstore.ExpressMySQLSession) },
-		"SQLite":                func(t *testing.T) promises.Env { return onSQL(t, sqlstore.SQLite, sqlstore.Native) },
-		"connect-sqlite3":       func(t *testing.T) promises.Env { return onSQL(t, sqlstore.SQLite, sqlstore.ConnectSQLite3) },
-		"better-sqlite3":        func(t *testing.T) promises.Env { return onSQL(t, sqlstore.SQLite, sqlstore.BetterSQLite3SessionStore) },
-		"Redis, cached":         func(t *testing.T) promises.Env { return cached(onWatchedRedis(t, redisstore.Config{})) },
 		"connect-redis, cached": func(t *testing.T) promises.Env { return cached(onWatchedRedis(t, expressRedis)) },
 		"pgxstore, cached":      func(t *testing.T) promises.Env { return cached(onPgx(t, pgxstore.Config{})) },
-		"a Redis Cluster":       onCluster,
-		"NATS":                  onNATS,
-		"Redis, sealed":         func(t *testing.T) promises.Env { return sealed(cached(onWatchedRedis(t, redisstore.Config{}))) },
 		"PostgreSQL, sealed":    func(t *testing.T) promises.Env { return sealed(onSQL(t, sqlstore.Postgres, sqlstore.Native)) },
 		"SQLite, sealed":        func(t *testing.T) promises.Env { return sealed(onSQL(t, sqlstore.SQLite, sqlstore.Native)) },
-	} {
+	})
+}
+
+func keepPromises(t *testing.T, envs map[string]func(t *testing.T) promises.Env) {
+	for name, open := range envs {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			env := open(t)
@@ -148,6 +160,7 @@ func onSQL(t *testing.T, d sqlstore.Dialect, layout sqlstore.Layout) promises.En
 		db = openDB(t, "sqlite", sqliteWaiting(t.TempDir()+"/sessions.db", time.Minute))
 	}
 	db.SetMaxOpenConns(8)
+	db.SetMaxIdleConns(8)
 	return promises.Env{Express: layout != sqlstore.Native, Store: func(t *testing.T) store.Store {
 		c := sqlstore.Config{DB: db, Dialect: d, Layout: layout, Table: place(), Create: true}
 		if layout != sqlstore.Native {

@@ -69,6 +69,15 @@ var cases = []struct {
 // Each case, on each store, whichever program has made its table.
 func TestLive(t *testing.T) {
 	t.Parallel()
+	runCases(t, setups)
+}
+
+func TestLongLive(t *testing.T) {
+	t.Parallel()
+	runCases(t, longSetups)
+}
+
+func runCases(t *testing.T, setups []setup) {
 	for _, s := range setups {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()

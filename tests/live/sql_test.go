@@ -61,6 +61,7 @@ func (s setup) inSQL(t *testing.T, driver, dsn string, cfg sqlstore.Config) func
 	}
 	t.Cleanup(func() { db.Close() })
 	db.SetMaxOpenConns(8)
+	db.SetMaxIdleConns(8)
 	cfg.DB, cfg.OwnerOf, cfg.OwnerColumn = db, session.OwnerOf, s.ownerColumn
 	cfg.Create = s.goFirst || s.ownerColumn != "" // a table that Node has made is used as it is
 	return func(ctx context.Context) opened {

@@ -101,7 +101,7 @@ func cached(t testing.TB, s store.Store, c nearcache.Config) *nearcache.Cache {
 }
 
 // A cache in front keeps the contract, in real time.
-func TestContractThroughTheCache(t *testing.T) {
+func TestLongContractThroughTheCache(t *testing.T) {
 	t.Parallel()
 	const stale = 300 * time.Millisecond
 	c := pgxstore.Config{Create: true, Heartbeat: stale / 3}

@@ -97,14 +97,18 @@ var settings = map[sqlstore.Dialect]map[string]string{
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	for name, d := range dialects {
+		shared := newDatabase(t, d)
 		for setting, dsn := range settings[d] {
 			for layout, c := range configs(d) {
 				for _, unprepared := range []bool{false, true} {
 					t.Run(fmt.Sprintf("%s/%s/%s/Unprepared=%v", name, setting, layout, unprepared), func(t *testing.T) {
 						t.Parallel()
-						db := newDatabase(t, d)
+						db := shared
+						if d == sqlstore.SQLite {
+							db = newDatabase(t, d) // a file has one writer at a time
+						}
 						c := c // each test sets its own database
-						c.DB, c.Create, c.Unprepared = db.open(t, dsn), true, unprepared
+						c.DB, c.Table, c.Create, c.Unprepared = db.open(t, dsn), db.table(), true, unprepared
 						if c.Layout != sqlstore.Native {
 							c.OwnerColumn = "owner"
 						}

@@ -19,8 +19,7 @@ import (
 // Sessions bound to a key of the device, in a browser that binds them.
 func TestBoundInChromium(t *testing.T) {
 	t.Parallel()
-	browser := startBindingChromium(t, t.TempDir())
-	for name, scenario := range map[string]func(*testing.T, context.Context){
+	inChromium(t, map[string]func(*testing.T, context.Context){
 		"what Chromium signs":                    vectors,
 		"a form's 303":                           boundByForm,
 		"a fetch":                                boundByFetch,
@@ -28,7 +27,6 @@ func TestBoundInChromium(t *testing.T) {
 		"refreshes, five at once being one":      refreshes,
 		"the server restarted between the steps": serverRestarted,
 		"two nodes":                              boundOnTwoNodes,
-		"two nodes, one with a near cache":       boundBehindNearCache,
 		"a stolen jar":                           theft,
 		"logout":                                 boundLogout,
 		"ended elsewhere":                        boundRevoked,
@@ -36,34 +34,48 @@ func TestBoundInChromium(t *testing.T) {
 		"a page that races the registration":     raced,
 		"a request that races a refresh":         refreshRaced,
 		"a login that races the registration":    loginRacesRegistration,
-		"a second login":                         boundAgain,
-		"a new id":                               boundRenewed,
-		"a new secret":                           boundRotated,
-		"switched off":                           boundOff,
-		"no more signatures":                     boundQuota,
-		"other browsers":                         otherBrowsers,
-		"other tabs":                             otherTabs,
 		"streams come back":                      boundStreams,
-		"streams come back in time":              streamsInTime,
-		"an id renewed during the registration":  renewalRacesRegistration,
 		"a logout that races":                    logoutRaces,
-		"a stolen stream":                        stolenStream,
-		"a link on another site":                 linked,
-		"a login while the proof has lapsed":     loginWhileLapsed,
-		"a proof at a node with a near cache":    proofBehindNearCache,
-		"answers that are lost":                  lostAnswers,
-		"a long pause":                           longPause,
-		"a request that is overtaken":            overtaken,
 		"a key is required":                      required,
-		"a login by another site":                boundByProvider,
-		"a login that races a refresh":           loginRacesRefresh,
-		"a proxy that fails":                     proxyFails,
 		"on memory":                              boundOn("memory"),
 		"on SQLite":                              boundOn("SQLite"),
 		"on Redis":                               boundOn("Redis"),
 		"on PostgreSQL":                          boundOn("PostgreSQL"),
 		"on MariaDB":                             boundOn("MariaDB"),
-	} {
+	})
+}
+
+// TestLongBoundInChromium has what comes less often: it would take make test half a minute.
+func TestLongBoundInChromium(t *testing.T) {
+	t.Parallel()
+	inChromium(t, map[string]func(*testing.T, context.Context){
+		"a new secret":                          boundRotated,
+		"switched off":                          boundOff,
+		"no more signatures":                    boundQuota,
+		"other browsers":                        otherBrowsers,
+		"other tabs":                            otherTabs,
+		"streams come back in time":             streamsInTime,
+		"an id renewed during the registration": renewalRacesRegistration,
+		"a stolen stream":                       stolenStream,
+		"a link on another site":                linked,
+		"a proof at a node with a near cache":   proofBehindNearCache,
+		"answers that are lost":                 lostAnswers,
+		"a long pause":                          longPause,
+		"a request that is overtaken":           overtaken,
+		"a login by another site":               boundByProvider,
+		"a login that races a refresh":          loginRacesRefresh,
+		"a proxy that fails":                    proxyFails,
+		"a second login":                        boundAgain,
+		"a new id":                              boundRenewed,
+		"two nodes, one with a near cache":      boundBehindNearCache,
+		"a login while the proof has lapsed":    loginWhileLapsed,
+	})
+}
+
+// inChromium runs scenarios in one browser, each in a window with cookies of its own.
+func inChromium(t *testing.T, scenarios map[string]func(*testing.T, context.Context)) {
+	browser := startBindingChromium(t, t.TempDir())
+	for name, scenario := range scenarios {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			scenario(t, browser)
