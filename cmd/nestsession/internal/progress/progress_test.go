@@ -38,7 +38,7 @@ func TestLinesWhereThereIsNoTerminal(t *testing.T) {
 		synctest.Wait()
 		stop()
 		stop()
-		want := "10 of about 25 sessions, 2 a second\n30 of about 30 sessions, 3 a second\n"
+		want := "10 of about 25 sessions, 2 per second\n30 of about 30 sessions, 3 per second\n"
 		if s.text.String() != want {
 			t.Errorf("wrote %q, want %q", s.text.String(), want)
 		}
