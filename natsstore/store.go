@@ -255,7 +255,6 @@ func (s *Store) write(ctx context.Context, what, id string, guess func() (state,
 	if err != nil {
 		return 0, err
 	}
-	defer done()
 	w := writing{s: s, id: id, nonce: rand.Uint64() | 1, decide: decide}
 	defer func() {
 		done()
