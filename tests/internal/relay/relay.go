@@ -17,8 +17,7 @@ type Relay struct {
 	server   string
 	running  sync.WaitGroup
 
-	trips     atomic.Int64
-	requested atomic.Bool // the client was the last to send
+	trips atomic.Int64
 
 	mu      sync.Mutex
 	request func(request []byte) (forward bool)
@@ -32,6 +31,7 @@ type Relay struct {
 type conn struct {
 	client, server net.Conn
 	silent         atomic.Bool
+	requested      atomic.Bool // the client was the last to send, and not upkeep
 }
 
 // New starts a relay to the address of a server. It is closed when the test ends.
@@ -63,8 +63,8 @@ func (r *Relay) Addr() string { return r.listener.Addr().String() }
 // Through returns the connection string of the server with the relay's address.
 func (r *Relay) Through(dsn string) string { return strings.Replace(dsn, r.server, r.Addr(), 1) }
 
-// RoundTrips returns how often a client has sent something after the server had, or first. What a
-// client of Redis sends to open or to check a connection does not count.
+// RoundTrips returns how often a client has sent something after the server had, or first, on each
+// connection by itself. What a client of Redis sends to open or to check one does not count.
 func (r *Relay) RoundTrips() int64 { return r.trips.Load() }
 
 // OnRequest sets a function that is called with what a client sends, in the pieces in which it
@@ -144,8 +144,8 @@ func (r *Relay) serve(client net.Conn) {
 	}
 	r.mu.Unlock()
 	var both sync.WaitGroup
-	both.Go(func() { c.forward(client, server, r.onRequest) })
-	both.Go(func() { c.forward(server, client, r.onReply) })
+	both.Go(func() { c.forward(client, server, func(piece []byte) []byte { return r.onRequest(c, piece) }) })
+	both.Go(func() { c.forward(server, client, func(piece []byte) []byte { return r.onReply(c, piece) }) })
 	both.Wait()
 	c.close()
 	r.mu.Lock()
@@ -153,8 +153,8 @@ func (r *Relay) serve(client net.Conn) {
 	r.mu.Unlock()
 }
 
-func (r *Relay) onRequest(piece []byte) []byte {
-	if !r.requested.Swap(true) && !isUpkeep(piece) {
+func (r *Relay) onRequest(c *conn, piece []byte) []byte {
+	if !isUpkeep(piece) && !c.requested.Swap(true) {
 		r.trips.Add(1)
 	}
 	r.mu.Lock()
@@ -172,8 +172,8 @@ func isUpkeep(request []byte) bool {
 	return bytes.Contains(request, []byte("\r\nHELLO\r\n")) || string(request) == "*1\r\n$4\r\nPING\r\n"
 }
 
-func (r *Relay) onReply(piece []byte) []byte {
-	r.requested.Store(false)
+func (r *Relay) onReply(c *conn, piece []byte) []byte {
+	c.requested.Store(false)
 	r.mu.Lock()
 	reply := r.reply
 	r.mu.Unlock()
