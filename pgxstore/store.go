@@ -3,9 +3,11 @@ package pgxstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"log/slog"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
@@ -18,7 +20,8 @@ import (
 type Store struct {
 	*sqlstore.Store
 	config  Config
-	db      *sql.DB
+	pool    *pgxpool.Pool
+	db      *sql.DB       // on pool
 	server  *pgxpool.Pool // its settings lead to the server itself
 	zone    string
 	changes feed.Source
@@ -46,7 +49,7 @@ func New(ctx context.Context, pool *pgxpool.Pool, c Config) (*Store, error) {
 	if pool == nil {
 		return nil, errors.New("pgxstore: the pool is nil: open it with pgxpool.New first")
 	}
-	s := &Store{config: c, server: pool}
+	s := &Store{config: c, pool: pool, server: pool}
 	s.changes = feed.Source{Listen: s.listen, Logger: c.Logger, Package: "pgxstore", Where: slog.String("table", c.Table)}
 	if c.Direct != nil {
 		s.server = c.Direct
@@ -64,7 +67,7 @@ func New(ctx context.Context, pool *pgxpool.Pool, c Config) (*Store, error) {
 
 	s.db = stdlib.OpenDBFromPool(pool)
 	table := c.sql()
-	table.DB = s.db
+	table.DB, table.Row = s.db, s.row
 	if s.Store, err = sqlstore.New(ctx, table); err != nil {
 		_ = s.db.Close()
 		return nil, err
@@ -79,6 +82,16 @@ func New(ctx context.Context, pool *pgxpool.Pool, c Config) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// row is the store's [sqlstore.Config.Row]: most of what database/sql adds to a call is for a
+// connection that it takes from the pool and gives back.
+func (s *Store) row(ctx context.Context, statement string, args, dest []any) error {
+	err := s.pool.QueryRow(ctx, statement, args...).Scan(dest...)
+	if pgconn.SafeToRetry(err) {
+		return driver.ErrBadConn
+	}
+	return err // pgx.ErrNoRows is sql.ErrNoRows
 }
 
 // Close stops watching and sweeping. Calls in progress end; later ones return

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -33,6 +34,12 @@ type Config struct {
 	// DB is the caller's: the store neither configures nor closes it. Any driver for
 	// the dialect will do.
 	DB *sql.DB
+
+	// Row, if it is not nil, reads the first row of a statement in place of DB, for a driver that does
+	// so at less cost by itself than through database/sql. The args are of the types of
+	// [database/sql/driver.Value], dest is as for [sql.Row.Scan]. It returns [sql.ErrNoRows] if there
+	// is no row, and [database/sql/driver.ErrBadConn] if nothing was sent, so that DB sends it. Package pgxstore sets it.
+	Row func(ctx context.Context, statement string, args, dest []any) error
 
 	// Dialect is the kind of database that DB is. New checks it and returns an error
 	// for another kind.

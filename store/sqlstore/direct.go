@@ -22,6 +22,10 @@ const directDriver = "github.com/jackc/pgx/v5/stdlib"
 // readDirectly finds out whether the driver is one whose methods are called. A driver that
 // is wrapped, for tracing, has another type.
 func (s *Store) readDirectly(ctx context.Context) error {
+	if s.config.Row != nil {
+		s.readRowsBy(s.config.Row)
+		return nil
+	}
 	is := false
 	err := s.try(ctx, func() error {
 		conn, err := s.config.DB.Conn(ctx)
@@ -39,25 +43,31 @@ func (s *Store) readDirectly(ctx context.Context) error {
 	if err != nil {
 		return s.failed(ctx, "finding out what the driver is", "", err)
 	}
-	for _, st := range s.q.all() {
-		st.direct = is
+	if is {
+		s.readRowsBy(s.rowDirect)
 	}
 	return nil
 }
 
-// rowDirect reads a row by the driver's methods.
-func (st *statement) rowDirect(ctx context.Context, db *sql.DB, v *values, dest []any) error {
-	conn, err := db.Conn(ctx)
+func (s *Store) readRowsBy(reader rowReader) {
+	for _, st := range s.q.all() {
+		st.first = reader
+	}
+}
+
+// rowDirect is a [Config.Row] that calls the driver's methods.
+func (s *Store) rowDirect(ctx context.Context, text string, args, dest []any) error {
+	conn, err := s.config.DB.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
 	return conn.Raw(func(c any) (err error) {
-		args := make([]driver.NamedValue, len(st.order))
-		for i, p := range st.order {
-			args[i] = driver.NamedValue{Ordinal: i + 1, Value: v[p]}
+		named := make([]driver.NamedValue, len(args))
+		for i, arg := range args {
+			named[i] = driver.NamedValue{Ordinal: i + 1, Value: arg}
 		}
-		rows, err := c.(driver.QueryerContext).QueryContext(ctx, st.text, args)
+		rows, err := c.(driver.QueryerContext).QueryContext(ctx, text, named)
 		if err != nil {
 			return err
 		}

@@ -98,7 +98,7 @@ type statement struct {
 	text     string
 	order    []param
 	prepared *sql.Stmt // nil: the text is sent each time
-	direct   bool      // a row is read by the driver's own methods: see direct.go
+	first    rowReader // nil: database/sql reads a row
 }
 
 // sql makes a statement of its template, in which
@@ -201,6 +201,9 @@ func (e *expansion) param(name string) {
 	e.text.WriteString(strconv.Itoa(n + 1))
 }
 
+// rowReader reads a row without database/sql, as [Config.Row] does.
+type rowReader func(ctx context.Context, text string, args, dest []any) error
+
 func (st *statement) exists() bool { return st.text != "" }
 
 func (st *statement) args(v *values) []any {
@@ -225,8 +228,8 @@ func (st *statement) exec(ctx context.Context, db queryer, v *values) (affected 
 }
 
 func (st *statement) row(ctx context.Context, db queryer, v *values, dest ...any) error {
-	if pool, ok := db.(*sql.DB); ok && st.direct {
-		if err := st.rowDirect(ctx, pool, v, dest); !errors.Is(err, driver.ErrBadConn) {
+	if _, pool := db.(*sql.DB); pool && st.first != nil { // and not a transaction
+		if err := st.first(ctx, st.text, st.args(v), dest); !errors.Is(err, driver.ErrBadConn) {
 			return err
 		}
 		// Nothing was sent. database/sql tries other connections.

@@ -40,6 +40,16 @@ func moduleIn(in, folder string, args []string) (module, error) {
 	return m, nil
 }
 
+// label names a run of tests, since two runs of a module may be at work at the same time.
+func (m module) label() string {
+	for _, flag := range m.flags {
+		if strings.HasPrefix(flag, "-run=") {
+			return "module " + m.folder + " " + flag
+		}
+	}
+	return "module " + m.folder
+}
+
 // pkg is a package as the go command takes it within the module.
 func (m module) pkg(path string) string {
 	if m.path == "" {

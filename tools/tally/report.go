@@ -36,7 +36,7 @@ type report struct {
 func newReport(w *pulse, m module, strict bool) *report {
 	return &report{
 		w: w, module: m, strict: strict, pkgs: map[string]*pkg{}, builds: map[string][]string{},
-		total: entry{Label: "module " + m.folder},
+		total: entry{Label: m.label()},
 	}
 }
 

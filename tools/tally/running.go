@@ -52,5 +52,5 @@ func (r *report) running() string {
 	if len(at) == 0 {
 		at = append(at, "building the tests")
 	}
-	return fmt.Sprintf("module %s, %v, %d done: %s", r.module.folder, r.w.ran(), begun, strings.Join(at, "; "))
+	return fmt.Sprintf("%s, %v, %d done: %s", r.module.label(), r.w.ran(), begun, strings.Join(at, "; "))
 }

@@ -23,16 +23,16 @@ import (
 
 func init() { servers.KeepConnections() }
 
-// trio is three processes of `nestsession serve --cluster`.
-type trio struct {
+// group is processes of `nestsession serve --cluster`.
+type group struct {
 	*testing.T
 	folder string
 	peers  []string // the addresses for each other
 	urls   []string
-	nodes  [3]*exec.Cmd
+	nodes  []*exec.Cmd
 }
 
-// portsFrom is where trios look for ports: below those of outgoing connections, so that a node finds
+// portsFrom is where groups look for ports: below those of outgoing connections, so that a node finds
 // its port free after a restart.
 var portsFrom atomic.Int64
 
@@ -49,14 +49,14 @@ func ownAddress(t *testing.T) string {
 	}
 }
 
-func newTrio(t *testing.T) *trio {
+func newGroup(t *testing.T, size int) *group {
 	t.Helper()
-	c := &trio{T: t, folder: t.TempDir()}
+	c := &group{T: t, folder: t.TempDir(), nodes: make([]*exec.Cmd, size)}
 	for range c.nodes {
 		c.peers = append(c.peers, ownAddress(t))
 		c.urls = append(c.urls, "http://"+ownAddress(t))
 	}
-	if err := os.WriteFile(c.secret(), []byte(strings.Repeat("a secret of all three nodes ", 2)), 0o600); err != nil {
+	if err := os.WriteFile(c.secret(), []byte(strings.Repeat("a secret of all the nodes ", 2)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -67,11 +67,11 @@ func newTrio(t *testing.T) *trio {
 	return c
 }
 
-func (c *trio) secret() string { return filepath.Join(c.folder, "secret") }
+func (c *group) secret() string { return filepath.Join(c.folder, "secret") }
 
-func (c *trio) data(i int) string { return filepath.Join(c.folder, fmt.Sprint(i)) }
+func (c *group) data(i int) string { return filepath.Join(c.folder, fmt.Sprint(i)) }
 
-func (c *trio) start(i int, flags ...string) {
+func (c *group) start(i int, flags ...string) {
 	c.Helper()
 	node := exec.Command(os.Args[0], append([]string{"serve", "--data", c.data(i), "--address", strings.TrimPrefix(c.urls[i], "http://"),
 		"--cluster", strings.Join(c.peers, ","), "--cluster-node", c.peers[i], "--secret-file", c.secret(), "--trusted-proxy", "127.0.0.1"}, flags...)...)
@@ -84,7 +84,7 @@ func (c *trio) start(i int, flags ...string) {
 }
 
 // kill ends a process at once, and stop as an operator does.
-func (c *trio) kill(i int) {
+func (c *group) kill(i int) {
 	if c.nodes[i] != nil {
 		_ = c.nodes[i].Process.Kill()
 		_ = c.nodes[i].Wait() // the error is that it was killed
@@ -92,7 +92,7 @@ func (c *trio) kill(i int) {
 	}
 }
 
-func (c *trio) stop(i int) {
+func (c *group) stop(i int) {
 	c.Helper()
 	endNode(c.T, c.nodes[i])
 	c.nodes[i] = nil
@@ -102,7 +102,7 @@ func (c *trio) stop(i int) {
 const clusterWait = 3 * time.Minute
 
 // await calls do until it returns nil.
-func (c *trio) await(what string, do func() error) {
+func (c *group) await(what string, do func() error) {
 	c.Helper()
 	until := time.Now().Add(clusterWait)
 	for err := do(); err != nil; err = do() {
@@ -114,7 +114,7 @@ func (c *trio) await(what string, do func() error) {
 }
 
 // healthy waits until nodes say that they have all data.
-func (c *trio) healthy(nodes ...int) {
+func (c *group) healthy(nodes ...int) {
 	c.Helper()
 	for _, i := range nodes {
 		c.await(fmt.Sprint("node ", i, " is healthy"), func() error { return status(http.DefaultClient, c.urls[i]+"/healthz", 200) })
@@ -161,10 +161,10 @@ func newPerson(t testing.TB, n int) *person {
 	return p
 }
 
-const trioPassword = "correct horse battery"
+const groupPassword = "correct horse battery"
 
 func (p *person) post(at, path string, want int) error {
-	r, err := p.client.PostForm(at+path, url.Values{"username": {p.name}, "password": {trioPassword}, "current_password": {trioPassword}})
+	r, err := p.client.PostForm(at+path, url.Values{"username": {p.name}, "password": {groupPassword}, "current_password": {groupPassword}})
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ var errTaken = errors.New("POST /register: the name is taken")
 
 // register makes a user's account, or logs in where an earlier attempt has made it and a node that
 // was lost could not say so.
-func (c *trio) register(what string, p *person, node int) {
+func (c *group) register(what string, p *person, node int) {
 	c.Helper()
 	c.await(what, func() error {
 		err := p.post(c.urls[node], "/register", http.StatusCreated)
@@ -194,7 +194,7 @@ func (c *trio) register(what string, p *person, node int) {
 }
 
 // known wants every node to answer that the user is logged in.
-func (c *trio) known(when string, people []*person, nodes ...int) {
+func (c *group) known(when string, people []*person, nodes ...int) {
 	c.Helper()
 	for _, p := range people {
 		for _, i := range nodes {
@@ -221,7 +221,7 @@ func (c *trio) known(when string, people []*person, nodes ...int) {
 // moment of that, users read pages at all nodes, and nobody is logged out.
 func TestAClusterSurvivesItsNodes(t *testing.T) {
 	t.Parallel()
-	c := newTrio(t)
+	c := newGroup(t, 3)
 	c.start(0)
 	c.start(1)
 	c.start(2)
@@ -279,14 +279,14 @@ func TestAClusterSurvivesItsNodes(t *testing.T) {
 }
 
 // read lets each user read at all nodes until stop, and wants that nobody is told to be logged out.
-func (c *trio) read(people []*person) (stop func()) {
+func (c *group) read(people []*person) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	var ok atomic.Int64
 	for _, p := range people {
 		wg.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
-				r, err := p.client.Get(c.urls[n%3] + "/me")
+				r, err := p.client.Get(c.urls[n%len(c.urls)] + "/me")
 				if err == nil {
 					_ = r.Body.Close()
 					switch r.StatusCode {
@@ -310,7 +310,7 @@ func (c *trio) read(people []*person) (stop func()) {
 }
 
 // everywhere logs a user out everywhere else at one node, which a stream at another learns.
-func (c *trio) everywhere(p *person) {
+func (c *group) everywhere(p *person) {
 	c.Helper()
 	other := newPerson(c.T, 60)
 	other.name = p.name
@@ -333,7 +333,7 @@ func (c *trio) everywhere(p *person) {
 }
 
 // operators: the commands use the node that runs in a data folder, and what they do counts at all.
-func (c *trio) operators(p *person) {
+func (c *group) operators(p *person) {
 	c.Helper()
 	for _, command := range []string{"sessions count", "accounts list", "accounts disable " + p.name} {
 		cmd := exec.Command(os.Args[0], append(strings.Fields(command), "--data", c.data(2))...)
@@ -353,7 +353,7 @@ func (c *trio) operators(p *person) {
 // majority is back. A node that knows another secret does not become part of a cluster.
 func TestAClusterWithoutItsMajority(t *testing.T) {
 	t.Parallel()
-	c := newTrio(t)
+	c := newGroup(t, 3)
 	c.start(0)
 	c.start(1)
 	c.start(2)
@@ -402,6 +402,93 @@ func TestAClusterWithoutItsMajority(t *testing.T) {
 	c.start(1)
 	c.healthy(0, 1, 2)
 	c.known("all are back", []*person{kim}, 0, 1, 2)
+}
+
+// A node that has lost its disk does not make a majority with one that has missed changes: the two say
+// 503 until the third is back, which has them.
+func TestANodeWithoutItsDiskDoesNotDecide(t *testing.T) {
+	t.Parallel()
+	c := newGroup(t, 3)
+	for i := range c.nodes {
+		c.start(i)
+	}
+	kim := newPerson(t, 1)
+	c.register("the first user", kim, 0)
+	c.healthy(0, 1, 2)
+	c.kill(2)
+	lee := newPerson(t, 2)
+	c.register("a user whom node 2 does not know", lee, 0)
+	c.known("node 2 is down", []*person{kim, lee}, 0, 1)
+
+	c.kill(0)
+	c.kill(1)
+	if err := os.RemoveAll(c.data(1)); err != nil {
+		t.Fatal(err)
+	}
+	c.start(2)
+	c.start(1)
+	for range 100 {
+		for i := 1; i < 3; i++ {
+			for _, p := range []*person{kim, lee} {
+				r, err := p.client.Get(c.urls[i] + "/me")
+				if err != nil {
+					continue // it has not started yet
+				}
+				if r.StatusCode != http.StatusServiceUnavailable {
+					t.Fatalf("without node 0, %s is answered %s at node %d", p.name, r.Status, i)
+				}
+				_ = r.Body.Close()
+			}
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+	c.start(0)
+	c.healthy(0, 1, 2)
+	c.known("node 0 is back", []*person{kim, lee}, 0, 1, 2)
+}
+
+// Of five nodes two may be away at the same time, and one of the others may have lost its disk before.
+func TestLongFiveNodes(t *testing.T) {
+	t.Parallel()
+	c := newGroup(t, 5)
+	for i := range c.nodes {
+		c.start(i, "--cluster-sync")
+	}
+	people := []*person{newPerson(t, 1)}
+	c.register("the first user", people[0], 2)
+	c.healthy(0, 1, 2, 3, 4)
+	add := func(when string, node int) {
+		p := newPerson(t, len(people)+1)
+		c.register(when, p, node)
+		people = append(people, p)
+	}
+	add("all are there", 4)
+
+	stop := c.read(people)
+	c.kill(0)
+	c.kill(1)
+	add("two are killed", 2)
+	c.known("two are killed", people, 2, 3, 4)
+	if err := os.RemoveAll(c.data(1)); err != nil {
+		t.Fatal(err)
+	}
+	c.start(1, "--cluster-sync")
+	c.healthy(1)
+	c.known("one is back without its disk, one is still away", people, 1, 2, 3, 4)
+	add("one is still away", 1)
+
+	c.kill(2)
+	c.known("another one is killed", people, 1, 3, 4)
+	c.kill(3)
+	for _, i := range []int{1, 4} {
+		c.await("two of five", func() error { return status(people[0].client, c.urls[i]+"/me", http.StatusServiceUnavailable) })
+	}
+	for _, i := range []int{0, 2, 3} {
+		c.start(i, "--cluster-sync")
+	}
+	c.healthy(0, 1, 2, 3, 4)
+	c.known("all are back", people, 0, 1, 2, 3, 4)
+	stop()
 }
 
 // What cannot be a cluster is refused at the start, with what to do.
