@@ -8,6 +8,7 @@ import (
 	"log/slog"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
@@ -87,11 +88,44 @@ func New(ctx context.Context, pool *pgxpool.Pool, c Config) (*Store, error) {
 // row is the store's [sqlstore.Config.Row]: most of what database/sql adds to a call is for a
 // connection that it takes from the pool and gives back.
 func (s *Store) row(ctx context.Context, statement string, args, dest []any) error {
+	for i, d := range dest {
+		if n, ok := d.(*int64); ok {
+			dest[i] = (*number)(n)
+		}
+	}
 	err := s.pool.QueryRow(ctx, statement, args...).Scan(dest...)
 	if pgconn.SafeToRetry(err) {
 		return driver.ErrBadConn
 	}
 	return err // pgx.ErrNoRows is sql.ErrNoRows
+}
+
+// number scans a bigint, or the xid of a row, which pgx does not scan into an int64.
+type number int64
+
+var (
+	_ pgtype.Int64Scanner  = (*number)(nil)
+	_ pgtype.Uint32Scanner = (*number)(nil)
+)
+
+var errNull = errors.New("a number of the row is NULL")
+
+// ScanInt64 implements [pgtype.Int64Scanner].
+func (n *number) ScanInt64(v pgtype.Int8) error {
+	if !v.Valid {
+		return errNull
+	}
+	*n = number(v.Int64)
+	return nil
+}
+
+// ScanUint32 implements [pgtype.Uint32Scanner].
+func (n *number) ScanUint32(v pgtype.Uint32) error {
+	if !v.Valid {
+		return errNull
+	}
+	*n = number(v.Uint32)
+	return nil
 }
 
 // Close stops watching and sweeping. Calls in progress end; later ones return

@@ -193,6 +193,8 @@ func openStore(t *testing.T, kind string) store.Store {
 		address = "redis://:" + url.QueryEscape(r.Password()) + "@" + r.Addr() + "/0?prefix=" + url.QueryEscape(t.Name()) + ":"
 	case "PostgreSQL":
 		address = servers.SharedPostgres(t).NewDatabase(t) + "&create=true"
+	case "NATS":
+		address = natsServer(t)
 	case "MariaDB":
 		m := servers.SharedMariaDB(t)
 		dsn := m.NewDatabase(t)

@@ -42,6 +42,7 @@ func TestBoundInChromium(t *testing.T) {
 		"on Redis":                               boundOn("Redis"),
 		"on PostgreSQL":                          boundOn("PostgreSQL"),
 		"on MariaDB":                             boundOn("MariaDB"),
+		"on NATS":                                boundOn("NATS"),
 	})
 }
 

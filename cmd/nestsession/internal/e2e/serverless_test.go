@@ -101,16 +101,21 @@ func (c *group) stop(i int) {
 // clusterWait is how long a test waits for what should take seconds.
 const clusterWait = 3 * time.Minute
 
-// await calls do until it returns nil.
-func (c *group) await(what string, do func() error) {
-	c.Helper()
+// eventually calls do until it returns nil.
+func eventually(t *testing.T, what string, do func() error) {
+	t.Helper()
 	until := time.Now().Add(clusterWait)
 	for err := do(); err != nil; err = do() {
 		if time.Now().After(until) {
-			c.Fatalf("%s: %v", what, err)
+			t.Fatalf("%s: %v", what, err)
 		}
 		<-time.After(20 * time.Millisecond)
 	}
+}
+
+func (c *group) await(what string, do func() error) {
+	c.Helper()
+	eventually(c.T, what, do)
 }
 
 // healthy waits until nodes say that they have all data.
