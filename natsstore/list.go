@@ -125,7 +125,7 @@ func (s *Store) scanPage(ctx context.Context, space string, from uint64) (messag
 				return nil
 			}
 			if !pause(ctx, n-4) {
-				return errUnknown
+				return errSilent
 			}
 		}
 	})

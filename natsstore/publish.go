@@ -50,8 +50,9 @@ var (
 	// errUnsent says that a message was not taken by any server, so that it can be sent again.
 	errUnsent = errors.New("no server takes the message: the servers have no leader or no majority at the moment, or none is connected")
 
-	// errUnknown says that an answer did not come.
-	errUnknown = errors.New("no server has answered: it is not known whether the write has taken effect")
+	// errSilent says that an answer did not come, and errUnknown that this was the answer to a write.
+	errSilent  = errors.New("no server has answered")
+	errUnknown = fmt.Errorf("%w: it is not known whether the write has taken effect", errSilent)
 )
 
 // message is what is published to a subject.
@@ -159,7 +160,7 @@ func (e *apiError) meaning() error {
 	return fmt.Errorf("the server refuses the write: %s (%d)", e.Description, e.Code)
 }
 
-// attempts calls try until it returns something other than errUnsent or errUnknown, with a deadline
+// attempts calls try until it returns something other than errUnsent or errSilent, with a deadline
 // for each call, because the answer of a server that dies does not come. It is for what may be done
 // twice. It returns ctx's error when ctx ends.
 func attempts(ctx context.Context, try func(ctx context.Context) error) error {
@@ -174,7 +175,7 @@ func attempts(ctx context.Context, try func(ctx context.Context) error) error {
 	}
 }
 
-func passing(err error) bool { return errors.Is(err, errUnsent) || errors.Is(err, errUnknown) }
+func passing(err error) bool { return errors.Is(err, errUnsent) || errors.Is(err, errSilent) }
 
 // once makes the attempt with the number, with its deadline.
 func once(ctx context.Context, n int, try func(ctx context.Context) error) error {

@@ -85,7 +85,7 @@ func (s *Store) readSince(ctx context.Context, seq uint64, subjects []string) (m
 			continue
 		}
 		if err != nil {
-			return nil, cmpUnknown(ctx, err)
+			return nil, cmpSilent(ctx, err)
 		}
 		for _, m := range answer {
 			st, subject, err := decodeAnswer(m)
@@ -107,10 +107,10 @@ func (s *Store) readSince(ctx context.Context, seq uint64, subjects []string) (m
 	}
 }
 
-// cmpUnknown returns errUnknown in place of an error that only says that the attempt has ended.
-func cmpUnknown(ctx context.Context, err error) error {
+// cmpSilent returns errSilent in place of an error that only says that the attempt has ended.
+func cmpSilent(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return fmt.Errorf("%w (%w)", errUnknown, err)
+		return fmt.Errorf("%w (%w)", errSilent, err)
 	}
 	return err
 }
@@ -219,19 +219,19 @@ func (a *answers) ask(ctx context.Context, conn *nats.Conn, question map[string]
 		var m *nats.Msg
 		select {
 		case <-ctx.Done():
-			return nil, 0, false, errUnknown
+			return nil, 0, false, errSilent
 		case m = <-c:
 		}
 		switch status := m.Header.Get("Status"); status {
 		case "":
 			if m.Header.Get("Nats-Last-Sequence") != last {
-				return nil, 0, false, errUnknown // a message was lost on the way
+				return nil, 0, false, errSilent // a message was lost on the way
 			}
 			last = m.Header.Get("Nats-Sequence")
 			messages = append(messages, m)
 		case "204":
 			if m.Header.Get("Nats-Last-Sequence") != last {
-				return nil, 0, false, errUnknown
+				return nil, 0, false, errSilent
 			}
 			reached, _ = strconv.ParseUint(m.Header.Get("Nats-UpTo-Sequence"), 10, 64)
 			more = m.Header.Get("Nats-Num-Pending") != "0"

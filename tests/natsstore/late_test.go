@@ -25,7 +25,7 @@ func TestALateAnswerCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(slow.Close)
-	mine, other := newStore(t, natsstore.Config{Conn: slow}), newStore(t, natsstore.Config{Conn: dial(t, server)})
+	mine, other := newStore(t, natsstore.Config{Conn: slow, Timeout: time.Minute}), newStore(t, natsstore.Config{Conn: dial(t, server)})
 
 	r := store.Record{ID: "late", Owner: "user:42", Data: []byte("first"), Expires: in(time.Hour)}
 	if r.Version, err = mine.Create(t.Context(), r); err != nil {

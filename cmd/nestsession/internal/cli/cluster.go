@@ -32,7 +32,7 @@ const clusterHelp = `With --cluster, three processes on three machines form one 
     nestsession serve --cluster 10.0.0.1:7700,10.0.0.2:7700,10.0.0.3:7700 --secret-file FILE --address 0.0.0.0:8080
 
 The secret file is the same on each machine. The first start needs all three. Afterwards one of them may be down or be replaced, with its old disk or ` +
-	`with an empty one, and nobody is logged out. A node that cannot reach the majority answers 503. ` +
+	`with an empty one, and nobody is logged out. Of five processes two may be down. A node that cannot reach the majority answers 503. ` +
 	`To restart all of them, restart one at a time, and wait until "nestsession health" prints "ok" for it. The commands for sessions and accounts use the node that runs in the data folder of --data.`
 
 func (f *clusterFlags) config() cluster.Config {

@@ -105,9 +105,9 @@ type Target struct {
 type Columns struct{ ID, Data, Expires string }
 
 // OfNodes returns the target of the NATS servers inside of login servers, which have these addresses
-// for each other.
+// for each other. Each of them keeps everything, so that any majority has it.
 func OfNodes(addresses []string) *Target {
-	return &Target{Kind: NATS, Layout: Native, Hosts: addresses, Cluster: true}
+	return &Target{Kind: NATS, Layout: Native, Hosts: addresses, Cluster: true, Replicas: len(addresses)}
 }
 
 // PlainIDs reports whether the keys in the store are the ids in the cookies, as in
