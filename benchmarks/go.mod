@@ -13,6 +13,7 @@ require (
 	github.com/gofiber/fiber/v3 v3.1.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/nestsession/session v0.1.0
+	github.com/nestsession/session/pgxstore v0.1.0
 	github.com/nestsession/session/redisstore v0.1.0
 	github.com/redis/go-redis/v9 v9.22.0
 	github.com/redis/rueidis v1.0.79

@@ -19,6 +19,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/nestsession/session/internal/servers"
+	nestpgx "github.com/nestsession/session/pgxstore"
 	"github.com/nestsession/session/redisstore"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/sqlstore"
@@ -43,6 +44,7 @@ var databases = []struct {
 }{
 	{"Redis", openRedis},
 	{"PostgreSQL", openPostgres},
+	{"PostgreSQL, pgx's pool", openPgx},
 	{"SQLite", openSQLite},
 	{"MariaDB", openMariaDB},
 }
@@ -70,12 +72,15 @@ func newRueidis(tb testing.TB, addr string) rueidis.Client {
 }
 
 func openPostgres(tb testing.TB) kept {
-	server := servers.SharedPostgres(tb)
-	dsn := server.NewDatabase(tb)
-	db := openSQL(tb, "pgx", dsn)
-	mustExec(tb, db,
-		`CREATE TABLE sessions (token TEXT PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL)`,
-		`CREATE INDEX sessions_expiry_idx ON sessions (expiry)`)
+	server, _, db := postgresFor(tb)
+	return kept{newSQLStore(tb, db, sqlstore.Postgres, sqlstore.Native), map[string]scs.Store{
+		"scs, postgresstore": postgresstore.NewWithCleanupInterval(db, 0),
+	}, server.PID()}
+}
+
+// openPgx is without database/sql. The table of nest has the trigger that reports changes.
+func openPgx(tb testing.TB) kept {
+	server, dsn, _ := postgresFor(tb)
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		tb.Fatal(err)
@@ -86,10 +91,23 @@ func openPostgres(tb testing.TB) kept {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(pool.Close)
-	return kept{newSQLStore(tb, db, sqlstore.Postgres, sqlstore.Native), map[string]scs.Store{
-		"scs, postgresstore": postgresstore.NewWithCleanupInterval(db, 0),
-		"scs, pgxstore":      pgxstore.NewWithCleanupInterval(pool, 0),
-	}, server.PID()}
+	s, err := nestpgx.New(tb.Context(), pool, nestpgx.Config{Create: true, SweepInterval: -1})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { s.Close() })
+	return kept{s, map[string]scs.Store{"scs, pgxstore": pgxstore.NewWithCleanupInterval(pool, 0)}, server.PID()}
+}
+
+// postgresFor makes a database with the table of scs.
+func postgresFor(tb testing.TB) (server *servers.Postgres, dsn string, db *sql.DB) {
+	server = servers.SharedPostgres(tb)
+	dsn = server.NewDatabase(tb)
+	db = openSQL(tb, "pgx", dsn)
+	mustExec(tb, db,
+		`CREATE TABLE sessions (token TEXT PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL)`,
+		`CREATE INDEX sessions_expiry_idx ON sessions (expiry)`)
+	return server, dsn, db
 }
 
 func openSQLite(tb testing.TB) kept {
