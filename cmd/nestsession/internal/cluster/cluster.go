@@ -126,7 +126,8 @@ func Start(ctx context.Context, c Config) (*Node, error) {
 	return n, nil
 }
 
-// firstElection is longer than the first election takes, if the nodes do not vote for several.
+// firstElection is longer than the first election takes, if the nodes do not vote for several. On a busy
+// machine it takes longer, so each attempt may take twice as long as the one before.
 const firstElection = 1500 * time.Millisecond
 
 // allEnded is how long a node waits until the others have noticed that the election failed.
@@ -136,7 +137,7 @@ const allEnded = 500 * time.Millisecond
 // two servers may ask for votes at the same time, and then wait for long before they try again. So
 // all begin anew after a short time. They have no data by then.
 func start(ctx context.Context, c Config, folder string, links *links) (*embedded.Server, error) {
-	for {
+	for limit := firstElection; ; limit *= 2 {
 		first, err := gather(ctx, c, folder, links.tls)
 		if err != nil {
 			return nil, err
@@ -152,7 +153,7 @@ func start(ctx context.Context, c Config, folder string, links *links) (*embedde
 		}
 		limited, cancel := ctx, context.CancelFunc(func() {})
 		if first {
-			limited, cancel = context.WithTimeout(ctx, firstElection)
+			limited, cancel = context.WithTimeout(ctx, limit)
 		}
 		err = s.WaitForLeader(limited)
 		cancel()
