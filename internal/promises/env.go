@@ -73,7 +73,7 @@ func begin(t *testing.T, env Env, change func(*session.Config)) *world {
 		w.cfg.Cookie.SameSite = session.SameSiteLax
 	}
 	w.cfg.Seal = env.Seal
-	w.cfg.StoreLimits.LoadTimeout, w.cfg.StoreLimits.SaveTimeout = 2*time.Minute, 2*time.Minute // a busy machine is no failure
+	w.cfg.StoreLimits.LoadTimeout, w.cfg.StoreLimits.SaveTimeout = 10*time.Minute, 10*time.Minute // a busy machine is no failure
 	w.cfg.Cookie.MaxAge = 48 * time.Hour
 	w.cfg.StoreLimits.TouchInterval = -1 // each visit counts as a use, which is saved
 	w.cfg.Store, w.cfg.Now = w.store, w.clock

@@ -122,7 +122,7 @@ func onCluster(t *testing.T) promises.Env {
 func onNATS(t *testing.T) promises.Env {
 	s := natsserver.Start(t, 1, servers.NATSOptions{})[0]
 	return promises.Env{Store: func(t *testing.T) store.Store {
-		kept, err := natsstore.Open(context.Background(), s.URL(), natsstore.Config{Bucket: place(), Replicas: 1, Timeout: time.Minute})
+		kept, err := natsstore.Open(context.Background(), s.URL(), natsstore.Config{Bucket: place(), Replicas: 1, Timeout: 10 * time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}
