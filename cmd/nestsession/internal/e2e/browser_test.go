@@ -206,6 +206,9 @@ func (b *tab) wantQuietConsole() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, m := range b.errors {
+		if strings.HasPrefix(m, "debug: ") {
+			continue // advice on forms, which Chromium may give before the whole form has arrived
+		}
 		if !strings.Contains(m, "the server responded with a status of 4") && !strings.Contains(m, "Clear-Site-Data header on") {
 			b.Errorf("console: %s", m)
 		}
