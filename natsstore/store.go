@@ -259,7 +259,7 @@ func (s *Store) write(ctx context.Context, what, id string, guess func() (state,
 	defer func() {
 		done()
 		for _, late := range w.late {
-			<-late // it reads the caller's data
+			<-late.swapped // it reads the caller's data
 		}
 	}()
 	st, ok := state{}, false
@@ -297,7 +297,14 @@ type writing struct {
 	unknown error  // a swap was sent and not answered
 	tried   uint64 // the sequence that it would have replaced
 	doubt   bool   // a swap was answered, and the answer leaves open whether it took effect
-	late    []<-chan swapped
+	late    []lateAnswer
+}
+
+// lateAnswer is the answer to a swap that was sent over a connection. If the connection is lost, it
+// never comes.
+type lateAnswer struct {
+	swapped    <-chan swapped
+	reconnects uint64 // of the client before
 }
 
 // swapped is the answer to a swap.
@@ -323,7 +330,7 @@ func (w *writing) try(ctx context.Context, n int, st state, fresh bool) (seq uin
 		return 0, !fresh, cond(fresh, err)
 	}
 	want.nonce = w.nonce
-	answer := make(chan swapped, 1)
+	answer, reconnects := make(chan swapped, 1), w.s.conn.Stats().Reconnects
 	go func() {
 		seq, err := w.s.swap(ctx, st, want)
 		answer <- swapped{seq, err}
@@ -334,7 +341,7 @@ func (w *writing) try(ctx context.Context, n int, st state, fresh bool) (seq uin
 			seq, w.doubt = a.seq, w.doubt || errors.Is(a.err, errUnknown)
 			return a.err
 		case <-attempt.Done():
-			w.late = append(w.late, answer)
+			w.late = append(w.late, lateAnswer{answer, reconnects})
 			return errUnknown
 		}
 	})
@@ -357,22 +364,47 @@ func (w *writing) try(ctx context.Context, n int, st state, fresh bool) (seq uin
 	return 0, false, err
 }
 
-// await waits for the answers to the swaps that had none in time, as long as the call may last: a
-// server that is only slow answers yet. It returns errRefused if none of the swaps has taken effect.
+// await waits for the answers to the swaps that had none in time, as long as the call may last and they
+// can come: a server that is only slow answers yet. It returns errRefused if none of the swaps has
+// taken effect.
 func (w *writing) await() (uint64, error) {
-	for _, late := range w.late {
-		a := <-late
-		if a.err == nil {
-			w.late = nil
+	var lost []lateAnswer
+	for i, late := range w.late {
+		a, ok := w.answer(late)
+		switch {
+		case !ok:
+			lost = append(lost, late)
+		case a.err == nil:
+			w.late = append(lost, w.late[i+1:]...)
 			return a.seq, nil
 		}
-		w.doubt = w.doubt || !errors.Is(a.err, errRefused) && !errors.Is(a.err, errUnsent)
+		w.doubt = w.doubt || !ok || !errors.Is(a.err, errRefused) && !errors.Is(a.err, errUnsent)
 	}
-	w.late = nil
+	w.late = lost
 	if w.doubt {
 		return 0, w.unknown
 	}
 	return 0, errRefused
+}
+
+// lostEvery is how often a call that waits for a late answer looks whether the connection was lost.
+const lostEvery = 100 * time.Millisecond
+
+// answer waits for a late answer. It returns false if the connection was lost.
+func (w *writing) answer(late lateAnswer) (a swapped, ok bool) {
+	look := time.NewTicker(lostEvery)
+	defer look.Stop()
+	for lost := false; ; {
+		select {
+		case a = <-late.swapped:
+			return a, true
+		case <-look.C:
+			if lost {
+				return a, false // what came before the loss has been handed out by now
+			}
+			lost = w.s.conn.Stats().Reconnects != late.reconnects
+		}
+	}
 }
 
 // cond returns the error if it counts.

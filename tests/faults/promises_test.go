@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go"
 
 	"github.com/nestsession/session"
 	"github.com/nestsession/session/internal/promises"
@@ -122,7 +123,8 @@ func onCluster(t *testing.T) promises.Env {
 func onNATS(t *testing.T) promises.Env {
 	s := natsserver.Start(t, 1, servers.NATSOptions{})[0]
 	return promises.Env{Store: func(t *testing.T) store.Store {
-		kept, err := natsstore.Open(context.Background(), s.URL(), natsstore.Config{Bucket: place(), Replicas: 1, Timeout: 10 * time.Minute})
+		kept, err := natsstore.Open(context.Background(), s.URL(), natsstore.Config{Bucket: place(), Replicas: 1, Timeout: 10 * time.Minute},
+			nats.PingInterval(time.Minute)) // a busy server is not a dead one
 		if err != nil {
 			t.Fatal(err)
 		}
