@@ -106,7 +106,7 @@ func (s *Store) scanPage(ctx context.Context, space string, from uint64) (messag
 	defer done()
 	err = attempts(ctx, func(ctx context.Context) error {
 		own := space + s.instance
-		barrier, err := s.request(ctx, s.barrier(own))
+		barrier, err := s.putBarrier(ctx, own)
 		if err != nil {
 			return err
 		}

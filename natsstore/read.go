@@ -56,7 +56,7 @@ func (s *Store) sendReads(ctx context.Context, questions []*read) {
 	}
 	var found map[string]state
 	err := attempts(ctx, func(ctx context.Context) error {
-		seq, err := s.request(ctx, s.barrier(s.syncSubject))
+		seq, err := s.putBarrier(ctx, s.syncSubject)
 		if err != nil {
 			return err
 		}
@@ -71,6 +71,16 @@ func (s *Store) sendReads(ctx context.Context, questions []*read) {
 // barrier is a message of this store that replaces its last one.
 func (s *Store) barrier(subject string) message {
 	return message{subject: subject, header: nats.Header{ttlHeader: {"60s"}}}
+}
+
+// putBarrier stores a barrier and returns its sequence. It may be stored twice, so nobody needs to know
+// whether it has been.
+func (s *Store) putBarrier(ctx context.Context, subject string) (uint64, error) {
+	seq, err := s.request(ctx, s.barrier(subject))
+	if errors.Is(err, errUnknown) {
+		err = errSilent
+	}
+	return seq, err
 }
 
 // readSince reads what the subjects hold, from servers that have the sequence of the first one's message.

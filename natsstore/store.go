@@ -494,7 +494,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	}
 	defer done()
 	return s.wrap(ctx, "ping", attempts(ctx, func(ctx context.Context) error {
-		_, err := s.request(ctx, s.barrier(s.syncSubject))
+		_, err := s.putBarrier(ctx, s.syncSubject)
 		return err
 	}))
 }

@@ -19,15 +19,27 @@ import (
 // directDriver is the package of the driver whose methods are called.
 const directDriver = "github.com/jackc/pgx/v5/stdlib"
 
-// readDirectly finds out whether the driver is one whose methods are called. A driver that
-// is wrapped, for tracing, has another type.
+// readDirectly sets what reads a single row: Config.Row, or rowDirect if the driver is one whose methods
+// are called. A driver that is wrapped, for tracing, has another type.
 func (s *Store) readDirectly(ctx context.Context) error {
-	if s.config.Row != nil {
-		s.readRowsBy(s.config.Row)
-		return nil
+	reader := rowReader(s.config.Row)
+	if reader == nil {
+		is, err := s.hasDirectDriver(ctx)
+		if err != nil {
+			return s.failed(ctx, "finding out what the driver is", "", err)
+		}
+		if is {
+			reader = s.rowDirect
+		}
 	}
-	is := false
-	err := s.try(ctx, func() error {
+	for _, st := range s.q.all() {
+		st.first = reader
+	}
+	return nil
+}
+
+func (s *Store) hasDirectDriver(ctx context.Context) (is bool, err error) {
+	err = s.try(ctx, func() error {
 		conn, err := s.config.DB.Conn(ctx)
 		if err != nil {
 			return err
@@ -40,19 +52,7 @@ func (s *Store) readDirectly(ctx context.Context) error {
 			return nil
 		})
 	})
-	if err != nil {
-		return s.failed(ctx, "finding out what the driver is", "", err)
-	}
-	if is {
-		s.readRowsBy(s.rowDirect)
-	}
-	return nil
-}
-
-func (s *Store) readRowsBy(reader rowReader) {
-	for _, st := range s.q.all() {
-		st.first = reader
-	}
+	return is, err
 }
 
 // rowDirect is a [Config.Row] that calls the driver's methods.

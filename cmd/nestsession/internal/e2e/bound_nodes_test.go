@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -14,7 +13,6 @@ import (
 	"github.com/nestsession/session/cmd/nestsession/internal/stores"
 	"github.com/nestsession/session/cmd/nestsession/internal/storeurl"
 	"github.com/nestsession/session/devicebound"
-	"github.com/nestsession/session/internal/servers"
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
 	"github.com/nestsession/session/store/nearcache"
@@ -189,16 +187,13 @@ func openStore(t *testing.T, kind string) store.Store {
 	case "SQLite":
 		address = "sqlite:" + filepath.Join(t.TempDir(), "sessions.db") + "?create=true"
 	case "Redis":
-		r := servers.SharedRedis(t)
-		address = "redis://:" + url.QueryEscape(r.Password()) + "@" + r.Addr() + "/0?prefix=" + url.QueryEscape(t.Name()) + ":"
+		address = redisStore(t)
 	case "PostgreSQL":
-		address = servers.SharedPostgres(t).NewDatabase(t) + "&create=true"
+		address = postgresStore(t)
 	case "NATS":
 		address = natsServer(t)
 	case "MariaDB":
-		m := servers.SharedMariaDB(t)
-		dsn := m.NewDatabase(t)
-		address = m.URL(dsn[strings.LastIndexByte(dsn, '/')+1:]) + "?create=true"
+		address = mariaUsers(t) + "?create=true"
 	}
 	target, err := storeurl.Parse(address, false)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"net/url"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -31,8 +30,7 @@ func TestMain(m *testing.M) {
 // nodesOnRedis and nodesOnSQLite: a user's devices are at two servers in different processes, which
 // share the users, the secret and the session store.
 func nodesOnRedis(t *testing.T, browser context.Context) {
-	r := servers.SharedRedis(t)
-	twoNodes(t, browser, "redis://:"+url.QueryEscape(r.Password())+"@"+r.Addr()+"/0?prefix="+url.QueryEscape(t.Name())+":")
+	twoNodes(t, browser, redisStore(t))
 }
 
 func nodesOnSQLite(t *testing.T, browser context.Context) { twoNodes(t, browser, "") }
