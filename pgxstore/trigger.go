@@ -115,7 +115,7 @@ func (c Config) body(changes string) string {
 	if c.Layout == sqlstore.Native {
 		id = func(row string) string { return col(row, c.Columns.ID) }
 		over = func(row, since string) string {
-			return col(row, c.Columns.Expires) + " <= extract(epoch FROM clock_timestamp()" + since + ") * 1000"
+			return col(row, c.Columns.Expires) + " <= date_part('epoch', clock_timestamp()" + since + ") * 1000" // extract is a numeric, which takes longer
 		}
 		same = []string{c.Columns.Data, nativeOwner}
 	}
@@ -129,14 +129,18 @@ func (c Config) body(changes string) string {
 	}
 	unchanged = append(unchanged, col("NEW", c.Columns.Expires)+" >= "+col("OLD", c.Columns.Expires))
 	insert := "INSERT INTO " + changes + " (tx, message) VALUES (txid_current(), word || digest);"
-	remove := fmt.Sprintf(`DELETE FROM %[1]s WHERE ctid = ANY(ARRAY(SELECT ctid FROM %[1]s
-			WHERE at < clock_timestamp() - interval '%[2]d seconds' ORDER BY tx LIMIT %[3]d FOR UPDATE SKIP LOCKED));`, changes, int(keepChanges.Seconds()), 4*removeEvery)
+	// Of the first changes in the order of transactions, those that are old: it never reads all
+	// changes of a minute. It does not wait for another one that removes the same.
+	remove := func(table string) string {
+		return fmt.Sprintf(`DELETE FROM %[1]s WHERE ctid = ANY(ARRAY(SELECT ctid FROM %[1]s WHERE ctid = ANY(ARRAY(
+			SELECT ctid FROM (SELECT ctid, at FROM %[1]s ORDER BY tx LIMIT %[3]d) oldest
+			WHERE at < clock_timestamp() - interval '%[2]d seconds')) FOR UPDATE SKIP LOCKED))`, table, int(keepChanges.Seconds()), 4*removeEvery)
+	}
+	forget := remove(changes) + ";"
 	if changes == "" {
 		table := literal(c.named("nest_changes"))
 		insert = "EXECUTE format('INSERT INTO %I.%I (tx, message) VALUES ($1, $2)', TG_TABLE_SCHEMA, " + table + ") USING txid_current(), word || digest;"
-		remove = fmt.Sprintf(`EXECUTE format('DELETE FROM %%1$I.%%2$I WHERE ctid = ANY(ARRAY(SELECT ctid FROM %%1$I.%%2$I
-			WHERE at < clock_timestamp() - interval ''%d seconds'' ORDER BY tx LIMIT %d FOR UPDATE SKIP LOCKED))', TG_TABLE_SCHEMA, %s);`,
-			int(keepChanges.Seconds()), 4*removeEvery, table)
+		forget = "EXECUTE format(" + literal(remove("%1$I.%2$I")) + ", TG_TABLE_SCHEMA, " + table + ");"
 	}
 	return fmt.Sprintf(`
 DECLARE
@@ -166,7 +170,7 @@ BEGIN
 	RETURN NULL;
 END
 `, wordAll, over("OLD", since), wordEnded, id("OLD"), id("NEW"), strings.Join(unchanged, " AND "), over("NEW", ""), wordEnded, wordChanged,
-		wordAll, digestOf(id("OLD")), insert, 1.0/removeEvery, remove)
+		wordAll, digestOf(id("OLD")), insert, 1.0/removeEvery, forget)
 }
 
 const (
@@ -175,8 +179,8 @@ const (
 	// half of that: see listenConn.poll.
 	keepChanges = time.Minute
 
-	// removeEvery is the number of changes after which, on average, the trigger removes
-	// old ones, at most four times as many.
+	// removeEvery is the number of changes after which, on average, the trigger looks at the
+	// first ones, four times as many, and removes those that are old.
 	removeEvery = 100
 )
 

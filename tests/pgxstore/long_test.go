@@ -5,7 +5,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nestsession/session/pgxstore"
 	"github.com/nestsession/session/store"
+	"github.com/nestsession/session/store/sqlstore"
 )
 
 // A transaction that had changed a session before a node began to watch, and that ends
@@ -102,4 +106,58 @@ func TestOldChangesAreRemoved(t *testing.T) {
 		}
 		return old == 0
 	})
+}
+
+// However many changes a minute has, a save that removes old ones looks at few of them.
+func TestRemovingOldChangesReadsFew(t *testing.T) {
+	t.Parallel()
+	for name, c := range layouts {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t, c)
+			create(t, p.here, record("a"))
+			exec(t, p.pool, "INSERT INTO "+changesOf(p.config)+" (tx, message) SELECT i, 'all' FROM generate_series(1, 50000) i")
+			exec(t, p.pool, "ANALYZE "+changesOf(p.config))
+			tx, err := p.pool.Begin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+			var seed float64 // with which the next random number is below 0.01: the trigger removes
+			reset := func() {
+				if _, err := tx.Exec(t.Context(), "SELECT setseed($1)", seed); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for chance := 1.0; chance >= 0.01; {
+				seed += 0.0001
+				reset()
+				if err := tx.QueryRow(t.Context(), "SELECT random()").Scan(&chance); err != nil {
+					t.Fatal(err)
+				}
+			}
+			reset()
+			before := read(t, tx, p.config)
+			earlier := "expires = expires - 1"
+			if c.Layout == sqlstore.ConnectPgSimple {
+				earlier = "expire = expire - interval '1 second'"
+			}
+			if tag, err := tx.Exec(t.Context(), "UPDATE "+quoted(p.config)+" SET "+earlier); err != nil || tag.RowsAffected() != 1 {
+				t.Fatal(tag, err)
+			}
+			if n := read(t, tx, p.config) - before; n < 400 || n > 4000 {
+				t.Errorf("%d changes were read, of 50,000; want some hundreds", n)
+			}
+		})
+	}
+}
+
+// read returns how many changes the transaction has read.
+func read(t *testing.T, tx pgx.Tx, c pgxstore.Config) (n int) {
+	t.Helper()
+	err := tx.QueryRow(t.Context(), "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = $1::regclass", changesOf(c)).Scan(&n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
