@@ -117,20 +117,26 @@ func (b *boundTab) awaitAnswered(request string, n int) (found []seen) {
 }
 
 // proof waits for the cookie that proves that the browser has the key, and returns its value.
-// Chromium may report the event before the cookie is stored.
 func (b *boundTab) proof() string {
+	b.Helper()
+	return b.awaitCookie(proofCookie)
+}
+
+// awaitCookie waits for a cookie, and returns its value. Chromium may report an event before the
+// cookie is stored.
+func (b *boundTab) awaitCookie(name string) string {
 	b.Helper()
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
 	deadline := time.After(soon)
 	for {
-		if c := b.cookie(proofCookie); c != nil {
+		if c := b.cookie(name); c != nil {
 			return c.Value
 		}
 		select {
 		case <-again.C:
 		case <-deadline:
-			b.Fatalf("the browser has no cookie %s within %v\n%s", proofCookie, soon, b.account())
+			b.Fatalf("the browser has no cookie %s within %v\n%s", name, soon, b.account())
 		}
 	}
 }

@@ -26,6 +26,7 @@ func TestBoundInChromium(t *testing.T) {
 		"a login under load":                     boundUnderLoad,
 		"refreshes, five at once being one":      refreshes,
 		"the server restarted between the steps": serverRestarted,
+		"the server killed while it registers":   serverKilled,
 		"two nodes":                              boundOnTwoNodes,
 		"a stolen jar":                           theft,
 		"logout":                                 boundLogout,

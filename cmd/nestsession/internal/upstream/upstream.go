@@ -93,6 +93,9 @@ func New(cfg Config) http.Handler {
 			if len(r.Header["Set-Cookie"]) == 0 {
 				delete(r.Header, "Set-Cookie")
 			}
+			if len(r.Trailer) > 0 { // HTTP/2 has them beside a length, HTTP/1.1 only without
+				delete(r.Header, "Content-Length")
+			}
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
