@@ -210,12 +210,16 @@ func finish(ts *testscript.TestScript, _ bool, args []string) {
 
 func (s *server) signal(ts *testscript.TestScript, which os.Signal) {
 	ts.Check(s.process.Process.Signal(which))
-	for {
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for ; ; <-again.C {
 		c, err := net.Dial("tcp", s.address)
-		if err != nil {
+		if errors.Is(err, syscall.ECONNREFUSED) {
 			return
 		}
-		_ = c.Close()
+		if err == nil {
+			_ = c.Close()
+		}
 	}
 }
 
