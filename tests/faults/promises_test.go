@@ -38,8 +38,6 @@ func TestPromises13To20(t *testing.T) {
 		"MariaDB":            func(t *testing.T) promises.Env { return onSQL(t, sqlstore.MySQL, sqlstore.Native) },
 		"its express layout": func(t *testing.T) promises.Env { return onSQL(t, sqlstore.MySQL, sqlstore.ExpressMySQLSession) },
 		"SQLite":             func(t *testing.T) promises.Env { return onSQL(t, sqlstore.SQLite, sqlstore.Native) },
-		"connect-sqlite3":    func(t *testing.T) promises.Env { return onSQL(t, sqlstore.SQLite, sqlstore.ConnectSQLite3) },
-		"better-sqlite3":     func(t *testing.T) promises.Env { return onSQL(t, sqlstore.SQLite, sqlstore.BetterSQLite3SessionStore) },
 		"Redis, cached":      func(t *testing.T) promises.Env { return cached(onWatchedRedis(t, redisstore.Config{})) },
 		"a Redis Cluster":    onCluster,
 		"NATS":               onNATS,
@@ -48,7 +46,7 @@ func TestPromises13To20(t *testing.T) {
 }
 
 // TestLongPromises13To20 has the combinations of a store of TestPromises13To20 with what another one
-// of its stores has.
+// of its stores has, and the other layouts of SQLite.
 func TestLongPromises13To20(t *testing.T) {
 	t.Parallel()
 	keepPromises(t, map[string]func(t *testing.T) promises.Env{
@@ -56,6 +54,8 @@ func TestLongPromises13To20(t *testing.T) {
 		"connect-redis, cached": func(t *testing.T) promises.Env { return cached(onWatchedRedis(t, expressRedis)) },
 		"pgxstore, cached":      func(t *testing.T) promises.Env { return cached(onPgx(t, pgxstore.Config{})) },
 		"PostgreSQL, sealed":    func(t *testing.T) promises.Env { return sealed(onSQL(t, sqlstore.Postgres, sqlstore.Native)) },
+		"connect-sqlite3":       func(t *testing.T) promises.Env { return onSQL(t, sqlstore.SQLite, sqlstore.ConnectSQLite3) },
+		"better-sqlite3":        func(t *testing.T) promises.Env { return onSQL(t, sqlstore.SQLite, sqlstore.BetterSQLite3SessionStore) },
 		"SQLite, sealed":        func(t *testing.T) promises.Env { return sealed(onSQL(t, sqlstore.SQLite, sqlstore.Native)) },
 	})
 }

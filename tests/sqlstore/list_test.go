@@ -50,7 +50,7 @@ func TestListWithOneConnection(t *testing.T) {
 }
 
 // A listing holds a page, and pages of large sessions are short.
-func TestListHoldsLittle(t *testing.T) {
+func TestLongListHoldsLittle(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t, sqlstore.SQLite)
 	s := newStore(t, sqlstore.Config{DB: db.open(t, db.hasty()), Dialect: sqlstore.SQLite, Create: true})
