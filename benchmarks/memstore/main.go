@@ -33,6 +33,8 @@ import (
 	"syscall"
 	"time"
 
+	scsmemstore "github.com/alexedwards/scs/v2/memstore"
+
 	"github.com/nestsession/session/store"
 	"github.com/nestsession/session/store/memstore"
 )
@@ -47,10 +49,12 @@ var measurements = []struct {
 	name string
 	run  func()
 }{
-	{"rss", func() { fill("documents of 240 bytes", *sessions, document240) }},
-	{"text", func() { fill("240 random characters", *sessions, text240) }},
-	{"binary", func() { fill("240 random bytes", *sessions, binary240) }},
-	{"login", func() { fill("as a login leaves them, 301 bytes and an owner", *million, login) }},
+	{"rss", func() { fill("documents of 240 bytes", *sessions, document240, nest) }},
+	{"scs", func() { fill("documents of 240 bytes in scs", *sessions, document240, ofSCS) }},
+	{"map", func() { fill("documents of 240 bytes in a map", *sessions, document240, ofMap) }},
+	{"text", func() { fill("240 random characters", *sessions, text240, nest) }},
+	{"binary", func() { fill("240 random bytes", *sessions, binary240, nest) }},
+	{"login", func() { fill("as a login leaves them, 301 bytes and an owner", *million, login, nest) }},
 	{"insert", insert},
 	{"churn", churn},
 	{"expire", expire},
@@ -94,6 +98,33 @@ var ctx = context.Background()
 
 func unlimited() *memstore.Store {
 	return memstore.New(memstore.Config{MaxSessions: 100_000_000, MaxBytes: memstore.NoLimit})
+}
+
+// kept is what keeps sessions in memory.
+type kept struct {
+	name   string
+	create func(store.Record) error
+	close  func()
+}
+
+func nest() kept {
+	s := unlimited()
+	return kept{"nest", func(r store.Record) error { _, err := s.Create(ctx, r); return err }, func() { _ = s.Close() }}
+}
+
+func ofSCS() kept {
+	s := scsmemstore.NewWithCleanupInterval(0)
+	return kept{"scs", func(r store.Record) error { return s.Commit(r.ID, r.Data, r.Expires) }, func() { s = nil }}
+}
+
+// ofMap is what a service could write by hand.
+func ofMap() kept {
+	type entry struct {
+		data    []byte
+		expires int64
+	}
+	all := map[string]entry{}
+	return kept{"map", func(r store.Record) error { all[r.ID] = entry{r.Data, r.Expires.UnixNano()}; return nil }, func() { all = nil }}
 }
 
 // id is the id of session i, of the form that package session gives it.
@@ -186,6 +217,10 @@ func must(err error) {
 
 // in makes the records in bulk, so that making them is not part of the time.
 func in(s *memstore.Store, from, to int, of func(int) store.Record) (took, cpu time.Duration) {
+	return into(func(r store.Record) error { _, err := s.Create(ctx, r); return err }, from, to, of)
+}
+
+func into(create func(store.Record) error, from, to int, of func(int) store.Record) (took, cpu time.Duration) {
 	const bulk = 10_000
 	for i := from; i < to; i += bulk {
 		records := make([]store.Record, 0, bulk)
@@ -194,8 +229,7 @@ func in(s *memstore.Store, from, to int, of func(int) store.Record) (took, cpu t
 		}
 		begin, used := time.Now(), processor()
 		for _, r := range records {
-			_, err := s.Create(ctx, r)
-			must(err)
+			must(create(r))
 		}
 		took += time.Since(begin)
 		cpu += processor() - used
@@ -211,17 +245,20 @@ func processor() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-func fill(what string, n int, of func(int) store.Record) {
+func fill(what string, n int, of func(int) store.Record, open func() kept) {
 	before := settled()
-	s := unlimited()
-	took, cpu := in(s, 0, n, of)
+	s := open()
+	took, cpu := into(s.create, 0, n, of)
 	after := settled()
 	fmt.Printf("%d sessions, %s: %.1f bytes of memory each, everything included\n", n, what, float64(after-before)/float64(n))
 	fmt.Printf("inserts, one goroutine: %.2f M/s by the clock, %.2f M for a second of the processor\n", float64(n)/took.Seconds()/1e6, float64(n)/cpu.Seconds()/1e6)
-	fmt.Printf("a full collection: %v with them", collection())
-	s.Close()
+	pause := collection()
+	fmt.Printf("a full collection: %v with them", pause)
+	s.close()
 	fmt.Printf(", %v without\n", collection())
 	fmt.Printf("after Close: %.1f MB more than before\n", float64(settled()-before)/1e6)
+	// For the page of benchmarks.
+	fmt.Printf("BenchmarkMemory/%s/%d 1 %.1f RSS-B/session %.1f ms/collection\n", s.name, n, float64(after-before)/float64(n), pause.Seconds()*1e3)
 }
 
 // insert is how fast as many goroutines as there are processors create sessions.

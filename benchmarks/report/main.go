@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -101,6 +102,16 @@ func measure(o options, progress io.Writer) ([]byte, error) {
 			fmt.Fprintf(progress, "report: benchmarks of %s, turn %d of %d\n", p.name, turn+1, o.count)
 			text, err := command(progress, p.dir, p.path, "-test.run=^$", "-test.bench="+o.bench, "-test.benchmem",
 				"-test.benchtime="+o.benchtime, "-test.cpu=1,2", "-test.timeout=6h")
+			if err != nil {
+				return nil, err
+			}
+			out.WriteString(text)
+		}
+	}
+	if memory := "BenchmarkMemory"; o.only == "" && regexp.MustCompile(o.bench).MatchString(memory) {
+		for _, n := range []string{"1000000", "5000000"} {
+			fmt.Fprintf(progress, "report: memory of %s sessions\n", n)
+			text, err := command(progress, "", "go", "run", "./memstore", "-n", n, "rss", "scs", "map")
 			if err != nil {
 				return nil, err
 			}

@@ -14,7 +14,7 @@ const ours = "nest"
 
 // contenders begin the names of contenders. What stands before them in a benchmark's name is what is
 // compared.
-var contenders = regexp.MustCompile(`^(nest|bare|bound|scs|jwt|gorilla|gin|fiber|express|fastify)\b`)
+var contenders = regexp.MustCompile(`^(nest|bare|bound|map|scs|jwt|gorilla|gin|fiber|express|fastify)\b`)
 
 // result is the figures of one contender in one comparison.
 type result struct {

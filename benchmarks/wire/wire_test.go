@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ var sizes = []int{146, 1024}
 
 // accountOf returns an account of so many bytes of JSON. Its further roles have random names, as
 // compression would otherwise find them equal.
-func accountOf(t *testing.T, size int) Account {
+func accountOf(t testing.TB, size int) Account {
 	t.Helper()
 	a := account.New()
 	for {
@@ -59,7 +60,7 @@ func accountOf(t *testing.T, size int) Account {
 
 const secret = "a secret of thirty-two bytes, ok"
 
-func newManager(t *testing.T, c session.Config) *session.Manager[Account] {
+func newManager(t testing.TB, c session.Config) *session.Manager[Account] {
 	t.Helper()
 	c.Secrets = []string{secret}
 	m, err := session.New[Account](c)
@@ -71,7 +72,7 @@ func newManager(t *testing.T, c session.Config) *session.Manager[Account] {
 }
 
 // logIn returns the request field that a browser sends after a login.
-func logIn(t *testing.T, m *session.Manager[Account], a Account) (name, value string) {
+func logIn(t testing.TB, m *session.Manager[Account], a Account) (name, value string) {
 	t.Helper()
 	w := httptest.NewRecorder()
 	m.HandlerFunc(func(_ http.ResponseWriter, r *http.Request, s *session.Session[Account]) {
@@ -100,7 +101,7 @@ type key struct {
 	verify any
 }
 
-func keys(t *testing.T) []key {
+func keys(t testing.TB) []key {
 	t.Helper()
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
@@ -117,7 +118,7 @@ func keys(t *testing.T) []key {
 	}
 }
 
-func (k key) token(t *testing.T, c jwt.Claims) string {
+func (k key) token(t testing.TB, c jwt.Claims) string {
 	t.Helper()
 	token, err := jwt.NewWithClaims(k.method, c).SignedString(k.sign)
 	if err != nil {
@@ -162,7 +163,7 @@ func measure(name, field, value string) row {
 	return r
 }
 
-func rows(t *testing.T, size int) []row {
+func rows(t testing.TB, size int) []row {
 	t.Helper()
 	a := accountOf(t, size)
 	var all []row
@@ -171,6 +172,30 @@ func rows(t *testing.T, size int) []row {
 		all = append(all, measure("JWT "+k.method.Alg(), "authorization", "Bearer "+token))
 	}
 	return all
+}
+
+// BenchmarkBytes reports what a request carries, for the page of benchmarks: the line of its header in
+// HTTP/1.1, and the field in a later request of a connection of HTTP/2.
+func BenchmarkBytes(b *testing.B) {
+	if runtime.GOMAXPROCS(0) > 1 {
+		b.Skip("bytes do not depend on the cores")
+	}
+	for _, size := range sizes {
+		report := func(name string, r row) {
+			b.Run(fmt.Sprintf("of_%d/%s", size, name), func(b *testing.B) {
+				for b.Loop() {
+				}
+				b.ReportMetric(0, "ns/op")
+				b.ReportMetric(float64(r.http1), "B/request")
+				b.ReportMetric(float64(r.http2Repeat), "B/later-request")
+			})
+		}
+		field, value := logIn(b, newManager(b, session.Config{}), accountOf(b, size))
+		report("nest", measure("session cookie", field, value))
+		for _, r := range rows(b, size) {
+			report(strings.Replace(r.name, "JWT ", "jwt/", 1), r)
+		}
+	}
 }
 
 // TestBytes: the tables in docs/session-or-jwt.md and docs/session-or-jwt.ko.md have the bytes that

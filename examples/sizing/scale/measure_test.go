@@ -225,15 +225,22 @@ const secret = "a secret of the measurement"
 
 // serveNATS starts servers and returns the address of the first for clients.
 func serveNATS(t *testing.T, n int) string {
+	clients, _, _ := clusterNATS(t, n)
+	return clients
+}
+
+// clusterNATS also returns the servers and their folders.
+func clusterNATS(t *testing.T, n int) (clients string, all []*embedded.Server, folders []string) {
 	t.Helper()
-	clients := freePort(t)
+	clients = freePort(t)
 	var routes []string
 	for range n {
-		routes = append(routes, freePort(t))
+		routes, folders = append(routes, freePort(t)), append(folders, t.TempDir())
 	}
+	all = make([]*embedded.Server, n)
 	var starting sync.WaitGroup
 	for i := range n {
-		c := embedded.Config{Name: fmt.Sprintf("node%d", i), Folder: t.TempDir(), Secret: secret}
+		c := embedded.Config{Name: fmt.Sprintf("node%d", i), Folder: folders[i], Secret: secret}
 		if i == 0 {
 			c.Clients = clients
 		}
@@ -247,12 +254,13 @@ func serveNATS(t *testing.T, n int) string {
 				return
 			}
 			t.Cleanup(func() { _ = server.Close() })
+			all[i] = server
 		})
 	}
 	if starting.Wait(); t.Failed() {
 		t.FailNow()
 	}
-	return clients
+	return clients, all, folders
 }
 
 func openNATS(t *testing.T, addr string) node {
@@ -600,25 +608,27 @@ func TestMeasuredLogs(t *testing.T) {
 		t.Cleanup(func() { _ = s.Close() })
 		near(t, "log of a save", saves(t, s, func() int64 { return bytesBelow(t, file+"-wal") }), sqliteCosts.log)
 	})
-	t.Run("NATS, one server", func(t *testing.T) {
-		folder := t.TempDir()
-		server, err := embedded.Start(t.Context(), embedded.Config{Name: "node", Folder: folder})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = server.Close() })
-		conn, err := server.Connect()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(conn.Close)
-		s, err := natsstore.New(t.Context(), natsstore.Config{Conn: conn, Timeout: time.Minute})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = s.Close() })
-		near(t, "log of a save", saves(t, s, func() int64 { return bytesBelow(t, path.Join(folder, "jetstream")) }), natsOneCosts.log)
-	})
+	for n, c := range map[int]costs{1: natsOneCosts, 3: natsThreeCosts} {
+		t.Run(c.name, func(t *testing.T) {
+			_, all, folders := clusterNATS(t, n)
+			conn, err := all[0].Connect()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(conn.Close)
+			s, err := natsstore.New(t.Context(), natsstore.Config{Conn: conn, Timeout: time.Minute})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = s.Close() })
+			near(t, "log of a save on each server", saves(t, s, func() (sum int64) {
+				for _, folder := range folders {
+					sum += bytesBelow(t, path.Join(folder, "jetstream"))
+				}
+				return sum
+			})/float64(n), c.log)
+		})
+	}
 	t.Run("MariaDB", func(t *testing.T) {
 		m := servers.StartMariaDB(t, servers.MariaDBOptions{})
 		db, err := sql.Open("mysql", m.NewDatabase(t))
