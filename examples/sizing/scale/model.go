@@ -57,7 +57,7 @@ var (
 		name:  "NATS, three servers",
 		login: traffic{833, 146, 1}, read: traffic{360, 1393, 2}, save: traffic{511, 103, 1},
 		touch: traffic{661, 745, 2}, logout: traffic{546, 146, 1},
-		kept: 1171, where: "disk", copies: 3, memoryMore: 3000,
+		kept: 1171, where: "disk", copies: 3, memoryMore: 3000, log: 1103,
 		notice: 282, touches: true,
 	}
 	memoryCosts = costs{name: "memstore", kept: 234, where: "memory", copies: 1}

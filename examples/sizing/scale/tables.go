@@ -176,7 +176,7 @@ func noticesTable() string {
 func diskTable() string {
 	var r rows
 	r.head(sessionsHead("log on the disk, a second")...)
-	for _, c := range []costs{redisCosts, postgresCosts, mariaCosts, natsOneCosts, sqliteCosts} {
+	for _, c := range []costs{redisCosts, postgresCosts, mariaCosts, natsOneCosts, natsThreeCosts, sqliteCosts} {
 		cells := []string{c.name}
 		for _, n := range numbers {
 			cells = append(cells, size(c.log*typical(1, n).rates().writes()))
