@@ -109,7 +109,11 @@ type kept struct {
 
 func nest() kept {
 	s := unlimited()
-	return kept{"nest", func(r store.Record) error { _, err := s.Create(ctx, r); return err }, func() { _ = s.Close() }}
+	return kept{"nest", creates(s), func() { _ = s.Close() }}
+}
+
+func creates(s *memstore.Store) func(store.Record) error {
+	return func(r store.Record) error { _, err := s.Create(ctx, r); return err }
 }
 
 func ofSCS() kept {
@@ -217,7 +221,7 @@ func must(err error) {
 
 // in makes the records in bulk, so that making them is not part of the time.
 func in(s *memstore.Store, from, to int, of func(int) store.Record) (took, cpu time.Duration) {
-	return into(func(r store.Record) error { _, err := s.Create(ctx, r); return err }, from, to, of)
+	return into(creates(s), from, to, of)
 }
 
 func into(create func(store.Record) error, from, to int, of func(int) store.Record) (took, cpu time.Duration) {

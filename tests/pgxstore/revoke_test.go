@@ -1,7 +1,6 @@
 package pgxstore_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -41,16 +40,7 @@ func TestRoundTripsOfRevokingAnOwner(t *testing.T) {
 			}
 			c.Store = newStore(t, pool, of)
 			m := revoking.NewManager(t, c)
-			// At first the connection learns the statements. Calls that a busy machine runs one after the other share no trip.
-			const n, rounds = 30, 10
-			for round := range rounds {
-				trips := revoking.RoundTrips(t, m, fmt.Sprint("user:", round), n, p.RoundTrips)
-				if trips <= n+1 {
-					return
-				}
-				t.Logf("round %d: %d round trips for %d sessions", round, trips, n)
-			}
-			t.Errorf("more than %d round trips for %d sessions in each of %d rounds", n+1, n, rounds)
+			revoking.WantFewRoundTrips(t, m, p.RoundTrips)
 		})
 	}
 }

@@ -43,3 +43,14 @@ func RoundTrips(t *testing.T, m *session.Manager[Data], owner string, n int, tri
 	t.Logf("%d round trips for %d sessions", took, n)
 	return took
 }
+
+// WantFewRoundTrips ends the sessions of two owners, and fails if the second end took more than one
+// round trip for each session and one for the listing. In the first the store learns its statements.
+func WantFewRoundTrips(t *testing.T, m *session.Manager[Data], trips func() int64) {
+	t.Helper()
+	const n = 30
+	RoundTrips(t, m, "user:0", n, trips)
+	if took := RoundTrips(t, m, "user:1", n, trips); took > n+1 {
+		t.Errorf("%d round trips for %d sessions", took, n)
+	}
+}

@@ -2,7 +2,6 @@ package upstream_test
 
 import (
 	"bufio"
-	"context"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -162,17 +161,8 @@ func TestAnApplicationThatSpeaksHTTP2(t *testing.T) {
 		t.Error("the application takes a part of the upload for the whole")
 	}
 
-	session, end := context.WithCancel(t.Context())
-	proxy := upstream.New(upstream.Config{URL: to, Trusted: func(*http.Request) bool { return false }, Logger: slog.New(slog.DiscardHandler),
-		Refuse: func(w http.ResponseWriter, _ *http.Request, status int, _ error) { w.WriteHeader(status) }})
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithCancel(r.Context())
-		defer cancel()
-		defer context.AfterFunc(session, cancel)()
-		proxy.ServeHTTP(w, r.WithContext(ctx))
-	}))
-	t.Cleanup(front.Close)
-	stream, err := http.Get(front.URL + "/stream")
+	inSession, end := serveSession(t, to)
+	stream, err := http.Get(inSession + "/stream")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +172,7 @@ func TestAnApplicationThatSpeaksHTTP2(t *testing.T) {
 		t.Fatalf("%q %v: a stream is held back", line, err)
 	}
 	// An application takes WebSockets over HTTP/1.1, beside HTTP/2.
-	socket, err := net.Dial("tcp", strings.TrimPrefix(front.URL, "http://"))
+	socket, err := net.Dial("tcp", strings.TrimPrefix(inSession, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
