@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
 // MaxDict is the most text that a Dict keeps, in bytes.
@@ -101,27 +102,48 @@ func (d *Dict) unknown(text []byte) (pieces []byte) {
 // match splits src into literals, each followed by a copy of n bytes at pos of the text. The
 // last copy may have no bytes.
 func (d *Dict) match(src []byte, yield func(literal []byte, pos, n int)) {
-	start := 0
-	for i := 0; i+seed <= len(src); {
+	for start, after := 0, 0; start < len(src); {
+		end, pos, n := d.next(src, start, after)
+		yield(src[start:end], pos, n)
+		start, after = end+n, pos+n
+	}
+}
+
+// ahead is how far next searches for the text that follows the last copy.
+const ahead = 64
+
+// next returns the first copy in src from start on: where it begins, its position in the text, and
+// its length, which is 0 if there is none. The last copy ended at after in the text.
+func (d *Dict) next(src []byte, start, after int) (end, pos, n int) {
+	// The documents have their members in one order, and so has the text. So what follows in the
+	// text most often follows in src, after a value, and of that value few bytes are looked up.
+	expected, last, step := -1, len(src)-seed, 1
+	if after+seed <= len(d.text) {
+		if k := bytes.Index(src[start:min(start+ahead, len(src))], d.text[after:after+seed]); k >= 0 {
+			expected, last, step = start+k, start+k-1, seed/2
+		}
+	}
+	// A copy that begins in what is passed over is found by its next bytes, and grows to its
+	// beginning.
+	for i := start; i <= last; i += step + (i-start)>>5 {
 		x := binary.LittleEndian.Uint64(src[i:])
-		pos := int(d.at[hash(x)]) - 1
-		if pos < 0 || binary.LittleEndian.Uint64(d.text[pos:]) != x {
-			// A copy that begins in what is passed over is found by its next bytes, and
-			// grows to its beginning.
-			i += 1 + (i-start)>>5
-			continue
+		if pos := int(d.at[hash(x)]) - 1; pos >= 0 && binary.LittleEndian.Uint64(d.text[pos:]) == x {
+			return d.widen(src, start, i, pos)
 		}
-		n := seed + alike(src[i+seed:], d.text[pos+seed:])
-		for i > start && pos > 0 && src[i-1] == d.text[pos-1] {
-			i, pos, n = i-1, pos-1, n+1
-		}
-		yield(src[start:i], pos, n)
-		i += n
-		start = i
 	}
-	if start < len(src) {
-		yield(src[start:], 0, 0)
+	if expected >= 0 {
+		return d.widen(src, start, expected, after)
 	}
+	return len(src), 0, 0
+}
+
+// widen returns the copy that has the seed which src has at i, and the text at pos.
+func (d *Dict) widen(src []byte, start, i, pos int) (end, from, n int) {
+	n = seed + alike(src[i+seed:], d.text[pos+seed:])
+	for i > start && pos > 0 && src[i-1] == d.text[pos-1] {
+		i, pos, n = i-1, pos-1, n+1
+	}
+	return i, pos, n
 }
 
 // alike returns how many bytes at the beginning of a and b are the same.
@@ -146,25 +168,29 @@ const (
 	wide         // literals have eight
 )
 
+// slack is how many bytes what Append writes may have more than the document, before it
+// notices that: numbers, and a literal that ends in the middle of eight bytes.
+const slack = 3*binary.MaxVarintLen64 + 8
+
 // Append appends the packed form of src to dst.
 func (d *Dict) Append(dst, src []byte) []byte {
 	begin := len(dst)
+	dst = slices.Grow(dst, len(src)+slack)
 	mode := byte(ascii)
 	if !isASCII(src) {
 		mode = wide
 	}
-	dst = append(dst, mode)
-	dst = binary.AppendUvarint(dst, uint64(len(src)))
-	if d == nil {
-		dst = appendLiteral(dst, src, mode)
-	} else {
-		d.match(src, func(literal []byte, pos, n int) {
-			dst = appendLiteral(dst, literal, mode)
-			if n > 0 {
-				dst = binary.AppendUvarint(dst, uint64(n))
-				dst = binary.LittleEndian.AppendUint16(dst, uint16(pos))
-			}
-		})
+	dst = appendNumber(append(dst, mode), len(src))
+	for start, after := 0, 0; start < len(src); {
+		end, pos, n := len(src), 0, 0
+		if d != nil {
+			end, pos, n = d.next(src, start, after)
+		}
+		dst = appendLiteral(dst, src, start, end, mode)
+		if n > 0 {
+			dst = binary.LittleEndian.AppendUint16(appendNumber(dst, n), uint16(pos))
+		}
+		start, after = end+n, pos+n
 	}
 	if len(dst)-begin > len(src) {
 		return append(append(dst[:begin], plain), src...)
@@ -172,21 +198,31 @@ func (d *Dict) Append(dst, src []byte) []byte {
 	return dst
 }
 
-func appendLiteral(dst, literal []byte, mode byte) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(literal)))
+// appendNumber is binary.AppendUvarint, faster for small numbers.
+func appendNumber(dst []byte, n int) []byte {
+	if n < 0x80 {
+		return append(dst, byte(n))
+	}
+	return binary.AppendUvarint(dst, uint64(n))
+}
+
+// appendLiteral appends src[from:to] to dst, which has room for it and for slack.
+func appendLiteral(dst, src []byte, from, to int, mode byte) []byte {
+	dst = appendNumber(dst, to-from)
 	if mode == wide {
-		return append(dst, literal...)
+		return append(dst, src[from:to]...)
 	}
-	for len(literal) >= 8 {
-		dst = binary.LittleEndian.AppendUint64(dst, squeeze(binary.LittleEndian.Uint64(literal)))
-		dst = dst[:len(dst)-1]
-		literal = literal[8:]
+	// What is written after the end is written over.
+	at := len(dst)
+	dst = dst[:at+squeezed(to-from)]
+	room := dst[:cap(dst)]
+	for ; from < to && from+8 <= len(src); from, at = from+8, at+7 {
+		binary.LittleEndian.PutUint64(room[at:], squeeze(binary.LittleEndian.Uint64(src[from:])))
 	}
-	if n := len(literal); n > 0 {
+	if from < to {
 		var last [8]byte
-		copy(last[:], literal)
-		binary.LittleEndian.PutUint64(last[:], squeeze(binary.LittleEndian.Uint64(last[:])))
-		dst = append(dst, last[:squeezed(n)]...)
+		copy(last[:], src[from:to])
+		binary.LittleEndian.PutUint64(room[at:], squeeze(binary.LittleEndian.Uint64(last[:])))
 	}
 	return dst
 }
@@ -194,11 +230,12 @@ func appendLiteral(dst, literal []byte, mode byte) []byte {
 // squeezed is how many bytes n characters of seven bits take.
 func squeezed(n int) int { return (n*7 + 7) / 8 }
 
-// squeeze moves the low seven bits of each byte together.
+// squeeze moves the low seven bits of each byte together. The eighth bits are zero. Each step
+// closes the gaps below the upper halves: it subtracts by how much a half becomes less.
 func squeeze(x uint64) uint64 {
-	x = x&0x007f007f007f007f | x&0x7f007f007f007f00>>1
-	x = x&0x00003fff00003fff | x&0x3fff00003fff0000>>2
-	return x&0x000000000fffffff | x&0x0fffffff00000000>>4
+	x -= (x & 0x7f007f007f007f00) >> 1
+	x -= (x & 0x3fff00003fff0000) >> 2 * 3
+	return x - (x&0x0fffffff00000000)>>4*15
 }
 
 // spread is the inverse of squeeze.
@@ -209,18 +246,14 @@ func spread(x uint64) uint64 {
 }
 
 func isASCII(b []byte) bool {
-	for len(b) >= 8 {
-		if binary.LittleEndian.Uint64(b)&0x8080808080808080 != 0 {
-			return false
-		}
-		b = b[8:]
+	var all uint64
+	for ; len(b) >= 16; b = b[16:] {
+		all |= binary.LittleEndian.Uint64(b) | binary.LittleEndian.Uint64(b[8:])
 	}
 	for _, c := range b {
-		if c >= 0x80 {
-			return false
-		}
+		all |= uint64(c)
 	}
-	return true
+	return all&0x8080808080808080 == 0
 }
 
 // Size returns the size of the document that Append has packed.

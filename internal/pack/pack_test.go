@@ -33,6 +33,40 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// Text that documents have in another order than the dictionary, or after a long value, is found
+// as well.
+func TestAnyOrderIsPacked(t *testing.T) {
+	t.Parallel()
+	text := make([]byte, 0, MaxDict)
+	rng := rand.New(rand.NewPCG(3, 4))
+	var words [20][]byte
+	for i := range words {
+		for range 16 {
+			words[i] = append(words[i], byte('A'+rng.IntN(26)))
+		}
+		text = append(text, words[i]...)
+	}
+	d := New(text)
+	for _, between := range []int{0, 1, 7, 8, 20, ahead - seed, ahead - seed + 1, ahead, 3 * ahead} {
+		for range 50 {
+			var want []byte
+			for range 10 {
+				want = append(want, words[rng.IntN(len(words))]...)
+				want = append(want, bytes.Repeat([]byte("-"), between)...)
+			}
+			packed := d.Append(nil, want)
+			// For each word the numbers, and for what is between seven bits a character and the words' ends
+			// that are passed over.
+			if most := 10*(5+squeezed(between+1+between/16)) + 4; len(packed) > most || len(packed) > len(want) {
+				t.Errorf("%d bytes with words %d apart take %d, want %d at most", len(want), between, len(packed), most)
+			}
+			if got := d.Unpack(packed); !bytes.Equal(got, want) {
+				t.Fatalf("%q came back as %q", want, got)
+			}
+		}
+	}
+}
+
 // The dictionary has nothing that only one or two of the documents have.
 func TestOnlyWhatAllShareIsLearned(t *testing.T) {
 	t.Parallel()
