@@ -16,6 +16,7 @@ const MaxDict = 4096
 const (
 	seed     = 8  // a copy is found by so many bytes
 	longSeed = 12 // and common text by so many
+	stride   = 4  // and looked for at each of so many; less than what longSeed has more than seed
 	hashBits = 12
 )
 
@@ -116,20 +117,22 @@ const ahead = 64
 // its length, which is 0 if there is none. The last copy ended at after in the text.
 func (d *Dict) next(src []byte, start, after int) (end, pos, n int) {
 	// The documents have their members in one order, and so has the text. So what follows in the
-	// text most often follows in src, after a value, and of that value few bytes are looked up.
-	expected, last, step := -1, len(src)-seed, 1
+	// text most often follows in src, after a value.
+	expected, last := -1, len(src)-seed
 	if after+seed <= len(d.text) {
 		if k := bytes.Index(src[start:min(start+ahead, len(src))], d.text[after:after+seed]); k >= 0 {
-			expected, last, step = start+k, start+k-1, seed/2
+			expected, last = start+k, start+k-1
 		}
 	}
 	// A copy that begins in what is passed over is found by its next bytes, and grows to its
 	// beginning.
-	for i := start; i <= last; i += step + (i-start)>>5 {
+	for i := start; i <= last; i += stride + (i-start)>>6 {
 		x := binary.LittleEndian.Uint64(src[i:])
-		if pos := int(d.at[hash(x)]) - 1; pos >= 0 && binary.LittleEndian.Uint64(d.text[pos:]) == x {
-			return d.widen(src, start, i, pos)
+		at := int(d.at[hash(x)])
+		if at == 0 || binary.LittleEndian.Uint64(d.text[at-1:]) != x {
+			continue
 		}
+		return d.widen(src, start, i, at-1)
 	}
 	if expected >= 0 {
 		return d.widen(src, start, expected, after)

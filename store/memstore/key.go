@@ -29,13 +29,16 @@ func (s *Store) key(id string) key {
 
 const rawText = (rawKey*8 + 5) / 6
 
-// sextets are the values of the characters of base64url.
-var sextets = func() (all [256]byte) {
-	for i := range all {
-		all[i] = 0xff
-	}
-	for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") {
-		all[c] = byte(i)
+// sextets are the values of the characters of base64url at each of four places, which together
+// are three bytes. That of another character has bits above these.
+var sextets = func() (all [4][256]uint32) {
+	for place := range all {
+		for i := range all[place] {
+			all[place][i] = 1 << 24
+		}
+		for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") {
+			all[place][c] = uint32(i) << (18 - 6*place)
+		}
 	}
 	return all
 }()
@@ -45,15 +48,17 @@ func decodeKey(id string) (raw [rawKey]byte, ok bool) {
 	if len(id) != rawText {
 		return raw, false
 	}
-	var seen byte
-	for i, j := 0, 0; i < rawText-3; i, j = i+4, j+3 {
-		a, b, c, d := sextets[id[i]], sextets[id[i+1]], sextets[id[i+2]], sextets[id[i+3]]
-		seen |= a | b | c | d
-		raw[j], raw[j+1], raw[j+2] = a<<2|b>>4, b<<4|c>>2, c<<6|d
+	var seen, x uint32
+	for i, j := 0, 0; j < rawKey-2; i, j = i+4, j+3 {
+		c := id[i : i+4]
+		x = sextets[0][c[0]] | sextets[1][c[1]] | sextets[2][c[2]] | sextets[3][c[3]]
+		seen |= x
+		raw[j], raw[j+1], raw[j+2] = byte(x>>16), byte(x>>8), byte(x)
 	}
-	a, b, c := sextets[id[rawText-3]], sextets[id[rawText-2]], sextets[id[rawText-1]]
-	raw[rawKey-2], raw[rawKey-1] = a<<2|b>>4, b<<4|c>>2
-	return raw, (seen|a|b|c)&0xc0 == 0 && c&3 == 0
+	c := id[rawText-3:]
+	x = sextets[0][c[0]] | sextets[1][c[1]] | sextets[2][c[2]]
+	raw[rawKey-2], raw[rawKey-1] = byte(x>>16), byte(x>>8)
+	return raw, (seen|x)>>24 == 0 && byte(x) == 0
 }
 
 func encodeKey(raw []byte) string {
