@@ -11,8 +11,10 @@ type limits struct {
 	maxSessions, maxBytes int64
 	evicts                bool // make room by removing sessions; only for this the store keeps the order of use
 
+	// Each write changes these, so that what it only reads is in other cache lines.
 	_               [64]byte
 	sessions, bytes atomic.Int64
+	_               [64]byte
 
 	evicted, refused, expired atomic.Uint64
 }
@@ -62,6 +64,10 @@ func (l *limits) release(sessions, size int64) {
 
 // grow adds by to v unless the sum exceeds most.
 func grow(v *atomic.Int64, by, most int64) bool {
+	if most == math.MaxInt64 {
+		v.Add(by) // does not wait for other writers as long as a loop
+		return true
+	}
 	for {
 		n := v.Load()
 		if n > most-by {

@@ -125,7 +125,7 @@ func (s *Store) usedAt(used int64) int64 { return used<<10 + s.epoch }
 // shardCount is a power of two. A large store has many shards, so that writers, sweeps and
 // growing maps rarely wait for each other. A small store has one.
 func shardCount(maxSessions int64) int {
-	const share, most = 2048, 1024
+	const share, most = 2048, 256
 	n := min(uint64(maxSessions)/share, most)
 	return 1 << max(bits.Len64(n)-1, 0)
 }

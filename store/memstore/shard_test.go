@@ -19,7 +19,7 @@ func TestDefaults(t *testing.T) {
 	if s.limits.maxSessions != DefaultMaxSessions || s.limits.maxBytes != DefaultMaxBytes || !s.limits.evicts {
 		t.Errorf("the zero Config gives %+v", &s.limits)
 	}
-	for max, want := range map[int64]int{1: 1, 4095: 1, 4096: 2, 100_000: 32, 1_000_000: 256, 5_000_000: 1024, 1 << 62: 1024} {
+	for max, want := range map[int64]int{1: 1, 4095: 1, 4096: 2, 100_000: 32, 1_000_000: 256, 5_000_000: 256, 1 << 62: 256} {
 		if got := shardCount(max); got != want {
 			t.Errorf("%d shards for %d sessions, want %d", got, max, want)
 		}

@@ -107,13 +107,20 @@ func (sh *shard) sweep(now int64) (removed int) {
 		return 0
 	}
 	for removed < batch {
-		slot := sh.firstDue(now)
-		if slot == none {
+		due := sh.firstDue(now)
+		if due == none {
 			break
 		}
-		v := sh.view(slot)
-		sh.end(slot, &v)
-		removed++
+		// The search compares the bounds of all blocks, so all of a block go at once.
+		first := due - due%blockSlots
+		for slot := first; slot < min(first+blockSlots, sh.slots.n) && removed < batch; slot++ {
+			if sh.slots.version(slot) == 0 || sh.slots.expires(slot) > now {
+				continue
+			}
+			v := sh.view(slot)
+			sh.end(slot, &v)
+			removed++
+		}
 	}
 	sh.store.limits.expired.Add(uint64(removed))
 	return removed
