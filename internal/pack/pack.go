@@ -16,7 +16,7 @@ const MaxDict = 4096
 const (
 	seed     = 8  // a copy is found by so many bytes
 	longSeed = 12 // and common text by so many
-	stride   = 4  // and looked for at each of so many; less than what longSeed has more than seed
+	stride   = 4  // which is looked for at each of so many: no more than longSeed-seed, so that all of it is found
 	hashBits = 12
 )
 
@@ -172,7 +172,8 @@ const (
 )
 
 // slack is how many bytes what Append writes may have more than the document, before it
-// notices that: numbers, and a literal that ends in the middle of eight bytes.
+// notices that: a copy with the length of its literal takes no more than its text, so these are the
+// mode, two lengths, and a literal that ends in the middle of eight bytes.
 const slack = 3*binary.MaxVarintLen64 + 8
 
 // Append appends the packed form of src to dst.
