@@ -2,7 +2,7 @@
 package verified
 
 import (
-	"crypto/subtle"
+	"encoding/binary"
 	"strings"
 	"unsafe"
 
@@ -73,8 +73,7 @@ func (c *Cache) Count() (cookies, bytes int) {
 // Verify reads the id out of a cookie's value. The error is the signer's.
 func (c *Cache) Verify(value string) (*Cookie, error) {
 	hash := c.values.Hash(value)
-	// In constant time, as for the signature that the comparison stands for.
-	same := func(e *recent.Entry) bool { return subtle.ConstantTimeCompare(text(e.Key), text(value)) == 1 }
+	same := func(e *recent.Entry) bool { return equal(text(e.Key), text(value)) }
 	if e := c.values.Get(hash, same); e != nil {
 		return e.Value.(*Cookie), nil
 	}
@@ -92,6 +91,23 @@ func (c *Cache) Verify(value string) (*Cookie, error) {
 		c.remember(hash, v)
 	}
 	return v, nil
+}
+
+// equal compares in constant time, as is done with the signature that the comparison stands
+// for: how long it takes depends on the lengths only. It takes eight bytes at a time, because
+// it runs on every cookie.
+func equal(a, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	var differ uint64
+	for ; len(a) >= 8; a, b = a[8:], b[8:] {
+		differ |= binary.LittleEndian.Uint64(a) ^ binary.LittleEndian.Uint64(b)
+	}
+	for i := range a {
+		differ |= uint64(a[i] ^ b[i])
+	}
+	return differ == 0
 }
 
 // text is value without a copy, to be read only.
