@@ -118,16 +118,24 @@ func text(value string) []byte { return unsafe.Slice(unsafe.StringData(value), l
 // ids and signatures consist of.
 func isUsual(value string) bool {
 	for i := 0; i < len(value); i++ {
-		switch c := value[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.':
-		case strings.HasPrefix(value[i:], "%3A"), strings.HasPrefix(value[i:], "%2B"), strings.HasPrefix(value[i:], "%2F"):
-			i += len("3A")
-		default:
+		if usual[value[i]] {
+			continue
+		}
+		if rest := value[i:]; !strings.HasPrefix(rest, "%3A") && !strings.HasPrefix(rest, "%2B") && !strings.HasPrefix(rest, "%2F") {
 			return false
 		}
+		i += len("3A")
 	}
 	return true
 }
+
+// usual has the bytes that the usual ids and signatures consist of, besides escapes.
+var usual = func() (set [256]bool) {
+	for c := range set {
+		set[c] = 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.'
+	}
+	return set
+}()
 
 // entry is what the tables' part of a cookie is counted as. The tables count themselves.
 const entry = 1
