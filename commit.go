@@ -163,7 +163,7 @@ func (s *Session[T]) commitNew(ctx context.Context, h http.Header) error {
 }
 
 func (s *Session[T]) commitStored(ctx context.Context, h http.Header) error {
-	if s.follows != "" {
+	if s.follows != nil {
 		d := s.closing.Without(ctx, s.m.records.SaveTimeout)
 		defer d.End()
 		return s.saveFollower(d)
@@ -244,7 +244,7 @@ func (s *Session[T]) staleInExpress(body []byte) (bool, error) {
 // request may have logged in, and the browser has, or will have, a newer cookie.
 func (s *Session[T]) sends(body []byte) (bool, error) {
 	switch {
-	case s.follows != "":
+	case s.follows != nil:
 		return false, nil
 	case s.alias != "":
 		return s.repair && s.checked, nil // renewed: the old id must not be sent again, and the new one must reach the client
@@ -267,7 +267,7 @@ func (s *Session[T]) sends(body []byte) (bool, error) {
 // Under Express.Rules it is one: see sends.
 func (s *Session[T]) extends() bool {
 	switch {
-	case s.alias != "" || s.follows != "":
+	case s.alias != "" || s.follows != nil:
 		return s.repair
 	case !s.came():
 		return true

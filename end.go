@@ -32,7 +32,7 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 	default:
 		return ErrRevoked
 	}
-	if s.follows != "" || s.superseded {
+	if s.follows != nil || s.superseded {
 		return ErrRevoked
 	}
 	at, err := s.m.load(ctx, s.key, s.doc.Opener(s.id))
@@ -76,7 +76,7 @@ func (s *Session[T]) Destroy(ctx context.Context) error {
 
 // end deletes the records of the session, if it has any.
 func (s *Session[T]) end(ctx context.Context) error {
-	if s.follows != "" || s.state != stateStored && s.state != stateEnding && s.alias == "" {
+	if s.follows != nil || s.state != stateStored && s.state != stateEnding && s.alias == "" {
 		return nil
 	}
 	err := s.remove(ctx, Event{Kind: EventDestroyed, Owner: s.owner}, ErrDestroyed, s.key, s.alias)
@@ -140,14 +140,14 @@ func (s *Session[T]) anew(ctx context.Context) error {
 		return ErrHeaderSent
 	}
 	var failed error
-	if (stored || s.alias != "") && s.follows == "" {
+	if (stored || s.alias != "") && s.follows == nil {
 		e := Event{Kind: EventRegenerated, Owner: s.owner}
 		if failed = s.remove(ctx, e, ErrRegenerated, s.key, s.alias); failed != nil && s.m.policy.triesEndsAgain() {
 			s.pendingDelete = &pendingDelete{e, []string{s.key, s.alias}}
 		}
 	}
 	s.forget()
-	s.id, s.key, s.alias, s.follows = "", "", "", ""
+	s.id, s.key, s.alias, s.follows = "", "", "", nil
 	s.superseded, s.loggedIn, s.tellGuard = false, false, false
 	s.touched, s.settingsChanged, s.ownerMoved, s.saved = false, false, false, nil
 	s.regenerated = true

@@ -30,7 +30,7 @@ func (s *Session[T]) NotifyContext(parent context.Context) (ctx context.Context,
 	s.mu.Lock()
 	s.catchUp()
 	state, key, until := s.state, s.key, s.expires
-	if s.follows != "" || s.superseded {
+	if s.follows != nil || s.superseded {
 		state = stateEnded
 	}
 	s.mu.Unlock()
@@ -90,7 +90,7 @@ func (s *Session[T]) KeepAlive(ctx context.Context) error {
 	d := s.m.forCaller(ctx)
 	defer d.End()
 	s.catchUp()
-	if s.follows != "" {
+	if s.follows != nil {
 		return ErrRevoked
 	}
 	at, err := s.m.load(d, s.key, s.doc.Opener(s.id)) // if the session was renewed, the new record must be kept alive

@@ -12,7 +12,8 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// A request's session is the Session itself, with what is here. Its state says what a call
+// A request's session is the Session itself, with what is here. Each request allocates one, so
+// flags stand together: they would take eight bytes each. Its state says what a call
 // asks of the store, and which state it leaves:
 //
 //	                 new              stored            ending          ended         discarded
@@ -47,7 +48,6 @@ const (
 type identity struct {
 	owner         string
 	storedOwner   string // as the record has it
-	ownerMoved    bool   // by this request, and not saved
 	created       document.Instant
 	used          document.Instant
 	authenticated document.Instant // by Login
@@ -70,27 +70,34 @@ type base[T any] struct {
 type changes[T any] struct {
 	recorded replay.Changes[T] // by Update
 
-	ownerBefore              string // SetOwner
-	touched, settingsChanged bool
-	named                    *string             // SetDeviceName
-	noted                    document.NoteChange // by UpdateNote
-	regenerated              bool
-	loggedIn                 bool             // by Login, and not stored since
-	follows                  string           // the record of the login that has superseded the session, which gets the changes
-	followsWith              *document.Opener // opens that record
-	superseded               bool             // another request has made this request's id invalid
+	named *string             // SetDeviceName
+	noted document.NoteChange // by UpdateNote
+
+	ownerBefore                          string // SetOwner
+	ownerMoved, touched, settingsChanged bool
+	regenerated                          bool
+	loggedIn                             bool // by Login, and not stored since
+
+	superseded bool       // another request has made this request's id invalid
+	follows    *following // the login that has superseded the session, and gets the changes
 
 	traced atomic.Bool   // the callers that make changes are recorded
 	trace  *frames.Trace // nil: none has made a change
 }
 
+// following is the record of the login that has superseded a session.
+type following struct {
+	key  string
+	with document.Opener // opens it
+}
+
 // reply is what the response says of the session.
 type reply struct {
-	secure    bool    // the request came over HTTPS
 	settings  *Cookie // resolved; shared, never changed in place
 	lifetime  document.Lifetime
 	ownCookie bool // settings and lifetime are the session's own
 
+	secure bool         // the request came over HTTPS
 	source token.Source // of the id, and where a new one goes
 
 	headerSent, cookieSent bool
@@ -105,24 +112,27 @@ type reply struct {
 
 // progress is how far the request has come.
 type progress struct {
-	closing    deadline.Context // of the first save at the end; a field saves an allocation
-	now        document.Instant // of the write at hand
-	keepExpiry bool             // the write at hand does not count as use
-	renewing   bool             // the write at hand is a renewal's
-	taking     bool             // the write at hand is Take's, which reads what it changes
-	late       bool             // a later visit than this one, which is of now, has saved before
-	enough     func() bool      // whether what another request has saved makes a swap needless
+	closing deadline.Context // of the first save at the end; a field saves an allocation
+	now     document.Instant // of the write at hand
+	enough  func() bool      // whether what another request has saved makes a swap needless
+
+	state      state
+	keepExpiry bool // the write at hand does not count as use
+	renewing   bool // the write at hand is a renewal's
+	taking     bool // the write at hand is Take's, which reads what it changes
+	late       bool // a later visit than this one, which is of now, has saved before
 
 	written, deferred bool // by Commit: the store was updated; more updates follow at the end
 	checked           bool // by Commit: the store has shown that the session is live
 	unsure            bool // a write has failed in this request, but may have taken effect
 
-	was                state            // before Discard
-	ended              bool             // by this request
-	lapses             document.Instant // when its contexts end, by the guard; zero: not by it
-	pendingDelete      *pendingDelete   // what Regenerate could not end
-	failed             bool             // the handler panicked, and what it had changed was dropped
-	over, overReported bool             // the request is over, and a change after it was reported
+	was                state // before Discard
+	ended              bool  // by this request
+	failed             bool  // the handler panicked, and what it had changed was dropped
+	over, overReported bool  // the request is over, and a change after it was reported
+
+	lapses        document.Instant // when its contexts end, by the guard; zero: not by it
+	pendingDelete *pendingDelete   // what Regenerate could not end
 }
 
 // pendingDelete is a session that the store has failed to end.

@@ -66,7 +66,7 @@ func (s *Session[T]) login(ctx context.Context, owner string, methods []string) 
 		return ErrRevoked
 	case s.settings.Secure == SecureAlways && !s.secure:
 		return ErrInsecure
-	case s.state == stateStored && (s.follows == "" || limited):
+	case s.state == stateStored && (s.follows == nil || limited):
 		return s.move(ctx, owner, strings.Join(methods, " "))
 	}
 	switch s.state {
@@ -85,7 +85,7 @@ func (s *Session[T]) login(ctx context.Context, owner string, methods []string) 
 	if limited {
 		return s.move(ctx, owner, strings.Join(methods, " ")) // what is not stored cannot be counted
 	}
-	s.id, s.key, s.alias, s.follows, s.superseded = "", "", "", "", false
+	s.id, s.key, s.alias, s.follows, s.superseded = "", "", "", nil, false
 	if s.changing(); !s.ownerMoved {
 		s.ownerBefore = s.owner
 	}
@@ -102,7 +102,7 @@ func (s *Session[T]) move(ctx context.Context, login, methods string) error {
 	if s.settings.Secure == SecureAlways && !s.secure {
 		return ErrInsecure
 	}
-	mv := records.Move{Owner: login, Methods: methods, Login: login != "", Carry: login != "", Alone: s.state == stateNew || s.follows != ""}
+	mv := records.Move{Owner: login, Methods: methods, Login: login != "", Carry: login != "", Alone: s.state == stateNew || s.follows != nil}
 	if err := s.newID(&mv); err != nil {
 		return err
 	}
@@ -214,7 +214,7 @@ func (s *Session[T]) moved(ctx context.Context, mv *records.Move, doc *document.
 	if !mv.Login {
 		s.m.records.Hub.Move(old, s.key)
 	} else {
-		e.Kind, s.superseded, s.follows, s.tellGuard = EventLoggedIn, false, "", true
+		e.Kind, s.superseded, s.follows, s.tellGuard = EventLoggedIn, false, nil, true
 		s.m.records.Hub.End(old, ErrLoggedIn)
 		if !mv.Carry && !mv.Alone {
 			s.m.emit(ctx, Event{Kind: EventRegenerated, Reason: ReasonSuperseded}, old)
@@ -254,7 +254,7 @@ func (s *Session[T]) Renew(ctx context.Context) error {
 	case s.state == stateNew:
 		s.id, s.key = "", "" // no client has it yet
 		return nil
-	case s.state != stateStored || s.follows != "":
+	case s.state != stateStored || s.follows != nil:
 		return ErrRevoked
 	}
 	if s.alias != "" {

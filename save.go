@@ -50,7 +50,7 @@ func (s *Session[T]) save(ctx context.Context) error {
 		}
 		return s.create(ctx, value, body)
 	case stateStored:
-		if s.follows != "" {
+		if s.follows != nil {
 			return s.saveFollower(ctx)
 		}
 		value, body, err := s.replay()
@@ -285,7 +285,7 @@ func (s *Session[T]) saveFollower(ctx context.Context) error {
 	if !s.recorded.Any() && s.noted == nil {
 		return nil
 	}
-	return s.follow(ctx, s.follows, *s.followsWith)
+	return s.follow(ctx, s.follows.key, s.follows.with)
 }
 
 // follow applies this request's changes to the session with which a login has replaced this
@@ -320,7 +320,7 @@ func (s *Session[T]) follow(ctx context.Context, key string, with document.Opene
 		s.finish()
 	}
 	if err == nil {
-		s.follows, s.followsWith, s.touched = key, &with, false
+		s.follows, s.touched = &following{key, with}, false
 		s.recorded.ForgetUpdates()
 	}
 	return err

@@ -40,7 +40,6 @@ type Session[T any] struct {
 	r  *http.Request
 	mu frames.Mutex
 
-	state   state
 	id      string           // in the cookie; "" until it is needed
 	key     string           // of the record
 	alias   string           // of the record that Renew left behind, if the session was found through it
@@ -101,7 +100,7 @@ func (s *Session[T]) Token(ctx context.Context) (string, error) {
 		return "", ErrNoToken
 	case s.settings.Secure == SecureAlways && !s.secure:
 		return "", ErrInsecure
-	case s.state > stateStored, s.follows != "":
+	case s.state > stateStored, s.follows != nil:
 		return "", ErrRevoked
 	case s.state == stateNew:
 		if err := s.save(d); err != nil {

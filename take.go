@@ -30,7 +30,7 @@ func Take[T, V any](ctx context.Context, s *Session[T], fn func(data *T) V) (V, 
 	if s.mu.InUpdate() {
 		return none, s.mu.Misuse
 	}
-	if s.state > stateStored || s.follows != "" {
+	if s.state > stateStored || s.follows != nil {
 		return none, ErrRevoked
 	}
 	changed := false

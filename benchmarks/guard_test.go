@@ -146,7 +146,7 @@ func TestGuardWork(t *testing.T) { // not parallel: it counts allocations
 	if _, err := fmt.Sscan(work, &sessions, &names); err != nil {
 		t.Fatal(err)
 	}
-	c := nestCrowdIn(t, memstore.Config{MaxSessions: memstore.NoLimit, MaxBytes: memstore.NoLimit, SweepInterval: -1}, session.SealOff) // no work that depends on the time
+	c := nestCrowdIn(t, memstore.Config{MaxSessions: memstore.NoLimit, MaxBytes: memstore.NoLimit, SweepInterval: -1}, session.SealOff, session.DefaultCacheBytes) // no work that depends on the time
 	c.fill(sessions)
 	read := c.serve(c.read)
 	for range 2 * sessions {

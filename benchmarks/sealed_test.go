@@ -18,7 +18,7 @@ func BenchmarkSealed(b *testing.B) {
 			seal session.Seal
 		}{{"readable", session.SealOff}, {"sealed", session.SealOnly}} {
 			b.Run(fmt.Sprintf("%d/%s", n, kind.name), func(b *testing.B) {
-				c := nestCrowdIn(b, memstore.Config{MaxSessions: memstore.NoLimit, MaxBytes: memstore.NoLimit, SweepInterval: -1}, kind.seal)
+				c := nestCrowdIn(b, memstore.Config{MaxSessions: memstore.NoLimit, MaxBytes: memstore.NoLimit, SweepInterval: -1}, kind.seal, session.DefaultCacheBytes)
 				c.fill(n)
 				c.checkAnswers()
 				for _, work := range []struct {

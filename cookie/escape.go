@@ -21,14 +21,14 @@ var plain = func() (set [256]bool) {
 
 // appendEscaped appends text escaped as by encodeURIComponent.
 func appendEscaped(dst, text []byte) []byte {
-	for _, c := range text {
-		if plain[c] {
-			dst = append(dst, c)
-		} else {
-			dst = append(dst, '%', upperHex[c>>4], upperHex[c&15])
+	from := 0
+	for i, c := range text {
+		if !plain[c] {
+			dst = append(append(dst, text[from:i]...), '%', upperHex[c>>4], upperHex[c&15])
+			from = i + 1
 		}
 	}
-	return dst
+	return append(dst, text[from:]...)
 }
 
 // appendUnescaped appends value as Node reads it: unescaped as by

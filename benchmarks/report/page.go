@@ -96,9 +96,10 @@ func (c comparison) names() []string {
 	return names
 }
 
-// limit reports whether a contender is a lower limit, and not another way to keep sessions.
+// limit reports whether a contender is a lower limit, or this library with other settings, and not
+// another way to keep sessions.
 func limit(contender string) bool {
-	return strings.HasPrefix(contender, "bare") || strings.HasPrefix(contender, "bound")
+	return strings.HasPrefix(contender, "bare") || strings.HasPrefix(contender, "bound") || strings.HasPrefix(contender, ours+"/")
 }
 
 // lead is how many times as long this library takes as the fastest other contender, in the case in

@@ -16,6 +16,10 @@ const ours = "nest"
 // compared.
 var contenders = regexp.MustCompile(`^(nest|bare|bound|map|scs|jwt|gorilla|gin|fiber|express|fastify)\b`)
 
+// works stand behind the contender in the names of benchmarks that fill a store once for several
+// of them. They are a part of what is compared.
+var works = regexp.MustCompile(`^(read|write|login)$`)
+
 // result is the figures of one contender in one comparison.
 type result struct {
 	group     string // what is compared, such as "Read"
@@ -87,9 +91,12 @@ func (p *parsed) add(name, cpus, figures string) {
 		r.cpus = n
 	}
 	var before, after []string
+	work := ""
 	for _, part := range strings.Split(name, "/") {
 		if m := count.FindStringSubmatch(part); m != nil {
 			r.sessions, _ = strconv.Atoi(strings.ReplaceAll(m[1], "_", ""))
+		} else if works.MatchString(part) {
+			work = part
 		} else if len(after) > 0 || contenders.MatchString(part) {
 			after = append(after, part)
 		} else {
@@ -98,6 +105,9 @@ func (p *parsed) add(name, cpus, figures string) {
 	}
 	if len(after) == 0 { // of two variants of this library, for example
 		before, after = before[:1], before[1:]
+	}
+	if work != "" {
+		before = append(before, work)
 	}
 	r.group, r.contender = strings.Join(before, ", "), strings.Join(after, "/")
 	var further []*result

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unsafe"
 )
 
 // Copier hands out copies of values of one type that share nothing with the
@@ -18,8 +19,8 @@ type Copier struct {
 	// returns false where a value is of a kind that it cannot copy. nil: nothing to do.
 	Fix func(v reflect.Value) bool
 
-	// Equal reports whether two values are alike; only where safe.
-	Equal func(a, b reflect.Value) bool
+	// Equal reports whether the values at a and b are alike; only where safe.
+	Equal func(a, b unsafe.Pointer) bool
 
 	// safe: copies of decoded values are complete. Otherwise decode.
 	Safe bool
@@ -53,7 +54,7 @@ func Compile(t reflect.Type) *Copier {
 	c := &Copier{Safe: true, Faithful: true}
 	c.Fix = c.compile(t, map[reflect.Type]*func(reflect.Value) bool{})
 	c.refers = compileSize(t, map[reflect.Type]*sizer{})
-	c.Equal = compileEqual(t, map[reflect.Type]*func(a, b reflect.Value) bool{})
+	c.Equal = compileEqual(t, map[reflect.Type]*equaler{})
 	return c
 }
 

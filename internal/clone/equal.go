@@ -7,85 +7,109 @@ import (
 	"unsafe"
 )
 
+// equaler compares two values of a type, which stand at a and b.
+type equaler func(a, b unsafe.Pointer) bool
+
 // compileEqual makes a comparison of values of a type that a copier can copy:
 // reflect.DeepEqual without its bookkeeping for cycles, which decoded values do
 // not have, since every request that looks at its session is compared once. Two
 // NaN are alike: what counts is whether somebody has changed something.
-func compileEqual(t reflect.Type, seen map[reflect.Type]*func(a, b reflect.Value) bool) func(a, b reflect.Value) bool {
-	if t == reflect.TypeFor[map[string]any]() || t == reflect.TypeFor[any]() {
-		return func(a, b reflect.Value) bool { return jsontext.SameAny(a.Interface(), b.Interface()) }
+func compileEqual(t reflect.Type, seen map[reflect.Type]*equaler) equaler {
+	switch t {
+	case reflect.TypeFor[map[string]any]():
+		return func(a, b unsafe.Pointer) bool {
+			return jsontext.SameAny(*(*map[string]any)(a), *(*map[string]any)(b))
+		}
+	case reflect.TypeFor[any]():
+		return func(a, b unsafe.Pointer) bool { return jsontext.SameAny(*(*any)(a), *(*any)(b)) }
 	}
 	switch t.Kind() {
 	case reflect.String:
-		return func(a, b reflect.Value) bool { return a.String() == b.String() }
-	case reflect.Bool:
-		return func(a, b reflect.Value) bool { return a.Bool() == b.Bool() }
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return func(a, b reflect.Value) bool { return a.Int() == b.Int() }
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return func(a, b reflect.Value) bool { return a.Uint() == b.Uint() }
-	case reflect.Float32, reflect.Float64:
-		return func(a, b reflect.Value) bool {
-			x, y := a.Float(), b.Float()
-			return x == y || x != x && y != y
-		}
+		return equalAs[string]
+	case reflect.Bool, reflect.Int8, reflect.Uint8:
+		return equalAs[uint8]
+	case reflect.Int16, reflect.Uint16:
+		return equalAs[uint16]
+	case reflect.Int32, reflect.Uint32:
+		return equalAs[uint32]
+	case reflect.Int64, reflect.Uint64:
+		return equalAs[uint64]
+	case reflect.Int, reflect.Uint, reflect.Uintptr:
+		return equalAs[uint]
+	case reflect.Float32:
+		return equalFloats[float32]
+	case reflect.Float64:
+		return equalFloats[float64]
 	case reflect.Pointer, reflect.Slice, reflect.Struct:
 	default: // maps and interfaces, and what is rare
-		return func(a, b reflect.Value) bool { return reflect.DeepEqual(a.Interface(), b.Interface()) }
+		return deepEqual(t)
 	}
 	if hidden(t) {
-		return func(a, b reflect.Value) bool { return reflect.DeepEqual(a.Interface(), b.Interface()) }
+		return deepEqual(t)
 	}
 	if known := seen[t]; known != nil {
-		return func(a, b reflect.Value) bool { return (*known)(a, b) }
+		return func(a, b unsafe.Pointer) bool { return (*known)(a, b) }
 	}
-	var self func(a, b reflect.Value) bool
-	seen[t] = &self
+	self := new(equaler)
+	seen[t] = self
 	switch t.Kind() {
 	case reflect.Pointer:
-		self = equalPointers(t.Elem().Size(), compileEqual(t.Elem(), seen))
+		*self = equalPointers(t.Elem().Size(), compileEqual(t.Elem(), seen))
 	case reflect.Slice:
-		self = equalSlices(int(t.Elem().Size()), compileEqual(t.Elem(), seen))
+		*self = equalSlices(t.Elem().Size(), compileEqual(t.Elem(), seen))
 	case reflect.Struct:
-		fields := make([]func(a, b reflect.Value) bool, t.NumField())
-		for i := range fields {
-			fields[i] = compileEqual(t.Field(i).Type, seen)
-		}
-		self = equalStructs(fields)
+		*self = equalStructs(t, seen)
 	}
-	return self
+	return *self
 }
 
 // hidden reports whether a struct has fields whose values reflection does not show.
 func hidden(t reflect.Type) bool { return t.Kind() == reflect.Struct && hidesFields(t) }
 
-// sameMemory reports whether n bytes at a and at b are the same, which is how it is
-// with a copy that nobody has changed: its texts lead to the same bytes. Values
-// whose memory differs may be alike nevertheless.
-func sameMemory(a, b unsafe.Pointer, n int) bool {
-	return bytes.Equal(unsafe.Slice((*byte)(a), n), unsafe.Slice((*byte)(b), n))
+func equalAs[V comparable](a, b unsafe.Pointer) bool { return *(*V)(a) == *(*V)(b) }
+
+func equalFloats[F float32 | float64](a, b unsafe.Pointer) bool {
+	x, y := *(*F)(a), *(*F)(b)
+	return x == y || x != x && y != y
 }
 
-func equalPointers(size uintptr, elem func(a, b reflect.Value) bool) func(a, b reflect.Value) bool {
-	return func(a, b reflect.Value) bool {
-		if a.IsNil() || b.IsNil() {
-			return a.IsNil() == b.IsNil()
-		}
-		return sameMemory(a.UnsafePointer(), b.UnsafePointer(), int(size)) || elem(a.Elem(), b.Elem())
+func deepEqual(t reflect.Type) equaler {
+	return func(a, b unsafe.Pointer) bool {
+		return reflect.DeepEqual(reflect.NewAt(t, a).Elem().Interface(), reflect.NewAt(t, b).Elem().Interface())
 	}
 }
 
-func equalSlices(size int, elem func(a, b reflect.Value) bool) func(a, b reflect.Value) bool {
-	return func(a, b reflect.Value) bool {
-		n := a.Len()
-		if n != b.Len() || a.IsNil() != b.IsNil() {
+// sameMemory reports whether n bytes at a and at b are the same, which is how it is
+// with a copy that nobody has changed: its texts lead to the same bytes. Values
+// whose memory differs may be alike nevertheless.
+func sameMemory(a, b unsafe.Pointer, n uintptr) bool {
+	return bytes.Equal(unsafe.Slice((*byte)(a), n), unsafe.Slice((*byte)(b), n))
+}
+
+func equalPointers(size uintptr, elem equaler) equaler {
+	return func(a, b unsafe.Pointer) bool {
+		a, b = *(*unsafe.Pointer)(a), *(*unsafe.Pointer)(b)
+		if a == nil || b == nil {
+			return a == b
+		}
+		return sameMemory(a, b, size) || elem(a, b)
+	}
+}
+
+// equalSlices reads the slices as slices of bytes: the length counts their elements.
+func equalSlices(size uintptr, elem equaler) equaler {
+	return func(a, b unsafe.Pointer) bool {
+		x, y := *(*[]byte)(a), *(*[]byte)(b)
+		if len(x) != len(y) || (x == nil) != (y == nil) {
 			return false
 		}
-		if n == 0 || sameMemory(a.UnsafePointer(), b.UnsafePointer(), n*size) {
+		n := uintptr(len(x))
+		a, b = unsafe.Pointer(unsafe.SliceData(x)), unsafe.Pointer(unsafe.SliceData(y))
+		if n == 0 || sameMemory(a, b, n*size) {
 			return true
 		}
 		for i := range n {
-			if !elem(a.Index(i), b.Index(i)) {
+			if !elem(unsafe.Add(a, i*size), unsafe.Add(b, i*size)) {
 				return false
 			}
 		}
@@ -93,10 +117,18 @@ func equalSlices(size int, elem func(a, b reflect.Value) bool) func(a, b reflect
 	}
 }
 
-func equalStructs(fields []func(a, b reflect.Value) bool) func(a, b reflect.Value) bool {
-	return func(a, b reflect.Value) bool {
-		for i, same := range fields {
-			if !same(a.Field(i), b.Field(i)) {
+func equalStructs(t reflect.Type, seen map[reflect.Type]*equaler) equaler {
+	type field struct {
+		offset uintptr
+		same   equaler
+	}
+	fields := make([]field, t.NumField())
+	for i := range fields {
+		fields[i] = field{t.Field(i).Offset, compileEqual(t.Field(i).Type, seen)}
+	}
+	return func(a, b unsafe.Pointer) bool {
+		for _, f := range fields {
+			if !f.same(unsafe.Add(a, f.offset), unsafe.Add(b, f.offset)) {
 				return false
 			}
 		}

@@ -7,7 +7,8 @@ import (
 
 // sizer counts the bytes that a value refers to, besides its own. It is nil for a type that
 // refers to none. left is how many values more are looked at: a decoder can make a circle.
-type sizer func(v reflect.Value, left *int) int
+// It is passed on and comes back, because a pointer to it would be an allocation.
+type sizer func(v reflect.Value, left int) (bytes, leftAfter int)
 
 // Size returns about how many bytes of memory v takes. text is how long its encoding is, which
 // bounds how many parts it has.
@@ -16,8 +17,8 @@ func (c *Copier) Size(v reflect.Value, text int) int {
 	if c.refers == nil {
 		return own
 	}
-	left := 64 + text
-	return own + c.refers(v, &left)
+	n, _ := c.refers(v, 64+text)
+	return own + n
 }
 
 // block is about what the allocator takes for n bytes.
@@ -49,7 +50,7 @@ func compileSize(t reflect.Type, seen map[reflect.Type]*sizer) sizer {
 	}
 	switch t.Kind() {
 	case reflect.String:
-		return func(v reflect.Value, _ *int) int { return block(v.Len()) }
+		return func(v reflect.Value, left int) (int, int) { return block(v.Len()), left }
 	case reflect.Interface:
 		return sizeAny
 	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Array, reflect.Struct:
@@ -57,7 +58,7 @@ func compileSize(t reflect.Type, seen map[reflect.Type]*sizer) sizer {
 		return nil
 	}
 	if known := seen[t]; known != nil {
-		return func(v reflect.Value, left *int) int { return (*known)(v, left) }
+		return func(v reflect.Value, left int) (int, int) { return (*known)(v, left) }
 	}
 	self := new(sizer)
 	seen[t] = self
@@ -69,7 +70,7 @@ func compileSize(t reflect.Type, seen map[reflect.Type]*sizer) sizer {
 }
 
 func compileSizeOf(t reflect.Type, seen map[reflect.Type]*sizer) sizer {
-	none := func(reflect.Value, *int) int { return 0 }
+	none := func(_ reflect.Value, left int) (int, int) { return 0, left }
 	switch t.Kind() {
 	case reflect.Pointer:
 		elem := compileSize(t.Elem(), seen)
@@ -77,53 +78,58 @@ func compileSizeOf(t reflect.Type, seen map[reflect.Type]*sizer) sizer {
 		if elem == nil {
 			elem = none
 		}
-		return func(v reflect.Value, left *int) int {
-			if *left--; v.IsNil() || *left < 0 {
-				return 0
+		return func(v reflect.Value, left int) (int, int) {
+			if left--; v.IsNil() || left < 0 {
+				return 0, left
 			}
-			return size + elem(v.Elem(), left)
+			n, left := elem(v.Elem(), left)
+			return size + n, left
 		}
 	case reflect.Slice:
 		elem, size := compileSize(t.Elem(), seen), int(t.Elem().Size())
-		return func(v reflect.Value, left *int) int {
-			n := block(v.Cap() * size)
-			for i := 0; elem != nil && i < v.Len() && *left >= 0; i++ {
-				*left--
-				n += elem(v.Index(i), left)
+		return func(v reflect.Value, left int) (int, int) {
+			n, more := block(v.Cap()*size), 0
+			for i := 0; elem != nil && i < v.Len() && left >= 0; i++ {
+				more, left = elem(v.Index(i), left-1)
+				n += more
 			}
-			return n
+			return n, left
 		}
 	case reflect.Array:
 		elem := compileSize(t.Elem(), seen)
 		if elem == nil {
 			return nil
 		}
-		return func(v reflect.Value, left *int) (n int) {
+		return func(v reflect.Value, left int) (int, int) {
+			n, more := 0, 0
 			for i := range v.Len() {
-				n += elem(v.Index(i), left)
+				more, left = elem(v.Index(i), left)
+				n += more
 			}
-			return n
+			return n, left
 		}
 	case reflect.Map:
 		key, elem := compileSize(t.Key(), seen), compileSize(t.Elem(), seen)
 		size := int(t.Key().Size() + t.Elem().Size())
-		return func(v reflect.Value, left *int) int {
+		return func(v reflect.Value, left int) (int, int) {
 			if v.IsNil() {
-				return 0
+				return 0, left
 			}
-			n := mapBlock(v.Len(), size)
+			n, more := mapBlock(v.Len(), size), 0
 			if key == nil && elem == nil {
-				return n
+				return n, left
 			}
-			for it := v.MapRange(); it.Next() && *left >= 0; *left-- {
+			for it := v.MapRange(); it.Next() && left >= 0; left-- {
 				if key != nil {
-					n += key(it.Key(), left)
+					more, left = key(it.Key(), left)
+					n += more
 				}
 				if elem != nil {
-					n += elem(it.Value(), left)
+					more, left = elem(it.Value(), left)
+					n += more
 				}
 			}
-			return n
+			return n, left
 		}
 	}
 	fields := make([]sizer, t.NumField())
@@ -135,40 +141,46 @@ func compileSizeOf(t reflect.Type, seen map[reflect.Type]*sizer) sizer {
 	if !refers {
 		return nil
 	}
-	return func(v reflect.Value, left *int) (n int) {
+	return func(v reflect.Value, left int) (int, int) {
+		n, more := 0, 0
 		for i, field := range fields {
 			if field != nil {
-				n += field(v.Field(i), left)
+				more, left = field(v.Field(i), left)
+				n += more
 			}
 		}
-		return n
+		return n, left
 	}
 }
 
 // sizeAny counts what decoding JSON into an interface gives.
-func sizeAny(v reflect.Value, left *int) int {
+func sizeAny(v reflect.Value, left int) (int, int) {
 	if v.Kind() == reflect.Interface {
 		v = v.Elem()
 	}
-	if *left--; !v.IsValid() || *left < 0 {
-		return 0
+	if left--; !v.IsValid() || left < 0 {
+		return 0, left
 	}
-	n := block(int(v.Type().Size()))
+	n, more := block(int(v.Type().Size())), 0
 	switch v.Kind() {
 	case reflect.Bool:
-		return 0
+		return 0, left
 	case reflect.String:
 		n += block(v.Len())
 	case reflect.Slice:
 		n += block(v.Cap() * int(v.Type().Elem().Size()))
 		for i := range v.Len() {
-			n += sizeAny(v.Index(i), left)
+			more, left = sizeAny(v.Index(i), left)
+			n += more
 		}
 	case reflect.Map:
 		n += mapBlock(v.Len(), int(v.Type().Key().Size()+v.Type().Elem().Size()))
 		for it := v.MapRange(); it.Next(); {
-			n += sizeAny(it.Key(), left) + sizeAny(it.Value(), left)
+			more, left = sizeAny(it.Key(), left)
+			n += more
+			more, left = sizeAny(it.Value(), left)
+			n += more
 		}
 	}
-	return n
+	return n, left
 }

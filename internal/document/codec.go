@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"sync/atomic"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // ErrReservedKey is session.ErrReservedKey.
@@ -228,7 +229,7 @@ func (c *Codec[T]) Shares() bool { return c.copier.Fix != nil || !c.copier.Safe 
 // Same reports whether two values of one origin are still alike.
 func (c *Codec[T]) Same(a, b *T) bool {
 	if c.copier.Safe {
-		return c.copier.Equal(reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem())
+		return c.copier.Equal(unsafe.Pointer(a), unsafe.Pointer(b))
 	}
 	// A decoder may fill in what was not there, so that a copy is another thing in memory.
 	x, y := reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem()

@@ -86,7 +86,8 @@ func (c *Codec[T]) appendData(dst []byte, base *Document[T], body []byte) (data 
 	if string(dst[min(start+1, len(dst)):]) == string(body[1:len(body)-1]) {
 		return dst, inside, nil
 	}
-	return dst, &body, nil
+	own := body // so that body is on the heap here only
+	return dst, &own, nil
 }
 
 func appendInside(dst, members []byte) []byte {

@@ -310,17 +310,18 @@ func AppendDate(dst []byte, t time.Time) []byte {
 		return t.AppendFormat(dst, "2006-01-02T15:04:05.000Z")
 	}
 	hour, minute, second := t.Clock()
-	for _, part := range [...]struct {
-		n, width int
-		after    byte
-	}{{year, 4, '-'}, {int(month), 2, '-'}, {day, 2, 'T'}, {hour, 2, ':'}, {minute, 2, ':'}, {second, 2, '.'}, {t.Nanosecond() / 1e6, 3, 'Z'}} {
-		for place := [...]int{0, 1, 10, 100, 1000}[part.width]; place > 0; place /= 10 {
-			dst = append(dst, byte('0'+part.n/place%10))
-		}
-		dst = append(dst, part.after)
-	}
-	return dst
+	ms := t.Nanosecond() / 1e6
+	dst = append(appendPair(appendPair(dst, year/100), year%100), '-')
+	dst = append(appendPair(dst, int(month)), '-')
+	dst = append(appendPair(dst, day), 'T')
+	dst = append(appendPair(dst, hour), ':')
+	dst = append(appendPair(dst, minute), ':')
+	dst = append(appendPair(dst, second), '.')
+	return append(appendPair(append(dst, byte('0'+ms/100)), ms%100), 'Z')
 }
+
+// appendPair writes a number below 100 with two digits.
+func appendPair(dst []byte, n int) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }
 
 // AppendJSONText writes s as a JSON string; a path or domain seldom needs escaping.
 func AppendJSONText(dst []byte, s string) []byte {

@@ -13,10 +13,9 @@ import (
 // Changes is what a request has changed of the data and not saved: the functions given to
 // Update, and the request's view.
 type Changes[T any] struct {
-	Reported bool // Save has returned that data were changed outside Update
-
-	view          T    // the document's value with updates applied, if viewed
+	Reported      bool // Save has returned that data were changed outside Update
 	viewed, shown bool // there is a view; others may refer to its parts
+	view          T    // the document's value with updates applied, if viewed
 	handed        *T   // the copy of the view that Data has handed out, if it did not hand out the view
 	updates       []func(*T)
 	few           [2]func(*T) // the first array of updates, to save an allocation
