@@ -25,12 +25,12 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// A turn is 64 requests. The managers take 4 turns each in a round, one after another: short turns, so that
+// A turn is 16 requests. The managers take 16 turns each in a round, one after another: short turns, so that
 // what else the machine does meanwhile concerns all of them. Durations are recorded 256 at a time, so that
 // each round pays for as many as it makes.
 const (
-	turn  = 64
-	turns = 4
+	turn  = 16
+	turns = 16
 )
 
 // BenchmarkCPUARequest measures the CPU of a request without telemetry and with it, in turns
