@@ -31,14 +31,19 @@ type duration struct {
 
 // series is what calls with the same attributes have in common.
 type series struct {
-	options [1]metric.RecordOption
-	tally   *atomic.Int64 // the loads or saves of sessions; nil: they are counted in front of a near cache
+	options   [1]metric.RecordOption
+	tally     *atomic.Int64 // the loads or saves of sessions; nil: they are counted in front of a near cache
+	histogram *histogram    // of Options.Durations; nil: the MeterProvider has one
 }
 
 // report counts a call and records its duration.
 func (t *Telemetry) report(ctx context.Context, d duration) {
 	if d.of.tally != nil {
 		d.of.tally.Add(1)
+	}
+	if h := d.of.histogram; h != nil {
+		h.add(d.took.Seconds())
+		return
 	}
 	t.duration.Record(ctx, d.took.Seconds(), d.of.options[:]...)
 }

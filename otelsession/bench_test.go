@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"syscall"
@@ -23,17 +25,26 @@ import (
 	"github.com/nestsession/session/store"
 )
 
-// turn is how many requests are measured at once. Durations are recorded 256 at a time, so that each turn
-// pays for as many as it makes.
-const turn = 256
+// A turn is 16 requests. The managers take 16 turns each in a round, one after another: short turns, so that
+// what else the machine does meanwhile concerns all of them. Durations are recorded 256 at a time, so that
+// each round pays for as many as it makes.
+const (
+	turn  = 16
+	turns = 16
+)
 
 // BenchmarkCPUARequest measures the CPU of a request without telemetry and with it, in turns
 // within one run. One server has managers without telemetry and with it, and one connection reaches them
 // all, so that they differ in nothing else. The client is as cheap as a client can be, because its CPU is
 // counted, too: it writes the same bytes again and again.
 //
-// It reports the difference of the lower quartiles of the turns, since what else the machine does only
-// adds. Two managers have no telemetry: the difference is to their mean, and how far they are apart is chance.
+// One processor runs it all, as in a server that is busy: with more, a request that waits for the only
+// connection also pays for waking another processor, which costs more or less than it by chance. For the same
+// reason the garbage collector runs between the rounds, if no spans are recorded: telemetry then
+// allocates nothing, and what the collector costs would only make its share smaller.
+//
+// It reports the median of what the rounds say, and their quartiles. Two managers have no telemetry: the
+// differences are to their mean, and how far they are apart is chance.
 func BenchmarkCPUARequest(b *testing.B) {
 	for _, c := range []struct {
 		name    string
@@ -50,26 +61,49 @@ func BenchmarkCPUARequest(b *testing.B) {
 		{"write/all sampled", sdktrace.AlwaysSample(), count},
 	} {
 		b.Run(c.name, func(b *testing.B) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+			allocates := false
 			traces := trace.TracerProvider(noop.NewTracerProvider())
 			if c.sampler != nil {
 				traces = sdktrace.NewTracerProvider(sdktrace.WithBatcher(nowhere{}), sdktrace.WithSampler(c.sampler))
+				allocates = c.sampler.Description() != sdktrace.NeverSample().Description()
 			}
-			telemetry, err := otelsession.New(otelsession.Options{TracerProvider: traces, MeterProvider: metric.NewMeterProvider(metric.WithReader(metric.NewManualReader()))})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer telemetry.Close()
 			cfg := session.Config{Secrets: []string{secret}, Cookie: session.Cookie{Secure: session.SecureAuto}}
-			t := newTurns(b, traces, c.do, cfg, telemetry.Instrument(cfg), cfg)
-			for b.Loop() {
-				t.round(b)
+			instrumented := func(durations *otelsession.Durations) session.Config {
+				reader := metric.NewManualReader()
+				if durations != nil {
+					reader = metric.NewManualReader(metric.WithProducer(durations))
+				}
+				telemetry, err := otelsession.New(otelsession.Options{
+					TracerProvider: traces, MeterProvider: metric.NewMeterProvider(metric.WithReader(reader)), Durations: durations,
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.Cleanup(func() { telemetry.Close() })
+				return telemetry.Instrument(cfg)
 			}
-			first, with, second := t.quartile(0), t.quartile(1), t.quartile(2)
-			without := (first + second) / 2
-			b.ReportMetric(without, "without-ns/req")
-			b.ReportMetric(with-without, "more-ns/req")
-			b.ReportMetric((with-without)/without*100, "%more")
-			b.ReportMetric((second-first)/without*100, "%chance")
+			r := newRounds(b, traces, c.do, cfg, instrumented(nil), cfg, instrumented(new(otelsession.Durations)))
+			if !allocates {
+				defer debug.SetGCPercent(debug.SetGCPercent(-1))
+			}
+			for b.Loop() {
+				if !allocates {
+					runtime.GC()
+				}
+				r.round(b)
+			}
+			without := func(round []float64) float64 { return (round[0] + round[2]) / 2 }
+			r.report(b, "without-ns/req", without, 0.5)
+			for unit, more := range map[string]func([]float64) float64{
+				"%more":           func(round []float64) float64 { return (round[1]/without(round) - 1) * 100 },
+				"%more-durations": func(round []float64) float64 { return (round[3]/without(round) - 1) * 100 },
+				"%chance":         func(round []float64) float64 { return (round[2] - round[0]) / without(round) * 100 },
+			} {
+				r.report(b, unit, more, 0.5)
+				r.report(b, unit+"-q1", more, 0.25)
+				r.report(b, unit+"-q3", more, 0.75)
+			}
 		})
 	}
 }
@@ -79,21 +113,21 @@ type nowhere struct{}
 func (nowhere) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error { return nil }
 func (nowhere) Shutdown(context.Context) error                             { return nil }
 
-// turns is a server with a connection to it.
-type turns struct {
+// rounds is a server with a connection to it.
+type rounds struct {
 	conn     net.Conn
 	answers  *bufio.Reader
 	requests [][]byte    // one for each manager
-	rounds   [][]float64 // nanoseconds a request with each manager
+	took     [][]float64 // nanoseconds a request with each manager, in each round
 }
 
-func newTurns(b *testing.B, traces trace.TracerProvider, do func(context.Context, *session.Session[account]), managers ...session.Config) *turns {
+func newRounds(b *testing.B, traces trace.TracerProvider, do func(context.Context, *session.Session[account]), managers ...session.Config) *rounds {
 	b.Helper()
 	tracer := traces.Tracer("bench")
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	b.Cleanup(server.Close)
-	t := &turns{}
+	t := &rounds{}
 	for i, cfg := range managers {
 		m, err := session.New[account](cfg)
 		if err != nil {
@@ -128,18 +162,20 @@ func newTurns(b *testing.B, traces trace.TracerProvider, do func(context.Context
 	return t
 }
 
-// round is a turn of each manager. Each is first, second and third as often.
-func (t *turns) round(b *testing.B) {
+// round is turns of each manager. Each is first, second, third and last as often.
+func (t *rounds) round(b *testing.B) {
 	took := make([]float64, len(t.requests))
-	for i := range took {
-		i = (i + len(t.rounds)) % len(took)
-		took[i] = t.turn(b, t.requests[i])
+	for first := range turns {
+		for i := range took {
+			i = (i + first) % len(took)
+			took[i] += t.turn(b, t.requests[i]) / turns
+		}
 	}
-	t.rounds = append(t.rounds, took)
+	t.took = append(t.took, took)
 }
 
 // turn returns the nanoseconds of CPU a request.
-func (t *turns) turn(b *testing.B, request []byte) float64 {
+func (t *rounds) turn(b *testing.B, request []byte) float64 {
 	before := cpu(b)
 	for range turn {
 		if _, err := t.conn.Write(request); err != nil {
@@ -162,14 +198,14 @@ func (t *turns) turn(b *testing.B, request []byte) float64 {
 	return float64(cpu(b)-before) / turn
 }
 
-// quartile returns the lower quartile of a manager's turns.
-func (t *turns) quartile(manager int) float64 {
-	all := make([]float64, len(t.rounds))
-	for i, round := range t.rounds {
-		all[i] = round[manager]
+// report reports a quantile of what a function says of the rounds.
+func (t *rounds) report(b *testing.B, unit string, of func(round []float64) float64, quantile float64) {
+	all := make([]float64, len(t.took))
+	for i, round := range t.took {
+		all[i] = of(round)
 	}
 	slices.Sort(all)
-	return all[len(all)/4]
+	b.ReportMetric(all[int(float64(len(all)-1)*quantile)], unit)
 }
 
 func cpu(b *testing.B) time.Duration {

@@ -1,6 +1,6 @@
 // Package otelsession reports what sessions do to OpenTelemetry: a span for each load, save
-// and store call under the request's span, and metrics. It needs only the API of
-// OpenTelemetry; the program chooses the SDK and the exporters.
+// and store call under the request's span, and metrics. It needs the API of
+// OpenTelemetry, and of the SDK only the types of [Durations]; the program chooses the SDK and the exporters.
 //
 //	telemetry, err := otelsession.New(otelsession.Options{})
 //	if err != nil {

@@ -125,7 +125,7 @@ func (i *instruments) make(meter metric.Meter) error {
 		{&i.hits, "nestsession.cache.hits", "{load}", "Loads that the near cache answered."},
 		{&i.misses, "nestsession.cache.misses", "{load}", "Loads that the near cache passed on to the store."},
 		{&i.cacheSize, "nestsession.cache.size", "By", "Memory of the near cache."},
-		{&i.duration, "db.client.operation.duration", "s", "Duration of the calls of the store."},
+		{&i.duration, durationName, durationUnit, durationAbout},
 	} {
 		var err error
 		unit, about := metric.WithUnit(m.unit), metric.WithDescription(m.about)
@@ -140,7 +140,7 @@ func (i *instruments) make(meter metric.Meter) error {
 			*to, err = meter.Float64ObservableGauge(m.name, unit, about)
 		case *metric.Float64Histogram:
 			*to, err = meter.Float64Histogram(m.name, unit, about,
-				metric.WithExplicitBucketBoundaries(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)) // as OpenTelemetry says
+				metric.WithExplicitBucketBoundaries(durationBounds[:]...))
 		}
 		errs = append(errs, err)
 	}
@@ -180,8 +180,9 @@ type system struct {
 	spans  [operations][]trace.SpanStartOption
 }
 
-// newSystem returns the system of calls that count in counts, if it is not nil.
-func newSystem(name string, counts *tally) *system {
+// newSystem returns the system of calls that count in counts and are added up in durations, if these are
+// not nil.
+func newSystem(name string, counts *tally, durations *Durations) *system {
 	s := &system{}
 	for op := range operations {
 		attributes := []attribute.KeyValue{keySystem.String(name), keyCall.String(operationNames[op])}
@@ -191,7 +192,11 @@ func newSystem(name string, counts *tally) *system {
 			if o.failed() {
 				of = append(slices.Clone(of), keyErrorType.String(outcomeNames[o]))
 			}
-			s.series[op][o].options[0] = metric.WithAttributeSet(attribute.NewSet(of...))
+			set := attribute.NewSet(of...)
+			s.series[op][o].options[0] = metric.WithAttributeSet(set)
+			if durations != nil {
+				s.series[op][o].histogram = durations.histogram(set)
+			}
 			if counts != nil {
 				s.series[op][o].tally = &counts[op][o]
 			}

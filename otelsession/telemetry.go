@@ -49,6 +49,11 @@ type Options struct {
 	// from 0 to 1, and whether it is known. It is called at each collection of metrics, and
 	// must return when ctx ends. [Telemetry.CountBound] is enough for a store that can list.
 	BoundShare func(ctx context.Context) (share float64, known bool)
+
+	// Durations, if set, adds up db.client.operation.duration, and costs less than the MeterProvider, which
+	// does it by default. Give it to each reader of the MeterProvider, too, with
+	// metric.WithProducer.
+	Durations *Durations
 }
 
 // Telemetry instruments sessions. Make one with [New], for all managers of a process. Its
@@ -191,7 +196,7 @@ func (t *Telemetry) measures(s store.Store) bool {
 }
 
 func (t *Telemetry) measureOf(s store.Store, counts *tally) measure {
-	return measure{t, newSystem(t.systemOf(s), counts)}
+	return measure{t, newSystem(t.systemOf(s), counts, t.options.Durations)}
 }
 
 // observeStore registers the observers of a store, once.

@@ -97,8 +97,14 @@ func Start(ctx context.Context, c Config) (_ *Telemetry, err error) {
 	}
 	options := []metric.Option{metric.WithResource(about)}
 	registry := prometheus.NewRegistry()
+	var durations *otelsession.Durations
 	if c.Address != "" {
-		reader, err := exporter.New(exporter.WithRegisterer(registry), exporter.WithoutScopeInfo(), exporter.WithTranslationStrategy(otlptranslator.UnderscoreEscapingWithSuffixes))
+		pages := []exporter.Option{exporter.WithRegisterer(registry), exporter.WithoutScopeInfo(), exporter.WithTranslationStrategy(otlptranslator.UnderscoreEscapingWithSuffixes)}
+		if !metrics { // a collector may want exemplars and deltas, which Durations do not have
+			durations = new(otelsession.Durations)
+			pages = append(pages, exporter.WithProducer(durations))
+		}
+		reader, err := exporter.New(pages...)
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +118,7 @@ func Start(ctx context.Context, c Config) (_ *Telemetry, err error) {
 		options = append(options, metric.WithReader(reader))
 	}
 	t.meters = metric.NewMeterProvider(options...)
-	o := otelsession.Options{MeterProvider: t.meters, TracerProvider: noop.NewTracerProvider(), System: c.System}
+	o := otelsession.Options{MeterProvider: t.meters, TracerProvider: noop.NewTracerProvider(), System: c.System, Durations: durations}
 	if spans {
 		to, err := autoexport.NewSpanExporter(ctx)
 		if err != nil {

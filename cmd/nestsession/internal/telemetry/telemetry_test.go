@@ -130,3 +130,40 @@ func TestACollectorThatIsDown(t *testing.T) {
 		t.Errorf("the server ends with %v", err)
 	}
 }
+
+// The page has the durations of the store's calls once, whether a collector gets metrics, too, or not.
+func TestThePageHasDurations(t *testing.T) {
+	for name, endpoint := range map[string]string{"a page": "", "a page and a collector": "http://127.0.0.1:1"} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", endpoint)
+			tel, err := Start(t.Context(), Config{Logger: slog.New(slog.DiscardHandler), Address: "127.0.0.1:0"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tel.Close()
+			kept := memstore.New(memstore.Config{})
+			defer kept.Close()
+			_, _ = tel.Instrument(session.Config{Store: kept}).Store.Load(t.Context(), "none")
+			for range 2 { // a second collection adds nothing
+				answer, err := http.Get("http://" + tel.Addr().String() + "/metrics")
+				if err != nil {
+					t.Fatal(err)
+				}
+				text, err := io.ReadAll(answer.Body)
+				answer.Body.Close()
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, line := range []string{
+					"# TYPE db_client_operation_duration_seconds histogram\n",
+					`db_client_operation_duration_seconds_bucket{db_operation_name="load",db_system_name="memory",le="10"} 1` + "\n",
+					`db_client_operation_duration_seconds_count{db_operation_name="load",db_system_name="memory"} 1` + "\n",
+				} {
+					if n := bytes.Count(text, []byte(line)); n != 1 {
+						t.Errorf("%q is on the page %d times:\n%s", line, n, text)
+					}
+				}
+			}
+		})
+	}
+}
