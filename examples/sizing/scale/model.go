@@ -60,7 +60,7 @@ var (
 		kept: 1171, where: "disk", copies: 3, memoryMore: 3000, log: 1103,
 		notice: 282, touches: true,
 	}
-	memoryCosts = costs{name: "memstore", kept: 234, where: "memory", copies: 1}
+	memoryCosts = costs{name: "memstore", kept: 227, where: "memory", copies: 1}
 	sqliteCosts = costs{name: "SQLite", kept: 438, where: "disk", copies: 1, log: 16_696}
 )
 
